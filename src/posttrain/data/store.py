@@ -1,0 +1,110 @@
+"""Groups on disk: tokenised once, memory-mapped, read in any order. Data larger than memory trains from here."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posttrain.core.group import Completion, Floats, Group
+from posttrain.files import write_json
+
+_TYPES = {
+    "tokens": np.int32,  # group after group: the prompt, then each completion
+    "loss": np.bool_,  # aligned with tokens, False on prompts
+    "segments": np.int32,  # lengths: prompt, completion, completion...
+    "ends": np.int64,  # per group: end among segments, tokens, loss tokens, names (bytes)
+}
+
+
+def write_store(folder: Path, groups: Iterable[Group]) -> int:
+    """Write groups to `folder`, one at a time; returns how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {name: (folder / f"{name}.bin").open("wb") for name in _TYPES}
+    names = (folder / "names.bin").open("wb")
+    columns: dict[str, list[Floats]] = {}
+    ends = np.zeros(4, dtype=np.int64)
+    count = 0
+    try:
+        for group in groups:
+            parts = [group.prompt, *(c.tokens for c in group.completions)]
+            masks = [np.zeros(len(group.prompt), dtype=np.bool_), *(c.loss for c in group.completions)]
+            np.concatenate(parts).astype(np.int32).tofile(files["tokens"])
+            np.concatenate(masks).tofile(files["loss"])
+            np.array([len(part) for part in parts], dtype=np.int32).tofile(files["segments"])
+            name = group.where.encode()
+            names.write(name)
+            ends += [len(parts), group.size, group.loss_tokens, len(name)]
+            ends.tofile(files["ends"])
+            for column, values in group.columns.items():
+                columns.setdefault(column, []).append(values)
+            count += 1
+    finally:
+        for file in (*files.values(), names):
+            file.close()
+    for column, values in columns.items():
+        np.concatenate(values).astype(np.float32).tofile(folder / f"column-{column}.bin")
+    write_json(folder / "store.json", {"groups": count, "columns": sorted(columns)})
+    return count
+
+
+class GroupStore:
+    """Read-only groups of a folder written by `write_store`.
+
+    Args:
+        folder: where they lie.
+        token_columns: further columns with a value for each loss token of the whole store, in order.
+    """
+
+    def __init__(self, folder: Path, token_columns: Mapping[str, Floats] | None = None) -> None:
+        about = json.loads((folder / "store.json").read_text())
+        self._count: int = about["groups"]
+        self.folder = folder
+        self._token_columns = dict(token_columns or {})
+        self._arrays = {name: _map(folder / f"{name}.bin", kind) for name, kind in _TYPES.items()}
+        self._names = _map(folder / "names.bin", np.uint8)
+        self._columns = {c: _map(folder / f"column-{c}.bin", np.float32) for c in about["columns"]}
+        ends = np.asarray(self._arrays["ends"]).reshape(self._count, 4)
+        self._starts = np.concatenate([np.zeros((1, 4), dtype=np.int64), ends])
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns each group carries."""
+        return frozenset(self._columns) | frozenset(self._token_columns)
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Tokens of each group in a packed row."""
+        return np.diff(self._starts[:, 1])
+
+    @property
+    def loss_tokens(self) -> int:
+        """Loss tokens of the whole store."""
+        return int(self._starts[-1, 2])
+
+    def __getitem__(self, index: int) -> Group:
+        (s0, t0, l0, n0), (s1, t1, l1, n1) = self._starts[index], self._starts[index + 1]
+        lengths = self._arrays["segments"][s0:s1]
+        cuts = np.cumsum(lengths)[:-1]
+        tokens = np.split(np.array(self._arrays["tokens"][t0:t1]), cuts)
+        loss = np.split(np.array(self._arrays["loss"][t0:t1]), cuts)
+        first = s0 - index  # completions before this group: segments less one prompt each
+        columns = {c: np.array(v[first : first + len(lengths) - 1]) for c, v in self._columns.items()}
+        columns |= {c: np.array(v[l0:l1]) for c, v in self._token_columns.items()}
+        return Group(
+            where=bytes(self._names[n0:n1]).decode(),
+            prompt=tokens[0],
+            completions=tuple(Completion(t, m) for t, m in zip(tokens[1:], loss[1:], strict=True)),
+            columns=columns,
+        )
+
+
+def _map(path: Path, kind: type[np.generic]) -> NDArray[Any]:
+    if path.stat().st_size == 0:
+        return np.zeros(0, dtype=kind)
+    return np.memmap(path, dtype=kind, mode="r")

@@ -1,0 +1,43 @@
+"""Reward model: Bradley-Terry likelihood of a ranking's pairs.
+
+    L = -(1/G) Σ_g 1/|pairs(g)| Σ_{(w,l)} log σ(r_w - r_l)
+
+Bradley & Terry 1952; Ouyang et al. 2022, arXiv:2203.02155, eq. 1. A tie, when kept, is half a win for each side:
+-½ log σ(r_a - r_b) - ½ log σ(r_b - r_a).
+"""
+
+from functools import partial
+from typing import Literal
+
+from torch.nn.functional import logsigmoid
+
+from posttrain.core.outputs import Loss, Objective, Outputs
+from posttrain.core.packing import Batch
+from posttrain.objectives.pairs import pairs_of
+
+
+def reward_loss(outputs: Outputs, batch: Batch, *, ties: Literal["exclude", "half"] = "exclude") -> Loss:
+    """Summed Bradley-Terry loss; a group all of whose pairs are excluded ties adds nothing."""
+    assert outputs.score_C is not None
+    score = outputs.score_C
+    pairs = pairs_of(batch.columns["rank"], batch.group_C, ties=ties == "half")
+    margin = score[pairs.winner_P] - score[pairs.loser_P]
+    likelihood = logsigmoid(margin)
+    likelihood = likelihood.where(~pairs.tied_P, 0.5 * (likelihood + logsigmoid(-margin)))
+    total = -(pairs.weight_P * likelihood).sum()
+    clear = margin.detach()[~pairs.tied_P]
+    return Loss(
+        total,
+        {
+            "loss": (total.detach(), len(batch.names)),
+            "accuracy": ((clear > 0).sum() + 0.5 * (clear == 0).sum(), len(clear)),
+            "margin": (clear.sum(), len(clear)),
+            "reward": (score.detach().sum(), len(score)),
+        },
+    )
+
+
+def reward_objective(ties: Literal["exclude", "half"] = "exclude") -> Objective:
+    """The objective of the reward stage."""
+    loss = partial(reward_loss, ties=ties)
+    return Objective(loss, wants=frozenset({"score"}), needs=frozenset({"rank"}), unit="group")

@@ -1,0 +1,20 @@
+"""Supervised fine-tuning: cross-entropy on the loss-bearing tokens.
+
+    L = -(1/N) Σ_n log π(y_n | x, y_<n)
+
+N counts the loss-bearing tokens of the whole optimiser step, so that a token weighs the same wherever it falls
+(Ouyang et al. 2022, arXiv:2203.02155, step 1; Wei et al. 2021, arXiv:2109.01652, for instructions).
+"""
+
+from posttrain.core.outputs import Loss, Objective, Outputs
+from posttrain.core.packing import Batch
+
+
+def sft_loss(outputs: Outputs, batch: Batch) -> Loss:
+    """Summed negative log-likelihood of the loss tokens."""
+    assert outputs.logp_N is not None
+    total = -outputs.logp_N.sum()
+    return Loss(total, {"loss": (total.detach(), len(outputs.logp_N))})
+
+
+SFT = Objective(sft_loss, wants=frozenset({"logp"}), needs=frozenset(), unit="token", uniform=True)

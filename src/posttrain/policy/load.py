@@ -1,0 +1,188 @@
+"""Load a policy from a Hugging Face folder or hub id: safetensors only, no remote code unless asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    GenerationConfig,
+)
+
+from posttrain.core import attention
+from posttrain.errors import InputError
+
+Task = Literal["causal", "score"]
+
+
+@dataclass(slots=True)
+class Policy:
+    """A model, its tokenizer, and how it is run.
+
+    Args:
+        model: a transformers model, or a PEFT model around one.
+        tokenizer: its tokenizer.
+        task: "causal" gives log-probs, "score" a scalar per completion (a reward model).
+        branching: packed rows with shared prompts; False means one padded row per completion.
+        autocast: dtype of matrix products, None for the weights' own.
+        end_tokens: token ids that end a completion: tokenizer's, config's and generation config's together.
+    """
+
+    model: Any
+    tokenizer: Any
+    task: Task
+    branching: bool
+    autocast: torch.dtype | None
+    end_tokens: tuple[int, ...]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.model.parameters()).device
+
+    @property
+    def base(self) -> Any:
+        """The transformers model, without PEFT's wrapper."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+
+def load_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
+    """The tokenizer beside a model; one clear error where it is missing or damaged."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
+    except Exception as error:
+        raise InputError(f"{name}: the tokenizer cannot be loaded ({_first_line(error)})") from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise InputError(
+            f"{name}: needs a fast tokenizer (tokenizer.json), for the place of each token in its text"
+        )
+    return tokenizer
+
+
+def load_policy(
+    name: str,
+    *,
+    task: Task = "causal",
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    autocast: torch.dtype | None = None,
+    padded: bool = False,
+    quantization: Literal["4bit"] | None = None,
+    trust_remote_code: bool = False,
+) -> Policy:
+    """Load a causal LM (or put a scalar head on one) for training.
+
+    Args:
+        name: a folder or a hub id.
+        task: "score" replaces the LM head by a scalar head, zero-initialised where the folder holds none.
+        dtype: of the weights; float32 master weights unless the base is frozen.
+        padded: never branch; one row per completion.
+        quantization: "4bit" holds a frozen base in NF4 (bitsandbytes, CUDA only).
+
+    Raises:
+        InputError: missing or pickle-only weights, a tokenizer larger than the embedding, an unknown
+            architecture.
+    """
+    check_folder(name)
+    tokenizer = load_tokenizer(name, trust_remote_code=trust_remote_code)
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        "use_safetensors": True,
+        "trust_remote_code": trust_remote_code,
+        "attn_implementation": "sdpa" if padded else attention.register(),
+    }
+    if quantization is not None:
+        options["quantization_config"] = _four_bit(device)
+    model: Any
+    try:
+        if task == "causal":
+            model = AutoModelForCausalLM.from_pretrained(name, **options)
+        else:
+            model = _load_scored(name, options)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{name}: the model cannot be loaded ({_first_line(error)})") from error
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    if len(tokenizer) > rows:
+        raise InputError(
+            f"{name}: the tokenizer has {len(tokenizer)} tokens, the embedding only {rows} rows; "
+            "the two do not belong together, or the embedding was not resized"
+        )
+    if quantization is None:
+        model.to(device)
+    model.eval()
+    return Policy(model, tokenizer, task, not padded, autocast, end_tokens_of(name, tokenizer, model.config))
+
+
+def check_folder(name: str) -> None:
+    """Refuse a local folder that cannot be a model before any library turns it into a riddle."""
+    path = Path(name)
+    if not path.exists():
+        if name.startswith((".", "/", "~")) or name.count("/") > 1:
+            raise InputError(f"{name}: no such model folder")
+        return
+    if not path.is_dir():
+        raise InputError(
+            f"{name}: a model is a folder (config.json, model.safetensors, tokenizer.json), this is a file"
+        )
+    if not (path / "config.json").is_file():
+        raise InputError(f"{name}: no config.json, so this is no Hugging Face model folder")
+    if not any(path.glob("*.safetensors")):
+        pickles = sorted(p.name for p in path.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".ckpt"})
+        if pickles:
+            raise InputError(
+                f"{name}: only pickled weights ({pickles[0]}), which can run code when loaded; "
+                "convert them to safetensors (transformers: model.save_pretrained) and try again"
+            )
+        raise InputError(f"{name}: no model.safetensors")
+
+
+def end_tokens_of(name: str, tokenizer: Any, config: Any) -> tuple[int, ...]:
+    """Every token id that ends a completion: they differ between tokenizer, config and generation config."""
+    try:
+        generation: Any = GenerationConfig.from_pretrained(name).eos_token_id
+    except OSError:
+        generation = None
+    found: list[int] = []
+    for value in (tokenizer.eos_token_id, generation, getattr(config, "eos_token_id", None)):
+        found += value if isinstance(value, list) else [] if value is None else [value]
+    return tuple(dict.fromkeys(found))
+
+
+def _load_scored(name: str, options: Mapping[str, Any]) -> Any:
+    config = AutoConfig.from_pretrained(name, trust_remote_code=options["trust_remote_code"])
+    config.num_labels = 1
+    if getattr(config, "hidden_size", None) is None:
+        raise InputError(f"{name}: {config.model_type} has no hidden_size to put a scalar head on")
+    model, info = AutoModelForSequenceClassification.from_pretrained(
+        name, config=config, output_loading_info=True, **options
+    )
+    if any(key.startswith("score") for key in info["missing_keys"]):
+        # From zero every pair starts at log 2 whatever the width; a large random head starts with noise.
+        torch.nn.init.zeros_(model.score.weight)
+    return model
+
+
+def _four_bit(device: str) -> Any:
+    if not device.startswith("cuda"):
+        raise InputError(
+            "quantization: 4bit needs a CUDA GPU; leave it out, or train with `lora` in full precision"
+        )
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_use_double_quant=True,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

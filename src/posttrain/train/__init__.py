@@ -1,0 +1,1 @@
+"""One loop for every technique: groups, pack, forward, objective, step, checkpoint."""

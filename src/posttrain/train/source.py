@@ -1,0 +1,85 @@
+"""Which groups an optimiser step sees: a pure function of the step's number, so that a resume needs no state."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+
+from posttrain.core.group import Group
+
+
+class Indexed(Protocol):
+    """Groups that can be read in any order."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Group: ...
+
+
+Order = Callable[[int], Sequence[int]]
+"""epoch → the indices of its groups, in order."""
+
+
+def shuffled(count: int, seed: int) -> Order:
+    """Every index once an epoch, in an order made from (seed, epoch)."""
+    return lambda epoch: np.random.default_rng([seed, epoch]).permutation(count).tolist()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set cut into optimiser steps.
+
+    Args:
+        groups: the data.
+        sizes: tokens of each group.
+        order: the order of each epoch.
+        batch_size: groups per step; or
+        batch_tokens: tokens per step (the last step of an epoch may be smaller, none is empty).
+    """
+
+    groups: Indexed
+    sizes: Sequence[int]
+    order: Order
+    batch_size: int | None = None
+    batch_tokens: int | None = None
+
+    def steps_of(self, epoch: int) -> list[list[int]]:
+        """The indices of each step of an epoch."""
+        return _cached_steps(self, epoch)
+
+    def step(self, number: int) -> list[Group]:
+        """The groups of optimiser step `number`, counted from 0 over all epochs."""
+        epoch = 0
+        while number >= len(steps := self.steps_of(epoch)):
+            number -= len(steps)
+            epoch += 1
+        return [self.groups[i] for i in steps[number]]
+
+    def total(self, epochs: float) -> int:
+        """Steps in so many epochs; a fraction counts steps of its epoch, rounded up."""
+        whole = int(epochs)
+        steps = sum(len(self.steps_of(epoch)) for epoch in range(whole))
+        rest = epochs - whole
+        return steps + (int(np.ceil(rest * len(self.steps_of(whole)))) if rest else 0)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@lru_cache(maxsize=4)
+def _cached_steps(source: Source, epoch: int) -> list[list[int]]:
+    order = list(source.order(epoch))
+    if source.batch_size is not None:
+        return [order[i : i + source.batch_size] for i in range(0, len(order), source.batch_size)]
+    assert source.batch_tokens is not None
+    ends = np.cumsum([source.sizes[i] for i in order])
+    steps: list[list[int]] = []
+    start = 0
+    while start < len(order):
+        used = ends[start - 1] if start else 0
+        end = max(start + 1, bisect_right(ends, used + source.batch_tokens))
+        steps.append(order[start:end])
+        start = end
+    return steps

@@ -1,0 +1,27 @@
+"""Fixtures every test may use: where the real data lies, and what must not be skipped."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REQUIRE_ALL = os.environ.get("POSTTRAIN_REQUIRE") == "all"
+
+
+def absent(reason: str) -> None:
+    """Skip with a reason, or fail where everything is required (CI)."""
+    if REQUIRE_ALL:
+        pytest.fail(f"POSTTRAIN_REQUIRE=all, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data sets and small real models (see tests/README.md for what it holds)."""
+    folder = os.environ.get("POSTTRAIN_TEST_DATA")
+    if not folder:
+        absent("POSTTRAIN_TEST_DATA is not set: it names the folder of real data")
+    path = Path(str(folder))
+    if not path.is_dir():
+        absent(f"POSTTRAIN_TEST_DATA names {path}, which is no folder")
+    return path.resolve()
