@@ -15,3 +15,7 @@ class RunError(Exception):
     The message names the stage, the step and, where known, the rows. The command line prints it alone and exits
     with code 1; the last good checkpoint is kept.
     """
+
+
+class Stopped(Exception):
+    """The user asked to stop (SIGTERM, SIGINT); everything is saved. The command line exits with code 0."""

@@ -1,0 +1,126 @@
+"""Checkpoints: all that moves, written whole, verified before it is trusted.
+
+A folder ``step-00000120`` holds ``weights.safetensors`` (what is trained: all parameters, or the adapter),
+``optimizer.safetensors``, ``state.json`` and ``hashes.json``. The schedule and the data's order are functions
+of the step number and need no state.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from posttrain.files import sha256_of, whole_folder, write_json
+
+_WEIGHTS, _OPTIMIZER, _STATE, _HASHES = "weights.safetensors", "optimizer.safetensors", "state.json", "hashes.json"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a run stands, apart from tensors.
+
+    Args:
+        step: optimiser steps done.
+        log_bytes: length of ``metrics.jsonl`` at that moment.
+        best_loss: lowest validation loss so far, None before the first evaluation.
+        best_step: the step it was seen at.
+        unimproved: evaluations since.
+        losses: losses of the last steps, for the guard against jumps.
+    """
+
+    step: int = 0
+    log_bytes: int = 0
+    best_loss: float | None = None
+    best_step: int = 0
+    unimproved: int = 0
+    losses: tuple[float, ...] = ()
+
+
+def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """The parameters that training changes, by name; a tied one once."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def save_checkpoint(
+    folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: State, *, keep: int
+) -> None:
+    """Write ``folder/step-N`` whole, then delete all but the newest `keep`."""
+    parameters = trained(model)
+    with whole_folder(folder / f"step-{state.step:08d}") as target:
+        save_weights(target / _WEIGHTS, model)
+        moments = {
+            f"{name}/{key}": value.detach()
+            for name, parameter in parameters.items()
+            for key, value in optimizer.state[parameter].items()
+        }
+        save_file(_owned({**moments, "rng": torch.get_rng_state()}), target / _OPTIMIZER)
+        write_json(target / _STATE, asdict(state))
+        write_json(target / _HASHES, {n: sha256_of(target / n) for n in (_WEIGHTS, _OPTIMIZER, _STATE)})
+    for old in _steps(folder)[keep:]:
+        shutil.rmtree(old)
+
+
+def load_checkpoint(
+    folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[State, list[str]]:
+    """Put the newest sound checkpoint into `model` and `optimizer`.
+
+    Returns:
+        its state (the initial one where there is no checkpoint), and a sentence on each damaged one passed over.
+    """
+    complaints: list[str] = []
+    for candidate in _steps(folder):
+        if not _sound(candidate):
+            complaints.append(f"{candidate}: damaged (a hash differs), the checkpoint before it is used")
+            continue
+        load_weights(candidate / _WEIGHTS, model)
+        _load_optimizer(candidate / _OPTIMIZER, model, optimizer)
+        saved: dict[str, Any] = json.loads((candidate / _STATE).read_text())
+        saved["losses"] = tuple(saved["losses"])
+        return State(**saved), complaints
+    return State(), complaints
+
+
+def save_weights(path: Path, model: torch.nn.Module) -> None:
+    """Write the trained parameters."""
+    save_file(_owned({name: p.detach() for name, p in trained(model).items()}), path)
+
+
+@torch.no_grad()
+def load_weights(path: Path, model: torch.nn.Module) -> None:
+    """Read what `save_weights` wrote."""
+    saved = load_file(path)
+    for name, parameter in trained(model).items():
+        parameter.copy_(saved[name])
+
+
+def _load_optimizer(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    saved = load_file(path)
+    torch.set_rng_state(saved.pop("rng"))
+    for name, parameter in trained(model).items():
+        prefix = f"{name}/"
+        moments = {key[len(prefix) :]: value for key, value in saved.items() if key.startswith(prefix)}
+        optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in moments.items()}
+
+
+def _steps(folder: Path) -> list[Path]:
+    """Newest first."""
+    return sorted((p for p in folder.glob("step-*") if p.name[5:].isdigit()), reverse=True)
+
+
+def _sound(folder: Path) -> bool:
+    try:
+        hashes = json.loads((folder / _HASHES).read_text())
+        return all(sha256_of(folder / name) == digest for name, digest in hashes.items()) and len(hashes) == 3
+    except (OSError, ValueError):
+        return False
+
+
+def _owned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}

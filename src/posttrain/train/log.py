@@ -1,0 +1,36 @@
+"""``metrics.jsonl``: one JSON object a line, cut back to the checkpoint on resume: no step is told twice."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+
+class MetricsLog:
+    """An append-only log of metrics.
+
+    Args:
+        path: the file.
+        keep: bytes to keep of an earlier attempt.
+    """
+
+    def __init__(self, path: Path, keep: int = 0) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[bytes] = path.open("ab")
+        self._file.truncate(min(keep, self._file.tell()))
+        self._file.seek(0, os.SEEK_END)
+
+    def write(self, values: Mapping[str, float | int | None]) -> None:
+        """Append a line."""
+        self._file.write(json.dumps(values, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+
+    def synced_bytes(self) -> int:
+        """Bytes safely on disk."""
+        os.fsync(self._file.fileno())
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -1,0 +1,204 @@
+"""The one loop: groups → rows → forward → objective → optimiser step → checkpoint, for every technique."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from posttrain.core.group import Group
+from posttrain.core.outputs import Objective
+from posttrain.errors import Stopped
+from posttrain.policy.load import Policy
+from posttrain.train import guard
+from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
+from posttrain.train.log import MetricsLog
+from posttrain.train.optim import adamw, rate_at
+from posttrain.train.options import TrainOptions
+from posttrain.train.source import Indexed, Source
+from posttrain.train.step import accumulate, evaluate
+
+Values = dict[str, float | int | None]
+
+VALIDATION = "validation"
+"""The held-out set that early stopping looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who looks on while a stage trains.
+
+    Args:
+        on_step: called after each step with (steps done, steps in all, what was logged).
+        on_note: called with a sentence worth telling.
+        stop: says whether the user asked to stop.
+    """
+
+    on_step: Callable[[int, int, Values], None] = lambda step, total, values: None
+    on_note: Callable[[str], None] = lambda sentence: None
+    stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a stage hands to the loop.
+
+    Args:
+        policy: trained in place.
+        source: which groups each step sees.
+        objective: the loss.
+        options: how to train.
+        folder: takes ``metrics.jsonl``, ``checkpoints/`` and ``best.safetensors``.
+        held_out: sets to evaluate on, by name; early stopping looks at "validation".
+    """
+
+    policy: Policy
+    source: Source
+    objective: Objective
+    options: TrainOptions
+    folder: Path
+    held_out: Mapping[str, Indexed] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in all, unless it stops early."""
+        steps = self.source.total(self.options.epochs)
+        return steps if self.options.max_steps is None else min(steps, self.options.max_steps)
+
+
+def fit(training: Training, watch: Watch | None = None) -> State:
+    """Train; go on from the newest sound checkpoint in the folder, to the same weights bit for bit on CPU.
+
+    Raises:
+        RunError: the loss diverged; the last checkpoint is kept.
+        Stopped: the user asked to; a checkpoint is saved.
+    """
+    watch = watch or Watch()
+    options, model, checkpoints = training.options, training.policy.model, training.folder / "checkpoints"
+    optimizer = adamw(
+        model.named_parameters(),
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        betas=options.betas,
+        epsilon=options.epsilon,
+    )
+    state, complaints = load_checkpoint(checkpoints, model, optimizer)
+    for sentence in complaints:
+        watch.on_note(sentence)
+    total = training.steps
+    log = MetricsLog(training.folder / "metrics.jsonl", keep=state.log_bytes)
+    try:
+        while not (finished := _finished(state, total, options)):
+            values = _step(training, optimizer, state, total)
+            state = replace(state, step=state.step + 1, losses=_recent(state, values))
+            log.write(values)
+            watch.on_step(state.step, total, values)
+            if training.held_out and _due(options.eval_every, state.step, total):
+                measured = evaluate_all(training)
+                log.write({"step": state.step, **measured})
+                state = _judge(training, state, measured)
+            finished = _finished(state, total, options)
+            stopping = watch.stop() and not finished
+            if finished or stopping or _due(options.save_every, state.step, total):
+                state = replace(state, log_bytes=log.synced_bytes())
+                save_checkpoint(checkpoints, model, optimizer, state, keep=options.keep_checkpoints)
+            if stopping:
+                raise Stopped(f"stopped after step {state.step} of {total}; everything is saved")
+    finally:
+        log.close()
+    assert finished
+    if options.patience is not None and state.best_loss is not None:
+        load_weights(training.folder / "best.safetensors", model)
+        watch.on_note(f"kept the weights of step {state.best_step}, validation loss {state.best_loss:.4f}")
+    return state
+
+
+def evaluate_all(training: Training) -> Values:
+    """Metrics of every held-out set: ``eval_loss``... of "validation", ``eval_{set}_loss``... of others."""
+    values: Values = {}
+    for name, groups in training.held_out.items():
+        prefix = "eval_" if name == VALIDATION else f"eval_{name}_"
+        found = evaluate(training.policy, training.objective, groups, training.options.row_tokens)
+        values |= {prefix + metric: value for metric, value in found.items()}
+    return values
+
+
+def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, total: int) -> Values:
+    """One optimiser step."""
+    started = time.perf_counter()
+    options, model = training.options, training.policy.model
+    groups = training.source.step(state.step)
+    metrics = accumulate(training.policy, training.objective, groups, options.row_tokens)
+    norm = float(
+        torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], options.max_grad_norm)
+    )
+    loss = metrics["loss"]
+    if loss is not None:  # a step whose pairs are all ties has no loss
+        guard.check(
+            training.policy,
+            training.objective,
+            groups,
+            step=state.step,
+            loss=loss,
+            norm=norm,
+            recent=state.losses,
+            max_jump=options.max_loss_jump,
+        )
+    rate = rate_at(state.step, total, peak=options.learning_rate, warmup=options.warmup, schedule=options.schedule)
+    for parameter_group in optimizer.param_groups:
+        parameter_group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return _values(
+        groups, metrics, step=state.step + 1, rate=rate, norm=norm, seconds=time.perf_counter() - started
+    )
+
+
+def _values(
+    groups: list[Group],
+    metrics: Mapping[str, float | None],
+    *,
+    step: int,
+    rate: float,
+    norm: float,
+    seconds: float,
+) -> Values:
+    tokens = sum(group.size for group in groups)
+    return {
+        "step": step,
+        **metrics,
+        "grad_norm": norm,
+        "learning_rate": rate,
+        "num_tokens": tokens,
+        "tokens_per_second": round(tokens / seconds, 1),
+    }
+
+
+def _recent(state: State, values: Values) -> tuple[float, ...]:
+    loss = values["loss"]
+    return state.losses if loss is None else (*state.losses, loss)[-guard.WINDOW :]
+
+
+def _due(every: int | None, step: int, total: int) -> bool:
+    """Is it time? By default ten times a run."""
+    return step == total or step % (every or max(1, total // 10)) == 0
+
+
+def _finished(state: State, total: int, options: TrainOptions) -> bool:
+    return state.step >= total or (options.patience is not None and state.unimproved >= options.patience)
+
+
+def _judge(training: Training, state: State, measured: Values) -> State:
+    """Note whether the validation loss is the best so far; keep its weights if they may be wanted."""
+    loss = measured.get("eval_loss")
+    if loss is None:
+        return state
+    if state.best_loss is not None and loss >= state.best_loss:
+        return replace(state, unimproved=state.unimproved + 1)
+    if training.options.patience is not None:
+        path = training.folder / "best.safetensors"
+        partial = path.with_name(path.name + ".partial")
+        save_weights(partial, training.policy.model)
+        partial.replace(path)
+    return replace(state, best_loss=loss, best_step=state.step, unimproved=0)

@@ -1,0 +1,74 @@
+"""The arithmetic of one optimiser step: rows, losses summed, gradients divided once. And of one evaluation."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from posttrain.core.group import Group
+from posttrain.core.outputs import Metrics, Objective
+from posttrain.core.packing import Batch, collate, pack
+from posttrain.policy.forward import forward
+from posttrain.policy.load import Policy
+from posttrain.train.source import Indexed
+
+EVAL_GROUPS = 64
+"""Groups packed together in an evaluation; more would only cost memory."""
+
+
+class Totals:
+    """Metrics as (total, count) pairs that add up over rows, divided once at the end."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[Tensor | float, Tensor | float]] = {}
+
+    def add(self, metrics: Metrics) -> None:
+        """Add one row's."""
+        for name, (total, count) in metrics.items():
+            before = self._sums.get(name, (0.0, 0.0))
+            self._sums[name] = (before[0] + total, before[1] + count)
+
+    def means(self) -> dict[str, float | None]:
+        """Every metric; None where nothing was counted."""
+        return {
+            name: float(total) / float(count) if count else None for name, (total, count) in self._sums.items()
+        }
+
+
+def rows_of(groups: Sequence[Group], row_tokens: int, device: torch.device) -> Iterator[Batch]:
+    """The groups, packed into rows, one at a time."""
+    for row in pack([group.size for group in groups], row_tokens):
+        yield collate([groups[i] for i in row], device)
+
+
+def accumulate(
+    policy: Policy, objective: Objective, groups: Sequence[Group], row_tokens: int
+) -> dict[str, float | None]:
+    """Add the gradient of the step's mean loss to the parameters.
+
+    The mean is over the objective's unit (tokens, completions or groups) of all `groups`, however they are cut
+    into rows.
+
+    Returns:
+        the step's metrics.
+    """
+    totals = Totals()
+    rows = list(rows_of(groups, row_tokens, policy.device))
+    units = sum(row.counts[objective.unit] for row in rows)
+    while rows:
+        row = rows.pop()
+        loss = objective.loss(forward(policy, row, objective.wants, uniform=objective.uniform), row)
+        (loss.total / units).backward()
+        totals.add(loss.metrics)
+    return totals.means()
+
+
+@torch.no_grad()
+def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: int) -> dict[str, float | None]:
+    """The objective's metrics over held-out groups."""
+    totals = Totals()
+    for start in range(0, len(groups), EVAL_GROUPS):
+        some = [groups[i] for i in range(start, min(len(groups), start + EVAL_GROUPS))]
+        for row in rows_of(some, row_tokens, policy.device):
+            totals.add(objective.loss(forward(policy, row, objective.wants), row).metrics)
+    return totals.means()
