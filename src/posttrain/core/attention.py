@@ -239,6 +239,7 @@ def _tile_mask(layout: Layout, number: int, window: int | None, always: bool) ->
     if slot not in layout.masks:
         device = tile.offset_B.device
         at_query = tile.offset_B[:, None, None] + torch.arange(tile.queries, device=device)[:, None]
+        at_query.clamp_(max=tile.keys - 1)  # padding must see a key: softmax over none is NaN, and 0 x NaN too
         at_key = torch.arange(tile.keys, device=device)
         mask = at_key <= at_query
         if narrow and window is not None:
