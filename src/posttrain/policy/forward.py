@@ -4,18 +4,21 @@ Legend: ``T`` packed tokens, ``N`` loss tokens, ``C`` completions, ``L`` longest
 ``D`` hidden width.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from posttrain.core.attention import layout_of
 from posttrain.core.logprobs import Head, token_logprobs
 from posttrain.core.outputs import Outputs, Want
-from posttrain.core.packing import Batch
+from posttrain.core.packing import Batch, Branch
 from posttrain.policy.load import Policy
+from posttrain.policy.rope import mixes_lengths
 
 
 def forward(
@@ -39,15 +42,14 @@ def forward(
     device = batch.tokens_T.device
     mixed = nullcontext() if policy.autocast is None else torch.autocast(device.type, policy.autocast)
     with mixed:
-        run = packed_hidden if policy.branching else _padded
-        hidden = run(policy, batch)
+        hidden = _hidden(policy, batch)
         last_C = torch.tensor([branch.own[1] - 1 for branch in batch.branches], device=device)
         completion_C = torch.arange(len(last_C), device=device)
         score = logp = entropy = None
         if "score" in wants:
-            score = policy.base.score(_pick(policy, batch, hidden, last_C, completion_C))[:, 0].float()
+            score = policy.base.score(_pick(batch, hidden, last_C, completion_C))[:, 0].float()
     if "logp" in wants or "entropy" in wants:
-        hidden_ND = _pick(policy, batch, hidden, batch.where_N, batch.completion_N)
+        hidden_ND = _pick(batch, hidden, batch.where_N, batch.completion_N)
         if policy.autocast is not None:
             hidden_ND = hidden_ND.to(policy.autocast)
         with torch.autocast(device.type, enabled=False):
@@ -65,7 +67,6 @@ def forward(
 def head_of(model: Any) -> Head:
     """The final-logit map of a transformers causal LM, with the transforms its architecture applies."""
     layer = model.get_output_embeddings()
-    layer = getattr(layer, "modules_to_save", {}).get("default", layer)
     config = model.config.get_text_config()
     scale = getattr(config, "logit_scale", None)
     divisor = getattr(config, "logits_scaling", None)
@@ -79,7 +80,16 @@ def head_of(model: Any) -> Head:
 
 def backbone_of(model: Any) -> Any:
     """The model below its head."""
-    return getattr(model, model.base_model_prefix)
+    prefix = model.base_model_prefix
+    return getattr(model, prefix if hasattr(model, prefix) else "model")  # Llama 4 misnames its own
+
+
+def _hidden(policy: Policy, batch: Batch) -> Tensor:
+    """[T, D] of the packed row, or [C, L, D] of one row per completion."""
+    run = packed_hidden if policy.branching else _padded
+    if not mixes_lengths(policy.base.config, batch):
+        return run(policy, batch)
+    return pad_sequence([run(policy, one).flatten(0, -2) for one in _singly(batch)], batch_first=True)
 
 
 def packed_hidden(policy: Policy, batch: Batch) -> Tensor:
@@ -93,21 +103,32 @@ def packed_hidden(policy: Policy, batch: Batch) -> Tensor:
     return output.last_hidden_state[0]
 
 
-def _padded(policy: Policy, batch: Batch) -> Tensor:
-    """Hidden states of one row per completion, padded at the end, [C, L, D].
+def rows_hidden(policy: Policy, tokens_CL: Tensor) -> Tensor:
+    """Hidden states of ordinary rows, [C, L, D], by the model's own attention.
 
-    Causality alone keeps padding out: it lies behind every real token.
+    Rows may be padded at the end: causality alone keeps padding out, since it lies behind every real token.
     """
-    rows = [
-        torch.cat([batch.tokens_T[slice(*branch.prompt)], batch.tokens_T[slice(*branch.own)]])
-        for branch in batch.branches
-    ]
-    tokens_CL = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-    return backbone_of(policy.base)(input_ids=tokens_CL, use_cache=False).last_hidden_state
+    ones = torch.ones_like(tokens_CL)  # some architectures will not run without a mask (MPT)
+    return backbone_of(policy.base)(input_ids=tokens_CL, attention_mask=ones, use_cache=False).last_hidden_state
 
 
-def _pick(policy: Policy, batch: Batch, hidden: Tensor, place: Tensor, completion: Tensor) -> Tensor:
+def _padded(policy: Policy, batch: Batch) -> Tensor:
+    rows = [one.tokens_T for one in _singly(batch)]
+    return rows_hidden(policy, pad_sequence(rows, batch_first=True))
+
+
+def _singly(batch: Batch) -> Iterator[Batch]:
+    """Each completion behind its own copy of the prompt, as a row of its own."""
+    for branch in batch.branches:
+        row = torch.cat([batch.tokens_T[slice(*branch.prompt)], batch.tokens_T[slice(*branch.own)]])
+        border = branch.prompt[1] - branch.prompt[0]
+        lone = (Branch(0, (0, border), (border, len(row))),)
+        position_T = torch.arange(len(row), device=row.device)
+        yield replace(batch, tokens_T=row, position_T=position_T, branches=lone)
+
+
+def _pick(batch: Batch, hidden: Tensor, place: Tensor, completion: Tensor) -> Tensor:
     """Hidden states at places of the packed row, as seen by the given completions."""
-    if policy.branching:
+    if hidden.ndim == 2:
         return hidden.index_select(0, place)
     return hidden[completion, batch.position_T[place]]

@@ -94,14 +94,14 @@ def load_policy(
         "dtype": dtype,
         "use_safetensors": True,
         "trust_remote_code": trust_remote_code,
-        "attn_implementation": "sdpa" if padded else attention.register(),
+        "attn_implementation": None if padded else attention.register(),
     }
     if quantization is not None:
         options["quantization_config"] = _four_bit(device)
     model: Any
     try:
         if task == "causal":
-            model = AutoModelForCausalLM.from_pretrained(name, **options)
+            model, _ = _load(AutoModelForCausalLM, name, options)
         else:
             model = _load_scored(name, options)
     except InputError:
@@ -158,15 +158,33 @@ def end_tokens_of(name: str, tokenizer: Any, config: Any) -> tuple[int, ...]:
 def _load_scored(name: str, options: Mapping[str, Any]) -> Any:
     config = AutoConfig.from_pretrained(name, trust_remote_code=options["trust_remote_code"])
     config.num_labels = 1
-    if getattr(config, "hidden_size", None) is None:
-        raise InputError(f"{name}: {config.model_type} has no hidden_size to put a scalar head on")
-    model, info = AutoModelForSequenceClassification.from_pretrained(
-        name, config=config, output_loading_info=True, **options
-    )
-    if any(key.startswith("score") for key in info["missing_keys"]):
+    model, missing = _load(AutoModelForSequenceClassification, name, {**options, "config": config}, "score.")
+    if not hasattr(model, "score"):
+        raise InputError(f"{name}: {config.model_type} has no scalar head that this version knows")
+    if missing:
         # From zero every pair starts at log 2 whatever the width; a large random head starts with noise.
         torch.nn.init.zeros_(model.score.weight)
     return model
+
+
+def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> tuple[Any, bool]:
+    """The model, and whether its folder lacks the head. Anything else that is lacking would be random: refused."""
+    try:
+        model, info = auto.from_pretrained(name, output_loading_info=True, **options)
+    except KeyError as error:
+        if error.args != (attention.NAME,):
+            raise
+        # An architecture older than transformers' attention registry; the probe will see that it cannot branch.
+        plain = {**options, "attn_implementation": None}
+        model, info = auto.from_pretrained(name, output_loading_info=True, **plain)
+    lacking = sorted(key for key in info["missing_keys"] if not (head and key.startswith(head)))
+    if lacking:
+        raise InputError(
+            f"{name}: its weights lack {lacking[0]}"
+            + (f" and {len(lacking) - 1} more" if len(lacking) > 1 else "")
+            + f", which {type(model).__name__} needs; the folder is incomplete or holds another kind of model"
+        )
+    return model, len(info["missing_keys"]) > 0
 
 
 def _four_bit(device: str) -> Any:

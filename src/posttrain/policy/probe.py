@@ -4,15 +4,20 @@ An architecture may mix tokens outside attention (state-space, convolutions), ig
 transform its final logits in a way of its own. Rather than keep a list of names, compare once.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from posttrain.core import attention
 from posttrain.core.group import Completion, Group
 from posttrain.core.logprobs import token_logprobs
 from posttrain.core.packing import Batch, collate
 from posttrain.errors import InputError
-from posttrain.policy.forward import backbone_of, head_of, packed_hidden
+from posttrain.policy.forward import head_of, packed_hidden, rows_hidden
 from posttrain.policy.load import Policy
 
 ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
@@ -38,13 +43,13 @@ def settle_layout(policy: Policy) -> str | None:
             f"{name} cannot share a prompt between completions; "
             "each completion is run as a row of its own (slower, same result)"
         )
-    if not policy.branching:
-        policy.base.set_attn_implementation("sdpa")
     if policy.task == "causal" and not _head_is_known(policy, batch.tokens_T):
         raise InputError(
             f"{name}: its final layer transforms the logits in a way this version does not know, "
             "so training it here would be wrong; please report the architecture"
         )
+    if policy.branching:
+        policy.base.set_attn_implementation(attention.NAME)
     return sentence
 
 
@@ -60,26 +65,58 @@ def _sample(policy: Policy) -> Batch:
 
 
 def _branches(policy: Policy, batch: Batch) -> bool:
-    try:
-        hidden_TD = packed_hidden(policy, batch)
-    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, IndexError):
-        return False
-    policy.base.set_attn_implementation("sdpa")
-    alike = True
-    for branch in batch.branches:
-        places = torch.cat([torch.arange(*branch.prompt), torch.arange(*branch.own)])
-        alone = backbone_of(policy.base)(input_ids=batch.tokens_T[places][None], use_cache=False)
-        alike &= _close(hidden_TD[places], alone.last_hidden_state[0])
-    policy.base.set_attn_implementation("posttrain_branching")
+    """Whether the packed row gives what each completion gives alone. Leaves plain attention switched on."""
+    with _narrow(policy.base):
+        try:
+            hidden_TD = packed_hidden(policy, batch)
+        except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, IndexError):
+            _plain_attention(policy.base)
+            return False
+        _plain_attention(policy.base)
+        alike = True
+        for branch in batch.branches:
+            places = torch.cat([torch.arange(*branch.prompt), torch.arange(*branch.own)])
+            alike &= _close(hidden_TD[places], rows_hidden(policy, batch.tokens_T[places][None])[0])
     return alike
 
 
+def _plain_attention(model: Any) -> None:
+    """Switch to transformers' own attention, the fastest that the architecture has."""
+    try:
+        model.set_attn_implementation("sdpa")
+    except ValueError:  # soft caps, sinks
+        model.set_attn_implementation("eager")
+    if model.config._attn_implementation == attention.NAME:
+        # An architecture without the registry: only the masks it makes depend on the name.
+        model.config._attn_implementation = "eager"
+
+
+@contextmanager
+def _narrow(model: Any) -> Generator[None]:
+    """Windows and chunks of attention that cut even a short text: some architectures (Qwen2-MoE, Llama 4) keep
+    them in masks alone, which branching attention does not see."""
+    holders = [model.config.get_text_config(), *model.modules()]
+    kept = [
+        (holder, name, width)
+        for holder in holders
+        for name in ("sliding_window", "attention_chunk_size")
+        if isinstance(width := getattr(holder, name, None), int)
+    ]
+    try:
+        for holder, name, _ in kept:
+            setattr(holder, name, 3)
+        yield
+    finally:
+        for holder, name, width in kept:
+            setattr(holder, name, width)
+
+
 def _head_is_known(policy: Policy, tokens_T: Tensor) -> bool:
-    implementation = policy.base.config._attn_implementation
-    policy.base.set_attn_implementation("sdpa")
-    hidden = backbone_of(policy.base)(input_ids=tokens_T[None], use_cache=False).last_hidden_state[0]
-    expected = policy.base(input_ids=tokens_T[None], use_cache=False).logits[0].float().log_softmax(-1)
-    policy.base.set_attn_implementation(implementation)
+    _plain_attention(policy.base)
+    hidden = rows_hidden(policy, tokens_T[None])[0]
+    ones = torch.ones_like(tokens_T)[None]
+    logits = policy.base(input_ids=tokens_T[None], attention_mask=ones, use_cache=False).logits[0]
+    expected = logits.float().log_softmax(-1)
     found, _ = token_logprobs(hidden[:-1], head_of(policy.base), tokens_T[1:])
     return _close(found, expected[:-1].gather(1, tokens_T[1:, None])[:, 0])
 
