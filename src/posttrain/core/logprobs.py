@@ -56,6 +56,7 @@ def token_logprobs(
     Returns:
         (logp_N, entropy_N or None), float32.
     """
+    uniform = uniform and torch.is_grad_enabled()  # without gradient there is nothing to make along the way
     logp_N, entropy_N = _TokenLogProbs.apply(
         hidden_ND, head.weight, head.bias, target_N, head.scale, head.softcap, temperature, entropy, uniform
     )
@@ -123,7 +124,10 @@ class _TokenLogProbs(torch.autograd.Function):
             factor = g_logp[0] if len(g_logp) else g_logp.new_zeros(())
             if not bool((g_logp == factor).all()):
                 raise RuntimeError("uniform=True was promised, but the loss weighs its tokens differently")
-            return (*ctx.grads.scaled(factor), None, None, None, None, None, None)
+            grads, ctx.grads = ctx.grads, None  # scaled in place, so good for one backward pass
+            if grads is None:
+                raise RuntimeError("uniform=True allows one backward pass only")
+            return (*grads.scaled(factor), None, None, None, None, None, None)
         hidden, weight, bias, target, lse, entropy = ctx.saved_tensors
         scale, softcap, temperature, want_entropy = ctx.settings
         weight_c = weight.to(hidden.dtype)
