@@ -1,0 +1,210 @@
+"""Rows become `Example`s. The convention is told from the columns of a source's first row and holds for all.
+
+To read a further convention, write a function from a `Row` to an `Example` and add a line to `CONVENTIONS`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from posttrain.data.example import Example
+from posttrain.data.preference_rows import read_implicit_pair, read_pair, read_ranking, read_sharegpt_pair
+from posttrain.data.read import Row
+from posttrain.data.sft_rows import (
+    instances,
+    read_alpaca,
+    read_messages,
+    read_prompt_completion,
+    read_sharegpt,
+    read_text,
+)
+from posttrain.data.skips import RowSkipped, Skips
+from posttrain.data.strict_json import kind_of
+from posttrain.errors import InputError
+
+Kind = Literal["sft", "preference"]
+"""What rows are for: one completion to imitate, or several to compare (pairs and rankings)."""
+
+Names = Mapping[str, str]
+"""standard column name → the file's name for it (the recipe's ``columns``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """A way of writing rows.
+
+    Args:
+        name: what plans and errors call it.
+        kind: what it is for.
+        required: columns it is told by.
+        read: makes an example of a row whose columns have their standard names.
+        optional: columns it reads where they are.
+        split: columns to lay over the row, once for each example it holds.
+    """
+
+    name: str
+    kind: Kind
+    required: tuple[str, ...]
+    read: Callable[[Row], Example]
+    optional: tuple[str, ...] = ("system", "tools")
+    split: Callable[[Row], list[Mapping[str, Any]]] = lambda row: [{}]
+
+
+_ALPACA_MORE = ("input", "history", "system", "tools")
+
+CONVENTIONS = (  # of those that fit a row's columns the first is taken
+    Convention("messages", "sft", ("messages",), read_messages),
+    Convention("ShareGPT", "sft", ("conversations",), read_sharegpt),
+    Convention("Alpaca", "sft", ("instruction", "output"), read_alpaca, _ALPACA_MORE),
+    Convention("self-instruct", "sft", ("instruction", "instances"), read_alpaca, _ALPACA_MORE, instances),
+    Convention("prompt and completion", "sft", ("prompt", "completion"), read_prompt_completion),
+    Convention("text", "sft", ("text",), read_text, ()),
+    Convention("pairs", "preference", ("prompt", "chosen", "rejected"), read_pair),
+    Convention("ShareGPT pairs", "preference", ("conversations", "chosen", "rejected"), read_sharegpt_pair),
+    Convention("ranking", "preference", ("prompt", "candidates", "ranks"), read_ranking),
+    Convention("pairs, prompt inside", "preference", ("chosen", "rejected"), read_implicit_pair),
+)
+
+_EVERY_ROW = ("task", "phrasing")
+
+
+def examples(
+    rows: Iterable[Row],
+    kind: Kind,
+    columns: Names | None = None,
+    *,
+    task: str | None = None,
+    skipped: Skips | None = None,
+) -> Iterator[Example]:
+    """Read the rows of one source.
+
+    Args:
+        rows: the rows; all of the first one's convention.
+        kind: what they are for.
+        columns: standard name → the file's name, for columns called otherwise.
+        task: the task of rows without a ``task`` column.
+        skipped: counts rows that are well-formed but cannot train.
+
+    Raises:
+        InputError: no convention fits, a later row has another one, or a row breaks its convention.
+    """
+    columns = columns or {}
+    skipped = Skips() if skipped is None else skipped
+    _check_standard(columns, kind)
+    convention: Convention | None = None
+    first = ""
+    for row in rows:
+        renamed = _renamed(row, columns)
+        if convention is None:
+            convention, first = _detect(renamed, kind, columns), row.where
+        elif any(column not in renamed.values for column in convention.required):
+            raise _other_schema(renamed, convention, first)
+        about = {"task": _label(renamed, "task") or task, "phrasing": _label(renamed, "phrasing")}
+        for over in convention.split(renamed):
+            try:
+                example = convention.read(Row(row.where, {**renamed.values, **over}))
+            except RowSkipped as reason:
+                skipped.add(str(reason), row.where)
+            else:
+                yield replace(example, row={**row.values, **over}, **about)
+
+
+def convention_of(row: Row, kind: Kind, columns: Names | None = None) -> str:
+    """The name of the convention that `examples` would read a source by whose first row this is."""
+    columns = columns or {}
+    _check_standard(columns, kind)
+    return _detect(_renamed(row, columns), kind, columns).name
+
+
+def _renamed(row: Row, columns: Names) -> Row:
+    if not columns:
+        return row
+    for standard, name in columns.items():
+        if name not in row.values:
+            raise InputError(
+                f"{row.where}: no column `{name}` (columns: {{{standard}: {name}}}){_near(name, row.values)}; "
+                f"the row has {', '.join(row.values)}"
+            )
+    kept = {name: value for name, value in row.values.items() if name not in columns.values()}
+    return Row(row.where, kept | {standard: row.values[name] for standard, name in columns.items()})
+
+
+def _check_standard(columns: Names, kind: Kind) -> None:
+    known = dict.fromkeys(c for conv in CONVENTIONS if conv.kind == kind for c in conv.required + conv.optional)
+    known |= dict.fromkeys(_EVERY_ROW)
+    for name in columns:
+        if name not in known:
+            raise InputError(
+                f"columns: `{name}` is no standard column of {kind} rows{_near(name, known)}; "
+                f"those are {', '.join(known)}"
+            )
+
+
+def _detect(row: Row, kind: Kind, columns: Names) -> Convention:
+    """The first convention of the kind whose columns are all there, and that reads every renamed column."""
+    wanted = set(columns) - set(_EVERY_ROW)
+    usable = [c for c in CONVENTIONS if c.kind == kind and wanted <= {*c.required, *c.optional}]
+    for convention in usable:
+        if all(column in row.values for column in convention.required):
+            if kind == "sft" and isinstance(row.values.get("label"), bool):
+                raise InputError(
+                    f"{row.where}: a boolean `label` marks unpaired preference rows, and SFT would learn the bad "
+                    "answers too; keep the rows with a true label and drop the column, or rename it if it means "
+                    "something else"
+                )
+            return convention
+    raise _no_convention(row, kind, usable)
+
+
+def _no_convention(row: Row, kind: Kind, usable: list[Convention]) -> InputError:
+    if not usable:
+        return InputError("columns: no convention has all of these standard names; rename those of one")
+    has = ", ".join(row.values) or "none"
+    other = next((c for c in CONVENTIONS if c.kind != kind and all(r in row.values for r in c.required)), None)
+    if other is not None:
+        return InputError(
+            f"{row.where}: {kind} rows are needed, these are {other.kind} rows ({other.name}): {has}"
+        )
+    closest = max(usable, key=lambda c: sum(column in row.values for column in c.required) / len(c.required))
+    missing = [column for column in closest.required if column not in row.values]
+    if len(missing) < len(closest.required):
+        return _missing(row, missing[0], closest)
+    understood = "; ".join(f"{', '.join(c.required)} ({c.name})" for c in usable)
+    return InputError(
+        f"{row.where}: the columns ({has}) fit no convention for {kind} rows, which are {understood}. "
+        f"Name the columns in the recipe, such as columns: {{standard_name: name_in_the_file}}"
+    )
+
+
+def _missing(row: Row, column: str, convention: Convention) -> InputError:
+    return InputError(
+        f"{row.where}: no column `{column}` ({convention.name}){_near(column, row.values)}; "
+        f"the row has {', '.join(row.values) or 'none'}. "
+        f"If it is called otherwise, say so in the recipe: columns: {{{column}: name_in_the_file}}"
+    )
+
+
+def _other_schema(row: Row, convention: Convention, first: str) -> InputError:
+    for other in CONVENTIONS:
+        if other != convention and all(column in row.values for column in other.required):
+            return InputError(
+                f"{row.where}: mixed schemas: this row is {other.name} ({', '.join(row.values)}), the first one "
+                f"({first}) {convention.name} ({', '.join(convention.required)}); give each its own file"
+            )
+    missing = next(column for column in convention.required if column not in row.values)
+    return _missing(row, missing, convention)
+
+
+def _label(row: Row, column: str) -> str | None:
+    value = row.values.get(column)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise InputError(f"{row.where}: {column} must be a string, this is {kind_of(value)}")
+    return str(value)
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    near = get_close_matches(name, list(names), n=1)
+    return f"; did you mean `{near[0]}`?" if near else ""

@@ -1,0 +1,46 @@
+"""Rows of a Parquet file, a batch at a time, so that a file larger than memory streams."""
+
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from posttrain.data.streams import COMPRESSED, damaged, open_binary
+from posttrain.errors import InputError
+
+_BATCH = 256
+"""Rows turned into Python objects at once."""
+
+
+def parquet_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(row number from 1, values) of each row."""
+    import pyarrow
+    import pyarrow.parquet
+
+    number = 0
+    try:
+        with _seekable(path) as source:
+            file = pyarrow.parquet.ParquetFile(source, page_checksum_verification=True)
+            columns: list[str] = file.schema_arrow.names
+            twice = sorted({c for c in columns if columns.count(c) > 1})
+            if twice:
+                raise InputError(f"{name}: two columns are called `{twice[0]}`; rename one")
+            for batch in file.iter_batches(batch_size=_BATCH):
+                for values in batch.to_pylist():
+                    number += 1
+                    yield number, values
+    except (pyarrow.ArrowException, OSError, EOFError, ValueError, zlib.error) as error:
+        raise damaged(error, name) from error
+
+
+def _seekable(path: Path) -> Any:
+    """The file itself, or its decompressed copy on disk: Parquet is read from its end."""
+    if path.suffix.lower() not in COMPRESSED:
+        return path.open("rb")
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    with open_binary(path) as stream:
+        shutil.copyfileobj(stream, copy, 1 << 20)
+    copy.seek(0)
+    return copy

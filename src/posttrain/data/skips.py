@@ -1,0 +1,38 @@
+"""Rows that are well-formed but cannot train: counted by reason, never dropped in silence."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+_SHOWN = 3
+
+
+class RowSkipped(Exception):
+    """Raised by a row's reader; its text is the reason, the same for all such rows."""
+
+
+@dataclass(slots=True)
+class Skips:
+    """What was left out of a source, and why.
+
+    Args:
+        counts: rows by reason.
+        first: the first few places by reason.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter[str])
+    first: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def add(self, reason: str, where: str) -> None:
+        """Count one row."""
+        self.counts[reason] += 1
+        places = self.first.setdefault(reason, [])
+        if len(places) < _SHOWN:
+            places.append(where)
+
+    def lines(self) -> list[str]:
+        """A sentence for each reason, the most frequent first."""
+        return [
+            f"{count} {'row' if count == 1 else 'rows'} skipped, {reason}: {', '.join(self.first[reason])}"
+            + (", ..." if count > len(self.first[reason]) else "")
+            for reason, count in self.counts.most_common()
+        ]
