@@ -1,9 +1,13 @@
 """Files that are either whole or not there: written beside, synced, renamed. And their hashes."""
 
+import ctypes
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +17,12 @@ from posttrain.errors import InputError
 
 PARTIAL = ".partial"
 """Suffix of what is still being written; whatever bears it may be deleted at any time."""
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+WRONG_NAME = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
+DISK = FULL | CLOSED | WRONG_NAME
+"""Errors that come from the place written to. A missing input file or a broken connection is something else."""
 
 
 @contextmanager
@@ -32,11 +42,8 @@ def whole_folder(target: Path) -> Generator[Path]:
                 _sync(path)
             _sync(partial)
             if target.exists():
-                old = target.with_name(target.name + ".old" + PARTIAL)
-                shutil.rmtree(old, ignore_errors=True)
-                target.rename(old)
-                partial.rename(target)
-                shutil.rmtree(old, ignore_errors=True)
+                _exchange(partial, target)
+                shutil.rmtree(partial, ignore_errors=True)
             else:
                 partial.rename(target)
             _sync(target.parent)
@@ -50,9 +57,13 @@ def write_whole(path: Path, text: str) -> None:
     partial = path.with_name(path.name + PARTIAL)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        _sync(partial)
-        partial.replace(path)
+        try:
+            partial.write_text(text, encoding="utf-8")
+            _sync(partial)
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
         _sync(path.parent)
 
 
@@ -71,21 +82,30 @@ def disk_errors(path: Path) -> Generator[None]:
     """Turn a full or read-only disk into a sentence."""
     try:
         yield
-    except OSError as error:
-        if error.errno is None:
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else _quoted_errno(error)
+        if number is None or number not in DISK:
             raise
         raise InputError(
-            f"{path}: cannot be written ({os.strerror(error.errno)}); nothing was left half-written. "
+            f"{path}: cannot be written ({os.strerror(number)}); nothing was left half-written. "
             "Free some space or choose another folder with --out, then run the same command again"
         ) from error
+
+
+def _quoted_errno(error: Exception) -> int | None:
+    """The system's error within an exception of another kind: safetensors has its own."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None
 
 
 def sha256_of(path: Path) -> str:
     """Hash of a file, or of a folder's file names and contents (partial files aside)."""
     digest = hashlib.sha256()
     if path.is_dir():
-        for inner in sorted(p for p in path.rglob("*") if p.is_file() and PARTIAL not in p.name):
-            digest.update(f"{inner.relative_to(path)}\0{sha256_of(inner)}\n".encode())
+        names = sorted(p.relative_to(path) for p in path.rglob("*") if p.is_file())
+        for name in names:
+            if not any(part.endswith(PARTIAL) for part in name.parts):
+                digest.update(f"{name}\0{sha256_of(path / name)}\n".encode())
         return digest.hexdigest()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -96,6 +116,20 @@ def sha256_of(path: Path) -> str:
 def hash_of(value: Any) -> str:
     """Hash of a JSON-like value, key order aside."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Swap two paths: in one step on Linux (renameat2), so that at no moment neither has the name; in three
+    elsewhere."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    if rename is not None and rename(here, os.fsencode(new), here, os.fsencode(old), swap) == 0:
+        return
+    aside = old.with_name(old.name + ".old" + PARTIAL)
+    shutil.rmtree(aside, ignore_errors=True)
+    old.rename(aside)
+    new.rename(old)
+    aside.rename(new)
 
 
 def _sync(path: Path) -> None:
