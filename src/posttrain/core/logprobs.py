@@ -105,8 +105,8 @@ class _TokenLogProbs(torch.autograd.Function):
             lse[rows] = torch.logsumexp(z, -1)
             logp[rows] = z.gather(1, target[rows, None])[:, 0] - lse[rows]
             if want_entropy:
-                p = (z - lse[rows, None]).exp()
-                entropy[rows] = lse[rows] - (p * z).sum(-1)
+                logq = z - lse[rows, None]  # summed as -p log p: lse - p z would cancel where logits are large
+                entropy[rows] = logq.exp().mul_(logq).sum(-1).neg_()
             if grads is not None:
                 dz = z.sub_(lse[rows, None]).exp_().neg_()
                 dz[torch.arange(len(dz)), target[rows]] += 1.0

@@ -1,0 +1,182 @@
+"""Chunked log-probs equal log_softmax over full logits: values, entropies, and gradients of everything."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from posttrain.core import logprobs
+from posttrain.core.logprobs import Head, token_logprobs
+from tensors import Watched
+
+N, D, V = 23, 6, 50
+
+
+def inputs(n: int = N, *, bias: bool = True, seed: int = 0, dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """hidden, weight, bias and targets; the bias is left out where it is not wanted."""
+    generator = torch.Generator().manual_seed(seed)
+    floats = [torch.randn(shape, generator=generator).to(dtype) for shape in ((n, D), (V, D), (V,))]
+    target = torch.randint(0, V, (n,), generator=generator)
+    return [*(x.requires_grad_() for x in (floats if bias else floats[:2])), target]
+
+
+def full(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, head: Head, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """The definition, in float64 with the whole matrix of logits."""
+    z = hidden.double() @ weight.double().T
+    z = (z if bias is None else z + bias.double()) * head.scale
+    if head.softcap is not None:
+        z = head.softcap * torch.tanh(z / head.softcap)
+    logp = (z / temperature).log_softmax(-1)
+    return logp.gather(1, target[:, None])[:, 0], -(logp.exp() * logp).sum(-1)
+
+
+def compare(
+    given: list[Tensor],
+    head: Head,
+    *,
+    temperature: float = 1.0,
+    entropy: bool = False,
+    uniform: bool = False,
+    tolerance: float = 1e-5,
+) -> None:
+    """Values, and gradients under random weights (equal ones where `uniform` promises that)."""
+    *floats, target = given
+    bias = floats[2] if len(floats) == 3 else None
+    head = replace(head, weight=floats[1], bias=bias)
+    logp, found = token_logprobs(floats[0], head, target, temperature=temperature, entropy=entropy, uniform=uniform)
+    assert logp.dtype == torch.float32
+    expected, expected_entropy = full(floats[0], floats[1], bias, target, head, temperature)
+    generator = torch.Generator().manual_seed(9)
+    weights = torch.full((len(target),), 0.3) if uniform else torch.randn(len(target), generator=generator)
+    loss, reference = (weights * logp).sum(), (weights * expected).sum()
+    torch.testing.assert_close(logp.double(), expected, atol=tolerance, rtol=tolerance)
+    if entropy:
+        assert found is not None
+        torch.testing.assert_close(found.double(), expected_entropy, atol=tolerance, rtol=tolerance)
+        loss, reference = loss + (weights.roll(1) * found).sum(), reference + (weights.roll(1) * expected_entropy).sum()
+    else:
+        assert found is None
+    made, true = torch.autograd.grad(loss, floats), torch.autograd.grad(reference, floats)
+    for a, b in zip(made, true, strict=True):
+        assert a.dtype == b.dtype
+        assert (a - b).double().norm() <= tolerance * (1 + b.double().norm())
+
+
+ANY = Head(torch.empty(0))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("uniform", [True, False])
+@pytest.mark.parametrize("entropy", [True, False])
+@pytest.mark.parametrize("head", [ANY, replace(ANY, scale=0.25), replace(ANY, scale=3.0, softcap=2.0)])
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_values_and_gradients_are_those_of_full_logits(
+    bias: bool, uniform: bool, entropy: bool, head: Head, temperature: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logprobs, "CHUNK", 4 * V)
+    compare(inputs(bias=bias), head, temperature=temperature, entropy=entropy, uniform=uniform)
+
+
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(1, 20), chunk=st.integers(1, 30 * V), uniform=st.booleans(), seed=st.integers(0, 99))
+def test_where_the_chunks_end_makes_no_difference(n: int, chunk: int, uniform: bool, seed: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logprobs, "CHUNK", chunk)
+        compare(inputs(n, seed=seed), ANY, entropy=not uniform, uniform=uniform)
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e-3])
+def test_huge_and_tiny_logits_stay_finite(scale: float) -> None:
+    hidden, weight, target = inputs(bias=False)
+    logp, entropy = token_logprobs(hidden, Head(weight, scale=scale), target, entropy=True)
+    assert entropy is not None
+    (logp.sum() + entropy.sum()).backward()
+    for x in (logp, entropy, hidden.grad, weight.grad):
+        assert x is not None
+        assert x.isfinite().all()
+    assert (entropy >= -1e-3).all()
+
+
+def test_bfloat16_hidden_states_give_float32_log_probs_close_to_exact_ones() -> None:
+    """Products run in bfloat16, the softmax does not: the rounding of one product is all that is lost."""
+    for uniform in (True, False):
+        compare(inputs(dtype=torch.bfloat16), ANY, uniform=uniform, tolerance=0.05)
+
+
+def test_a_float32_weight_gets_a_float32_gradient_from_bfloat16_hidden_states() -> None:
+    """Mixed precision: master weights stay float32, and so do their gradients."""
+    hidden, weight, target = inputs(bias=False)
+    logp, _ = token_logprobs(hidden.detach().bfloat16(), Head(weight), target)
+    logp.sum().backward()
+    exact, _ = full(hidden.detach().bfloat16(), weight, None, target, ANY, 1.0)
+    assert weight.grad is not None
+    assert weight.grad.dtype == torch.float32
+    (true,) = torch.autograd.grad(exact.sum(), weight)
+    assert (weight.grad - true).norm() <= 0.02 * true.norm()
+
+
+@pytest.mark.parametrize("uniform", [True, False])
+def test_no_loss_tokens_give_empty_log_probs_and_zero_gradients(uniform: bool) -> None:
+    hidden, weight, bias, target = inputs(0)
+    logp, entropy = token_logprobs(hidden, Head(weight, bias), target, entropy=not uniform, uniform=uniform)
+    assert logp.shape == (0,)
+    assert entropy is None or entropy.shape == (0,)
+    logp.sum().backward()
+    assert hidden.grad is not None
+    assert hidden.grad.shape == (0, D)
+    for x in (weight, bias):
+        assert x.grad is not None
+        assert not x.grad.any()
+
+
+def test_a_broken_promise_of_uniform_gradients_is_an_error_not_a_wrong_gradient() -> None:
+    hidden, weight, target = inputs(bias=False)
+    logp, _ = token_logprobs(hidden, Head(weight), target, uniform=True)
+    with pytest.raises(RuntimeError, match="uniform"):
+        (logp * torch.arange(N)).sum().backward()
+
+
+def test_a_second_backward_pass_is_an_error_not_a_wrong_gradient() -> None:
+    hidden, weight, target = inputs(bias=False)
+    logp, _ = token_logprobs(hidden, Head(weight), target, uniform=True)
+    (3.0 * logp.sum()).backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="one backward pass"):
+        logp.sum().backward()
+
+
+def test_only_what_needs_a_gradient_gets_one() -> None:
+    hidden, weight, bias, target = inputs()
+    for uniform in (True, False):
+        logp, _ = token_logprobs(hidden, Head(weight.detach(), bias.detach()), target, uniform=uniform)
+        with Watched() as seen:
+            logp.sum().backward()
+        assert seen.calls.get("addmm_", 0) == 0, "a frozen head costs no product for its gradient"
+    assert weight.grad is None
+
+
+@pytest.mark.parametrize("uniform", [True, False])
+@pytest.mark.parametrize("entropy", [True, False])
+def test_no_matrix_of_tokens_times_vocabulary_is_ever_made(
+    uniform: bool, entropy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, d, vocabulary = 300, 4, 500
+    monkeypatch.setattr(logprobs, "CHUNK", 8 * vocabulary)
+    hidden = torch.randn(n, d, requires_grad=True)
+    weight = torch.randn(vocabulary, d, requires_grad=True)
+    target = torch.randint(0, vocabulary, (n,))
+    with Watched() as seen:
+        logp, found = token_logprobs(hidden, Head(weight, softcap=5.0), target, entropy=entropy, uniform=uniform)
+        (logp.sum() if found is None else logp.sum() + found.sum()).backward()
+    assert seen.largest <= 8 * vocabulary
+
+
+def test_without_gradient_a_uniform_promise_costs_nothing() -> None:
+    hidden, weight, target = inputs(bias=False)
+    with torch.no_grad(), Watched() as seen:
+        token_logprobs(hidden, Head(weight), target, uniform=True)
+    assert seen.calls["mm"] == 1, "the logits, and no product for a gradient"

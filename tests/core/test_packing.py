@@ -1,0 +1,88 @@
+"""Packing loses nothing, cuts nothing, and says of every loss token where it is and what predicts it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posttrain.core.group import Group
+from posttrain.core.packing import collate, pack
+from structures import groups, random_group, texts_of
+
+sizes = st.lists(st.integers(1, 60), max_size=40)
+budgets = st.integers(1, 80)
+
+
+@given(sizes, budgets)
+def test_every_group_is_in_exactly_one_row(sizes: list[int], budget: int) -> None:
+    assert sorted(i for row in pack(sizes, budget) for i in row) == list(range(len(sizes)))
+
+
+@given(sizes, budgets)
+def test_a_row_keeps_its_budget_unless_one_group_alone_is_larger(sizes: list[int], budget: int) -> None:
+    for row in pack(sizes, budget):
+        assert sum(sizes[i] for i in row) <= budget or len(row) == 1
+
+
+@given(sizes, budgets)
+def test_at_most_one_row_is_less_than_half_full(sizes: list[int], budget: int) -> None:
+    """Best fit never opens a row for what another would hold."""
+    assert sum(2 * sum(sizes[i] for i in row) <= budget for row in pack(sizes, budget)) <= 1
+
+
+@given(sizes, budgets)
+def test_packing_is_deterministic_and_keeps_the_order_within_a_row(sizes: list[int], budget: int) -> None:
+    rows = pack(sizes, budget)
+    assert rows == pack(list(sizes), budget)
+    assert all(row == sorted(row) for row in rows)
+
+
+@given(groups())
+def test_a_row_holds_each_prompt_once_and_every_completion(some: list[Group]) -> None:
+    batch = collate(some)
+    assert len(batch.tokens_T) == sum(group.size for group in some)
+    texts = texts_of(some)
+    assert len(batch.branches) == len(batch.group_C) == len(texts)
+    for branch, text in zip(batch.branches, texts, strict=True):
+        places = [*range(*branch.prompt), *range(*branch.own)]
+        assert batch.tokens_T[places].tolist() == text.tolist()
+        assert batch.position_T[places].tolist() == list(range(len(text))), "positions are those of the text alone"
+
+
+@given(groups())
+def test_each_loss_token_is_predicted_by_the_token_before_it_in_its_own_text(some: list[Group]) -> None:
+    batch = collate(some)
+    expected: list[tuple[int, int, int]] = []
+    completions = [(g, c) for g in some for c in g.completions]
+    for number, ((group, completion), branch) in enumerate(zip(completions, batch.branches, strict=True)):
+        places = [*range(*branch.prompt), *range(*branch.own)]
+        for i in np.flatnonzero(completion.loss):
+            at = len(group.prompt) + int(i)
+            expected.append((places[at - 1], int(completion.tokens[i]), number))
+    found = zip(batch.where_N.tolist(), batch.target_N.tolist(), batch.completion_N.tolist(), strict=True)
+    assert list(found) == expected
+
+
+@given(groups())
+def test_columns_names_and_counts_follow_the_order_of_the_groups(some: list[Group]) -> None:
+    batch = collate(some)
+    assert batch.names == tuple(group.where for group in some)
+    assert batch.group_C.tolist() == [i for i, group in enumerate(some) for _ in group.completions]
+    for name in ("rank", "ref_logp"):
+        column = batch.columns[name]
+        assert column.dtype == torch.float32
+        assert column.tolist() == [float(x) for group in some for x in group.columns[name]]
+    assert batch.counts == {
+        "token": sum(group.loss_tokens for group in some),
+        "completion": sum(len(group.completions) for group in some),
+        "group": len(some),
+    }
+
+
+def test_groups_that_carry_different_columns_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    one, other = random_group(rng, 2, [1]), random_group(rng, 2, [1])
+    bare = Group(other.where, other.prompt, other.completions)
+    with pytest.raises(ValueError, match="same columns"):
+        collate([one, bare])

@@ -1,0 +1,6 @@
+"""Lets the tests of this folder import the helper modules beside `tests/conftest.py`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
