@@ -163,9 +163,7 @@ def _no_convention(row: Row, kind: Kind, usable: list[Convention]) -> InputError
     has = ", ".join(row.values) or "none"
     other = next((c for c in CONVENTIONS if c.kind != kind and all(r in row.values for r in c.required)), None)
     if other is not None:
-        return InputError(
-            f"{row.where}: {kind} rows are needed, these are {other.kind} rows ({other.name}): {has}"
-        )
+        return InputError(f"{row.where}: {kind} rows are needed, these are {other.kind} rows ({other.name}): {has}")
     closest = max(usable, key=lambda c: sum(column in row.values for column in c.required) / len(c.required))
     missing = [column for column in closest.required if column not in row.values]
     if len(missing) < len(closest.required):

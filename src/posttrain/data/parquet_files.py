@@ -13,6 +13,9 @@ from posttrain.errors import InputError
 _BATCH = 256
 """Rows turned into Python objects at once."""
 
+_BUFFER = 1 << 20
+"""Bytes read ahead in each column."""
+
 
 def parquet_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """(row number from 1, values) of each row."""
@@ -22,12 +25,17 @@ def parquet_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     number = 0
     try:
         with _seekable(path) as source:
-            file = pyarrow.parquet.ParquetFile(source, page_checksum_verification=True)
+            file = pyarrow.parquet.ParquetFile(
+                source,
+                page_checksum_verification=True,
+                pre_buffer=False,  # its default keeps every byte read until the end
+                buffer_size=_BUFFER,  # else a column of a row group is read whole
+            )
             columns: list[str] = file.schema_arrow.names
             twice = sorted({c for c in columns if columns.count(c) > 1})
             if twice:
                 raise InputError(f"{name}: two columns are called `{twice[0]}`; rename one")
-            for batch in file.iter_batches(batch_size=_BATCH):
+            for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
                 for values in batch.to_pylist():
                     number += 1
                     yield number, values

@@ -148,7 +148,5 @@ def _ranks(row: Row, names: list[str]) -> dict[str, float]:
         ranks[str(name)] = float(rank)
     unranked = [name for name in names if name not in ranks]
     if unranked:
-        raise InputError(
-            f"{row.where}: ranks has no rank for {', '.join(unranked)}; rank every candidate or drop it"
-        )
+        raise InputError(f"{row.where}: ranks has no rank for {', '.join(unranked)}; rank every candidate or drop it")
     return ranks

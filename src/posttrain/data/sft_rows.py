@@ -90,9 +90,7 @@ def chat_example(row: Row, prompt: Turns, completions: tuple[Turns, ...], **colu
     """
     if row.values.get("system") is not None and (system := text(row, "system")).strip():
         if prompt and prompt[0]["role"] == "system" and prompt[0]["content"] != system:
-            raise InputError(
-                f"{row.where}: a system message in the conversation and another in `system`; keep one"
-            )
+            raise InputError(f"{row.where}: a system message in the conversation and another in `system`; keep one")
         if not prompt or prompt[0]["role"] != "system":
             prompt = ({"role": "system", "content": system}, *prompt)
     asked = [turn for turn in prompt if turn["role"] not in {"system", "developer"}]
@@ -108,9 +106,7 @@ def _from_conversation(row: Row, turns: Turns, column: str) -> Example:
     """Prompt: all before the first assistant turn. Completion: from there to the end."""
     first = next((index for index, turn in enumerate(turns) if turn["role"] == "assistant"), None)
     if first is None:
-        raise InputError(
-            f"{row.where}: {column} has no assistant turn, so there is nothing to learn; drop the row"
-        )
+        raise InputError(f"{row.where}: {column} has no assistant turn, so there is nothing to learn; drop the row")
     if first == 0 and not row.values.get("system"):
         raise InputError(f"{row.where}: {column} starts with the assistant: what is it answering? Drop that turn")
     return chat_example(row, turns[:first], (turns[first:],))
