@@ -1,0 +1,92 @@
+"""posttrain's side: the loop a stage runs, on token ids. Reference log-probs are made beforehand, and timed."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from job import Job, answer, now, peak, read_job, resident
+
+from posttrain.core.group import Completion, Group
+from posttrain.objectives.dpo import DPO, dpo_objective
+from posttrain.objectives.reward import reward_objective
+from posttrain.objectives.sft import SFT
+from posttrain.policy.forward import forward
+from posttrain.policy.load import Policy, load_policy
+from posttrain.policy.lora import add_lora
+from posttrain.train.loop import Training, Values, Watch, fit
+from posttrain.train.options import TrainOptions
+from posttrain.train.source import Source
+from posttrain.train.step import rows_of
+
+
+def groups_of(job: Job) -> list[Group]:
+    """Rows as groups."""
+
+    def completion(ids: list[int]) -> Completion:
+        return Completion(np.array(ids, np.int32), np.ones(len(ids), np.bool_))
+
+    parts = ("completion",) if job.task == "sft" else ("chosen", "rejected")
+    columns = {} if job.task == "sft" else {"rank": np.array([1, 2], np.float32)}
+    return [
+        Group(f"row {n}", np.array(row["prompt"], np.int32), tuple(completion(row[p]) for p in parts), columns)
+        for n, row in enumerate(job.data)
+    ]
+
+
+@torch.no_grad()
+def with_reference(policy: Policy, groups: list[Group], row_tokens: int) -> list[Group]:
+    """The groups with their completions' log-probs under the policy as it is now."""
+    found: dict[str, np.ndarray] = {}
+    for row in rows_of(groups, row_tokens, policy.device):
+        logp_N = forward(policy, row, {"logp"}).logp_N
+        assert logp_N is not None
+        group_N = row.group_C[row.completion_N]
+        found |= {name: logp_N[group_N == g].numpy() for g, name in enumerate(row.names)}
+    return [replace(group, columns={**group.columns, "ref_logp": found[group.where]}) for group in groups]
+
+
+def main() -> None:
+    job = read_job()
+    imported = resident()
+    torch.manual_seed(0)
+    policy = load_policy(job.model, task="score" if job.task == "reward" else "causal")
+    groups = groups_of(job)
+    options = TrainOptions(
+        batch_size=job.batch_size, learning_rate=job.learning_rate, schedule="constant", warmup=0.0, save_every=10**9
+    )
+    wall = processor = 0.0
+    if job.task == "dpo":
+        warm = with_reference(policy, groups[: job.batch_size], options.row_tokens)
+        started = now()
+        groups = warm + with_reference(policy, groups[job.batch_size :], options.row_tokens)
+        wall, processor = (after - before for after, before in zip(now(), started, strict=True))
+    if job.lora:
+        add_lora(policy, rank=16, alpha=32.0)
+    objective = {"sft": SFT, "dpo": dpo_objective(DPO()), "reward": reward_objective()}[job.task]
+    source = Source(groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size)
+    times: list[tuple[float, float]] = []
+    losses: list[float] = []
+    most = 0
+
+    def on_step(step: int, total: int, values: Values) -> None:
+        nonlocal most
+        times.append(now())
+        losses.append(float(values["loss"] or 0.0))
+        if step == total:
+            most = peak()
+
+    with tempfile.TemporaryDirectory() as folder:
+        fit(Training(policy, source, objective, options, Path(folder)), Watch(on_step=on_step))
+    answer(
+        seconds=wall + times[-1][0] - times[0][0],
+        processor_seconds=processor + times[-1][1] - times[0][1],
+        peak=most,
+        imported=imported,
+        losses=losses[1:],
+    )
+
+
+if __name__ == "__main__":
+    main()

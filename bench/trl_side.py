@@ -1,0 +1,128 @@
+"""TRL's side: its trainers on the same token ids, in one of its own settings."""
+
+import logging
+import tempfile
+from typing import Any
+
+import torch
+from datasets import Dataset
+from job import Job, answer, now, peak, read_job, resident
+from peft import LoraConfig
+from transformers import AutoTokenizer, TrainerCallback
+from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "no checkpointing": {"gradient_checkpointing": False},
+    "padding-free": {"gradient_checkpointing": False, "padding_free": True, "max_length": None},
+    "packing": {"gradient_checkpointing": False, "packing": True, "per_device_train_batch_size": 1},
+    "precomputed reference": {"gradient_checkpointing": False, "precompute_ref_log_probs": True},
+}
+"""TRL's own settings. "packing": rows of `max_length` tokens, one a step, as many steps as the others."""
+
+
+def dataset_of(job: Job) -> Dataset:
+    """Rows in the tokenised form that the trainers take as it is."""
+    if job.task == "sft":
+        return Dataset.from_list(
+            [
+                {
+                    "input_ids": row["prompt"] + row["completion"],
+                    "labels": [-100] * len(row["prompt"]) + row["completion"],
+                }
+                for row in job.data
+            ]
+        )
+    if job.task == "dpo":
+        return Dataset.from_list([{f"{part}_ids": ids for part, ids in row.items()} for row in job.data])
+    return Dataset.from_list(
+        [{f"{part}_ids": row["prompt"] + row[part] for part in ("chosen", "rejected")} for row in job.data]
+    )
+
+
+class Clock(TrainerCallback):
+    """Times and losses of the steps, and the peak of memory at the end of the last one."""
+
+    def __init__(self) -> None:
+        self.times: list[tuple[float, float]] = []
+        self.losses: list[float] = []
+        self.peak = 0
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        self.times.append(now())
+        self.peak = peak()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if logs and "loss" in logs:
+            self.losses.append(float(logs["loss"]))
+
+
+def main() -> None:
+    job = read_job()
+    imported = resident()
+    torch.manual_seed(0)
+    logging.disable(logging.WARNING)
+    trainer_class, config_class = {
+        "sft": (SFTTrainer, SFTConfig),
+        "dpo": (DPOTrainer, DPOConfig),
+        "reward": (RewardTrainer, RewardConfig),
+    }[job.task]
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        options = {
+            "output_dir": folder,
+            "per_device_train_batch_size": job.batch_size,
+            "num_train_epochs": 1,
+            "learning_rate": job.learning_rate,
+            "lr_scheduler_type": "constant",
+            "weight_decay": 0.0,
+            "train_sampling_strategy": "sequential",
+            "bf16": False,
+            "use_cpu": True,
+            "report_to": "none",
+            "save_strategy": "no",
+            "logging_steps": 1,
+            "disable_tqdm": True,
+            "dataloader_pin_memory": False,
+            **SETTINGS[job.setting],
+        }
+        if job.setting == "packing":
+            options["max_length"] = packed_length(job)
+        lora = LoraConfig(
+            r=16,
+            lora_alpha=32,
+            lora_dropout=0.0,
+            target_modules="all-linear",
+            task_type="SEQ_CLS" if job.task == "reward" else "CAUSAL_LM",
+        )
+        started = now()
+        trainer = trainer_class(
+            model=job.model,
+            args=config_class(model_init_kwargs={"dtype": torch.float32}, **options),
+            train_dataset=dataset_of(job),
+            processing_class=AutoTokenizer.from_pretrained(job.model),
+            peft_config=lora if job.lora else None,
+            callbacks=[clock],
+        )
+        share = 0.0
+        if job.setting == "precomputed reference":  # one batch of it is the warm-up's
+            share = job.rows / (job.rows + job.batch_size)
+        wall, processor = (share * (after - before) for after, before in zip(now(), started, strict=True))
+        trainer.train()
+    answer(
+        seconds=wall + clock.times[-1][0] - clock.times[0][0],
+        processor_seconds=processor + clock.times[-1][1] - clock.times[0][1],
+        peak=clock.peak,
+        imported=imported,
+        losses=clock.losses[1 : len(clock.times)],
+    )
+
+
+def packed_length(job: Job) -> int:
+    """Tokens of a packed row such that the data makes as many rows as the other settings make steps."""
+    sizes = [len(row["prompt"]) + len(row["completion"]) for row in job.data]
+    return max(max(sizes), -(-sum(sizes) * job.batch_size // len(sizes)))
+
+
+if __name__ == "__main__":
+    main()
