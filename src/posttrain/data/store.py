@@ -1,9 +1,9 @@
 """Groups on disk: tokenised once, memory-mapped, read in any order. Data larger than memory trains from here."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,39 +19,48 @@ _TYPES = {
 }
 
 
-def write_store(folder: Path, groups: Iterable[Group]) -> int:
-    """Write groups to `folder`, one at a time; returns how many."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {name: (folder / f"{name}.bin").open("wb") for name in _TYPES}
-    names = (folder / "names.bin").open("wb")
-    columns: dict[str, list[Floats]] = {}
-    ends = np.zeros(4, dtype=np.int64)
-    count = 0
-    try:
-        for group in groups:
-            parts = [group.prompt, *(c.tokens for c in group.completions)]
-            masks = [np.zeros(len(group.prompt), dtype=np.bool_), *(c.loss for c in group.completions)]
-            np.concatenate(parts).astype(np.int32).tofile(files["tokens"])
-            np.concatenate(masks).tofile(files["loss"])
-            np.array([len(part) for part in parts], dtype=np.int32).tofile(files["segments"])
-            name = group.where.encode()
-            names.write(name)
-            ends += [len(parts), group.size, group.loss_tokens, len(name)]
-            ends.tofile(files["ends"])
-            for column, values in group.columns.items():
-                columns.setdefault(column, []).append(values)
-            count += 1
-    finally:
-        for file in (*files.values(), names):
+class StoreWriter:
+    """Writes groups to a folder one at a time, holding none; `close` makes it readable."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self.count = 0
+        self.tokens = 0
+        self.loss_tokens = 0
+        self._files = {name: (folder / f"{name}.bin").open("wb") for name in (*_TYPES, "names")}
+        self._columns: dict[str, IO[bytes]] = {}
+        self._ends = np.zeros(4, dtype=np.int64)
+
+    def add(self, group: Group) -> None:
+        """Append a group. All must carry the same columns."""
+        if self.count and set(group.columns) != set(self._columns):
+            raise ValueError(f"{group.where}: carries other columns than the groups before it")
+        parts = [group.prompt, *(c.tokens for c in group.completions)]
+        masks = [np.zeros(len(group.prompt), dtype=np.bool_), *(c.loss for c in group.completions)]
+        name = group.where.encode()
+        self._ends += [len(parts), group.size, group.loss_tokens, len(name)]
+        self._files["tokens"].write(np.concatenate(parts).astype(np.int32).tobytes())
+        self._files["loss"].write(np.concatenate(masks).tobytes())
+        self._files["segments"].write(np.array([len(part) for part in parts], dtype=np.int32).tobytes())
+        self._files["names"].write(name)
+        self._files["ends"].write(self._ends.tobytes())
+        for column, values in group.columns.items():
+            if column not in self._columns:
+                self._columns[column] = (self.folder / f"column-{column}.bin").open("wb")
+            self._columns[column].write(values.astype(np.float32).tobytes())
+        self.count += 1
+        self.tokens, self.loss_tokens = int(self._ends[1]), int(self._ends[2])
+
+    def close(self) -> None:
+        """Finish the folder."""
+        for file in (*self._files.values(), *self._columns.values()):
             file.close()
-    for column, values in columns.items():
-        np.concatenate(values).astype(np.float32).tofile(folder / f"column-{column}.bin")
-    write_json(folder / "store.json", {"groups": count, "columns": sorted(columns)})
-    return count
+        write_json(self.folder / "store.json", {"groups": self.count, "columns": sorted(self._columns)})
 
 
 class GroupStore:
-    """Read-only groups of a folder written by `write_store`.
+    """Read-only groups of a folder written by `StoreWriter`.
 
     Args:
         folder: where they lie.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import transformers
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -18,6 +19,9 @@ from posttrain.core import attention
 from posttrain.errors import InputError
 
 Task = Literal["causal", "score"]
+
+transformers.logging.disable_progress_bar()
+transformers.logging.set_verbosity_error()
 
 
 @dataclass(slots=True)
@@ -58,9 +62,7 @@ def load_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
     except Exception as error:
         raise InputError(f"{name}: the tokenizer cannot be loaded ({_first_line(error)})") from error
     if not getattr(tokenizer, "is_fast", False):
-        raise InputError(
-            f"{name}: needs a fast tokenizer (tokenizer.json), for the place of each token in its text"
-        )
+        raise InputError(f"{name}: needs a fast tokenizer (tokenizer.json), for the place of each token in its text")
     return tokenizer
 
 
@@ -189,9 +191,7 @@ def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> t
 
 def _four_bit(device: str) -> Any:
     if not device.startswith("cuda"):
-        raise InputError(
-            "quantization: 4bit needs a CUDA GPU; leave it out, or train with `lora` in full precision"
-        )
+        raise InputError("quantization: 4bit needs a CUDA GPU; leave it out, or train with `lora` in full precision")
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(

@@ -1,41 +1,55 @@
 """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685), by the peft library."""
 
-from collections.abc import Sequence
+import json
+from pathlib import Path
 
 import torch
 
+from posttrain.errors import InputError
 from posttrain.policy.load import Policy
+from posttrain.policy.options import LoraOptions
 
 
-def add_lora(
-    policy: Policy,
-    *,
-    rank: int,
-    alpha: float,
-    dropout: float = 0.0,
-    target_modules: str | Sequence[str] = "all-linear",
-    modules_to_save: Sequence[str] = (),
-) -> None:
-    """Freeze the policy and put adapters on it, in float32; a scalar head stays trainable as a whole."""
+def add_lora(policy: Policy, options: LoraOptions) -> None:
+    """Freeze the policy and put adapters on it, in float32; a scalar head stays trainable as a whole.
+
+    No dropout: it would make ratios and reference log-probs noise.
+
+    Raises:
+        InputError: no layer is called as ``target_modules`` says.
+    """
     from peft import LoraConfig, get_peft_model
 
-    head = ["score"] if policy.task == "score" else []
+    targets = options.target_modules
     settings = LoraConfig(
-        r=rank,
-        lora_alpha=alpha,  # type: ignore[arg-type]
-        lora_dropout=dropout,
-        target_modules=target_modules if isinstance(target_modules, str) else list(target_modules),
-        modules_to_save=[*head, *modules_to_save] or None,
+        r=options.rank,
+        lora_alpha=options.alpha,  # type: ignore[arg-type]
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        modules_to_save=[*(["score"] if policy.task == "score" else []), *options.modules_to_save] or None,
         task_type="SEQ_CLS" if policy.task == "score" else "CAUSAL_LM",
     )
-    policy.model = get_peft_model(policy.model, settings)
+    try:
+        policy.model = get_peft_model(policy.model, settings)
+    except ValueError as error:
+        raise InputError(f"lora.target_modules: {str(error).splitlines()[0]}") from error
     for parameter in policy.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)
 
 
-def merged(policy: Policy) -> Policy:
-    """The policy with its adapter folded into the weights; unchanged if it has none."""
-    if hasattr(policy.model, "merge_and_unload"):
-        policy.model = policy.model.merge_and_unload()
-    return policy
+def adapted_model(name: str) -> str | None:
+    """The base model that an adapter's folder names; None if `name` is no adapter."""
+    path = Path(name) / "adapter_config.json"
+    if not path.is_file():
+        return None
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path}: not an adapter's configuration; it should name base_model_name_or_path") from error
+
+
+def merge_adapter(policy: Policy, name: str) -> None:
+    """Fold the adapter of folder `name` into the policy's weights."""
+    from peft import PeftModel
+
+    policy.model = PeftModel.from_pretrained(policy.model, name).merge_and_unload()

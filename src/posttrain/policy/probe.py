@@ -43,7 +43,7 @@ def settle_layout(policy: Policy) -> str | None:
             f"{name} cannot share a prompt between completions; "
             "each completion is run as a row of its own (slower, same result)"
         )
-    if policy.task == "causal" and not _head_is_known(policy, batch.tokens_T):
+    if policy.task == "causal" and not _head_is_known(policy, batch.tokens_T[:8]):
         raise InputError(
             f"{name}: its final layer transforms the logits in a way this version does not know, "
             "so training it here would be wrong; please report the architecture"
@@ -100,7 +100,7 @@ def _narrow(model: Any) -> Generator[None]:
         (holder, name, width)
         for holder in holders
         for name in ("sliding_window", "attention_chunk_size")
-        if isinstance(width := getattr(holder, name, None), int)
+        if isinstance(width := getattr(holder, name, None), int) and width > 0
     ]
     try:
         for holder, name, _ in kept:

@@ -66,9 +66,7 @@ def save_checkpoint(
         shutil.rmtree(old)
 
 
-def load_checkpoint(
-    folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[State, list[str]]:
+def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> tuple[State, list[str]]:
     """Put the newest sound checkpoint into `model` and `optimizer`.
 
     Returns:

@@ -17,7 +17,7 @@ from posttrain.train.log import MetricsLog
 from posttrain.train.optim import adamw, rate_at
 from posttrain.train.options import TrainOptions
 from posttrain.train.source import Indexed, Source
-from posttrain.train.step import accumulate, evaluate
+from posttrain.train.step import Mean, accumulate, evaluate
 
 Values = dict[str, float | int | None]
 
@@ -95,7 +95,7 @@ def fit(training: Training, watch: Watch | None = None) -> State:
             log.write(values)
             watch.on_step(state.step, total, values)
             if training.held_out and _due(options.eval_every, state.step, total):
-                measured = evaluate_all(training)
+                measured = {name: mean.value for name, mean in evaluate_all(training).items()}
                 log.write({"step": state.step, **measured})
                 state = _judge(training, state, measured)
             finished = _finished(state, total, options)
@@ -114,13 +114,13 @@ def fit(training: Training, watch: Watch | None = None) -> State:
     return state
 
 
-def evaluate_all(training: Training) -> Values:
+def evaluate_all(training: Training) -> dict[str, Mean]:
     """Metrics of every held-out set: ``eval_loss``... of "validation", ``eval_{set}_loss``... of others."""
-    values: Values = {}
+    values: dict[str, Mean] = {}
     for name, groups in training.held_out.items():
         prefix = "eval_" if name == VALIDATION else f"eval_{name}_"
         found = evaluate(training.policy, training.objective, groups, training.options.row_tokens)
-        values |= {prefix + metric: value for metric, value in found.items()}
+        values |= {prefix + metric: mean for metric, mean in found.items()}
     return values
 
 
@@ -129,7 +129,8 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
     started = time.perf_counter()
     options, model = training.options, training.policy.model
     groups = training.source.step(state.step)
-    metrics = accumulate(training.policy, training.objective, groups, options.row_tokens)
+    means = accumulate(training.policy, training.objective, groups, options.row_tokens)
+    metrics = {name: mean.value for name, mean in means.items()}
     norm = float(
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], options.max_grad_norm)
     )
@@ -150,9 +151,7 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
         parameter_group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return _values(
-        groups, metrics, step=state.step + 1, rate=rate, norm=norm, seconds=time.perf_counter() - started
-    )
+    return _values(groups, metrics, step=state.step + 1, rate=rate, norm=norm, seconds=time.perf_counter() - started)
 
 
 def _values(
@@ -189,7 +188,7 @@ def _finished(state: State, total: int, options: TrainOptions) -> bool:
     return state.step >= total or (options.patience is not None and state.unimproved >= options.patience)
 
 
-def _judge(training: Training, state: State, measured: Values) -> State:
+def _judge(training: Training, state: State, measured: Mapping[str, float | None]) -> State:
     """Note whether the validation loss is the best so far; keep its weights if they may be wanted."""
     loss = measured.get("eval_loss")
     if loss is None:

@@ -28,12 +28,8 @@ class TrainOptions(Options):
     betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="AdamW's moments")
     epsilon: float = Field(1e-8, gt=0, description="AdamW's denominator")
     max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
-    eval_every: int | None = Field(
-        None, ge=1, description="steps between evaluations; a tenth of the run if unset"
-    )
-    save_every: int | None = Field(
-        None, ge=1, description="steps between checkpoints; a tenth of the run if unset"
-    )
+    eval_every: int | None = Field(None, ge=1, description="steps between evaluations; a tenth of the run if unset")
+    save_every: int | None = Field(None, ge=1, description="steps between checkpoints; a tenth of the run if unset")
     keep_checkpoints: int = Field(2, ge=1, description="older ones are deleted; two survive one damaged one")
     patience: int | None = Field(
         None, ge=1, description="stop after so many evaluations without a better loss, and keep the best weights"

@@ -1,6 +1,7 @@
 """The arithmetic of one optimiser step: rows, losses summed, gradients divided once. And of one evaluation."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,13 @@ EVAL_GROUPS = 64
 """Groups packed together in an evaluation; more would only cost memory."""
 
 
+class Mean(NamedTuple):
+    """A mean and what it is taken over; no value where nothing was counted."""
+
+    value: float | None
+    n: int
+
+
 class Totals:
     """Metrics as (total, count) pairs that add up over rows, divided once at the end."""
 
@@ -28,10 +36,11 @@ class Totals:
             before = self._sums.get(name, (0.0, 0.0))
             self._sums[name] = (before[0] + total, before[1] + count)
 
-    def means(self) -> dict[str, float | None]:
-        """Every metric; None where nothing was counted."""
+    def means(self) -> dict[str, Mean]:
+        """Every metric."""
         return {
-            name: float(total) / float(count) if count else None for name, (total, count) in self._sums.items()
+            name: Mean(float(total) / float(count) if count else None, int(count))
+            for name, (total, count) in self._sums.items()
         }
 
 
@@ -41,9 +50,7 @@ def rows_of(groups: Sequence[Group], row_tokens: int, device: torch.device) -> I
         yield collate([groups[i] for i in row], device)
 
 
-def accumulate(
-    policy: Policy, objective: Objective, groups: Sequence[Group], row_tokens: int
-) -> dict[str, float | None]:
+def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], row_tokens: int) -> dict[str, Mean]:
     """Add the gradient of the step's mean loss to the parameters.
 
     The mean is over the objective's unit (tokens, completions or groups) of all `groups`, however they are cut
@@ -64,7 +71,7 @@ def accumulate(
 
 
 @torch.no_grad()
-def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: int) -> dict[str, float | None]:
+def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: int) -> dict[str, Mean]:
     """The objective's metrics over held-out groups."""
     totals = Totals()
     for start in range(0, len(groups), EVAL_GROUPS):

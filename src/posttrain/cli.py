@@ -1,0 +1,145 @@
+"""The command line. Imports nothing heavy: `--help` and a recipe's errors answer at once."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from posttrain import __version__
+from posttrain.errors import InputError, RunError, Stopped
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Post-training in one recipe: from a raw language model to one a business can rely on.",
+    epilog="Start with: [bold]posttrain demo[/bold], then [bold]posttrain init sft > recipe.yaml[/bold]",
+)
+
+RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str], typer.Option("--set", help="Change the recipe: key.path=value, for instance stages.sft.epochs=1.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="The run directory; runs/<recipe's name> if not given.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
+
+
+@app.command(epilog="Example: posttrain run recipe.yaml --set stages.dpo.beta=0.2 --out runs/beta-02")
+def run(recipe: RecipeFile, set_: Overrides = [], out: Out = None, as_json: AsJson = False) -> None:  # noqa: B006
+    """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice."""
+    from posttrain.recipe import load_recipe
+
+    checked = load_recipe(recipe, set_)
+    _run(checked, recipe.parent, out or Path("runs") / recipe.stem, as_json)
+
+
+@app.command(epilog="Example: posttrain validate recipe.yaml")
+def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
+    """Check a recipe and the presence of its files, without loading anything."""
+    from posttrain.data.read import source_files
+    from posttrain.pipeline import data_paths
+    from posttrain.recipe import in_order, load_recipe
+
+    checked = load_recipe(recipe, set_)
+    for stage in checked.stages.values():
+        for path in data_paths(stage):
+            if not path.startswith("hf://"):
+                source_files(path, base=recipe.parent)
+    typer.echo(f"{recipe}: fine. Stages: {' → '.join(in_order(checked))}")
+
+
+@app.command(epilog="Example: posttrain plan recipe.yaml")
+def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Read the data and say what a run would do: rows, tokens, steps, memory. Loads no weights."""
+    from posttrain.plan import plan_recipe, show_plan
+    from posttrain.recipe import load_recipe
+    from posttrain.screen import Screen
+
+    checked = load_recipe(recipe, set_)
+    plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
+    typer.echo(json.dumps(plans, indent=2)) if as_json else show_plan(plans)
+
+
+@app.command(epilog="Example: posttrain init dpo > recipe.yaml")
+def init(kind: Annotated[str, typer.Argument(help="sft, ift, dpo, reward or all.", show_default=False)]) -> None:
+    """Print a commented recipe for a technique, to start from."""
+    from posttrain.starters import starter
+
+    typer.echo(starter(kind), nl=False)
+
+
+@app.command(epilog="Example: posttrain demo --seed 1 --json")
+def demo(
+    seed: Annotated[int, typer.Option(help="Of the rows drawn and of training.", min=0)] = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """A raw model becomes a fine-tuned and aligned one, in minutes on a laptop, on a fictional company's data."""
+    from posttrain.demo.run import run_demo
+    from posttrain.screen import Screen
+
+    folder = out or Path("runs") / ("demo" if seed == 0 else f"demo-seed-{seed}")
+    _stoppable(lambda stop: run_demo(folder, seed, Screen(quiet=as_json), stop, as_json=as_json))
+
+
+def _run(recipe: Any, base: Path, out: Path, as_json: bool) -> None:
+    from posttrain.pipeline import as_json as to_json
+    from posttrain.pipeline import run_recipe
+    from posttrain.screen import Screen
+    from posttrain.tables import show_summary
+
+    def work(stop: Callable[[], bool]) -> None:
+        summary = run_recipe(recipe, base=base, out=out, screen=Screen(quiet=as_json), stop=stop)
+        if as_json:
+            typer.echo(json.dumps(to_json(summary), indent=2))
+        else:
+            show_summary(summary, out)
+
+    _stoppable(work)
+
+
+def _stoppable(work: Callable[[Callable[[], bool]], None]) -> None:
+    from posttrain.train.signals import graceful_stop
+
+    with graceful_stop() as stop:
+        work(stop)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"posttrain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """Run the command line; errors the user can mend are one message and an exit code, never a traceback."""
+    try:
+        app(standalone_mode=False)
+    except (InputError, RunError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except Stopped as stopped:
+        print(f"{stopped}. Run the same command to go on.", file=sys.stderr)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error of the command line itself
+        if show is None:
+            raise
+        show()
+        sys.exit(2)

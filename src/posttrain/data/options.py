@@ -1,0 +1,53 @@
+"""What a recipe can say about data."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from posttrain.options import Options
+
+Truncation = Literal["error", "drop", "left", "right"]
+
+
+class DataSource(Options):
+    """A file, a folder of files, or ``hf://org/name``."""
+
+    path: str = Field(min_length=1, description="relative to the recipe's folder")
+    columns: Mapping[str, str] = Field({}, description="our name: the file's name, where they differ")
+    task: str | None = Field(
+        None, description="the task all its rows belong to; a `task` column says it row by row"
+    )
+    weight: float = Field(1.0, gt=0, description="IFT: how often it is drawn, beside its size")
+    rows: int | None = Field(None, ge=1, description="read only the first rows")
+
+
+def _as_sources(value: Any) -> Any:
+    """A path, one source, or a list of either."""
+    items: list[Any] = value if isinstance(value, list) else [value]
+    return [{"path": item} if isinstance(item, str) else item for item in items]
+
+
+Sources = Annotated[tuple[DataSource, ...], Field(min_length=1), BeforeValidator(_as_sources)]
+
+
+def _as_validation(value: Any) -> Any:
+    return value if value is None or isinstance(value, float | int) else _as_sources(value)
+
+
+class DataOptions(Options):
+    """What a stage trains on, and how rows become tokens."""
+
+    data: Sources = Field(description="a path, a source, or a list of either")
+    validation: Annotated[
+        tuple[DataSource, ...] | Annotated[float, Field(gt=0, lt=1)] | None, BeforeValidator(_as_validation)
+    ] = Field(None, description="held-out sources, or the share of prompts to hold out of `data`")
+    max_length: int | None = Field(
+        None,
+        ge=2,
+        description="tokens of a prompt with one completion; the model's own limit, at most 2048, if unset",
+    )
+    truncation: Truncation = Field("drop", description="what to do with a longer row: error, drop, left, right")
+    template: str | None = Field(
+        None, description="chat template: plain, chatml or a Jinja file; the model's own if unset"
+    )

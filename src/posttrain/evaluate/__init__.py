@@ -1,0 +1,1 @@
+"""Behaviour: suites of questions, metrics of answers, and how sure one can be of a figure."""

@@ -1,0 +1,185 @@
+"""Run a recipe's stages in order; what is done already with the same inputs is not done again."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from posttrain.errors import RunError, Stopped
+from posttrain.evaluate.options import SuiteOptions
+from posttrain.files import hash_of, sha256_of, write_json
+from posttrain.recipe import Recipe, in_order
+from posttrain.run import begin, data_hashes, finished, locked, write_manifest
+from posttrain.screen import Screen
+from posttrain.stages.context import Context, Figure
+from posttrain.stages.kinds import KINDS
+from posttrain.stages.training import TrainingStage
+
+Summary = dict[str, dict[str, Figure]]
+"""stage → metric → figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A model a stage may start from: where it lies, what it depends on, how it behaves."""
+
+    path: str
+    fingerprint: str
+    behaviour: Mapping[str, Figure]
+
+
+def run_recipe(
+    recipe: Recipe, *, base: Path, out: Path, screen: Screen, stop: Callable[[], bool] = lambda: False
+) -> Summary:
+    """Run all stages; writes ``manifest.json``, ``recipe.json``, ``summary.json`` and a folder a stage.
+
+    Args:
+        base: folder that relative paths in the recipe start from.
+        out: the run directory.
+        stop: whether the user asked to stop.
+
+    Raises:
+        InputError, RunError, Stopped: see there; what was done stays, and the same call goes on.
+    """
+    with locked(out):
+        paths = [p for stage in recipe.stages.values() for p in data_paths(stage)]
+        hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
+        origin = _local(recipe.model, base)
+        weights = sha256_of(Path(origin)) if Path(origin).is_dir() else origin
+        write_manifest(out, recipe=recipe.model_dump(mode="json"), model=weights, data=hashes)
+        models: dict[str | None, _Model] = {}
+        models[None] = _base_model(recipe, origin, weights, hashes, base, out, screen)
+        summary: Summary = {}
+        for number, name in enumerate(in_order(recipe), start=1):
+            if stop():
+                raise Stopped(f"stopped before stage {name}; everything is saved")
+            screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind})")
+            models[name], summary[name] = _run_stage(recipe, name, models, hashes, base, out, screen, stop)
+            write_json(out / "summary.json", as_json(summary))
+        return summary
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """stage → metric → before, after, n, interval."""
+    return {stage: {name: asdict(figure) for name, figure in figures.items()} for stage, figures in summary.items()}
+
+
+def data_paths(stage: TrainingStage) -> list[str]:
+    """Every data path a stage names."""
+    held_out = stage.validation if isinstance(stage.validation, tuple) else ()
+    return [source.path for source in (*stage.data, *held_out)]
+
+
+def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
+    """The suites that measure a stage's model."""
+    return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
+
+
+def _run_stage(
+    recipe: Recipe,
+    name: str,
+    models: Mapping[str | None, _Model],
+    hashes: Mapping[str, str],
+    base: Path,
+    out: Path,
+    screen: Screen,
+    stop: Callable[[], bool],
+) -> tuple[_Model, dict[str, Figure]]:
+    stage, folder = recipe.stages[name], out / "stages" / name
+    origin = _origin(stage, models, base)
+    suites = suites_of(recipe, name)
+    fingerprint = hash_of(
+        [
+            stage.model_dump(mode="json"),
+            recipe.seed,
+            origin.fingerprint,
+            {key: suite.model_dump(mode="json") for key, suite in suites.items()},
+            [value for key, value in hashes.items() if _belongs(key, [*data_paths(stage), *_suite_paths(suites)])],
+        ]
+    )
+    done = finished(folder, fingerprint)
+    if done is not None:
+        screen.note("done already, with the same inputs")
+        figures = {key: Figure(**figure) for key, figure in done["figures"].items()}
+    else:
+        if (sentence := begin(folder, fingerprint)) is not None:
+            screen.note(sentence)
+        started = time.monotonic()
+        context = Context(name, folder, base, origin.path, recipe.seed, suites, screen, stop)
+        figures = _guarded(lambda: KINDS[stage.kind].run(stage, context), name)
+        figures = _with_before(figures, origin.behaviour)
+        write_json(
+            folder / "stage.json",
+            {
+                "fingerprint": fingerprint,
+                "seconds": round(time.monotonic() - started, 1),
+                "figures": {key: asdict(figure) for key, figure in figures.items()},
+            },
+        )
+    behaviour = {key: figures[key] for key in figures if key.split("/")[0] in suites}
+    return _Model(str(folder / "model"), fingerprint, behaviour), figures
+
+
+def _guarded(run: Callable[[], dict[str, Figure]], name: str) -> dict[str, Figure]:
+    """Name the stage in what goes wrong; say what helps when memory runs out."""
+    import torch
+
+    try:
+        return run()
+    except RunError as error:
+        raise RunError(f"stage {name}, {error}") from error
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise RunError(
+            f"stage {name}: out of memory. Lower row_tokens or max_length, set gradient_checkpointing: true, "
+            "or train adapters (lora: {}); the last checkpoint is kept"
+        ) from error
+
+
+def _origin(stage: TrainingStage, models: Mapping[str | None, _Model], base: Path) -> _Model:
+    if stage.model is None or stage.model in models:
+        return models[stage.model]
+    path = _local(stage.model, base)
+    return _Model(path, sha256_of(Path(path)) if Path(path).is_dir() else path, {})
+
+
+def _local(model: str, base: Path) -> str:
+    """A folder beside the recipe, or the hub id as it stands."""
+    return str((base / model).resolve()) if (base / model).is_dir() else model
+
+
+def _base_model(
+    recipe: Recipe, path: str, weights: str, hashes: Mapping[str, str], base: Path, out: Path, screen: Screen
+) -> _Model:
+    """The recipe's model, its behaviour measured before any training."""
+    if not recipe.suites:
+        return _Model(path, weights, {})
+    from posttrain.policy.open import open_policy
+    from posttrain.stages.behaviour import measure
+    from posttrain.stages.training import codec_for
+
+    folder = out / "base"
+    suites = {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
+    begin(folder, hash_of([weights, suites, [hashes[k] for k in hashes if _belongs(k, _suite_paths(recipe.suites))]]))
+    screen.title("before training")
+    first = next(stage for stage in recipe.stages.values() if KINDS[stage.kind].makes == "causal")
+    policy = open_policy(path, first, train=False, on_note=screen.note)
+    context = Context("base", folder, base, path, recipe.seed, screen=Screen(quiet=True))
+    codec = codec_for(policy, first, context)
+    measured = measure(policy, codec, recipe.suites, base=base, folder=folder / "behaviour", screen=screen)
+    return _Model(path, weights, {key: Figure(None, m.value, m.n, m.interval) for key, m in measured.items()})
+
+
+def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure]) -> dict[str, Figure]:
+    return {
+        key: replace(figure, before=behaviour[key].after) if key in behaviour else figure
+        for key, figure in figures.items()
+    }
+
+
+def _suite_paths(suites: Mapping[str, SuiteOptions]) -> list[str]:
+    return [suite.data for suite in suites.values()]
+
+
+def _belongs(file: str, paths: list[str]) -> bool:
+    return any(file == path or file.startswith(path.rstrip("/") + "/") for path in paths)

@@ -1,0 +1,132 @@
+"""What a run would do, before any weight is loaded: rows, tokens, steps, memory, and what to know about the model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from posttrain.recipe import Recipe, in_order
+from posttrain.screen import Screen
+from posttrain.stages.kinds import KINDS
+from posttrain.stages.training import Technique, TrainingStage, told_of
+
+if TYPE_CHECKING:
+    from posttrain.data.prepare import Prepared
+
+Plan = dict[str, Any]
+
+
+def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
+    """Read each stage's data with the model's own tokenizer and template; count, and estimate.
+
+    Raises:
+        InputError: whatever a run would stumble over at its start.
+    """
+    return [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
+
+
+def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
+    from posttrain.data.codec import codec_of
+    from posttrain.data.prepare import prepare
+    from posttrain.policy.device import place
+    from posttrain.policy.load import end_tokens_of, load_tokenizer
+    from posttrain.policy.memory import estimate, outline
+
+    stage = recipe.stages[name]
+    kind = KINDS[stage.kind]
+    technique = kind.technique(stage, recipe.seed)
+    model = _origin(recipe, name, base)
+    tokenizer = load_tokenizer(model, trust_remote_code=stage.trust_remote_code)
+    shape = outline(model, trust_remote_code=stage.trust_remote_code)
+    codec, told = codec_of(
+        stage,
+        tokenizer,
+        end_tokens=end_tokens_of(model, tokenizer, shape.config),
+        positions=shape.positions,
+        base=base,
+    )
+    with TemporaryDirectory() as folder, screen.bar(f"reading {name}", None) as advance:
+        prepared = prepare(
+            stage,
+            codec,
+            Path(folder) / "data",
+            kind=technique.kind,
+            part_of=technique.part_of,
+            base=base,
+            on_rows=lambda n: advance(n, "rows"),
+        )
+        steps = _steps(prepared, stage, technique)
+    ends = sorted(codec.end_tokens)
+    placement = place(stage)
+    return {
+        "stage": name,
+        "kind": stage.kind,
+        "model": stage.model or recipe.model,
+        "parts": prepared.about["parts"],
+        "steps": steps,
+        "max_length": codec.max_length,
+        "stops_on": [tokenizer.convert_ids_to_tokens(end) for end in ends],
+        "device": placement.device,
+        "precision": "float32" if placement.autocast is None else "bfloat16",
+        "memory_bytes": estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score"),
+        "notes": [
+            *(f"the chat template {t}" if not t.startswith("the") else t for t in told),
+            *told_of(prepared.about),
+        ],
+    }
+
+
+def _origin(recipe: Recipe, name: str, base: Path) -> str:
+    """The model that a chain of stages began with: its tokenizer and shape are theirs."""
+    model = recipe.stages[name].model
+    while model is not None and model in recipe.stages:
+        model = recipe.stages[model].model
+    model = model or recipe.model
+    return str((base / model).resolve()) if (base / model).is_dir() else model
+
+
+def _steps(prepared: "Prepared", stage: TrainingStage, technique: Technique) -> int:
+    from posttrain.train.source import Source
+
+    store = prepared.train
+    rows = None if stage.batch_tokens else stage.batch_size
+    source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
+    steps = source.total(stage.epochs)
+    return steps if stage.max_steps is None else min(steps, stage.max_steps)
+
+
+def show_plan(plans: list[Plan]) -> None:
+    """The plan as a table, then what to know about each stage."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("stage", "kind", "from")
+    for heading in ("rows", "held out", "tokens", "steps", "memory"):
+        table.add_column(heading, justify="right")
+    for plan in plans:
+        parts: Mapping[str, Mapping[str, int]] = plan["parts"]
+        held = sum(sizes["groups"] for part, sizes in parts.items() if part != "train")
+        table.add_row(
+            plan["stage"],
+            plan["kind"],
+            Path(plan["model"]).name,
+            f"{parts['train']['groups']:,}",
+            f"{held:,}",
+            f"{parts['train']['tokens']:,}",
+            f"{plan['steps']:,}",
+            _gib(plan["memory_bytes"]["total"]),
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for plan in plans:
+        memory = ", ".join(f"{part} {_gib(n)}" for part, n in plan["memory_bytes"].items() if part != "total")
+        console.print(f"[bold]{plan['stage']}[/bold] on {plan['device']}, {plan['precision']}; memory: {memory}")
+        console.print(
+            f"  answers end with {', '.join(plan['stops_on'])}; at most {plan['max_length']} tokens", markup=False
+        )
+        for note in plan["notes"]:
+            console.print(f"  {note}", markup=False)
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.0f} MiB"

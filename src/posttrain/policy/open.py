@@ -1,0 +1,77 @@
+"""From a name and the recipe's options to a policy ready to train: loaded, probed, adapted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from posttrain.errors import InputError
+from posttrain.policy.device import Placement, place
+from posttrain.policy.load import Policy, Task, load_policy, load_tokenizer
+from posttrain.policy.lora import adapted_model, add_lora, merge_adapter
+from posttrain.policy.options import PolicyOptions
+from posttrain.policy.probe import settle_layout
+
+
+def open_policy(
+    name: str,
+    options: PolicyOptions,
+    *,
+    task: Task = "causal",
+    train: bool = True,
+    on_note: Callable[[str], None] = lambda sentence: None,
+) -> Policy:
+    """Load a model folder, an adapter's folder (merged into its base) or a hub id.
+
+    Args:
+        train: make it ready to train: adapters if the options ask for them, float32 master weights if not.
+        on_note: told what was decided on the way.
+
+    Raises:
+        InputError: it cannot be loaded, or the options do not go together.
+    """
+    if options.quantization is not None and options.lora is None:
+        raise InputError("quantization: a 4-bit base cannot be trained itself; add `lora: {}`")
+    placement = place(options)
+    policy = _load(name, options, placement, task)
+    sentence = settle_layout(policy)
+    if sentence is not None:
+        on_note(sentence)
+    if train and options.lora is not None:
+        add_lora(policy, options.lora)
+    if train and options.gradient_checkpointing:
+        _checkpoint_gradients(policy)
+    return policy
+
+
+def _load(name: str, options: PolicyOptions, placement: Placement, task: Task) -> Policy:
+    settings: dict[str, Any] = {
+        "device": placement.device,
+        "dtype": placement.frozen if options.lora is not None else torch.float32,
+        "autocast": placement.autocast,
+        "quantization": options.quantization,
+        "trust_remote_code": options.trust_remote_code,
+    }
+    base = adapted_model(name)
+    if base is None:
+        return load_policy(name, task=task, **settings)
+    policy = load_policy(base, **settings)
+    merge_adapter(policy, name)
+    policy.tokenizer = load_tokenizer(name, trust_remote_code=options.trust_remote_code)
+    if task == "score":
+        scored = load_policy(base, task="score", **settings)
+        scored.base.base_model.load_state_dict(policy.base.base_model.state_dict())
+        scored.tokenizer = policy.tokenizer
+        return scored
+    return policy
+
+
+def _checkpoint_gradients(policy: Policy) -> None:
+    """transformers recomputes activations only in training mode, so dropout is taken out for good first."""
+    for module in policy.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0  # type: ignore[assignment]
+    policy.base.gradient_checkpointing_enable({"use_reentrant": False})
+    policy.model.train()

@@ -1,0 +1,77 @@
+"""A recipe: one YAML file of stages that name each other's outputs, checked before anything is loaded."""
+
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from posttrain.errors import InputError
+from posttrain.evaluate.options import SuiteOptions
+from posttrain.options import Options
+from posttrain.overrides import override
+from posttrain.recipe_problems import explain, near
+from posttrain.stages.kinds import KINDS, Stage
+from posttrain.yaml_lines import KeyPath, read_yaml
+
+
+class Recipe(Options):
+    """What `posttrain run` runs."""
+
+    model: str = Field(min_length=1, description="folder or hub id every stage starts from unless it names another")
+    seed: int = Field(0, ge=0, description="of splits and orders; the same seed gives the same run")
+    suites: Mapping[str, SuiteOptions] = Field({}, description="behaviour measured before training and after stages")
+    stages: Mapping[str, Stage] = Field(min_length=1, description="name → stage")
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe, apply ``key.path=value`` overrides, and check all that can be checked without loading.
+
+    Raises:
+        InputError: naming the file's line or the override, and the key path of each problem.
+    """
+    values, lines = read_yaml(path)
+    if not isinstance(values, dict):
+        raise InputError(f"{path}:1: a recipe is a mapping with `model` and `stages`; see `posttrain init`")
+    overridden = [override(values, text) for text in overrides]
+    try:
+        recipe = Recipe.model_validate(values)
+    except ValidationError as error:
+        told = dict.fromkeys(explain(e, values, lines, overridden, path) for e in error.errors(include_url=False))
+        raise InputError("\n".join(told)) from error
+    _check_models(recipe, lines, path)
+    return recipe
+
+
+def in_order(recipe: Recipe) -> list[str]:
+    """The stages, each after the one whose model it starts from, otherwise as written."""
+    needs = {n: [s.model] if s.model in recipe.stages else [] for n, s in recipe.stages.items()}
+    sorter = TopologicalSorter({name: [str(m) for m in models] for name, models in needs.items()})
+    return list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
+
+
+def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:
+    def at(name: str) -> str:
+        line = lines.get(("stages", name, "model"))
+        return f"{path}{f':{line}' if line else ''}: stages.{name}.model"
+
+    try:
+        in_order(recipe)
+    except CycleError as error:
+        circle = [str(name) for name in error.args[1]]
+        raise InputError(
+            f"{at(circle[0])}: the stages {' → '.join(circle)} form a circle; one of them must start from another model"
+        ) from error
+    for name, stage in recipe.stages.items():
+        if stage.model is None:
+            continue
+        if stage.model in recipe.stages:
+            if KINDS[recipe.stages[stage.model].kind].makes == "score":
+                raise InputError(
+                    f"{at(name)}: {stage.model} is a reward model, which scores and does not write; "
+                    "start from the model it was made of"
+                )
+        elif "/" not in stage.model and not (path.parent / stage.model).is_dir():
+            raise InputError(
+                f"{at(name)}: {stage.model} is neither a stage nor a folder{near(stage.model, recipe.stages)}"
+            )

@@ -1,0 +1,78 @@
+"""What a person sees while something runs: notes, and bars with the time left. Line by line without a terminal."""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Advance = Callable[[int, str], None]
+"""(how much is done, a few words beside the bar)."""
+
+LINE_SECONDS = 20.0
+"""Without a terminal a bar is a line this often."""
+
+
+class Screen:
+    """Notes and bars, on standard error, so that standard output stays for results.
+
+    Args:
+        quiet: show nothing (library use, ``--json``).
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+
+    def note(self, sentence: str) -> None:
+        """Say something once."""
+        self.console.print(f"  {sentence}", markup=False, soft_wrap=True)
+
+    def title(self, sentence: str) -> None:
+        """Say what begins now."""
+        self.console.print(f"[bold]{sentence}[/bold]", soft_wrap=True)
+
+    @contextmanager
+    def bar(self, title: str, total: int | None) -> Generator[Advance]:
+        """A bar while open; `total` None where the end is not known."""
+        if self.console.is_terminal:
+            with self._live(title, total) as advance:
+                yield advance
+        else:
+            yield self._lines(title, total)
+
+    @contextmanager
+    def _live(self, title: str, total: int | None) -> Generator[Advance]:
+        columns = (
+            TextColumn("  {task.description:<18}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[words]}"),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(title, total=total, words="")
+            yield lambda done, words: progress.update(task, completed=done, words=words)
+
+    def _lines(self, title: str, total: int | None) -> Advance:
+        started = said = time.monotonic()
+
+        def advance(done: int, words: str) -> None:
+            nonlocal said
+            now = time.monotonic()
+            if now - said < LINE_SECONDS:
+                return
+            said = now
+            left = f", {(now - started) * (total - done) / done:.0f} s left" if total and done else ""
+            self.note(f"{title}: {done}{f' of {total}' if total else ''}{left}  {words}")
+
+        return advance

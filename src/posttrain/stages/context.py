@@ -1,0 +1,47 @@
+"""What a stage is given to work with, and what it hands back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from posttrain.evaluate.options import SuiteOptions
+from posttrain.screen import Screen
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A stage's surroundings.
+
+    Args:
+        name: the stage's name in the recipe.
+        folder: its own folder in the run.
+        base: the recipe's folder, where relative data paths start.
+        model: folder or hub id of the model it starts from.
+        seed: of the run.
+        suites: behaviours to measure before and after, by name.
+        known: what is known already of the model it starts from, by suite.
+        screen: where notes and progress go.
+        stop: whether the user asked to stop.
+    """
+
+    name: str
+    folder: Path
+    base: Path
+    model: str
+    seed: int
+    suites: Mapping[str, SuiteOptions] = field(default_factory=dict)
+    screen: Screen = field(default_factory=lambda: Screen(quiet=True))
+    stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of ``summary.json``: a metric before and after a stage, with the latter's 95% interval.
+
+    Missing evidence is None, never 0.
+    """
+
+    before: float | None
+    after: float | None
+    n: int
+    interval: tuple[float, float] | None = None

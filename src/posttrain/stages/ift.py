@@ -1,0 +1,60 @@
+"""Instruction fine-tuning on a weighted mixture of tasks, judged on tasks and phrasings never trained on."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from posttrain.options import Options
+from posttrain.stages.context import Context, Figure
+from posttrain.stages.training import Technique, TrainingStage, train
+
+if TYPE_CHECKING:
+    from posttrain.data.prepare import Prepared
+    from posttrain.train.source import Order
+
+Held = tuple[str, ...] | Annotated[float, Field(gt=0, lt=1)]
+
+
+class HoldOut(Options):
+    """What is only evaluated on: names, or a share of them."""
+
+    tasks: Held = Field(default=(), description="whole tasks, for loss on unseen tasks")
+    phrasings: Held = Field(default=(), description="whole wordings of instructions, for loss on unseen wordings")
+
+
+class IFTStage(TrainingStage):
+    """IFT: many tasks as instructions; breadth decides, so that it generalises to unseen ones."""
+
+    kind: Literal["ift"]
+    epochs: float = Field(2.0, gt=0, description="passes over as many rows as there are, drawn by task")
+    temperature: float = Field(
+        1.0, ge=1, description="1 draws tasks by size, more evens them out (beside each source's weight)"
+    )
+    hold_out: HoldOut = Field(HoldOut(), description="tasks and phrasings kept from training")
+
+
+def technique(stage: IFTStage, seed: int) -> Technique:
+    """SFT's objective; the mixture is in the order."""
+    from posttrain.data.mixture import mixed_order
+    from posttrain.data.split import part_of
+    from posttrain.objectives.sft import SFT
+
+    def order(prepared: "Prepared") -> "Order":
+        weights = [task["weight"] for task in prepared.about["tasks"]]
+        return partial(mixed_order, prepared.task_of, weights, stage.temperature, seed)
+
+    share = stage.validation if isinstance(stage.validation, float) else 0.0
+    held = stage.hold_out
+    return Technique(
+        kind="sft",
+        task="causal",
+        objective=SFT,
+        part_of=partial(part_of, seed=seed, validation=share, tasks=held.tasks, phrasings=held.phrasings),
+        order=order,
+    )
+
+
+def run(stage: IFTStage, context: Context) -> dict[str, Figure]:
+    """Train."""
+    return train(stage, technique(stage, context.seed), context)

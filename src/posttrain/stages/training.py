@@ -1,0 +1,196 @@
+"""What all training stages share: open the model, prepare the data, measure, fit, measure again, save."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from posttrain.data.options import DataOptions
+from posttrain.files import read_json, write_json
+from posttrain.policy.options import PolicyOptions
+from posttrain.stages.context import Context, Figure
+from posttrain.train.options import TrainOptions
+
+if TYPE_CHECKING:
+    from posttrain.core.outputs import Objective
+    from posttrain.data.chat import Codec
+    from posttrain.data.example import Example
+    from posttrain.data.formats import Kind
+    from posttrain.data.prepare import Prepared
+    from posttrain.data.store import GroupStore
+    from posttrain.policy.load import Policy, Task
+    from posttrain.train.loop import Training
+    from posttrain.train.source import Order
+    from posttrain.train.step import Mean
+
+
+class TrainingStage(DataOptions, TrainOptions, PolicyOptions):
+    """A stage that changes a model's weights."""
+
+    model: str | None = Field(None, description="an earlier stage's name, a folder or hub id; the recipe's if unset")
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """What tells one training stage from another.
+
+    Args:
+        kind: rows it reads.
+        task: head it trains.
+        objective: its loss.
+        part_of: which part of the data a row belongs to.
+        order: from the prepared data to the order of each epoch.
+        figures: further lines of the summary, from the held-out validation set.
+    """
+
+    kind: "Kind"
+    task: "Task"
+    objective: "Objective"
+    part_of: "Callable[[Example], str]"
+    order: "Callable[[Prepared], Order]"
+    figures: "Callable[[GroupStore], dict[str, Figure]]" = lambda store: {}
+
+
+def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, Figure]:
+    """Run a training stage; its folder then holds ``model/``, ``metrics.jsonl``, ``data/`` and ``behaviour/``.
+
+    Killed at any point and called again, it goes on to the same weights.
+
+    Returns:
+        the stage's part of ``summary.json``.
+    """
+    from posttrain.policy.open import open_policy
+    from posttrain.policy.save import save_policy
+    from posttrain.stages.behaviour import measure
+    from posttrain.train.loop import Watch, evaluate_all, fit
+
+    screen, folder = context.screen, context.folder
+    policy = open_policy(context.model, stage, task=technique.task, on_note=screen.note)
+    codec = codec_for(policy, stage, context)
+    prepared = prepare_data(stage, technique, codec, context)
+    training = _training(policy, prepared, stage, technique, context)
+    before = _before(training, context)
+    with screen.bar("training", training.steps) as advance:
+        watch = Watch(lambda step, total, values: advance(step, words_of(values)), screen.note, context.stop)
+        fit(training, watch)
+    after = evaluate_all(training)
+    figures = {name: _figure(name, before.get(name), mean) for name, mean in after.items()}
+    if "validation" in prepared.held_out:
+        figures |= technique.figures(prepared.held_out["validation"])
+    if technique.task == "causal" and context.suites:
+        measured = measure(policy, codec, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)
+        figures |= {name: Figure(None, m.value, m.n, m.interval) for name, m in measured.items()}
+    template = codec.template.source if codec.template is not None else None
+    save_policy(policy, folder / "model", dtype=stage.save_dtype, chat_template=template)
+    return figures
+
+
+def codec_for(policy: "Policy", stage: DataOptions, context: Context) -> "Codec":
+    """The stage's codec; the policy stops where it trains answers to end."""
+    from posttrain.data.codec import codec_of
+
+    positions = getattr(policy.base.config.get_text_config(), "max_position_embeddings", None)
+    codec, told = codec_of(
+        stage, policy.tokenizer, end_tokens=policy.end_tokens, positions=positions, base=context.base
+    )
+    policy.end_tokens = tuple(dict.fromkeys([*policy.end_tokens, *sorted(codec.end_tokens)]))
+    for sentence in told:
+        context.screen.note(sentence)
+    return codec
+
+
+def prepare_data(stage: TrainingStage, technique: Technique, codec: "Codec", context: Context) -> "Prepared":
+    """The stage's data as tokens, and a word on what was left out."""
+    from posttrain.data.prepare import prepare
+
+    with context.screen.bar("reading", None) as advance:
+        prepared = prepare(
+            stage,
+            codec,
+            context.folder / "data",
+            kind=technique.kind,
+            part_of=technique.part_of,
+            base=context.base,
+            on_rows=lambda n: advance(n, "rows"),
+        )
+    for sentence in told_of(prepared.about):
+        context.screen.note(sentence)
+    return prepared
+
+
+def told_of(about: dict[str, Any]) -> list[str]:
+    """What was kept and left out, for people."""
+    parts = ", ".join(f"{part} {sizes['groups']:,}" for part, sizes in about["parts"].items())
+    tokens = about["parts"]["train"]["tokens"]
+    told = [f"{parts} rows; {tokens:,} tokens to train on"]
+    for reason, skipped in about["skipped"].items():
+        told.append(f"{skipped['rows']:,} rows left out, {reason}: {', '.join(skipped['first'])}")
+    told.extend(f"{count:,} x {what}" for what, count in about["noted"].items())
+    return told
+
+
+def words_of(values: "dict[str, float | int | None]") -> str:
+    """Beside the progress bar: the loss and the speed."""
+    loss, speed = values.get("loss"), values.get("tokens_per_second")
+    accuracy = values.get("rewards/accuracies", values.get("accuracy"))
+    words = [f"loss {loss:.4f}" if loss is not None else "no loss"]
+    if accuracy is not None:
+        words.append(f"accuracy {accuracy:.0%}")
+    return "  ".join([*words, f"{speed:,.0f} tokens/s"])
+
+
+def _training(
+    policy: "Policy", prepared: "Prepared", stage: TrainingStage, technique: Technique, context: Context
+) -> "Training":
+    from posttrain.train.loop import Training
+    from posttrain.train.source import Source
+
+    stores = {"train": prepared.train, **prepared.held_out}
+    if "ref_logp" in technique.objective.needs:
+        stores = {part: _with_reference(policy, store, part, stage, context) for part, store in stores.items()}
+    train_store = stores.pop("train")
+    missing = technique.objective.needs - train_store.columns
+    assert not missing, f"the source lacks {missing}"
+    source = Source(
+        train_store,
+        train_store.sizes.tolist(),
+        technique.order(prepared),
+        None if stage.batch_tokens else stage.batch_size,
+        stage.batch_tokens,
+    )
+    return Training(policy, source, technique.objective, stage, context.folder, stores)
+
+
+def _with_reference(
+    policy: "Policy", store: "GroupStore", part: str, stage: TrainingStage, context: Context
+) -> "GroupStore":
+    """The store with the log-probs of the model as it stands before training."""
+    from posttrain.data.store import GroupStore
+    from posttrain.files import sha256_of
+    from posttrain.train.reference import reference_key, reference_logprobs
+
+    folder = Path(context.model)
+    key = reference_key(policy, sha256_of(folder) if folder.is_dir() else context.model, store)
+    with context.screen.bar(f"reference, {part}", len(store)) as advance:
+        logp_N = reference_logprobs(policy, store, key, stage.row_tokens, lambda n: advance(n, "groups"))
+    return GroupStore(store.folder, {"ref_logp": logp_N})
+
+
+def _before(training: "Training", context: Context) -> dict[str, "Mean"]:
+    """Held-out metrics before the first step; kept, so that a resumed stage does not measure them again."""
+    from posttrain.train.loop import evaluate_all
+    from posttrain.train.step import Mean
+
+    path = context.folder / "before.json"
+    if not path.is_file():
+        write_json(path, evaluate_all(training))
+    return {name: Mean(*mean) for name, mean in read_json(path).items()}
+
+
+def _figure(name: str, before: "Mean | None", after: "Mean") -> Figure:
+    from posttrain.evaluate.statistics import wilson
+
+    sure = wilson(round(after.value * after.n), after.n) if "accura" in name and after.value is not None else None
+    return Figure(None if before is None else before.value, after.value, after.n, sure)
