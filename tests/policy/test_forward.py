@@ -14,6 +14,8 @@ from posttrain.core.packing import Batch, collate
 from posttrain.errors import InputError
 from posttrain.policy.forward import forward, packed_hidden
 from posttrain.policy.load import Policy, load_policy
+from posttrain.policy.open import open_policy
+from posttrain.policy.options import PolicyOptions
 from posttrain.policy.probe import settle_layout
 from structures import random_group
 from tiny_models import (
@@ -196,19 +198,21 @@ def test_a_uniform_loss_has_the_same_gradients(name: str, folder_of: FolderOf) -
     assert_same_gradients(found, expected, 1e-5)
 
 
-@pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2", "phi3, longrope"])
-def test_gradient_checkpointing_gives_the_same_gradients(name: str, folder_of: FolderOf) -> None:
-    policy, batch = settled(folder_of(name)), batch_of()
+@pytest.mark.filterwarnings("ignore:.gradient_checkpointing_enable. is deprecated")
+@pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2", "gpt_neox", "opt", "phi3, longrope", "bloom (ALiBi)"])
+def test_gradient_checkpointing_recomputes_the_layers_and_gives_the_same_gradients(name: str, tmp_path: Path) -> None:
+    """Also where the configuration asks for dropout: it stays off."""
+    drops = dict.fromkeys(("dropout", "attention_dropout", "attn_pdrop", "resid_pdrop", "hidden_dropout"), 0.5)
+    folder = save_model(tmp_path, {**(BRANCHING | LONE)[name], **drops})
+    policy, batch = settled(folder), batch_of()
     expected = list(gradients(policy.model, forward(policy, batch, {"logp"}).logp_N.sum()))  # type: ignore[union-attr]
-    for module in policy.model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-    if name == "gpt2":
-        for block in policy.model.transformer.h:
-            block.attn.attn_dropout.p = 0.0
-    policy.model.gradient_checkpointing_enable()
-    policy.model.train()  # transformers checkpoints in train mode alone
+    options = PolicyOptions(gradient_checkpointing=True, device="cpu", precision="float32")
+    policy = open_policy(folder, options)
+    norms = [m for m in policy.model.modules() if "norm" in type(m).__name__.lower()]
+    runs: list[int] = []
+    norms[1].register_forward_hook(lambda *_: runs.append(1))
     found = list(gradients(policy.model, forward(policy, batch, {"logp"}).logp_N.sum()))  # type: ignore[union-attr]
+    assert len(runs) == 2, "once forward, once again backward"
     assert_same_gradients(found, expected, 1e-5)
 
 

@@ -67,11 +67,13 @@ def _load(name: str, options: PolicyOptions, placement: Placement, task: Task) -
 
 
 def _checkpoint_gradients(policy: Policy) -> None:
-    """transformers recomputes activations only in training mode, so dropout is taken out for good first."""
-    for module in policy.model.modules():
+    """transformers recomputes activations only in training mode: the modules that do so are put into it, alone,
+    and dropout is taken out for good."""
+    policy.base.gradient_checkpointing_enable({"use_reentrant": False})
+    for module in policy.base.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
-        if isinstance(getattr(module, "attention_dropout", None), float):
-            module.attention_dropout = 0.0  # type: ignore[assignment]
-    policy.base.gradient_checkpointing_enable({"use_reentrant": False})
-    policy.model.train()
+        for name, value in list(vars(module).items()):
+            if "dropout" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
+        module.training = bool(getattr(module, "gradient_checkpointing", False))
