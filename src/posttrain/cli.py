@@ -83,7 +83,7 @@ def demo(
     from posttrain.screen import Screen
 
     folder = out or Path("runs") / ("demo" if seed == 0 else f"demo-seed-{seed}")
-    _stoppable(lambda stop: run_demo(folder, seed, Screen(quiet=as_json), stop, as_json=as_json))
+    _stoppable(lambda stop: run_demo(folder, seed, Screen(quiet=as_json), stop, to_json=as_json))
 
 
 def _run(recipe: Any, base: Path, out: Path, as_json: bool) -> None:

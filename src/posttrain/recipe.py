@@ -19,8 +19,10 @@ class Recipe(Options):
     """What `posttrain run` runs."""
 
     model: str = Field(min_length=1, description="folder or hub id every stage starts from unless it names another")
-    seed: int = Field(0, ge=0, description="of splits and orders; the same seed gives the same run")
-    suites: Mapping[str, SuiteOptions] = Field({}, description="behaviour measured before training and after stages")
+    seed: int = Field(default=0, ge=0, description="of splits and orders; the same seed gives the same run")
+    suites: Mapping[str, SuiteOptions] = Field(
+        default={}, description="behaviour measured before training and after stages"
+    )
     stages: Mapping[str, Stage] = Field(min_length=1, description="name → stage")
 
 

@@ -14,12 +14,12 @@ class DataSource(Options):
     """A file, a folder of files, or ``hf://org/name``."""
 
     path: str = Field(min_length=1, description="relative to the recipe's folder")
-    columns: Mapping[str, str] = Field({}, description="our name: the file's name, where they differ")
+    columns: Mapping[str, str] = Field(default={}, description="our name: the file's name, where they differ")
     task: str | None = Field(
-        None, description="the task all its rows belong to; a `task` column says it row by row"
+        default=None, description="the task all its rows belong to; a `task` column says it row by row"
     )
-    weight: float = Field(1.0, gt=0, description="IFT: how often it is drawn, beside its size")
-    rows: int | None = Field(None, ge=1, description="read only the first rows")
+    weight: float = Field(default=1.0, gt=0, description="IFT: how often it is drawn, beside its size")
+    rows: int | None = Field(default=None, ge=1, description="read only the first rows")
 
 
 def _as_sources(value: Any) -> Any:
@@ -41,13 +41,13 @@ class DataOptions(Options):
     data: Sources = Field(description="a path, a source, or a list of either")
     validation: Annotated[
         tuple[DataSource, ...] | Annotated[float, Field(gt=0, lt=1)] | None, BeforeValidator(_as_validation)
-    ] = Field(None, description="held-out sources, or the share of prompts to hold out of `data`")
+    ] = Field(default=None, description="held-out sources, or the share of prompts to hold out of `data`")
     max_length: int | None = Field(
-        None,
+        default=None,
         ge=2,
         description="tokens of a prompt with one completion; the model's own limit, at most 2048, if unset",
     )
-    truncation: Truncation = Field("drop", description="what to do with a longer row: error, drop, left, right")
+    truncation: Truncation = Field(default="drop", description="what to do with a longer row: error, drop, left, right")
     template: str | None = Field(
-        None, description="chat template: plain, chatml or a Jinja file; the model's own if unset"
+        default=None, description="chat template: plain, chatml or a Jinja file; the model's own if unset"
     )

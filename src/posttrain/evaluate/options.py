@@ -14,6 +14,7 @@ class SuiteOptions(Options):
 
     data: str = Field(min_length=1, description="rows of id, input, target, metadata (slice, refusal)")
     metric: MetricName = Field(description="measure of one answer, 0 to 1")
-    max_new_tokens: int = Field(128, ge=1, description="an answer that has not ended by then is cut")
-    rows: int | None = Field(None, ge=1, description="use only the first rows")
-    stages: tuple[str, ...] | None = Field(None, description="stages to measure after; all of them if unset")
+    max_new_tokens: int = Field(default=128, ge=1, description="an answer that has not ended by then is cut")
+    rows: int | None = Field(default=None, ge=1, description="use only the first rows")
+    slices: bool = Field(default=True, description="report each `metadata.slice` apart")
+    stages: tuple[str, ...] | None = Field(default=None, description="stages to measure after; all of them if unset")

@@ -10,25 +10,29 @@ from posttrain.options import Options
 class LoraOptions(Options):
     """Low-rank adapters instead of full fine-tuning."""
 
-    rank: int = Field(16, ge=1, le=1024, description="rank of the update")
-    alpha: float = Field(32.0, gt=0, description="the update is scaled by alpha / rank")
-    target_modules: str | tuple[str, ...] = Field("all-linear", description="layers that get an adapter")
-    modules_to_save: tuple[str, ...] = Field((), description="layers trained as a whole beside the adapter")
+    rank: int = Field(default=16, ge=1, le=1024, description="rank of the update")
+    alpha: float = Field(default=32.0, gt=0, description="the update is scaled by alpha / rank")
+    target_modules: str | tuple[str, ...] = Field(default="all-linear", description="layers that get an adapter")
+    modules_to_save: tuple[str, ...] = Field(default=(), description="layers trained as a whole beside the adapter")
 
 
 class PolicyOptions(Options):
     """The model's place, precision and trained part."""
 
-    lora: LoraOptions | None = Field(None, description="train adapters; all weights if unset. `lora: {}` for defaults")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of matrix products; auto measures whether this machine does bfloat16 faster"
+    lora: LoraOptions | None = Field(
+        default=None, description="train adapters; all weights if unset. `lora: {}` for defaults"
     )
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
-    quantization: Literal["4bit"] | None = Field(None, description="hold a frozen base in NF4 (needs lora and CUDA)")
-    gradient_checkpointing: bool = Field(False, description="compute activations twice to hold fewer")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="of matrix products; auto measures whether this machine does bfloat16 faster"
+    )
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps")
+    quantization: Literal["4bit"] | None = Field(
+        default=None, description="hold a frozen base in NF4 (needs lora and CUDA)"
+    )
+    gradient_checkpointing: bool = Field(default=False, description="compute activations twice to hold fewer")
     save_dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="of the saved weights; float32 loses nothing of what was learnt"
+        default="float32", description="of the saved weights; float32 loses nothing of what was learnt"
     )
     trust_remote_code: bool = Field(
-        False, description="run code that comes with the model; only if you trust its author"
+        default=False, description="run code that comes with the model; only if you trust its author"
     )

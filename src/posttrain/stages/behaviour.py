@@ -41,9 +41,9 @@ def measure(
             found: dict[str, Measured] = {}
             for name, options in suites.items():
                 with screen.bar(name, None) as advance:
-                    samples = run_suite(policy, codec, options, base, lambda n, say=advance: say(n, "answers"))
+                    samples = run_suite(policy, codec, options, base, lambda n: advance(n, "answers"))
                 write_whole(target / f"samples_{name}.jsonl", "".join(_line(sample) for sample in samples))
-                found |= _by_slice(name, samples)
+                found |= _by_slice(name, samples) if options.slices else {name: _mean(samples)}
             write_json(target / "results.json", {key: asdict(value) for key, value in found.items()})
     return {key: _read(value) for key, value in read_json(folder / "results.json").items()}
 

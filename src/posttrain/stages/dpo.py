@@ -13,12 +13,16 @@ class DPOStage(TrainingStage):
     """DPO: preference pairs, one stage, no reward model."""
 
     kind: Literal["dpo"]
-    learning_rate: float = Field(1e-6, gt=0, lt=1, description="peak; well below SFT's, since every pair pushes twice")
-    beta: float = Field(0.1, gt=0, description="how strongly the policy is held near the model it starts from")
-    loss: Literal["sigmoid", "ipo"] = Field("sigmoid", description="link: DPO's own, or IPO's square")
-    label_smoothing: float = Field(0.0, ge=0, lt=0.5, description="cDPO: share of preferences thought to be wrong")
-    length_normalized: bool = Field(False, description="log-ratios per token instead of per completion")
-    sft_weight: float = Field(0.0, ge=0, description="weight of an SFT term on the chosen completions")
+    learning_rate: float = Field(
+        default=1e-6, gt=0, lt=1, description="peak; well below SFT's, since every pair pushes twice"
+    )
+    beta: float = Field(default=0.1, gt=0, description="how strongly the policy is held near the model it starts from")
+    loss: Literal["sigmoid", "ipo"] = Field(default="sigmoid", description="link: DPO's own, or IPO's square")
+    label_smoothing: float = Field(
+        default=0.0, ge=0, lt=0.5, description="cDPO: share of preferences thought to be wrong"
+    )
+    length_normalized: bool = Field(default=False, description="log-ratios per token instead of per completion")
+    sft_weight: float = Field(default=0.0, ge=0, description="weight of an SFT term on the chosen completions")
 
 
 def technique(stage: DPOStage, seed: int) -> Technique:

@@ -27,11 +27,11 @@ class IFTStage(TrainingStage):
     """IFT: many tasks as instructions; breadth decides, so that it generalises to unseen ones."""
 
     kind: Literal["ift"]
-    epochs: float = Field(2.0, gt=0, description="passes over as many rows as there are, drawn by task")
+    epochs: float = Field(default=2.0, gt=0, description="passes over as many rows as there are, drawn by task")
     temperature: float = Field(
-        1.0, ge=1, description="1 draws tasks by size, more evens them out (beside each source's weight)"
+        default=1.0, ge=1, description="1 draws tasks by size, more evens them out (beside each source's weight)"
     )
-    hold_out: HoldOut = Field(HoldOut(), description="tasks and phrasings kept from training")
+    hold_out: HoldOut = Field(default=HoldOut(), description="tasks and phrasings kept from training")
 
 
 def technique(stage: IFTStage, seed: int) -> Technique:

@@ -16,8 +16,8 @@ class RewardStage(TrainingStage):
     """Bradley-Terry on pairs or rankings; the model serves RLHF, best-of-n and evaluation."""
 
     kind: Literal["reward"]
-    learning_rate: float = Field(1e-5, gt=0, lt=1, description="peak learning rate")
-    ties: Literal["exclude", "half"] = Field("exclude", description="equal ranks: left out, or half a win each")
+    learning_rate: float = Field(default=1e-5, gt=0, lt=1, description="peak learning rate")
+    ties: Literal["exclude", "half"] = Field(default="exclude", description="equal ranks: left out, or half a win each")
 
 
 def technique(stage: RewardStage, seed: int) -> Technique:

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 class TrainingStage(DataOptions, TrainOptions, PolicyOptions):
     """A stage that changes a model's weights."""
 
-    model: str | None = Field(None, description="an earlier stage's name, a folder or hub id; the recipe's if unset")
+    model: str | None = Field(
+        default=None, description="an earlier stage's name, a folder or hub id; the recipe's if unset"
+    )
 
 
 @dataclass(frozen=True, slots=True)
