@@ -1,6 +1,7 @@
 """Chunked log-probs equal log_softmax over full logits: values, entropies, and gradients of everything."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -79,6 +80,7 @@ def test_values_and_gradients_are_those_of_full_logits(
     bias: bool, uniform: bool, entropy: bool, head: Head, temperature: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logprobs, "CHUNK", 4 * V)
+    monkeypatch.setattr(logprobs, "ROWS", 1)
     compare(inputs(bias=bias), head, temperature=temperature, entropy=entropy, uniform=uniform)
 
 
@@ -87,6 +89,7 @@ def test_values_and_gradients_are_those_of_full_logits(
 def test_where_the_chunks_end_makes_no_difference(n: int, chunk: int, uniform: bool, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logprobs, "CHUNK", chunk)
+        patch.setattr(logprobs, "ROWS", 1)
         compare(inputs(n, seed=seed), ANY, entropy=not uniform, uniform=uniform)
 
 
@@ -166,6 +169,7 @@ def test_no_matrix_of_tokens_times_vocabulary_is_ever_made(
 ) -> None:
     n, d, vocabulary = 60, 4, 500
     monkeypatch.setattr(logprobs, "CHUNK", 4 * vocabulary)
+    monkeypatch.setattr(logprobs, "ROWS", 1)
     hidden = torch.randn(n, d, requires_grad=True)
     weight = torch.randn(vocabulary, d, requires_grad=True)
     target = torch.randint(0, vocabulary, (n,))
@@ -180,3 +184,27 @@ def test_without_gradient_a_uniform_promise_costs_nothing() -> None:
     with torch.no_grad(), Watched() as seen:
         token_logprobs(hidden, Head(weight), target, uniform=True)
     assert seen.calls["mm"] == 1, "the logits, and no product for a gradient"
+
+
+@pytest.mark.parametrize("head", [ANY, replace(ANY, scale=3.0, softcap=2.0)])
+def test_under_a_frozen_head_the_gradient_is_made_along_with_the_value_whatever_the_loss(
+    head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two products of [tokens, vocabulary] size instead of three, and the same gradient as under a trained head."""
+    hidden, weight, target = inputs(bias=False)
+    weights = torch.randn(N, generator=torch.Generator().manual_seed(9))
+    head = replace(head, weight=weight)
+    (expected,) = torch.autograd.grad((weights * token_logprobs(hidden, head, target)[0]).sum(), hidden)
+    made = 0
+    logits = logprobs._logits
+
+    def counted(*arguments: Any) -> Tensor:
+        nonlocal made
+        made += 1
+        return logits(*arguments)
+
+    monkeypatch.setattr(logprobs, "_logits", counted)
+    frozen = replace(head, weight=weight.detach())
+    (found,) = torch.autograd.grad((weights * token_logprobs(hidden, frozen, target)[0]).sum(), hidden)
+    assert made == 1
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)

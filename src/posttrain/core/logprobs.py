@@ -3,6 +3,7 @@
 Legend: ``N`` loss tokens, ``D`` hidden width, ``V`` vocabulary.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,10 @@ from torch import Tensor
 
 CHUNK = 1 << 22
 """Logits held at once (elements): 16 MiB in float32, large enough that matrix products run at full speed."""
+
+ROWS = 128
+"""Tokens of a chunk at least, however large the vocabulary: the weight's gradient is read and written once a
+chunk, and with fewer tokens that costs more than the product itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,8 @@ def token_logprobs(
         entropy: also return the entropies [N], in nats, with gradient.
         uniform: a promise that the loss gives every log-prob the same gradient (SFT's does). The gradient is
             then made along with the value, from the same logits, instead of from logits computed again: three
-            matrix products instead of four. A broken promise raises RuntimeError in the backward pass.
+            matrix products instead of four. A broken promise raises RuntimeError in the backward pass. With a
+            frozen head (LoRA) no promise is needed: two products instead of three, whatever the loss.
 
     Returns:
         (logp_N, entropy_N or None), float32.
@@ -63,9 +69,11 @@ def token_logprobs(
     return logp_N, entropy_N if entropy else None
 
 
-def _logits(h: Tensor, weight: Tensor, bias: Tensor | None, scale: float, softcap: float | None) -> Tensor:
-    """Float32 logits of one chunk, before temperature."""
-    z = (h @ weight.T).float()
+def _logits(
+    h: Tensor, weight: Tensor, bias: Tensor | None, scale: float, softcap: float | None, room: Tensor
+) -> Tensor:
+    """Float32 logits of one chunk, before temperature; in `room`, [chunk, V], where that is float32 too."""
+    z = torch.mm(h, weight.T, out=room[: len(h)]).float()
     if bias is not None:
         z += bias.float()
     if scale != 1.0:
@@ -90,27 +98,34 @@ class _TokenLogProbs(torch.autograd.Function):
         uniform: bool,
     ) -> tuple[Tensor, Tensor]:
         ctx.settings = (scale, softcap, temperature, want_entropy)
-        ctx.now = uniform and not want_entropy and any(ctx.needs_input_grad[:3])
+        ctx.frozen = ctx.needs_input_grad[0] and not any(ctx.needs_input_grad[1:3])
+        ctx.now = (uniform or ctx.frozen) and not want_entropy and any(ctx.needs_input_grad[:3])
         n = len(hidden)
         logp = hidden.new_empty(n, dtype=torch.float32)
         entropy = hidden.new_empty(n if want_entropy else 0, dtype=torch.float32)
         lse = torch.empty_like(logp)
         weight_c = weight.to(hidden.dtype)
         grads = _Grads(ctx, hidden, weight, bias) if ctx.now else None
-        for rows in _chunks(n, len(weight)):
-            z = _logits(hidden[rows], weight_c, bias, scale, softcap)
+        for rows, room in _chunks(hidden, weight):
+            z = _logits(hidden[rows], weight_c, bias, scale, softcap, room)
             capped = z.clone() if grads is not None and softcap is not None else None
             if temperature != 1.0:
                 z /= temperature
-            lse[rows] = torch.logsumexp(z, -1)
-            logp[rows] = z.gather(1, target[rows, None])[:, 0] - lse[rows]
+            at_target = z.gather(1, target[rows, None])
             if want_entropy:
-                logq = z - lse[rows, None]  # summed as -p log p: lse - p z would cancel where logits are large
+                lse[rows] = z.logsumexp(-1)
+                logq = z.sub_(lse[rows, None])  # summed as -p log p: lse - p z would cancel where logits are large
                 entropy[rows] = logq.exp().mul_(logq).sum(-1).neg_()
-            if grads is not None:
-                dz = z.sub_(lse[rows, None]).exp_().neg_()
-                dz[torch.arange(len(dz)), target[rows]] += 1.0
-                grads.add(rows, _through_head(dz, capped, scale, softcap, temperature), hidden, weight_c)
+            else:
+                top = z.amax(-1, keepdim=True)
+                raised = z.sub_(top).exp_()
+                total = raised.sum(-1, keepdim=True)
+                lse[rows] = (top + total.log())[:, 0]
+                if grads is not None:  # d log p / dz = onehot - raised / total; the division waits for small tensors
+                    dz = raised.scatter_add_(1, target[rows, None], -total)
+                    factor = -scale / temperature / total
+                    grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c)
+            logp[rows] = at_target[:, 0] - lse[rows]
         if grads is not None:
             ctx.grads = grads
         else:
@@ -121,41 +136,41 @@ class _TokenLogProbs(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         g_logp, g_entropy = upstream
         if ctx.now:
-            factor = g_logp[0] if len(g_logp) else g_logp.new_zeros(())
-            if not bool((g_logp == factor).all()):
+            factor = g_logp[:1] if len(g_logp) else g_logp.new_zeros(1)
+            if ctx.frozen:
+                factor = g_logp[:, None]
+            elif not bool((g_logp == factor).all()):
                 raise RuntimeError("uniform=True was promised, but the loss weighs its tokens differently")
             grads, ctx.grads = ctx.grads, None  # scaled in place, so good for one backward pass
             if grads is None:
-                raise RuntimeError("uniform=True allows one backward pass only")
+                raise RuntimeError("a gradient made along with the value allows one backward pass only")
             return (*grads.scaled(factor), None, None, None, None, None, None)
         hidden, weight, bias, target, lse, entropy = ctx.saved_tensors
         scale, softcap, temperature, want_entropy = ctx.settings
         weight_c = weight.to(hidden.dtype)
         grads = _Grads(ctx, hidden, weight, bias)
-        for rows in _chunks(len(hidden), len(weight)):
-            z = _logits(hidden[rows], weight_c, bias, scale, softcap)
+        for rows, room in _chunks(hidden, weight):
+            z = _logits(hidden[rows], weight_c, bias, scale, softcap, room)
             capped = z.clone() if softcap is not None else None
             if temperature != 1.0:
                 z /= temperature
+            z.sub_(lse[rows, None])
+            factor = g_logp[rows, None] * (-scale / temperature)
             if want_entropy:  # dH/dz = -p * (log p + H)
-                logq = z.sub_(lse[rows, None])
-                p = logq.exp()
-                dz = logq.add_(entropy[rows, None]).mul_(-g_entropy[rows, None]).sub_(g_logp[rows, None]).mul_(p)
+                p = z.exp()
+                dz = z.add_(entropy[rows, None]).mul_(-g_entropy[rows, None]).sub_(g_logp[rows, None]).mul_(p)
+                dz.scatter_add_(1, target[rows, None], g_logp[rows, None])
+                factor = torch.full_like(factor, scale / temperature)
             else:
-                dz = z.sub_(lse[rows, None]).exp_().mul_(-g_logp[rows, None])
-            dz[torch.arange(len(dz)), target[rows]] += g_logp[rows]
-            grads.add(rows, _through_head(dz, capped, scale, softcap, temperature), hidden, weight_c)
+                dz = z.exp_().scatter_add_(1, target[rows, None], -torch.ones_like(factor))
+            grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c)
         return (*grads.scaled(None), None, None, None, None, None, None)
 
 
-def _through_head(
-    dz: Tensor, capped: Tensor | None, scale: float, softcap: float | None, temperature: float
-) -> Tensor:
-    """Chain rule from tempered logits back to ``hidden @ weight.T + bias``, in place."""
+def _through_cap(dz: Tensor, capped: Tensor | None, softcap: float | None) -> Tensor:
+    """Chain rule from capped logits back to uncapped ones, in place."""
     if softcap is not None and capped is not None:
         dz *= 1.0 - (capped / softcap).square_()
-    if scale != temperature:
-        dz *= scale / temperature
     return dz
 
 
@@ -168,27 +183,31 @@ class _Grads:
         self.weight = torch.zeros_like(weight, dtype=torch.float32) if needs[1] else None
         self.bias = torch.zeros_like(bias, dtype=torch.float32) if needs[2] and bias is not None else None
 
-    def add(self, rows: slice, dz: Tensor, hidden: Tensor, weight: Tensor) -> None:
+    def add(self, rows: slice, dz: Tensor, factor: Tensor, hidden: Tensor, weight: Tensor) -> None:
+        """Add a chunk's, whose logits have the gradient ``factor * dz``, [chunk, 1] and [chunk, V]."""
         if self.bias is not None:
-            self.bias += dz.sum(0)
+            self.bias.addmv_(dz.T, factor[:, 0])
         dz = dz.to(hidden.dtype)
         if self.hidden is not None:
-            self.hidden[rows] = dz @ weight
+            self.hidden[rows] = (dz @ weight).mul_(factor)
         if self.weight is not None:
+            h = (hidden[rows] * factor).to(hidden.dtype)
             if hidden.dtype == torch.float32:
-                self.weight.addmm_(dz.T, hidden[rows])
+                self.weight.addmm_(dz.T, h)
             else:
-                self.weight += dz.T @ hidden[rows]
+                self.weight += dz.T @ h
 
     def scaled(self, factor: Tensor | None) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         made = (self.hidden, self.weight, self.bias)
         return tuple(g if g is None or factor is None else g.mul_(factor) for g in made)  # type: ignore[return-value]
 
 
-def _chunks(n: int, vocabulary: int) -> list[slice]:
-    """Even chunks of at most CHUNK logits."""
+def _chunks(hidden: Tensor, weight: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Even chunks of at most CHUNK logits (but ROWS tokens), and the one room that they all take turns in."""
+    n, vocabulary = len(hidden), len(weight)
     if n == 0:
-        return []
-    number = -(-n * vocabulary // CHUNK)
-    step = -(-n // min(n, max(1, number)))
-    return [slice(start, min(n, start + step)) for start in range(0, n, step)]
+        return
+    step = -(-n // -(-n // max(ROWS, CHUNK // vocabulary)))
+    room = hidden.new_empty(step, vocabulary)
+    for start in range(0, n, step):
+        yield slice(start, min(n, start + step)), room
