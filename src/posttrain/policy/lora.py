@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,10 +17,11 @@ def add_lora(policy: Policy, options: LoraOptions) -> None:
     No dropout: it would make ratios and reference log-probs noise.
 
     Raises:
-        InputError: no layer is called as ``target_modules`` says.
+        InputError: no layer is called as ``target_modules`` says, or one that cannot be adapted is.
     """
     from peft import LoraConfig, get_peft_model
 
+    tied = policy.task == "causal" and _embedding(policy).weight is _head(policy).weight
     targets = options.target_modules
     settings = LoraConfig(
         r=options.rank,
@@ -32,9 +34,31 @@ def add_lora(policy: Policy, options: LoraOptions) -> None:
         policy.model = get_peft_model(policy.model, settings)
     except ValueError as error:
         raise InputError(f"lora.target_modules: {str(error).splitlines()[0]}") from error
+    if policy.task == "causal":
+        _check_embeddings(policy, tied)
     for parameter in policy.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)
+
+
+def _check_embeddings(policy: Policy, tied: bool) -> None:
+    if tied and any(p.requires_grad for layer in (_embedding(policy), _head(policy)) for p in layer.parameters()):
+        raise InputError(
+            "lora: this model's embedding and output layer are one matrix; an adapter on it, or a copy of one of the "
+            "two, would not survive merging. Take it out of target_modules and modules_to_save"
+        )
+    if hasattr(_head(policy), "lora_A"):
+        raise InputError(
+            "lora.target_modules: the output layer cannot have an adapter; name it in modules_to_save instead"
+        )
+
+
+def _embedding(policy: Policy) -> Any:
+    return policy.base.get_input_embeddings()
+
+
+def _head(policy: Policy) -> Any:
+    return policy.base.get_output_embeddings()
 
 
 def adapted_model(name: str) -> str | None:
