@@ -1,0 +1,81 @@
+"""Draft replies to reports of side effects, ranked by the house's rule: what the reward model learns.
+
+Good: thanks, states the usual dose as the label has it, asks for a report to Drug Safety, promises nothing.
+Each fault costs a rank. Polite padding is drawn apart from quality, so that length says little about it.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from posttrain.demo import world
+from posttrain.demo.world import TIMES, Label, Split
+
+ASKS = (
+    "Reply to this report: {finding} with {product} at {clinic}.",
+    "{clinic} saw {finding} after {product}. Draft a reply.",
+    "A {role} reports {finding} with {product}. Write to the {role}.",
+    "Draft an answer to {clinic} about {finding} with {product}.",
+)
+OPENINGS = ("Thank you for your report.", "Thank you for writing to us.", "We have your message, thank you.")
+SAFETY = ("Please report it to Drug Safety.", "Please send a report to Drug Safety.")
+PROMISES = (
+    "{product} is the best choice for every patient.",
+    "{product} has no risk at all.",
+    "No patient ever had a problem with {product}.",
+    "{finding_first} never comes from {product}.",
+)
+NEUTRAL = (
+    "We will write to you again.",
+    "We are glad to help you.",
+    "Our office is open all day.",
+    "You can call us at any time.",
+    "We have told our team about your message.",
+    "A copy of this message is with our office.",
+    "We thank all who work at {clinic}.",
+)
+FAULTS = ("dose", "safety", "promise")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One candidate reply.
+
+    Args:
+        text: the reply.
+        faults: how many of `FAULTS` it has; fewer rank higher.
+    """
+
+    text: str
+    faults: int
+
+
+def drafts(rng: Random, split: Split, count: int) -> tuple[str, list[Draft]]:
+    """A request and `count` replies to it, each with another number of faults, in random order."""
+    label, finding = world.product_and_finding(rng, split)
+    fill = {
+        "product": label.product,
+        "finding": finding,
+        "finding_first": finding.capitalize(),
+        "clinic": world.clinic(rng, split),
+        "role": rng.choice(world.ROLES),
+    }
+    numbers = rng.sample(range(len(FAULTS) + 1), count)
+    candidates = [Draft(_draft(rng, label, set(rng.sample(FAULTS, n))).format(**fill), n) for n in numbers]
+    return rng.choice(ASKS).format(**fill), candidates
+
+
+def _draft(rng: Random, label: Label, faults: set[str]) -> str:
+    body = [f"The usual dose of {label.product} is {_wrong_dose(rng, label) if 'dose' in faults else label.dose}."]
+    if "safety" not in faults:
+        body.append(rng.choice(SAFETY))
+    if "promise" in faults:
+        body.append(rng.choice(PROMISES))
+    # As many sentences whatever the faults, give or take what chance adds.
+    body += rng.sample(NEUTRAL, 3 - len(body) + rng.randint(0, 2))
+    rng.shuffle(body)
+    return " ".join([rng.choice(OPENINGS), *body])
+
+
+def _wrong_dose(rng: Random, label: Label) -> str:
+    other = rng.choice([one for one in world.LABELS if one.dose != label.dose])
+    return f"{other.dose_mg} mg {TIMES[other.times]} a day"
