@@ -156,16 +156,17 @@ def _base_model(
         return _Model(path, weights, {})
     from posttrain.policy.open import open_policy
     from posttrain.stages.behaviour import measure
-    from posttrain.stages.training import codec_for
+    from posttrain.stages.reading import codec_for
 
     folder = out / "base"
     suites = {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
     begin(folder, hash_of([weights, suites, [hashes[k] for k in hashes if _belongs(k, _suite_paths(recipe.suites))]]))
     screen.title("before training")
     first = next(stage for stage in recipe.stages.values() if KINDS[stage.kind].makes == "causal")
-    policy = open_policy(path, first, train=False, on_note=screen.note)
     context = Context("base", folder, base, path, recipe.seed, screen=Screen(quiet=True))
-    codec = codec_for(policy, first, context)
+    codec = codec_for(first, context, trust_remote_code=first.trust_remote_code)
+    policy = open_policy(path, first, train=False, on_note=screen.note)
+    policy.end_tokens = tuple(sorted(codec.end_tokens))
     measured = measure(policy, codec, recipe.suites, base=base, folder=folder / "behaviour", screen=screen)
     return _Model(path, weights, {key: Figure(None, m.value, m.n, m.interval) for key, m in measured.items()})
 

@@ -7,13 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from posttrain.recipe import Recipe, in_order
 from posttrain.screen import Screen
+from posttrain.stages.context import Context
 from posttrain.stages.kinds import KINDS
-from posttrain.stages.training import Technique, TrainingStage, told_of
+from posttrain.stages.reading import codec_for, prepare_data
+from posttrain.stages.training import Technique, TrainingStage
 
 if TYPE_CHECKING:
     from posttrain.data.prepare import Prepared
 
 Plan = dict[str, Any]
+
+
+class Notes(Screen):
+    """A screen that keeps what it is told, to show it beside the table."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+        self.sentences: list[str] = []
+
+    def note(self, sentence: str) -> None:
+        """Keep it."""
+        self.sentences.append(sentence)
 
 
 def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
@@ -26,38 +40,22 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
 
 
 def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
-    from posttrain.data.codec import codec_of
-    from posttrain.data.prepare import prepare
     from posttrain.policy.device import place
-    from posttrain.policy.load import end_tokens_of, load_tokenizer
-    from posttrain.policy.memory import estimate, outline
+    from posttrain.policy.memory import estimate
+    from posttrain.policy.outline import outline
 
     stage = recipe.stages[name]
-    kind = KINDS[stage.kind]
-    technique = kind.technique(stage, recipe.seed)
+    technique = KINDS[stage.kind].technique(stage, recipe.seed)
     model = _origin(recipe, name, base)
-    tokenizer = load_tokenizer(model, trust_remote_code=stage.trust_remote_code)
+    told = Notes()
     shape = outline(model, trust_remote_code=stage.trust_remote_code)
-    codec, told = codec_of(
-        stage,
-        tokenizer,
-        end_tokens=end_tokens_of(model, tokenizer, shape.config),
-        positions=shape.positions,
-        base=base,
-    )
-    with TemporaryDirectory() as folder, screen.bar(f"reading {name}", None) as advance:
-        prepared = prepare(
-            stage,
-            codec,
-            Path(folder) / "data",
-            kind=technique.kind,
-            part_of=technique.part_of,
-            base=base,
-            on_rows=lambda n: advance(n, "rows"),
-        )
-        steps = _steps(prepared, stage, technique)
-    ends = sorted(codec.end_tokens)
     placement = place(stage)
+    with TemporaryDirectory() as folder:
+        context = Context(name, Path(folder), base, model, recipe.seed, screen=told)
+        codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
+        screen.note(f"reading the data of {name}")
+        prepared = prepare_data(stage, technique, codec, context)
+        steps = _steps(prepared, stage, technique)
     return {
         "stage": name,
         "kind": stage.kind,
@@ -65,14 +63,11 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
         "parts": prepared.about["parts"],
         "steps": steps,
         "max_length": codec.max_length,
-        "stops_on": [tokenizer.convert_ids_to_tokens(end) for end in ends],
+        "stops_on": [codec.tokenizer.convert_ids_to_tokens(end) for end in sorted(codec.end_tokens)],
         "device": placement.device,
         "precision": "float32" if placement.autocast is None else "bfloat16",
         "memory_bytes": estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score"),
-        "notes": [
-            *(f"the chat template {t}" if not t.startswith("the") else t for t in told),
-            *told_of(prepared.about),
-        ],
+        "notes": told.sentences,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -11,11 +11,11 @@ from posttrain.data.options import DataOptions
 from posttrain.files import read_json, write_json
 from posttrain.policy.options import PolicyOptions
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.reading import codec_for, prepare_data
 from posttrain.train.options import TrainOptions
 
 if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
-    from posttrain.data.chat import Codec
     from posttrain.data.example import Example
     from posttrain.data.formats import Kind
     from posttrain.data.prepare import Prepared
@@ -69,9 +69,10 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
     from posttrain.train.loop import Watch, evaluate_all, fit
 
     screen, folder = context.screen, context.folder
-    policy = open_policy(context.model, stage, task=technique.task, on_note=screen.note)
-    codec = codec_for(policy, stage, context)
+    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, technique, codec, context)
+    policy = open_policy(context.model, stage, task=technique.task, on_note=screen.note)
+    policy.end_tokens = tuple(sorted(codec.end_tokens))  # it stops where it trains answers to end
     training = _training(policy, prepared, stage, technique, context)
     before = _before(training, context)
     with screen.bar("training", training.steps) as advance:
@@ -87,50 +88,6 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
     template = codec.template.source if codec.template is not None else None
     save_policy(policy, folder / "model", dtype=stage.save_dtype, chat_template=template)
     return figures
-
-
-def codec_for(policy: "Policy", stage: DataOptions, context: Context) -> "Codec":
-    """The stage's codec; the policy stops where it trains answers to end."""
-    from posttrain.data.codec import codec_of
-
-    positions = getattr(policy.base.config.get_text_config(), "max_position_embeddings", None)
-    codec, told = codec_of(
-        stage, policy.tokenizer, end_tokens=policy.end_tokens, positions=positions, base=context.base
-    )
-    policy.end_tokens = tuple(dict.fromkeys([*policy.end_tokens, *sorted(codec.end_tokens)]))
-    for sentence in told:
-        context.screen.note(sentence)
-    return codec
-
-
-def prepare_data(stage: TrainingStage, technique: Technique, codec: "Codec", context: Context) -> "Prepared":
-    """The stage's data as tokens, and a word on what was left out."""
-    from posttrain.data.prepare import prepare
-
-    with context.screen.bar("reading", None) as advance:
-        prepared = prepare(
-            stage,
-            codec,
-            context.folder / "data",
-            kind=technique.kind,
-            part_of=technique.part_of,
-            base=context.base,
-            on_rows=lambda n: advance(n, "rows"),
-        )
-    for sentence in told_of(prepared.about):
-        context.screen.note(sentence)
-    return prepared
-
-
-def told_of(about: dict[str, Any]) -> list[str]:
-    """What was kept and left out, for people."""
-    parts = ", ".join(f"{part} {sizes['groups']:,}" for part, sizes in about["parts"].items())
-    tokens = about["parts"]["train"]["tokens"]
-    told = [f"{parts} rows; {tokens:,} tokens to train on"]
-    for reason, skipped in about["skipped"].items():
-        told.append(f"{skipped['rows']:,} rows left out, {reason}: {', '.join(skipped['first'])}")
-    told.extend(f"{count:,} x {what}" for what, count in about["noted"].items())
-    return told
 
 
 def words_of(values: "dict[str, float | int | None]") -> str:

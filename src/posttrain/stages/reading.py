@@ -1,0 +1,60 @@
+"""What a stage reads before any weight is loaded: tokenizer, template, data."""
+
+from typing import TYPE_CHECKING, Any
+
+from posttrain.data.options import DataOptions
+from posttrain.stages.context import Context
+
+if TYPE_CHECKING:
+    from posttrain.data.chat import Codec
+    from posttrain.data.prepare import Prepared
+    from posttrain.stages.training import Technique, TrainingStage
+
+
+def codec_for(stage: DataOptions, context: Context, *, trust_remote_code: bool) -> "Codec":
+    """How the stage's conversations become tokens of the model it starts from; tells what to know about that."""
+    from posttrain.data.codec import codec_of
+    from posttrain.policy.load import end_tokens_of, load_tokenizer
+    from posttrain.policy.outline import load_config, positions_of
+
+    tokenizer = load_tokenizer(context.model, trust_remote_code=trust_remote_code)
+    config = load_config(context.model, trust_remote_code=trust_remote_code)
+    codec, told = codec_of(
+        stage,
+        tokenizer,
+        end_tokens=end_tokens_of(context.model, tokenizer, config),
+        positions=positions_of(config),
+        base=context.base,
+    )
+    for sentence in told:
+        context.screen.note(sentence)
+    return codec
+
+
+def prepare_data(stage: "TrainingStage", technique: "Technique", codec: "Codec", context: Context) -> "Prepared":
+    """The stage's data as tokens, and a word on what was left out."""
+    from posttrain.data.prepare import prepare
+
+    with context.screen.bar("reading", None) as advance:
+        prepared = prepare(
+            stage,
+            codec,
+            context.folder / "data",
+            kind=technique.kind,
+            part_of=technique.part_of,
+            base=context.base,
+            on_rows=lambda n: advance(n, "rows"),
+        )
+    for sentence in told_of(prepared.about):
+        context.screen.note(sentence)
+    return prepared
+
+
+def told_of(about: dict[str, Any]) -> list[str]:
+    """What was kept and left out, for people."""
+    parts = ", ".join(f"{part} {sizes['groups']:,}" for part, sizes in about["parts"].items())
+    told = [f"rows: {parts}; {about['parts']['train']['tokens']:,} tokens to train on"]
+    for reason, skipped in about["skipped"].items():
+        told.append(f"left out, {reason}: {skipped['rows']:,} rows ({', '.join(skipped['first'])})")
+    told.extend(f"{what}: {count:,} rows" for what, count in about["noted"].items())
+    return told
