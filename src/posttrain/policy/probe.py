@@ -21,7 +21,8 @@ from posttrain.policy.forward import head_of, packed_hidden, rows_hidden
 from posttrain.policy.load import Policy
 
 ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
-"""Largest relative difference thought of as rounding; a wrong layout is off by the size of the values."""
+"""By dtype of the weights: the largest relative difference thought of as rounding; a wrong layout is off by the
+size of the values."""
 
 
 @torch.no_grad()
@@ -76,7 +77,7 @@ def _branches(policy: Policy, batch: Batch) -> bool:
         alike = True
         for branch in batch.branches:
             places = torch.cat([torch.arange(*branch.prompt), torch.arange(*branch.own)])
-            alike &= _close(hidden_TD[places], rows_hidden(policy, batch.tokens_T[places][None])[0])
+            alike &= _close(policy, hidden_TD[places], rows_hidden(policy, batch.tokens_T[places][None])[0])
     return alike
 
 
@@ -118,9 +119,9 @@ def _head_is_known(policy: Policy, tokens_T: Tensor) -> bool:
     logits = policy.base(input_ids=tokens_T[None], attention_mask=ones, use_cache=False).logits[0]
     expected = logits.float().log_softmax(-1)
     found, _ = token_logprobs(hidden[:-1], head_of(policy.base), tokens_T[1:])
-    return _close(found, expected[:-1].gather(1, tokens_T[1:, None])[:, 0])
+    return _close(policy, found, expected[:-1].gather(1, tokens_T[1:, None])[:, 0])
 
 
-def _close(found: Tensor, expected: Tensor) -> bool:
-    tolerance = ROUNDING.get(expected.dtype, 0.1)
+def _close(policy: Policy, found: Tensor, expected: Tensor) -> bool:
+    tolerance = ROUNDING.get(policy.base.get_input_embeddings().weight.dtype, 0.1)
     return bool((found.float() - expected.float()).abs().max() <= tolerance * expected.float().abs().max())
