@@ -77,8 +77,8 @@ def dpo_loss(outputs: Outputs, batch: Batch, variant: DPO) -> Loss:
             "rewards/rejected": (reward_C[l].sum(), n),
             "rewards/margins": (margin_P.sum(), n),
             "rewards/accuracies": ((margin_P > 0).sum(), n),
-            "logps/chosen": (logp_C[w].sum(), n),
-            "logps/rejected": (logp_C[l].sum(), n),
+            "logps/chosen": (logp_C.detach()[w].sum(), n),
+            "logps/rejected": (logp_C.detach()[l].sum(), n),
         },
     )
 
