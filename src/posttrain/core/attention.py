@@ -141,9 +141,7 @@ def _buckets(documents: Sequence[_Document]) -> list[list[_Document]]:
         if buckets and (buckets[-1][0].offset > 0) == (d.offset > 0):
             bucket = buckets[-1]
             tile = (
-                max(d.queries, *(x.queries for x in bucket))
-                if len(bucket) > 1
-                else max(d.queries, bucket[0].queries)
+                max(d.queries, *(x.queries for x in bucket)) if len(bucket) > 1 else max(d.queries, bucket[0].queries)
             )
             area = (len(bucket) + 1) * tile * (d.queries + d.offset)
             if area <= PADDING * (used + work):
@@ -215,17 +213,17 @@ def branching_attention(
         k_tiles, v_tiles = (x.index_select(0, layout.key_index) for x in (k_T, v_T))
     else:
         k_tiles, v_tiles = (_Gather.apply(x, layout.key_index, layout.inverse_T) for x in (k_T, v_T))
+    # Split, not slices: the gradient of a slice is a whole tensor of zeros.
+    q_parts = q_tiles.split([tile.documents * tile.queries for tile in layout.tiles])
+    k_parts, v_parts = (x.split([tile.documents * tile.keys for tile in layout.tiles]) for x in (k_tiles, v_tiles))
     outputs: list[Tensor] = []
-    q_at = k_at = 0
     for number, tile in enumerate(layout.tiles):
-        q_end, k_end = q_at + tile.documents * tile.queries, k_at + tile.documents * tile.keys
-        q_BHLD = q_tiles[q_at:q_end].unflatten(0, (tile.documents, tile.queries)).transpose(1, 2)
+        q_BHLD = q_parts[number].unflatten(0, (tile.documents, tile.queries)).transpose(1, 2)
         k_BHSD, v_BHSD = (
-            x[k_at:k_end].unflatten(0, (tile.documents, tile.keys)).transpose(1, 2) for x in (k_tiles, v_tiles)
+            x[number].unflatten(0, (tile.documents, tile.keys)).transpose(1, 2) for x in (k_parts, v_parts)
         )
         mask = _tile_mask(layout, number, sliding_window, always=softcap is not None)
         outputs.append(_attend(q_BHLD, k_BHSD, v_BHSD, mask, scale, softcap).transpose(1, 2).flatten(0, 1))
-        q_at, k_at = q_end, k_end
     return torch.cat(outputs).index_select(0, layout.inverse_T)[None], None
 
 
