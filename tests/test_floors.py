@@ -22,6 +22,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"pipeline", "plan"},
     {"demo"},
     {"cli"},
+    {"__main__"},
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 

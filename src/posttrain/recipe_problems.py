@@ -32,6 +32,8 @@ def explain(error: Any, values: Any, lines: Mapping[KeyPath, int], overridden: S
         path: the recipe's file.
     """
     key = _real_path(error["loc"], values, error["type"])
+    if error["type"].startswith("union_tag"):
+        key = (*key, "kind")
     shown = ".".join(map(str, key))
     place: KeyPath = key
     while place and place not in lines:
@@ -44,10 +46,10 @@ def explain(error: Any, values: Any, lines: Mapping[KeyPath, int], overridden: S
     if kind == "missing":
         return f"{where}: is missing"
     if kind == "union_tag_not_found":
-        return f"{where}.kind: is missing; one of {', '.join(KINDS)}"
+        return f"{where}: is missing; one of {', '.join(KINDS)}"
     if kind == "union_tag_invalid":
         given = str(error["ctx"]["tag"])
-        return f"{where}.kind: unknown kind of stage {given}{near(given, KINDS)}; one of {', '.join(KINDS)}"
+        return f"{where}: unknown kind of stage {given}{near(given, KINDS)} (kinds: {', '.join(KINDS)})"
     message = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
     return f"{where}: {message[0].lower()}{message[1:]}, not {_shown(error['input'])}"
 

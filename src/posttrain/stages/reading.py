@@ -17,8 +17,8 @@ def codec_for(stage: DataOptions, context: Context, *, trust_remote_code: bool) 
     from posttrain.policy.load import end_tokens_of, load_tokenizer
     from posttrain.policy.outline import load_config, positions_of
 
-    tokenizer = load_tokenizer(context.model, trust_remote_code=trust_remote_code)
     config = load_config(context.model, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(context.model, trust_remote_code=trust_remote_code)
     codec, told = codec_of(
         stage,
         tokenizer,
