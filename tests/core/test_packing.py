@@ -86,3 +86,8 @@ def test_groups_that_carry_different_columns_are_refused() -> None:
     bare = Group(other.where, other.prompt, other.completions)
     with pytest.raises(ValueError, match="same columns"):
         collate([one, bare])
+
+
+def test_groups_that_fill_a_row_exactly_share_it() -> None:
+    assert pack([5, 5, 4, 6, 10], 10) == [[0, 1], [2, 3], [4]]
+    assert pack([7, 3, 2, 8], 10) == [[0, 1], [2, 3]], "best fit: the fullest row that still has room"
