@@ -102,6 +102,17 @@ LONE: dict[str, Settings] = {
         "n_layers": 2,
         "max_seq_len": 128,
         "initializer_range": 0.3,
+        "logit_scale": "inv_sqrt_d_model",
+    },
+    "falcon_h1 (attention and state space)": {
+        "model_type": "falcon_h1",
+        **COMMON,
+        "head_dim": 8,
+        "lm_head_multiplier": 0.5,
+        "mamba_d_ssm": 32,
+        "mamba_n_heads": 4,
+        "mamba_d_head": 8,
+        "mamba_d_state": 8,
     },
     "mamba (state space)": {
         "model_type": "mamba",

@@ -1,21 +1,18 @@
-"""Lets the tests of this folder import the helper modules beside `tests/conftest.py`, and keeps models built once."""
+"""Model folders made once a session; one thread, since on tiny tensors threads only wait for each other."""
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-torch.set_num_threads(1)  # on tiny tensors threads only wait for each other
+from tiny_models import BRANCHING, LONE, save_model
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """The model folder of an architecture in `tiny_models`, made when first asked for."""
-    from tiny_models import BRANCHING, LONE, save_model
-
     made: dict[str, str] = {}
 
     def build(name: str) -> str:

@@ -68,12 +68,15 @@ def head_of(model: Any) -> Head:
     """The final-logit map of a transformers causal LM, with the transforms its architecture applies."""
     layer = model.get_output_embeddings()
     config = model.config.get_text_config()
-    scale = getattr(config, "logit_scale", None)
-    divisor = getattr(config, "logits_scaling", None)
+    scale = 1.0
+    for name, power in (("logit_scale", 1), ("lm_head_multiplier", 1), ("logits_scaling", -1)):
+        value = getattr(config, name, None)
+        if isinstance(value, (int, float)):  # MPT's may be a word, and is not used
+            scale *= value**power
     return Head(
         weight=layer.weight,
         bias=getattr(layer, "bias", None),
-        scale=float(scale) if scale is not None else 1.0 / float(divisor) if divisor is not None else 1.0,
+        scale=scale,
         softcap=getattr(config, "final_logit_softcapping", None),
     )
 
