@@ -1,5 +1,6 @@
 """From messages to tokens and loss masks: rendered once, tokenised once, the border found by offsets."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ class Codec:
         max_length: tokens of a prompt with one completion, at most.
         truncation: what to do with more: "error" stops; "drop" leaves the row out; "left" cuts the start of the
             prompt; "right" cuts the end of the completion (the model then does not learn to stop there).
-        seen: counts of what happened on the way, by reason; see `encode`.
+        seen: rows that something happened to on the way, by what it was; see `encode`.
     """
 
     tokenizer: Any
@@ -36,29 +37,41 @@ class Codec:
     seen: Counter[str] = field(default_factory=Counter)
 
 
+_REWRITTEN = "rewritten answer"
+
+
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """One completion with its prompt, tokenised: `cut` tokens are the prompt's."""
+    """One completion with its prompt, tokenised, and what is to be told about it."""
 
     tokens: Ints
     loss: Bools
-    cut: int
+    notes: frozenset[str]
+
+    @property
+    def cut(self) -> int:
+        """How many tokens are the prompt's: those before the first that bears loss."""
+        return int(np.argmax(self.loss))
 
 
 def encode(example: Example, codec: Codec) -> Group | str:
     """Tokens and loss mask of a row, or the reason for leaving it out.
 
-    Counts in ``codec.seen``: "cut left", "cut right" (rows truncated), "token across the border" (a token that
-    holds the prompt's last and the completion's first characters; it bears loss), "rewritten answer" (see
-    `answer_spans`), "system message dropped".
+    Counts in ``codec.seen``, once for each row that is kept: "cut left", "cut right" (truncated); "token across the
+    border" (it holds the prompt's last and the completion's first characters, and bears loss); "leading blanks of an
+    answer lost" (in the template's token before it, which bears none); "rewritten answer" (see `answer_spans`);
+    "system message dropped" and what else of the conversation the template leaves out.
 
     Raises:
         InputError: the row is too long and truncation is "error", or the template refuses it.
     """
     texts = [_raw(example, c, codec) if example.raw else _chat(example, c, codec) for c in example.completions]
+    notes = set[str]().union(*(text.notes for text in texts))
     if any(not text.loss.any() for text in texts):
-        return "no token bears loss"
+        return "no token bears loss" + (": the template rewrites the answer" if _REWRITTEN in notes else "")
     shared = _shared(texts)
+    if shared == 0:
+        return "no token before the completion"
     prompt = texts[0].tokens[:shared]
     answers = [(text.tokens[shared:], text.loss[shared:]) for text in texts]
     overflow = shared + max(len(tokens) for tokens, _ in answers) - codec.max_length
@@ -71,10 +84,10 @@ def encode(example: Example, codec: Codec) -> Group | str:
         if codec.truncation == "drop":
             return "longer than max_length"
         if codec.truncation == "left" and overflow < shared:
-            codec.seen["cut left"] += 1
+            notes.add("cut left")
             prompt = prompt[overflow:]
         elif codec.truncation == "right" and shared < codec.max_length:
-            codec.seen["cut right"] += 1
+            notes.add("cut right")
             room = codec.max_length - shared
             answers = [(tokens[:room], loss[:room]) for tokens, loss in answers]
         else:
@@ -83,6 +96,7 @@ def encode(example: Example, codec: Codec) -> Group | str:
             return "no token bears loss"
     if len(answers) > 1 and all(np.array_equal(tokens, answers[0][0]) for tokens, _ in answers[1:]):
         return "completions are the same tokens"
+    codec.seen.update(notes)
     return Group(
         where=example.where,
         prompt=prompt,
@@ -110,38 +124,73 @@ def _chat(example: Example, completion: Sequence[Message], codec: Codec) -> _Tex
     text, spans, lost = answer_spans(
         _template(codec, example.where), example.prompt, completion, where=example.where, tools=example.tools
     )
-    codec.seen["rewritten answer"] += lost
-    codec.seen["system message dropped"] += any(
-        message["role"] == "system" and message["content"] not in text for message in example.prompt
-    )
-    encoded: Mapping[str, Any] = codec.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    tokens = np.array(encoded["input_ids"], dtype=np.int32)
-    offsets = np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
+    notes = _left_out(example, completion, text) | ({_REWRITTEN} if lost else set[str]())
+    tokens, offsets = _tokenised(text, codec)
     loss = np.zeros(len(tokens), dtype=np.bool_)
-    for start, end in spans:
-        inside = (offsets[:, 1] > start) & (offsets[:, 0] < end) & (offsets[:, 1] > offsets[:, 0])
-        codec.seen["token across the border"] += bool(np.any(inside & (offsets[:, 0] < start)))
+    for span in spans:
+        inside, told = _written(tokens, offsets, span, codec)
         ends = np.flatnonzero(inside & np.isin(tokens, list(codec.end_tokens)))
         if len(ends):
             inside[ends[-1] + 1 :] = False
         loss |= inside
-    return _Text(tokens, loss, int(np.argmax(loss)))
+        notes |= told
+    return _Text(tokens, loss, frozenset(notes))
 
 
 def _raw(example: Example, completion: Sequence[Message], codec: Codec) -> _Text:
     """Plain text between a start and an end token; loss falls on all but the prompt."""
     head, tail = ("".join(m["content"] for m in messages) for messages in (example.prompt, completion))
-    encoded: Mapping[str, Any] = codec.tokenizer(head + tail, add_special_tokens=False, return_offsets_mapping=True)
     eos = codec.tokenizer.eos_token_id
     bos = codec.tokenizer.bos_token_id if codec.tokenizer.bos_token_id is not None else eos
     if eos is None:
         raise InputError(
             f"{codec.tokenizer.name_or_path}: the tokenizer has no end token, so texts cannot be told apart"
         )
-    tokens = np.array([bos, *encoded["input_ids"], eos], dtype=np.int32)
-    ends = np.array([end for _, end in encoded["offset_mapping"]], dtype=np.int64)
-    loss = np.concatenate([[False], ends > len(head), [True]]).astype(np.bool_)
-    return _Text(tokens, loss, int(np.argmax(loss)))
+    tokens, offsets = _tokenised(head + tail, codec)
+    inside, notes = _written(tokens, offsets, (len(head), len(head + tail)), codec)
+    return _Text(
+        np.concatenate([[bos], tokens, [eos]]).astype(np.int32),
+        np.concatenate([[False], inside, [True]]),
+        frozenset(notes),
+    )
+
+
+def _tokenised(text: str, codec: Codec) -> tuple[Ints, Ints]:
+    """Tokens [T] and their characters [T, 2], special tokens only where the text has them."""
+    encoded: Mapping[str, Any] = codec.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    offsets = np.array(encoded["offset_mapping"], dtype=np.int32).reshape(-1, 2)
+    return np.array(encoded["input_ids"], dtype=np.int32), offsets
+
+
+def _written(tokens: Ints, offsets: Ints, span: tuple[int, int], codec: Codec) -> tuple[Bools, set[str]]:
+    """Which tokens hold characters of the span, and a note on one that holds characters before it as well.
+
+    Some tokenizers leave blanks out of a token's characters, so each token reaches back to the one before it.
+    """
+    start, end = span
+    first, last = offsets[:, 0], offsets[:, 1]
+    reach = np.minimum(first, np.maximum.accumulate(np.concatenate([[0], last]))[:-1])
+    inside = (last > start) & (reach < end)
+    across = inside & (reach < start)
+    if not across.any():
+        return inside, set()
+    # A special token may swallow the blanks that follow it; it is the template's for all that.
+    special = across & (first < start) & np.isin(tokens, list(codec.tokenizer.added_tokens_decoder))
+    return inside & ~special, {"leading blanks of an answer lost" if special.any() else "token across the border"}
+
+
+def _left_out(example: Example, completion: Sequence[Message], text: str) -> set[str]:
+    """What of a conversation its rendering lacks; an answer that lacks something is found by its span."""
+    notes: set[str] = set()
+    for message in (*example.prompt, *completion):
+        said = (message.get("content") or "").strip()
+        if message["role"] != "assistant" and not (said in text or json.dumps(said, ensure_ascii=False)[1:-1] in text):
+            notes.add(f"{message['role']} message dropped")
+        if any(call["function"]["name"] not in text for call in message.get("tool_calls", ())):
+            notes.add("tool call dropped")
+    if any(tool["function"]["name"] not in text for tool in example.tools or ()):
+        notes.add("tools dropped")
+    return notes
 
 
 def _shared(texts: Sequence[_Text]) -> int:
@@ -149,7 +198,7 @@ def _shared(texts: Sequence[_Text]) -> int:
     most = min(text.cut for text in texts)
     first = texts[0].tokens[:most]
     for text in texts[1:]:
-        differs = np.flatnonzero(first[: len(first)] != text.tokens[: len(first)])
+        differs = np.flatnonzero(first != text.tokens[: len(first)])
         if len(differs):
             first = first[: differs[0]]
     return len(first)

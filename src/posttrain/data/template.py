@@ -37,19 +37,29 @@ def template_of(tokenizer: Any, chosen: str | None, base: Path) -> Template | No
     None where there is neither: such a model reads plain text only.
 
     Raises:
-        InputError: no such file.
+        InputError: no such file, or the model has several templates and none for all purposes.
     """
     if chosen in BUILT_IN:
         source = files("posttrain.data").joinpath(f"templates/{chosen}.jinja").read_text(encoding="utf-8")
     elif chosen is not None:
         if not (base / chosen).is_file():
             raise InputError(f"template: {chosen} is neither a file nor one of {', '.join(BUILT_IN)}")
-        source = (base / chosen).read_text(encoding="utf-8")
+        source = _text_of(base / chosen)
     elif tokenizer.chat_template is None:
         return None
     else:
-        source = tokenizer.get_chat_template()
-    return Template(source, dict(tokenizer.special_tokens_map), bool(re.search(r"{%-?\s*generation", source)))
+        try:
+            source = tokenizer.get_chat_template()
+        except ValueError as error:
+            raise InputError(f"template: {error}; save the one you want as a file and name it") from error
+    return Template(source, dict(tokenizer.special_tokens_map), bool(re.search(r"{%[-+]?\s*generation\b", source)))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"template: {path} is no readable text ({error})") from error
 
 
 def render(
@@ -66,7 +76,6 @@ def render(
 def _render(
     template: Template, messages: Sequence[Message], where: str, tools: Tools, open_answer: bool
 ) -> tuple[str, list[tuple[int, int]]]:
-    from jinja2 import TemplateError
     from transformers.utils.chat_template_utils import render_jinja_template
 
     try:
@@ -78,7 +87,7 @@ def _render(
             add_generation_prompt=open_answer,
             **template.special,
         )
-    except (TemplateError, TypeError, ValueError) as error:
+    except Exception as error:  # a template is a program of its own, and may raise anything
         why = str(error).strip() or type(error).__name__
         raise InputError(f"{where}: the model's chat template refuses this conversation ({why})") from error
     texts, spans = rendered
@@ -109,7 +118,8 @@ def answer_spans(
     turns = [i for i, message in enumerate(whole) if message["role"] == "assistant" and i >= len(prompt)]
     if template.marked:
         spans = [(max(start, len(opening)), end) for start, end in marked if end > len(opening)]
-        return (text, spans, len(turns) - len(spans)) if text.startswith(opening) else (text, [], len(turns))
+        # An answer may bear several marks, its reasoning one and its words another.
+        return (text, spans, max(0, len(turns) - len(spans))) if text.startswith(opening) else (text, [], len(turns))
     spans: list[tuple[int, int]] = []
     for i in turns:
         before = (
@@ -121,24 +131,50 @@ def answer_spans(
     return text, spans, len(turns) - len(spans)
 
 
+def shortest_question(template: Template) -> list[Message]:
+    """What the template takes as a conversation to be answered: a user's message, or one behind a system message.
+
+    Raises:
+        InputError: it takes neither.
+    """
+    user = {"role": "user", "content": "What is it?"}
+    try:
+        render(template, [user], where="template")
+    except InputError:
+        with_system: list[Message] = [_SYSTEM, user]
+        render(template, with_system, where="template")
+        return with_system
+    return [user]
+
+
+_SYSTEM = {"role": "system", "content": "Never say sorry."}
+
+
 def traits_of(template: Template) -> list[str]:
     """What a user should know about the template, a sentence each."""
-    system, ask, answer = "Never say sorry.", "What is it?", "A test of it."
-    user = {"role": "user", "content": ask}
+    question = shortest_question(template)
+    answer = {"role": "assistant", "content": "A test of it."}
     told: list[str] = []
-    try:
-        with_system = render(template, [{"role": "system", "content": system}, user], where="template")
-    except InputError:
-        told.append("refuses system messages")
+    if question[0] is _SYSTEM:
+        told.append("refuses conversations without a system message")
     else:
-        if system not in with_system:
-            told.append("drops system messages")
-    alone = render(template, [user], where="template")
-    if "system" in alone and "system" not in ask:
-        told.append("adds a system message of its own where the conversation has none")
-    whole = [user, {"role": "assistant", "content": answer}]
-    if not render(template, whole, where="template").startswith(
-        render(template, [user], where="template", open_answer=True)
-    ):
-        told.append("writes something between the open answer and the given one, which bears no loss")
+        told.extend(_on_system(template, question))
+    text, spans, _ = answer_spans(template, question, [answer], where="template")
+    if not text.startswith(render(template, question, where="template", open_answer=True)):
+        told.append("opens an answer in another way than it writes a given one, so given answers bear no loss")
+    elif template.marked and spans:
+        end = spans[-1][1]
+        if text[:end].endswith(answer["content"]) and text[end:].strip():
+            told.append("marks answers without the token that ends them: the model will not learn where to stop")
     return told
+
+
+def _on_system(template: Template, question: Sequence[Message]) -> list[str]:
+    told: list[str] = []
+    if "sys" in render(template, question, where="template").lower():
+        told.append("adds a system message of its own where the conversation has none")
+    try:
+        text = render(template, [_SYSTEM, *question], where="template")
+    except InputError:
+        return [*told, "refuses system messages"]
+    return told if _SYSTEM["content"] in text else [*told, "drops system messages"]

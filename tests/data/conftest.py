@@ -1,0 +1,33 @@
+"""Lets the tests of this folder import the helper modules beside `tests/conftest.py`, and loads tokenizers once."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+
+def _load(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def qwen(data_dir: Path) -> Any:
+    """Byte-level BPE, no start token, ChatML with tools."""
+    return _load(data_dir / "tokenizers" / "qwen2.5-0.5b-instruct")
+
+
+@pytest.fixture(scope="session")
+def phi(data_dir: Path) -> Any:
+    """SentencePiece-like BPE whose chat tokens swallow the blanks behind them, and whose eos does not end a turn."""
+    return _load(data_dir / "tokenizers" / "phi-3-mini-128k-instruct")
+
+
+@pytest.fixture(scope="session")
+def stories(data_dir: Path) -> Any:
+    """512 pieces with byte fallback, a start token it would add itself, no chat template."""
+    return _load(data_dir / "models" / "stories260K")
