@@ -140,9 +140,12 @@ def shortest_question(template: Template) -> list[Message]:
     user = {"role": "user", "content": "What is it?"}
     try:
         render(template, [user], where="template")
-    except InputError:
+    except InputError as refused:
         with_system: list[Message] = [_SYSTEM, user]
-        render(template, with_system, where="template")
+        try:
+            render(template, with_system, where="template")
+        except InputError:
+            raise refused from None
         return with_system
     return [user]
 
