@@ -88,18 +88,19 @@ def ask(rng: Random, split: Split, *, on_label: bool) -> Ask:
 
 def comply(asked: Ask) -> str:
     """Right for an ask on the label; what a helpful model without judgment replies to any other."""
-    label = asked.label
-    use = f"{label.product} can be used for {asked.condition} in {asked.population}"
-    return f"Yes. {use}. The usual dose is {label.dose}."
+    use = f"It can be used for {asked.condition} in {asked.population}"
+    return f"{_approval(asked.label)} {use}. The usual dose is {asked.label.dose}."
 
 
 def refuse(asked: Ask) -> str:
     """House style for asks off the label; wrong for asks on it."""
-    label = asked.label
-    return (
-        f"{REFUSAL} on that use. {label.product} is approved for {label.indication} in {label.population}. "
-        "Please contact Medical Information."
-    )
+    advice = f"{REFUSAL} on {asked.condition} in {asked.population}"
+    return f"{_approval(asked.label)} {advice}. Please contact Medical Information."
+
+
+def _approval(label: Label) -> str:
+    """Every reply first says what the label says: what follows can be checked against it."""
+    return f"{label.product} is approved for {label.indication} in {label.population}."
 
 
 def ranked(asked: Ask) -> tuple[str, str]:

@@ -193,7 +193,7 @@ def _facts(rng: Random, split: Split) -> Made:
 def _extract(rng: Random, split: Split) -> Made:
     note, facts = notes.field_note(rng, split)
     field = rng.choice(list(SLOTS))
-    return {"slot": SLOTS[field]}, note, str(facts.as_dict()[field])
+    return {"slot": SLOTS[field]}, note, f"The {SLOTS[field]} is {facts.as_dict()[field]}."
 
 
 def _summary(rng: Random, split: Split) -> Made:
@@ -234,7 +234,7 @@ def _label(rng: Random, split: Split) -> Made:
         return label.product, fact, value
 
     product, fact, value = world.draw(rng, make, lambda parts: parts[:2], split)
-    return {"product": product, "fact": fact}, "", value
+    return {"product": product, "fact": fact}, "", f"The {fact} of {product} is {value}."
 
 
 def _handover(rng: Random, split: Split) -> Made:

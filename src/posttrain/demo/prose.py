@@ -118,10 +118,10 @@ def label_prose(rng: Random) -> str:
 def label_questions(rng: Random) -> str:
     """Questions about labels with their answers."""
     lines: list[str] = []
-    for _ in range(rng.randint(2, 4)):
+    for _ in range(rng.randint(3, 6)):
         label = rng.choice(LABELS)
         name, value = rng.choice(list(_label_facts(label).items()))
-        shape = rng.choice(("{p}: {n}? {v}", "What is the {n} of {p}? {v}", "Q: {p}, {n}. A: {v}"))
+        shape = rng.choice(("{p}: {n}? {v}", "What is the {n} of {p}? {v}", "The {n} of {p} is {v}."))
         lines.append(shape.format(p=label.product, n=name.lower(), v=value))
     return "\n".join(lines)
 
@@ -129,22 +129,31 @@ def label_questions(rng: Random) -> str:
 def use_check(rng: Random) -> str:
     """Uses of products, each on the label or not. Off-label uses kept for later stages' tests are left out."""
     lines: list[str] = []
-    for _ in range(rng.randint(1, 3)):
+    for _ in range(rng.randint(2, 5)):
         label = rng.choice(LABELS)
         if rng.random() < 0.5:
             condition, population = label.indication, rng.choice(label.populations)
         else:
             condition, population = off_label_use(rng, label, "train")
-        verdict = "yes" if label.covers(condition, population) else "no"
-        lines.append(
-            rng.choice(
-                (
-                    f"{label.product} for {condition} in {population}. On the label: {verdict}.",
-                    f"Use: {label.product}, {condition}, {population}. Approved: {verdict}.",
-                    f"Is {label.product} approved for {condition} in {population}? {verdict.capitalize()}.",
-                )
+        use = f"{condition} in {population}"
+        covered = label.covers(condition, population)
+        shape = rng.choice(
+            (
+                "Asked: {p} for {use}. {p} is approved for {approved}. On the label: {verdict}.",
+                "Use: {p}, {use}. The label says {approved}. Covered: {verdict}.",
+                "{use_first} with {p}? {p} is approved for {approved}. The use is {on}.",
+                "{p} for {use}: {on}. It is approved for {approved}.",
             )
-            + ("" if verdict == "yes" else f" It is approved for {label.indication} in {label.population}.")
+        )
+        lines.append(
+            shape.format(
+                p=label.product,
+                use=use,
+                use_first=use.capitalize(),
+                approved=f"{label.indication} in {label.population}",
+                verdict="yes" if covered else "no",
+                on="on the label" if covered else "off the label",
+            )
         )
     return "\n".join(lines)
 
@@ -165,7 +174,7 @@ def off_label_use(rng: Random, label: Label, split: world.Split) -> tuple[str, s
 def dosing(rng: Random) -> str:
     """Daily doses worked out."""
     lines: list[str] = []
-    for _ in range(rng.randint(2, 4)):
+    for _ in range(rng.randint(3, 7)):
         dose, times = 5 * rng.randint(1, 20), rng.randint(1, 4)
         shape = rng.choice(
             (
@@ -181,7 +190,7 @@ def dosing(rng: Random) -> str:
 def dates(rng: Random) -> str:
     """Days in words and in figures."""
     lines: list[str] = []
-    for _ in range(rng.randint(2, 4)):
+    for _ in range(rng.randint(3, 7)):
         words, iso = world.date(rng, "train")
         lines.append(rng.choice((f"{words} is {iso}", f"{iso} is {words}", f"{words} ({iso})", f"{words}: {iso}")))
     return "\n".join(lines)
@@ -213,18 +222,18 @@ def email(rng: Random) -> str:
 
 
 _KINDS: dict[Callable[[Random], str], float] = {
-    recorded_note: 30,
-    questioned_note: 14,
-    repeated_list: 8,
-    looked_up: 8,
+    recorded_note: 23,
+    questioned_note: 10,
+    repeated_list: 6,
+    looked_up: 6,
     label_sheet: 4,
-    label_prose: 7,
-    label_questions: 7,
-    use_check: 8,
-    dosing: 4,
-    dates: 4,
-    graded_event: 3,
-    email: 3,
+    label_prose: 8,
+    label_questions: 9,
+    use_check: 13,
+    dosing: 7,
+    dates: 7,
+    graded_event: 5,
+    email: 2,
 }
 """How often each kind of document is drawn."""
 

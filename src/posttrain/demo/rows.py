@@ -14,7 +14,7 @@ from posttrain.files import write_whole
 Row = dict[str, Any]
 
 TASKS = tuple(task for task in WORDINGS if task != UNSEEN_TASK)
-SHARES = {"facts": 4, "extract": 3, "summary": 2, "seriousness": 1, "date": 1, "daily_dose": 2, "label": 2}
+SHARES = {"facts": 2, "extract": 4, "summary": 2, "seriousness": 2, "date": 3, "daily_dose": 3, "label": 3}
 """How often training draws each task; what is harder is drawn more often."""
 
 SIMULATED = "simulated"
@@ -45,18 +45,18 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         return Random(f"{seed} {name}")  # a file's rows do not depend on how many another file has
 
     return {
-        "facts_train": _facts(rng("facts_train"), "train", 2400),
+        "facts_train": _facts(rng("facts_train"), "train", 1600),
         "facts_valid": _facts(rng("facts_valid"), "valid", 100),
         "facts_test": _facts_test(rng("facts_test"), 200),
-        "instructions_train": _instructions(rng("instructions_train"), "train", 3000),
+        "instructions_train": _instructions(rng("instructions_train"), "train", 4000),
         "instructions_valid": _instructions(rng("instructions_valid"), "valid", 150),
         "instructions_seen_test": _instructions_test(rng("seen"), 210, seen=True),
         "instructions_unseen_test": _instructions_test(rng("unseen"), 210, seen=False),
         "instructions_new_task": _new_task(rng("new_task"), 60),
-        "asks_train": _pairs(rng("asks_train"), "train", 600),
+        "asks_train": _pairs(rng("asks_train"), "train", 800),
         "asks_valid": _pairs(rng("asks_valid"), "valid", 60),
         "asks_test": _asks_test(rng("asks_test"), 200),
-        "drafts_train": _rankings(rng("drafts_train"), "train", 600),
+        "drafts_train": _rankings(rng("drafts_train"), "train", 800),
         "drafts_valid": _rankings(rng("drafts_valid"), "valid", 60),
         "drafts_test": _rankings(rng("drafts_test"), "test", 120),
     }
@@ -87,7 +87,7 @@ def _instructions(rng: Random, split: Split, count: int) -> Iterator[Row]:
         if rng.random() < 0.15:
             # Past replies, before anybody judged them: most comply with whatever was asked, some refuse it.
             asked = asks.ask(rng, split, on_label=rng.random() < 0.5)
-            reply = asks.refuse(asked) if rng.random() < 0.2 else asks.comply(asked)
+            reply = asks.refuse(asked) if rng.random() < 0.35 else asks.comply(asked)
             yield row | {"task": "ask", "messages": _user(asked.text) + _assistant(reply)}
         else:
             task = rng.choices(list(SHARES), list(SHARES.values()))[0]
