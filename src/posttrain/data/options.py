@@ -40,7 +40,8 @@ class DataOptions(Options):
 
     data: Sources = Field(description="a path, a source, or a list of either")
     validation: Annotated[
-        tuple[DataSource, ...] | Annotated[float, Field(gt=0, lt=1)] | None, BeforeValidator(_as_validation)
+        Annotated[tuple[DataSource, ...], Field(min_length=1)] | Annotated[float, Field(gt=0, lt=1)] | None,
+        BeforeValidator(_as_validation),
     ] = Field(default=None, description="held-out sources, or the share of prompts to hold out of `data`")
     max_length: int | None = Field(
         default=None,

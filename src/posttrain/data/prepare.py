@@ -13,13 +13,15 @@ from posttrain.data.formats import Kind, examples
 from posttrain.data.options import DataOptions, DataSource
 from posttrain.data.read import read_rows
 from posttrain.data.skips import Skips
-from posttrain.data.split import TRAIN, VALIDATION
+from posttrain.data.split import TRAIN, VALIDATION, prompt_key
 from posttrain.data.store import GroupStore, StoreWriter
 from posttrain.errors import InputError
 from posttrain.files import read_json, whole_folder, write_json
 
 NOTE_ROWS = 256
 """Rows between two calls of `on_rows`."""
+
+SAME_PROMPT = "its prompt is in the validation data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,18 @@ def prepare(
     """Read, split and encode into `folder`; if it is there already, it is only opened.
 
     Args:
-        part_of: the part a row of `data` belongs to (see `split.part_of`); rows of `validation` are known.
+        part_of: the part a row of `data` belongs to (see `split.part_of`). Rows of `validation` are known, and what
+            shares a prompt with them is not trained on.
         base: folder that relative paths start from.
         on_rows: called now and then with the number of rows read.
 
     Raises:
-        InputError: malformed data, or nothing left to train on.
+        InputError: malformed data, nothing left to train on, or nothing in the validation sources.
     """
     if not (folder / "data.json").is_file():
         with whole_folder(folder) as target:
-            _write(_sorted(options, kind, part_of, base, skips := Skips(), on_rows), codec, target, skips)
+            rows = _sorted(options, kind, part_of, base, skips := Skips(), on_rows)
+            _write(rows, codec, target, skips, required=_parts(options))
     about = read_json(folder / "data.json")
     stores = {part: GroupStore(folder / part) for part in about["parts"]}
     return Prepared(stores.pop(TRAIN), stores, about)
@@ -78,19 +82,39 @@ def _sorted(
     skips: Skips,
     on_rows: Callable[[int], None],
 ) -> Iterator[tuple[str, DataSource, Example]]:
-    """Every example with its part and source."""
+    """Every example with its part and source; a source is a task where nothing else is said."""
     held_out = options.validation if isinstance(options.validation, tuple) else ()
+    held_prompts: set[int] = set()
     count = 0
-    for source, fixed in [*((s, None) for s in options.data), *((s, VALIDATION) for s in held_out)]:
+    for source, fixed in [*((s, VALIDATION) for s in held_out), *((s, None) for s in options.data)]:
         rows = islice(read_rows(source.path, base=base), source.rows)
-        for example in examples(rows, kind, source.columns, task=source.task, skipped=skips):
+        for example in examples(rows, kind, source.columns, task=source.task or source.path, skipped=skips):
             count += 1
             if count % NOTE_ROWS == 0:
                 on_rows(count)
-            yield fixed or part_of(example), source, example
+            part = fixed or part_of(example)
+            if held_out and part in {TRAIN, VALIDATION}:
+                prompt = hash(prompt_key(example))
+                if fixed:
+                    held_prompts.add(prompt)
+                elif prompt in held_prompts:
+                    skips.add(SAME_PROMPT, example.where)
+                    continue
+            yield part, source, example
 
 
-def _write(rows: Iterator[tuple[str, DataSource, Example]], codec: Codec, folder: Path, skips: Skips) -> None:
+def _parts(options: DataOptions) -> tuple[str, ...]:
+    """The parts that must not be empty."""
+    return (TRAIN, VALIDATION) if isinstance(options.validation, tuple) else (TRAIN,)
+
+
+def _write(
+    rows: Iterator[tuple[str, DataSource, Example]],
+    codec: Codec,
+    folder: Path,
+    skips: Skips,
+    required: tuple[str, ...],
+) -> None:
     writers: dict[str, StoreWriter] = {}
     weights: dict[str, float] = {}
     number: dict[str, int] = {}
@@ -104,15 +128,22 @@ def _write(rows: Iterator[tuple[str, DataSource, Example]], codec: Codec, folder
             writers[part] = StoreWriter(folder / part)
         writers[part].add(group)
         if part == TRAIN:
-            task = example.task or Path(source.path).name
-            weights.setdefault(task, source.weight)
+            task = example.task or source.path
+            if weights.setdefault(task, source.weight) != source.weight:
+                raise InputError(
+                    f"data: task {task} has weight {weights[task]:g} in one source and {source.weight:g} in "
+                    f"{source.path}; give it one weight"
+                )
             task_of.append(number.setdefault(task, len(number)))
-    if TRAIN not in writers:
-        raise InputError(f"data: no row is left to train on. {'; '.join(skips.lines()) or 'All are held out'}")
+    if missing := [part for part in required if part not in writers]:
+        key, purpose = ("data", "train on") if missing[0] == TRAIN else ("validation", "evaluate on")
+        why = "; ".join(skips.lines()) or ("All are held out" if key == "data" else "The sources are empty")
+        raise InputError(f"{key}: no row is left to {purpose}. {why}")
     for writer in writers.values():
         writer.close()
     counts = Counter(task_of)
-    sizes = {p: {"groups": w.count, "tokens": w.tokens, "loss_tokens": w.loss_tokens} for p, w in writers.items()}
+    ordered = sorted(writers.items(), key=lambda item: item[0] != TRAIN)
+    sizes = {p: {"groups": w.count, "tokens": w.tokens, "loss_tokens": w.loss_tokens} for p, w in ordered}
     write_json(folder / TRAIN / "tasks.json", task_of)
     about = {
         "parts": sizes,

@@ -33,7 +33,10 @@ class StoreWriter:
         self._ends = np.zeros(4, dtype=np.int64)
 
     def add(self, group: Group) -> None:
-        """Append a group. All must carry the same columns."""
+        """Append a group. All must carry the same columns, with a value for each completion."""
+        for column, values in group.columns.items():
+            if values.shape != (len(group.completions),):
+                raise ValueError(f"{group.where}: column {column} needs a value for each completion")
         if self.count and set(group.columns) != set(self._columns):
             raise ValueError(f"{group.where}: carries other columns than the groups before it")
         parts = [group.prompt, *(c.tokens for c in group.completions)]
