@@ -40,6 +40,13 @@ def dataset_of(job: Job) -> Dataset:
     )
 
 
+class TokenisedDPO(DPOTrainer):
+    """DPOTrainer has no tokenised form, so the step that makes it is left out."""
+
+    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
+        return dataset
+
+
 class Clock(TrainerCallback):
     """Times and losses of the steps, and the peak of memory at the end of the last one."""
 
@@ -64,7 +71,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     trainer_class, config_class = {
         "sft": (SFTTrainer, SFTConfig),
-        "dpo": (DPOTrainer, DPOConfig),
+        "dpo": (TokenisedDPO, DPOConfig),
         "reward": (RewardTrainer, RewardConfig),
     }[job.task]
     clock = Clock()
