@@ -23,6 +23,7 @@ def run(posttrain: Posttrain, recipe: str, stage: str, data_dir: Path, out: Path
         f"stages.{stage}.template=plain",
         f"stages.{stage}.max_length=512",
         f"stages.{stage}.learning_rate=1e-3",
+        f"stages.{stage}.batch_size=8",
     )
     answer = posttrain("run", str(RECIPES / recipe), "--out", str(out), "--json", *sets(*small, *overrides))
     assert answer.code == 0, answer.err
@@ -38,7 +39,7 @@ def test_sft_on_clinical_notes(posttrain: Posttrain, data_dir: Path, tmp_path: P
         tmp_path,
         f"stages.sft.data.path={data_dir}/pharma/mts_dialog_train.csv",
         f"stages.sft.validation.0.path={data_dir}/pharma/mts_dialog_validation.csv",
-        "stages.sft.max_steps=40",
+        "stages.sft.max_steps=50",
     )
     loss = figures["eval_loss"]
     assert loss["after"] < loss["before"] - 1.0
@@ -60,7 +61,7 @@ def test_ift_on_a_mixture_with_tasks_held_out(posttrain: Posttrain, data_dir: Pa
         "stages.ift.data.1.columns={task: category}",  # this copy calls its columns as Alpaca does
         f"stages.ift.data.2.path={data_dir}/instruct/glaive_toolcall_en_demo.jsonl.gz",
         f"stages.ift.data.3.path={data_dir}/instruct/self_instruct_seed_tasks.jsonl.gz",
-        "stages.ift.max_steps=25",
+        "stages.ift.max_steps=40",
     )
     for name in ("eval_loss", "eval_unseen_tasks_loss"):
         assert figures[name]["after"] < figures[name]["before"], name
@@ -71,9 +72,11 @@ def test_ift_on_a_mixture_with_tasks_held_out(posttrain: Posttrain, data_dir: Pa
     assert about["parts"]["unseen_tasks"]["groups"] > 0
 
 
-@pytest.mark.parametrize(("recipe", "stage"), [("dpo-hh.yaml", "dpo"), ("reward-hh.yaml", "reward")])
+@pytest.mark.parametrize(
+    ("recipe", "stage", "rate"), [("dpo-hh.yaml", "dpo", 3e-5), ("reward-hh.yaml", "reward", 1e-3)]
+)
 def test_preferences_split_by_prompt(
-    recipe: str, stage: str, posttrain: Posttrain, data_dir: Path, tmp_path: Path
+    recipe: str, stage: str, rate: float, posttrain: Posttrain, data_dir: Path, tmp_path: Path
 ) -> None:
     figures = run(
         posttrain,
@@ -81,9 +84,10 @@ def test_preferences_split_by_prompt(
         stage,
         data_dir,
         tmp_path,
-        f"stages.{stage}.data={{path: '{data_dir}/preference/hh_rlhf_helpful_base_test.jsonl.gz', rows: 600}}",
+        f"stages.{stage}.data={{path: '{data_dir}/preference/hh_rlhf_helpful_base_test.jsonl.gz', rows: 300}}",
         f"stages.{stage}.max_steps=15",
-        f"stages.{stage}.validation=0.2",
+        f"stages.{stage}.validation=0.25",
+        f"stages.{stage}.learning_rate={rate}",
     )
     assert figures["eval_loss"]["after"] < figures["eval_loss"]["before"] + 0.02
     accuracy = figures["eval_rewards/accuracies" if stage == "dpo" else "eval_accuracy"]

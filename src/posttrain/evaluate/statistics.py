@@ -19,7 +19,7 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     p, z2 = successes / n, Z * Z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))  # rounding aside, p lies within
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
