@@ -209,10 +209,10 @@ def test_a_system_message_whose_blanks_are_cut_is_not_called_dropped(qwen: Any) 
 
 def test_dropped_tools_calls_and_results_are_counted(phi: Any, qwen: Any) -> None:
     example = sft([Q], calling("look"), tool("Hg"), assistant("It is."), tools=(schema("look"),))
-    for tokenizer, seen in ((phi, {"tool message dropped": 1, "tool call dropped": 1, "tools dropped": 1}), (qwen, {})):
+    for tokenizer, seen in ((phi, {"tool call dropped": 1, "tool message dropped": 1, "tools dropped": 1}), (qwen, {})):
         how = codec(tokenizer)
         group_of(example, how)
-        assert how.seen == seen
+        assert list(how.seen.items()) == list(seen.items()), "in the same order in every process"
 
 
 def test_a_tool_result_that_is_written_as_json_is_not_called_dropped(qwen: Any) -> None:

@@ -96,7 +96,7 @@ def encode(example: Example, codec: Codec) -> Group | str:
             return "no token bears loss"
     if len(answers) > 1 and all(np.array_equal(tokens, answers[0][0]) for tokens, _ in answers[1:]):
         return "completions are the same tokens"
-    codec.seen.update(notes)
+    codec.seen.update(sorted(notes))
     return Group(
         where=example.where,
         prompt=prompt,

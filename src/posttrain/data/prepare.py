@@ -149,7 +149,7 @@ def _write(
         "parts": sizes,
         "tasks": [{"name": name, "groups": counts[i], "weight": w} for i, (name, w) in enumerate(weights.items())],
         "skipped": {reason: {"rows": n, "first": skips.first[reason]} for reason, n in skips.counts.items()},
-        "noted": {what: count for what, count in codec.seen.items() if count},
+        "noted": dict(codec.seen),
         "max_length": codec.max_length,
     }
     write_json(folder / "data.json", about)
