@@ -20,6 +20,7 @@ class Job:
         task: "sft", "dpo" or "reward".
         setting: the peer's setting; posttrain has one.
         lora: train adapters (rank 16 on all linear layers) instead of all weights.
+        bf16: matrix products in bfloat16 (autocast), weights in float32.
     """
 
     folder: str
@@ -28,6 +29,7 @@ class Job:
     rows: int = 512
     batch_size: int = 8
     lora: bool = False
+    bf16: bool = False
     learning_rate: float = 1e-4
 
     @property

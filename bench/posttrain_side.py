@@ -51,7 +51,11 @@ def main() -> None:
     job = read_job()
     imported = resident()
     torch.manual_seed(0)
-    policy = load_policy(job.model, task="score" if job.task == "reward" else "causal")
+    policy = load_policy(
+        job.model,
+        task="score" if job.task == "reward" else "causal",
+        autocast=torch.bfloat16 if job.bf16 else None,
+    )
     groups = groups_of(job)
     options = TrainOptions(
         batch_size=job.batch_size, learning_rate=job.learning_rate, schedule="constant", warmup=0.0, save_every=10**9

@@ -13,12 +13,13 @@ from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, S
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
-    "no checkpointing": {"gradient_checkpointing": False},
-    "padding-free": {"gradient_checkpointing": False, "padding_free": True, "max_length": None},
-    "packing": {"gradient_checkpointing": False, "packing": True, "per_device_train_batch_size": 1},
-    "precomputed reference": {"gradient_checkpointing": False, "precompute_ref_log_probs": True},
+    "padding-free": {"padding_free": True, "max_length": None},
+    "packing": {"packing": True, "per_device_train_batch_size": 1},
+    "precomputed": {"precompute_ref_log_probs": True},
 }
-"""TRL's own settings. "packing": rows of `max_length` tokens, one a step, as many steps as the others."""
+"""TRL's ways to batch, and the reference's log-probs made beforehand; ", no checkpointing" may follow.
+
+"packing" is rows of about a batch's tokens, one a step, so that it makes as many steps as the others."""
 
 
 def dataset_of(job: Job) -> Dataset:
@@ -67,6 +68,7 @@ class Clock(TrainerCallback):
 def main() -> None:
     job = read_job()
     imported = resident()
+    way, _, unchecked = job.setting.partition(", ")
     torch.manual_seed(0)
     logging.disable(logging.WARNING)
     trainer_class, config_class = {
@@ -84,16 +86,18 @@ def main() -> None:
             "lr_scheduler_type": "constant",
             "weight_decay": 0.0,
             "train_sampling_strategy": "sequential",
-            "bf16": False,
+            "bf16": job.bf16,
             "use_cpu": True,
             "report_to": "none",
             "save_strategy": "no",
             "logging_steps": 1,
             "disable_tqdm": True,
             "dataloader_pin_memory": False,
-            **SETTINGS[job.setting],
+            **SETTINGS[way],
         }
-        if job.setting == "packing":
+        if unchecked:
+            options["gradient_checkpointing"] = False
+        if way == "packing":
             options["max_length"] = packed_length(job)
         lora = LoraConfig(
             r=16,
@@ -112,7 +116,7 @@ def main() -> None:
             callbacks=[clock],
         )
         share = 0.0
-        if job.setting == "precomputed reference":  # one batch of it is the warm-up's
+        if way == "precomputed":  # one batch of it is the warm-up's
             share = job.rows / (job.rows + job.batch_size)
         wall, processor = (share * (after - before) for after, before in zip(now(), started, strict=True))
         trainer.train()

@@ -1,0 +1,165 @@
+"""posttrain beside TRL, as ratios: `POSTTRAIN_TEST_DATA=... python bench/compare.py [--quick]`.
+
+Each side runs in a process of its own: same model folder, token ids, batches, optimizer steps, dtype and threads,
+no dropout, one warm-up step not counted. First every TRL setting runs for a few steps. The fastest then meets
+posttrain, alternated A B A B; ratios are medians over the pairs.
+
+- tokens/s: real tokens of the rows (a prompt counts once for each of its completions), the same count for both.
+- memory: the most the process held beyond its imported libraries, as torch's own counter reads on a GPU: weights,
+  gradients, optimizer, activations, data. The whole process's is given too.
+- share of peak: products that the task needs at least (linear layers over packed rows, head over loss tokens) per
+  second, over the machine's measured peak. The same count for both, so a side that recomputes or pads scores low.
+- loss: the largest difference between the two sides' losses over all counted steps: proof of equal work.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from inputs import SHAPES, data_folder
+
+HERE = Path(__file__).parent
+AS_SHIPPED = {"sft": ("default", "padding-free", "packing"), "dpo": ("default", "precomputed"), "reward": ("default",)}
+"""TRL's ways to batch, gradient checkpointing on as TRL has it; each also runs with it off."""
+
+CASES: dict[str, list[dict[str, Any]]] = {
+    "llama-8.5m": [
+        {"task": "sft", "rows": 512, "batch_size": 8},
+        {"task": "dpo", "rows": 128, "batch_size": 8},
+        {"task": "reward", "rows": 128, "batch_size": 8},
+    ],
+    "qwen2.5-0.5b": [
+        {"task": task, "rows": 8, "batch_size": 4, "lora": lora}
+        for lora in (False, True)
+        for task in ("sft", "dpo", "reward")
+    ],
+}
+HEAD = (
+    "| case | TRL setting | tokens/s TRL | ours | **ratio** | memory MiB TRL | ours | **ratio** | whole process | "
+    "share of peak TRL | ours | loss |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def run_side(side: str, job: dict[str, Any], threads: int) -> dict[str, Any]:
+    """One side's answer."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / f"{side}_side.py"), json.dumps(job)],
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"bench: {side} failed on {job}\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def work_of(job: dict[str, Any], shape: str) -> tuple[int, float]:
+    """(real tokens, floating-point operations needed) of the counted rows."""
+    config, lora = SHAPES[shape]["config"], job.get("lora", False)
+    name = "sft" if job["task"] == "sft" else "pairs"
+    rows: list[dict[str, list[int]]] = json.loads((Path(job["folder"]) / f"{name}.json").read_text())[: job["rows"]]
+    prompts = sum(len(row["prompt"]) for row in rows)
+    completions = sum(len(ids) for row in rows for part, ids in row.items() if part != "prompt")
+    width = config["hidden_size"]
+    kv = width * config["num_key_value_heads"] // config["num_attention_heads"]
+    layers = config["num_hidden_layers"] * (2 * width * (width + kv) + 3 * width * config["intermediate_size"])
+    passes = (4 if lora else 6) + (2 if job["task"] == "dpo" else 0)
+    head = 0 if job["task"] == "reward" else width * config["vocab_size"]
+    operations = float(passes) * (layers * (prompts + completions) + head * completions)
+    return prompts * (1 if job["task"] == "sft" else 2) + completions, operations
+
+
+def settings_of(task: str) -> list[str]:
+    """TRL's settings, each with and without gradient checkpointing."""
+    return [name + suffix for name in AS_SHIPPED[task] for suffix in ("", ", no checkpointing")]
+
+
+def compare(job: dict[str, Any], shape: str, setting: str, rounds: int, threads: int, peak: float) -> str:
+    """A row of the table: posttrain against one TRL setting."""
+    peer = {**job, "setting": setting}
+    pairs = [(run_side("trl", peer, threads), run_side("posttrain", job, threads)) for _ in range(rounds)]
+    tokens, operations = work_of(job, shape)
+
+    def middle(number: int, *parts: str) -> float:
+        return median(pair[number][parts[0]] - (pair[number][parts[1]] if parts[1:] else 0) for pair in pairs)
+
+    seconds = [middle(n, "seconds") for n in (0, 1)]
+    above = [middle(n, "peak", "imported") for n in (0, 1)]
+    whole = [middle(n, "peak") for n in (0, 1)]
+    faster = median(trl["seconds"] / ours["seconds"] for trl, ours in pairs)
+    share = [operations / s / 1e9 / peak for s in seconds]
+    packed = setting.startswith("packing")  # other rows to a step, so other losses
+    apart = max(abs(a - b) for a, b in zip(pairs[0][0]["losses"], pairs[0][1]["losses"], strict=not packed))
+    case = job["task"] + (", LoRA" if job.get("lora") else "") + (", bfloat16" if job["bf16"] else "")
+    return (
+        f"| {case} | {setting} | {tokens / seconds[0]:,.0f} | {tokens / seconds[1]:,.0f} | **{faster:.1f}x** | "
+        f"{above[0] / 2**20:,.0f} | {above[1] / 2**20:,.0f} | **{above[1] / above[0]:.2f}x** | "
+        f"{whole[1] / whole[0]:.2f}x | {share[0]:.0%} | {share[1]:.0%} | {'-' if packed else f'{apart:.0e}'} |"
+    )
+
+
+def best_settings(job: dict[str, Any], steps: int, threads: int) -> dict[str, float]:
+    """Each TRL setting's seconds over a few steps, fastest first."""
+    few = {**job, "rows": min(job["rows"], steps * job["batch_size"])}
+    found = {name: run_side("trl", {**few, "setting": name}, threads)["seconds"] for name in settings_of(job["task"])}
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a few steps, one round")
+    parser.add_argument("--shape", choices=list(SHAPES), action="append", help="only this model")
+    parser.add_argument("--task", choices=["sft", "dpo", "reward"], action="append", help="only this task")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--setting", help="only this setting of TRL's, instead of its fastest")
+    chosen = parser.parse_args(arguments)
+    data_folder()
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    measured = subprocess.check_output(
+        [sys.executable, str(HERE / "peak.py")], env={**os.environ, "OMP_NUM_THREADS": str(chosen.threads)}, text=True
+    )
+    peaks: dict[str, float] = json.loads(measured)
+    fast = peaks["bfloat16"] > 1.2 * peaks["float32"]
+    say(
+        f"{chosen.threads} threads; matrix products: {peaks['float32']:.0f} GFLOP/s in float32, "
+        f"{peaks['bfloat16']:.0f} in bfloat16{'' if fast else ' (slower, so bfloat16 is not run)'}"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for shape in chosen.shape or SHAPES:
+            place = Path(folder) / shape
+            place.mkdir()
+            subprocess.run(
+                [sys.executable, str(HERE / "inputs.py"), shape, str(place)], check=True, capture_output=True
+            )
+            say(f"\n{SHAPES[shape]['what']}\n")
+            say(HEAD)
+            for case in CASES[shape]:
+                if case["task"] not in (chosen.task or [case["task"]]):
+                    continue
+                job = {**case, "folder": str(place)}
+                if chosen.quick:
+                    job["rows"] = min(job["rows"], 3 * job["batch_size"])
+                for bf16 in (False, True) if fast else (False,):
+                    job["bf16"] = bf16
+                    found = {} if chosen.setting else best_settings(job, 2, chosen.threads)
+                    setting = chosen.setting or next(iter(found))
+                    rounds = 1 if chosen.quick else chosen.rounds
+                    peak = peaks["bfloat16" if bf16 else "float32"]
+                    say(compare(job, shape, setting, rounds, chosen.threads, peak))
+                    print({name: round(seconds, 1) for name, seconds in found.items()}, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
