@@ -107,3 +107,11 @@ def test_plain_text_is_cut_on_the_right_and_has_no_prompt_to_cut_on_the_left(sto
     assert isinstance(right, Group)
     assert whole(right) == whole(full_text)[:6]
     assert encode(text, Codec(stories, None, frozenset({2}), 6, "left")) == "longer than max_length, however cut"
+
+
+def test_left_keeps_the_start_token(phi: Any) -> None:
+    full, _ = cut(LONG, 10_000, "left", phi)
+    assert isinstance(full, Group)
+    shorter, _ = cut(LONG, full.size - 3, "left", phi)
+    assert isinstance(shorter, Group)
+    assert shorter.prompt.tolist() == [phi.bos_token_id, *full.prompt[4:].tolist()]

@@ -142,6 +142,10 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...]]] = {
         recipe("batch_size: 4", "lora: {target_modules: [nothing]}"),
         ("lora.target_modules",),
     ),
+    "holding out a task that is not there": (
+        recipe("kind: sft", "kind: ift\n    hold_out: {tasks: [sumary]}"),
+        ("hold_out.tasks", "sumary", "train.jsonl"),
+    ),
     # model
     "missing model": (recipe("model: model", "model: ./nowhere"), ("nowhere",)),
     "model is a file": (recipe("model: model", "model: ./train.jsonl"), ("train.jsonl", "folder")),

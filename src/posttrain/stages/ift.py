@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from posttrain.errors import InputError
 from posttrain.options import Options
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.training import Technique, TrainingStage, train
@@ -41,6 +42,7 @@ def technique(stage: IFTStage, seed: int) -> Technique:
     from posttrain.objectives.sft import SFT
 
     def order(prepared: "Prepared") -> "Order":
+        _check_held_out(stage, prepared)
         weights = [task["weight"] for task in prepared.about["tasks"]]
         return partial(mixed_order, prepared.task_of, weights, stage.temperature, seed)
 
@@ -53,6 +55,19 @@ def technique(stage: IFTStage, seed: int) -> Technique:
         part_of=partial(part_of, seed=seed, validation=share, tasks=held.tasks, phrasings=held.phrasings),
         order=order,
     )
+
+
+def _check_held_out(stage: IFTStage, prepared: "Prepared") -> None:
+    """A misspelt name would hold out nothing, and nobody would know."""
+    from posttrain.data.split import UNSEEN_PHRASINGS, UNSEEN_TASKS
+
+    for key, names, part in (
+        ("tasks", stage.hold_out.tasks, UNSEEN_TASKS),
+        ("phrasings", stage.hold_out.phrasings, UNSEEN_PHRASINGS),
+    ):
+        if names and part not in prepared.held_out:
+            tasks = ", ".join(task["name"] for task in prepared.about["tasks"])
+            raise InputError(f"hold_out.{key}: no row has {names}, so nothing is held out; the tasks are {tasks}")
 
 
 def run(stage: IFTStage, context: Context) -> dict[str, Figure]:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from posttrain.data.options import DataOptions
+from posttrain.data.split import VALIDATION
 from posttrain.stages.context import Context
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def prepare_data(stage: "TrainingStage", technique: "Technique", codec: "Codec",
             part_of=technique.part_of,
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
+        )
+    if stage.validation is not None and VALIDATION not in prepared.held_out:
+        context.screen.note(
+            f"validation: no prompt fell into the share of {stage.validation}; there will be no eval_loss"
         )
     for sentence in told_of(prepared.about):
         context.screen.note(sentence)
