@@ -15,6 +15,7 @@ from posttrain.objectives.sft import SFT
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora import add_lora
+from posttrain.policy.options import LoraOptions
 from posttrain.train.loop import Training, Values, Watch, fit
 from posttrain.train.options import TrainOptions
 from posttrain.train.source import Source
@@ -67,7 +68,7 @@ def main() -> None:
         groups = warm + with_reference(policy, groups[job.batch_size :], options.row_tokens)
         wall, processor = (after - before for after, before in zip(now(), started, strict=True))
     if job.lora:
-        add_lora(policy, rank=16, alpha=32.0)
+        add_lora(policy, LoraOptions(rank=16, alpha=32.0))
     objective = {"sft": SFT, "dpo": dpo_objective(DPO()), "reward": reward_objective()}[job.task]
     source = Source(groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size)
     times: list[tuple[float, float]] = []
