@@ -1,7 +1,10 @@
 """Bad input gets one clear error that names the place, exit code 2, no traceback, and leaves nothing half-written."""
 
 import json
+import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -215,3 +218,22 @@ def test_pairs_that_cannot_train_are_counted_not_fatal(work: Path, posttrain: Po
     answer = posttrain("plan", "pairs.yaml", "--json")
     assert answer.code == 0, answer.err
     assert "pairs.jsonl:17" in answer.out
+
+
+@pytest.mark.parametrize("kilobytes", [0, 4, 24, 60])
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_once_there_is_room(
+    kilobytes: int, work: Path, posttrain: Posttrain
+) -> None:
+    def fill() -> None:  # no file may grow beyond this, as on a disk with so much room
+        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
+
+    command = [sys.executable, "-m", "posttrain", "run", "recipe.yaml", "--out", "out"]
+    full = subprocess.run(command, cwd=work, preexec_fn=fill, capture_output=True, text=True, check=False)
+    assert full.returncode == 2, full.stderr
+    assert "Traceback" not in full.stderr
+    assert "cannot be written" in full.stderr
+    assert not list((work / "out").rglob("*.partial"))
+    assert posttrain("run", "recipe.yaml", "--out", "out").code == 0
+    assert posttrain("run", "recipe.yaml", "--out", "whole").code == 0
+    model = "stages/sft/model/model.safetensors"
+    assert (work / "out" / model).read_bytes() == (work / "whole" / model).read_bytes()
