@@ -14,7 +14,7 @@ from posttrain.run import begin, data_hashes, finished, locked, write_manifest
 from posttrain.screen import Screen
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.kinds import KINDS
-from posttrain.stages.training import TrainingStage
+from posttrain.stages.technique import TrainingStage
 
 Summary = dict[str, dict[str, Figure]]
 """stage → metric → figure."""

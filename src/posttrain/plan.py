@@ -10,7 +10,7 @@ from posttrain.screen import Screen
 from posttrain.stages.context import Context
 from posttrain.stages.kinds import KINDS
 from posttrain.stages.reading import codec_for, prepare_data
-from posttrain.stages.training import Technique, TrainingStage
+from posttrain.stages.technique import Technique, TrainingStage
 
 if TYPE_CHECKING:
     from posttrain.data.prepare import Prepared

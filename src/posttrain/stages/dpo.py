@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.training import Technique, TrainingStage, train
+from posttrain.stages.technique import Technique, TrainingStage
+from posttrain.stages.training import train
 
 
 class DPOStage(TrainingStage):

@@ -8,7 +8,8 @@ from pydantic import Field
 from posttrain.errors import InputError
 from posttrain.options import Options
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.training import Technique, TrainingStage, train
+from posttrain.stages.technique import Technique, TrainingStage
+from posttrain.stages.training import train
 
 if TYPE_CHECKING:
     from posttrain.data.prepare import Prepared

@@ -12,7 +12,7 @@ from posttrain.stages.dpo import DPOStage
 from posttrain.stages.ift import IFTStage
 from posttrain.stages.reward import RewardStage
 from posttrain.stages.sft import SFTStage
-from posttrain.stages.training import Technique
+from posttrain.stages.technique import Technique
 
 Stage = Annotated[SFTStage | IFTStage | RewardStage | DPOStage, Field(discriminator="kind")]
 

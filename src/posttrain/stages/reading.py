@@ -9,7 +9,7 @@ from posttrain.stages.context import Context
 if TYPE_CHECKING:
     from posttrain.data.chat import Codec
     from posttrain.data.prepare import Prepared
-    from posttrain.stages.training import Technique, TrainingStage
+    from posttrain.stages.technique import Technique, TrainingStage
 
 
 def codec_for(stage: DataOptions, context: Context, *, trust_remote_code: bool) -> "Codec":

@@ -1,58 +1,19 @@
 """What all training stages share: open the model, prepare the data, measure, fit, measure again, save."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from posttrain.data.options import DataOptions
 from posttrain.files import read_json, write_json
-from posttrain.policy.options import PolicyOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.reading import codec_for, prepare_data
-from posttrain.train.options import TrainOptions
+from posttrain.stages.technique import Technique, TrainingStage
 
 if TYPE_CHECKING:
-    from posttrain.core.outputs import Objective
-    from posttrain.data.example import Example
-    from posttrain.data.formats import Kind
     from posttrain.data.prepare import Prepared
     from posttrain.data.store import GroupStore
-    from posttrain.policy.load import Policy, Task
+    from posttrain.policy.load import Policy
     from posttrain.train.loop import Training
-    from posttrain.train.source import Order
     from posttrain.train.step import Mean
-
-
-class TrainingStage(DataOptions, TrainOptions, PolicyOptions):
-    """A stage that changes a model's weights."""
-
-    model: str | None = Field(
-        default=None, description="an earlier stage's name, a folder or hub id; the recipe's if unset"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Technique:
-    """What tells one training stage from another.
-
-    Args:
-        kind: rows it reads.
-        task: head it trains.
-        objective: its loss.
-        part_of: which part of the data a row belongs to.
-        order: from the prepared data to the order of each epoch.
-        figures: further lines of the summary, from the held-out validation set.
-    """
-
-    kind: "Kind"
-    task: "Task"
-    objective: "Objective"
-    part_of: "Callable[[Example], str]"
-    order: "Callable[[Prepared], Order]"
-    figures: "Callable[[GroupStore], dict[str, Figure]]" = lambda store: {}
 
 
 def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, Figure]:

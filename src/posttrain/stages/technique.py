@@ -1,0 +1,50 @@
+"""What a training stage can say, and what tells one technique from another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from posttrain.data.options import DataOptions
+from posttrain.policy.options import PolicyOptions
+from posttrain.stages.context import Figure
+from posttrain.train.options import TrainOptions
+
+if TYPE_CHECKING:
+    from posttrain.core.outputs import Objective
+    from posttrain.data.example import Example
+    from posttrain.data.formats import Kind
+    from posttrain.data.prepare import Prepared
+    from posttrain.data.store import GroupStore
+    from posttrain.policy.load import Task
+    from posttrain.train.source import Order
+
+
+class TrainingStage(DataOptions, TrainOptions, PolicyOptions):
+    """A stage that changes a model's weights."""
+
+    model: str | None = Field(
+        default=None, description="an earlier stage's name, a folder or hub id; the recipe's if unset"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """What tells one training stage from another.
+
+    Args:
+        kind: rows it reads.
+        task: head it trains.
+        objective: its loss.
+        part_of: which part of the data a row belongs to.
+        order: from the prepared data to the order of each epoch.
+        figures: further lines of the summary, from the held-out validation set.
+    """
+
+    kind: "Kind"
+    task: "Task"
+    objective: "Objective"
+    part_of: "Callable[[Example], str]"
+    order: "Callable[[Prepared], Order]"
+    figures: "Callable[[GroupStore], dict[str, Figure]]" = lambda store: {}
