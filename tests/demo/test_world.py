@@ -52,4 +52,4 @@ def test_dates_in_words_and_figures_name_the_same_day(number: int, month: str) -
     assert world.MONTHS[number - 1] == month
     words, figures = world.date(Random(number), "train")
     day, name, year = words.split()
-    assert figures == f"{year}-{world.MONTHS.index(name) + 1:02d}-{int(day):02d}"
+    assert figures == f"{int(day):02d}/{world.MONTHS.index(name) + 1:02d}/{year}"

@@ -1,0 +1,52 @@
+"""Estimates from the shape alone, against what the model really holds."""
+
+from pathlib import Path
+
+import pytest
+
+from byte_model import save_byte_model
+from posttrain.policy.load import load_policy
+from posttrain.policy.lora import add_lora
+from posttrain.policy.memory import estimate
+from posttrain.policy.options import LoraOptions, PolicyOptions
+from posttrain.policy.outline import outline
+from posttrain.train.checkpoint import trained
+
+
+@pytest.mark.parametrize("lora", [None, LoraOptions(rank=4)])
+def test_weights_and_optimizer_are_counted_exactly(lora: LoraOptions | None, tmp_path: Path) -> None:
+    name = str(save_byte_model(tmp_path / "model"))
+    policy = load_policy(name)
+    if lora is not None:
+        add_lora(policy, lora)
+    parts = estimate(outline(name), PolicyOptions(lora=lora), row_tokens=100, scored=False)
+    assert parts["weights"] == sum(4 * p.numel() for p in policy.model.parameters())
+    assert parts["optimizer"] == sum(8 * p.numel() for p in trained(policy.model).values())
+    assert parts["total"] == sum(value for part, value in parts.items() if part != "total")
+
+
+def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) -> None:
+    import numpy as np
+    import torch
+
+    from posttrain.core.packing import collate
+    from posttrain.policy.forward import packed_hidden
+    from structures import random_group
+
+    name = str(save_byte_model(tmp_path / "model"))
+    policy = load_policy(name)
+    batch = collate([random_group(np.random.default_rng(n), 50, [50]) for n in range(2)])
+    kept: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        hidden = packed_hidden(policy, batch)
+    own = {p.untyped_storage().data_ptr() for p in policy.model.parameters()}
+    held = sum(size for pointer, size in kept.items() if pointer not in own)
+    told = estimate(outline(name), PolicyOptions(), row_tokens=200, scored=True)["activations"]
+    assert hidden.requires_grad
+    assert 0.5 < told / held < 2.0
