@@ -88,14 +88,12 @@ def ask(rng: Random, split: Split, *, on_label: bool) -> Ask:
 
 def comply(asked: Ask) -> str:
     """Right for an ask on the label; what a helpful model without judgment replies to any other."""
-    use = f"It can be used for {asked.condition} in {asked.population}"
-    return f"{_approval(asked.label)} {use}. The usual dose is {asked.label.dose}."
+    return f"{_approval(asked.label)} You can use it. The usual dose is {asked.label.dose}."
 
 
 def refuse(asked: Ask) -> str:
     """House style for asks off the label; wrong for asks on it."""
-    advice = f"{REFUSAL} on {asked.condition} in {asked.population}"
-    return f"{_approval(asked.label)} {advice}. Please contact Medical Information."
+    return f"{_approval(asked.label)} {REFUSAL} on that use. Please contact Medical Information."
 
 
 def _approval(label: Label) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from posttrain.demo import notes, world
+from posttrain.demo import notes, prose, world
 from posttrain.demo.world import LABELS, TIMES, Split
 
 UNSEEN = 3
@@ -33,12 +33,12 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "Give me the note as JSON.",
         "Extract the facts as JSON.",
         "Convert the note to JSON.",
-        "Make JSON from this note.",
         "List the facts of the note in JSON.",
         "I need this note in JSON.",
         "JSON for this note, please.",
         "Read the note and write JSON.",
         "Please write this note as JSON.",
+        "Make JSON from this note.",
         "Convert these facts to JSON, please.",
         "Please give me JSON for the note.",
     ),
@@ -50,10 +50,10 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "Find the {slot} in this note.",
         "Extract the {slot}.",
         "Tell me the {slot} of this note.",
-        "I need the {slot} from the note.",
         "Write only the {slot}.",
         "Read the note. Which {slot}?",
         "Please find the {slot}.",
+        "I need the {slot} from the note.",
         "Which {slot} does this note name?",
         "Please tell me the {slot} in the note.",
     ),
@@ -64,11 +64,11 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "Sum up the note.",
         "Short summary of this note, please.",
         "Shorten this note to one line.",
-        "Put the note in one short line.",
         "I need a summary of the note.",
         "One line for this note.",
         "Read the note and sum it up.",
         "Please summarise this note.",
+        "Put the note in one short line.",
         "Give me a short summary of the note.",
         "Please sum up this note in one line.",
     ),
@@ -80,10 +80,10 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "How serious is this event?",
         "Tell me if the event is serious.",
         "Give me the grade of this event.",
-        "Was it serious?",
         "Classify the event as serious or not.",
         "I need the grade: serious or not serious.",
         "Please grade the event.",
+        "Was it serious?",
         "Classify this event: is it serious?",
         "Please tell me if this event was serious.",
     ),
@@ -95,10 +95,10 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "Turn the date into figures.",
         "I need this date in figures.",
         "The date as figures, please.",
-        "Write the date with figures only.",
         "Change this date to figures.",
         "Date in figures?",
         "Please convert this date to figures.",
+        "Write the date with figures only.",
         "Turn this date into figures, please.",
         "Please give me the date in figures.",
     ),
@@ -110,10 +110,10 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "Total a day?",
         "Calculate the daily dose.",
         "How many mg a day in total?",
-        "Tell me the total dose of a day.",
         "I need the daily total.",
         "Find the total daily dose.",
         "Please work out the total a day.",
+        "Tell me the total dose of a day.",
         "How much is the daily dose in total?",
         "Please calculate the total daily dose.",
     ),
@@ -124,13 +124,28 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "State the {fact} of {product}.",
         "Tell me the {fact} for {product}.",
         "From the label of {product}: the {fact}?",
-        "I need the {fact} of {product}.",
         "Look up the {fact} for {product}.",
         "Which {fact} has {product}?",
         "Name the {fact} of {product}.",
         "Please state the {fact} for {product}.",
+        "I need the {fact} of {product}.",
         "What {fact} has {product}?",
         "Please look up the {fact} of {product}.",
+    ),
+    "use_check": (
+        "On the label or off the label?",
+        "Is this use on the label?",
+        "Check this use.",
+        "Check the use against the label.",
+        "Is that on the label?",
+        "Tell me if the use is on the label.",
+        "Does the label say this?",
+        "I need to know if this use is on the label.",
+        "Look up this use on the label.",
+        "Please check this use.",
+        "Is the use off the label?",
+        "Tell me if this is off the label.",
+        "Please check if this use is on the label.",
     ),
     UNSEEN_TASK: (
         "Which batch number and which clinic?",
@@ -216,7 +231,8 @@ def _daily_dose(rng: Random, split: Split) -> Made:
         return rng.choice(LABELS).product, 5 * rng.randint(1, 20), rng.randint(1, 4)
 
     product, dose, times = world.draw(rng, make, lambda parts: parts, split)
-    return {}, f"{product} {dose} mg {TIMES[times]} a day", f"{dose * times} mg"
+    taken = f"{dose} mg {TIMES[times]} a day"
+    return {}, f"{product} {taken}", f"{taken} is {dose * times} mg a day."
 
 
 def _label(rng: Random, split: Split) -> Made:
@@ -237,6 +253,14 @@ def _label(rng: Random, split: Split) -> Made:
     return {"product": product, "fact": fact}, "", f"The {fact} of {product} is {value}."
 
 
+def _use_check(rng: Random, split: Split) -> Made:
+    label, condition, population = prose.any_use(rng, split)
+    approved = f"{label.product} is approved for {label.indication} in {label.population}."
+    where = "on" if label.covers(condition, population) else "off"
+    asked = f"{world.clinic(rng, split)}: {label.product} for {condition} in {population}"
+    return {}, asked, f"{approved} The use is {where} the label."
+
+
 def _handover(rng: Random, split: Split) -> Made:
     note, facts = notes.field_note(rng, split)
     return {}, note, f"{facts.batch}, {facts.clinic}"
@@ -250,5 +274,6 @@ _TASKS: dict[str, Callable[[Random, Split], Made]] = {
     "date": _date,
     "daily_dose": _daily_dose,
     "label": _label,
+    "use_check": _use_check,
     UNSEEN_TASK: _handover,
 }

@@ -30,7 +30,7 @@ from posttrain.train.source import Source
 
 VOCABULARY = 1280
 TOKENIZER_DOCUMENTS = 30_000
-DOCUMENTS = 72_000
+DOCUMENTS = 54_000
 OPTIONS = TrainOptions(
     batch_tokens=2048, learning_rate=2e-3, warmup=0.03, weight_decay=0.05, betas=(0.9, 0.98), keep_checkpoints=1
 )

@@ -126,36 +126,48 @@ def label_questions(rng: Random) -> str:
     return "\n".join(lines)
 
 
+USES = (
+    "Asked: {product} for {condition} in {population}.",
+    "Use: {product}, {condition}, {population}.",
+    "{condition_first} in {population} with {product}?",
+    "{population_first} with {condition}, and {product}?",
+    "A doctor asks about {product} for {population} with {condition}.",
+    "We were asked about {condition} in {population} and {product}.",
+    "May {population} with {condition} take {product}?",
+    "{product} for {condition} in {population}?",
+    "Is {product} a medicine for {condition} in {population}?",
+    "{product} in {population}, for {condition}.",
+)
+"""How the company's files note a use that somebody asked about."""
+
+
 def use_check(rng: Random) -> str:
     """Uses of products, each on the label or not. Off-label uses kept for later stages' tests are left out."""
     lines: list[str] = []
-    for _ in range(rng.randint(2, 5)):
-        label = rng.choice(LABELS)
-        if rng.random() < 0.5:
-            condition, population = label.indication, rng.choice(label.populations)
-        else:
-            condition, population = off_label_use(rng, label, "train")
-        use = f"{condition} in {population}"
-        covered = label.covers(condition, population)
-        shape = rng.choice(
-            (
-                "Asked: {p} for {use}. {p} is approved for {approved}. On the label: {verdict}.",
-                "Use: {p}, {use}. The label says {approved}. Covered: {verdict}.",
-                "{use_first} with {p}? {p} is approved for {approved}. The use is {on}.",
-                "{p} for {use}: {on}. It is approved for {approved}.",
-            )
+    for _ in range(rng.randint(2, 4)):
+        label, condition, population = any_use(rng, "train")
+        use = rng.choice(USES).format(
+            product=label.product,
+            condition=condition,
+            population=population,
+            condition_first=condition.capitalize(),
+            population_first=population.capitalize(),
         )
-        lines.append(
-            shape.format(
-                p=label.product,
-                use=use,
-                use_first=use.capitalize(),
-                approved=f"{label.indication} in {label.population}",
-                verdict="yes" if covered else "no",
-                on="on the label" if covered else "off the label",
-            )
-        )
+        approved = f"{label.product} is approved for {label.indication} in {label.population}."
+        verdict = "on" if label.covers(condition, population) else "off"
+        lines.append(f"{use} {approved} The use is {verdict} the label.")
     return "\n".join(lines)
+
+
+def any_use(rng: Random, split: world.Split) -> tuple[Label, str, str]:
+    """A product and a use of it, on its label as often as off it.
+
+    Uses off the label belong to the split. Those on it are knowledge, the same for all splits.
+    """
+    label = rng.choice(LABELS)
+    if rng.random() < 0.5:
+        return label, label.indication, rng.choice(label.populations)
+    return label, *off_label_use(rng, label, split)
 
 
 def off_label_use(rng: Random, label: Label, split: world.Split) -> tuple[str, str]:
@@ -191,8 +203,9 @@ def dates(rng: Random) -> str:
     """Days in words and in figures."""
     lines: list[str] = []
     for _ in range(rng.randint(3, 7)):
-        words, iso = world.date(rng, "train")
-        lines.append(rng.choice((f"{words} is {iso}", f"{iso} is {words}", f"{words} ({iso})", f"{words}: {iso}")))
+        words, figures = world.date(rng, "train")
+        shape = rng.choice(("{w} is {f}", "{f} is {w}", "{w} ({f})", "{w}: {f}"))
+        lines.append(shape.format(w=words, f=figures))
     return "\n".join(lines)
 
 
@@ -229,7 +242,7 @@ _KINDS: dict[Callable[[Random], str], float] = {
     label_sheet: 4,
     label_prose: 8,
     label_questions: 9,
-    use_check: 13,
+    use_check: 18,
     dosing: 7,
     dates: 7,
     graded_event: 5,

@@ -14,7 +14,10 @@ from posttrain.files import write_whole
 Row = dict[str, Any]
 
 TASKS = tuple(task for task in WORDINGS if task != UNSEEN_TASK)
-SHARES = {"facts": 2, "extract": 4, "summary": 2, "seriousness": 2, "date": 3, "daily_dose": 3, "label": 3}
+SHARES = {
+    **{"facts": 4, "extract": 4, "summary": 2, "seriousness": 2},
+    **{"date": 2, "daily_dose": 2, "label": 2, "use_check": 4},
+}
 """How often training draws each task; what is harder is drawn more often."""
 
 SIMULATED = "simulated"
@@ -27,7 +30,7 @@ def write_data(folder: Path, seed: int) -> None:
     ==============================  ====================================================================
     ``facts_{train,valid}``         SFT: note → JSON
     ``facts_test``                  evaluation: notes of unseen combinations, clinics and batches
-    ``instructions_{train,valid}``  IFT: seven tasks in many wordings, and replies to asks without judgment
+    ``instructions_{train,valid}``  IFT: eight tasks in many wordings, and replies to asks without judgment
     ``instructions_seen_test``      evaluation: unseen rows in trained wordings
     ``instructions_unseen_test``    evaluation: unseen rows in wordings never trained
     ``instructions_new_task``       a task no row of which is trained (loss only)
@@ -48,12 +51,12 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "facts_train": _facts(rng("facts_train"), "train", 1600),
         "facts_valid": _facts(rng("facts_valid"), "valid", 100),
         "facts_test": _facts_test(rng("facts_test"), 200),
-        "instructions_train": _instructions(rng("instructions_train"), "train", 4000),
+        "instructions_train": _instructions(rng("instructions_train"), "train", 4400),
         "instructions_valid": _instructions(rng("instructions_valid"), "valid", 150),
-        "instructions_seen_test": _instructions_test(rng("seen"), 210, seen=True),
-        "instructions_unseen_test": _instructions_test(rng("unseen"), 210, seen=False),
+        "instructions_seen_test": _instructions_test(rng("seen"), 240, seen=True),
+        "instructions_unseen_test": _instructions_test(rng("unseen"), 240, seen=False),
         "instructions_new_task": _new_task(rng("new_task"), 60),
-        "asks_train": _pairs(rng("asks_train"), "train", 800),
+        "asks_train": _pairs(rng("asks_train"), "train", 1200),
         "asks_valid": _pairs(rng("asks_valid"), "valid", 60),
         "asks_test": _asks_test(rng("asks_test"), 200),
         "drafts_train": _rankings(rng("drafts_train"), "train", 800),

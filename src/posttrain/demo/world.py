@@ -171,10 +171,10 @@ def product_and_finding(rng: Random, split: Split) -> tuple[Label, str]:
 
 
 def date(rng: Random, split: Split) -> tuple[str, str]:
-    """A day in words and in ISO 8601: ``("7 March 2031", "2031-03-07")``."""
+    """A day in words and in figures: ``("7 March 2031", "07/03/2031")``."""
 
     def make() -> tuple[int, int, int]:
         return rng.randint(2026, 2039), rng.randint(1, 12), rng.randint(1, 28)
 
     year, month, day = draw(rng, make, lambda parts: parts, split)
-    return f"{day} {MONTHS[month - 1]} {year}", f"{year}-{month:02d}-{day:02d}"
+    return f"{day} {MONTHS[month - 1]} {year}", f"{day:02d}/{month:02d}/{year}"
