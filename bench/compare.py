@@ -58,7 +58,9 @@ def run_side(side: str, job: dict[str, Any], threads: int) -> dict[str, Any]:
     )
     if done.returncode:
         sys.exit(f"bench: {side} failed on {job}\n{done.stderr[-3000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    found["seconds"] /= found["share"]
+    return found
 
 
 def work_of(job: dict[str, Any], shape: str) -> tuple[int, float]:

@@ -53,6 +53,7 @@ class Answer:
         seconds: wall time of the counted rows.
         processor_seconds: time the processor's cores spent on them, all threads, user and system.
         peak: most resident memory of the whole process, bytes.
+        share: part of the counted rows' tokens that these seconds and losses cover.
         imported: resident memory once the libraries were imported, before model and data, bytes.
         losses: of each counted step.
     """
@@ -62,6 +63,7 @@ class Answer:
     peak: int
     imported: int
     losses: list[float]
+    share: float = 1.0
 
 
 def now() -> tuple[float, float]:
