@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK = 1 << 22
-"""Logits held at once (elements): 16 MiB in float32, large enough that matrix products run at full speed."""
+CHUNK = 1 << 23
+"""Logits held at once (elements): 32 MiB in float32, large enough that matrix products run at full speed."""
 
 ROWS = 128
 """Tokens of a chunk at least, however large the vocabulary: the weight's gradient is read and written once a
