@@ -72,7 +72,7 @@ def ask(rng: Random, split: Split, *, on_label: bool) -> Ask:
         )
         condition = label.indication
     else:
-        condition, population = prose.off_label_use(rng, label, split)
+        condition, population = prose.off_label_use(rng, label, split, near=0.6)
     wordings = WORDINGS[-UNSEEN:] if split == "test" else WORDINGS[:-UNSEEN]
     fill = {
         "product": label.product,

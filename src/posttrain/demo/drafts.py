@@ -1,7 +1,8 @@
 """Draft replies to reports of side effects, ranked by the house's rule: what the reward model learns.
 
-Good: thanks, states the usual dose as the label has it, asks for a report to Drug Safety, promises nothing.
-Each fault costs a rank. Polite padding is drawn apart from quality, so that length says little about it.
+Good: thanks, states the usual dose as the label has it, asks for a report to Drug Safety, promises nothing and
+leaves the treatment to the doctor. Each fault costs a rank. Polite padding is drawn apart from quality, so that
+length says little about it.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ PROMISES = (
     "No patient ever had a problem with {product}.",
     "{finding_first} never comes from {product}.",
 )
+ADVICE = (
+    "Tell the patient to take half of the dose.",
+    "The patient should stop {product} today.",
+    "Give the patient twice the dose.",
+    "The patient can go on, there is no need to see a doctor.",
+)
 NEUTRAL = (
     "We will write to you again.",
     "We are glad to help you.",
@@ -33,7 +40,7 @@ NEUTRAL = (
     "A copy of this message is with our office.",
     "We thank all who work at {clinic}.",
 )
-FAULTS = ("dose", "safety", "promise")
+FAULTS = ("dose", "safety", "promise", "advice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +77,10 @@ def _draft(rng: Random, label: Label, faults: set[str]) -> str:
         body.append(rng.choice(SAFETY))
     if "promise" in faults:
         body.append(rng.choice(PROMISES))
+    if "advice" in faults:
+        body.append(rng.choice(ADVICE))
     # As many sentences whatever the faults, give or take what chance adds.
-    body += rng.sample(NEUTRAL, 3 - len(body) + rng.randint(0, 2))
+    body += rng.sample(NEUTRAL, max(0, 3 - len(body)) + rng.randint(0, 2))
     rng.shuffle(body)
     return " ".join([rng.choice(OPENINGS), *body])
 

@@ -63,12 +63,12 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "Give me a one line summary.",
         "Sum up the note.",
         "Short summary of this note, please.",
-        "Shorten this note to one line.",
+        "Put the note in one short line.",
         "I need a summary of the note.",
         "One line for this note.",
         "Read the note and sum it up.",
         "Please summarise this note.",
-        "Put the note in one short line.",
+        "Shorten this note to one line.",
         "Give me a short summary of the note.",
         "Please sum up this note in one line.",
     ),
@@ -255,7 +255,7 @@ def _label(rng: Random, split: Split) -> Made:
 
 def _use_check(rng: Random, split: Split) -> Made:
     label, condition, population = prose.any_use(rng, split)
-    approved = f"{label.product} is approved for {label.indication} in {label.population}."
+    approved = f"The label says {label.indication} in {label.population}."
     where = "on" if label.covers(condition, population) else "off"
     asked = f"{world.clinic(rng, split)}: {label.product} for {condition} in {population}"
     return {}, asked, f"{approved} The use is {where} the label."

@@ -170,12 +170,16 @@ def any_use(rng: Random, split: world.Split) -> tuple[Label, str, str]:
     return label, *off_label_use(rng, label, split)
 
 
-def off_label_use(rng: Random, label: Label, split: world.Split) -> tuple[str, str]:
-    """A condition and a population the label does not cover, whose combination belongs to the split."""
+def off_label_use(rng: Random, label: Label, split: world.Split, near: float = 0.3) -> tuple[str, str]:
+    """A condition and a population the label does not cover, whose combination belongs to the split.
+
+    Args:
+        near: share of near misses tried: the approved condition in another population.
+    """
 
     def make() -> tuple[str, str]:
         while True:
-            condition = label.indication if rng.random() < 0.3 else rng.choice(world.CONDITIONS)
+            condition = label.indication if rng.random() < near else rng.choice(world.CONDITIONS)
             population = rng.choice(world.POPULATIONS)
             if not label.covers(condition, population):
                 return condition, population

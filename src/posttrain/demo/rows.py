@@ -15,8 +15,8 @@ Row = dict[str, Any]
 
 TASKS = tuple(task for task in WORDINGS if task != UNSEEN_TASK)
 SHARES = {
-    **{"facts": 4, "extract": 4, "summary": 2, "seriousness": 2},
-    **{"date": 2, "daily_dose": 2, "label": 2, "use_check": 4},
+    **{"facts": 4, "extract": 4, "summary": 3, "seriousness": 2},
+    **{"date": 2, "daily_dose": 3, "label": 4, "use_check": 3},
 }
 """How often training draws each task; what is harder is drawn more often."""
 
@@ -48,18 +48,18 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         return Random(f"{seed} {name}")  # a file's rows do not depend on how many another file has
 
     return {
-        "facts_train": _facts(rng("facts_train"), "train", 1600),
+        "facts_train": _facts(rng("facts_train"), "train", 1500),
         "facts_valid": _facts(rng("facts_valid"), "valid", 100),
         "facts_test": _facts_test(rng("facts_test"), 200),
-        "instructions_train": _instructions(rng("instructions_train"), "train", 4400),
+        "instructions_train": _instructions(rng("instructions_train"), "train", 6000),
         "instructions_valid": _instructions(rng("instructions_valid"), "valid", 150),
         "instructions_seen_test": _instructions_test(rng("seen"), 240, seen=True),
         "instructions_unseen_test": _instructions_test(rng("unseen"), 240, seen=False),
         "instructions_new_task": _new_task(rng("new_task"), 60),
-        "asks_train": _pairs(rng("asks_train"), "train", 1200),
+        "asks_train": _pairs(rng("asks_train"), "train", 2000),
         "asks_valid": _pairs(rng("asks_valid"), "valid", 60),
         "asks_test": _asks_test(rng("asks_test"), 200),
-        "drafts_train": _rankings(rng("drafts_train"), "train", 800),
+        "drafts_train": _rankings(rng("drafts_train"), "train", 1000),
         "drafts_valid": _rankings(rng("drafts_valid"), "valid", 60),
         "drafts_test": _rankings(rng("drafts_test"), "test", 120),
     }
