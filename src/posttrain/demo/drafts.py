@@ -40,6 +40,9 @@ NEUTRAL = (
     "A copy of this message is with our office.",
     "We thank all who work at {clinic}.",
 )
+SENTENCES = 4
+"""The fewest after the opening: as many as the draft with most faults needs."""
+
 FAULTS = ("dose", "safety", "promise", "advice")
 
 
@@ -80,7 +83,7 @@ def _draft(rng: Random, label: Label, faults: set[str]) -> str:
     if "advice" in faults:
         body.append(rng.choice(ADVICE))
     # As many sentences whatever the faults, give or take what chance adds.
-    body += rng.sample(NEUTRAL, max(0, 3 - len(body)) + rng.randint(0, 2))
+    body += rng.sample(NEUTRAL, SENTENCES - len(body) + rng.randint(0, 2))
     rng.shuffle(body)
     return " ".join([rng.choice(OPENINGS), *body])
 

@@ -59,7 +59,7 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "asks_train": _pairs(rng("asks_train"), "train", 2000),
         "asks_valid": _pairs(rng("asks_valid"), "valid", 60),
         "asks_test": _asks_test(rng("asks_test"), 200),
-        "drafts_train": _rankings(rng("drafts_train"), "train", 1000),
+        "drafts_train": _rankings(rng("drafts_train"), "train", 900),
         "drafts_valid": _rankings(rng("drafts_valid"), "valid", 60),
         "drafts_test": _rankings(rng("drafts_test"), "test", 120),
     }
