@@ -32,10 +32,10 @@ ADVICE = (
     "The patient can go on, there is no need to see a doctor.",
 )
 NEUTRAL = (
-    "We will write to you again.",
-    "We are glad to help you.",
-    "Our office is open all day.",
-    "You can call us at any time.",
+    "We will write to you again next week.",
+    "We are always glad to help you and your team.",
+    "Our office is open all day, every day.",
+    "You can call our office at any time of the day.",
     "We have told our team about your message.",
     "A copy of this message is with our office.",
     "We thank all who work at {clinic}.",
