@@ -43,8 +43,8 @@ CASES: dict[str, list[dict[str, Any]]] = {
     ],
 }
 HEAD = (
-    "| case | TRL setting | tokens/s TRL | ours | **ratio** | processor time | memory MiB TRL | ours | **ratio** | whole process | "
-    "share of peak TRL | ours | loss |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+    "| case | TRL setting | tokens/s TRL | ours | **ratio** | processor time | memory MiB TRL | ours | **ratio** | "
+    "whole process | share of peak TRL | ours | loss |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
