@@ -37,9 +37,7 @@ def outline(name: str, *, trust_remote_code: bool = False) -> Outline:
         with torch.device("meta"):
             model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     except Exception as error:
-        raise InputError(
-            f"{name}: its configuration gives no causal language model ({_first(error)})"
-        ) from error
+        raise InputError(f"{name}: its configuration gives no causal language model ({_first(error)})") from error
     head = model.get_output_embeddings()
     layers = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
     return Outline(
