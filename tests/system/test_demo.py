@@ -45,7 +45,6 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_the_demo_keeps_its_promises(first: Path) -> None:
     summary = json.loads((first / "run/summary.json").read_text())
     broken = [promise for promise, kept in promises(summary).items() if not kept]
