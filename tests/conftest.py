@@ -17,7 +17,7 @@ def absent(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real data sets and small real models (see tests/README.md for what it holds)."""
+    """The folder of real data sets and small real models, named by POSTTRAIN_TEST_DATA."""
     folder = os.environ.get("POSTTRAIN_TEST_DATA")
     if not folder:
         absent("POSTTRAIN_TEST_DATA is not set: it names the folder of real data")

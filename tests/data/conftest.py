@@ -1,12 +1,9 @@
-"""Lets the tests of this folder import the helper modules beside `tests/conftest.py`, and loads tokenizers once."""
+"""Real tokenizers, loaded once."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
 def _load(folder: Path) -> Any:
