@@ -1,0 +1,1 @@
+"""Rewards: from a completion and its prompt's row to a number."""
