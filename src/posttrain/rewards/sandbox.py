@@ -1,0 +1,313 @@
+"""Model-written code, run where it can do no harm and cannot say of itself that it passed.
+
+Two processes a check. The candidate runs the tested code; the tester runs the tests, and calls the code through a
+pipe that carries plain data (`sandbox_codec`). So the code shares no interpreter with an expected value, an ``assert``
+or the verdict: patched builtins, ``__eq__``, ``sys.exit``, ``os._exit`` and frames reach its own process only. The
+verdict has a pipe that only the tester holds. For programs tested by input and output, we compare, not the sandbox.
+
+What a process is locked in: `sandbox_launch` (bubblewrap), `sandbox_isolate` (namespaces, limits), `sandbox_seccomp`.
+A warm process forks those of a check, so that a check costs milliseconds. docs/sandbox.md says what is blocked, how.
+
+Arguments are copies: what the code does to a list it was given is not seen by the tests. Functions and objects of
+own classes do not cross (`refused`).
+"""
+
+import json
+import os
+import queue
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple
+
+from posttrain.errors import InputError, RunError
+from posttrain.rewards import sandbox_seccomp
+from posttrain.rewards.sandbox_isolate import Bounds
+from posttrain.rewards.sandbox_launch import Started, find_bubblewrap, start
+from posttrain.rewards.sandbox_pipes import Files, Heard, exchange, readable
+from posttrain.rewards.sandbox_roles import CALLS, JOB, VERDICT
+from posttrain.rewards.sandbox_slots import Ended, ForkingSlot, SingleUseSlot, SlotBroken
+
+Kind = Literal["passed", "failed", "error", "timeout", "memory", "output", "refused"]
+MIB = 1 << 20
+DETAIL = 600
+TRIES = 3
+
+
+class BrokenTests(InputError):
+    """The tests themselves are at fault, whatever the code."""
+
+
+class Case(NamedTuple):
+    """A test of a program: what it reads and what it should write."""
+
+    stdin: str
+    stdout: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the tested code may use.
+
+    Args:
+        cpu_seconds: processor time of a process.
+        wall_seconds: of a check; of each case of a program. Wide, so that a busy machine does not decide.
+        memory_mib: address space of a process.
+        files_mib: what it may write in its work folder.
+        output_kib: what it may write to standard output and error together; also the longest value that crosses.
+        open_files: at once.
+        threads: at once; processes there are none.
+    """
+
+    cpu_seconds: int = 5
+    wall_seconds: float = 10.0
+    memory_mib: int = 512
+    files_mib: int = 16
+    output_kib: int = 1024
+    open_files: int = 64
+    threads: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found.
+
+    Args:
+        kind: `failed`: a test did not hold. `error`: the code raised, ended itself, or lacks the function.
+            `refused`: a value that cannot cross. Others: the limit that was passed.
+        detail: for people; written in part by the tested code.
+        seconds: wall time of the check.
+    """
+
+    kind: Kind
+    detail: str
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether all tests held."""
+        return self.kind == "passed"
+
+
+Slot = ForkingSlot | SingleUseSlot
+Jobs = Sequence[Mapping[str, object]]
+
+
+class Played(NamedTuple):
+    """What came of a check's processes: by number, the last one's output and error and the first one's verdict."""
+
+    heard: Heard
+    said: dict[int, bytearray]
+    ended: list[Ended]
+
+
+class Sandbox:
+    """A pool of warm sandboxes; `check` may be called from as many threads as the pool has places.
+
+    Args:
+        limits: of each check.
+        pool: checks at once; by default the cores this process may use.
+        packages: folders the tested code may import from, read-only.
+        process_limits: without bubblewrap: limits and the system-call filter only. The code can read this machine's
+            files.
+        forks: False: start an interpreter for each process, as where the kernel allows no nested namespaces.
+
+    Raises:
+        InputError: bubblewrap is missing or does not start.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        pool: int | None = None,
+        *,
+        packages: Sequence[Path] = (),
+        process_limits: bool = False,
+        forks: bool = True,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._packages = tuple(path.resolve() for path in packages)
+        self._bubblewrap = not process_limits
+        self._forks = forks and not process_limits
+        if process_limits:
+            warnings.warn("code runs with process limits only: it can read this machine's files", stacklevel=2)
+        else:
+            find_bubblewrap()
+            if not sandbox_seccomp.supported():
+                raise InputError(
+                    "the sandbox knows Linux on x86_64 and aarch64 only; `sandbox: process-limits` is left"
+                )
+        # bubblewrap dies with the thread that started it, so all are started by one that lives as long as we do
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
+        self._slots: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+        self._places = pool or cores()
+        made: list[Slot] = []
+        try:
+            made += [self._slot() for _ in range(self._places)]
+        except BaseException:
+            for slot in made:
+                slot.close()
+            self._starter.shutdown()
+            raise
+        for slot in made:
+            self._slots.put(slot)
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process; waits for checks that still run."""
+        for _ in range(self._places):
+            self._slots.get().close()
+        self._places = 0
+        self._starter.shutdown()
+
+    def check(
+        self, code: str, tests: str | Sequence[str] | Sequence[Case], *, entry_point: str | None = None, given: str = ""
+    ) -> Verdict:
+        """Run code against tests.
+
+        Args:
+            code: the tested code.
+            tests: a suite (``assert`` lines; if it defines ``check``, that is called with the function), a list of
+                ``assert`` lines, or cases for a program.
+            entry_point: the function the tests call; None: every name that the tests leave undefined.
+            given: trusted code the tests may use: imports, helpers.
+
+        Raises:
+            BrokenTests: the tests do not compile, never call the code, or fail on their own.
+            RunError: the sandbox itself failed, several times.
+        """
+        began = time.monotonic()
+        cases = [test for test in tests if isinstance(test, Case)] if not isinstance(tests, str) else []
+        if cases:
+            kind, detail = self._check_program(code, cases)
+        else:
+            texts = [tests] if isinstance(tests, str) else [str(test) for test in tests]
+            kind, detail = self._check_function(code, texts, entry_point, given)
+        return Verdict(kind, readable(detail, DETAIL), time.monotonic() - began)
+
+    def _check_function(self, code: str, tests: list[str], entry_point: str | None, given: str) -> tuple[Kind, str]:
+        cap = self._limits.output_kib << 10
+        tester = {"role": "tester", "tests": tests, "entry_point": entry_point, "given": given, "cap": cap}
+        heard, said, (*_, ended) = self._play([tester, {"role": "candidate", "code": code, "cap": cap}], b"")
+        if heard.over:
+            return "output", f"more than {self._limits.output_kib} KiB written"
+        if heard.late:
+            return "timeout", f"longer than {self._limits.wall_seconds:g} s"
+        kind, detail = _verdict(said[VERDICT])
+        if kind == "broken":
+            raise BrokenTests(detail)
+        return self._of_death(ended, said[2]) if kind == "gone" else (kind, detail)
+
+    def _check_program(self, code: str, cases: Sequence[Case]) -> tuple[Kind, str]:
+        for number, case in enumerate(cases, 1):
+            heard, said, (ended,) = self._play([{"role": "program", "code": code}], case.stdin.encode())
+            if heard.over:
+                return "output", f"case {number}: more than {self._limits.output_kib} KiB written"
+            if heard.late:
+                return "timeout", f"case {number}: longer than {self._limits.wall_seconds:g} s"
+            if ended.code:
+                kind, detail = self._of_death(ended, said[2])
+                return kind, f"case {number}: {detail}"
+            if not same_output(said[1].decode(errors="replace"), case.stdout):
+                return "failed", f"case {number}: wrote {readable(said[1], 100)!r}, not {case.stdout[:100]!r}"
+        return "passed", ""
+
+    def _of_death(self, ended: Ended, errors: bytes | bytearray) -> tuple[Kind, str]:
+        """Why a process is gone."""
+        last = readable(errors[-4 * DETAIL :], 4 * DETAIL).strip().split("\n")[-1]
+        if ended.code == -24 or (ended.cpu_seconds or 0) >= self._limits.cpu_seconds:  # SIGXCPU
+            return "timeout", f"more than {self._limits.cpu_seconds} s of processor time"
+        if last.startswith("MemoryError"):
+            return "memory", f"more than {self._limits.memory_mib} MiB"
+        how = f"exit status {ended.code}" if ended.code >= 0 else f"signal {-ended.code}"
+        return "error", f"the code ended its process ({how}){': ' + last if last else ''}"
+
+    def _play(self, jobs: Jobs, stdin: bytes) -> Played:
+        """Run processes in a free slot, in another one if that does not answer."""
+        for _ in range(TRIES):
+            slot = self._slots.get()
+            try:
+                played = self._attempt(slot, jobs, stdin)
+            except SlotBroken:
+                slot.close()
+                self._slots.put(self._slot())
+                continue
+            except BaseException:
+                self._slots.put(slot)
+                raise
+            self._slots.put(slot)
+            return played
+        raise RunError(f"the sandbox failed {TRIES} times in a row; is the machine out of memory or processes?")
+
+    def _attempt(self, slot: Slot, jobs: Jobs, stdin: bytes) -> Played:
+        deadline = time.monotonic() + self._limits.wall_seconds
+        with Files() as files:
+            feeds: dict[int, bytes] = {}
+            given: list[dict[int, int]] = [{} for _ in jobs]
+            for job, theirs in zip(jobs, given, strict=True):
+                theirs[JOB], feed = files.pipe()
+                feeds[feed] = json.dumps(job).encode()
+            reads: dict[int, int] = {}
+            for number in (1, 2):
+                reads[number], given[-1][number] = files.pipe()
+            if len(jobs) == 2:
+                reads[VERDICT], given[0][VERDICT] = files.pipe()
+                given[0][CALLS], given[1][CALLS] = files.pair()
+            else:
+                given[0][0], feed = files.pipe()
+                feeds[feed] = stdin
+            until = [reads[VERDICT]] if len(jobs) == 2 else [reads[1], reads[2]]
+            leaving = False
+            try:
+                for theirs in given:
+                    slot.run(theirs)
+                    for fd in theirs.values():
+                        files.close(fd)
+                heard = exchange(files, feeds, [reads[1], reads[2]], until, self._limits.output_kib << 10, deadline)
+                gone = len(jobs) == 1 or b'"gone"' in heard.texts[reads[VERDICT]]
+                leaving = gone and not (heard.over or heard.late)
+            finally:
+                ended = slot.end(leaving)
+            return Played(heard, {number: heard.texts[fd] for number, fd in reads.items()}, ended)
+
+    def _slot(self) -> Slot:
+        first = self._start().result()
+        return ForkingSlot(first) if first.forks else SingleUseSlot(first, self._start)
+
+    def _start(self) -> "Future[Started]":
+        return self._starter.submit(start, self._bounds(), self._packages, self._bubblewrap, self._forks)
+
+    def _bounds(self) -> Bounds:
+        limits = self._limits
+        sizes = (limits.memory_mib * MIB, limits.files_mib * MIB)
+        return Bounds(limits.cpu_seconds, *sizes, limits.open_files, limits.threads)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def same_output(written: str, wanted: str) -> bool:
+    """Line by line, spaces at the ends of lines and empty lines at the end aside."""
+    left, right = ([line.rstrip() for line in text.rstrip().splitlines()] for text in (written, wanted))
+    return left == right
+
+
+def _verdict(text: bytes | bytearray) -> tuple[Any, str]:
+    """(kind, detail) as the tester wrote them; a tester that wrote nothing died of what the code returned."""
+    if not text:
+        return "error", "the tests' process ended without a verdict (a value too large for it?)"
+    kind, detail = json.loads(text)
+    return kind, detail

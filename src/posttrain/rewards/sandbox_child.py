@@ -1,0 +1,158 @@
+"""The program inside the sandbox: a warm interpreter that never runs tested code itself.
+
+Run as ``python -s -S sandbox_child.py SETTINGS`` with a sequenced-packet socket as standard input. It says how it
+works: ``forks``, when the kernel lets it make namespaces, then each request is a forked process in namespaces of its
+own; else ``single``, then the first request turns it into that process, for once.
+
+Requests: ``{"run": [targets]}`` with a file for each target number, answered by a process number; ``{"end": 0}``,
+which kills what runs, waits until nothing is left, and answers ``[[wait status, processor seconds], ...]``.
+"""
+
+import contextlib
+import fcntl
+import gc
+import importlib
+import json
+import os
+import random
+import signal
+import socket
+import sys
+from typing import Any, NoReturn
+
+from posttrain.rewards import sandbox_isolate, sandbox_roles
+
+WARM = [
+    "abc",
+    "bisect",
+    "cmath",
+    "collections.abc",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "hashlib",
+    "heapq",
+    "io",
+    "itertools",
+    "math",
+    "numbers",
+    "operator",
+    "random",
+    "re",
+    "statistics",
+    "string",
+    "struct",
+    "textwrap",
+    "time",
+    "typing",
+]
+"""Imported once, here, instead of by each check."""
+
+HIGH, HIGHEST = 200, 1000
+"""Where a received file waits while the low numbers are cleared; how far to clear."""
+
+
+def main() -> None:
+    """Serve until the other end closes."""
+    settings: dict[str, Any] = json.loads(sys.argv[1])
+    sys.argv = [""]
+    bounds = sandbox_isolate.Bounds(**settings["bounds"])
+    here = os.environ.pop("PYTHONPATH", "")
+    sys.path = [*(place for place in sys.path if place and place != here), *settings["packages"]]
+    for name in WARM:
+        importlib.import_module(name)
+    control = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open("/dev/null", os.O_RDWR), 0)
+    if settings["drop_root"]:
+        sandbox_isolate.drop_root()
+    user = os.getuid()
+    forks: bool = settings["namespaces"] and can_fork(user, bounds)
+    with contextlib.suppress(OSError):  # if memory runs out, the kernel should take us first
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    gc.collect()
+    gc.freeze()
+    control.send(b"forks" if forks else b"single")
+    running: list[int] = []
+    while True:
+        data, files, _, _ = socket.recv_fds(control, 4096, 16)
+        if not data:
+            os._exit(0)
+        request: dict[str, Any] = json.loads(data)
+        if "end" in request:
+            control.send(json.dumps([end(pid) for pid in running]).encode())
+            running.clear()
+            continue
+        pid = sandbox_isolate.fork_apart() if forks else 0
+        if pid == 0:
+            become(control, files, request["run"], user if forks else None, bounds, settings["threads"])
+        running.append(pid)
+        for fd in files:
+            os.close(fd)
+        control.send(str(pid).encode())
+
+
+def can_fork(user: int, bounds: sandbox_isolate.Bounds) -> bool:
+    """Try once whether a process can settle in new namespaces."""
+    try:
+        pid = sandbox_isolate.fork_apart()
+    except OSError:
+        return False
+    if pid == 0:
+        try:
+            sandbox_isolate.settle(user, bounds)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def end(pid: int) -> tuple[int, float]:
+    """Kill the first process of a namespace, and with it all others; returns once they are gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    _, status, used = os.wait4(pid, 0)
+    return status, used.ru_utime + used.ru_stime
+
+
+def become(
+    control: socket.socket,
+    files: list[int],
+    targets: list[int],
+    user: int | None,
+    bounds: sandbox_isolate.Bounds,
+    threads: bool,
+) -> NoReturn:
+    """Turn this process into one that plays a role: its files and nothing else, locked in."""
+    try:
+        if user is not None:
+            sandbox_isolate.settle(user, bounds)
+        if os.getsid(0) != os.getpid():
+            os.setsid()
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, HIGH) for fd in files]
+        control.close()
+        os.closerange(0, HIGH)
+        for fd, target in zip(high, targets, strict=True):
+            os.dup2(fd, target)
+        for standard in (0, 1, 2):
+            if standard not in targets:
+                os.dup2(null := os.open("/dev/null", os.O_RDWR), standard)
+                if null > 2:
+                    os.close(null)
+        os.closerange(max(targets) + 1, HIGHEST)
+        os.chdir(sandbox_isolate.WORK if user is not None else os.environ["HOME"])
+        os.umask(0o077)
+        random.seed(0)
+        sandbox_isolate.limit(bounds, threads)
+        sandbox_roles.play()
+    except BaseException:
+        os._exit(121)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""How a process locks itself in before it reads the tested code: namespaces, file system, limits, system calls.
+
+Runs within bubblewrap's sandbox, which has no network, no host files, and no way to gain a privilege. On top of
+it each check gets a process in namespaces of its own: as the first process of its process namespace it takes all its
+descendants with it, it can name no other process, and its user namespace is below its parent's, so that the kernel
+denies it any access to the parent (user_namespaces(7), ptrace(2)).
+"""
+
+import ctypes
+import os
+import resource
+from dataclasses import dataclass
+from typing import Any
+
+from posttrain.rewards import sandbox_seccomp
+
+NEW_NAMESPACES = 0x00020000 | 0x08000000 | 0x10000000 | 0x20000000  # mount, IPC, user, process
+SIGCHLD = 17
+CLONE = {"x86_64": 56, "aarch64": 220}
+NOBODY = 65534
+WORK = "/tmp"
+MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
+MS_RDONLY = 1
+
+libc: Any = ctypes.PyDLL(None, use_errno=True)  # PyDLL: the interpreter's lock stays with us across clone
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a process may use. Sizes in bytes."""
+
+    cpu_seconds: int
+    memory: int
+    files: int
+    open_files: int
+    threads: int
+
+
+def drop_root() -> None:
+    """From root to nobody, so that the kernel counts threads and no root's file is ours. Needs CAP_SETUID."""
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    _call("prctl", 4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: else /proc/self/uid_map of our children is root's
+
+
+def fork_apart() -> int:
+    """`os.fork` into new namespaces: 0 in the child.
+
+    Raises:
+        OSError: the kernel has no namespaces for us.
+    """
+    # glibc's clone wants a stack, and os.unshare would move us too: the plain call forks as `os.fork` does
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid = libc.syscall(CLONE[os.uname().machine], ctypes.c_ulong(NEW_NAMESPACES | SIGCHLD), 0, 0, 0, 0)
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0
+    number = ctypes.get_errno()
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(number, os.strerror(number))
+    return pid
+
+
+def settle(user: int, bounds: Bounds) -> None:
+    """First steps of a process in new namespaces: be a user there, have a work folder, no /proc, no capability.
+
+    Args:
+        user: the number that this process has outside.
+    """
+    for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {os.getgid()} 1")):
+        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        os.write(fd, text.encode())
+        os.close(fd)
+    flags = MS_NOSUID_NODEV_NOEXEC
+    _call("mount", b"tmpfs", WORK.encode(), b"tmpfs", flags, f"size={bounds.files},nr_inodes=4096,mode=700".encode())
+    _call("mount", b"tmpfs", b"/proc", b"tmpfs", flags | MS_RDONLY, b"size=4k,nr_inodes=2")
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # capset(2), version 3
+    _call("capset", ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))
+
+
+def limit(bounds: Bounds, threads: bool) -> None:
+    """Bounds that no call can raise again, then the filter of system calls.
+
+    Args:
+        threads: bound their number; only where nobody else runs under our user, since the kernel counts by user.
+    """
+    caps = {
+        resource.RLIMIT_CPU: bounds.cpu_seconds,
+        resource.RLIMIT_AS: bounds.memory,
+        resource.RLIMIT_FSIZE: bounds.files,
+        resource.RLIMIT_NOFILE: bounds.open_files,
+        resource.RLIMIT_CORE: 0,
+    }
+    if threads:
+        caps[resource.RLIMIT_NPROC] = bounds.threads
+    for name, cap in caps.items():
+        hard = resource.getrlimit(name)[1]
+        # past the first of the two seconds comes a signal that is ignored where we are first process, then SIGKILL
+        room = cap + 1 if name == resource.RLIMIT_CPU else cap
+        room = room if hard == resource.RLIM_INFINITY else min(room, hard)
+        resource.setrlimit(name, (min(cap, room), room))
+    if sandbox_seccomp.supported():
+        sandbox_seccomp.confine()
+
+
+def _call(name: str, *arguments: Any) -> None:
+    if getattr(libc, name)(*arguments):
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
