@@ -138,9 +138,7 @@ class Sandbox:
         else:
             find_bubblewrap()
             if not sandbox_seccomp.supported():
-                raise InputError(
-                    "the sandbox knows Linux on x86_64 and aarch64 only; `sandbox: process-limits` is left"
-                )
+                raise InputError("the sandbox runs on Linux, x86_64 or aarch64; else say `sandbox: process-limits`")
         # bubblewrap dies with the thread that started it, so all are started by one that lives as long as we do
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
         self._slots: queue.SimpleQueue[Slot] = queue.SimpleQueue()

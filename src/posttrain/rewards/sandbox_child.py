@@ -18,11 +18,12 @@ import random
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from posttrain.rewards import sandbox_isolate, sandbox_roles
 
-WARM = [
+WARM = (
     "abc",
     "bisect",
     "cmath",
@@ -49,7 +50,7 @@ WARM = [
     "textwrap",
     "time",
     "typing",
-]
+)
 """Imported once, here, instead of by each check."""
 
 HIGH, HIGHEST = 200, 1000
@@ -72,8 +73,7 @@ def main() -> None:
     user = os.getuid()
     forks: bool = settings["namespaces"] and can_fork(user, bounds)
     with contextlib.suppress(OSError):  # if memory runs out, the kernel should take us first
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")
+        Path("/proc/self/oom_score_adj").write_text("1000")
     gc.collect()
     gc.freeze()
     control.send(b"forks" if forks else b"single")
@@ -147,7 +147,7 @@ def become(
         os.chdir(sandbox_isolate.WORK if user is not None else os.environ["HOME"])
         os.umask(0o077)
         random.seed(0)
-        sandbox_isolate.limit(bounds, threads)
+        sandbox_isolate.limit(bounds, threads, first=user is not None)
         sandbox_roles.play()
     except BaseException:
         os._exit(121)

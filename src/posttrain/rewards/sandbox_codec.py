@@ -68,9 +68,12 @@ def _marked(value: Any, depth: int) -> Any:
     if isinstance(value, dict):
         pairs = dict.items(value)
         return {"dict": [[_marked(key, depth + 1), _marked(part, depth + 1)] for key, part in pairs]}
-    for kind in (tuple, frozenset, set):
-        if isinstance(value, kind):
-            return {kind.__name__: [_marked(part, depth + 1) for part in kind.__iter__(value)]}
+    if isinstance(value, tuple):
+        return {"tuple": [_marked(part, depth + 1) for part in tuple.__iter__(value)]}
+    if isinstance(value, set):
+        return {"set": [_marked(part, depth + 1) for part in set.__iter__(value)]}
+    if isinstance(value, frozenset):
+        return {"frozenset": [_marked(part, depth + 1) for part in frozenset.__iter__(value)]}
     raise NotPlain(f"a value of type {type(value).__name__}, which is no plain data")
 
 
@@ -88,7 +91,7 @@ def _unmarked(value: Any, depth: int) -> Any:
         return inner.encode("latin-1")
     parts = [_unmarked(part, depth + 1) for part in inner]
     if kind == "dict":
-        return {key: part for key, part in parts}
+        return dict(parts)
     return {"tuple": tuple, "set": set, "frozenset": frozenset, "complex": _complex, "range": _range}[kind](parts)
 
 

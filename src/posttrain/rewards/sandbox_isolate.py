@@ -80,11 +80,12 @@ def settle(user: int, bounds: Bounds) -> None:
     _call("capset", ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))
 
 
-def limit(bounds: Bounds, threads: bool) -> None:
+def limit(bounds: Bounds, threads: bool, first: bool) -> None:
     """Bounds that no call can raise again, then the filter of system calls.
 
     Args:
         threads: bound their number; only where nobody else runs under our user, since the kernel counts by user.
+        first: this is the first process of its namespace, on which only SIGKILL works.
     """
     caps = {
         resource.RLIMIT_CPU: bounds.cpu_seconds,
@@ -97,8 +98,8 @@ def limit(bounds: Bounds, threads: bool) -> None:
         caps[resource.RLIMIT_NPROC] = bounds.threads
     for name, cap in caps.items():
         hard = resource.getrlimit(name)[1]
-        # past the first of the two seconds comes a signal that is ignored where we are first process, then SIGKILL
-        room = cap + 1 if name == resource.RLIMIT_CPU else cap
+        # SIGXCPU tells what happened, and a second later comes SIGKILL
+        room = cap + 1 if name == resource.RLIMIT_CPU and not first else cap
         room = room if hard == resource.RLIM_INFINITY else min(room, hard)
         resource.setrlimit(name, (min(cap, room), room))
     if sandbox_seccomp.supported():

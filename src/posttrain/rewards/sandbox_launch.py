@@ -91,7 +91,7 @@ def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: 
     with theirs:
         process = subprocess.Popen(
             command,
-            stdin=theirs,
+            stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={} if bubblewrap else environment,

