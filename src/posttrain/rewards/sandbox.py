@@ -15,6 +15,7 @@ own classes do not cross (`refused`).
 import json
 import os
 import queue
+import signal
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -224,7 +225,9 @@ class Sandbox:
     def _of_death(self, ended: Ended, errors: bytes | bytearray) -> tuple[Kind, str]:
         """Why a process is gone."""
         last = readable(errors[-4 * DETAIL :], 4 * DETAIL).strip().split("\n")[-1]
-        if ended.code == -24 or (ended.cpu_seconds or 0) >= self._limits.cpu_seconds:  # SIGXCPU
+        # the kernel's clock for limits ticks: it may be a little before the one for usage
+        spent = ended.code == -signal.SIGKILL and (ended.cpu_seconds or 0) > 0.9 * self._limits.cpu_seconds
+        if spent or ended.code == -signal.SIGXCPU:
             return "timeout", f"more than {self._limits.cpu_seconds} s of processor time"
         if last.startswith("MemoryError"):
             return "memory", f"more than {self._limits.memory_mib} MiB"

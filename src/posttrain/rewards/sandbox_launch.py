@@ -127,6 +127,9 @@ def wrapping(bounds: Bounds, packages: tuple[Path, ...], environment: dict[str, 
     command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user"]
     for name, value in environment.items():
         command += ["--setenv", name, value]
+    shared = [*interpreter_files(packages), *map(str, packages), "/box/posttrain/rewards/x", "/dev/x"]
+    for parent in sorted({str(parent) for path in shared for parent in Path(path).parents} - {"/"}):
+        command += ["--perms", "0755", "--dir", parent]  # bubblewrap's own would be its user's alone
     for path in interpreter_files(packages):
         command += ["--ro-bind", path, path]
     for path in hidden_folders():
@@ -135,7 +138,6 @@ def wrapping(bounds: Bounds, packages: tuple[Path, ...], environment: dict[str, 
         command += ["--ro-bind", str(path), str(path)]
     for name in SCRIPTS:
         command += ["--ro-bind", str(ROOM / f"sandbox_{name}.py"), f"/box/posttrain/rewards/sandbox_{name}.py"]
-    command += ["--dir", "/dev"]
     for device in ("null", "zero", "urandom", "random"):
         command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     # a work folder of its own where the child cannot mount one; the child mounts over it where it can, and over /proc
