@@ -1,0 +1,137 @@
+"""The code reward: all of HumanEval, and how completions and tests are read."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from posttrain.errors import InputError
+from posttrain.rewards.code import CodeReward, build, complete, extract_code, read_tests
+from posttrain.rewards.sandbox import Case
+from posttrain.rewards.types import Batch, Failed
+from sandbox_boxes import need_bubblewrap
+
+HUMANEVAL = {"kind": "code", "prompt": "prompt"}
+
+
+def options(**said: Any) -> CodeReward:
+    return TypeAdapter(CodeReward).validate_python({"kind": "code", **said})
+
+
+@pytest.fixture(scope="module")
+def rows(data_dir: Path) -> list[dict[str, str]]:
+    data = gzip.decompress((data_dir / "verifiable" / "HumanEval.jsonl.gz").read_bytes())
+    return [json.loads(line) for line in data.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def reward() -> Batch:
+    need_bubblewrap()
+    return build(options(**HUMANEVAL), Path())
+
+
+def names(rows: list[dict[str, str]], scores: Any, wanted: float) -> list[str]:
+    return [f"{row['task_id']}: {score}" for row, score in zip(rows, scores, strict=True) if score != wanted]
+
+
+def test_every_reference_solution_passes(rows: list[dict[str, str]], reward: Batch) -> None:
+    assert len(rows) == 164
+    assert not names(rows, reward([row["canonical_solution"] for row in rows], rows), 1.0)
+
+
+def test_every_stub_fails(rows: list[dict[str, str]], reward: Batch) -> None:
+    assert not names(rows, reward(["    pass\n"] * len(rows), rows), 0.0)
+
+
+def test_every_mutated_solution_fails(rows: list[dict[str, str]], reward: Batch) -> None:
+    """What the function returns, changed at the last moment: another number, order, letter or type."""
+    mutate = (
+        "\n\ndef _changed(v):\n"
+        "    if isinstance(v, bool): return not v\n"
+        "    if isinstance(v, (int, float)): return v + 1\n"
+        "    if isinstance(v, str): return v + 'x'\n"
+        "    if isinstance(v, list): return v + [v[-1] if v else 0]\n"
+        "    if isinstance(v, tuple): return (*v, 0)\n"
+        "    if isinstance(v, dict): return {**v, 'x': 'x'}\n"
+        "    return 0\n"
+        "def _wrapped(function):\n    return lambda *a: _changed(function(*a))\n"
+    )
+    mutants = [
+        f"{row['canonical_solution']}{mutate}{row['entry_point']} = _wrapped({row['entry_point']})" for row in rows
+    ]
+    assert not names(rows, reward(mutants, rows), 0.0)
+
+
+def test_a_fenced_answer_with_the_whole_function_passes(rows: list[dict[str, str]], reward: Batch) -> None:
+    some = rows[:10]
+    fenced = [f"Here it is:\n```python\n{row['prompt']}{row['canonical_solution']}```\nDone." for row in some]
+    assert not names(some, reward(fenced, some), 1.0)
+
+
+def test_a_redefined_helper_of_the_prompt_does_not_help(rows: list[dict[str, str]], reward: Batch) -> None:
+    row = next(row for row in rows if row["task_id"] == "HumanEval/32")  # the test calls the prompt's `poly`
+    assert reward(["    return 0.0\n\ndef poly(xs, x):\n    return 0.0\n"], [row]) == [0.0]
+
+
+def test_asserts_and_programs() -> None:
+    need_bubblewrap()
+    asserts = build(options(tests="test_list", entry_point=None, setup="setup"), Path())
+    row = {"test_list": ["assert math.isclose(f(3), 9)", "assert f(0) == 0"], "setup": "import math"}
+    assert asserts(["def f(x): return x * x", "def f(x): return x"], [row, row]) == [1.0, 0.0]
+    programs = build(options(tests="input_output"), Path())
+    row = {"input_output": json.dumps({"inputs": ["2\n", "3\n"], "outputs": ["4\n", "9\n"]})}
+    assert programs(["```py\nprint(int(input()) ** 2)\n```", "print(4)"], [row, row]) == [1.0, 0.0]
+
+
+def test_a_row_at_fault_fails_alone_and_null_tests_do_not_apply() -> None:
+    need_bubblewrap()
+    run = build(options(), Path())
+    good = {"test": "assert f(1) == 1", "entry_point": "f"}
+    code = "def f(x): return x"
+    broken, empty, lacking = {**good, "test": "assert f("}, {**good, "test": None}, {"entry_point": "f"}
+    first, second, third, fourth = run([code] * 4, [good, broken, empty, lacking])
+    assert (first, third) == (1.0, None)
+    assert isinstance(second, Failed)
+    assert isinstance(fourth, Failed)
+    assert "do not compile" in second.reason
+    assert "no column `test`" in fourth.reason
+
+
+@pytest.mark.parametrize(
+    ("completion", "code"),
+    [
+        ("x = 1", "x = 1"),
+        ("a\n```python\nx = 1\n```\nb", "x = 1\n"),
+        ("```\nx = 1\n```\n```py\ny = 2\n```", "y = 2\n"),
+        ("```python\nx = 1", "x = 1"),
+        ("```Python\r\nx = 1\n```".replace("\r", ""), "x = 1\n"),
+    ],
+)
+def test_code_of_a_completion(completion: str, code: str) -> None:
+    assert extract_code(completion) == code
+
+
+def test_a_completion_goes_on_or_begins_anew() -> None:
+    stub = 'def f(x):\n    """Double."""\n'
+    assert complete(stub, "    return 2 * x\n", "f") == stub + "    return 2 * x\n"
+    assert complete(stub, "def f(x): return 2 * x", "f").endswith("\n\ndef f(x): return 2 * x")
+    assert complete("def f(x):\n", "def f(x): return 1", "f") == "def f(x): return 1"
+
+
+def test_forms_of_tests() -> None:
+    assert read_tests("assert f() == 1") == "assert f() == 1"
+    assert read_tests(["assert f()", "assert g()"]) == ["assert f()", "assert g()"]
+    assert read_tests({"inputs": [["1", "2"]], "outputs": ["3"]}) == [Case("1\n2", "3")]
+    assert read_tests([{"input": 1, "output": 2}]) == [Case("1", "2")]
+    for nothing in ("", [], {}, 3, [1], {"inputs": [], "outputs": []}):
+        with pytest.raises(InputError):
+            read_tests(nothing)
+
+
+def test_a_missing_folder_of_packages_is_named(tmp_path: Path) -> None:
+    need_bubblewrap()
+    with pytest.raises(InputError, match="no folder"):
+        build(options(packages=["nowhere"]), tmp_path)
