@@ -14,7 +14,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"errors", "options", "__init__"},
     {"files", "screen", "yaml_lines", "core"},
     {"objectives", "data", "policy"},
-    {"rollout", "train"},
+    {"rewards", "rollout", "train"},
     {"evaluate"},
     {"stages"},
     {"overrides", "recipe_problems", "run", "starters", "tables"},
