@@ -1,6 +1,7 @@
 """The sandbox's verdicts, and what crosses between its processes."""
 
 import threading
+import time
 from collections import Counter, OrderedDict, namedtuple
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from posttrain.errors import InputError
 from posttrain.rewards import sandbox_codec, sandbox_launch, sandbox_roles
 from posttrain.rewards.sandbox import BrokenTests, Case, Limits, Sandbox, same_output
-from sandbox_boxes import need_bubblewrap
+from sandbox_boxes import descendants, need_bubblewrap
 
 HASHABLE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
@@ -166,6 +167,18 @@ def test_a_thread_that_asked_may_end() -> None:
     thread.join()
     with made[0] as box:
         assert box.check("def f(): return 1", ["assert f() == 1"]).passed
+
+
+def test_nothing_lives_after_the_sandbox() -> None:
+    need_bubblewrap()
+    before = descendants()
+    with Sandbox(pool=2) as box:
+        box.check("def f(): return 1", ["assert f() == 1"])
+        assert descendants() > before
+    deadline = time.monotonic() + 10
+    while descendants() - before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not descendants() - before
 
 
 def test_the_same_code_runs_alike(box: Sandbox) -> None:

@@ -225,8 +225,9 @@ class Sandbox:
     def _of_death(self, ended: Ended, errors: bytes | bytearray) -> tuple[Kind, str]:
         """Why a process is gone."""
         last = readable(errors[-4 * DETAIL :], 4 * DETAIL).strip().split("\n")[-1]
-        # the kernel's clock for limits ticks: it may be a little before the one for usage
-        spent = ended.code == -signal.SIGKILL and (ended.cpu_seconds or 0) > 0.9 * self._limits.cpu_seconds
+        # limits are counted in ticks, usage is not: on a busy machine they differ by a fifth. The code cannot send
+        # SIGKILL to itself, so half the time tells this from our own
+        spent = ended.code == -signal.SIGKILL and (ended.cpu_seconds or 0) > 0.5 * self._limits.cpu_seconds
         if spent or ended.code == -signal.SIGXCPU:
             return "timeout", f"more than {self._limits.cpu_seconds} s of processor time"
         if last.startswith("MemoryError"):
@@ -284,6 +285,7 @@ class Sandbox:
 
     def _slot(self) -> Slot:
         first = self._start().result()
+        self._forks = first.forks
         return ForkingSlot(first) if first.forks else SingleUseSlot(first, self._start)
 
     def _start(self) -> "Future[Started]":

@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from posttrain.rewards import sandbox_isolate, sandbox_roles
+from posttrain.rewards import sandbox_isolate, sandbox_roles, sandbox_seccomp
 
 WARM = (
     "abc",
@@ -74,6 +74,8 @@ def main() -> None:
     forks: bool = settings["namespaces"] and can_fork(user, bounds)
     with contextlib.suppress(OSError):  # if memory runs out, the kernel should take us first
         Path("/proc/self/oom_score_adj").write_text("1000")
+    if forks:
+        sandbox_seccomp.program(own_pid=1)  # made once, here; each fork is the first of its namespace
     gc.collect()
     gc.freeze()
     control.send(b"forks" if forks else b"single")
@@ -84,7 +86,7 @@ def main() -> None:
             os._exit(0)
         request: dict[str, Any] = json.loads(data)
         if "end" in request:
-            control.send(json.dumps([end(pid) for pid in running]).encode())
+            control.send(json.dumps(end(running)).encode())
             running.clear()
             continue
         pid = sandbox_isolate.fork_apart() if forks else 0
@@ -111,12 +113,12 @@ def can_fork(user: int, bounds: sandbox_isolate.Bounds) -> bool:
     return os.waitpid(pid, 0)[1] == 0
 
 
-def end(pid: int) -> tuple[int, float]:
-    """Kill the first process of a namespace, and with it all others; returns once they are gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    _, status, used = os.wait4(pid, 0)
-    return status, used.ru_utime + used.ru_stime
+def end(running: list[int]) -> list[tuple[int, float]]:
+    """Kill the first process of each namespace, and with it all others; returns once they are gone."""
+    for pid in running:
+        os.kill(pid, signal.SIGKILL)  # not waited for yet, so the number is still its own
+    ended = [os.wait4(pid, 0)[1:] for pid in running]
+    return [(status, used.ru_utime + used.ru_stime) for status, used in ended]
 
 
 def become(

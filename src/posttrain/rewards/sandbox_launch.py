@@ -86,7 +86,7 @@ def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: 
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     inner = [interpreter(), "-s", "-S", "-P", f"{where}/posttrain/rewards/sandbox_child.py", json.dumps(settings)]
-    command = [*wrapping(bounds, tuple(packages), environment, root), *inner] if bubblewrap else inner
+    command = [*wrapping(bounds, tuple(packages), environment, root, may_fork), *inner] if bubblewrap else inner
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -114,10 +114,15 @@ def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: 
         )
     assert process.stderr is not None
     process.stderr.close()
+    if settings["namespaces"] and said == b"single":  # then without the /proc that only the forking one needs
+        started.close()
+        return start(bounds, packages, bubblewrap, may_fork=False)
     return Started(process, ours, said == b"forks", folder)
 
 
-def wrapping(bounds: Bounds, packages: tuple[Path, ...], environment: dict[str, str], root: bool) -> list[str]:
+def wrapping(
+    bounds: Bounds, packages: tuple[Path, ...], environment: dict[str, str], root: bool, may_fork: bool
+) -> list[str]:
     """bubblewrap's part of the command: nothing of the host but the interpreter, read-only; a new session; no network.
 
     Started by root it makes no user namespace but keeps the right to become nobody, which the child does first.
@@ -141,7 +146,8 @@ def wrapping(bounds: Bounds, packages: tuple[Path, ...], environment: dict[str, 
     for device in ("null", "zero", "urandom", "random"):
         command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     # a work folder of its own where the child cannot mount one; the child mounts over it where it can, and over /proc
-    command += ["--perms", "1777", "--size", str(bounds.files), "--tmpfs", WORK, "--proc", "/proc"]
+    command += ["--perms", "1777", "--size", str(bounds.files), "--tmpfs", WORK]
+    command += ["--proc", "/proc"] if may_fork else []
     return [*command, "--remount-ro", "/", "--chdir", "/"]
 
 

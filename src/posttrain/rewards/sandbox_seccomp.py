@@ -12,6 +12,7 @@ import errno
 import os
 import platform
 import struct
+from functools import cache
 
 # fmt: off
 REFUSED: dict[str, tuple[int | None, int | None]] = {  # name: number on (x86_64, aarch64)
@@ -58,6 +59,7 @@ def supported() -> bool:
     return platform.system() == "Linux" and platform.machine() in MACHINES
 
 
+@cache
 def program(own_pid: int) -> bytes:
     """The filter, for a process of that number."""
     column, architecture = MACHINES[platform.machine()]
