@@ -1,0 +1,44 @@
+"""A trained reward model, as the `reward` stage saves it: scores a prompt and a completion by their tokens."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from posttrain.rewards.types import RewardOptions
+
+if TYPE_CHECKING:
+    from posttrain.core.group import Group
+    from posttrain.policy.load import Policy
+
+
+class ModelReward(RewardOptions):
+    """The score of a reward model. It reads tokens, so the stage calls `reward_model_scores` with its groups."""
+
+    kind: Literal["model"]
+    model: str = Field(min_length=1, description="a reward stage of this recipe, a folder, or a hub id")
+
+
+def reward_model_scores(policy: "Policy", groups: "Sequence[Group]", *, row_tokens: int = 4096) -> list[float]:
+    """The scalar head's value at each completion's last token.
+
+    Args:
+        policy: opened for the task ``score``; its vocabulary is that of the groups' tokens.
+        row_tokens: tokens packed into one row; it bounds memory, and the scores do not depend on it.
+
+    Returns:
+        group after group, the scores of its completions.
+    """
+    import torch
+
+    from posttrain.core.packing import collate, pack
+    from posttrain.policy.forward import forward
+
+    found: dict[int, list[float]] = {}
+    with torch.inference_mode():
+        for row in pack([group.size for group in groups], row_tokens):
+            score_C = forward(policy, collate([groups[i] for i in row], policy.device), {"score"}).score_C
+            assert score_C is not None
+            parts = torch.split(score_C.cpu(), [len(groups[i].completions) for i in row])
+            found.update((i, part.tolist()) for i, part in zip(row, parts, strict=True))
+    return [value for i in range(len(groups)) for value in found[i]]

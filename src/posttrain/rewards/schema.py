@@ -1,0 +1,216 @@
+"""Rewards of JSON: that it is JSON, that it fits a JSON Schema, and how many of its fields are the expected ones."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from posttrain.data.strict_json import BadJson, decode, decode_at, skip_space
+from posttrain.errors import InputError
+from posttrain.rewards.types import Batch, RewardOptions, Row, Score, column, each
+
+STARTS = 100
+"""Brackets tried as the start of a value; a text of nothing but brackets would take the square of its length."""
+
+Leaf = tuple[Literal["string", "number", "boolean", "null", "object", "list"], Any]
+
+
+class JsonOptions(RewardOptions):
+    """Where the JSON is."""
+
+    extract: bool = Field(
+        default=False, description="take the JSON out of the text round it; if not, all of the completion must be JSON"
+    )
+
+
+class JsonReward(JsonOptions):
+    """1 where the completion is JSON as the standard has it (no NaN, no key twice), else 0."""
+
+    kind: Literal["json"]
+
+
+class JsonSchemaReward(JsonOptions):
+    """1 where the completion is JSON that fits a JSON Schema, else 0."""
+
+    kind: Literal["json_schema"]
+    file: str | None = Field(default=None, description="the schema's file, relative to the recipe's folder")
+    inline: Mapping[str, Any] | None = Field(default=None, description="the schema itself")
+    column: str | None = Field(default=None, description="column that holds each row's schema, an object or JSON text")
+
+    @model_validator(mode="after")
+    def _one_schema(self) -> "JsonSchemaReward":
+        if sum(given is not None for given in (self.file, self.inline, self.column)) != 1:
+            raise ValueError("needs one of `file`, `inline` and `column`")
+        return self
+
+
+class JsonFieldsReward(JsonOptions):
+    """The share of fields, at any depth, that are as the row expects; fields too many cost like wrong ones."""
+
+    kind: Literal["json_fields"]
+    target: str = Field(default="target", description="column of the expected value, an object or JSON text")
+
+
+def build_json(options: JsonReward, base: Path) -> Batch:
+    """1 or 0 a completion."""
+    return each(lambda completion, row: float(read(completion, extract=options.extract) is not None))
+
+
+def build_schema(options: JsonSchemaReward, base: Path) -> Batch:
+    """1 or 0 a completion; None where the row's schema is null.
+
+    Raises:
+        InputError: the schema's file is not there, or it is no JSON Schema.
+    """
+    fixed: Callable[[Any], bool] | None = None
+    if options.file is not None:
+        path = base / options.file
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"file: {path} cannot be read ({error})") from error
+        fixed = validator(decode(text, str(path)), str(path))
+    elif options.inline is not None:
+        fixed = validator(json.loads(json.dumps(options.inline)), "inline")
+
+    def score_one(completion: str, row: Row) -> Score:
+        fits = fixed
+        if options.column is not None:
+            schema = column(row, options.column)
+            if schema is None:
+                return None
+            where = f"`{options.column}`"
+            fits = validator(decode(schema, where) if isinstance(schema, str) else schema, where)
+        assert fits is not None
+        found = read(completion, extract=options.extract)
+        return float(found is not None and fits(found[0]))
+
+    return each(score_one)
+
+
+def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
+    """A share a completion; None where the row's target is null."""
+
+    def score_one(completion: str, row: Row) -> Score:
+        target = column(row, options.target)
+        if target is None:
+            return None
+        if isinstance(target, str):
+            target = decode(target, f"`{options.target}`")
+        found = read(completion, extract=options.extract)
+        return 0.0 if found is None else fields_score(target, found[0])
+
+    return each(score_one)
+
+
+def read(completion: str, *, extract: bool = False) -> tuple[Any] | None:
+    """The JSON value of a completion, in a tuple of its own since it may be null; None where there is none.
+
+    With `extract` it is the last ```json block's, or else the longest object or list that stands in the text.
+    """
+    texts = [completion]
+    if extract:
+        texts += [block[1] for block in reversed(list(_FENCED.finditer(completion)))]
+    for text in texts:
+        try:
+            value, end = decode_at(text, 0)
+        except BadJson:
+            continue
+        if skip_space(text, end) == len(text):
+            return (value,)
+    return _longest(completion) if extract else None
+
+
+def _longest(text: str) -> tuple[Any] | None:
+    found: tuple[int, tuple[Any]] | None = None
+    at = 0
+    for _ in range(STARTS):
+        start = _OPENING.search(text, at)
+        if start is None:
+            break
+        at = start.start() + 1
+        try:
+            value, end = decode_at(text, start.start())
+        except BadJson:
+            continue
+        at = end
+        if found is None or end - start.start() >= found[0]:
+            found = (end - start.start(), (value,))
+    return None if found is None else found[1]
+
+
+def validator(schema: Any, where: str) -> Callable[[Any], bool]:
+    """Whether a value fits the schema; the draft is the one that `$schema` names, else 2020-12. Nothing is fetched.
+
+    Raises:
+        InputError: it is no schema.
+    """
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import Draft202012Validator, validator_for
+    from referencing import Registry
+
+    cls: Any = validator_for(schema, default=Draft202012Validator)
+    try:
+        cls.check_schema(schema)
+    except SchemaError as error:
+        raise InputError(f"{where}: no JSON Schema: {error.message} (at {error.json_path})") from error
+    checker = cls(schema, registry=Registry(), format_checker=cls.FORMAT_CHECKER)
+
+    def fits(value: Any) -> bool:
+        try:
+            return checker.is_valid(value)
+        except RecursionError:  # nested deeper than any schema asks for
+            return False
+
+    return fits
+
+
+def fields_score(expected: Any, given: Any) -> float:
+    """Equal fields, as a share of all that either side has: ``|equal| / |expected ∪ given|``, in [0, 1].
+
+    A field is a path to a string, number, boolean, null or empty container; items of a list go by their index.
+    """
+    wanted, has = leaves(expected), leaves(given)
+    equal = sum(1 for path, leaf in wanted.items() if has.get(path) == leaf)
+    return equal / len(wanted.keys() | has.keys())
+
+
+def leaves(value: Any) -> dict[tuple[str | int, ...], Leaf]:
+    """Path → what stands there. The kind stands beside the value, since Python calls 1 and true equal."""
+    found: dict[tuple[str | int, ...], Leaf] = {}
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while waiting:
+        path, here = waiting.pop()
+        match here:
+            case dict() if here:
+                waiting += [((*path, str(key)), inner) for key, inner in here.items()]
+            case list() | tuple() if here:
+                waiting += [((*path, index), inner) for index, inner in enumerate(here)]
+            case _:
+                found[path] = _leaf(here)
+    return found
+
+
+def _leaf(value: Any) -> Leaf:
+    match value:
+        case None:
+            return ("null", None)
+        case bool():
+            return ("boolean", value)
+        case int() | float():
+            return ("number", value)
+        case str():
+            return ("string", value)
+        case dict():
+            return ("object", None)
+        case list() | tuple():
+            return ("list", None)
+        case _:
+            raise InputError(f"{value!r} is no JSON value")
+
+
+_FENCED = re.compile(r"```(?:json|JSON)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
+_OPENING = re.compile(r"[{\[]")

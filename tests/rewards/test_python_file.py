@@ -1,0 +1,107 @@
+"""The user's own reward function: every form of it, and what is said when it cannot work."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posttrain.errors import InputError
+from posttrain.rewards.python_file import PythonReward, build
+from posttrain.rewards.types import Batch, Failed
+
+ROWS = [{"prompt": "p", "n": 1}, {"prompt": "q", "n": 2}]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Any:
+    def open_source(source: str, name: str = "reward") -> Batch:
+        (tmp_path / "rewards.py").write_text(source, encoding="utf-8")
+        return build(PythonReward(kind="python", file="rewards.py", function=name), tmp_path)
+
+    return open_source
+
+
+def test_a_function_of_one_completion(opened: Any) -> None:
+    batch = opened("def reward(completion, row):\n    return len(completion) * row['n'] if row['n'] < 2 else None\n")
+    assert batch(["abc", "d"], ROWS) == [3, None]
+
+
+def test_one_that_raises_fails_alone_and_names_its_line(opened: Any) -> None:
+    batch = opened("def reward(completion, row):\n    return 1 / (row['n'] - 1)\n")
+    failed, scored = batch(["a", "b"], ROWS)
+    assert failed == Failed("ZeroDivisionError: division by zero (rewards.py:2)")
+    assert scored == 1.0
+
+
+def test_an_async_function_waits_for_all_at_once(opened: Any) -> None:
+    batch = opened(
+        "import asyncio\nhere = 0\nmost = 0\n"
+        "async def reward(completion, row):\n"
+        "    global here, most\n    here += 1\n    most = max(most, here)\n"
+        "    await asyncio.sleep(0.01)\n    here -= 1\n"
+        "    if completion == 'bad':\n        raise ValueError('no')\n    return most\n"
+    )
+    assert batch(["a", "bad"], ROWS) == [2, Failed("ValueError: no (rewards.py:11)")]
+    assert batch(["a"], ROWS[:1]) == [2]  # and once more, in a loop of its own
+
+
+@pytest.mark.parametrize("form", ["def", "async def"])
+def test_a_function_of_all_completions_gets_the_columns_it_asks_for(opened: Any, form: str) -> None:
+    batch = opened(
+        f"{form} reward(completions, n, prompts, other=5):\n"
+        "    return [str((c, n, prompts, other)) for c in completions]\n"
+    )
+    assert batch(["a", "b"], ROWS) == [f"('{c}', [1, 2], ['p', 'q'], 5)" for c in "ab"]
+
+
+def test_a_function_of_all_completions_may_take_every_column(opened: Any) -> None:
+    batch = opened("def reward(prompts, completions, **columns):\n    return [sorted(columns), prompts]\n")
+    assert batch(["a", "b"], [*ROWS[:1], {"prompt": "q", "m": 3}]) == [["m", "n"], ["p", "q"]]
+
+
+def test_a_column_that_no_row_has_is_named(opened: Any) -> None:
+    batch = opened("def reward(completions, answer):\n    return [0]\n")
+    with pytest.raises(InputError, match=r"takes answer, and no row has such a column \(rows have prompt, n\)"):
+        batch(["a", "b"], ROWS)
+
+
+def test_a_function_cannot_change_the_row(opened: Any) -> None:
+    rows = [dict(ROWS[0])]
+    opened("def reward(completion, row):\n    row['n'] = 9\n    return 0.0\n")(["a"], rows)
+    assert rows == ROWS[:1]
+
+
+def test_a_module_beside_the_file_can_be_imported(tmp_path: Path, opened: Any) -> None:
+    (tmp_path / "beside_rewards.py").write_text("VALUE = 0.5\n", encoding="utf-8")
+    assert opened("from beside_rewards import VALUE\ndef reward(completion, row):\n    return VALUE\n")(
+        ["a"], [{}]
+    ) == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("x = 1\nimport no_such_module_at_all\n", r"rewards.py:2: ModuleNotFoundError: No module named"),
+        ("def reward(completion, row)\n    pass\n", r"rewards.py:1: SyntaxError: expected ':'"),
+        ("def f():\n    raise ValueError('bad')\n\nf()\n", r"rewards.py:2: ValueError: bad"),
+        ("import sys\nsys.exit(3)\n", r"rewards.py:2: SystemExit: 3"),
+        ("def other(completion, row): ...\n", r"has no function reward \(it has other\)"),
+        ("reward = 3\n", r"has no function reward \(it has none\)"),
+        (
+            "def reward(completion): ...\n",
+            r"rewards.py:1: reward\(completion\) cannot score: write reward\(completion, row\)",
+        ),
+        ("\ndef reward(a, b, c): ...\n", r"rewards.py:2: reward\(a, b, c\) cannot score"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(opened: Any, source: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        opened(source)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"file: .*nowhere\.py is no file"):
+        build(PythonReward(kind="python", file="nowhere.py", function="f"), tmp_path)
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match=r"should end in \.py"):
+        build(PythonReward(kind="python", file="notes.txt", function="f"), tmp_path)

@@ -1,0 +1,247 @@
+"""Rewards of JSON: validity, schemas, and the share of fields that are right."""
+
+import copy
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from posttrain.errors import InputError
+from posttrain.rewards.schema import (
+    JsonFieldsReward,
+    JsonReward,
+    JsonSchemaReward,
+    build_fields,
+    build_json,
+    build_schema,
+    fields_score,
+    leaves,
+    read,
+)
+from posttrain.rewards.types import Failed
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"drug": {"type": "string"}, "dose": {"type": "integer", "minimum": 1}, "on": {"format": "date"}},
+    "required": ["drug", "dose"],
+    "additionalProperties": False,
+}
+
+SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | st.text("ab", max_size=2)
+VALUES = st.recursive(
+    SCALARS,
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text("abc", max_size=2), v, max_size=3),
+    max_leaves=12,
+)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equality as JSON has it: written out with sorted keys, so that true is not 1, though 1 is 1.0."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [plain(inner) for inner in value]
+        return value + 0.0 if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    return json.dumps(plain(a), sort_keys=True).replace("-0.0", "0.0") == json.dumps(plain(b), sort_keys=True).replace(
+        "-0.0", "0.0"
+    )
+
+
+def shuffled(value: Any) -> Any:
+    """The same with every object's keys in reverse order."""
+    if isinstance(value, dict):
+        return {key: shuffled(value[key]) for key in reversed(value)}
+    return [shuffled(inner) for inner in value] if isinstance(value, list) else value
+
+
+@given(VALUES, VALUES)
+def test_the_score_is_one_exactly_where_the_values_are_equal(expected: Any, given_value: Any) -> None:
+    score = fields_score(expected, given_value)
+    assert 0.0 <= score <= 1.0
+    assert (score == 1.0) == same(expected, given_value)
+    assert score == fields_score(given_value, expected)
+
+
+@given(VALUES)
+def test_a_value_equals_itself_whatever_the_order_of_its_keys(value: Any) -> None:
+    assert fields_score(value, shuffled(value)) == 1.0
+    assert fields_score(value, json.loads(json.dumps(shuffled(value)))) == 1.0
+
+
+def put(value: Any, path: tuple[str | int, ...], leaf: Any) -> None:
+    for step in path[:-1]:
+        value = value[step]
+    value[path[-1]] = leaf
+
+
+def at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        value = value[step]
+    return value
+
+
+RECORDS = st.dictionaries(st.text("abc", min_size=1, max_size=2), VALUES, min_size=1, max_size=4)
+
+
+@given(RECORDS, st.data())
+def test_each_field_corrected_raises_the_score(expected: dict[str, Any], data: st.DataObject) -> None:
+    paths = list(leaves(expected))
+    wrong = copy.deepcopy(expected)
+    for path in paths:
+        put(wrong, path, "wrong") if data.draw(st.booleans()) else None
+    broken = [path for path in paths if at(wrong, path) != at(expected, path) or at(wrong, path) == "wrong"]
+    score = fields_score(expected, wrong)
+    assert score == pytest.approx(1 - len(broken) / (len(paths)))
+    for path in data.draw(st.permutations(broken)):
+        put(wrong, path, at(expected, path))
+        better = fields_score(expected, wrong)
+        assert better > score
+        score = better
+    assert score == 1.0
+
+
+@given(RECORDS, st.dictionaries(st.text("xyz", min_size=1, max_size=2), VALUES, min_size=1, max_size=3))
+def test_each_field_too_many_costs(expected: dict[str, Any], extra: dict[str, Any]) -> None:
+    given_value, score = dict(expected), 1.0
+    for key, value in extra.items():
+        given_value[key] = value
+        worse = fields_score(expected, given_value)
+        assert worse < score
+        score = worse
+
+
+@given(RECORDS, st.data())
+def test_each_field_left_out_costs(expected: dict[str, Any], data: st.DataObject) -> None:
+    given_value, score = dict(expected), 1.0
+    for key in data.draw(st.permutations(sorted(expected)))[:-1]:
+        del given_value[key]
+        worse = fields_score(expected, given_value)
+        assert worse < score
+        score = worse
+
+
+@pytest.mark.parametrize(
+    ("expected", "given_value", "score"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, 1 / 2),
+        ({"a": 1, "b": 2}, {"a": 1}, 1 / 2),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 2, "c": 3}, 2 / 3),
+        ({"a": {"b": [1, 2]}, "c": "x"}, {"a": {"b": [1, 3]}, "c": "x"}, 2 / 3),
+        ({"a": True}, {"a": 1}, 0.0),
+        ({"a": 1}, {"a": 1.0}, 1.0),
+        ({"a": "1"}, {"a": 1}, 0.0),
+        ({"a": {}}, {"a": []}, 0.0),
+        ({}, {}, 1.0),
+        ([1], {"0": 1}, 0.0),
+        (None, None, 1.0),
+    ],
+)
+def test_fields_by_hand(expected: Any, given_value: Any, score: float) -> None:
+    assert fields_score(expected, given_value) == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "extracted"),
+    [
+        ('{"a": 1}', {"a": 1}, {"a": 1}),
+        (" [1]\n", [1], [1]),
+        ('```json\n{"a": 1}\n```', None, {"a": 1}),
+        ('First ```json\n{"a": 1}\n``` then\n```\n{"a": 2}\n```', None, {"a": 2}),
+        ('As in [1]: {"a": [1, 2]} is it.', None, {"a": [1, 2]}),
+        ('{"a": NaN}', None, None),
+        ('{"a": 1, "a": 2}', None, None),
+        ('{"a": 1} {"b": 2}', None, {"b": 2}),
+        ("The answer is 3", None, None),
+        ('{"a": 1', None, None),
+        ("", None, None),
+    ],
+)
+def test_the_whole_completion_is_json_unless_it_may_be_extracted(text: str, plain: Any, extracted: Any) -> None:
+    assert read(text) == (None if plain is None else (plain,))
+    assert read(text, extract=True) == (None if extracted is None else (extracted,))
+
+
+@pytest.mark.parametrize(
+    "hostile", ["[" * 200_000, '{"a":' * 50_000, "[1," * 50_000, '["' * 50_000, "```json\n" * 20_000]
+)
+def test_a_hostile_text_comes_to_an_end(hostile: str) -> None:
+    assert read(hostile) is None
+    assert read(hostile, extract=True) is None
+    deep = '{"a":' * 900 + "1" + "}" * 900
+    schema = JsonSchemaReward(
+        kind="json_schema",
+        inline={"$ref": "#/$defs/t", "$defs": {"t": {"additionalProperties": {"$ref": "#/$defs/t"}}}},
+    )
+    assert build_schema(schema, Path())([deep], [{}])[0] in (0.0, 1.0)
+
+
+def test_null_is_json() -> None:
+    assert build_json(JsonReward(kind="json"), Path())(["null", "nul"], [{}, {}]) == [1.0, 0.0]
+
+
+CASES = (
+    ('{"drug": "Belvar", "dose": 5}', 1.0),
+    ('{"dose": 5, "drug": "Belvar", "on": "2026-02-28"}', 1.0),
+    ('{"drug": "Belvar", "dose": 5, "on": "2026-02-30"}', 0.0),
+    ('{"drug": "Belvar", "dose": 0}', 0.0),
+    ('{"drug": "Belvar"}', 0.0),
+    ('{"drug": "Belvar", "dose": 5, "x": 1}', 0.0),
+    ("Belvar", 0.0),
+)
+
+
+def test_a_schema_comes_from_the_recipe_a_file_or_the_row(tmp_path: Path) -> None:
+    (tmp_path / "note.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
+    completions, expected = zip(*CASES, strict=True)
+    for options, row in (
+        ({"inline": SCHEMA}, {}),
+        ({"file": "note.json"}, {}),
+        ({"column": "schema"}, {"schema": SCHEMA}),
+        ({"column": "schema"}, {"schema": json.dumps(SCHEMA)}),
+    ):
+        spec = JsonSchemaReward.model_validate({"kind": "json_schema", **options})
+        assert build_schema(spec, tmp_path)(completions, [row] * len(completions)) == list(expected)
+
+
+def test_what_is_no_schema_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"inline: no JSON Schema: .*not valid.*at \$\.type"):
+        build_schema(JsonSchemaReward(kind="json_schema", inline={"type": "thing"}), tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        build_schema(JsonSchemaReward(kind="json_schema", file="none.json"), tmp_path)
+    (failed,) = build_schema(JsonSchemaReward(kind="json_schema", column="s"), tmp_path)(["{}"], [{"s": {"type": 3}}])
+    assert isinstance(failed, Failed)
+    assert "`s`: no JSON Schema" in failed.reason
+    with pytest.raises(ValidationError, match="needs one of"):
+        JsonSchemaReward(kind="json_schema")
+
+
+def test_a_schema_is_never_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr("socket.create_connection", refuse)
+    spec = JsonSchemaReward(kind="json_schema", inline={"$ref": "http://127.0.0.1:9/schema.json"})
+    (failed,) = build_schema(spec, Path())(["{}"], [{}])
+    assert isinstance(failed, Failed)
+    assert "Unresolvable" in failed.reason
+
+
+def test_fields_are_compared_with_the_row() -> None:
+    batch = build_fields(JsonFieldsReward(kind="json_fields", target="note", extract=True), Path())
+    rows = [{"note": {"a": 1, "b": 2}}, {"note": '{"a": 1, "b": 2}'}, {"note": None}, {"note": "{"}]
+    half, text, null, broken = batch(['so {"a": 1, "b": 0}'] * 4, rows)
+    assert (half, text, null) == (0.5, 0.5, None)
+    assert isinstance(broken, Failed)
+    assert "`note`: broken JSON" in broken.reason
+    (score,) = batch(["no JSON"], rows[:1])
+    assert isinstance(score, float)
+    assert math.isclose(score, 0.0)

@@ -1,0 +1,122 @@
+"""Sums of rewards, what does not apply, and what fails."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from posttrain.errors import InputError, RunError
+from posttrain.rewards.kinds import KINDS, NEEDS_TOKENS, OPTIONS, RewardSpec
+from posttrain.rewards.score import Reward, open_rewards, score
+from posttrain.rewards.types import Failed, each
+
+SCORES = st.none() | st.floats(-5, 5)
+
+
+def fixed(values: list[Any]) -> Reward:
+    return Reward(lambda completions, rows: values)
+
+
+def wheres(n: int) -> list[str]:
+    return [f"rows.jsonl:{i + 1}" for i in range(n)]
+
+
+@given(st.lists(st.tuples(SCORES, SCORES), min_size=1, max_size=6), st.floats(-3, 3), st.floats(-3, 3))
+def test_the_total_is_the_weighted_sum_of_what_applies(pairs: list[tuple[Any, Any]], u: float, v: float) -> None:
+    a, b = ([pair[i] for pair in pairs] for i in (0, 1))
+    rewards = {"a": Reward(lambda c, r: a, u), "b": Reward(lambda c, r: b, v)}
+    scored = score(rewards, [""] * len(pairs), [{}] * len(pairs), wheres(len(pairs)))
+    for (x, y), total in zip(pairs, scored.total, strict=True):
+        parts = [w * value for w, value in ((u, x), (v, y)) if value is not None]
+        assert total == (pytest.approx(sum(parts)) if parts else None)
+    assert scored.components == {"a": tuple(a), "b": tuple(b)}
+    assert not scored.failures
+
+
+@pytest.mark.parametrize("number", [1, True, 0.5, np.float32(2), np.array(3.0), torch.tensor(0.25)])
+def test_what_is_a_number_to_a_user_is_one(number: Any) -> None:
+    assert score({"a": fixed([number])}, ["x"], [{}], ["r:1"]).total == (float(number),)
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), "1.0", [1], torch.ones(2), object(), 10**400, Failed("why not")]
+)
+def test_what_is_no_number_is_a_failure_that_names_row_and_reward(value: Any) -> None:
+    scored = score({"a": fixed([1.0, value]), "b": fixed([0.5, 0.5])}, ["", ""], [{}, {}], wheres(2))
+    assert scored.components["a"] == (1.0, None)
+    assert scored.total == (1.5, 0.5)
+    assert len(scored.failures) == 1
+    assert scored.failures[0].startswith("rows.jsonl:2: reward `a`: ")
+
+
+def failing(share: int) -> Reward:
+    def score_one(completion: str, row: Any) -> float:
+        if row["i"] < share:
+            raise ValueError(f"row {row['i']} is odd")
+        return 1.0
+
+    return Reward(each(score_one))
+
+
+def test_a_few_failures_are_told_and_many_stop_the_run() -> None:
+    rows = [{"i": i} for i in range(20)]
+    scored = score({"a": failing(2)}, [""] * 20, rows, wheres(20))
+    assert [text.split(" (")[0] for text in scored.failures] == [
+        f"rows.jsonl:{i + 1}: reward `a`: ValueError: row {i} is odd" for i in range(2)
+    ]
+    with pytest.raises(RunError, match=r"reward `a` failed on 3 of 20 completions, more than the 10% allowed") as told:
+        score({"a": failing(3)}, [""] * 20, rows, wheres(20))
+    assert "rows.jsonl:3: reward `a`: ValueError: row 2 is odd" in str(told.value)
+    assert score({"a": failing(3)}, [""] * 20, rows, wheres(20), max_failures=0.2).total[2:4] == (None, 1.0)
+
+
+def test_one_bad_row_among_good_ones_never_stops_a_run() -> None:
+    rows = [{"i": 0}] * 8 + [{"i": 1}] * 8
+    places = ["r:1"] * 8 + ["r:2"] * 8
+    assert len(score({"a": failing(1)}, [""] * 16, rows, places).failures) == 8
+    with pytest.raises(RunError):
+        score({"a": failing(1)}, [""] * 8, rows[:8], places[:8])
+
+
+def test_a_batch_function_that_raises_or_miscounts_fails_on_every_row() -> None:
+    def broken(completions: Any, rows: Any) -> Any:
+        raise KeyError("answer")
+
+    for reward, said in ((Reward(broken), r"KeyError: 'answer'"), (fixed([1.0]), "gave 1 scores for 2 completions")):
+        assert len(score({"a": reward}, ["", ""], [{}, {}], wheres(2), max_failures=1.0).failures) == 2
+        with pytest.raises(RunError, match=said):
+            score({"a": reward}, ["", ""], [{}, {}], wheres(2))
+
+
+def test_every_kind_can_be_named_and_built() -> None:
+    members = get_args(get_args(RewardSpec)[0])
+    assert {m.model_fields["kind"].annotation.__args__[0]: m for m in members} == dict(OPTIONS)
+    assert set(OPTIONS) == set(KINDS) | NEEDS_TOKENS
+    assert not set(KINDS) & NEEDS_TOKENS
+
+
+def test_rewards_of_a_recipe_are_opened_and_scored(tmp_path: Path) -> None:
+    specs = TypeAdapter(dict[str, RewardSpec]).validate_python(
+        {
+            "right": {"kind": "math", "target": "answer", "weight": 2},
+            "short": {"kind": "length", "free": 3, "margin": 4},
+            "judged": {"kind": "model", "model": "ranker"},
+        }
+    )
+    opened = open_rewards(specs, tmp_path)
+    assert list(opened) == ["right", "short"]
+    scored = score(opened, ["#### 4", "it is 5 or so I think"], [{"answer": 4}, {"answer": 4}], wheres(2))
+    assert scored.total == (2.0, -1.0)
+
+
+def test_a_reward_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    specs = TypeAdapter(dict[str, RewardSpec]).validate_python(
+        {"mine": {"kind": "python", "file": "none.py", "function": "f"}}
+    )
+    with pytest.raises(InputError, match=r"^rewards\.mine: file: .*none\.py is no file"):
+        open_rewards(specs, tmp_path)
