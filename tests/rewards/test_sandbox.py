@@ -1,16 +1,21 @@
 """The sandbox's verdicts, and what crosses between its processes."""
 
+import contextlib
+import os
+import subprocess
 import threading
 import time
 from collections import Counter, OrderedDict, namedtuple
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import posttrain
 from posttrain.errors import InputError
 from posttrain.rewards import sandbox_codec, sandbox_launch, sandbox_roles
 from posttrain.rewards.sandbox import BrokenTests, Case, Limits, Sandbox, same_output
@@ -179,6 +184,34 @@ def test_nothing_lives_after_the_sandbox() -> None:
     while descendants() - before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not descendants() - before
+
+
+def test_a_plain_user_has_the_same_sandbox() -> None:
+    need_bubblewrap()
+    if os.geteuid() != 0:
+        pytest.skip("this is a plain user: all the other tests hold it")
+    program = (
+        "from posttrain.rewards.sandbox import Sandbox\n"
+        "with Sandbox(pool=1) as box:\n"
+        "    print(box._forks, box.check('def f(): return 1', ['assert f() == 1']).kind)"
+    )
+    source = str(Path(posttrain.__file__).parent.parent)
+    for python in (sandbox_launch.interpreter(), "/usr/bin/python3"):
+        with contextlib.suppress(PermissionError, FileNotFoundError):
+            done = subprocess.run(
+                [python, "-B", "-c", program],
+                user=1000,
+                group=1000,
+                extra_groups=[],
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": source},
+                cwd="/",
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.stdout == "True passed\n", done.stderr
+            return
+    pytest.skip("no interpreter that a plain user may start")
 
 
 def test_the_same_code_runs_alike(box: Sandbox) -> None:

@@ -15,7 +15,10 @@ from sandbox_boxes import descendants, need_bubblewrap, strays
 WALL = 3.0
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["forked", "single-use"])
+WAYS = [pytest.param(True, id="forked"), pytest.param(False, id="single-use", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=WAYS)
 def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """One place, so that each check follows another's remains. Both ways of starting a process."""
     need_bubblewrap()

@@ -70,8 +70,8 @@ def main() -> None:
     os.dup2(os.open("/dev/null", os.O_RDWR), 0)
     if settings["drop_root"]:
         sandbox_isolate.drop_root()
-    user = os.getuid()
-    forks: bool = settings["namespaces"] and can_fork(user, bounds)
+    owner = (os.getuid(), os.getgid())
+    forks: bool = settings["namespaces"] and can_fork(owner, bounds)
     with contextlib.suppress(OSError):  # if memory runs out, the kernel should take us first
         Path("/proc/self/oom_score_adj").write_text("1000")
     if forks:
@@ -91,14 +91,14 @@ def main() -> None:
             continue
         pid = sandbox_isolate.fork_apart() if forks else 0
         if pid == 0:
-            become(control, files, request["run"], user if forks else None, bounds, settings["threads"])
+            become(control, files, request["run"], owner if forks else None, bounds, settings["threads"])
         running.append(pid)
         for fd in files:
             os.close(fd)
         control.send(str(pid).encode())
 
 
-def can_fork(user: int, bounds: sandbox_isolate.Bounds) -> bool:
+def can_fork(owner: tuple[int, int], bounds: sandbox_isolate.Bounds) -> bool:
     """Try once whether a process can settle in new namespaces."""
     try:
         pid = sandbox_isolate.fork_apart()
@@ -106,7 +106,7 @@ def can_fork(user: int, bounds: sandbox_isolate.Bounds) -> bool:
         return False
     if pid == 0:
         try:
-            sandbox_isolate.settle(user, bounds)
+            sandbox_isolate.settle(*owner, bounds)
         except BaseException:
             os._exit(1)
         os._exit(0)
@@ -125,14 +125,14 @@ def become(
     control: socket.socket,
     files: list[int],
     targets: list[int],
-    user: int | None,
+    owner: tuple[int, int] | None,
     bounds: sandbox_isolate.Bounds,
     threads: bool,
 ) -> NoReturn:
     """Turn this process into one that plays a role: its files and nothing else, locked in."""
     try:
-        if user is not None:
-            sandbox_isolate.settle(user, bounds)
+        if owner is not None:
+            sandbox_isolate.settle(*owner, bounds)
         if os.getsid(0) != os.getpid():
             os.setsid()
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, HIGH) for fd in files]
@@ -146,10 +146,10 @@ def become(
                 if null > 2:
                     os.close(null)
         os.closerange(max(targets) + 1, HIGHEST)
-        os.chdir(sandbox_isolate.WORK if user is not None else os.environ["HOME"])
+        os.chdir(sandbox_isolate.WORK if owner is not None else os.environ["HOME"])
         os.umask(0o077)
         random.seed(0)
-        sandbox_isolate.limit(bounds, threads, first=user is not None)
+        sandbox_isolate.limit(bounds, threads, first=owner is not None)
         sandbox_roles.play()
     except BaseException:
         os._exit(121)

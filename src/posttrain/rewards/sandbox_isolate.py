@@ -63,13 +63,14 @@ def fork_apart() -> int:
     return pid
 
 
-def settle(user: int, bounds: Bounds) -> None:
+def settle(user: int, group: int, bounds: Bounds) -> None:
     """First steps of a process in new namespaces: be a user there, have a work folder, no /proc, no capability.
 
     Args:
-        user: the number that this process has outside.
+        user: the number of our user outside, asked before the namespace was made, where it has none yet.
+        group: likewise.
     """
-    for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {os.getgid()} 1")):
+    for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {group} 1")):
         fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
         os.write(fd, text.encode())
         os.close(fd)
