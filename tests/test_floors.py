@@ -13,7 +13,7 @@ ROOT = Path(posttrain.__file__).parent
 FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"errors", "options", "__init__"},
     {"files", "screen", "yaml_lines", "core"},
-    {"objectives", "data", "policy"},
+    {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},
     {"evaluate"},
     {"stages"},

@@ -25,7 +25,7 @@ def test_a_reward_model_scores_alike_in_transformers_even_where_pad_is_the_end_t
     for completion in group.completions:
         completion.tokens[-1] = policy.tokenizer.eos_token_id
     batch = collate([group])
-    scores = forward(policy, batch, ["score"]).score_C
+    scores = forward(policy, batch, {"score"}).score_C
     save_policy(policy, tmp_path / "reward")
 
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "reward").eval()

@@ -69,6 +69,12 @@ def token_logprobs(
     return logp_N, entropy_N if entropy else None
 
 
+def logits_of(hidden_ND: Tensor, head: Head) -> Tensor:
+    """Float32 logits [N, V] of a few hidden states, before temperature: what sampling looks at."""
+    room = hidden_ND.new_empty(len(hidden_ND), len(head.weight))
+    return _logits(hidden_ND, head.weight.to(hidden_ND.dtype), head.bias, head.scale, head.softcap, room)
+
+
 def _logits(
     h: Tensor, weight: Tensor, bias: Tensor | None, scale: float, softcap: float | None, room: Tensor
 ) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from posttrain.core.packing import Batch
 
-Want = Literal["logp", "entropy", "score"]
+Want = Literal["logp", "entropy", "score", "value"]
 """An output the model must compute."""
 
 Unit = Literal["token", "completion", "group"]
@@ -27,11 +27,13 @@ class Outputs:
         logp_N: log-prob of each loss token.
         entropy_N: entropy of the distribution it was drawn from, nats.
         score_C: scalar head's value at each completion's last token.
+        value_N: value head's estimate before each loss token, of the return that follows.
     """
 
     logp_N: Tensor | None = None
     entropy_N: Tensor | None = None
     score_C: Tensor | None = None
+    value_N: Tensor | None = None
 
 
 Metrics = Mapping[str, tuple[Tensor | float, Tensor | float]]
@@ -56,6 +58,7 @@ class Objective:
         needs: columns the source of groups must give.
         unit: what the loss averages over.
         uniform: every log-prob gets the same gradient (see `token_logprobs`).
+        temperature: of the distribution its log-probs are of: that of sampling, where the policy wrote the tokens.
     """
 
     loss: Callable[[Outputs, Batch], Loss]
@@ -63,6 +66,7 @@ class Objective:
     needs: frozenset[str]
     unit: Unit
     uniform: bool = False
+    temperature: float = 1.0
 
 
 def sum_by(values: Tensor, index: Tensor, size: int) -> Tensor:

@@ -4,7 +4,7 @@ Legend: ``T`` packed tokens, ``N`` loss tokens, ``C`` completions, ``L`` longest
 ``D`` hidden width.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Set
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ from posttrain.policy.rope import mixes_lengths
 def forward(
     policy: Policy,
     batch: Batch,
-    wants: Collection[Want],
+    wants: Set[Want],
     *,
     temperature: float = 1.0,
     uniform: bool = False,
@@ -45,23 +45,26 @@ def forward(
         hidden = _hidden(policy, batch)
         last_C = torch.tensor([branch.own[1] - 1 for branch in batch.branches], device=device)
         completion_C = torch.arange(len(last_C), device=device)
-        score = logp = entropy = None
+        score = logp = entropy = value = None
         if "score" in wants:
             score = policy.base.score(_pick(batch, hidden, last_C, completion_C))[:, 0].float()
-    if "logp" in wants or "entropy" in wants:
+    if wants & {"logp", "entropy", "value"}:
         hidden_ND = _pick(batch, hidden, batch.where_N, batch.completion_N)
+        if "value" in wants:
+            value = policy.base.value_head(hidden_ND.float())[:, 0]
         if policy.autocast is not None:
             hidden_ND = hidden_ND.to(policy.autocast)
-        with torch.autocast(device.type, enabled=False):
-            logp, entropy = token_logprobs(
-                hidden_ND,
-                head_of(policy.base),
-                batch.target_N,
-                temperature=temperature,
-                entropy="entropy" in wants,
-                uniform=uniform,
-            )
-    return Outputs(logp, entropy, score)
+        if wants & {"logp", "entropy"}:
+            with torch.autocast(device.type, enabled=False):
+                logp, entropy = token_logprobs(
+                    hidden_ND,
+                    head_of(policy.base),
+                    batch.target_N,
+                    temperature=temperature,
+                    entropy="entropy" in wants,
+                    uniform=uniform,
+                )
+    return Outputs(logp, entropy, score, value)
 
 
 def head_of(model: Any) -> Head:

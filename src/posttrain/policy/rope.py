@@ -32,6 +32,12 @@ def mixes_lengths(config: Any, batch: Batch) -> bool:
     return any(beyond) and not all(beyond)
 
 
+def depends_on_length(config: Any, length: int) -> bool:
+    """Whether a text of so many tokens has other frequencies than a shorter one."""
+    limit = _limit(config.get_text_config())
+    return limit is not None and length > limit[1]
+
+
 def _limit(config: Any) -> tuple[str, int] | None:
     """The kind of length-dependent scaling, and the length up to which it changes nothing."""
     parameters: dict[str, Any] = getattr(config, "rope_parameters", None) or {}

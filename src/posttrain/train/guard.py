@@ -10,8 +10,8 @@ from posttrain.core.group import Group
 from posttrain.core.outputs import Objective
 from posttrain.core.packing import collate
 from posttrain.errors import RunError
-from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy
+from posttrain.train.step import loss_of
 
 WINDOW = 32
 """Steps whose median a loss is held against; no verdict before a quarter of it is there."""
@@ -53,7 +53,7 @@ def _worst(policy: Policy, objective: Objective, groups: Sequence[Group], most: 
     losses: list[tuple[float, str]] = []
     for group in groups:
         batch = collate([group], policy.device)
-        total = objective.loss(forward(policy, batch, objective.wants), batch).total
+        total = loss_of(policy, objective, batch).total
         losses.append((float(total) / max(1, batch.counts[objective.unit]), group.where))
     bad = [where for loss, where in losses if not math.isfinite(loss)]
     return (bad or [where for _, where in sorted(losses, reverse=True)])[:most]

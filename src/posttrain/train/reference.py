@@ -51,7 +51,7 @@ def _compute(policy: Policy, store: GroupStore, row_tokens: int, path: Path, on_
             groups = [store[i] for i in range(start, min(len(store), start + CHUNK))]
             found: dict[int, Floats] = {}
             for row in pack([group.size for group in groups], row_tokens):
-                logp_N = forward(policy, collate([groups[i] for i in row], policy.device), ["logp"]).logp_N
+                logp_N = forward(policy, collate([groups[i] for i in row], policy.device), {"logp"}).logp_N
                 assert logp_N is not None
                 parts = np.split(logp_N.cpu().numpy(), np.cumsum([groups[i].loss_tokens for i in row])[:-1])
                 found.update(zip(row, parts, strict=True))

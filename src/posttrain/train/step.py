@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from posttrain.core.group import Group
-from posttrain.core.outputs import Metrics, Objective
+from posttrain.core.outputs import Loss, Metrics, Objective
 from posttrain.core.packing import Batch, collate, pack
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy
@@ -64,10 +64,16 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     units = sum(row.counts[objective.unit] for row in rows)
     while rows:
         row = rows.pop()
-        loss = objective.loss(forward(policy, row, objective.wants, uniform=objective.uniform), row)
+        loss = loss_of(policy, objective, row)
         (loss.total / units).backward()
         totals.add(loss.metrics)
     return totals.means()
+
+
+def loss_of(policy: Policy, objective: Objective, row: Batch) -> Loss:
+    """Forward pass and loss of one packed row."""
+    outputs = forward(policy, row, objective.wants, temperature=objective.temperature, uniform=objective.uniform)
+    return objective.loss(outputs, row)
 
 
 @torch.no_grad()
@@ -77,5 +83,5 @@ def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: 
     for start in range(0, len(groups), EVAL_GROUPS):
         some = [groups[i] for i in range(start, min(len(groups), start + EVAL_GROUPS))]
         for row in rows_of(some, row_tokens, policy.device):
-            totals.add(objective.loss(forward(policy, row, objective.wants), row).metrics)
+            totals.add(loss_of(policy, objective, row).metrics)
     return totals.means()

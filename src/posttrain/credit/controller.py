@@ -1,0 +1,17 @@
+"""How strongly the KL penalty pulls: fixed, or steered to a target (Ziegler et al. 2019, arXiv:1909.08593, 2.2)."""
+
+
+def next_beta(beta: float, kl: float, *, target: float | None, horizon: float, samples: int) -> float:
+    """The coefficient after a rollout.
+
+    Args:
+        beta: the coefficient it ran with.
+        kl: mean KL to the reference of its completions, nats a completion.
+        target: KL to steer towards; None keeps `beta` as it is.
+        horizon: samples over which an error of 20% or more moves the coefficient by 20%.
+        samples: completions of the rollout.
+    """
+    if target is None:
+        return beta
+    error = max(-0.2, min(0.2, kl / target - 1.0))
+    return beta * (1.0 + error * samples / horizon)

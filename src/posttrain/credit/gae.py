@@ -1,0 +1,58 @@
+"""PPO's credit: rewards along a completion become advantages by a learnt value (actor-critic).
+
+    δ_t = r_t + γ V_{t+1} - V_t          A_t = Σ_l (γλ)^l δ_{t+l}          returns R_t = A_t + V_t
+
+Schulman et al. 2015, arXiv:1506.02438, eq. 16; for language models Ziegler et al. 2019, arXiv:1909.08593. The
+completion's end is the episode's: V beyond the last token is 0, whether it ended by itself or was cut.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from posttrain.core.group import Floats
+
+
+def token_rewards(score: float, kl_L: Floats, *, beta: float) -> Floats:
+    """Reward of each token: minus β times its KL to the reference, and the completion's score on the last one.
+
+    Args:
+        score: of the whole completion.
+        kl_L: log π - log π_ref of each sampled token (the k1 estimator, whose mean is the KL).
+        beta: the penalty's weight (Ouyang et al. 2022, arXiv:2203.02155, eq. 2).
+    """
+    reward_L = -beta * kl_L.astype(np.float64)
+    reward_L[-1] += score
+    return reward_L.astype(np.float32)
+
+
+def gae(reward_L: Floats, value_L: Floats, *, gamma: float, lam: float) -> tuple[Floats, Floats]:
+    """Advantages and returns of one completion, [L] each, float32 (summed in float64).
+
+    Args:
+        reward_L: reward after each token.
+        value_L: the value before each token, V(s_t).
+        gamma: discount; 1 for text, whose length should not discount its reward.
+        lam: λ, 0 trusts the value alone, 1 the rewards alone.
+    """
+    advantage_L = np.zeros(len(reward_L), dtype=np.float64)
+    following, value_after = 0.0, 0.0
+    for t in range(len(reward_L) - 1, -1, -1):
+        delta = float(reward_L[t]) + gamma * value_after - float(value_L[t])
+        following = delta + gamma * lam * following
+        advantage_L[t] = following
+        value_after = float(value_L[t])
+    return advantage_L.astype(np.float32), (advantage_L + value_L).astype(np.float32)
+
+
+def whiten(parts: Sequence[Floats], *, shift: bool = True) -> list[Floats]:
+    """Scale values to deviation 1 over all parts together, and to mean 0.
+
+    Args:
+        shift: subtract the mean. Advantages are shifted; rewards must not be (a reward that is always positive would
+            then punish half of what it praises).
+    """
+    every = np.concatenate(list(parts)).astype(np.float64)
+    mean = every.mean()
+    centre, deviation = (mean if shift else 0.0), every.std() + 1e-8
+    return [((part - centre) / deviation).astype(np.float32) for part in parts]

@@ -1,0 +1,133 @@
+"""The clipped policy gradient that PPO and GRPO share. They differ in where the advantage comes from.
+
+    ρ_n = π(y_n) / π_old(y_n)
+    L = -min(ρ_n A_n, clip(ρ_n, 1 - ε_low, 1 + ε_high) A_n) + β k3_n       Schulman et al. 2017, arXiv:1707.06347, eq. 7
+                                                                           Shao et al. 2024, arXiv:2402.03300, eq. 3
+    + c_V ½ max((V_n - R_n)², (clip(V_n, V_old ± ε_V) - R_n)²)             the value's own clip, apart from the policy's
+
+Options, each with its paper:
+
+    clip_high > clip_low       DAPO's clip-higher, Yu et al. 2025, arXiv:2503.14476, section 3.1
+    ratio "sequence"           GSPO, Zheng et al. 2025, arXiv:2507.18071, eq. 5: ρ is the geometric mean over the
+                               completion's tokens, and every token of it carries it
+    average "completion"       GRPO: mean over a completion's tokens, then over completions
+    average "token"            DAPO: mean over all tokens of the step, so that a long answer's tokens weigh as much
+    average "constant"         Dr. GRPO, arXiv:2503.20783: sum over tokens by a constant, no bias to long wrong ones
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from posttrain.core.outputs import Loss, Objective, Outputs, Unit, Want, sum_by
+from posttrain.core.packing import Batch
+from posttrain.objectives.kl import kl_estimate
+
+Average = Literal["token", "completion", "constant"]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyGradient:
+    """The variant.
+
+    Args:
+        clip_low, clip_high: how far the ratio may move below and above 1.
+        ratio: of single tokens, or of whole sequences (GSPO, with clips near 3e-4).
+        average: what the loss averages over.
+        length: tokens that the "constant" average divides a completion's sum by.
+        beta: weight of the KL term (k3 against ``ref_logp``); PPO has its KL in the reward instead.
+        value_weight: c_V; 0 for no value head.
+        value_clip: ε_V.
+        entropy_weight: weight of an entropy bonus.
+    """
+
+    clip_low: float = 0.2
+    clip_high: float = 0.2
+    ratio: Literal["token", "sequence"] = "token"
+    average: Average = "token"
+    length: int = 1
+    beta: float = 0.0
+    value_weight: float = 0.0
+    value_clip: float = 0.2
+    entropy_weight: float = 0.0
+
+
+def policy_gradient_loss(outputs: Outputs, batch: Batch, variant: PolicyGradient) -> Loss:
+    """Summed loss.
+
+    Needs the columns ``advantage`` and ``old_logp``, ``ref_logp`` where β > 0, ``value`` and ``return`` where there is
+    a value head; all per loss token.
+    """
+    assert outputs.logp_N is not None
+    logp_N, advantage_N = outputs.logp_N, batch.columns["advantage"]
+    apart_N = logp_N - batch.columns["old_logp"]
+    ratio_N = (_over_sequence(apart_N, batch) if variant.ratio == "sequence" else apart_N).exp()
+    clipped_N = ratio_N.clamp(1.0 - variant.clip_low, 1.0 + variant.clip_high)
+    loss_N = -torch.minimum(ratio_N * advantage_N, clipped_N * advantage_N)
+
+    n = len(logp_N)
+    moved_N = apart_N.detach()
+    metrics: dict[str, tuple[Tensor | float, Tensor | float]] = {
+        "clip_ratio": (((ratio_N != clipped_N) & (clipped_N * advantage_N < ratio_N * advantage_N)).sum(), n),
+        "ratio": (ratio_N.detach().sum(), n),
+        "approx_kl": ((moved_N.exp() - 1.0 - moved_N).sum(), n),
+    }
+    if variant.beta:
+        kl_N = kl_estimate(logp_N, batch.columns["ref_logp"])
+        loss_N = loss_N + variant.beta * kl_N
+        metrics["kl_loss"] = (kl_N.detach().sum(), n)
+    if variant.entropy_weight:
+        assert outputs.entropy_N is not None
+        loss_N = loss_N - variant.entropy_weight * outputs.entropy_N
+    if variant.value_weight:
+        value_N = _value_loss(outputs, batch, variant.value_clip)
+        loss_N = loss_N + variant.value_weight * value_N
+        metrics["value_loss"] = (value_N.detach().sum(), n)
+    total = (loss_N * _weight(batch, variant)).sum()
+    return Loss(total, {"loss": (total.detach(), batch.counts[_unit(variant)]), **metrics})
+
+
+def _over_sequence(apart_N: Tensor, batch: Batch) -> Tensor:
+    """The completion's mean log-ratio, at each of its tokens."""
+    count = len(batch.group_C)
+    length_C = torch.bincount(batch.completion_N, minlength=count).clamp(min=1)
+    return (sum_by(apart_N, batch.completion_N, count) / length_C)[batch.completion_N]
+
+
+def _value_loss(outputs: Outputs, batch: Batch, clip: float) -> Tensor:
+    assert outputs.value_N is not None
+    old_N, return_N = batch.columns["value"], batch.columns["return"]
+    near_N = old_N + (outputs.value_N - old_N).clamp(-clip, clip)
+    return 0.5 * torch.maximum((outputs.value_N - return_N).square(), (near_N - return_N).square())
+
+
+def _weight(batch: Batch, variant: PolicyGradient) -> Tensor:
+    """What each token's loss is multiplied by before the loop divides by the units."""
+    if variant.average == "token":
+        return torch.ones(len(batch.completion_N), device=batch.completion_N.device)
+    if variant.average == "constant":
+        return torch.full((len(batch.completion_N),), 1.0 / variant.length, device=batch.completion_N.device)
+    length_C = torch.bincount(batch.completion_N, minlength=len(batch.group_C)).clamp(min=1)
+    return 1.0 / length_C[batch.completion_N]
+
+
+def _unit(variant: PolicyGradient) -> Unit:
+    return "token" if variant.average == "token" else "completion"
+
+
+def policy_gradient_objective(variant: PolicyGradient, temperature: float = 1.0) -> Objective:
+    """The objective of the PPO and GRPO stages; `temperature` is that of sampling."""
+    wants: set[Want] = {"logp"}
+    needs = {"advantage", "old_logp"}
+    if variant.beta:
+        needs.add("ref_logp")
+    if variant.value_weight:
+        wants.add("value")
+        needs |= {"value", "return"}
+    if variant.entropy_weight:
+        wants.add("entropy")
+    loss = partial(policy_gradient_loss, variant=variant)
+    return Objective(loss, wants=frozenset(wants), needs=frozenset(needs), unit=_unit(variant), temperature=temperature)

@@ -1,0 +1,114 @@
+"""Drawing the next token. A request's draws depend on its own seed and place alone, never on its neighbours.
+
+Legend: ``B`` sequences, ``V`` vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+BLOCK = 256
+"""Tokens whose probabilities are summed together: the draw first picks a block, then a token in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How completions are drawn.
+
+    Args:
+        max_new_tokens: tokens of a completion, its end token included.
+        temperature: divides the logits; 0 takes the most probable token.
+        top_k: only the k most probable tokens; 0 for all.
+        top_p: only the fewest tokens that together have this probability (Holtzman et al. 2019, arXiv:1904.09751).
+        min_p: only tokens at least this times as probable as the most probable (Nguyen et al. 2024, arXiv:2407.01082).
+        stop: strings that end a completion; they stay in it.
+        seed: of all draws.
+    """
+
+    max_new_tokens: int
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+
+    @property
+    def filters(self) -> bool:
+        """Whether some tokens are never drawn: the log-probs below are then not of the distribution drawn from."""
+        return self.temperature > 0 and (self.top_k > 0 or self.top_p < 1.0 or self.min_p > 0.0)
+
+
+def uniforms(seed: int, request: int, branch: int, count: int) -> NDArray[np.float64]:
+    """Numbers in [0, 1) for one completion, one a token."""
+    return np.random.default_rng([seed, request, branch]).random(count)
+
+
+def draw(logits_BV: Tensor, uniform_B: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+    """The next token of each sequence, and its log-prob.
+
+    Args:
+        logits_BV: float32; overwritten.
+        uniform_B: float64, where in the cumulative distribution each sequence's token lies.
+
+    Returns:
+        tokens [B] int64, and their log-probs [B] under softmax(logits / temperature), before any filter
+        (temperature 0: of 1), as the trainer computes them.
+    """
+    if sampling.temperature == 0:
+        token_B = logits_BV.argmax(-1)
+        return token_B, logits_BV.gather(1, token_B[:, None])[:, 0] - logits_BV.logsumexp(-1)
+    if sampling.temperature != 1.0:
+        logits_BV /= sampling.temperature
+    top_B1 = logits_BV.amax(-1, keepdim=True)
+    weight_BV = logits_BV.sub_(top_B1).exp_()
+    total_B = weight_BV.sum(-1)
+    if sampling.filters:
+        kept_BV = _filtered(weight_BV, total_B, sampling)
+        token_B = _inverse(kept_BV, uniform_B)
+    else:
+        token_B = _inverse(weight_BV, uniform_B)
+    chosen_B = weight_BV.gather(1, token_B[:, None])[:, 0]
+    return token_B, chosen_B.log() - total_B.log()
+
+
+def _filtered(weight_BV: Tensor, total_B: Tensor, sampling: Sampling) -> Tensor:
+    """Weights with 0 for every token that may not be drawn: top-k first, then top-p, then min-p, as in transformers."""
+    kept_BV = weight_BV.clone()
+    if 0 < sampling.top_k < weight_BV.shape[1]:
+        least_B1 = kept_BV.topk(sampling.top_k, -1).values[:, -1:]
+        kept_BV[kept_BV < least_B1] = 0.0
+    if sampling.top_p < 1.0:
+        ordered_BV, place_BV = torch.sort(kept_BV, dim=-1, descending=True, stable=True)
+        before_BV = ordered_BV.cumsum(-1) - ordered_BV
+        out_BV = before_BV >= sampling.top_p * kept_BV.sum(-1, keepdim=True)
+        out_BV[:, 0] = False
+        kept_BV[torch.zeros_like(out_BV).scatter(1, place_BV, out_BV)] = 0.0
+    if sampling.min_p > 0.0:
+        kept_BV[kept_BV < sampling.min_p * kept_BV.amax(-1, keepdim=True)] = 0.0
+    return kept_BV
+
+
+def _inverse(weight_BV: Tensor, uniform_B: Tensor) -> Tensor:
+    """The token in whose share of the cumulative weight each uniform lies: block by block, then within one."""
+    count, vocabulary = weight_BV.shape
+    whole = vocabulary // BLOCK * BLOCK
+    block_BK = weight_BV[:, :whole].unflatten(1, (-1, BLOCK)).sum(-1, dtype=torch.float64)
+    if whole < vocabulary:
+        block_BK = torch.cat([block_BK, weight_BV[:, whole:].sum(-1, dtype=torch.float64, keepdim=True)], 1)
+    reach_BK = block_BK.cumsum(-1)
+    goal_B1 = uniform_B[:, None] * reach_BK[:, -1:]
+    picked_B1 = torch.searchsorted(reach_BK, goal_B1, right=True).clamp_(max=reach_BK.shape[1] - 1)
+    goal_B1 = goal_B1 - torch.where(picked_B1 > 0, reach_BK.gather(1, (picked_B1 - 1).clamp_(min=0)), 0.0)
+    place_BT = picked_B1 * BLOCK + torch.arange(BLOCK, device=weight_BV.device)
+    inside_BT = weight_BV.gather(1, place_BT.clamp(max=vocabulary - 1)).double()
+    inside_BT[place_BT >= vocabulary] = 0.0
+    within_BT = inside_BT.cumsum(-1)
+    # Rounding may put the goal a hair beyond the block: the last token of the block that has any weight then.
+    goal_B1 = torch.minimum(goal_B1, within_BT[:, -1:] * (1.0 - 1e-12))
+    offset_B1 = torch.searchsorted(within_BT, goal_B1, right=True).clamp_(max=BLOCK - 1)
+    assert count == len(offset_B1)
+    return (picked_B1 * BLOCK + offset_B1)[:, 0]

@@ -1,0 +1,120 @@
+"""The clipped policy gradient equals its formulas, by hand and by finite differences; KL estimators, the exact KL."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from batches import assert_finite_differences, random_logp, ranked
+from posttrain.core.outputs import Outputs
+from posttrain.core.packing import Batch
+from posttrain.objectives.kl import kl_estimate
+from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_loss, policy_gradient_objective
+
+VARIANTS = {
+    "ppo": PolicyGradient(value_weight=0.1),
+    "grpo": PolicyGradient(average="completion", beta=0.04),
+    "dapo": PolicyGradient(clip_high=0.28),
+    "dr grpo": PolicyGradient(average="constant", length=16),
+    "gspo": PolicyGradient(ratio="sequence", average="completion", clip_low=3e-2, clip_high=4e-2),
+    "entropy": PolicyGradient(entropy_weight=0.01),
+}
+
+
+def sampled(seed: int = 0) -> Batch:
+    """Completions with every column an objective may need."""
+    batch = ranked(seed, [[1, 2], [1, 2, 3]])
+    rng = np.random.default_rng(seed)
+    logp = random_logp(batch, seed)
+    random = {name: torch.from_numpy(rng.normal(size=len(logp))) for name in ("advantage", "value", "return")}
+    near = {name: logp + torch.from_numpy(rng.normal(0, 0.3, len(logp))) for name in ("old_logp", "ref_logp")}
+    object.__setattr__(batch, "columns", {**batch.columns, **random, **near})
+    return batch
+
+
+def outputs_of(logp: Tensor, seed: int = 0) -> Outputs:
+    rng = np.random.default_rng(seed + 99)
+    other = [torch.from_numpy(rng.normal(size=len(logp))) for _ in range(2)]
+    return Outputs(logp, entropy_N=other[0], value_N=other[1])
+
+
+def by_definition(batch: Batch, outputs: Outputs, v: PolicyGradient) -> float:
+    """Completion by completion, token by token, in plain Python."""
+    column = {name: values.tolist() for name, values in batch.columns.items()}
+    assert outputs.logp_N is not None
+    assert outputs.entropy_N is not None
+    assert outputs.value_N is not None
+    logp, entropy, value = (x.tolist() for x in (outputs.logp_N, outputs.entropy_N, outputs.value_N))
+    total = 0.0
+    for c in range(len(batch.group_C)):
+        places = [n for n in range(len(logp)) if int(batch.completion_N[n]) == c]
+        apart = [logp[n] - column["old_logp"][n] for n in places]
+        for i, n in enumerate(places):
+            ratio = np.exp(np.mean(apart) if v.ratio == "sequence" else apart[i])
+            a = column["advantage"][n]
+            clipped = min(max(ratio, 1 - v.clip_low), 1 + v.clip_high)
+            loss = -min(ratio * a, clipped * a) - v.entropy_weight * entropy[n]
+            r = column["ref_logp"][n] - logp[n]
+            loss += v.beta * (np.exp(r) - 1 - r)
+            old, target = column["value"][n], column["return"][n]
+            near = old + min(max(value[n] - old, -v.value_clip), v.value_clip)
+            loss += v.value_weight * 0.5 * max((value[n] - target) ** 2, (near - target) ** 2)
+            total += loss / {"token": 1, "completion": len(places), "constant": v.length}[v.average]
+    return total
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("seed", range(4))
+def test_it_is_its_formula(name: str, seed: int) -> None:
+    batch = sampled(seed)
+    outputs = outputs_of(random_logp(batch, seed), seed)
+    found = policy_gradient_loss(outputs, batch, VARIANTS[name])
+    assert float(found.total) == pytest.approx(by_definition(batch, outputs, VARIANTS[name]), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_its_gradient_is_its_slope(name: str) -> None:
+    batch = sampled(1)
+
+    def loss(logp: Tensor) -> Tensor:
+        return policy_gradient_loss(outputs_of(logp), batch, VARIANTS[name]).total
+
+    assert_finite_differences(loss, random_logp(batch, 1))
+
+
+def test_where_sampling_and_training_agree_the_gradient_is_that_of_reinforce() -> None:
+    batch = sampled(2)
+    logp = batch.columns["old_logp"].clone().requires_grad_()
+    loss = policy_gradient_loss(outputs_of(logp), batch, PolicyGradient())
+    (gradient,) = torch.autograd.grad(loss.total, logp)
+    assert torch.allclose(gradient, -batch.columns["advantage"])
+    assert float(loss.metrics["clip_ratio"][0]) == 0
+
+
+def test_a_clipped_token_gets_no_gradient() -> None:
+    batch = sampled(3)
+    logp = (batch.columns["old_logp"] + torch.where(batch.columns["advantage"] > 0, 1.0, -1.0)).requires_grad_()
+    loss = policy_gradient_loss(outputs_of(logp), batch, PolicyGradient())
+    (gradient,) = torch.autograd.grad(loss.total, logp)
+    assert not gradient.any()
+    total, count = loss.metrics["clip_ratio"]
+    assert float(total) == count
+
+
+def test_it_says_what_it_needs() -> None:
+    ppo = policy_gradient_objective(VARIANTS["ppo"])
+    assert ppo.needs == {"advantage", "old_logp", "value", "return"}
+    assert ppo.wants == {"logp", "value"}
+    assert policy_gradient_objective(VARIANTS["grpo"], 0.7).temperature == 0.7
+    assert policy_gradient_objective(VARIANTS["grpo"]).unit == "completion"
+
+
+@pytest.mark.parametrize(("estimator", "unbiased"), [("k1", True), ("k2", False), ("k3", True)])
+def test_estimators_against_the_exact_kl(estimator: str, unbiased: bool) -> None:
+    rng = np.random.default_rng(0)
+    p, q = (torch.from_numpy(rng.normal(size=7)).log_softmax(-1) for _ in range(2))
+    exact = float((p.exp() * (p - q)).sum())
+    expected = float((p.exp() * kl_estimate(p, q, estimator)).sum())  # type: ignore[arg-type]
+    assert (abs(expected - exact) < 1e-9) == unbiased
+    if estimator != "k1":
+        assert (kl_estimate(p, q, estimator) >= 0).all()  # type: ignore[arg-type]
