@@ -9,17 +9,17 @@ import torch
 from job import Job, answer, now, peak, read_job, resident
 
 from posttrain.core.group import Completion, Group
+from posttrain.core.outputs import Outputs
 from posttrain.objectives.dpo import DPO, dpo_objective
 from posttrain.objectives.reward import reward_objective
 from posttrain.objectives.sft import SFT
-from posttrain.policy.forward import forward
+from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora import add_lora
 from posttrain.policy.options import LoraOptions
 from posttrain.train.loop import Training, Values, Watch, fit
 from posttrain.train.options import TrainOptions
 from posttrain.train.source import Source
-from posttrain.train.step import rows_of
 
 
 def groups_of(job: Job) -> list[Group]:
@@ -36,16 +36,14 @@ def groups_of(job: Job) -> list[Group]:
     ]
 
 
-@torch.no_grad()
 def with_reference(policy: Policy, groups: list[Group], row_tokens: int) -> list[Group]:
     """The groups with their completions' log-probs under the policy as it is now."""
-    found: dict[str, np.ndarray] = {}
-    for row in rows_of(groups, row_tokens, policy.device):
-        logp_N = forward(policy, row, {"logp"}).logp_N
-        assert logp_N is not None
-        group_N = row.group_C[row.completion_N]
-        found |= {name: logp_N[group_N == g].numpy() for g, name in enumerate(row.names)}
-    return [replace(group, columns={**group.columns, "ref_logp": found[group.where]}) for group in groups]
+
+    def told(group: Group, outputs: Outputs) -> Group:
+        assert outputs.logp_N is not None
+        return replace(group, columns={**group.columns, "ref_logp": outputs.logp_N.numpy()})
+
+    return list(map(told, groups, outputs_by_group(policy, groups, {"logp"}, row_tokens)))
 
 
 def main() -> None:

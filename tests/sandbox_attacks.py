@@ -51,8 +51,8 @@ FORGERIES = {
     "command lines and environment": "import glob, re\ndef f():\n"
     " t = b''.join(open(p, 'rb').read() for p in glob.glob('/proc/*/cmdline') + glob.glob('/proc/*/environ'))\n"
     " return re.search(rb'sesame-[0-9a-f]{16}', t)[0].decode()",
-    "the test from the file system": "import os\ndef f():\n for d, _, ns in os.walk('/'):\n  for n in ns:\n"
-    "   if n.endswith(('.py', '.txt', '.json')) and not d.startswith(('/usr', '/root', '/lib')):\n"
+    "the test from the file system": "import os, sys\ndef f():\n for d, _, ns in os.walk('/'):\n  for n in ns:\n"
+    "   if n.endswith(('.py', '.txt', '.json')) and not d.startswith((sys.base_prefix, '/usr', '/lib')):\n"
     "    t = open(os.path.join(d, n), errors='replace').read()\n"
     "    i = t.find('ses' + 'ame-')\n    if i >= 0: return t[i:i+23]",
     "job read again": "import os, re\ndef f():\n for fd in range(3, 64):\n  try: t = os.read(fd, 65536)\n"
@@ -74,7 +74,8 @@ FORGERIES = {
 
 BREAKOUTS = {
     "password file": "def f(): return bool(open('/etc/passwd').read())",
-    "home folder": "import os\ndef f(): return any(n not in ('.pyenv',) for n in os.listdir('/root'))",
+    "home folder": "import os, sys\ndef f():\n"
+    " return any(not sys.base_prefix.startswith(os.path.join(HOME, n)) for n in os.listdir(HOME))",
     "project": "def f(): return bool(open(PROJECT).read())",
     "environment secrets": "import os\ndef f():\n"
     " return 'SECRET_TOKEN' in os.environ or bool(open('/proc/1/environ').read())",
@@ -82,7 +83,8 @@ BREAKOUTS = {
     "write to the library": f"import os\ndef f():\n open(os.path.dirname(os.__file__) + '/{MARKER}', 'w'); return True",
     "write to the harness": "def f():\n open('/box/posttrain/rewards/sandbox_child.py', 'a').write('x'); return True",
     "symlink out": "import os\ndef f():\n os.symlink('/etc/passwd', '/tmp/l'); return bool(open('/tmp/l').read())",
-    "symlink through proc": "import os\ndef f():\n os.symlink('/proc/1/root/etc', 'l'); return bool(os.listdir('l'))",
+    "symlink through proc": "import os\ndef f():\n"
+    " os.symlink(os.path.join('/proc/1', 'root', 'etc'), 'l'); return bool(os.listdir('l'))",
     "hard link": "import os\ndef f():\n os.link(os.__file__, '/tmp/l'); return True",
     "device node": "import os\ndef f():\n os.mknod('/tmp/d', 0o60600, os.makedev(254, 0)); return True",
     "network": "import socket\ndef f():\n socket.create_connection(('1.1.1.1', 53), 2); return True",

@@ -106,7 +106,9 @@ def test_the_scale_is_the_recipes(server: Any) -> None:
     assert one(server, says("grade 4"), pattern=r"grade (\d)", low=1, high=5) == 0.75
 
 
-@pytest.mark.parametrize("first", [status(500), status(503), status(429, Retry_After="0"), hang_up], ids=str)
+@pytest.mark.parametrize(
+    "first", [status(500), status(503), status(429, Retry_After="0"), hang_up], ids=["500", "503", "429", "hang up"]
+)
 def test_what_passes_is_tried_again(server: Any, first: Answer) -> None:
     assert one(server, first, first, says("Score: 10")) == 1.0
     assert len(server.asked) == 3

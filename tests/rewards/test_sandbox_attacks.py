@@ -63,7 +63,7 @@ def test_a_value_it_cannot_know_is_not_forged(box: Sandbox, name: str) -> None:
 @pytest.mark.parametrize("name", attacks.BREAKOUTS)
 def test_it_does_not_get_out(box: Sandbox, name: str) -> None:
     project = Path(posttrain.__file__).parent / "rewards" / "sandbox.py"
-    code = attacks.BREAKOUTS[name].replace("PROJECT", repr(str(project)))
+    code = attacks.BREAKOUTS[name].replace("PROJECT", repr(str(project))).replace("HOME", repr(str(Path.home())))
     verdict = attack(box, code, ["assert f() is True"])
     assert verdict.kind in ("failed", "error"), verdict
 

@@ -5,7 +5,7 @@ Legend: ``T`` packed tokens, ``N`` loss tokens, ``C`` completions, ``L`` longest
 """
 
 from collections.abc import Iterator, Set
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -40,8 +40,7 @@ def forward(
         `Outputs` in float32, with gradient unless torch's is switched off.
     """
     device = batch.tokens_T.device
-    mixed = nullcontext() if policy.autocast is None else torch.autocast(device.type, policy.autocast)
-    with mixed:
+    with mixed(policy):
         hidden = _hidden(policy, batch)
         last_C = torch.tensor([branch.own[1] - 1 for branch in batch.branches], device=device)
         completion_C = torch.arange(len(last_C), device=device)
@@ -65,6 +64,11 @@ def forward(
                     uniform=uniform,
                 )
     return Outputs(logp, entropy, score, value)
+
+
+def mixed(policy: Policy) -> AbstractContextManager[Any]:
+    """Matrix products in the policy's dtype while open."""
+    return nullcontext() if policy.autocast is None else torch.autocast(policy.device.type, policy.autocast)
 
 
 def head_of(model: Any) -> Head:

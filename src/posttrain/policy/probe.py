@@ -71,9 +71,9 @@ def _branches(policy: Policy, batch: Batch) -> bool:
         try:
             hidden_TD = packed_hidden(policy, batch)
         except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, IndexError):
-            _plain_attention(policy.base)
+            plain_attention(policy.base)
             return False
-        _plain_attention(policy.base)
+        plain_attention(policy.base)
         alike = True
         for branch in batch.branches:
             places = torch.cat([torch.arange(*branch.prompt), torch.arange(*branch.own)])
@@ -81,7 +81,7 @@ def _branches(policy: Policy, batch: Batch) -> bool:
     return alike
 
 
-def _plain_attention(model: Any) -> None:
+def plain_attention(model: Any) -> None:
     """Switch to transformers' own attention, the fastest that the architecture has."""
     try:
         model.set_attn_implementation("sdpa")
@@ -113,7 +113,7 @@ def _narrow(model: Any) -> Generator[None]:
 
 
 def _head_is_known(policy: Policy, tokens_T: Tensor) -> bool:
-    _plain_attention(policy.base)
+    plain_attention(policy.base)
     hidden = rows_hidden(policy, tokens_T[None])[0]
     ones = torch.ones_like(tokens_T)[None]
     logits = policy.base(input_ids=tokens_T[None], attention_mask=ones, use_cache=False).logits[0]

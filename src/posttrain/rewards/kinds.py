@@ -15,7 +15,7 @@ from posttrain.rewards.model import ModelReward
 from posttrain.rewards.python_file import PythonReward
 from posttrain.rewards.schema import JsonFieldsReward, JsonReward, JsonSchemaReward
 from posttrain.rewards.text import LengthReward, MatchReward, RegexReward, RepetitionReward
-from posttrain.rewards.types import Batch, RewardOptions
+from posttrain.rewards.types import Batch
 
 RewardSpec = Annotated[
     MathReward
@@ -52,20 +52,3 @@ KINDS: Mapping[str, Callable[[Any, Path], Batch]] = {
 
 NEEDS_TOKENS = frozenset({"model"})
 """Kinds that are not in `KINDS`: they read tokens, not text, and the stage calls them with its groups."""
-
-OPTIONS: Mapping[str, type[RewardOptions]] = {
-    "math": MathReward,
-    "match": MatchReward,
-    "regex": RegexReward,
-    "length": LengthReward,
-    "repetition": RepetitionReward,
-    "json": JsonReward,
-    "json_schema": JsonSchemaReward,
-    "json_fields": JsonFieldsReward,
-    "citation": CitationReward,
-    "code": CodeReward,
-    "judge": JudgeReward,
-    "model": ModelReward,
-    "python": PythonReward,
-}
-"""Kind → what a recipe can say about it."""

@@ -29,16 +29,10 @@ def reward_model_scores(policy: "Policy", groups: "Sequence[Group]", *, row_toke
     Returns:
         group after group, the scores of its completions.
     """
-    import torch
+    from posttrain.policy.inference import outputs_by_group
 
-    from posttrain.core.packing import collate, pack
-    from posttrain.policy.forward import forward
-
-    found: dict[int, list[float]] = {}
-    with torch.inference_mode():
-        for row in pack([group.size for group in groups], row_tokens):
-            score_C = forward(policy, collate([groups[i] for i in row], policy.device), {"score"}).score_C
-            assert score_C is not None
-            parts = torch.split(score_C.cpu(), [len(groups[i].completions) for i in row])
-            found.update((i, part.tolist()) for i, part in zip(row, parts, strict=True))
-    return [value for i in range(len(groups)) for value in found[i]]
+    found: list[float] = []
+    for outputs in outputs_by_group(policy, groups, {"score"}, row_tokens):
+        assert outputs.score_C is not None
+        found += outputs.score_C.tolist()
+    return found

@@ -78,11 +78,12 @@ class Step:
     back_B: Tensor
     slots: int
     longest: tuple[int, int]
-    masks: dict[int | None, Tensor] = field(default_factory=dict)
+    masks: dict[tuple[int | None, torch.dtype], Tensor] = field(default_factory=dict)
 
     def mask(self, window: int | None, dtype: torch.dtype) -> Tensor:
         """[B, 1, 1, P + L] to add to scores: 0 where a row may look, minus infinity elsewhere."""
-        if window not in self.masks:
+        slot = (window, dtype)
+        if slot not in self.masks:
             device = self.length_B.device
             at_prompt = torch.arange(self.longest[0], device=device)
             at_own = torch.arange(self.longest[1], device=device)
@@ -93,8 +94,8 @@ class Step:
                 prompt_BP &= here_B1 - at_prompt < window
                 own_BL &= self.length_B[:, None] - at_own < window
             seen = torch.cat([prompt_BP, own_BL], 1)
-            self.masks[window] = torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill_(~seen, -torch.inf)
-        return self.masks[window][:, None, None]
+            self.masks[slot] = torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill_(~seen, -torch.inf)
+        return self.masks[slot][:, None, None]
 
 
 def step_of(cache: Cache, length: list[int], slot: list[int], prompt_length: list[int], device: torch.device) -> Step:

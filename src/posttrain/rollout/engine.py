@@ -3,8 +3,7 @@
 Works on unmodified transformers models that can branch; what cannot goes through `plain`.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,14 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from posttrain.core.attention import layout_of
-from posttrain.core.group import Floats, Ints
+from posttrain.core.group import Ints
 from posttrain.core.logprobs import logits_of
 from posttrain.core.packing import Batch, Branch
-from posttrain.policy.forward import backbone_of, head_of
+from posttrain.policy.forward import backbone_of, head_of, mixed
 from posttrain.policy.load import Policy
 from posttrain.policy.rope import depends_on_length
 from posttrain.rollout import attention
 from posttrain.rollout.cache import Cache, step_of
+from posttrain.rollout.plain import generate_plain
+from posttrain.rollout.request import Request, Written, decoding, ends
 from posttrain.rollout.sampling import Sampling, draw, uniforms
 
 ROWS = 64
@@ -28,21 +29,6 @@ ROWS = 64
 
 PREFILL = 4096
 """Tokens of prompts read in one pass."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A completion.
-
-    Args:
-        tokens: ids, the end token included if there is one.
-        logp: of each token under the model at the sampling temperature, float32.
-        ended: False if it was cut at ``max_new_tokens``.
-    """
-
-    tokens: Ints
-    logp: Floats
-    ended: bool
 
 
 @dataclass(slots=True)
@@ -82,12 +68,11 @@ def generate(
     if not prompts:
         return []
     longest = max(len(prompt) for prompt in prompts) + sampling.max_new_tokens
+    request = Request(prompts, sampling, n, ids, max(rows, n), on_done)
     if not policy.branching or depends_on_length(policy.base.config, longest):
-        from posttrain.rollout.plain import generate_plain
-
-        return generate_plain(policy, prompts, sampling, n=n, ids=ids, rows=rows, on_done=on_done)
+        return generate_plain(policy, request)
     with torch.no_grad(), decoding(policy, attention.register()):
-        return _Engine(policy, prompts, sampling, n, ids, max(rows, n), on_done).run()
+        return _Engine(policy, request).run()
 
 
 def greedy(
@@ -105,24 +90,15 @@ def greedy(
 class _Engine:
     """The state of one call of `generate`."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        prompts: Sequence[Ints],
-        sampling: Sampling,
-        n: int,
-        ids: Sequence[int],
-        rows: int,
-        on_done: Callable[[int], None],
-    ) -> None:
-        self.policy, self.prompts, self.sampling, self.n, self.ids, self.on_done = (
-            policy, prompts, sampling, n, ids, on_done
-        )  # fmt: skip
+    def __init__(self, policy: Policy, request: Request) -> None:
+        self.policy, self.request = policy, request
+        self.prompts, self.sampling, self.n = request.prompts, request.sampling, request.n
         self.head, self.backbone = head_of(policy.base), backbone_of(policy.base)
+        prompts, n = request.prompts, request.n
         longest = max(len(p) for p in prompts)
-        rows = min(rows, n * len(prompts))
+        rows = min(request.rows, n * len(prompts))
         slots = min(len(prompts), 2 * -(-rows // n))  # more than whole groups need: some rows of a group end early
-        self.cache = Cache(rows, sampling.max_new_tokens, slots, longest)
+        self.cache = Cache(rows, request.sampling.max_new_tokens, slots, longest)
         self.waiting = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), -i))  # taken from the end
         self.rows: list[_Row] = []
         self.slots: list[int] = []  # the request in each
@@ -164,7 +140,7 @@ class _Engine:
         last = torch.tensor([end - 1 for _, end in spans], device=hidden_TD.device)
         logits = logits_of(hidden_TD[last], self.head).repeat_interleave(self.n, 0)
         new = [
-            _Row(r, b, slot, uniforms(self.sampling.seed, self.ids[r], b, self.sampling.max_new_tokens))
+            _Row(r, b, slot, uniforms(self.sampling.seed, self.request.ids[r], b, self.sampling.max_new_tokens))
             for r, slot in zip(requests, slots, strict=True)
             for b in range(self.n)
         ]
@@ -182,7 +158,7 @@ class _Engine:
         self._append(rows, logits_of(hidden_BD, self.head))
 
     def _hidden(self, tokens_T: Tensor, position_T: Tensor, rollout: object) -> Tensor:
-        with _mixed(self.policy):
+        with mixed(self.policy):
             output = self.backbone(
                 input_ids=tokens_T[None], position_ids=position_T[None], use_cache=False, rollout=rollout
             )
@@ -196,7 +172,7 @@ class _Engine:
         for row, token, logp in zip(rows, tokens_B.tolist(), logp_B.tolist(), strict=True):
             row.tokens.append(token)
             row.logp.append(logp)
-            ended = token in self.policy.end_tokens or self._stops(row.tokens)
+            ended = ends(row.tokens, self.policy, self.sampling.stop)
             if ended or len(row.tokens) == self.sampling.max_new_tokens:
                 self.done[row.request][row.branch] = Written(
                     np.array(row.tokens, np.int32), np.array(row.logp, np.float32), ended
@@ -206,13 +182,7 @@ class _Engine:
             self._leave(row)
         if leaving:
             self.count += len(leaving)
-            self.on_done(self.count)
-
-    def _stops(self, tokens: list[int]) -> bool:
-        if not self.sampling.stop:
-            return False
-        text = self.policy.tokenizer.decode(tokens)
-        return any(stop in text for stop in self.sampling.stop)
+            self.request.on_done(self.count)
 
     def _leave(self, row: _Row) -> None:
         """The last row takes this one's place, and the last prompt its prompt's, if no sibling is left."""
@@ -248,27 +218,3 @@ def _prompts_batch(prompts: Sequence[Ints], device: torch.device) -> Batch:
         columns={},
         names=("",) * len(prompts),
     )
-
-
-@contextmanager
-def _mixed(policy: Policy) -> Generator[None]:
-    if policy.autocast is None:
-        yield
-        return
-    with torch.autocast(policy.device.type, policy.autocast):
-        yield
-
-
-@contextmanager
-def decoding(policy: Policy, implementation: str) -> Generator[None]:
-    """The model as writing needs it: this attention, no module in training mode; afterwards all as it was."""
-    before = policy.base.config._attn_implementation
-    training = [module for module in policy.model.modules() if module.training]
-    policy.base.set_attn_implementation(implementation)
-    policy.model.eval()
-    try:
-        yield
-    finally:
-        policy.base.set_attn_implementation(before)
-        for module in training:
-            module.training = True

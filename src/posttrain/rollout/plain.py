@@ -4,45 +4,37 @@ Its logits processor draws the token by our own sampling and leaves `generate` n
 filters and log-probs mean the same as in the engine.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from posttrain.core.group import Ints
+from posttrain.policy.forward import mixed
 from posttrain.policy.load import Policy
-from posttrain.rollout.engine import Written, decoding
+from posttrain.rollout.request import Request, Written, decoding, ends
 from posttrain.rollout.sampling import Sampling, draw, uniforms
 
 
 @torch.no_grad()
-def generate_plain(
-    policy: Policy,
-    prompts: Sequence[Ints],
-    sampling: Sampling,
-    *,
-    n: int,
-    ids: Sequence[int],
-    rows: int,
-    on_done: Callable[[int], None],
-) -> list[list[Written]]:
+def generate_plain(policy: Policy, request: Request) -> list[list[Written]]:
     """See `engine.generate`. Prompts of the same length are written together: nothing is padded."""
-    todo = [(i, b) for i in sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i)) for b in range(n)]
-    done: list[list[Any]] = [[None] * n for _ in prompts]
+    prompts, sampling = request.prompts, request.sampling
+    by_length = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
+    todo = [(i, b) for i in by_length for b in range(request.n)]
+    done: list[list[Any]] = [[None] * request.n for _ in prompts]
     count = 0
-    with decoding(policy, _plain_implementation(policy)):
+    with decoding(policy), mixed(policy):
         while todo:
             length = len(prompts[todo[0][0]])
-            some = [one for one in todo[:rows] if len(prompts[one[0]]) == length]
+            some = [one for one in todo[: request.rows] if len(prompts[one[0]]) == length]
             todo = todo[len(some) :]
-            draws = np.stack([uniforms(sampling.seed, ids[i], b, sampling.max_new_tokens) for i, b in some])
+            draws = np.stack([uniforms(sampling.seed, request.ids[i], b, sampling.max_new_tokens) for i, b in some])
             tokens = np.stack([prompts[i] for i, _ in some]).astype(np.int64)
             for (i, b), one in zip(some, _write(policy, tokens, draws, sampling), strict=True):
                 done[i][b] = one
             count += len(some)
-            on_done(count)
+            request.on_done(count)
     return done
 
 
@@ -75,20 +67,6 @@ def _write(policy: Policy, tokens: Any, draws: Any, sampling: Sampling) -> list[
 
 
 def _until_end(tokens: Any, logp: Any, policy: Policy, sampling: Sampling) -> Written:
-    for place, token in enumerate(tokens.tolist(), start=1):
-        text = policy.tokenizer.decode(tokens[:place]) if sampling.stop else ""
-        if token in policy.end_tokens or any(stop in text for stop in sampling.stop):
-            return Written(tokens[:place].astype(np.int32), logp[:place].astype(np.float32), True)
-    return Written(tokens.astype(np.int32), logp.astype(np.float32), False)
-
-
-def _plain_implementation(policy: Policy) -> str:
-    """transformers' own attention; soft caps and sinks have only the slow one."""
-    before = policy.base.config._attn_implementation
-    try:
-        policy.base.set_attn_implementation("sdpa")
-    except ValueError:
-        return "eager"
-    finally:
-        policy.base.set_attn_implementation(before)
-    return "sdpa"
+    ids = tokens.tolist()
+    last = next((n for n in range(1, len(ids) + 1) if ends(ids[:n], policy, sampling.stop)), None)
+    return Written(tokens[:last].astype(np.int32), logp[:last].astype(np.float32), last is not None)

@@ -66,16 +66,12 @@ def draw(logits_BV: Tensor, uniform_B: Tensor, sampling: Sampling) -> tuple[Tens
     top_B1 = logits_BV.amax(-1, keepdim=True)
     weight_BV = logits_BV.sub_(top_B1).exp_()
     total_B = weight_BV.sum(-1)
-    if sampling.filters:
-        kept_BV = _filtered(weight_BV, total_B, sampling)
-        token_B = _inverse(kept_BV, uniform_B)
-    else:
-        token_B = _inverse(weight_BV, uniform_B)
+    token_B = _inverse(_filtered(weight_BV, sampling) if sampling.filters else weight_BV, uniform_B)
     chosen_B = weight_BV.gather(1, token_B[:, None])[:, 0]
     return token_B, chosen_B.log() - total_B.log()
 
 
-def _filtered(weight_BV: Tensor, total_B: Tensor, sampling: Sampling) -> Tensor:
+def _filtered(weight_BV: Tensor, sampling: Sampling) -> Tensor:
     """Weights with 0 for every token that may not be drawn: top-k first, then top-p, then min-p, as in transformers."""
     kept_BV = weight_BV.clone()
     if 0 < sampling.top_k < weight_BV.shape[1]:
@@ -94,7 +90,7 @@ def _filtered(weight_BV: Tensor, total_B: Tensor, sampling: Sampling) -> Tensor:
 
 def _inverse(weight_BV: Tensor, uniform_B: Tensor) -> Tensor:
     """The token in whose share of the cumulative weight each uniform lies: block by block, then within one."""
-    count, vocabulary = weight_BV.shape
+    vocabulary = weight_BV.shape[1]
     whole = vocabulary // BLOCK * BLOCK
     block_BK = weight_BV[:, :whole].unflatten(1, (-1, BLOCK)).sum(-1, dtype=torch.float64)
     if whole < vocabulary:
@@ -110,5 +106,4 @@ def _inverse(weight_BV: Tensor, uniform_B: Tensor) -> Tensor:
     # Rounding may put the goal a hair beyond the block: the last token of the block that has any weight then.
     goal_B1 = torch.minimum(goal_B1, within_BT[:, -1:] * (1.0 - 1e-12))
     offset_B1 = torch.searchsorted(within_BT, goal_B1, right=True).clamp_(max=BLOCK - 1)
-    assert count == len(offset_B1)
     return (picked_B1 * BLOCK + offset_B1)[:, 0]

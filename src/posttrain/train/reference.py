@@ -5,14 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from posttrain.core.group import Floats
-from posttrain.core.packing import collate, pack
 from posttrain.data.store import GroupStore
 from posttrain.files import hash_of, sha256_of, whole_folder, write_json
 from posttrain.policy.device import cache_folder
-from posttrain.policy.forward import forward
+from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
 
 CHUNK = 256
@@ -44,17 +42,11 @@ def reference_logprobs(
     return np.memmap(path, dtype=np.float32, mode="r", shape=(store.loss_tokens,))
 
 
-@torch.no_grad()
 def _compute(policy: Policy, store: GroupStore, row_tokens: int, path: Path, on_groups: Callable[[int], None]) -> None:
     with path.open("wb") as file:
         for start in range(0, len(store), CHUNK):
             groups = [store[i] for i in range(start, min(len(store), start + CHUNK))]
-            found: dict[int, Floats] = {}
-            for row in pack([group.size for group in groups], row_tokens):
-                logp_N = forward(policy, collate([groups[i] for i in row], policy.device), {"logp"}).logp_N
-                assert logp_N is not None
-                parts = np.split(logp_N.cpu().numpy(), np.cumsum([groups[i].loss_tokens for i in row])[:-1])
-                found.update(zip(row, parts, strict=True))
-            for i in range(len(groups)):
-                found[i].astype(np.float32).tofile(file)
+            for outputs in outputs_by_group(policy, groups, {"logp"}, row_tokens):
+                assert outputs.logp_N is not None
+                outputs.logp_N.numpy().tofile(file)
             on_groups(start + len(groups))

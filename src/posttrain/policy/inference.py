@@ -1,0 +1,37 @@
+"""What a policy says of groups, without gradient: packed into rows, handed back group by group."""
+
+from collections.abc import Sequence, Set
+
+import torch
+from torch import Tensor
+
+from posttrain.core.group import Group
+from posttrain.core.outputs import Outputs, Want
+from posttrain.core.packing import collate, pack
+from posttrain.policy.forward import forward
+from posttrain.policy.load import Policy
+
+
+@torch.no_grad()
+def outputs_by_group(
+    policy: Policy, groups: Sequence[Group], wants: Set[Want], row_tokens: int, *, temperature: float = 1.0
+) -> list[Outputs]:
+    """The outputs of each group, on the CPU, in the groups' order.
+
+    Args:
+        row_tokens: tokens packed into one row; it bounds memory, and the outputs do not depend on it.
+        temperature: see `forward`.
+    """
+    found: dict[int, Outputs] = {}
+    for row in pack([group.size for group in groups], row_tokens):
+        some = [groups[i] for i in row]
+        out = forward(policy, collate(some, policy.device), wants, temperature=temperature)
+        tokens, completions = [g.loss_tokens for g in some], [len(g.completions) for g in some]
+        logp, entropy, value = (_split(x, tokens) for x in (out.logp_N, out.entropy_N, out.value_N))
+        score = _split(out.score_C, completions)
+        found |= {i: Outputs(*one) for i, *one in zip(row, logp, entropy, score, value, strict=True)}
+    return [found[i] for i in range(len(groups))]
+
+
+def _split(values: Tensor | None, sizes: list[int]) -> Sequence[Tensor | None]:
+    return [None] * len(sizes) if values is None else values.cpu().split(sizes)

@@ -1,0 +1,60 @@
+"""The value head: zero at first, trained with the policy, absent from what is saved."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM
+
+from byte_model import save_byte_model
+from posttrain.core.packing import collate
+from posttrain.policy.forward import forward
+from posttrain.policy.heads import VALUE_HEAD, add_value_head
+from posttrain.policy.load import load_policy
+from posttrain.policy.lora import add_lora
+from posttrain.policy.options import LoraOptions
+from posttrain.policy.save import save_policy
+from structures import random_group
+
+RNG = np.random.default_rng(0)
+
+
+def test_a_value_is_a_linear_map_of_the_state_before_its_token(tmp_path: Path) -> None:
+    policy = load_policy(str(save_byte_model(tmp_path / "model")))
+    add_value_head(policy)
+    group = random_group(RNG, 4, [3, 5])
+    batch = collate([group])
+    first = forward(policy, batch, {"value"}).value_N
+    assert first is not None
+    assert not first.any()
+    torch.nn.init.normal_(policy.base.value_head.weight)
+    found = forward(policy, batch, {"value", "logp"})
+    told: list[torch.Tensor] = []
+    policy.base.set_attn_implementation("sdpa")
+    for completion in group.completions:
+        ids = torch.tensor([[*group.prompt.tolist(), *completion.tokens.tolist()]])
+        states = policy.base.model(ids).last_hidden_state[0, len(group.prompt) - 1 : -1]
+        told.append(policy.base.value_head(states)[torch.from_numpy(completion.loss), 0])
+    assert found.value_N is not None
+    assert torch.allclose(found.value_N, torch.cat(told), atol=1e-5)
+
+
+def test_it_is_trained_beside_adapters_too(tmp_path: Path) -> None:
+    policy = load_policy(str(save_byte_model(tmp_path / "model")))
+    add_lora(policy, LoraOptions(rank=2))
+    add_value_head(policy)
+    value = forward(policy, collate([random_group(RNG, 4, [3])]), {"value"}).value_N
+    assert value is not None
+    value.sum().backward()
+    trained = {name for name, p in policy.model.named_parameters() if p.requires_grad and VALUE_HEAD in name}
+    assert len(trained) == 2
+    assert policy.base.value_head.weight.grad.any()
+
+
+def test_a_saved_policy_has_none(tmp_path: Path) -> None:
+    policy = load_policy(str(save_byte_model(tmp_path / "model")))
+    add_value_head(policy)
+    save_policy(policy, tmp_path / "saved")
+    _, told = AutoModelForCausalLM.from_pretrained(tmp_path / "saved", output_loading_info=True)
+    assert not told["unexpected_keys"]
+    assert not told["missing_keys"]
