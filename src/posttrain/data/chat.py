@@ -85,7 +85,7 @@ def encode(example: Example, codec: Codec) -> Group | str:
             return "longer than max_length"
         if codec.truncation == "left" and overflow < shared:
             notes.add("cut left")
-            prompt = _cut_left(prompt, overflow, codec)
+            prompt = cut_left(prompt, overflow, codec)
         elif codec.truncation == "right" and shared < codec.max_length:
             notes.add("cut right")
             room = codec.max_length - shared
@@ -204,7 +204,7 @@ def _shared(texts: Sequence[_Text]) -> int:
     return len(first)
 
 
-def _cut_left(prompt: Ints, overflow: int, codec: Codec) -> Ints:
+def cut_left(prompt: Ints, overflow: int, codec: Codec) -> Ints:
     """The prompt without its first tokens; a start token stays, since the model has seen no text without it."""
     if len(prompt) > overflow + 1 and prompt[0] == codec.tokenizer.bos_token_id:
         return np.concatenate([prompt[:1], prompt[overflow + 1 :]])

@@ -15,6 +15,7 @@ from posttrain.data.sft_rows import (
     instances,
     read_alpaca,
     read_messages,
+    read_prompt,
     read_prompt_completion,
     read_sharegpt,
     read_text,
@@ -23,8 +24,8 @@ from posttrain.data.skips import RowSkipped, Skips
 from posttrain.data.strict_json import kind_of
 from posttrain.errors import InputError
 
-Kind = Literal["sft", "preference"]
-"""What rows are for: one completion to imitate, or several to compare (pairs and rankings)."""
+Kind = Literal["sft", "preference", "prompt"]
+"""What rows are for: one completion to imitate, several to compare (pairs and rankings), or none: the model writes."""
 
 Names = Mapping[str, str]
 """standard column name → the file's name for it (the recipe's ``columns``)."""
@@ -64,7 +65,11 @@ CONVENTIONS = (  # of those that fit a row's columns the first is taken
     Convention("ShareGPT pairs", "preference", ("conversations", "chosen", "rejected"), read_sharegpt_pair),
     Convention("ranking", "preference", ("prompt", "candidates", "ranks"), read_ranking),
     Convention("pairs, prompt inside", "preference", ("chosen", "rejected"), read_implicit_pair),
+    Convention("prompts", "prompt", ("prompt",), read_prompt),
 )
+
+_TELLING = tuple(convention for convention in CONVENTIONS if convention.kind != "prompt")
+"""Those whose columns tell what a row is meant for; a prompt is in most rows."""
 
 _EVERY_ROW = ("task", "phrasing")
 
@@ -161,7 +166,7 @@ def _no_convention(row: Row, kind: Kind, usable: list[Convention]) -> InputError
     if not usable:
         return InputError("columns: no convention has all of these standard names; rename those of one")
     has = ", ".join(row.values) or "none"
-    other = next((c for c in CONVENTIONS if c.kind != kind and all(r in row.values for r in c.required)), None)
+    other = next((c for c in _TELLING if c.kind != kind and all(r in row.values for r in c.required)), None)
     if other is not None:
         return InputError(f"{row.where}: {kind} rows are needed, these are {other.kind} rows ({other.name}): {has}")
     closest = max(usable, key=lambda c: sum(column in row.values for column in c.required) / len(c.required))
@@ -184,7 +189,7 @@ def _missing(row: Row, column: str, convention: Convention) -> InputError:
 
 
 def _other_schema(row: Row, convention: Convention, first: str) -> InputError:
-    for other in CONVENTIONS:
+    for other in _TELLING:
         if other != convention and all(column in row.values for column in other.required):
             return InputError(
                 f"{row.where}: mixed schemas: this row is {other.name} ({', '.join(row.values)}), the first one "

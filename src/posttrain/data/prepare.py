@@ -1,7 +1,7 @@
 """From a stage's data options to token stores: read, split, encode, count. One pass, nothing held in memory."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -67,22 +67,25 @@ def prepare(
     """
     if not (folder / "data.json").is_file():
         with whole_folder(folder) as target:
-            rows = _sorted(options, kind, part_of, base, skips := Skips(), on_rows)
-            _write(rows, codec, target, skips, required=_parts(options))
+            rows = by_part(options, kind, part_of, base, skips := Skips(), on_rows)
+            _write(rows, codec, target, skips, options)
     about = read_json(folder / "data.json")
     stores = {part: GroupStore(folder / part) for part in about["parts"]}
     return Prepared(stores.pop(TRAIN), stores, about)
 
 
-def _sorted(
+def by_part(
     options: DataOptions,
     kind: Kind,
     part_of: Callable[[Example], str],
     base: Path,
     skips: Skips,
-    on_rows: Callable[[int], None],
+    on_rows: Callable[[int], None] = lambda n: None,
 ) -> Iterator[tuple[str, DataSource, Example]]:
-    """Every example with its part and source; a source is a task where nothing else is said."""
+    """Every example of a stage's data with its part and source; a source is a task where nothing else is said.
+
+    See `prepare` for the arguments.
+    """
     held_out = options.validation if isinstance(options.validation, tuple) else ()
     held_prompts: set[int] = set()
     count = 0
@@ -103,9 +106,17 @@ def _sorted(
             yield part, source, example
 
 
-def _parts(options: DataOptions) -> tuple[str, ...]:
-    """The parts that must not be empty."""
-    return (TRAIN, VALIDATION) if isinstance(options.validation, tuple) else (TRAIN,)
+def check_parts(options: DataOptions, parts: Container[str], skips: Skips) -> None:
+    """Training data, and validation sources that the recipe names, must not be empty.
+
+    Raises:
+        InputError: they are; with what was left out, and why.
+    """
+    required = {TRAIN: ("data", "train on"), VALIDATION: ("validation", "evaluate on")}
+    for part, (key, purpose) in required.items():
+        if part not in parts and (part == TRAIN or isinstance(options.validation, tuple)):
+            why = "; ".join(skips.lines()) or ("All are held out" if key == "data" else "The sources are empty")
+            raise InputError(f"{key}: no row is left to {purpose}. {why}")
 
 
 def _write(
@@ -113,7 +124,7 @@ def _write(
     codec: Codec,
     folder: Path,
     skips: Skips,
-    required: tuple[str, ...],
+    options: DataOptions,
 ) -> None:
     writers: dict[str, StoreWriter] = {}
     weights: dict[str, float] = {}
@@ -135,10 +146,7 @@ def _write(
                     f"{source.path}; give it one weight"
                 )
             task_of.append(number.setdefault(task, len(number)))
-    if missing := [part for part in required if part not in writers]:
-        key, purpose = ("data", "train on") if missing[0] == TRAIN else ("validation", "evaluate on")
-        why = "; ".join(skips.lines()) or ("All are held out" if key == "data" else "The sources are empty")
-        raise InputError(f"{key}: no row is left to {purpose}. {why}")
+    check_parts(options, writers, skips)
     for writer in writers.values():
         writer.close()
     counts = Counter(task_of)
@@ -148,7 +156,7 @@ def _write(
     about = {
         "parts": sizes,
         "tasks": [{"name": name, "groups": counts[i], "weight": w} for i, (name, w) in enumerate(weights.items())],
-        "skipped": {reason: {"rows": n, "first": skips.first[reason]} for reason, n in skips.counts.items()},
+        "skipped": skips.told(),
         "noted": dict(codec.seen),
         "max_length": codec.max_length,
     }

@@ -1,4 +1,4 @@
-"""Readers of the SFT conventions: a row's columns, by their standard names, become one `Example`."""
+"""Readers of the SFT and prompt conventions: a row's columns, by their standard names, become one `Example`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -64,6 +64,14 @@ def read_prompt_completion(row: Row) -> Example:
             "assistant's message, what comes before it belongs to the prompt"
         )
     return chat_example(row, prompt, (completion,))
+
+
+def read_prompt(row: Row) -> Example:
+    """``prompt``: a user's message, or the messages up to the open answer; no completion, the model writes it."""
+    prompt = text_or_turns(row.values["prompt"], "user", f"{row.where}: prompt")
+    if prompt[-1]["role"] == "assistant":
+        raise InputError(f"{row.where}: prompt ends with the assistant's turn; it should end with what is to be answered")
+    return chat_example(row, prompt, ())
 
 
 def read_text(row: Row) -> Example:

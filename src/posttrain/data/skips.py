@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 _SHOWN = 3
 
@@ -28,6 +29,10 @@ class Skips:
         places = self.first.setdefault(reason, [])
         if len(places) < _SHOWN:
             places.append(where)
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """Reason → how many rows, and the first places, for ``data.json``."""
+        return {reason: {"rows": n, "first": self.first[reason]} for reason, n in self.counts.items()}
 
     def lines(self) -> list[str]:
         """A sentence for each reason, the most frequent first."""

@@ -10,7 +10,7 @@ from typing import Any
 from posttrain.data.example import Message
 from posttrain.errors import InputError
 
-BUILT_IN = ("plain", "chatml")
+BUILT_IN = ("plain", "chatml", "raw")
 """Templates this package brings, for models that have none."""
 
 Tools = Sequence[Mapping[str, Any]] | None

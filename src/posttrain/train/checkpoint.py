@@ -28,7 +28,7 @@ class State:
     Args:
         step: optimiser steps done.
         log_bytes: length of ``metrics.jsonl`` at that moment.
-        best_loss: lowest validation loss so far, None before the first evaluation.
+        best_loss: lowest validation loss so far (minus the metric, where more is better), None before the first.
         best_step: the step it was seen at.
         unimproved: evaluations since.
         losses: losses of the last steps, for the guard against jumps.
@@ -49,8 +49,12 @@ def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
 
 def save_checkpoint(
     folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: State, *, keep: int
-) -> None:
-    """Write ``folder/step-N`` whole, then delete all but the newest `keep`."""
+) -> int:
+    """Write ``folder/step-N`` whole, then delete all but the newest `keep`.
+
+    Returns:
+        the step of the oldest one kept.
+    """
     parameters = trained(model)
     with whole_folder(folder / f"step-{state.step:08d}") as target:
         save_weights(target / _WEIGHTS, model)
@@ -64,6 +68,7 @@ def save_checkpoint(
         write_json(target / _HASHES, {n: sha256_of(target / n) for n in (_WEIGHTS, _OPTIMIZER, _STATE)})
     for old in _steps(folder)[keep:]:
         shutil.rmtree(old)
+    return int(_steps(folder)[-1].name[5:])
 
 
 def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> tuple[State, list[str]]:

@@ -16,7 +16,7 @@ from posttrain.train.checkpoint import State, load_checkpoint, load_weights, sav
 from posttrain.train.log import MetricsLog
 from posttrain.train.optim import adamw, rate_at
 from posttrain.train.options import TrainOptions
-from posttrain.train.source import Indexed, Source
+from posttrain.train.source import Indexed, Steps
 from posttrain.train.step import Mean, accumulate, evaluate
 
 Values = dict[str, float | int | None]
@@ -51,14 +51,18 @@ class Training:
         options: how to train.
         folder: takes ``metrics.jsonl``, ``checkpoints/`` and ``best.safetensors``.
         held_out: sets to evaluate on, by name; early stopping looks at "validation".
+        measure: further held-out metrics (what the policy writes is worth...).
+        judged: the metric early stopping watches, and whether more of it is better.
     """
 
     policy: Policy
-    source: Source
+    source: Steps
     objective: Objective
     options: TrainOptions
     folder: Path
     held_out: Mapping[str, Indexed] = field(default_factory=dict)
+    measure: Callable[[], Mapping[str, Mean]] | None = None
+    judged: tuple[str, bool] = ("eval_loss", False)
 
     @property
     def steps(self) -> int:
@@ -94,7 +98,7 @@ def fit(training: Training, watch: Watch | None = None) -> State:
             state = replace(state, step=state.step + 1, losses=_recent(state, values))
             log.write(values)
             watch.on_step(state.step, total, values)
-            if training.held_out and _due(options.eval_every, state.step, total):
+            if (training.held_out or training.measure) and _due(options.eval_every, state.step, total):
                 measured = {name: mean.value for name, mean in evaluate_all(training).items()}
                 log.write({"step": state.step, **measured})
                 state = _judge(training, state, measured)
@@ -102,7 +106,8 @@ def fit(training: Training, watch: Watch | None = None) -> State:
             stopping = watch.stop() and not finished
             if finished or stopping or _due(options.save_every, state.step, total):
                 state = replace(state, log_bytes=log.synced_bytes())
-                save_checkpoint(checkpoints, model, optimizer, state, keep=options.keep_checkpoints)
+                oldest = save_checkpoint(checkpoints, model, optimizer, state, keep=options.keep_checkpoints)
+                training.source.forget(oldest)
             if stopping:
                 raise Stopped(f"stopped after step {state.step} of {total}; everything is saved")
     finally:
@@ -110,7 +115,9 @@ def fit(training: Training, watch: Watch | None = None) -> State:
     assert finished
     if options.patience is not None and state.best_loss is not None:
         load_weights(training.folder / "best.safetensors", model)
-        watch.on_note(f"kept the weights of step {state.best_step}, validation loss {state.best_loss:.4f}")
+        name, more = training.judged
+        best = -state.best_loss if more else state.best_loss
+        watch.on_note(f"kept the weights of step {state.best_step}, {name} {best:.4f}")
     return state
 
 
@@ -121,7 +128,7 @@ def evaluate_all(training: Training) -> dict[str, Mean]:
         prefix = "eval_" if name == VALIDATION else f"eval_{name}_"
         found = evaluate(training.policy, training.objective, groups, training.options.row_tokens)
         values |= {prefix + metric: mean for metric, mean in found.items()}
-    return values
+    return values if training.measure is None else {**values, **training.measure()}
 
 
 def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, total: int) -> Values:
@@ -151,6 +158,7 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
         parameter_group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+    metrics = {**metrics, **training.source.told(state.step)}
     return _values(groups, metrics, step=state.step + 1, rate=rate, norm=norm, seconds=time.perf_counter() - started)
 
 
@@ -190,9 +198,11 @@ def _finished(state: State, total: int, options: TrainOptions) -> bool:
 
 def _judge(training: Training, state: State, measured: Mapping[str, float | None]) -> State:
     """Note whether the validation loss is the best so far; keep its weights if they may be wanted."""
-    loss = measured.get("eval_loss")
-    if loss is None:
+    name, more = training.judged
+    value = measured.get(name)
+    if value is None:
         return state
+    loss = -value if more else value
     if state.best_loss is not None and loss >= state.best_loss:
         return replace(state, unimproved=state.unimproved + 1)
     if training.options.patience is not None:

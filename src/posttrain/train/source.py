@@ -1,7 +1,10 @@
-"""Which groups an optimiser step sees: a pure function of the step's number, so that a resume needs no state."""
+"""Which groups an optimiser step sees: a pure function of the step's number, so that a resume needs no state.
+
+Curated data has a `Source`; where the policy writes its own, see ``experience/``.
+"""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -9,6 +12,26 @@ from typing import Protocol
 import numpy as np
 
 from posttrain.core.group import Group
+
+
+class Steps(Protocol):
+    """What the loop asks of any source of groups."""
+
+    def step(self, number: int, /) -> list[Group]:
+        """The groups of optimiser step `number`, counted from 0. Called in order, or from a checkpoint's step on."""
+        ...
+
+    def total(self, epochs: float, /) -> int:
+        """Steps in so many epochs."""
+        ...
+
+    def told(self, number: int, /) -> Mapping[str, float | None]:
+        """What there is to log of the step's groups, beside the objective's metrics."""
+        ...
+
+    def forget(self, before: int, /) -> None:
+        """No step before this one will be asked for again."""
+        ...
 
 
 class Indexed(Protocol):
@@ -63,6 +86,13 @@ class Source:
         steps = sum(len(self.steps_of(epoch)) for epoch in range(whole))
         rest = epochs - whole
         return steps + (int(np.ceil(rest * len(self.steps_of(whole)))) if rest else 0)
+
+    def told(self, number: int) -> Mapping[str, float | None]:
+        """Nothing: curated data does not change."""
+        return {}
+
+    def forget(self, before: int) -> None:
+        """Nothing is kept for a step."""
 
     def __hash__(self) -> int:
         return id(self)
