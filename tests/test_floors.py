@@ -15,7 +15,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"endpoint", "files", "screen", "yaml_lines", "core"},
     {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},
-    {"evaluate"},
+    {"evaluate", "experience"},
     {"stages"},
     {"overrides", "recipe_problems", "run", "starters", "tables"},
     {"recipe"},

@@ -10,7 +10,7 @@ from posttrain.errors import RunError, Stopped
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import hash_of, sha256_of, write_json
 from posttrain.recipe import Recipe, in_order
-from posttrain.run import begin, data_hashes, finished, locked, write_manifest
+from posttrain.run import begin, data_hashes, file_hashes, finished, locked, write_manifest
 from posttrain.screen import Screen
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.kinds import KINDS
@@ -45,6 +45,7 @@ def run_recipe(
     with locked(out):
         paths = [p for stage in recipe.stages.values() for p in data_paths(stage)]
         hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
+        hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files], base)
         origin = _local(recipe.model, base)
         weights = sha256_of(Path(origin)) if Path(origin).is_dir() else origin
         write_manifest(out, recipe=recipe.model_dump(mode="json"), model=weights, data=hashes)
@@ -87,15 +88,18 @@ def _run_stage(
     stop: Callable[[], bool],
 ) -> tuple[_Model, dict[str, Figure]]:
     stage, folder = recipe.stages[name], out / "stages" / name
-    origin = _origin(stage, models, base)
+    origin = _origin(stage.model, models, base)
+    others = {other.name: _origin(other.name, models, base) for other in stage.others}
     suites = suites_of(recipe, name)
+    paths = [*data_paths(stage), *stage.files, *_suite_paths(suites)]
     fingerprint = hash_of(
         [
             stage.model_dump(mode="json"),
             recipe.seed,
             origin.fingerprint,
+            [other.fingerprint for other in others.values()],
             {key: suite.model_dump(mode="json") for key, suite in suites.items()},
-            [value for key, value in hashes.items() if _belongs(key, [*data_paths(stage), *_suite_paths(suites)])],
+            [value for key, value in hashes.items() if _belongs(key, paths)],
         ]
     )
     done = finished(folder, fingerprint)
@@ -106,7 +110,8 @@ def _run_stage(
         if (sentence := begin(folder, fingerprint)) is not None:
             screen.note(sentence)
         started = time.monotonic()
-        context = Context(name, folder, base, origin.path, recipe.seed, suites, screen, stop)
+        paths_of = {other: model.path for other, model in others.items()}
+        context = Context(name, folder, base, origin.path, recipe.seed, paths_of, suites, screen, stop)
         figures = _guarded(lambda: KINDS[stage.kind].run(stage, context), name)
         figures = _with_before(figures, origin.behaviour)
         write_json(
@@ -136,10 +141,10 @@ def _guarded(run: Callable[[], dict[str, Figure]], name: str) -> dict[str, Figur
         ) from error
 
 
-def _origin(stage: TrainingStage, models: Mapping[str | None, _Model], base: Path) -> _Model:
-    if stage.model is None or stage.model in models:
-        return models[stage.model]
-    path = _local(stage.model, base)
+def _origin(name: str | None, models: Mapping[str | None, _Model], base: Path) -> _Model:
+    if name is None or name in models:
+        return models[name]
+    path = _local(name, base)
     return _Model(path, sha256_of(Path(path)) if Path(path).is_dir() else path, {})
 
 

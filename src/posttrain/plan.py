@@ -3,17 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from posttrain.recipe import Recipe, in_order
 from posttrain.screen import Screen
 from posttrain.stages.context import Context
 from posttrain.stages.kinds import KINDS
-from posttrain.stages.reading import codec_for, prepare_data
-from posttrain.stages.technique import Technique, TrainingStage
-
-if TYPE_CHECKING:
-    from posttrain.data.prepare import Prepared
+from posttrain.stages.reading import codec_for
 
 Plan = dict[str, Any]
 
@@ -45,7 +41,7 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
     from posttrain.policy.outline import outline
 
     stage = recipe.stages[name]
-    technique = KINDS[stage.kind].technique(stage, recipe.seed)
+    kind = KINDS[stage.kind]
     model = _origin(recipe, name, base)
     told = Notes()
     shape = outline(model, trust_remote_code=stage.trust_remote_code)
@@ -54,19 +50,20 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
         context = Context(name, Path(folder), base, model, recipe.seed, screen=told)
         codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
         screen.note(f"reading the data of {name}")
-        prepared = prepare_data(stage, technique, codec, context)
-        steps = _steps(prepared, stage, technique)
+        seen = kind.look(stage, codec, context)
+    memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=kind.makes == "score")
+    memory |= seen.memory
     return {
         "stage": name,
         "kind": stage.kind,
         "model": stage.model or recipe.model,
-        "parts": prepared.about["parts"],
-        "steps": steps,
+        "parts": seen.about["parts"],
+        "steps": seen.steps if stage.max_steps is None else min(seen.steps, stage.max_steps),
         "max_length": codec.max_length,
         "stops_on": [codec.tokenizer.convert_ids_to_tokens(end) for end in sorted(codec.end_tokens)],
         "device": placement.device,
         "precision": "float32" if placement.autocast is None else "bfloat16",
-        "memory_bytes": estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score"),
+        "memory_bytes": {**memory, "total": memory["total"] + sum(seen.memory.values())},
         "notes": told.sentences,
     }
 
@@ -78,16 +75,6 @@ def _origin(recipe: Recipe, name: str, base: Path) -> str:
         model = recipe.stages[model].model
     model = model or recipe.model
     return str((base / model).resolve()) if (base / model).is_dir() else model
-
-
-def _steps(prepared: "Prepared", stage: TrainingStage, technique: Technique) -> int:
-    from posttrain.train.source import Source
-
-    store = prepared.train
-    rows = None if stage.batch_tokens else stage.batch_size
-    source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
-    steps = source.total(stage.epochs)
-    return steps if stage.max_steps is None else min(steps, stage.max_steps)
 
 
 def show_plan(plans: list[Plan]) -> None:

@@ -12,6 +12,7 @@ from posttrain.options import Options
 from posttrain.overrides import override
 from posttrain.recipe_problems import explain, near
 from posttrain.stages.kinds import KINDS, Stage
+from posttrain.stages.technique import Other
 from posttrain.yaml_lines import KeyPath, read_yaml
 
 
@@ -46,16 +47,17 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def in_order(recipe: Recipe) -> list[str]:
-    """The stages, each after the one whose model it starts from, otherwise as written."""
-    needs = {n: [s.model] if s.model in recipe.stages else [] for n, s in recipe.stages.items()}
-    sorter = TopologicalSorter({name: [str(m) for m in models] for name, models in needs.items()})
+    """The stages, each after those whose models it starts from or uses, otherwise as written."""
+    uses = {n: [s.model, *(other.name for other in s.others)] for n, s in recipe.stages.items()}
+    needs = {name: [m for m in models if m is not None and m in recipe.stages] for name, models in uses.items()}
+    sorter = TopologicalSorter(needs)
     return list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
 
 
 def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:
-    def at(name: str) -> str:
-        line = lines.get(("stages", name, "model"))
-        return f"{path}{f':{line}' if line else ''}: stages.{name}.model"
+    def at(name: str, key: str = "model") -> str:
+        line = lines.get(("stages", name, *key.split(".")))
+        return f"{path}{f':{line}' if line else ''}: stages.{name}.{key}"
 
     try:
         in_order(recipe)
@@ -65,15 +67,20 @@ def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> N
             f"{at(circle[0])}: the stages {' → '.join(circle)} form a circle; one of them must start from another model"
         ) from error
     for name, stage in recipe.stages.items():
-        if stage.model is None:
-            continue
-        if stage.model in recipe.stages:
-            if KINDS[recipe.stages[stage.model].kind].makes == "score":
+        own = () if stage.model is None else (Other("model", stage.model, "causal"),)
+        for other in (*own, *stage.others):
+            if other.name in recipe.stages:
+                if KINDS[recipe.stages[other.name].kind].makes != other.makes:
+                    raise InputError(f"{at(name, other.key)}: {other.name} {_WRONG[other.makes]}")
+            elif "/" not in other.name and not (path.parent / other.name).is_dir():
                 raise InputError(
-                    f"{at(name)}: {stage.model} is a reward model, which scores and does not write; "
-                    "start from the model it was made of"
+                    f"{at(name, other.key)}: {other.name} is neither a stage nor a folder"
+                    f"{near(other.name, recipe.stages)}"
                 )
-        elif "/" not in stage.model and not (path.parent / stage.model).is_dir():
-            raise InputError(
-                f"{at(name)}: {stage.model} is neither a stage nor a folder{near(stage.model, recipe.stages)}"
-            )
+
+
+_WRONG = {
+    "causal": "is a reward model, which scores and does not write; start from the model it was made of",
+    "score": "is a model that writes and does not score; name a stage of kind reward, or a folder of such a model",
+}
+"""What is wrong with a stage that makes the other kind of model."""

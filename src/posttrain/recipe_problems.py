@@ -7,8 +7,10 @@ from typing import Any
 
 from posttrain.data.options import DataSource
 from posttrain.evaluate.options import SuiteOptions
+from posttrain.experience.options import AlarmOptions
 from posttrain.options import Options
 from posttrain.policy.options import LoraOptions
+from posttrain.rewards.kinds import OPTIONS as REWARDS
 from posttrain.stages.ift import HoldOut
 from posttrain.stages.kinds import KINDS
 from posttrain.yaml_lines import KeyPath
@@ -18,7 +20,9 @@ _NESTED: Mapping[str, type[Options]] = {
     "hold_out": HoldOut,
     "data": DataSource,
     "validation": DataSource,
+    "alarms": AlarmOptions,
 }
+_REWARDING = frozenset({"rewards", "gold"})
 
 
 def explain(error: Any, values: Any, lines: Mapping[KeyPath, int], overridden: Sequence[KeyPath], path: Path) -> str:
@@ -46,10 +50,10 @@ def explain(error: Any, values: Any, lines: Mapping[KeyPath, int], overridden: S
     if kind == "missing":
         return f"{where}: is missing"
     if kind == "union_tag_not_found":
-        return f"{where}: is missing; one of {', '.join(KINDS)}"
+        return f"{where}: is missing; one of {', '.join(_kinds(key)[1])}"
     if kind == "union_tag_invalid":
-        given = str(error["ctx"]["tag"])
-        return f"{where}: unknown kind of stage {given}{near(given, KINDS)} (kinds: {', '.join(KINDS)})"
+        given, (what, kinds) = str(error["ctx"]["tag"]), _kinds(key)
+        return f"{where}: unknown kind of {what} {given}{near(given, kinds)} (kinds: {', '.join(kinds)})"
     message = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
     return f"{where}: {message[0].lower()}{message[1:]}, not {_shown(error['input'])}"
 
@@ -71,6 +75,11 @@ def _real_path(loc: Sequence[Any], values: Any, kind: str) -> KeyPath:
     return tuple(path)
 
 
+def _kinds(key: KeyPath) -> tuple[str, Iterable[str]]:
+    """What a `kind` at this place is a kind of, and those there are."""
+    return ("reward", REWARDS) if len(key) > 2 and key[2] in _REWARDING else ("stage", KINDS)
+
+
 def _known_keys(at: KeyPath, values: Any) -> list[str]:
     """The keys of the part of the recipe at `at`."""
     match at:
@@ -80,6 +89,8 @@ def _known_keys(at: KeyPath, values: Any) -> list[str]:
             return list(SuiteOptions.model_fields)
         case ("stages", name):
             return list(KINDS[values["stages"][name]["kind"]].options.model_fields)
+        case ("stages", stage, part, name) if part in _REWARDING:
+            return list(REWARDS[values["stages"][stage][part][name]["kind"]].model_fields)
         case ("stages", _, part, *_):
             return list(_NESTED[str(part)].model_fields) if part in _NESTED else []
         case _:

@@ -78,6 +78,11 @@ def data_hashes(paths: list[str], base: Path) -> dict[str, str]:
     return {name: sha256_of(path) for source in dict.fromkeys(paths) for name, path in source_files(source, base=base)}
 
 
+def file_hashes(paths: list[str], base: Path) -> dict[str, str]:
+    """Path → hash of files that are no data (a reward's code...); a missing one is told by whoever reads it."""
+    return {path: sha256_of(base / path) for path in dict.fromkeys(paths) if (base / path).exists()}
+
+
 def begin(folder: Path, fingerprint: str) -> str | None:
     """Make ready a stage's folder for inputs with this fingerprint.
 

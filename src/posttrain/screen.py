@@ -1,7 +1,7 @@
 """What a person sees while something runs: notes, and bars with the time left. Line by line without a terminal."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -21,6 +21,16 @@ LINE_SECONDS = 20.0
 """Without a terminal a bar is a line this often."""
 
 
+CELL = 400
+"""Characters of a text that a table shows."""
+
+
+def shown(text: object) -> str:
+    """Text that may be a model's, cut, with nothing in it that a terminal would obey."""
+    clean = "".join(c for c in str(text) if c.isprintable() or c == "\n")
+    return clean if len(clean) <= CELL else clean[:CELL] + " …"
+
+
 class Screen:
     """Notes and bars, on standard error, so that standard output stays for results.
 
@@ -38,6 +48,20 @@ class Screen:
     def title(self, sentence: str) -> None:
         """Say what begins now."""
         self.console.print(f"[bold]{sentence}[/bold]", soft_wrap=True)
+
+    def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
+        """A small table; its first row is the heading. Cells are shown as they are, cut to a few lines."""
+        from rich.table import Table
+        from rich.text import Text
+
+        if self.console.quiet:
+            return
+        table = Table(title=Text(shown(title)), title_justify="left", show_lines=True)
+        for heading in rows[0]:
+            table.add_column(Text(shown(heading)))
+        for row in rows[1:]:
+            table.add_row(*(Text(shown(cell)) for cell in row))
+        self.console.print(table)
 
     @contextmanager
     def bar(self, title: str, total: int | None) -> Generator[Advance]:

@@ -50,5 +50,6 @@ class DataOptions(Options):
     )
     truncation: Truncation = Field(default="drop", description="what to do with a longer row: error, drop, left, right")
     template: str | None = Field(
-        default=None, description="chat template: plain, chatml, raw (texts go on from their prompts) or a Jinja file; the model's own if unset"
+        default=None,
+        description="chat template: plain, chatml, raw (a text goes on) or a Jinja file; the model's own if unset",
     )

@@ -70,7 +70,9 @@ def read_prompt(row: Row) -> Example:
     """``prompt``: a user's message, or the messages up to the open answer; no completion, the model writes it."""
     prompt = text_or_turns(row.values["prompt"], "user", f"{row.where}: prompt")
     if prompt[-1]["role"] == "assistant":
-        raise InputError(f"{row.where}: prompt ends with the assistant's turn; it should end with what is to be answered")
+        raise InputError(
+            f"{row.where}: prompt ends with the assistant's turn; it should end with what is to be answered"
+        )
     return chat_example(row, prompt, ())
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from posttrain.screen import shown
 from posttrain.stages.context import Figure
 
 STAGES = ("base", "sft", "ift", "dpo")
@@ -59,9 +61,9 @@ def _example(out: Path, suite: str) -> Table:
     chosen = wanted[0] if wanted else answers["dpo"][0]["id"]
     found = {stage: next(s for s in samples if s["id"] == chosen) for stage, samples in answers.items()}
     table = Table("", "", title=f"For example, {suite}", title_justify="left", show_header=False, show_lines=True)
-    table.add_row("asked", _safe(found["dpo"]["question"]))
+    table.add_row("asked", Text(shown(found["dpo"]["question"])))
     for stage, sample in found.items():
-        table.add_row(stage, _safe(sample["answer"]))
+        table.add_row(stage, Text(shown(sample["answer"])))
     return table
 
 
@@ -69,11 +71,3 @@ def _samples(out: Path, stage: str, suite: str) -> Iterator[dict[str, str | floa
     folder = out / "base" if stage == "base" else out / "stages" / stage
     for line in (folder / "behaviour" / f"samples_{suite}.jsonl").read_text(encoding="utf-8").splitlines():
         yield json.loads(line)
-
-
-def _safe(text: object) -> str:
-    """Model text, cut to a few lines, with nothing that the terminal would obey."""
-    from rich.markup import escape
-
-    shown = "".join(c for c in str(text) if c.isprintable() or c == "\n")
-    return escape(shown if len(shown) <= 400 else shown[:400] + " …")

@@ -5,6 +5,19 @@ from posttrain.policy.options import PolicyOptions
 from posttrain.policy.outline import Outline
 
 
+def cache_bytes(shape: Outline, *, rows: int, length: int) -> int:
+    """Keys and values of completions being written, float32: of each layer, head and token.
+
+    Args:
+        rows: completions written at once.
+        length: tokens of the longest prompt and completion.
+    """
+    config = shape.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * 4 * config.num_hidden_layers * heads * width * rows * length
+
+
 def estimate(shape: Outline, options: PolicyOptions, *, row_tokens: int, scored: bool) -> dict[str, int]:
     """Bytes by purpose, and in total, at the peak of a training step.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from posttrain.rewards.model import ModelReward
 from posttrain.rewards.python_file import PythonReward
 from posttrain.rewards.schema import JsonFieldsReward, JsonReward, JsonSchemaReward
 from posttrain.rewards.text import LengthReward, MatchReward, RegexReward, RepetitionReward
-from posttrain.rewards.types import Batch
+from posttrain.rewards.types import Batch, RewardOptions
 
 RewardSpec = Annotated[
     MathReward
@@ -33,6 +33,11 @@ RewardSpec = Annotated[
     | PythonReward,
     Field(discriminator="kind"),
 ]
+
+OPTIONS: Mapping[str, type[RewardOptions]] = {
+    get_args(options.model_fields["kind"].annotation)[0]: options for options in get_args(get_args(RewardSpec)[0])
+}
+"""Kind → what a recipe can say about it."""
 
 KINDS: Mapping[str, Callable[[Any, Path], Batch]] = {
     "math": math.build,

@@ -17,6 +17,7 @@ class Context:
         folder: its own folder in the run.
         base: the recipe's folder, where relative data paths start.
         model: folder or hub id of the model it starts from.
+        models: folder or hub id of each other model it names.
         seed: of the run.
         suites: behaviours to measure before and after, by name.
         known: what is known already of the model it starts from, by suite.
@@ -29,6 +30,7 @@ class Context:
     base: Path
     model: str
     seed: int
+    models: Mapping[str, str] = field(default_factory=dict)
     suites: Mapping[str, SuiteOptions] = field(default_factory=dict)
     screen: Screen = field(default_factory=lambda: Screen(quiet=True))
     stop: Callable[[], bool] = lambda: False

@@ -7,9 +7,7 @@ from pydantic import Field
 
 from posttrain.errors import InputError
 from posttrain.options import Options
-from posttrain.stages.context import Context, Figure
 from posttrain.stages.technique import Technique, TrainingStage
-from posttrain.stages.training import train
 
 if TYPE_CHECKING:
     from posttrain.data.prepare import Prepared
@@ -69,8 +67,3 @@ def _check_held_out(stage: IFTStage, prepared: "Prepared") -> None:
         if names and part not in prepared.held_out:
             tasks = ", ".join(task["name"] for task in prepared.about["tasks"])
             raise InputError(f"hold_out.{key}: no row has {names}, so nothing is held out; the tasks are {tasks}")
-
-
-def run(stage: IFTStage, context: Context) -> dict[str, Figure]:
-    """Train."""
-    return train(stage, technique(stage, context.seed), context)

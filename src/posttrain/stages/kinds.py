@@ -2,19 +2,32 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from posttrain.stages import dpo, ift, reward, sft
+from posttrain.stages import dpo, grpo, ift, on_policy, ppo, reward, sft, training
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.dpo import DPOStage
+from posttrain.stages.grpo import GRPOStage
 from posttrain.stages.ift import IFTStage
+from posttrain.stages.on_policy import OnPolicy
+from posttrain.stages.ppo import PPOStage
 from posttrain.stages.reward import RewardStage
 from posttrain.stages.sft import SFTStage
-from posttrain.stages.technique import Technique
+from posttrain.stages.technique import Look, Technique
 
-Stage = Annotated[SFTStage | IFTStage | RewardStage | DPOStage, Field(discriminator="kind")]
+if TYPE_CHECKING:
+    from posttrain.data.chat import Codec
+
+Stage = Annotated[
+    SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage,
+    Field(discriminator="kind"),
+]
+
+
+Run = Callable[[Any, Context], dict[str, Figure]]
+See = Callable[[Any, "Codec", Context], Look]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +37,34 @@ class Kind:
     Args:
         options: what the recipe can say.
         run: what it does.
-        technique: what it trains with, for plans.
+        look: what it would do, for plans.
         makes: the kind of model it leaves: one that writes, or one that scores.
     """
 
     options: type[Any]
-    run: Callable[[Any, Context], dict[str, Figure]]
-    technique: Callable[[Any, int], Technique]
-    makes: Literal["causal", "score"]
+    run: Run
+    look: See
+    makes: Literal["causal", "score"] = "causal"
+
+
+def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See]:
+    """A stage on data that is there beforehand."""
+    return (
+        lambda stage, context: training.train(stage, technique(stage, context.seed), context),
+        lambda stage, codec, context: training.look(stage, technique(stage, context.seed), codec, context),
+    )
+
+
+def _on_policy(technique: Callable[[Any], OnPolicy]) -> tuple[Run, See]:
+    """A stage on what the model itself writes."""
+    return lambda stage, context: on_policy.train_on_policy(stage, technique(stage), context), on_policy.look
 
 
 KINDS: Mapping[str, Kind] = {
-    "sft": Kind(SFTStage, sft.run, sft.technique, "causal"),
-    "ift": Kind(IFTStage, ift.run, ift.technique, "causal"),
-    "dpo": Kind(DPOStage, dpo.run, dpo.technique, "causal"),
-    "reward": Kind(RewardStage, reward.run, reward.technique, "score"),
+    "sft": Kind(SFTStage, *_curated(sft.technique)),
+    "ift": Kind(IFTStage, *_curated(ift.technique)),
+    "dpo": Kind(DPOStage, *_curated(dpo.technique)),
+    "reward": Kind(RewardStage, *_curated(reward.technique), makes="score"),
+    "ppo": Kind(PPOStage, *_on_policy(ppo.technique)),
+    "grpo": Kind(GRPOStage, *_on_policy(grpo.technique)),
 }

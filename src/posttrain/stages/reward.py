@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from posttrain.stages.context import Context, Figure
+from posttrain.stages.context import Figure
 from posttrain.stages.technique import Technique, TrainingStage
-from posttrain.stages.training import train
 
 if TYPE_CHECKING:
     from posttrain.data.store import GroupStore
@@ -54,8 +53,3 @@ def longer_wins(store: "GroupStore") -> dict[str, Figure]:
     if not pairs:
         return {}
     return {"eval_longer_wins_accuracy": Figure(None, right / pairs, pairs, wilson(round(right), pairs))}
-
-
-def run(stage: RewardStage, context: Context) -> dict[str, Figure]:
-    """Train."""
-    return train(stage, technique(stage, context.seed), context)

@@ -5,9 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from posttrain.stages.context import Context, Figure
 from posttrain.stages.technique import Technique, TrainingStage
-from posttrain.stages.training import train
 
 
 class SFTStage(TrainingStage):
@@ -31,8 +29,3 @@ def technique(stage: SFTStage, seed: int) -> Technique:
         part_of=partial(part_of, seed=seed, validation=share, tasks=(), phrasings=()),
         order=lambda prepared: shuffled(len(prepared.train), seed),
     )
-
-
-def run(stage: SFTStage, context: Context) -> dict[str, Figure]:
-    """Train."""
-    return train(stage, technique(stage, context.seed), context)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from posttrain.files import read_json, write_json
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.reading import codec_for, prepare_data
-from posttrain.stages.technique import Technique, TrainingStage
+from posttrain.stages.technique import Look, Technique, TrainingStage
 
 if TYPE_CHECKING:
+    from posttrain.data.chat import Codec
     from posttrain.data.prepare import Prepared
     from posttrain.data.store import GroupStore
     from posttrain.policy.load import Policy
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, Figure]:
-    """Run a training stage; its folder then holds ``model/``, ``metrics.jsonl``, ``data/`` and ``behaviour/``.
+    """Run a stage on curated data; its folder then holds ``model/``, ``metrics.jsonl``, ``data/`` and ``behaviour/``.
 
     Killed at any point and called again, it goes on to the same weights.
 
@@ -25,25 +26,41 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
         the stage's part of ``summary.json``.
     """
     from posttrain.policy.open import open_policy
+
+    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    prepared = prepare_data(stage, technique, codec, context)
+    policy = open_policy(context.model, stage, task=technique.task, on_note=context.screen.note)
+    policy.end_tokens = tuple(sorted(codec.end_tokens))  # it stops where it trains answers to end
+    training = _training(policy, prepared, stage, technique, context)
+    figures = finish(stage, training, codec, context)
+    return figures | (technique.figures(prepared.held_out["validation"]) if "validation" in prepared.held_out else {})
+
+
+def look(stage: TrainingStage, technique: Technique, codec: "Codec", context: Context) -> Look:
+    """Read a stage's data and count."""
+    from posttrain.train.source import Source
+
+    prepared = prepare_data(stage, technique, codec, context)
+    store = prepared.train
+    rows = None if stage.batch_tokens else stage.batch_size
+    source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
+    return Look(prepared.about, source.total(stage.epochs))
+
+
+def finish(stage: TrainingStage, training: "Training", codec: "Codec", context: Context) -> dict[str, Figure]:
+    """Measure, fit, measure again, save: what is the same for every technique."""
     from posttrain.policy.save import save_policy
     from posttrain.stages.behaviour import measure
     from posttrain.train.loop import Watch, evaluate_all, fit
 
-    screen, folder = context.screen, context.folder
-    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prepared = prepare_data(stage, technique, codec, context)
-    policy = open_policy(context.model, stage, task=technique.task, on_note=screen.note)
-    policy.end_tokens = tuple(sorted(codec.end_tokens))  # it stops where it trains answers to end
-    training = _training(policy, prepared, stage, technique, context)
+    screen, folder, policy = context.screen, context.folder, training.policy
     before = _before(training, context)
     with screen.bar("training", training.steps) as advance:
         watch = Watch(lambda step, total, values: advance(step, words_of(values)), screen.note, context.stop)
         fit(training, watch)
     after = evaluate_all(training)
     figures = {name: _figure(name, before.get(name), mean) for name, mean in after.items()}
-    if "validation" in prepared.held_out:
-        figures |= technique.figures(prepared.held_out["validation"])
-    if technique.task == "causal" and context.suites:
+    if policy.task == "causal" and context.suites:
         measured = measure(policy, codec, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)
         figures |= {name: Figure(None, m.value, m.n, m.interval) for name, m in measured.items()}
     template = codec.template.source if codec.template is not None else None
@@ -52,10 +69,12 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
 
 
 def words_of(values: "dict[str, float | int | None]") -> str:
-    """Beside the progress bar: the loss and the speed."""
-    loss, speed = values.get("loss"), values.get("tokens_per_second")
+    """Beside the progress bar: the loss, what it is for, and the speed."""
+    loss, speed, reward = values.get("loss"), values.get("tokens_per_second"), values.get("reward")
     accuracy = values.get("rewards/accuracies", values.get("accuracy"))
     words = [f"loss {loss:.4f}" if loss is not None else "no loss"]
+    if reward is not None:
+        words.append(f"reward {reward:.3f}")
     if accuracy is not None:
         words.append(f"accuracy {accuracy:.0%}")
     return "  ".join([*words, f"{speed:,.0f} tokens/s"])

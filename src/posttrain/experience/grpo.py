@@ -1,0 +1,53 @@
+"""GRPO's credit: a completion against its siblings."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from posttrain.core.group import Floats, Group
+from posttrain.credit.group import group_advantages
+from posttrain.experience.types import Credit, Experience, Memory, Reference, Told
+from posttrain.experience.watch import kl_figures
+
+
+def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | None) -> Credit:
+    """Advantages against the group's mean, for every token of a completion alike.
+
+    Args:
+        scale: divide by the group's deviation.
+        mask_truncated: a completion cut at the limit neither learns nor enters its group's mean (DAPO's overlong
+            filtering, arXiv:2503.14476, section 3.4).
+        reference: gives ``ref_logp``, for a KL term; None without one.
+    """
+
+    def credit(experience: Experience, memory: Memory) -> tuple[list[Group], Told, Memory]:
+        groups = experience.groups()
+        advantages = [_advantages(experience, g, scale, mask_truncated) for g in range(len(groups))]
+        groups = [
+            replace(group, columns={**group.columns, "advantage": per_token(values, group)})
+            for group, values in zip(groups, advantages, strict=True)
+        ]
+        if reference is None:
+            return groups, {}, memory
+        groups = with_column(groups, "ref_logp", reference(groups))
+        return groups, kl_figures(groups), memory
+
+    return credit
+
+
+def _advantages(experience: Experience, g: int, scale: bool, mask_truncated: bool) -> Floats:
+    reward_K = experience.reward_GK[g]
+    if mask_truncated:
+        ended_K = np.array([one.ended for one in experience.written[g]])
+        reward_K = np.where(ended_K, reward_K, np.float32(np.nan))
+    return group_advantages(reward_K, scale=scale)
+
+
+def per_token(value_K: Floats, group: Group) -> Floats:
+    """A completion's value, at each of its tokens."""
+    return np.repeat(value_K, [len(completion.tokens) for completion in group.completions]).astype(np.float32)
+
+
+def with_column(groups: list[Group], name: str, values: list[Floats]) -> list[Group]:
+    """The groups with one more column."""
+    return [replace(g, columns={**g.columns, name: v}) for g, v in zip(groups, values, strict=True)]

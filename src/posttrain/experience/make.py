@@ -1,0 +1,139 @@
+"""One rollout: prompts drawn, completions written and scored, groups that teach nothing replaced, credit given."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from posttrain.core.group import Group
+from posttrain.credit.group import varies
+from posttrain.data.prompts import Prompt
+from posttrain.errors import RunError
+from posttrain.experience import watch
+from posttrain.experience.options import AlarmOptions
+from posttrain.experience.scoring import Scorer, scored
+from posttrain.experience.source import Make
+from posttrain.experience.types import Credit, Experience, Memory, Told
+from posttrain.policy.load import Policy
+from posttrain.rollout.engine import generate
+from posttrain.rollout.sampling import Sampling
+from posttrain.train.source import Order
+
+COMPARED = ("completions/mean_length", "entropy")
+"""Figures of the first rollout that alarms look back at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How rollouts are written.
+
+    Args:
+        policy: writes, with the weights it has when asked.
+        prompts: to draw from.
+        order: their order in each epoch.
+        sampling: of completions.
+        n: completions a prompt.
+        size: prompts a rollout.
+        rows: completions written at once.
+        scorer: what they are worth.
+        most_draws: times `size` prompts drawn at most to fill a rollout with groups whose rewards differ; 0 keeps all.
+    """
+
+    policy: Policy
+    prompts: Sequence[Prompt]
+    order: Order
+    sampling: Sampling
+    n: int
+    size: int
+    rows: int
+    scorer: Scorer
+    most_draws: int = 0
+
+
+def maker(
+    writing: Writing,
+    credit: Credit,
+    alarms: AlarmOptions,
+    tables: Path,
+    *,
+    on_note: Callable[[str], None],
+    on_experience: Callable[[int, Experience], None] = lambda number, experience: None,
+) -> Make:
+    """What makes rollouts for a `Rollouts` source.
+
+    Args:
+        tables: takes ``rollout-N.jsonl``, every completion with its rewards.
+        on_note: told alarms.
+        on_experience: shown each rollout.
+    """
+
+    def make(number: int, memory: Memory) -> tuple[list[Group], Told, Memory]:
+        every, chosen, cursor = _written(writing, memory.cursor)
+        watch.write_table(tables / f"rollout-{number:08d}.jsonl", watch.table(every, number))
+        on_experience(number, every)
+        groups, credited, memory = credit(chosen, replace(memory, cursor=cursor))
+        told: dict[str, float | None] = {**watch.figures(every), **credited}
+        if writing.most_draws:
+            told["num_drawn"] = float(len(every.prompts))
+        for sentence in watch.alarms(told, memory.first if number else {}, alarms):
+            raise_or_note(f"rollout {number + 1}: {sentence}", alarms, on_note)
+        if number == 0:
+            memory = replace(memory, first={**memory.first, **{name: told[name] for name in COMPARED}})
+        return groups, told, memory
+
+    return make
+
+
+def raise_or_note(sentence: str, options: AlarmOptions, on_note: Callable[[str], None]) -> None:
+    """What the recipe wants done about an alarm.
+
+    Raises:
+        RunError: it wants to stop.
+    """
+    if options.action == "stop":
+        raise RunError(f"{sentence}. Stopped, as `alarms` says; the last checkpoint is kept")
+    on_note(f"alarm: {sentence}")
+
+
+def write_and_score(
+    writing: Writing, prompts: Sequence[Prompt], ids: Sequence[int], n: int, seed: int | None = None
+) -> Experience:
+    """Completions of some prompts, with their rewards.
+
+    Args:
+        ids: numbers that, with the seed, fix each prompt's draws.
+        seed: another than the stage's own.
+    """
+    sampling = writing.sampling if seed is None else replace(writing.sampling, seed=seed)
+    written = generate(writing.policy, [p.tokens for p in prompts], sampling, n=n, ids=ids, rows=writing.rows)
+    return scored(prompts, written, writing.policy.tokenizer, writing.scorer)
+
+
+def _written(writing: Writing, cursor: int) -> tuple[Experience, Experience, int]:
+    """(all that was written, what is learnt from, prompts taken so far).
+
+    DAPO's dynamic sampling (arXiv:2503.14476, section 3.2) draws on until a rollout is full of groups whose rewards
+    differ; what is missing after `most_draws` is filled with the first others, which teach nothing and do no harm.
+    """
+    every = _draw(writing, cursor)
+    cursor += writing.size
+    if not writing.most_draws:
+        return every, every, cursor
+    while len(good := _varied(every)) < writing.size and len(every.prompts) < writing.most_draws * writing.size:
+        every = every.joined(_draw(writing, cursor))
+        cursor += writing.size
+    others = [i for i in range(len(every.prompts)) if i not in set(good)]
+    return every, every.chosen([*good, *others][: writing.size]), cursor
+
+
+def _draw(writing: Writing, cursor: int) -> Experience:
+    ids = range(cursor, cursor + writing.size)
+    count = len(writing.prompts)
+    orders: Mapping[int, Sequence[int]] = {epoch: writing.order(epoch) for epoch in {i // count for i in ids}}
+    prompts = [writing.prompts[orders[i // count][i % count]] for i in ids]
+    return write_and_score(writing, prompts, ids, writing.n)
+
+
+def _varied(experience: Experience) -> list[int]:
+    return [i for i, reward_K in enumerate(experience.reward_GK) if varies(np.asarray(reward_K))]

@@ -1,0 +1,88 @@
+"""A rollout's completions with their rewards, and what one rollout hands to the next."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from posttrain.core.group import Completion, Floats, Group
+from posttrain.data.prompts import Prompt
+from posttrain.rollout.request import Written
+
+Told = Mapping[str, float | None]
+"""Metrics of a rollout, under the names TRL users know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """What the policy wrote, and what it was worth. ``G`` prompts, ``K`` completions each.
+
+    Args:
+        prompts: G.
+        written: G times K completions.
+        texts: the same as text, without end tokens.
+        reward_GK: the weighted sum of rewards; NaN where none applies.
+        components: each reward alone, unweighted, [G, K].
+    """
+
+    prompts: tuple[Prompt, ...]
+    written: tuple[tuple[Written, ...], ...]
+    texts: tuple[tuple[str, ...], ...]
+    reward_GK: Floats
+    components: Mapping[str, Floats]
+
+    def groups(self) -> list[Group]:
+        """Every completion with all its tokens bearing loss, and the log-probs it was drawn with as ``old_logp``."""
+        return [
+            Group(
+                prompt.where,
+                prompt.tokens,
+                tuple(Completion(one.tokens, np.ones(len(one.tokens), np.bool_)) for one in some),
+                {"old_logp": np.concatenate([one.logp for one in some])},
+            )
+            for prompt, some in zip(self.prompts, self.written, strict=True)
+        ]
+
+    def chosen(self, places: Sequence[int]) -> "Experience":
+        """Some of the prompts."""
+        index = np.array(places, dtype=np.int64)
+        return Experience(
+            tuple(self.prompts[i] for i in places),
+            tuple(self.written[i] for i in places),
+            tuple(self.texts[i] for i in places),
+            self.reward_GK[index],
+            {name: values[index] for name, values in self.components.items()},
+        )
+
+    def joined(self, other: "Experience") -> "Experience":
+        """This one's prompts, then the other's."""
+        return Experience(
+            self.prompts + other.prompts,
+            self.written + other.written,
+            self.texts + other.texts,
+            np.concatenate([self.reward_GK, other.reward_GK]),
+            {name: np.concatenate([values, other.components[name]]) for name, values in self.components.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All that moves from rollout to rollout; kept on disk beside each, so that a resume knows it.
+
+    Args:
+        cursor: prompts taken so far, over all epochs.
+        beta: KL coefficient of the next rollout.
+        first: figures of the first rollout, which rewards are scaled by and alarms compare with.
+    """
+
+    cursor: int = 0
+    beta: float = 0.0
+    first: Mapping[str, Any] = field(default_factory=dict)
+
+
+Credit = Callable[[Experience, Memory], tuple[list[Group], Told, Memory]]
+"""From rewards to groups with the columns the objective needs, metrics, and what the next rollout must know."""
+
+Reference = Callable[[Sequence[Group]], list[Floats]]
+"""Log-prob of each group's loss tokens under the model that the policy is held near to."""

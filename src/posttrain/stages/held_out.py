@@ -1,0 +1,87 @@
+"""What the policy's answers to held-out prompts are worth: rewards, gold rewards, length, KL."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from posttrain.data.prompts import Prompt
+from posttrain.experience.make import Writing, raise_or_note, write_and_score
+from posttrain.experience.options import AlarmOptions
+from posttrain.experience.scoring import Scorer, scored
+from posttrain.experience.types import Experience, Reference
+from posttrain.experience.watch import figures
+from posttrain.files import read_json
+from posttrain.stages.context import Context
+from posttrain.train.step import Mean
+
+SHOWN = ("completions/mean_length", "completions/clipped_ratio")
+
+APART = 7919
+"""Added to the seed: held-out answers are drawn by other numbers than training's, the same at every evaluation."""
+
+
+def held_out_rewards(
+    writing: Writing,
+    prompts: Sequence[Prompt],
+    gold: Scorer,
+    reference: Reference | None,
+    alarms: AlarmOptions,
+    context: Context,
+) -> Callable[[], Mapping[str, Mean]]:
+    """A function that samples one answer to each held-out prompt and measures it.
+
+    It gives ``eval_reward``, ``eval_rewards/{name}``, ``eval_gold/{name}``, ``eval_kl`` (nats a completion) and
+    lengths; and it raises the alarm when the reward went up since the start while a gold reward fell.
+    """
+
+    def measure() -> dict[str, Mean]:
+        experience = write_and_score(writing, prompts, range(len(prompts)), 1, writing.sampling.seed + APART)
+        found = {"eval_reward": _mean(experience.reward_GK)}
+        if len(experience.components) > 1:
+            found |= {f"eval_rewards/{name}": _mean(values) for name, values in experience.components.items()}
+        errors: dict[str, float] = {}
+        if gold.rewards or gold.judges:
+            judged = scored(prompts, experience.written, writing.policy.tokenizer, gold)
+            for name, values in judged.components.items():
+                found[f"eval_gold/{name}"] = _mean(values)
+                errors[f"eval_gold/{name}"] = (
+                    float(np.nanstd(values)) / max(1.0, float(np.isfinite(values).sum())) ** 0.5
+                )
+        if reference is not None:
+            found["eval_kl"] = Mean(_kl(experience, reference), len(prompts))
+        told = figures(experience)
+        found |= {f"eval_{name}": Mean(told[name], len(prompts)) for name in SHOWN}
+        if alarms.gold and (context.folder / "before.json").is_file():
+            before = {name: Mean(*mean) for name, mean in read_json(context.folder / "before.json").items()}
+            for sentence in _hollow(before, found, errors):
+                raise_or_note(sentence, alarms, context.screen.note)
+        return found
+
+    return measure
+
+
+def _hollow(before: Mapping[str, Mean], now: Mapping[str, Mean], errors: Mapping[str, float]) -> list[str]:
+    """Gold rewards that fell while the reward learnt from went up (Gao et al. 2022, arXiv:2210.10760)."""
+    start, reward = before["eval_reward"].value, now["eval_reward"].value
+    if start is None or reward is None or reward <= start:
+        return []
+    told: list[str] = []
+    for name, error in errors.items():
+        was, found = before[name].value, now[name].value
+        if was is not None and found is not None and found < was - 2.0 * error:
+            told.append(
+                f"the reward went up ({start:.3g} to {reward:.3g}) while {name.removeprefix('eval_')} fell "
+                f"({was:.3g} to {found:.3g}): the reward is being gamed. Raise beta, stop earlier, or mend the reward"
+            )
+    return told
+
+
+def _kl(experience: Experience, reference: Reference) -> float:
+    groups = experience.groups()
+    apart = [g.columns["old_logp"] - ref for g, ref in zip(groups, reference(groups), strict=True)]
+    return float(np.concatenate(apart).sum(dtype=np.float64)) / len(groups)
+
+
+def _mean(values: np.ndarray) -> Mean:  # type: ignore[type-arg]
+    known = values[np.isfinite(values)]
+    return Mean(float(known.mean(dtype=np.float64)) if len(known) else None, len(known))

@@ -1,0 +1,231 @@
+"""What PPO and GRPO share: prompts, sampling, rewards; the source that writes, scores and credits; held-out reward."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, model_validator
+
+from posttrain.experience.options import AlarmOptions
+from posttrain.rewards.kinds import RewardSpec
+from posttrain.rewards.model import ModelReward
+from posttrain.stages.context import Context, Figure
+from posttrain.stages.reading import codec_for, told_of
+from posttrain.stages.technique import Look, Other, TrainingStage
+from posttrain.stages.training import finish
+
+if TYPE_CHECKING:
+    from posttrain.core.outputs import Objective
+    from posttrain.data.chat import Codec
+    from posttrain.data.prompts import Prompts
+    from posttrain.experience.types import Credit, Reference
+    from posttrain.policy.load import Policy
+    from posttrain.rollout.sampling import Sampling
+
+Rewards = Mapping[str, RewardSpec]
+
+
+class OnPolicyStage(TrainingStage):
+    """A stage that learns from what the model itself writes."""
+
+    rewards: Annotated[Rewards, Field(min_length=1)] = Field(description="name → reward; their weighted sum is learnt")
+    gold: Rewards = Field(default={}, description="name → reward that is only measured, on held-out prompts")
+    max_failures: float = Field(default=0.1, ge=0, le=1, description="share of a rollout one reward may fail on")
+    batch_size: int = Field(default=8, ge=1, description="prompts per optimiser step")
+    minibatches: int = Field(default=1, ge=1, description="optimiser steps that a rollout's prompts are cut into")
+    inner_epochs: int = Field(default=1, ge=1, description="how often each completion of a rollout is learnt from")
+    num_generations: int = Field(default=8, ge=1, description="completions written of each prompt")
+    max_new_tokens: int = Field(default=256, ge=1, description="a completion that has not ended by then is cut")
+    temperature: float = Field(default=1.0, gt=0, description="of sampling, and of the log-probs learnt from")
+    top_k: int = Field(default=0, ge=0, description="sample only from the k most probable tokens; 0 for all")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="sample only from the most probable tokens of this mass")
+    min_p: float = Field(
+        default=0.0, ge=0, lt=1, description="sample only tokens this share as probable as the top one"
+    )
+    stop: tuple[str, ...] = Field(default=(), description="strings that end a completion")
+    rollout_rows: int = Field(default=64, ge=1, description="completions written at once; less takes less memory")
+    learning_rate: float = Field(default=1e-6, gt=0, lt=1, description="peak learning rate")
+    alarms: AlarmOptions = Field(default=AlarmOptions(), description="the known ways to fail, and whether to stop")
+    show_every: int | None = Field(
+        default=None, ge=0, description="rollouts between two shown in the terminal; a tenth if unset, 0 for none"
+    )
+
+    @model_validator(mode="after")
+    def _counts_in_prompts(self) -> "OnPolicyStage":
+        if self.batch_tokens is not None:
+            raise ValueError("`batch_tokens` is for data that is there beforehand; say `batch_size`, in prompts")
+        return self
+
+    @property
+    def others(self) -> tuple[Other, ...]:
+        """Its reward models."""
+        return tuple(
+            Other(f"{key}.{name}.model", reward.model, "score")
+            for key, specs in (("rewards", self.rewards), ("gold", self.gold))
+            for name, reward in specs.items()
+            if isinstance(reward, ModelReward)
+        )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files its rewards read."""
+        every = [*self.rewards.values(), *self.gold.values()]
+        return tuple(reward.file for reward in every if getattr(reward, "file", None))  # type: ignore[union-attr]
+
+
+@dataclass(frozen=True, slots=True)
+class OnPolicy:
+    """What tells PPO from GRPO.
+
+    Args:
+        objective: its loss.
+        credit: from (policy, reference or None) to the credit of a rollout.
+        held: whether log-probs of the model before training are needed.
+        valued: whether the policy gets a value head.
+        beta: KL coefficient of the first rollout.
+        most_draws: see `Writing`.
+    """
+
+    objective: "Objective"
+    credit: "Callable[[Policy, Reference | None], Credit]"
+    held: bool
+    valued: bool = False
+    beta: float = 0.0
+    most_draws: int = 0
+
+
+def look(stage: OnPolicyStage, codec: "Codec", context: Context) -> Look:
+    """What a run would do: rows, tokens and steps; memory beside that of training."""
+    from posttrain.policy.memory import cache_bytes
+    from posttrain.policy.outline import outline
+
+    prompts = read(stage, codec, context)
+    shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
+    longest = max(len(prompt.tokens) for prompt in prompts.train) + stage.max_new_tokens
+    more: dict[str, int] = {"writing": cache_bytes(shape, rows=stage.rollout_rows, length=longest)}
+    if stage.lora is None and getattr(stage, "beta", 0.0):
+        more["reference"] = 4 * shape.parameters
+    return Look(prompts.about, _rollouts(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs, more)
+
+
+def read(stage: OnPolicyStage, codec: "Codec", context: Context) -> "Prompts":
+    """The stage's prompts, and a word on what was left out."""
+    from posttrain.data.prompts import read_prompts
+    from posttrain.data.split import part_of
+
+    share = stage.validation if isinstance(stage.validation, float) else 0.0
+    with context.screen.bar("reading", None) as advance:
+        prompts = read_prompts(
+            stage,
+            codec,
+            answer=stage.max_new_tokens,
+            part_of=partial(part_of, seed=context.seed, validation=share, tasks=(), phrasings=()),
+            base=context.base,
+            on_rows=lambda n: advance(n, "rows"),
+        )
+    for sentence in told_of(prompts.about):
+        context.screen.note(sentence)
+    return prompts
+
+
+def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context) -> dict[str, Figure]:
+    """Run an on-policy stage; its folder then also holds ``completions/``, a table a rollout.
+
+    Killed at any point and called again, it goes on to the same weights.
+    """
+    from posttrain.experience.make import Writing, maker
+    from posttrain.experience.source import Rollouts
+    from posttrain.experience.types import Memory
+    from posttrain.policy.frozen import adapted, freeze, frozen_logprobs
+    from posttrain.policy.heads import add_value_head
+    from posttrain.policy.open import open_policy
+    from posttrain.stages.completions import shower
+    from posttrain.stages.held_out import held_out_rewards
+    from posttrain.stages.rewarding import open_scorer
+    from posttrain.train.loop import Training
+    from posttrain.train.source import shuffled
+
+    screen, folder = context.screen, context.folder
+    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    prompts = read(stage, codec, context)
+    policy = open_policy(context.model, stage, on_note=screen.note)
+    policy.end_tokens = tuple(sorted(codec.end_tokens))
+    if not policy.end_tokens:
+        screen.note("the model has no end token: every completion will be cut at max_new_tokens")
+    scorer, gold = open_scorer(stage, policy, context)
+    reference = None
+    if technique.held:
+        copy = None if adapted(policy) else freeze(open_policy(context.model, stage, train=False))
+        reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
+    if technique.valued:
+        add_value_head(policy)
+    writing = Writing(
+        policy,
+        prompts.train,
+        shuffled(len(prompts.train), context.seed),
+        _sampling(stage, context),
+        stage.num_generations,
+        stage.batch_size * stage.minibatches,
+        stage.rollout_rows,
+        scorer,
+        technique.most_draws,
+    )
+    source = Rollouts(
+        maker(
+            writing,
+            technique.credit(policy, reference),
+            stage.alarms,
+            folder / "completions",
+            on_note=screen.note,
+            on_experience=shower(stage.show_every, _rollouts(stage, len(prompts.train)), screen),
+        ),
+        prompts=len(prompts.train),
+        batch_size=stage.batch_size,
+        minibatches=stage.minibatches,
+        inner_epochs=stage.inner_epochs,
+        folder=folder / "rollouts",
+        seed=context.seed,
+        start=Memory(beta=technique.beta),
+    )
+    measure = None
+    if prompts.held_out:
+        measure = held_out_rewards(writing, prompts.held_out, gold, reference, stage.alarms, context)
+    training = Training(
+        policy,
+        source,
+        technique.objective,
+        stage,
+        folder,
+        measure=measure,
+        judged=("eval_reward", True),
+    )
+    return finish(stage, training, codec, context)
+
+
+def _sampling(stage: OnPolicyStage, context: Context) -> "Sampling":
+    from posttrain.rollout.sampling import Sampling
+
+    sampling = Sampling(
+        stage.max_new_tokens,
+        temperature=stage.temperature,
+        top_k=stage.top_k,
+        top_p=stage.top_p,
+        min_p=stage.min_p,
+        stop=stage.stop,
+        seed=context.seed,
+    )
+    if sampling.filters:
+        context.screen.note(
+            "top_k, top_p or min_p: tokens are drawn from another distribution than the log-probs learnt from, so the "
+            "gradient is biased; leave them out unless the model writes nonsense without"
+        )
+    return sampling
+
+
+def _rollouts(stage: OnPolicyStage, prompts: int) -> int:
+    """Rollouts in all."""
+    rollouts = ceil(stage.epochs * prompts / (stage.batch_size * stage.minibatches))
+    most = None if stage.max_steps is None else ceil(stage.max_steps / (stage.minibatches * stage.inner_epochs))
+    return rollouts if most is None else min(rollouts, most)
