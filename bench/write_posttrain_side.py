@@ -1,0 +1,52 @@
+"""posttrain's side of generation: `rollout.engine.generate`, log-probs included, told where to end."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from asked import COMPLETION, Asked, N, read_asked
+from job import answer, now, peak, read_job, resident
+
+from posttrain.policy.load import load_policy
+from posttrain.policy.probe import settle_layout
+from posttrain.rollout import engine
+from posttrain.rollout.sampling import Sampling
+
+
+class Tokens(list[int]):
+    """A completion's tokens, and how many it is to have."""
+
+    limit: int
+
+
+def end_at(asked: list[Asked]) -> None:
+    """Let each completion end where it is told to, instead of at an end token."""
+
+    def row(request: int, branch: int, slot: int, uniform: Any) -> engine._Row:
+        tokens = Tokens()
+        tokens.limit = asked[request].lengths[branch]
+        return made(request, branch, slot, uniform, tokens)
+
+    made = engine._Row
+    engine._Row = row  # type: ignore[assignment, misc]
+    engine.ends = lambda tokens, policy, stop: len(tokens) == tokens.limit  # type: ignore[assignment, attr-defined]
+
+
+def main() -> None:
+    job = read_job()
+    imported = resident()
+    policy = load_policy(job.model, autocast=torch.bfloat16 if job.bf16 else None)
+    settle_layout(policy)
+    asked = read_asked(job.folder)[: job.rows]
+    end_at(asked)
+    prompts = [np.array(one.prompt, np.int32) for one in asked]
+    engine.generate(policy, prompts[:2], Sampling(COMPLETION[1]), n=N)
+    started = now()
+    found = engine.generate(policy, prompts, Sampling(COMPLETION[1], seed=1), n=N)
+    seconds, processor_seconds = (after - before for after, before in zip(now(), started, strict=True))
+    assert [[len(one.tokens) for one in group] for group in found] == [one.lengths for one in asked]
+    answer(seconds=seconds, processor_seconds=processor_seconds, peak=peak(), imported=imported, losses=[])
+
+
+if __name__ == "__main__":
+    main()
