@@ -12,6 +12,9 @@ import numpy as np
 
 from posttrain.core.group import Floats
 
+EPSILON = 1e-8
+"""Added to a variance, as in TRL: equal values that differ by rounding alone are not blown up to deviation 1."""
+
 
 def token_rewards(score: float, kl_L: Floats, *, beta: float) -> Floats:
     """Reward of each token: minus β times its KL to the reference, and the completion's score on the last one.
@@ -54,5 +57,5 @@ def whiten(parts: Sequence[Floats], *, shift: bool = True) -> list[Floats]:
     """
     every = np.concatenate(list(parts)).astype(np.float64)
     mean = every.mean()
-    centre, deviation = (mean if shift else 0.0), every.std() + 1e-8
+    centre, deviation = (mean if shift else 0.0), np.sqrt(every.var() + EPSILON)
     return [((part - centre) / deviation).astype(np.float32) for part in parts]

@@ -22,7 +22,8 @@ def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | Non
 
     def credit(experience: Experience, memory: Memory) -> tuple[list[Group], Told, Memory]:
         groups = experience.groups()
-        advantages = [_advantages(experience, g, scale, mask_truncated) for g in range(len(groups))]
+        reward_GK = experience.learnt_GK(mask_truncated=mask_truncated)
+        advantages = [group_advantages(reward_K, scale=scale) for reward_K in reward_GK]
         groups = [
             replace(group, columns={**group.columns, "advantage": per_token(values, group)})
             for group, values in zip(groups, advantages, strict=True)
@@ -33,14 +34,6 @@ def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | Non
         return groups, kl_figures(groups), memory
 
     return credit
-
-
-def _advantages(experience: Experience, g: int, scale: bool, mask_truncated: bool) -> Floats:
-    reward_K = experience.reward_GK[g]
-    if mask_truncated:
-        ended_K = np.array([one.ended for one in experience.written[g]])
-        reward_K = np.where(ended_K, reward_K, np.float32(np.nan))
-    return group_advantages(reward_K, scale=scale)
 
 
 def per_token(value_K: Floats, group: Group) -> Floats:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from posttrain.core.group import Group
 from posttrain.credit.group import varies
 from posttrain.data.prompts import Prompt
@@ -38,6 +36,7 @@ class Writing:
         rows: completions written at once.
         scorer: what they are worth.
         most_draws: times `size` prompts drawn at most to fill a rollout with groups whose rewards differ; 0 keeps all.
+        mask_truncated: rewards of completions cut at the limit do not count among them, as in `grpo_credit`.
     """
 
     policy: Policy
@@ -49,6 +48,7 @@ class Writing:
     rows: int
     scorer: Scorer
     most_draws: int = 0
+    mask_truncated: bool = False
 
 
 def maker(
@@ -120,7 +120,8 @@ def _written(writing: Writing, cursor: int) -> tuple[Experience, Experience, int
     cursor += writing.size
     if not writing.most_draws:
         return every, every, cursor
-    while len(good := _varied(every)) < writing.size and len(every.prompts) < writing.most_draws * writing.size:
+    most = writing.most_draws * writing.size
+    while len(good := _varied(every, writing.mask_truncated)) < writing.size and len(every.prompts) < most:
         every = every.joined(_draw(writing, cursor))
         cursor += writing.size
     others = [i for i in range(len(every.prompts)) if i not in set(good)]
@@ -135,5 +136,5 @@ def _draw(writing: Writing, cursor: int) -> Experience:
     return write_and_score(writing, prompts, ids, writing.n)
 
 
-def _varied(experience: Experience) -> list[int]:
-    return [i for i, reward_K in enumerate(experience.reward_GK) if varies(np.asarray(reward_K))]
+def _varied(experience: Experience, mask_truncated: bool) -> list[int]:
+    return [i for i, reward_K in enumerate(experience.learnt_GK(mask_truncated=mask_truncated)) if varies(reward_K)]

@@ -66,19 +66,21 @@ def ppo_credit(variant: PPOCredit, *, reference: Reference, values: Values) -> C
 
 
 def _with_scale(experience: Experience, memory: Memory, variant: PPOCredit) -> Memory:
-    """The first rollout's mean and deviation of scores, kept."""
+    """The mean and deviation of scores of the first rollout that has any, kept."""
     if not variant.normalize or "score_mean" in memory.first:
         return memory
     known = experience.reward_GK[np.isfinite(experience.reward_GK)].astype(np.float64)
-    mean, deviation = (float(known.mean()), float(known.std())) if len(known) else (0.0, 0.0)
-    scale = {"score_mean": mean, "score_deviation": deviation if deviation > 1e-6 else 1.0}
+    if not len(known):
+        return memory
+    deviation = float(known.std())
+    scale = {"score_mean": float(known.mean()), "score_deviation": deviation if deviation > 1e-6 else 1.0}
     return replace(memory, first={**memory.first, **scale})
 
 
 def _scores(experience: Experience, memory: Memory, variant: PPOCredit) -> Floats:
     """What each completion is worth to the learner, [G, K]."""
     score_GK = experience.reward_GK.astype(np.float64)
-    if variant.normalize:
+    if variant.normalize and "score_mean" in memory.first:
         score_GK = (score_GK - memory.first["score_mean"]) / memory.first["score_deviation"]
     ended_GK = np.array([[one.ended for one in some] for some in experience.written])
     return (score_GK - np.where(ended_GK, 0.0, variant.missing_eos_penalty)).astype(np.float32)
@@ -91,26 +93,22 @@ def _credited(
     kl, value = _pieces(groups, lambda g: g.columns["old_logp"] - g.columns["ref_logp"]), _pieces(groups, _value)
     score = score_GK.ravel()
     known = np.isfinite(score)
-    rewards = [token_rewards(float(s) if ok else 0.0, k, beta=beta) for s, ok, k in zip(score, known, kl, strict=True)]
-    if variant.whiten_rewards:
-        rewards = whiten(rewards, shift=False)
-    both = [gae(r, v, gamma=variant.gamma, lam=variant.lam) for r, v in zip(rewards, value, strict=True)]
-    if not known.any():
-        advantage = [np.zeros_like(v) for v in value]
-    else:
-        white = iter(whiten([a for (a, _), ok in zip(both, known, strict=True) if ok]))
-        advantage = [next(white) if ok else np.zeros_like(v) for ok, v in zip(known, value, strict=True)]
-    returns = [r if ok else v for (_, r), v, ok in zip(both, value, known, strict=True)]
-    told = {
-        "objective/rlhf_reward": float(np.mean([r.sum() for r, ok in zip(rewards, known, strict=True) if ok]))
-        if known.any()
-        else None,
-        "objective/scores": float(score[known].mean()) if known.any() else None,
-        "explained_variance": _explained(np.concatenate(returns), np.concatenate(value)),
-    }
-    return with_column(
-        with_column(groups, "advantage", _joined(groups, advantage)), "return", _joined(groups, returns)
-    ), told
+    advantage, returns = [np.zeros_like(v) for v in value], list(value)
+    told: dict[str, float | None] = dict.fromkeys(("objective/rlhf_reward", "objective/scores", "explained_variance"))
+    places = np.flatnonzero(np.isfinite(score)).tolist()
+    if places:
+        rewards = [token_rewards(float(score[i]), kl[i], beta=beta) for i in places]
+        told["objective/rlhf_reward"] = float(np.mean([r.sum(dtype=np.float64) for r in rewards]))
+        told["objective/scores"] = float(score[places].mean(dtype=np.float64))
+        if variant.whiten_rewards:
+            rewards = whiten(rewards, shift=False)
+        known = [value[i] for i in places]
+        both = [gae(r, v, gamma=variant.gamma, lam=variant.lam) for r, v in zip(rewards, known, strict=True)]
+        for i, white, (_, back) in zip(places, whiten([a for a, _ in both]), both, strict=True):
+            advantage[i], returns[i] = white, back
+        told["explained_variance"] = _explained(np.concatenate([r for _, r in both]), np.concatenate(known))
+    groups = with_column(groups, "advantage", _joined(groups, advantage))
+    return with_column(groups, "return", _joined(groups, returns)), told
 
 
 def _value(group: Group) -> Floats:

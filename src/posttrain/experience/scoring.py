@@ -85,6 +85,7 @@ def scored(
         texts=texts,
         reward_GK=_array(result.total, count),
         components={name: _array(values, count) for name, values in result.components.items()},
+        costs=frozenset(name for name, reward in rewards.items() if reward.weight < 0),
     )
 
 

@@ -24,6 +24,7 @@ class Experience:
         texts: the same as text, without end tokens.
         reward_GK: the weighted sum of rewards; NaN where none applies.
         components: each reward alone, unweighted, [G, K].
+        costs: names of those that count against a completion (a weight below 0).
     """
 
     prompts: tuple[Prompt, ...]
@@ -31,6 +32,7 @@ class Experience:
     texts: tuple[tuple[str, ...], ...]
     reward_GK: Floats
     components: Mapping[str, Floats]
+    costs: frozenset[str] = frozenset()
 
     def groups(self) -> list[Group]:
         """Every completion with all its tokens bearing loss, and the log-probs it was drawn with as ``old_logp``."""
@@ -53,6 +55,7 @@ class Experience:
             tuple(self.texts[i] for i in places),
             self.reward_GK[index],
             {name: values[index] for name, values in self.components.items()},
+            self.costs,
         )
 
     def joined(self, other: "Experience") -> "Experience":
@@ -63,7 +66,15 @@ class Experience:
             self.texts + other.texts,
             np.concatenate([self.reward_GK, other.reward_GK]),
             {name: np.concatenate([values, other.components[name]]) for name, values in self.components.items()},
+            self.costs,
         )
+
+    def learnt_GK(self, *, mask_truncated: bool) -> Floats:
+        """The rewards that groups are judged by; with `mask_truncated`, none for a completion cut at the limit."""
+        if not mask_truncated:
+            return self.reward_GK
+        ended_GK = np.array([[one.ended for one in some] for some in self.written])
+        return np.where(ended_GK, self.reward_GK, np.float32(np.nan))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ def figures(experience: Experience) -> dict[str, float | None]:
 
     ``reward`` and ``reward_std`` (mean deviation within a group), ``rewards/{name}/mean`` and ``/std``,
     ``frac_reward_zero_std`` (groups that teach nothing), ``pass_rate`` (completions with the full reward, where each
-    lies between 0 and 1), ``entropy`` (nats a token: the mean of -log p of what was drawn), ``completions/...``
-    (lengths in tokens, the share cut at the limit, the share of repeated 4-grams).
+    lies between 0 and 1; costs aside), ``entropy`` (nats a token: the mean of -log p of what was drawn),
+    ``completions/...`` (lengths in tokens, the share cut at the limit, the share of repeated 4-grams).
     """
     written = [one for some in experience.written for one in some]
     length = np.array([len(one.tokens) for one in written])
@@ -128,8 +128,8 @@ def _known(experience: Experience) -> list[Floats]:
 
 
 def _pass_rate(experience: Experience) -> float | None:
-    parts = list(experience.components.values())
-    if any(np.nanmin(v, initial=0.0) < 0.0 or np.nanmax(v, initial=0.0) > 1.0 for v in parts):
+    parts = [values for name, values in experience.components.items() if name not in experience.costs]
+    if not parts or any(np.nanmin(v, initial=0.0) < 0.0 or np.nanmax(v, initial=0.0) > 1.0 for v in parts):
         return None
     full = np.min([np.where(np.isfinite(values), values, 1.0) for values in parts], axis=0)
     known = np.isfinite(experience.reward_GK)

@@ -34,6 +34,11 @@ class GRPOStage(OnPolicyStage):
     )
     mask_truncated: bool = Field(default=False, description="DAPO: completions cut at the limit are not learnt from")
 
+    @property
+    def held(self) -> bool:
+        """For the KL term, or to watch the KL."""
+        return self.beta > 0 or self.alarms.max_kl is not None
+
 
 def technique(stage: GRPOStage) -> OnPolicy:
     """No value head; the reference only where there is a KL term."""
@@ -53,6 +58,6 @@ def technique(stage: GRPOStage) -> OnPolicy:
         credit=lambda policy, reference: grpo_credit(
             scale=stage.scale_rewards, mask_truncated=stage.mask_truncated, reference=reference
         ),
-        held=stage.beta > 0,
         most_draws=stage.dynamic_sampling,
+        mask_truncated=stage.mask_truncated,
     )

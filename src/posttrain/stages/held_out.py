@@ -44,9 +44,7 @@ def held_out_rewards(
             judged = scored(prompts, experience.written, writing.policy.tokenizer, gold)
             for name, values in judged.components.items():
                 found[f"eval_gold/{name}"] = _mean(values)
-                errors[f"eval_gold/{name}"] = (
-                    float(np.nanstd(values)) / max(1.0, float(np.isfinite(values).sum())) ** 0.5
-                )
+                errors[f"eval_gold/{name}"] = _error(values)
         if reference is not None:
             found["eval_kl"] = Mean(_kl(experience, reference), len(prompts))
         told = figures(experience)
@@ -80,6 +78,12 @@ def _kl(experience: Experience, reference: Reference) -> float:
     groups = experience.groups()
     apart = [g.columns["old_logp"] - ref for g, ref in zip(groups, reference(groups), strict=True)]
     return float(np.concatenate(apart).sum(dtype=np.float64)) / len(groups)
+
+
+def _error(values: np.ndarray) -> float:  # type: ignore[type-arg]
+    """Standard error of the mean of what is known; 0 where less than two are."""
+    known = values[np.isfinite(values)]
+    return float(known.std(ddof=1, dtype=np.float64)) / len(known) ** 0.5 if len(known) > 1 else 0.0
 
 
 def _mean(values: np.ndarray) -> Mean:  # type: ignore[type-arg]

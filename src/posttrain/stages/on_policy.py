@@ -59,6 +59,11 @@ class OnPolicyStage(TrainingStage):
         return self
 
     @property
+    def held(self) -> bool:
+        """Whether log-probs of the model before training are needed."""
+        return True
+
+    @property
     def others(self) -> tuple[Other, ...]:
         """Its reward models."""
         return tuple(
@@ -82,18 +87,17 @@ class OnPolicy:
     Args:
         objective: its loss.
         credit: from (policy, reference or None) to the credit of a rollout.
-        held: whether log-probs of the model before training are needed.
         valued: whether the policy gets a value head.
         beta: KL coefficient of the first rollout.
-        most_draws: see `Writing`.
+        most_draws, mask_truncated: see `Writing`.
     """
 
     objective: "Objective"
     credit: "Callable[[Policy, Reference | None], Credit]"
-    held: bool
     valued: bool = False
     beta: float = 0.0
     most_draws: int = 0
+    mask_truncated: bool = False
 
 
 def look(stage: OnPolicyStage, codec: "Codec", context: Context) -> Look:
@@ -105,7 +109,7 @@ def look(stage: OnPolicyStage, codec: "Codec", context: Context) -> Look:
     shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
     longest = max(len(prompt.tokens) for prompt in prompts.train) + stage.max_new_tokens
     more: dict[str, int] = {"writing": cache_bytes(shape, rows=stage.rollout_rows, length=longest)}
-    if stage.lora is None and getattr(stage, "beta", 0.0):
+    if stage.lora is None and stage.held:
         more["reference"] = 4 * shape.parameters
     return Look(prompts.about, _rollouts(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs, more)
 
@@ -156,7 +160,7 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         screen.note("the model has no end token: every completion will be cut at max_new_tokens")
     scorer, gold = open_scorer(stage, policy, context)
     reference = None
-    if technique.held:
+    if stage.held:
         copy = None if adapted(policy) else freeze(open_policy(context.model, stage, train=False))
         reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
     if technique.valued:
@@ -171,6 +175,7 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         stage.rollout_rows,
         scorer,
         technique.most_draws,
+        technique.mask_truncated,
     )
     source = Rollouts(
         maker(

@@ -65,7 +65,6 @@ def technique(stage: PPOStage) -> OnPolicy:
     return OnPolicy(
         objective=policy_gradient_objective(variant, stage.temperature),
         credit=credit,
-        held=True,
         valued=True,
         beta=stage.beta,
     )
