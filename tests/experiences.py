@@ -14,7 +14,7 @@ NONE = float("nan")
 """No reward."""
 
 
-def asked(number: int, **row: object) -> Prompt:
+def asked(number: int, /, **row: object) -> Prompt:
     """A prompt whose tokens are its number."""
     text = f"Say {number}"
     messages = ({"role": "user", "content": text},)
