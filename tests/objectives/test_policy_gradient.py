@@ -101,6 +101,22 @@ def test_a_clipped_token_gets_no_gradient() -> None:
     assert float(total) == count
 
 
+def test_the_values_clip_is_its_own() -> None:
+    """As PPO's reference code: the larger of two squared errors, the value held near what it was."""
+    batch = sampled(4)
+    with torch.no_grad():
+        value = torch.linspace(-2, 2, len(batch.target_N), dtype=torch.float64)
+    old, target = batch.columns["value"], batch.columns["return"]
+    outputs = Outputs(batch.columns["old_logp"], value_N=value)
+    alone = policy_gradient_loss(outputs, batch, PolicyGradient()).total
+    for clip in (0.05, 0.5, 9.0):
+        held = torch.max(torch.min(value, old + clip), old - clip)
+        expected = 0.5 * torch.max((value - target) ** 2, (held - target) ** 2)
+        loss = policy_gradient_loss(outputs, batch, PolicyGradient(value_weight=0.3, value_clip=clip))
+        assert float(loss.total - alone) == pytest.approx(0.3 * float(expected.sum()))
+        assert float(loss.metrics["value_loss"][0]) == pytest.approx(float(expected.sum()))
+
+
 def test_it_says_what_it_needs() -> None:
     ppo = policy_gradient_objective(VARIANTS["ppo"])
     assert ppo.needs == {"advantage", "old_logp", "value", "return"}
