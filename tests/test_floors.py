@@ -19,7 +19,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"stages"},
     {"overrides", "recipe_problems", "run", "starters", "tables"},
     {"recipe"},
-    {"pipeline", "plan"},
+    {"generate", "pipeline", "plan"},
     {"demo"},
     {"cli"},
     {"__main__"},

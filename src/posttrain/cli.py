@@ -24,6 +24,7 @@ RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", sho
 Overrides = Annotated[
     list[str], typer.Option("--set", help="Change the recipe: key.path=value, for instance stages.sft.epochs=1.")
 ]
+Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run directory; runs/<recipe's name> if not given.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 
@@ -41,12 +42,11 @@ def run(recipe: RecipeFile, set_: Overrides = [], out: Out = None, as_json: AsJs
 def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
     """Check a recipe and the presence of its files, without loading anything."""
     from posttrain.data.read import source_files
-    from posttrain.pipeline import data_paths
     from posttrain.recipe import in_order, load_recipe
 
     checked = load_recipe(recipe, set_)
     for stage in checked.stages.values():
-        for path in data_paths(stage):
+        for path in stage.paths:
             if not path.startswith("hf://"):
                 source_files(path, base=recipe.parent)
     typer.echo(f"{recipe}: fine. Stages: {' → '.join(in_order(checked))}")
@@ -64,8 +64,47 @@ def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> N
     typer.echo(json.dumps(plans, indent=2)) if as_json else show_plan(plans)
 
 
+@app.command(
+    epilog="Example: posttrain generate runs/sft/stages/sft/model --data prompts.jsonl --out candidates.jsonl -k 4"
+)
+def generate(
+    model: Annotated[
+        str, typer.Argument(help="A folder, a hub id, or name@http://host/v1 for a server's model.", show_default=False)
+    ],
+    data: Annotated[str, typer.Option(help="The prompts: a file, a folder or hf://org/name.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The file to write, .jsonl.", show_default=False)],
+    k: Annotated[int, typer.Option("-k", help="Candidates a prompt.", min=2, max=26)] = 4,
+    models: Models = [],  # noqa: B006
+    temperature: Annotated[float, typer.Option(help="Of sampling.")] = 1.0,
+    max_new_tokens: Annotated[int, typer.Option(help="Longer completions are cut.", min=1)] = 256,
+    seed: Annotated[int, typer.Option(help="Of all draws.", min=0)] = 0,
+    set_: Annotated[
+        list[str], typer.Option("--set", help="Any other key of a `candidates` stage, for instance template=plain.")
+    ] = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Write several different completions of each prompt, for people to rank."""
+    from posttrain.generate import generate_file
+    from posttrain.pipeline import as_json as to_json
+    from posttrain.screen import Screen
+    from posttrain.tables import show_figures
+
+    said = {"data": data, "k": k, "temperature": temperature, "max_new_tokens": max_new_tokens}
+
+    def work(stop: Callable[[], bool]) -> None:
+        figures = generate_file([model, *models], said, set_, out, seed, Screen(quiet=as_json), stop)
+        if as_json:
+            typer.echo(json.dumps(to_json({"candidates": figures})["candidates"], indent=2))
+        else:
+            show_figures({"candidates": figures}, f"{out}, ready to be ranked")
+
+    _stoppable(work)
+
+
 @app.command(epilog="Example: posttrain init dpo > recipe.yaml")
-def init(kind: Annotated[str, typer.Argument(help="sft, ift, dpo, reward or all.", show_default=False)]) -> None:
+def init(
+    kind: Annotated[str, typer.Argument(help="sft, ift, dpo, reward, candidates or all.", show_default=False)],
+) -> None:
     """Print a commented recipe for a technique, to start from."""
     from posttrain.starters import starter
 

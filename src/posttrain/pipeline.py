@@ -14,7 +14,7 @@ from posttrain.run import begin, data_hashes, file_hashes, finished, locked, wri
 from posttrain.screen import Screen
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.kinds import KINDS
-from posttrain.stages.technique import TrainingStage
+from posttrain.stages.technique import BaseStage, TrainingStage
 
 Summary = dict[str, dict[str, Figure]]
 """stage → metric → figure."""
@@ -43,7 +43,7 @@ def run_recipe(
         InputError, RunError, Stopped: see there; what was done stays, and the same call goes on.
     """
     with locked(out):
-        paths = [p for stage in recipe.stages.values() for p in data_paths(stage)]
+        paths = [path for stage in recipe.stages.values() for path in stage.paths]
         hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files], base)
         origin = _local(recipe.model, base)
@@ -66,14 +66,10 @@ def as_json(summary: Summary) -> dict[str, Any]:
     return {stage: {name: asdict(figure) for name, figure in figures.items()} for stage, figures in summary.items()}
 
 
-def data_paths(stage: TrainingStage) -> list[str]:
-    """Every data path a stage names."""
-    held_out = stage.validation if isinstance(stage.validation, tuple) else ()
-    return [source.path for source in (*stage.data, *held_out)]
-
-
 def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
-    """The suites that measure a stage's model."""
+    """The suites that measure a stage's model, if it leaves one."""
+    if KINDS[recipe.stages[name].kind].makes == "data":
+        return {}
     return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
 
 
@@ -91,7 +87,7 @@ def _run_stage(
     origin = _origin(stage.model, models, base)
     others = {other.name: _origin(other.name, models, base) for other in stage.others}
     suites = suites_of(recipe, name)
-    paths = [*data_paths(stage), *stage.files, *_suite_paths(suites)]
+    paths = [*stage.paths, *stage.files, *_suite_paths(suites)]
     fingerprint = hash_of(
         [
             stage.model_dump(mode="json"),
@@ -112,7 +108,7 @@ def _run_stage(
         started = time.monotonic()
         paths_of = {other: model.path for other, model in others.items()}
         context = Context(name, folder, base, origin.path, recipe.seed, paths_of, suites, screen, stop)
-        figures = _guarded(lambda: KINDS[stage.kind].run(stage, context), name)
+        figures = _guarded(lambda: KINDS[stage.kind].run(stage, context), stage, name)
         figures = _with_before(figures, origin.behaviour)
         write_json(
             folder / "stage.json",
@@ -126,7 +122,7 @@ def _run_stage(
     return _Model(str(folder / "model"), fingerprint, behaviour), figures
 
 
-def _guarded(run: Callable[[], dict[str, Figure]], name: str) -> dict[str, Figure]:
+def _guarded(run: Callable[[], dict[str, Figure]], stage: BaseStage, name: str) -> dict[str, Figure]:
     """Name the stage in what goes wrong; say what helps when memory runs out."""
     import torch
 
@@ -135,10 +131,13 @@ def _guarded(run: Callable[[], dict[str, Figure]], name: str) -> dict[str, Figur
     except RunError as error:
         raise RunError(f"stage {name}, {error}") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
-        raise RunError(
-            f"stage {name}: out of memory. Lower row_tokens or max_length, set gradient_checkpointing: true, "
-            "or train adapters (lora: {}); the last checkpoint is kept"
-        ) from error
+        raise RunError(f"stage {name}: out of memory. {_less_memory(stage)}; what is done already is kept") from error
+
+
+def _less_memory(stage: BaseStage) -> str:
+    if not isinstance(stage, TrainingStage):
+        return "Lower rollout_rows, max_new_tokens or max_length"
+    return "Lower row_tokens or max_length, set gradient_checkpointing: true, or train adapters (lora: {})"
 
 
 def _origin(name: str | None, models: Mapping[str | None, _Model], base: Path) -> _Model:
@@ -157,7 +156,8 @@ def _base_model(
     recipe: Recipe, path: str, weights: str, hashes: Mapping[str, str], base: Path, out: Path, screen: Screen
 ) -> _Model:
     """The recipe's model, its behaviour measured before any training."""
-    if not recipe.suites:
+    writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and KINDS[s.kind].makes == "causal"]
+    if not recipe.suites or not writing:
         return _Model(path, weights, {})
     from posttrain.policy.open import open_policy
     from posttrain.stages.behaviour import measure
@@ -167,7 +167,7 @@ def _base_model(
     suites = {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
     begin(folder, hash_of([weights, suites, [hashes[k] for k in hashes if _belongs(k, _suite_paths(recipe.suites))]]))
     screen.title("before training")
-    first = next(stage for stage in recipe.stages.values() if KINDS[stage.kind].makes == "causal")
+    first = writing[0]
     context = Context("base", folder, base, path, recipe.seed, screen=Screen(quiet=True))
     codec = codec_for(first, context, trust_remote_code=first.trust_remote_code)
     policy = open_policy(path, first, train=False, on_note=screen.note)

@@ -9,7 +9,6 @@ from posttrain.recipe import Recipe, in_order
 from posttrain.screen import Screen
 from posttrain.stages.context import Context
 from posttrain.stages.kinds import KINDS
-from posttrain.stages.reading import codec_for
 
 Plan = dict[str, Any]
 
@@ -37,40 +36,36 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
 
 def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
     from posttrain.policy.device import place
-    from posttrain.policy.memory import estimate
-    from posttrain.policy.outline import outline
 
     stage = recipe.stages[name]
-    kind = KINDS[stage.kind]
-    model = _origin(recipe, name, base)
     told = Notes()
-    shape = outline(model, trust_remote_code=stage.trust_remote_code)
     placement = place(stage)
     with TemporaryDirectory() as folder:
-        context = Context(name, Path(folder), base, model, recipe.seed, screen=told)
-        codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
+        model = _origin(recipe, stage.model, base)
+        others = {other.name: _origin(recipe, other.name, base) for other in stage.others}
+        context = Context(name, Path(folder), base, model, recipe.seed, others, screen=told)
         screen.note(f"reading the data of {name}")
-        seen = kind.look(stage, codec, context)
-    memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=kind.makes == "score")
-    memory |= seen.memory
+        seen = KINDS[stage.kind].look(stage, context)
+    ends = {
+        codec.tokenizer.convert_ids_to_tokens(end): None for codec in seen.codecs for end in sorted(codec.end_tokens)
+    }
     return {
         "stage": name,
         "kind": stage.kind,
-        "model": stage.model or recipe.model,
+        "models": list(stage.starts_from) or [recipe.model],
         "parts": seen.about["parts"],
-        "steps": seen.steps if stage.max_steps is None else min(seen.steps, stage.max_steps),
-        "max_length": codec.max_length,
-        "stops_on": [codec.tokenizer.convert_ids_to_tokens(end) for end in sorted(codec.end_tokens)],
+        "steps": seen.steps,
+        "max_length": min((codec.max_length for codec in seen.codecs), default=None),
+        "stops_on": list(ends),
         "device": placement.device,
         "precision": "float32" if placement.autocast is None else "bfloat16",
-        "memory_bytes": {**memory, "total": memory["total"] + sum(seen.memory.values())},
+        "memory_bytes": {**seen.memory, "total": sum(seen.memory.values())},
         "notes": told.sentences,
     }
 
 
-def _origin(recipe: Recipe, name: str, base: Path) -> str:
+def _origin(recipe: Recipe, model: str | None, base: Path) -> str:
     """The model that a chain of stages began with: its tokenizer and shape are theirs."""
-    model = recipe.stages[name].model
     while model is not None and model in recipe.stages:
         model = recipe.stages[model].model
     model = model or recipe.model
@@ -91,7 +86,7 @@ def show_plan(plans: list[Plan]) -> None:
         table.add_row(
             plan["stage"],
             plan["kind"],
-            Path(plan["model"]).name,
+            ", ".join(Path(model).name for model in plan["models"]),
             f"{parts['train']['groups']:,}",
             f"{held:,}",
             f"{parts['train']['tokens']:,}",
@@ -103,9 +98,9 @@ def show_plan(plans: list[Plan]) -> None:
     for plan in plans:
         memory = ", ".join(f"{part} {_gib(n)}" for part, n in plan["memory_bytes"].items() if part != "total")
         console.print(f"[bold]{plan['stage']}[/bold] on {plan['device']}, {plan['precision']}; memory: {memory}")
-        console.print(
-            f"  answers end with {', '.join(plan['stops_on'])}; at most {plan['max_length']} tokens", markup=False
-        )
+        if plan["max_length"] is not None:
+            ends = ", ".join(plan["stops_on"])
+            console.print(f"  answers end with {ends}; at most {plan['max_length']} tokens", markup=False)
         for note in plan["notes"]:
             console.print(f"  {note}", markup=False)
 

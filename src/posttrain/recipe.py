@@ -48,15 +48,16 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 def in_order(recipe: Recipe) -> list[str]:
     """The stages, each after those whose models it starts from or uses, otherwise as written."""
-    uses = {n: [s.model, *(other.name for other in s.others)] for n, s in recipe.stages.items()}
-    needs = {name: [m for m in models if m is not None and m in recipe.stages] for name, models in uses.items()}
+    uses = {n: [*s.starts_from, *(other.name for other in s.others)] for n, s in recipe.stages.items()}
+    needs = {name: [m for m in models if m in recipe.stages] for name, models in uses.items()}
     sorter = TopologicalSorter(needs)
     return list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
 
 
 def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:
     def at(name: str, key: str = "model") -> str:
-        line = lines.get(("stages", name, *key.split(".")))
+        place: KeyPath = ("stages", name, *key.split("."))
+        line = lines.get(place, lines.get(tuple(int(k) if str(k).isdigit() else k for k in place)))
         return f"{path}{f':{line}' if line else ''}: stages.{name}.{key}"
 
     try:
@@ -70,8 +71,9 @@ def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> N
         own = () if stage.model is None else (Other("model", stage.model, "causal"),)
         for other in (*own, *stage.others):
             if other.name in recipe.stages:
-                if KINDS[recipe.stages[other.name].kind].makes != other.makes:
-                    raise InputError(f"{at(name, other.key)}: {other.name} {_WRONG[other.makes]}")
+                made = KINDS[recipe.stages[other.name].kind].makes
+                if made != other.makes:
+                    raise InputError(f"{at(name, other.key)}: {other.name} {_WRONG[made]}")
             elif "/" not in other.name and not (path.parent / other.name).is_dir():
                 raise InputError(
                     f"{at(name, other.key)}: {other.name} is neither a stage nor a folder"
@@ -80,7 +82,8 @@ def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> N
 
 
 _WRONG = {
-    "causal": "is a reward model, which scores and does not write; start from the model it was made of",
-    "score": "is a model that writes and does not score; name a stage of kind reward, or a folder of such a model",
+    "score": "is a reward model, which scores and does not write; start from the model it was made of",
+    "causal": "is a model that writes and does not score; name a stage of kind reward, or a folder of such a model",
+    "data": "leaves candidates for people to rank, and no model; name the model that wrote them",
 }
-"""What is wrong with a stage that makes the other kind of model."""
+"""What is wrong with a stage that makes this, where something else is needed."""

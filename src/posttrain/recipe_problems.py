@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.options import DataSource
+from posttrain.endpoint import EndpointOptions
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.experience.options import AlarmOptions
 from posttrain.options import Options
@@ -21,6 +22,7 @@ _NESTED: Mapping[str, type[Options]] = {
     "data": DataSource,
     "validation": DataSource,
     "alarms": AlarmOptions,
+    "models": EndpointOptions,
 }
 _REWARDING = frozenset({"rewards", "gold"})
 

@@ -10,7 +10,12 @@ from posttrain.stages.context import Figure
 
 
 def show_summary(summary: Mapping[str, Mapping[str, Figure]], out: Path) -> None:
-    """One table of all stages: each metric before and after, with the latter's 95% interval."""
+    """One table of all stages, and where all else is."""
+    show_figures(summary, f"{out}/ (summary.json, stages/*/model, metrics.jsonl)")
+
+
+def show_figures(summary: Mapping[str, Mapping[str, Figure]], where: str) -> None:
+    """One table: each metric before and after, with the latter's 95% interval."""
     table = Table("stage", "metric", title=None)
     for heading in ("before", "after", "95% interval", "n"):
         table.add_column(heading, justify="right")
@@ -20,7 +25,7 @@ def show_summary(summary: Mapping[str, Mapping[str, Figure]], out: Path) -> None
         table.add_section()
     console = Console()
     console.print(table)
-    console.print(f"Everything is in {out}/ (summary.json, stages/*/model, metrics.jsonl)", highlight=False)
+    console.print(f"Everything is in {where}", highlight=False)
 
 
 def cells(name: str, figure: Figure) -> tuple[str, str, str, str]:

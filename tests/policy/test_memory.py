@@ -22,7 +22,6 @@ def test_weights_and_optimizer_are_counted_exactly(lora: LoraOptions | None, tmp
     parts = estimate(outline(name), PolicyOptions(lora=lora), row_tokens=100, scored=False)
     assert parts["weights"] == sum(4 * p.numel() for p in policy.model.parameters())
     assert parts["optimizer"] == sum(8 * p.numel() for p in trained(policy.model).values())
-    assert parts["total"] == sum(value for part, value in parts.items() if part != "total")
 
 
 def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) -> None:

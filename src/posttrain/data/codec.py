@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.chat import Codec
-from posttrain.data.options import DataOptions
+from posttrain.data.options import RowOptions
 from posttrain.data.template import template_of, traits_of
 from posttrain.data.turn_end import turn_end
 from posttrain.errors import InputError
@@ -14,7 +14,7 @@ LENGTH_LIMIT = 2048
 
 
 def codec_of(
-    options: DataOptions, tokenizer: Any, *, end_tokens: tuple[int, ...], positions: int | None, base: Path
+    options: RowOptions, tokenizer: Any, *, end_tokens: tuple[int, ...], positions: int | None, base: Path
 ) -> tuple[Codec, list[str]]:
     """The codec, and what a user should know about it, a sentence each.
 

@@ -35,14 +35,10 @@ def _as_validation(value: Any) -> Any:
     return value if value is None or isinstance(value, float | int) else _as_sources(value)
 
 
-class DataOptions(Options):
-    """What a stage trains on, and how rows become tokens."""
+class RowOptions(Options):
+    """What a stage reads, and how rows become tokens."""
 
     data: Sources = Field(description="a path, a source, or a list of either")
-    validation: Annotated[
-        Annotated[tuple[DataSource, ...], Field(min_length=1)] | Annotated[float, Field(gt=0, lt=1)] | None,
-        BeforeValidator(_as_validation),
-    ] = Field(default=None, description="held-out sources, or the share of prompts to hold out of `data`")
     max_length: int | None = Field(
         default=None,
         ge=2,
@@ -53,3 +49,23 @@ class DataOptions(Options):
         default=None,
         description="chat template: plain, chatml, raw (a text goes on) or a Jinja file; the model's own if unset",
     )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every data path it names."""
+        return tuple(source.path for source in self.data)
+
+
+class DataOptions(RowOptions):
+    """What a stage trains on, and what it is judged on."""
+
+    validation: Annotated[
+        Annotated[tuple[DataSource, ...], Field(min_length=1)] | Annotated[float, Field(gt=0, lt=1)] | None,
+        BeforeValidator(_as_validation),
+    ] = Field(default=None, description="held-out sources, or the share of prompts to hold out of `data`")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every data path it names, held out or not."""
+        held_out = self.validation if isinstance(self.validation, tuple) else ()
+        return tuple(source.path for source in (*self.data, *held_out))

@@ -70,18 +70,13 @@ def read_prompts(
     Raises:
         InputError: malformed data, an answer longer than ``max_length``, or nothing left to train on.
     """
-    room = codec.max_length - answer
-    if room < 1:
-        raise InputError(
-            f"max_new_tokens: {answer} leaves no room for a prompt in max_length {codec.max_length}; "
-            "lower the one or raise the other"
-        )
+    room = room_for(codec, answer)
     skips = Skips()
     parts: dict[str, list[Prompt]] = {}
     for count, (part, _, example) in enumerate(by_part(options, "prompt", part_of, base, skips), start=1):
         if count % NOTE_ROWS == 0:
             on_rows(count)
-        prompt = _encoded(example, codec, room)
+        prompt = encoded(example, codec, room)
         if isinstance(prompt, str):
             skips.add(prompt, example.where)
         else:
@@ -102,7 +97,22 @@ def read_prompts(
     return Prompts(train, held_out, about)
 
 
-def _encoded(example: Example, codec: Codec, room: int) -> Prompt | str:
+def room_for(codec: Codec, answer: int) -> int:
+    """Tokens that a prompt may have beside so long an answer.
+
+    Raises:
+        InputError: none.
+    """
+    room = codec.max_length - answer
+    if room < 1:
+        raise InputError(
+            f"max_new_tokens: {answer} leaves no room for a prompt in max_length {codec.max_length}; "
+            "lower the one or raise the other"
+        )
+    return room
+
+
+def encoded(example: Example, codec: Codec, room: int) -> Prompt | str:
     """The prompt, or the reason for leaving it out."""
     tokens = encode_prompt(example.prompt, codec, where=example.where, tools=example.tools)
     over = len(tokens) - room
@@ -118,11 +128,11 @@ def _encoded(example: Example, codec: Codec, room: int) -> Prompt | str:
         tokens = cut_left(tokens, over, codec)
     if len(tokens) == 0:
         return "no token before the completion"
-    row = {"prompt": _as_said(example.prompt), **example.row}
+    row = {"prompt": as_said(example.prompt), **example.row}
     return Prompt(example.where, example.prompt, tokens, row)
 
 
-def _as_said(messages: tuple[Message, ...]) -> Any:
+def as_said(messages: tuple[Message, ...]) -> Any:
     """A lone user's text as a string, as it is written in most files; a conversation as its messages."""
     lone = len(messages) == 1 and messages[0]["role"] == "user"
     return messages[0]["content"] if lone else [dict(message) for message in messages]

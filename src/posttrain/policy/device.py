@@ -11,7 +11,7 @@ import torch
 
 from posttrain.errors import InputError
 from posttrain.files import write_json
-from posttrain.policy.options import PolicyOptions
+from posttrain.policy.options import PlaceOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Placement:
     frozen: torch.dtype
 
 
-def place(options: PolicyOptions) -> Placement:
+def place(options: PlaceOptions) -> Placement:
     """Resolve ``device: auto`` and ``precision: auto``.
 
     Raises:

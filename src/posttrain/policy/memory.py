@@ -19,7 +19,7 @@ def cache_bytes(shape: Outline, *, rows: int, length: int) -> int:
 
 
 def estimate(shape: Outline, options: PolicyOptions, *, row_tokens: int, scored: bool) -> dict[str, int]:
-    """Bytes by purpose, and in total, at the peak of a training step.
+    """Bytes by purpose at the peak of a training step.
 
     Activations count what a backward pass keeps of a pre-norm transformer layer: about 11 vectors of the hidden
     width and 4 of the inner one per token; a few per cent off for most architectures.
@@ -34,11 +34,10 @@ def estimate(shape: Outline, options: PolicyOptions, *, row_tokens: int, scored:
     trained = shape.parameters if options.lora is None else adapters
     base_bytes = 4.0 if options.lora is None else 0.55 if options.quantization else 4.0
     kept = 2 * width if options.gradient_checkpointing else 11 * width + 4 * inner
-    parts = {
+    return {
         "weights": int(shape.parameters * base_bytes) + 4 * adapters,
         "gradients": 4 * trained,
         "optimizer": 8 * trained,
         "activations": 4 * row_tokens * layers * kept + 4 * row_tokens * width,
         "logits": 0 if scored else 3 * 4 * CHUNK,
     }
-    return {**parts, "total": sum(parts.values())}

@@ -16,23 +16,28 @@ class LoraOptions(Options):
     modules_to_save: tuple[str, ...] = Field(default=(), description="layers trained as a whole beside the adapter")
 
 
-class PolicyOptions(Options):
+class PlaceOptions(Options):
+    """Where a model runs, and in which precision."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="of matrix products; auto measures whether this machine does bfloat16 faster"
+    )
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps")
+    trust_remote_code: bool = Field(
+        default=False, description="run code that comes with the model; only if you trust its author"
+    )
+
+
+class PolicyOptions(PlaceOptions):
     """The model's place, precision and trained part."""
 
     lora: LoraOptions | None = Field(
         default=None, description="train adapters; all weights if unset. `lora: {}` for defaults"
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="of matrix products; auto measures whether this machine does bfloat16 faster"
-    )
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps")
     quantization: Literal["4bit"] | None = Field(
         default=None, description="hold a frozen base in NF4 (needs lora and CUDA)"
     )
     gradient_checkpointing: bool = Field(default=False, description="compute activations twice to hold fewer")
     save_dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="of the saved weights; float32 loses nothing of what was learnt"
-    )
-    trust_remote_code: bool = Field(
-        default=False, description="run code that comes with the model; only if you trust its author"
     )

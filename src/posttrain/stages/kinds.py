@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from posttrain.stages import dpo, grpo, ift, on_policy, ppo, reward, sft, training
+from posttrain.stages import candidates, dpo, grpo, ift, on_policy, ppo, reward, sft, training
+from posttrain.stages.candidates import CandidatesStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.dpo import DPOStage
 from posttrain.stages.grpo import GRPOStage
@@ -15,19 +16,16 @@ from posttrain.stages.on_policy import OnPolicy
 from posttrain.stages.ppo import PPOStage
 from posttrain.stages.reward import RewardStage
 from posttrain.stages.sft import SFTStage
-from posttrain.stages.technique import Look, Technique
-
-if TYPE_CHECKING:
-    from posttrain.data.chat import Codec
+from posttrain.stages.technique import Look, Makes, Technique
 
 Stage = Annotated[
-    SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage,
+    SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage | CandidatesStage,
     Field(discriminator="kind"),
 ]
 
 
 Run = Callable[[Any, Context], dict[str, Figure]]
-See = Callable[[Any, "Codec", Context], Look]
+See = Callable[[Any, Context], Look]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +36,20 @@ class Kind:
         options: what the recipe can say.
         run: what it does.
         look: what it would do, for plans.
-        makes: the kind of model it leaves: one that writes, or one that scores.
+        makes: what it leaves: a model that writes, one that scores, or data and no model.
     """
 
     options: type[Any]
     run: Run
     look: See
-    makes: Literal["causal", "score"] = "causal"
+    makes: Makes = "causal"
 
 
 def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See]:
     """A stage on data that is there beforehand."""
     return (
         lambda stage, context: training.train(stage, technique(stage, context.seed), context),
-        lambda stage, codec, context: training.look(stage, technique(stage, context.seed), codec, context),
+        lambda stage, context: training.look(stage, technique(stage, context.seed), context),
     )
 
 
@@ -67,4 +65,5 @@ KINDS: Mapping[str, Kind] = {
     "reward": Kind(RewardStage, *_curated(reward.technique), makes="score"),
     "ppo": Kind(PPOStage, *_on_policy(ppo.technique)),
     "grpo": Kind(GRPOStage, *_on_policy(grpo.technique)),
+    "candidates": Kind(CandidatesStage, candidates.write, candidates.look, makes="data"),
 }

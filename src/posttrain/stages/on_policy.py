@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from posttrain.experience.options import AlarmOptions
 from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
+from posttrain.rollout.options import SamplingOptions, sampling_of
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.reading import codec_for, told_of
 from posttrain.stages.technique import Look, Other, TrainingStage
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Rewards = Mapping[str, RewardSpec]
 
 
-class OnPolicyStage(TrainingStage):
+class OnPolicyStage(TrainingStage, SamplingOptions):
     """A stage that learns from what the model itself writes."""
 
     rewards: Annotated[Rewards, Field(min_length=1)] = Field(description="name → reward; their weighted sum is learnt")
@@ -37,15 +38,7 @@ class OnPolicyStage(TrainingStage):
     minibatches: int = Field(default=1, ge=1, description="optimiser steps that a rollout's prompts are cut into")
     inner_epochs: int = Field(default=1, ge=1, description="how often each completion of a rollout is learnt from")
     num_generations: int = Field(default=8, ge=1, description="completions written of each prompt")
-    max_new_tokens: int = Field(default=256, ge=1, description="a completion that has not ended by then is cut")
     temperature: float = Field(default=1.0, gt=0, description="of sampling, and of the log-probs learnt from")
-    top_k: int = Field(default=0, ge=0, description="sample only from the k most probable tokens; 0 for all")
-    top_p: float = Field(default=1.0, gt=0, le=1, description="sample only from the most probable tokens of this mass")
-    min_p: float = Field(
-        default=0.0, ge=0, lt=1, description="sample only tokens this share as probable as the top one"
-    )
-    stop: tuple[str, ...] = Field(default=(), description="strings that end a completion")
-    rollout_rows: int = Field(default=64, ge=1, description="completions written at once; less takes less memory")
     learning_rate: float = Field(default=1e-6, gt=0, lt=1, description="peak learning rate")
     alarms: AlarmOptions = Field(default=AlarmOptions(), description="the known ways to fail, and whether to stop")
     show_every: int | None = Field(
@@ -100,18 +93,21 @@ class OnPolicy:
     mask_truncated: bool = False
 
 
-def look(stage: OnPolicyStage, codec: "Codec", context: Context) -> Look:
-    """What a run would do: rows, tokens and steps; memory beside that of training."""
-    from posttrain.policy.memory import cache_bytes
+def look(stage: OnPolicyStage, context: Context) -> Look:
+    """What a run would do: rows, tokens, steps and memory."""
+    from posttrain.policy.memory import cache_bytes, estimate
     from posttrain.policy.outline import outline
 
-    prompts = read(stage, codec, context)
     shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
+    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    prompts = read(stage, codec, context)
     longest = max(len(prompt.tokens) for prompt in prompts.train) + stage.max_new_tokens
-    more: dict[str, int] = {"writing": cache_bytes(shape, rows=stage.rollout_rows, length=longest)}
+    memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=False)
+    memory["writing"] = cache_bytes(shape, rows=stage.rollout_rows, length=longest)
     if stage.lora is None and stage.held:
-        more["reference"] = 4 * shape.parameters
-    return Look(prompts.about, _rollouts(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs, more)
+        memory["reference"] = 4 * shape.parameters
+    steps = _rollouts(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs
+    return Look(prompts.about, steps if stage.max_steps is None else min(steps, stage.max_steps), memory, (codec,))
 
 
 def read(stage: OnPolicyStage, codec: "Codec", context: Context) -> "Prompts":
@@ -210,17 +206,7 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
 
 
 def _sampling(stage: OnPolicyStage, context: Context) -> "Sampling":
-    from posttrain.rollout.sampling import Sampling
-
-    sampling = Sampling(
-        stage.max_new_tokens,
-        temperature=stage.temperature,
-        top_k=stage.top_k,
-        top_p=stage.top_p,
-        min_p=stage.min_p,
-        stop=stage.stop,
-        seed=context.seed,
-    )
+    sampling = sampling_of(stage, context.seed)
     if sampling.filters:
         context.screen.note(
             "top_k, top_p or min_p: tokens are drawn from another distribution than the log-probs learnt from, so the "

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from posttrain.data.options import DataOptions
+from posttrain.data.options import RowOptions
 from posttrain.data.split import VALIDATION
 from posttrain.stages.context import Context
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from posttrain.stages.technique import Technique, TrainingStage
 
 
-def codec_for(stage: DataOptions, context: Context, *, trust_remote_code: bool) -> "Codec":
+def codec_for(stage: RowOptions, context: Context, *, trust_remote_code: bool) -> "Codec":
     """How the stage's conversations become tokens of the model it starts from; tells what to know about that."""
     from posttrain.data.codec import codec_of
     from posttrain.policy.load import end_tokens_of, load_tokenizer
@@ -56,9 +56,14 @@ def prepare_data(stage: "TrainingStage", technique: "Technique", codec: "Codec",
 
 
 def told_of(about: dict[str, Any]) -> list[str]:
-    """What was kept and left out, for people."""
+    """What was kept and left out of what is trained on, for people."""
     parts = ", ".join(f"{part} {sizes['groups']:,}" for part, sizes in about["parts"].items())
-    told = [f"rows: {parts}; {about['parts']['train']['tokens']:,} tokens to train on"]
+    return [f"rows: {parts}; {about['parts']['train']['tokens']:,} tokens to train on", *left_out_of(about)]
+
+
+def left_out_of(about: dict[str, Any]) -> list[str]:
+    """What was left out or changed, for people."""
+    told: list[str] = []
     for reason, skipped in about["skipped"].items():
         told.append(f"left out, {reason}: {skipped['rows']:,} rows ({', '.join(skipped['first'])})")
     told.extend(f"{what}: {count:,} rows" for what, count in about["noted"].items())

@@ -1,24 +1,29 @@
-"""What a training stage can say, and what tells one technique from another."""
+"""What a stage can say, and what tells one training technique from another."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from posttrain.data.options import DataOptions
-from posttrain.policy.options import PolicyOptions
+from posttrain.data.options import DataOptions, RowOptions
+from posttrain.policy.options import PlaceOptions, PolicyOptions
 from posttrain.stages.context import Figure
 from posttrain.train.options import TrainOptions
 
 if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
+    from posttrain.data.chat import Codec
     from posttrain.data.example import Example
     from posttrain.data.formats import Kind
     from posttrain.data.prepare import Prepared
     from posttrain.data.store import GroupStore
     from posttrain.policy.load import Task
     from posttrain.train.source import Order
+
+
+Makes = Literal["causal", "score", "data"]
+"""What a stage leaves: a model that writes, a model that scores, or data and no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +38,20 @@ class Other:
 
     key: str
     name: str
-    makes: Literal["causal", "score"]
+    makes: Makes
 
 
-class TrainingStage(DataOptions, TrainOptions, PolicyOptions):
-    """A stage that changes a model's weights."""
+class BaseStage(RowOptions, PlaceOptions):
+    """What every stage says: the rows it reads and the model it starts from."""
 
     model: str | None = Field(
         default=None, description="an earlier stage's name, a folder or hub id; the recipe's if unset"
     )
+
+    @property
+    def starts_from(self) -> tuple[str, ...]:
+        """The models it starts from, as it names them; empty for the recipe's."""
+        return () if self.model is None else (self.model,)
 
     @property
     def others(self) -> tuple[Other, ...]:
@@ -54,6 +64,10 @@ class TrainingStage(DataOptions, TrainOptions, PolicyOptions):
         return ()
 
 
+class TrainingStage(BaseStage, DataOptions, TrainOptions, PolicyOptions):
+    """A stage that changes a model's weights."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What a run of a stage would do, told before any weight is loaded.
@@ -61,12 +75,14 @@ class Look:
     Args:
         about: what was read, kept, cut and left out.
         steps: optimiser steps.
-        memory: bytes beside those of training, by purpose.
+        memory: bytes at the peak, by purpose.
+        codecs: how each model it starts from reads conversations.
     """
 
     about: Mapping[str, Any]
     steps: int
-    memory: Mapping[str, int] = field(default_factory=dict)
+    memory: Mapping[str, int]
+    codecs: "Sequence[Codec]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,25 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
     return figures | (technique.figures(prepared.held_out["validation"]) if "validation" in prepared.held_out else {})
 
 
-def look(stage: TrainingStage, technique: Technique, codec: "Codec", context: Context) -> Look:
+def look(stage: TrainingStage, technique: Technique, context: Context) -> Look:
     """Read a stage's data and count."""
+    from posttrain.policy.memory import estimate
+    from posttrain.policy.outline import outline
     from posttrain.train.source import Source
 
+    shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
+    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, technique, codec, context)
     store = prepared.train
     rows = None if stage.batch_tokens else stage.batch_size
     source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
-    return Look(prepared.about, source.total(stage.epochs))
+    steps = source.total(stage.epochs)
+    return Look(
+        prepared.about,
+        steps if stage.max_steps is None else min(steps, stage.max_steps),
+        estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score"),
+        (codec,),
+    )
 
 
 def finish(stage: TrainingStage, training: "Training", codec: "Codec", context: Context) -> dict[str, Figure]:

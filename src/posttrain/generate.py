@@ -1,0 +1,92 @@
+"""`posttrain generate`: candidates to rank in one file, without a recipe."""
+
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from posttrain.errors import InputError
+from posttrain.files import hash_of, read_json, sha256_of, write_json, write_whole
+from posttrain.overrides import override
+from posttrain.recipe_problems import near
+from posttrain.run import begin, data_hashes, locked
+from posttrain.screen import Screen
+from posttrain.stages.candidates import FILE, CandidatesStage, write
+from posttrain.stages.context import Context, Figure
+
+
+def generate_file(
+    models: Sequence[str],
+    said: Mapping[str, Any],
+    sets: Sequence[str],
+    out: Path,
+    seed: int,
+    screen: Screen,
+    stop: Callable[[], bool],
+) -> dict[str, Figure]:
+    """Write candidates to `out`, and the settings behind each ``params_hash`` beside it.
+
+    What is drawn lies in ``{out}.draws/`` until all is done: called again, it goes on from there.
+
+    Args:
+        models: folders, hub ids, or name@url.
+        said: keys of a `candidates` stage.
+        sets: further ones, ``key=value``.
+        stop: whether the user asked to stop.
+
+    Raises:
+        InputError: the file is there already, or something said makes no sense.
+    """
+    if out.suffix != ".jsonl":
+        raise InputError(f"--out {out}: rows are written as JSON lines; end the name in .jsonl")
+    if out.exists():
+        raise InputError(f"--out {out}: is there already, perhaps with people's ranks in it; choose another name")
+    stage = _stage(models, said, sets)
+    paths = {model: model for model in stage.starts_from}
+    work = out.with_name(out.name + ".draws")
+    with locked(work):
+        weights = [sha256_of(Path(path)) if Path(path).is_dir() else path for path in paths.values()]
+        hashes = data_hashes(list(stage.paths), Path())
+        told = begin(work / "stage", hash_of([stage.model_dump(mode="json"), seed, weights, hashes]))
+        if told is not None:
+            screen.note(told)
+        context = Context("candidates", work / "stage", Path(), models[0], seed, paths, screen=screen, stop=stop)
+        figures = write(stage, context)
+        write_json(out.with_suffix(".params.json"), read_json(work / "stage/params.json"))
+        write_whole(out, (work / "stage" / FILE).read_text(encoding="utf-8"))
+    shutil.rmtree(work)
+    return figures
+
+
+def _stage(models: Sequence[str], said: Mapping[str, Any], sets: Sequence[str]) -> CandidatesStage:
+    values: dict[str, Any] = {"kind": "candidates", "models": [_model(model) for model in models], **said}
+    for text in sets:
+        override(values, text)
+    try:
+        return CandidatesStage.model_validate(values)
+    except ValidationError as error:
+        raise InputError("\n".join(_sentence(one) for one in error.errors(include_url=False))) from error
+
+
+def _model(text: str) -> Any:
+    """A folder or hub id as it stands; name@http://host/v1 is a server's model."""
+    found = re.fullmatch(r"(.+)@(https?://.+)", text)
+    if found is None:
+        if not Path(text).is_dir() and "/" not in text:
+            raise InputError(
+                f"{text}: no such model folder; a hub id is org/name, a server's model name@http://host/v1"
+            )
+        return text
+    return {"url": found[2], "model": found[1]}
+
+
+def _sentence(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"] if part not in {"name", "server"})
+    if error["type"] == "extra_forbidden":
+        known = list(CandidatesStage.model_fields)
+        return f"--set {key}: unknown key{near(key, known)} (known here: {', '.join(known)})"
+    message = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    return f"{key}: {message[0].lower()}{message[1:]}" if key else f"{message[0].lower()}{message[1:]}"
