@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def generate_file(
     stage = _stage(models, said, sets)
     paths = {model: model for model in stage.starts_from}
     work = out.with_name(out.name + ".draws")
-    with locked(work):
+    with _kept_if_of_use(work), locked(work):
         weights = [sha256_of(Path(path)) if Path(path).is_dir() else path for path in paths.values()]
         hashes = data_hashes(list(stage.paths), Path())
         told = begin(work / "stage", hash_of([stage.model_dump(mode="json"), seed, weights, hashes]))
@@ -59,6 +60,17 @@ def generate_file(
         write_whole(out, (work / "stage" / FILE).read_text(encoding="utf-8"))
     shutil.rmtree(work)
     return figures
+
+
+@contextmanager
+def _kept_if_of_use(work: Path) -> Generator[None]:
+    """Clears away the folder of draws if it ends before there is any."""
+    try:
+        yield
+    except BaseException:
+        if not (work / "stage/draws").is_dir() and not (work / "stage.previous").is_dir():
+            shutil.rmtree(work, ignore_errors=True)
+        raise
 
 
 def _stage(models: Sequence[str], said: Mapping[str, Any], sets: Sequence[str]) -> CandidatesStage:
@@ -73,7 +85,7 @@ def _stage(models: Sequence[str], said: Mapping[str, Any], sets: Sequence[str]) 
 
 def _model(text: str) -> Any:
     """A folder or hub id as it stands; name@http://host/v1 is a server's model."""
-    found = re.fullmatch(r"(.+)@(https?://.+)", text)
+    found = re.fullmatch(r"(.+)@(https?://.*)", text)
     if found is None:
         if not Path(text).is_dir() and "/" not in text:
             raise InputError(
