@@ -45,7 +45,7 @@ def run_recipe(
     with locked(out):
         paths = [path for stage in recipe.stages.values() for path in stage.paths]
         hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
-        hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files], base)
+        hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
         origin = _local(recipe.model, base)
         weights = sha256_of(Path(origin)) if Path(origin).is_dir() else origin
         write_manifest(out, recipe=recipe.model_dump(mode="json"), model=weights, data=hashes)
@@ -87,7 +87,7 @@ def _run_stage(
     origin = _origin(stage.model, models, base)
     others = {other.name: _origin(other.name, models, base) for other in stage.others}
     suites = suites_of(recipe, name)
-    paths = [*stage.paths, *stage.files, *_suite_paths(suites)]
+    paths = [*stage.paths, *stage.files.values(), *_suite_paths(suites)]
     fingerprint = hash_of(
         [
             stage.model_dump(mode="json"),

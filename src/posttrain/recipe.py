@@ -1,6 +1,7 @@
 """A recipe: one YAML file of stages that name each other's outputs, checked before anything is loaded."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         told = dict.fromkeys(explain(e, values, lines, overridden, path) for e in error.errors(include_url=False))
         raise InputError("\n".join(told)) from error
     _check_models(recipe, lines, path)
+    _check_files(recipe, lines, path)
     return recipe
 
 
@@ -54,12 +56,22 @@ def in_order(recipe: Recipe) -> list[str]:
     return list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
 
 
-def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:
-    def at(name: str, key: str = "model") -> str:
-        place: KeyPath = ("stages", name, *key.split("."))
-        line = lines.get(place, lines.get(tuple(int(k) if str(k).isdigit() else k for k in place)))
-        return f"{path}{f':{line}' if line else ''}: stages.{name}.{key}"
+def _at(path: Path, lines: Mapping[KeyPath, int], name: str, key: str = "model") -> str:
+    """Where a stage's key stands, for errors."""
+    place: KeyPath = ("stages", name, *key.split("."))
+    line = lines.get(place, lines.get(tuple(int(k) if str(k).isdigit() else k for k in place)))
+    return f"{path}{f':{line}' if line else ''}: stages.{name}.{key}"
 
+
+def _check_files(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:
+    for name, stage in recipe.stages.items():
+        for key, file in stage.files.items():
+            if not (path.parent / file).is_file():
+                raise InputError(f"{_at(path, lines, name, key)}: no file {file} beside the recipe")
+
+
+def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:
+    at = partial(_at, path, lines)
     try:
         in_order(recipe)
     except CycleError as error:

@@ -10,6 +10,8 @@ from posttrain.errors import InputError
 from posttrain.policy.load import Policy
 from posttrain.policy.options import LoraOptions
 
+_CONFIG = "adapter_config.json"
+
 
 def add_lora(policy: Policy, options: LoraOptions) -> None:
     """Freeze the policy and put adapters on it, in float32; a scalar head stays trainable as a whole.
@@ -63,13 +65,18 @@ def _head(policy: Policy) -> Any:
 
 def adapted_model(name: str) -> str | None:
     """The base model that an adapter's folder names; None if `name` is no adapter."""
-    path = Path(name) / "adapter_config.json"
+    path = Path(name) / _CONFIG
     if not path.is_file():
         return None
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["base_model_name_or_path"])
     except (ValueError, KeyError) as error:
         raise InputError(f"{path}: not an adapter's configuration; it should name base_model_name_or_path") from error
+
+
+def adapts_scores(name: str) -> bool:
+    """Whether an adapter's folder is of a reward model: it then holds the scalar head too."""
+    return json.loads((Path(name) / _CONFIG).read_text(encoding="utf-8")).get("task_type") == "SEQ_CLS"
 
 
 def merge_adapter(policy: Policy, name: str) -> None:

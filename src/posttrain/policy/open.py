@@ -8,7 +8,7 @@ import torch
 from posttrain.errors import InputError
 from posttrain.policy.device import Placement, place
 from posttrain.policy.load import Policy, Task, load_policy, load_tokenizer
-from posttrain.policy.lora import adapted_model, add_lora, merge_adapter
+from posttrain.policy.lora import adapted_model, adapts_scores, add_lora, merge_adapter
 from posttrain.policy.options import PolicyOptions
 from posttrain.policy.probe import settle_layout
 
@@ -55,10 +55,13 @@ def _load(name: str, options: PolicyOptions, placement: Placement, task: Task) -
     base = adapted_model(name)
     if base is None:
         return load_policy(name, task=task, **settings)
-    policy = load_policy(base, **settings)
+    scores = adapts_scores(name)
+    if scores and task == "causal":
+        raise InputError(f"{name}: an adapter that scores and does not write; start from the model it was made of")
+    policy = load_policy(base, task="score" if scores else "causal", **settings)
     merge_adapter(policy, name)
     policy.tokenizer = load_tokenizer(name, trust_remote_code=options.trust_remote_code)
-    if task == "score":
+    if task == "score" and not scores:
         scored = load_policy(base, task="score", **settings)
         scored.base.base_model.load_state_dict(policy.base.base_model.state_dict())
         scored.tokenizer = policy.tokenizer

@@ -37,11 +37,12 @@ class Scored:
     failures: tuple[str, ...]
 
 
-def open_rewards(specs: Mapping[str, RewardOptions], base: Path) -> dict[str, Reward]:
+def open_rewards(specs: Mapping[str, RewardOptions], base: Path, *, key: str = "rewards") -> dict[str, Reward]:
     """Make the recipe's rewards ready, but for those that score tokens (`NEEDS_TOKENS`), which the stage adds.
 
     Args:
         base: the recipe's folder, where relative paths start.
+        key: what the recipe names them under.
 
     Raises:
         InputError: a file, function, schema, key or program that one of them needs is not there.
@@ -54,7 +55,7 @@ def open_rewards(specs: Mapping[str, RewardOptions], base: Path) -> dict[str, Re
         try:
             opened[name] = Reward(KINDS[kind](options, base), options.weight)
         except InputError as error:
-            raise InputError(f"rewards.{name}: {error}") from error
+            raise InputError(f"{key}.{name}: {error}") from error
     return opened
 
 

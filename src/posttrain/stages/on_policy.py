@@ -67,10 +67,14 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
         )
 
     @property
-    def files(self) -> tuple[str, ...]:
+    def files(self) -> Mapping[str, str]:
         """Files its rewards read."""
-        every = [*self.rewards.values(), *self.gold.values()]
-        return tuple(reward.file for reward in every if getattr(reward, "file", None))  # type: ignore[union-attr]
+        return {
+            f"{key}.{name}.file": file
+            for key, specs in (("rewards", self.rewards), ("gold", self.gold))
+            for name, reward in specs.items()
+            if isinstance(file := getattr(reward, "file", None), str)
+        }
 
 
 @dataclass(frozen=True, slots=True)

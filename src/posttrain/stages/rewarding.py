@@ -48,7 +48,7 @@ def _open(
             more = " (the last of these told)" if told == TOLD else ""
             context.screen.note(f"reward failed, so it does not count there: {sentence}{more}")
 
-    return Scorer(open_rewards(specs, context.base), judges, stage.row_tokens, stage.max_failures, on_failure)
+    return Scorer(open_rewards(specs, context.base, key=key), judges, stage.row_tokens, stage.max_failures, on_failure)
 
 
 def _judge(where: str, spec: ModelReward, stage: "OnPolicyStage", policy: Policy, context: Context) -> Judge:

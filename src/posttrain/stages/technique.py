@@ -59,9 +59,9 @@ class BaseStage(RowOptions, PlaceOptions):
         return ()
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Files it depends on beside its data."""
-        return ()
+    def files(self) -> Mapping[str, str]:
+        """Files it depends on beside its data, by where it names them, such as ``rewards.mine.file``."""
+        return {}
 
 
 class TrainingStage(BaseStage, DataOptions, TrainOptions, PolicyOptions):
