@@ -34,6 +34,8 @@ def held_out_rewards(
     lengths; and it raises the alarm when the reward went up since the start while a gold reward fell.
     """
 
+    told_of: set[str] = set()  # the last evaluation is made twice, by the loop and for the summary
+
     def measure() -> dict[str, Mean]:
         experience = write_and_score(writing, prompts, range(len(prompts)), 1, writing.sampling.seed + APART)
         found = {"eval_reward": _mean(experience.reward_GK)}
@@ -52,7 +54,9 @@ def held_out_rewards(
         if alarms.gold and (context.folder / "before.json").is_file():
             before = {name: Mean(*mean) for name, mean in read_json(context.folder / "before.json").items()}
             for sentence in _hollow(before, found, errors):
-                raise_or_note(sentence, alarms, context.screen.note)
+                if sentence not in told_of:
+                    raise_or_note(sentence, alarms, context.screen.note)
+                told_of.add(sentence)
         return found
 
     return measure
