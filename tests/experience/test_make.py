@@ -173,3 +173,14 @@ def test_a_reward_that_does_not_apply_anywhere_teaches_nothing(policy: Policy, t
     groups, told, _ = made(writing_of(policy, lambda completion, row: None), tmp_path)
     assert told["reward"] is None
     assert not any(group.columns["advantage"].any() for group in groups)
+
+
+def test_what_a_credit_remembers_of_the_first_rollout_does_not_disturb_the_alarms(
+    policy: Policy, tmp_path: Path
+) -> None:
+    def scaling(some: Experience, memory: Memory) -> tuple[list[Group], Told, Memory]:
+        groups, told, memory = GRPO(some, memory)
+        return groups, told, replace(memory, first={**memory.first, "score_mean": 2.0})
+
+    _, _, memory = made(writing_of(policy), tmp_path, credit=scaling)
+    assert memory.first.keys() == {"score_mean", "completions/mean_length", "entropy"}
