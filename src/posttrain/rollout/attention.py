@@ -17,6 +17,9 @@ from posttrain.rollout.cache import Cache, Step
 NAME = "posttrain_rollout"
 """The name under which `register` puts this attention into transformers' registry."""
 
+LEAST = -1e30
+"""Stands for the largest score where a row sees no key of a part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
@@ -84,33 +87,47 @@ def _decode(
     """[B, H R, head_dim] from a query [H R, B, head_dim], already scaled."""
     heads, rows = key.shape[1], key.shape[2]
     own_k, own_v = step.cache.own_of(layer, key, value)
-    at = (torch.arange(rows, device=key.device), slice(None), step.length_B)
+    at = (step.row_B, slice(None), step.length_B)
     own_k[at], own_v[at] = key[0].transpose(0, 1), value[0].transpose(0, 1)
-    prompt_k, prompt_v = (x[: step.slots, :, : step.longest[0]] for x in step.cache.prompts_of(layer, key, value))
-    own_k, own_v = (x[:rows, :, : step.longest[1]] for x in (own_k, own_v))
+    own_k, own_v = (x[:rows, :, : step.longest] for x in (own_k, own_v))
+    prompt_k, prompt_v = step.cache.prompts_of(layer, key, value)
 
     q_BHRd = query.transpose(0, 1).unflatten(1, (heads, -1))
-    scores = query.new_empty(*q_BHRd.shape[:3], sum(step.longest))
-    shared_SHMR = _to_tiles(q_BHRd, step) @ prompt_k.transpose(-1, -2)
-    scores[..., : step.longest[0]] = _to_rows(shared_SHMR, step, q_BHRd.shape[2])
-    scores[..., step.longest[0] :] = q_BHRd @ own_k.transpose(-1, -2)
+    own = _attend(q_BHRd, own_k, own_v, step.own_mask(window), softcap)
+    q_XHRd = q_BHRd.index_select(0, step.tile_index)
+    parts: list[tuple[Tensor, ...]] = []
+    for number, tile in enumerate(step.tiles):
+        slots = slice(tile.slot, tile.slot + tile.slots)
+        # [S, H, M R, d]: the rows of one prompt side by side
+        q = q_XHRd[tile.start : tile.end].unflatten(0, (tile.slots, -1)).transpose(1, 2).flatten(2, 3)
+        keys, values = (x[slots, :, : tile.longest] for x in (prompt_k, prompt_v))
+        mask = step.prompt_mask(number, window, q_BHRd.shape[2])
+        part = _attend(q, keys, values, mask, softcap)
+        parts.append(tuple(x.unflatten(2, (-1, q_BHRd.shape[2])).transpose(1, 2).flatten(0, 1) for x in part))
+    prompt = (torch.cat(x).index_select(0, step.back_B) for x in zip(*parts, strict=True))
+    return _joined(*own, *prompt).to(query.dtype).flatten(1, 2)
+
+
+def _attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, softcap: float | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Over one part of the keys: values summed by weight, the weights' sum and the largest score they are relative to,
+    the last two with a last dimension of 1; all float32."""
+    scores = (q @ k.transpose(-1, -2)).float()
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
-    weight = (scores + step.mask(window, scores.dtype)).softmax(-1, dtype=torch.float32).to(scores.dtype)
-    from_prompt = _to_tiles(weight[..., : step.longest[0]], step) @ prompt_v
-    out_BHRd = _to_rows(from_prompt, step, q_BHRd.shape[2]) + weight[..., step.longest[0] :] @ own_v
-    return out_BHRd.flatten(1, 2)
+    if mask is not None:
+        scores += mask
+    top = scores.amax(-1, keepdim=True).clamp_(min=LEAST)
+    weight = scores.sub_(top).exp_()
+    return (weight.to(v.dtype) @ v).float(), weight.sum(-1, keepdim=True), top
 
 
-def _to_tiles(x_BHRd: Tensor, step: Step) -> Tensor:
-    """[B, H, R, d] → [S, H, M R, d]: the rows of one prompt side by side."""
-    tiles = x_BHRd.index_select(0, step.tile_index).unflatten(0, (step.slots, -1))
-    return tiles.transpose(1, 2).flatten(2, 3)
-
-
-def _to_rows(x: Tensor, step: Step, repeats: int) -> Tensor:
-    """[S, H, M R, d] → [B, H, R, d]."""
-    return x.unflatten(2, (-1, repeats)).transpose(1, 2).flatten(0, 1).index_select(0, step.back_B)
+def _joined(out: Tensor, total: Tensor, top: Tensor, out2: Tensor, total2: Tensor, top2: Tensor) -> Tensor:
+    """Attention over both parts, from what `_attend` says of each."""
+    highest = torch.maximum(top, top2)
+    share, share2 = (top - highest).exp_(), (top2 - highest).exp_()
+    return (out * share + out2 * share2) / (total * share + total2 * share2)
 
 
 @once

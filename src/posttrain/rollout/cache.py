@@ -8,9 +8,14 @@ Legend: ``B`` rows (completions being written), ``S`` prompt slots, ``H`` key he
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
+
+PADDING = 1.3
+"""Prompts of one call may be padded by this factor: keys and values are read once for each token written, so that
+padding costs what it holds; on a GPU, where a call costs more than it reads, there is one."""
 
 
 @dataclass(slots=True)
@@ -57,45 +62,87 @@ class Cache:
             value[target, :, :length] = value[source, :, :length]
 
 
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Neighbouring prompts of like length, attended to in one call.
+
+    Args:
+        slot, slots: the first one, and how many.
+        start, end: places in `Step.tile_index`, the same number for each slot.
+        longest: tokens of the longest prompt.
+    """
+
+    slot: int
+    slots: int
+    start: int
+    end: int
+    longest: int
+
+
 @dataclass(slots=True)
 class Step:
     """One token of each live row: where it goes and what it sees, worked out once for all layers.
 
     Args:
         cache: see there.
+        row_B: the rows' numbers.
         length_B: tokens of each row already written, int64.
         prompt_B: length of each row's prompt, int64.
-        tile_index: rows in the order of their prompts, M places a prompt, unused ones 0; int64 [S * M].
+        longest: longest completion with this token.
+        tiles: the calls to make over prompts.
+        tile_index: rows in the order of the tiles, M places a slot, unused ones 0; int64 [X].
         back_B: each row's place in that order.
-        slots: prompts in use.
-        longest: longest prompt in use, and longest completion with this token.
+        even: whether all rows have written as much.
+        filled: of each tile, whether all its prompts are as long as the longest.
     """
 
     cache: Cache
+    row_B: Tensor
     length_B: Tensor
     prompt_B: Tensor
+    longest: int
+    tiles: list[Tile]
     tile_index: Tensor
     back_B: Tensor
-    slots: int
-    longest: tuple[int, int]
-    masks: dict[tuple[int | None, torch.dtype], Tensor] = field(default_factory=dict)
+    even: bool
+    filled: list[bool]
+    masks: dict[Any, Tensor] = field(default_factory=dict)
 
-    def mask(self, window: int | None, dtype: torch.dtype) -> Tensor:
-        """[B, 1, 1, P + L] to add to scores: 0 where a row may look, minus infinity elsewhere."""
-        slot = (window, dtype)
+    def own_mask(self, window: int | None) -> Tensor | None:
+        """[B, 1, 1, L] to add to scores: 0 where a row may look, minus infinity elsewhere; None if it is all 0."""
+        if window is not None and window >= self.longest:
+            window = None
+        if self.even and window is None:
+            return None
+        slot = ("own", window)
         if slot not in self.masks:
-            device = self.length_B.device
-            at_prompt = torch.arange(self.longest[0], device=device)
-            at_own = torch.arange(self.longest[1], device=device)
-            prompt_BP = at_prompt < self.prompt_B[:, None]
-            own_BL = at_own <= self.length_B[:, None]
+            back_BL = self.length_B[:, None] - torch.arange(self.longest, device=self.length_B.device)
+            seen_BL = back_BL >= 0
             if window is not None:
-                here_B1 = (self.prompt_B + self.length_B)[:, None]
-                prompt_BP &= here_B1 - at_prompt < window
-                own_BL &= self.length_B[:, None] - at_own < window
-            seen = torch.cat([prompt_BP, own_BL], 1)
-            self.masks[slot] = torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill_(~seen, -torch.inf)
-        return self.masks[slot][:, None, None]
+                seen_BL &= back_BL < window
+            self.masks[slot] = _scores_of(seen_BL)[:, None, None]
+        return self.masks[slot]
+
+    def prompt_mask(self, number: int, window: int | None, repeats: int) -> Tensor | None:
+        """[S, 1, M R, P] for one tile; see `own_mask`."""
+        tile = self.tiles[number]
+        if self.filled[number] and window is None:
+            return None
+        slot = (number, window, repeats)
+        if slot not in self.masks:
+            rows_X = self.tile_index[tile.start : tile.end]
+            at_P = torch.arange(tile.longest, device=rows_X.device)
+            prompt_X1 = self.prompt_B[rows_X][:, None]
+            seen_XP = at_P < prompt_X1
+            if window is not None:
+                seen_XP &= prompt_X1 + self.length_B[rows_X][:, None] - at_P < window
+            mask = _scores_of(seen_XP).unflatten(0, (tile.slots, -1)).repeat_interleave(repeats, 1)
+            self.masks[slot] = mask[:, None]
+        return self.masks[slot]
+
+
+def _scores_of(seen: Tensor) -> Tensor:
+    return torch.zeros(seen.shape, dtype=torch.float32, device=seen.device).masked_fill_(~seen, -torch.inf)
 
 
 def step_of(cache: Cache, length: list[int], slot: list[int], prompt_length: list[int], device: torch.device) -> Step:
@@ -107,24 +154,50 @@ def step_of(cache: Cache, length: list[int], slot: list[int], prompt_length: lis
         prompt_length: by slot.
     """
     siblings: list[list[int]] = [[] for _ in prompt_length]
-    back = [0] * len(slot)
     for row, s in enumerate(slot):
         siblings[s].append(row)
-    widest = max(len(rows) for rows in siblings)
-    tile = [0] * (len(siblings) * widest)
-    for s, rows in enumerate(siblings):
-        for place, row in enumerate(rows, start=s * widest):
-            tile[place], back[row] = row, place
+    tiles: list[Tile] = []
+    index: list[int] = []
+    back = [0] * len(slot)
+    for first, end in _runs(prompt_length, len(prompt_length) if device.type == "cuda" else 1):
+        widest = max(len(rows) for rows in siblings[first:end])
+        start = len(index)
+        for rows in siblings[first:end]:
+            for row in rows:
+                back[row] = len(index)
+                index.append(row)
+            index += [rows[0] if rows else 0] * (widest - len(rows))
+        tiles.append(Tile(first, end - first, start, len(index), max(prompt_length[first:end])))
 
     def long(values: list[int]) -> Tensor:
         return torch.tensor(values, device=device)
 
     return Step(
         cache,
+        row_B=torch.arange(len(slot), device=device),
         length_B=long(length),
         prompt_B=long([prompt_length[s] for s in slot]),
-        tile_index=long(tile),
+        longest=max(length) + 1,
+        tiles=tiles,
+        tile_index=long(index),
         back_B=long(back),
-        slots=len(siblings),
-        longest=(max(prompt_length), max(length) + 1),
+        even=min(length) == max(length),
+        filled=[len(set(prompt_length[t.slot : t.slot + t.slots])) == 1 for t in tiles],
     )
+
+
+def _runs(prompt_length: list[int], fewest: int) -> list[tuple[int, int]]:
+    """Half-open ranges of slots such that each has `fewest` or its padding stays within `PADDING`."""
+    runs: list[tuple[int, int]] = []
+    used = longest = 0
+    for slot, length in enumerate(prompt_length):
+        if runs:
+            first = runs[-1][0]
+            most = max(longest, length)
+            if slot - first < fewest or most * (slot + 1 - first) <= PADDING * (used + length):
+                runs[-1] = (first, slot + 1)
+                used, longest = used + length, most
+                continue
+        runs.append((slot, slot + 1))
+        used = longest = length
+    return runs

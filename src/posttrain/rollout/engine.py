@@ -24,7 +24,7 @@ from posttrain.rollout.plain import generate_plain
 from posttrain.rollout.request import Request, Written, decoding, ends
 from posttrain.rollout.sampling import Sampling, draw, uniforms
 
-ROWS = 64
+ROWS = 128
 """Completions written at once."""
 
 PREFILL = 4096
