@@ -10,6 +10,7 @@ are medians over the rounds. posttrain also gives each token's log-prob, the pee
   what is written) per second, over the machine's measured peak.
 - share of bandwidth: bytes that must be read at least (weights once for each token of the longest completion; for each
   token, its completion's keys and values, its prompt's once for all siblings) per second, over the measured bandwidth.
+- others: cores that other programs used in the worst round.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,12 +28,13 @@ from typing import Any
 from asked import Asked, N, read_asked, write_asked
 from compare import HERE, run_side
 from inputs import SHAPES, data_folder
+from quiet import watched
 
 SHAPE = "llama-8.5m"
 SETTINGS = ("generate", "generate, static cache", "continuous batching", "continuous batching, 16 at once")
 HEAD = (
-    "| side | tokens/s | **ours over it** | processor time | memory MiB | ours over it | matmul peak | bandwidth |\n"
-    "|---|---|---|---|---|---|---|---|"
+    "| side | tokens/s | **ours over it** | processor time | memory MiB | ours over it | matmul peak | bandwidth | "
+    "others |\n|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -69,14 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         job = {"folder": folder, "task": "generation", "rows": count}
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("posttrain", *settings)}
         for _ in range(rounds):
-            found["posttrain"].append(run_side("write_posttrain", job, chosen.threads))
-            for name in settings:
-                found[name].append(run_side("write_trl", {**job, "setting": name}, chosen.threads))
+            for name in found:
+                side, told = (
+                    ("write_posttrain", job) if name == "posttrain" else ("write_trl", {**job, "setting": name})
+                )
+                one, others = watched(partial(run_side, side, told, chosen.threads))
+                found[name].append({**one, "others": others})
     written, operations, read = work_of(asked)
     print(
         f"{SHAPES[SHAPE]['what']}; {count} prompts, {sum(len(one.prompt) for one in asked):,} tokens; {count * N} "
         f"completions, {written:,} tokens; {chosen.threads} threads; peak {peaks['float32']:.0f} GFLOP/s in float32, "
-        f"{peaks['bandwidth']:.1f} GB/s; load at the end {os.getloadavg()[0]:.1f}\n\n{HEAD}"
+        f"{peaks['bandwidth']:.1f} GB/s\n\n{HEAD}"
     )
     ours = found["posttrain"]
     for name, theirs in found.items():
@@ -90,11 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(
             f"| {name} | {written / seconds:,.0f} | **{ratio('seconds'):.1f}x** | {ratio('processor_seconds'):.1f}x | "
             f"{memory / 2**20:,.0f} | {own / memory:.2f}x | {operations / seconds / 1e9 / peaks['float32']:.0%} | "
-            f"{read / seconds / 1e9 / peaks['bandwidth']:.0%} |",
+            f"{read / seconds / 1e9 / peaks['bandwidth']:.0%} | {max(one['others'] for one in theirs):.1f} |",
             flush=True,
         )
-        each = [f"{one['seconds']:.1f} ({one['processor_seconds']:.1f})" for one in theirs]
-        print(f"{name}: seconds (processor) {', '.join(each)}", file=sys.stderr)
+        each = [f"{one['seconds']:.1f} ({one['processor_seconds']:.1f}; {one['others']:.1f})" for one in theirs]
+        print(f"{name}: seconds (processor; others) {', '.join(each)}", file=sys.stderr)
 
 
 if __name__ == "__main__":
