@@ -103,7 +103,9 @@ def generate(
 
 @app.command(epilog="Example: posttrain init dpo > recipe.yaml")
 def init(
-    kind: Annotated[str, typer.Argument(help="sft, ift, dpo, reward, candidates, ppo, grpo or all.", show_default=False)],
+    kind: Annotated[
+        str, typer.Argument(help="sft, ift, dpo, reward, candidates, ppo, grpo or all.", show_default=False)
+    ],
 ) -> None:
     """Print a commented recipe for a technique, to start from."""
     from posttrain.starters import starter

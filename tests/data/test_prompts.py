@@ -61,7 +61,9 @@ def test_held_out_prompts_are_not_trained_on(stories: Any, tmp_path: Path) -> No
     rows = [{"prompt": f"Say {n % 20}"} for n in range(60)]
     prompts = ready(stories, tmp_path, rows, validation=0.3)
     train, held = ({p.text for p in some} for some in (prompts.train, prompts.held_out))
-    assert train and held and not train & held
+    assert train
+    assert held
+    assert not train & held
     assert prompts.about["parts"]["validation"]["groups"] == len(prompts.held_out)
 
 
@@ -80,7 +82,11 @@ def test_a_long_prompt_is_counted_and_left_out_or_cut_as_asked(stories: Any, tmp
     ("rows", "options", "said"),
     [
         ([{"text": "x"}], {}, r"p.jsonl:1: .*prompt"),
-        ([{"prompt": [{"role": "assistant", "content": "x"}]}], {}, r"p.jsonl:1: prompt ends with the assistant's turn"),
+        (
+            [{"prompt": [{"role": "assistant", "content": "x"}]}],
+            {},
+            r"p.jsonl:1: prompt ends with the assistant's turn",
+        ),
         ([{"prompt": " "}], {}, r"data: no row is left to train on. 1 row skipped, empty prompt: p.jsonl:1"),
         ([{"prompt": "x"}], {"answer": 100}, r"max_new_tokens: 100 leaves no room"),
     ],
