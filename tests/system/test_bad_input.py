@@ -205,7 +205,7 @@ def test_a_wrong_override_is_named(override: str, work: Path, posttrain: Posttra
         assert words in answer.err
 
 
-@pytest.mark.parametrize("arguments", [("rnu",), ("run",), ("run", "recipe.yaml", "--outt", "x"), ("init", "grpo")])
+@pytest.mark.parametrize("arguments", [("rnu",), ("run",), ("run", "recipe.yaml", "--outt", "x"), ("init", "rlhf")])
 def test_a_wrong_command_line_exits_with_2(arguments: tuple[str, ...], work: Path, posttrain: Posttrain) -> None:
     answer = posttrain(*arguments)
     assert answer.code == 2
