@@ -38,3 +38,13 @@ def write_asked(folder: Path, count: int) -> None:
 def read_asked(folder: str) -> list[Asked]:
     """What `write_asked` wrote."""
     return [Asked(**row) for row in json.loads((Path(folder) / "asked.json").read_text())]
+
+
+def written_each(task: str) -> int:
+    """Completions of each prompt: a group for GRPO, one for PPO, as both sides have it."""
+    return 1 if task == "ppo" else N
+
+
+def share_of_e(text: str) -> float:
+    """A reward that costs nothing and differs between completions."""
+    return text.count("e") / (1 + len(text))

@@ -19,9 +19,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 
 from inputs import SHAPES, data_folder
@@ -48,11 +49,13 @@ HEAD = (
 )
 
 
-def run_side(side: str, job: dict[str, Any], threads: int) -> dict[str, Any]:
+def run_side(
+    side: str, job: dict[str, Any], threads: int, environment: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """One side's answer."""
     done = subprocess.run(
         [sys.executable, str(HERE / f"{side}_side.py"), json.dumps(job)],
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false"},
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", **environment},
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,135 @@
+"""Whole GRPO and PPO steps beside TRL's, as ratios: `POSTTRAIN_TEST_DATA=... python bench/on_policy.py [--quick]`.
+
+A step is all of it: completions written, scored, credited, learnt from, the optimizer's step. The small Llama, float32,
+prompts of 64 to 256 tokens, completions of 16 to 128, the same lengths for every side; each side in a process of its
+own, one step not counted. First every TRL setting makes a small
+step, of a quarter of the prompts; the fastest then meets posttrain, in turn.
+
+- GRPO: 8 prompts, 8 completions each, a rule as reward, KL coefficient 0.04, one epoch over a rollout; TRL 1.16.
+- PPO: 32 prompts, a completion each, a reward model, four epochs over a rollout, the KL in the reward. TRL 1.9.0, the
+  last with `trl.experimental.ppo`, from a folder of its own. It trains a value model beside the policy, posttrain a
+  value head on the policy's trunk: each as it ships.
+- tokens/s: of completions. Processor time, memory: see `compare.py`. Others: see `quiet.py`.
+- share of peak: products that the step needs at least, per second, over the machine's measured peak: each prompt once,
+  the head over completions only, a value head on the policy's trunk.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from asked import Asked, read_asked, write_asked, written_each
+from compare import HERE, run_side
+from inputs import SHAPES, data_folder
+from quiet import watched
+
+SHAPE = "llama-8.5m"
+PPO_RELEASE = "trl==1.9.0"
+PROMPTS = {"grpo": 8, "ppo": 32}
+SETTINGS = {
+    "grpo": [
+        way + unchecked
+        for way in ("default", "static cache", "static cache, micro-batches of 8")
+        for unchecked in ("", ", no checkpointing")
+    ],
+    "ppo": ["4/32", "8/32", "16/32"],
+}
+"""GRPO: see `step_grpo_side.py`. PPO: completions a forward in training, and in writing and scoring."""
+
+HEAD = (
+    "| step | TRL setting | tokens/s TRL | ours | **ratio** | processor time | memory MiB TRL | ours | **ratio** | "
+    "share of peak TRL | ours | others |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def work_of(task: str, asked: Sequence[Asked]) -> tuple[int, float]:
+    """(tokens written, floating-point operations needed) of a step."""
+    config, n = SHAPES[SHAPE]["config"], written_each(task)
+    width = config["hidden_size"]
+    layers = config["num_hidden_layers"] * (4 * width * width + 3 * width * config["intermediate_size"])
+    head = width * config["vocab_size"]
+    written = sum(sum(one.lengths[:n]) for one in asked)
+    every = layers * (written + sum(len(one.prompt) for one in asked))
+    once = every + head * written  # a forward pass; writing needs one too
+    epochs, models = (1, 1) if task == "grpo" else (4, 2)
+    values_and_scores = (models - 1) * 2 * every
+    return written, 2.0 * (once + once + values_and_scores + 3 * epochs * once)
+
+
+def trl(task: str, job: dict[str, Any], setting: str, threads: int, environment: Mapping[str, str]) -> dict[str, Any]:
+    """TRL's side, in one setting."""
+    return run_side(f"step_{task}", {**job, "setting": setting}, threads, environment if task == "ppo" else {})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few prompts, one round")
+    parser.add_argument("--task", choices=list(PROMPTS), action="append", help="only this one")
+    parser.add_argument("--setting", help="only this setting of TRL's, instead of its fastest")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=2)
+    chosen = parser.parse_args(arguments)
+    data_folder()
+    rounds = 1 if chosen.quick else chosen.rounds
+    threads = {**os.environ, "OMP_NUM_THREADS": str(chosen.threads)}
+    peak = json.loads(subprocess.check_output([sys.executable, str(HERE / "peak.py")], env=threads, text=True))
+    print(
+        f"{SHAPES[SHAPE]['what']}; {chosen.threads} threads; peak {peak['float32']:.0f} GFLOP/s\n\n{HEAD}", flush=True
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(HERE / "inputs.py"), SHAPE, folder]
+        subprocess.run(command, check=True, capture_output=True)
+        environment = {"PYTHONPATH": f"{folder}/trl"}
+        for task in chosen.task or PROMPTS:
+            if task == "ppo":
+                install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", f"{folder}/trl"]
+                subprocess.run([*install, PPO_RELEASE], check=True, capture_output=True)
+            count = PROMPTS[task] // (2 if chosen.quick else 1)
+            write_asked(Path(folder), count)
+            job = {"folder": folder, "task": task, "rows": count, "batch_size": count}
+            few = {**job, "rows": count // 4, "batch_size": count // 4}
+            settings = [] if chosen.setting else SETTINGS[task]
+            tried = {name: trl(task, few, name, chosen.threads, environment)["seconds"] for name in settings}
+            setting = chosen.setting or min(tried, key=lambda name: tried[name])
+            pairs: list[list[dict[str, Any]]] = []
+            for _ in range(rounds):
+                pair: list[dict[str, Any]] = []
+                for run in (
+                    partial(trl, task, job, setting, chosen.threads, environment),
+                    partial(run_side, "step_posttrain", job, chosen.threads),
+                ):
+                    one, others = watched(run)
+                    pair.append({**one, "others": others, "memory": one["peak"] - one["imported"]})
+                pairs.append(pair)
+            print(row(task, setting, read_asked(folder), pairs, peak["float32"]), flush=True)
+            each = [[f"{one['seconds']:.1f} ({one['processor_seconds']:.1f})" for one in pair] for pair in pairs]
+            print(f"seconds (processor), TRL's and ours: {each}; tried {tried}", file=sys.stderr, flush=True)
+
+
+def row(task: str, setting: str, asked: Sequence[Asked], pairs: list[list[dict[str, Any]]], peak: float) -> str:
+    """A row of the table."""
+    written, operations = work_of(task, asked)
+    theirs, ours = ({key: median(p[side][key] for p in pairs) for key in ("seconds", "memory")} for side in (0, 1))
+
+    def ratio(key: str) -> float:
+        return median(p[0][key] / p[1][key] for p in pairs)
+
+    shares = [operations / one["seconds"] / 1e9 / peak for one in (theirs, ours)]
+    return (
+        f"| {task} | {setting} | {written / theirs['seconds']:,.0f} | {written / ours['seconds']:,.0f} | "
+        f"**{ratio('seconds'):.1f}x** | {ratio('processor_seconds'):.1f}x | {theirs['memory'] / 2**20:,.0f} | "
+        f"{ours['memory'] / 2**20:,.0f} | **{1 / ratio('memory'):.2f}x** | {shares[0]:.0%} | {shares[1]:.0%} | "
+        f"{max(one['others'] for p in pairs for one in p):.1f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

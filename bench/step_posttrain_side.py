@@ -1,0 +1,127 @@
+"""posttrain's side of a whole on-policy step: what the `grpo` and `ppo` stages run, on token ids."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from asked import COMPLETION, read_asked, share_of_e, written_each
+from job import Job, answer, now, peak, read_job, resident
+from write_posttrain_side import end_at
+
+from posttrain.core.outputs import Objective
+from posttrain.data.prompts import Prompt
+from posttrain.experience.grpo import grpo_credit
+from posttrain.experience.make import Writing, maker
+from posttrain.experience.options import AlarmOptions
+from posttrain.experience.ppo import PPOCredit, ppo_credit
+from posttrain.experience.scoring import Judge, Scorer
+from posttrain.experience.source import Rollouts
+from posttrain.experience.types import Credit, Memory
+from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
+from posttrain.policy.frozen import freeze, frozen_logprobs
+from posttrain.policy.heads import add_value_head
+from posttrain.policy.load import Policy, load_policy
+from posttrain.policy.probe import settle_layout
+from posttrain.rewards.score import Reward
+from posttrain.rollout.sampling import Sampling
+from posttrain.stages.ppo import _values
+from posttrain.train.loop import Training, Values, Watch, fit
+from posttrain.train.options import TrainOptions
+
+EPOCHS = {"grpo": 1, "ppo": 4}
+"""How often a rollout is learnt from."""
+
+
+def loaded(job: Job, task: Any = "causal") -> Policy:
+    """A model that can share prompts."""
+    folder = "scored" if task == "score" else "model"
+    policy = load_policy(str(Path(job.folder) / folder), task=task, autocast=torch.bfloat16 if job.bf16 else None)
+    settle_layout(policy)
+    return policy
+
+
+def technique_of(job: Job, policy: Policy, row_tokens: int) -> tuple[Objective, Credit, float]:
+    """Objective, credit and first KL coefficient."""
+    reference = frozen_logprobs(policy, freeze(loaded(job)), row_tokens=row_tokens, temperature=1.0)
+    if job.task == "grpo":
+        credit = grpo_credit(scale=True, mask_truncated=False, reference=reference)
+        return policy_gradient_objective(PolicyGradient(beta=0.04)), credit, 0.0
+    add_value_head(policy)
+    how = PPOCredit(
+        gamma=1.0, lam=0.95, normalize=False, missing_eos_penalty=0.0, whiten_rewards=False, target_kl=None, horizon=1e4
+    )
+    credit = ppo_credit(how, reference=reference, values=_values(policy, row_tokens))
+    return policy_gradient_objective(PolicyGradient(value_weight=0.1)), credit, 0.05
+
+
+def main() -> None:
+    job = read_job()
+    imported = resident()
+    torch.manual_seed(0)
+    asked, n, each = read_asked(job.folder)[: job.batch_size], written_each(job.task), EPOCHS[job.task]
+    end_at(asked)
+    policy = loaded(job)
+    steps = (1 + job.rows // job.batch_size) * each
+    options = TrainOptions(
+        batch_size=job.batch_size,
+        max_steps=steps,
+        epochs=steps,
+        learning_rate=job.learning_rate,
+        schedule="constant",
+        warmup=0.0,
+        save_every=10**9,
+    )
+    objective, credit, beta = technique_of(job, policy, options.row_tokens)
+    rule = {"rule": Reward(lambda completions, rows: list(map(share_of_e, completions)))} if job.task == "grpo" else {}
+    judges = {"model": Judge(freeze(loaded(job, "score")), 1.0)} if job.task == "ppo" else {}
+    prompts = [
+        Prompt(str(i), ({"role": "user", "content": ""},), np.array(one.prompt, np.int32), {})
+        for i, one in enumerate(asked)
+    ]
+    times: list[tuple[float, float]] = []
+    losses: list[float] = []
+    most = 0
+
+    def on_step(step: int, total: int, values: Values) -> None:
+        nonlocal most
+        times.append(now())
+        losses.append(float(values["loss"] or 0.0))
+        if step == total:
+            most = peak()
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        writing = Writing(
+            policy,
+            prompts,
+            lambda epoch: range(len(prompts)),
+            Sampling(COMPLETION[1]),
+            n,
+            len(prompts),
+            128,
+            Scorer(rule, judges, options.row_tokens, 0.0, print),
+        )
+        source = Rollouts(
+            maker(writing, credit, AlarmOptions(), folder / "completions", on_note=lambda sentence: None),
+            prompts=len(prompts),
+            batch_size=job.batch_size,
+            minibatches=1,
+            inner_epochs=each,
+            folder=folder / "rollouts",
+            seed=0,
+            start=Memory(beta=beta),
+        )
+        fit(Training(policy, source, objective, options, folder), Watch(on_step=on_step))
+    answer(
+        seconds=times[-1][0] - times[each - 1][0],
+        processor_seconds=times[-1][1] - times[each - 1][1],
+        peak=most,
+        imported=imported,
+        losses=losses[each:],
+    )
+
+
+if __name__ == "__main__":
+    main()
