@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,22 @@ class Answer:
     imported: int
     losses: list[float]
     share: float = 1.0
+
+
+class Clock:
+    """Times, losses and the peak of memory of posttrain's steps: what its loop is watched by."""
+
+    def __init__(self) -> None:
+        self.times: list[tuple[float, float]] = []
+        self.losses: list[float] = []
+        self.peak = 0
+
+    def on_step(self, step: int, total: int, values: Mapping[str, float | int | None]) -> None:
+        """Called after each step."""
+        self.times.append(now())
+        self.losses.append(float(values["loss"] or 0.0))
+        if step == total:
+            self.peak = peak()
 
 
 def now() -> tuple[float, float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from job import Job, answer, now, peak, read_job, resident
+from job import Clock, Job, answer, now, read_job, resident
 
 from posttrain.core.group import Completion, Group
 from posttrain.core.outputs import Outputs
@@ -17,7 +17,7 @@ from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora import add_lora
 from posttrain.policy.options import LoraOptions
-from posttrain.train.loop import Training, Values, Watch, fit
+from posttrain.train.loop import Training, Watch, fit
 from posttrain.train.options import TrainOptions
 from posttrain.train.source import Source
 
@@ -69,25 +69,15 @@ def main() -> None:
         add_lora(policy, LoraOptions(rank=16, alpha=32.0))
     objective = {"sft": SFT, "dpo": dpo_objective(DPO()), "reward": reward_objective()}[job.task]
     source = Source(groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size)
-    times: list[tuple[float, float]] = []
-    losses: list[float] = []
-    most = 0
-
-    def on_step(step: int, total: int, values: Values) -> None:
-        nonlocal most
-        times.append(now())
-        losses.append(float(values["loss"] or 0.0))
-        if step == total:
-            most = peak()
-
+    clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        fit(Training(policy, source, objective, options, Path(folder)), Watch(on_step=on_step))
+        fit(Training(policy, source, objective, options, Path(folder)), Watch(on_step=clock.on_step))
     answer(
-        seconds=wall + times[-1][0] - times[0][0],
-        processor_seconds=processor + times[-1][1] - times[0][1],
-        peak=most,
+        seconds=wall + clock.times[-1][0] - clock.times[0][0],
+        processor_seconds=processor + clock.times[-1][1] - clock.times[0][1],
+        peak=clock.peak,
         imported=imported,
-        losses=losses[1:],
+        losses=clock.losses[1:],
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from asked import COMPLETION, read_asked, share_of_e, written_each
-from job import Job, answer, now, peak, read_job, resident
+from job import Clock, Job, answer, read_job, resident
 from write_posttrain_side import end_at
 
 from posttrain.core.outputs import Objective
@@ -15,7 +15,7 @@ from posttrain.data.prompts import Prompt
 from posttrain.experience.grpo import grpo_credit
 from posttrain.experience.make import Writing, maker
 from posttrain.experience.options import AlarmOptions
-from posttrain.experience.ppo import PPOCredit, ppo_credit
+from posttrain.experience.ppo import PPOCredit, ppo_credit, values_of
 from posttrain.experience.scoring import Judge, Scorer
 from posttrain.experience.source import Rollouts
 from posttrain.experience.types import Credit, Memory
@@ -26,8 +26,7 @@ from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
 from posttrain.rewards.score import Reward
 from posttrain.rollout.sampling import Sampling
-from posttrain.stages.ppo import _values
-from posttrain.train.loop import Training, Values, Watch, fit
+from posttrain.train.loop import Training, Watch, fit
 from posttrain.train.options import TrainOptions
 
 EPOCHS = {"grpo": 1, "ppo": 4}
@@ -52,7 +51,7 @@ def technique_of(job: Job, policy: Policy, row_tokens: int) -> tuple[Objective, 
     how = PPOCredit(
         gamma=1.0, lam=0.95, normalize=False, missing_eos_penalty=0.0, whiten_rewards=False, target_kl=None, horizon=1e4
     )
-    credit = ppo_credit(how, reference=reference, values=_values(policy, row_tokens))
+    credit = ppo_credit(how, reference=reference, values=values_of(policy, row_tokens))
     return policy_gradient_objective(PolicyGradient(value_weight=0.1)), credit, 0.05
 
 
@@ -80,17 +79,7 @@ def main() -> None:
         Prompt(str(i), ({"role": "user", "content": ""},), np.array(one.prompt, np.int32), {})
         for i, one in enumerate(asked)
     ]
-    times: list[tuple[float, float]] = []
-    losses: list[float] = []
-    most = 0
-
-    def on_step(step: int, total: int, values: Values) -> None:
-        nonlocal most
-        times.append(now())
-        losses.append(float(values["loss"] or 0.0))
-        if step == total:
-            most = peak()
-
+    clock = Clock()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         writing = Writing(
@@ -113,13 +102,13 @@ def main() -> None:
             seed=0,
             start=Memory(beta=beta),
         )
-        fit(Training(policy, source, objective, options, folder), Watch(on_step=on_step))
+        fit(Training(policy, source, objective, options, folder), Watch(on_step=clock.on_step))
     answer(
-        seconds=times[-1][0] - times[each - 1][0],
-        processor_seconds=times[-1][1] - times[each - 1][1],
-        peak=most,
+        seconds=clock.times[-1][0] - clock.times[each - 1][0],
+        processor_seconds=clock.times[-1][1] - clock.times[each - 1][1],
+        peak=clock.peak,
         imported=imported,
-        losses=losses[each:],
+        losses=clock.losses[each:],
     )
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from experiences import experiences
 from posttrain.core.group import Group
 from posttrain.experience import kept
-from posttrain.experience.grpo import with_column
-from posttrain.experience.types import Experience, Memory
+from posttrain.experience.types import Experience, Memory, with_column
 
 
 def same(a: Group, b: Group) -> bool:

@@ -11,9 +11,8 @@ from hypothesis import given
 from experiences import NONE, experience, experiences, said
 from posttrain.core.group import Floats
 from posttrain.experience import watch
-from posttrain.experience.grpo import with_column
 from posttrain.experience.options import AlarmOptions
-from posttrain.experience.types import Experience
+from posttrain.experience.types import Experience, with_column
 
 FIRST = {"completions/mean_length": 10.0, "entropy": 2.0}
 

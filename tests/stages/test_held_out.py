@@ -128,8 +128,8 @@ def test_the_alarm_rings_when_gold_falls_while_the_reward_rises(
     some = experience([[0.5]] * 4, [[said([n])] for n in (4, 5, 6, 7)])
     before = {"eval_reward": reward_before, "eval_gold/seven": gold_before}
     measure, screen = opened(some, gold={"seven": lambda text, row: float(text == "7")}, before=before)
-    measure(), measure()
-    assert len(screen.notes) == rings, "told once"
+    measure()
+    assert len(screen.notes) == rings
     if rings:
         assert screen.notes[0].startswith("alarm: the reward went up (0.4 to 0.5) while gold/seven fell")
 

@@ -76,8 +76,9 @@ def test_patience_stops_and_brings_back_the_best_weights(policy: Policy, groups:
     diverging = OPTIONS.model_copy(
         update={"learning_rate": 0.5, "patience": 2, "schedule": "constant", "eval_every": 1}
     )
-    state = fit(training(policy, groups, tmp_path, diverging))
+    state, left = fit(training(policy, groups, tmp_path, diverging))
     assert state.step < 24
+    assert left["eval_loss"].value == pytest.approx(state.best_loss, abs=1e-6)
     losses = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     measured = {line["step"]: line["eval_loss"] for line in losses if "eval_loss" in line}
     assert state.best_step == min(measured, key=lambda step: measured[step])

@@ -1,12 +1,10 @@
 """GRPO's credit: a completion against its siblings."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from posttrain.core.group import Floats, Group
 from posttrain.credit.group import group_advantages
-from posttrain.experience.types import Credit, Experience, Memory, Reference, Told
+from posttrain.experience.types import Credit, Experience, Memory, Reference, Told, with_column
 from posttrain.experience.watch import kl_figures
 
 
@@ -24,10 +22,8 @@ def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | Non
         groups = experience.groups()
         reward_GK = experience.learnt_GK(mask_truncated=mask_truncated)
         advantages = [group_advantages(reward_K, scale=scale) for reward_K in reward_GK]
-        groups = [
-            replace(group, columns={**group.columns, "advantage": per_token(values, group)})
-            for group, values in zip(groups, advantages, strict=True)
-        ]
+        per_token = [_per_token(values, group) for values, group in zip(advantages, groups, strict=True)]
+        groups = with_column(groups, "advantage", per_token)
         if reference is None:
             return groups, {}, memory
         groups = with_column(groups, "ref_logp", reference(groups))
@@ -36,11 +32,6 @@ def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | Non
     return credit
 
 
-def per_token(value_K: Floats, group: Group) -> Floats:
+def _per_token(value_K: Floats, group: Group) -> Floats:
     """A completion's value, at each of its tokens."""
     return np.repeat(value_K, [len(completion.tokens) for completion in group.completions]).astype(np.float32)
-
-
-def with_column(groups: list[Group], name: str, values: list[Floats]) -> list[Group]:
-    """The groups with one more column."""
-    return [replace(g, columns={**g.columns, name: v}) for g, v in zip(groups, values, strict=True)]

@@ -8,12 +8,23 @@ import numpy as np
 from posttrain.core.group import Floats, Group
 from posttrain.credit.controller import next_beta
 from posttrain.credit.gae import gae, token_rewards, whiten
-from posttrain.experience.grpo import with_column
-from posttrain.experience.types import Credit, Experience, Memory, Reference, Told
+from posttrain.experience.types import Credit, Experience, Memory, Reference, Told, with_column
 from posttrain.experience.watch import kl_figures
+from posttrain.policy.inference import outputs_by_group
+from posttrain.policy.load import Policy
 
 Values = Callable[[Sequence[Group]], list[Floats]]
 """The value before each loss token of each group."""
+
+
+def values_of(policy: Policy, row_tokens: int) -> Values:
+    """The estimates of a policy's own value head, with the weights it has when asked."""
+
+    def values(groups: Sequence[Group]) -> list[Floats]:
+        found = outputs_by_group(policy, groups, {"value"}, row_tokens)
+        return [one.value_N.numpy() for one in found if one.value_N is not None]
+
+    return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from posttrain.core.group import Completion, Floats, Group
+from posttrain.core.group import Floats, Group
 from posttrain.data.chat import Codec, encode
 from posttrain.data.example import Example
 from posttrain.data.prompts import Prompt
-from posttrain.experience.types import Experience
+from posttrain.experience.types import Experience, groups_of
 from posttrain.policy.load import Policy
 from posttrain.rewards.model import reward_model_scores
 from posttrain.rewards.score import Reward, Scored, score
@@ -97,11 +97,7 @@ def _judged(
     row_tokens: int,
 ) -> list[Score | Failed]:
     if judge.codec is None:
-        groups = [
-            Group(p.where, p.tokens, tuple(Completion(w.tokens, np.ones(len(w.tokens), np.bool_)) for w in some))
-            for p, some in zip(prompts, written, strict=True)
-        ]
-        return list(reward_model_scores(judge.policy, groups, row_tokens=row_tokens))
+        return list(reward_model_scores(judge.policy, groups_of(prompts, written), row_tokens=row_tokens))
     read = [_read(p, text, judge.codec) for p, some in zip(prompts, texts, strict=True) for text in some]
     values = iter(reward_model_scores(judge.policy, [g for g in read if isinstance(g, Group)], row_tokens=row_tokens))
     return [next(values) if isinstance(one, Group) else Failed(one) for one in read]

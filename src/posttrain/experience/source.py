@@ -20,6 +20,11 @@ Make = Callable[[int, Memory], tuple[list[Group], Told, Memory]]
 """(rollout's number, what the one before handed on) → its groups, metrics, and what it hands on."""
 
 
+def rollouts_in(epochs: float, prompts: int, size: int) -> int:
+    """Rollouts of `size` prompts until all were drawn so many times."""
+    return ceil(epochs * prompts / size)
+
+
 @dataclass(slots=True)
 class Rollouts:
     """Groups the policy wrote, by optimiser step.
@@ -57,7 +62,7 @@ class Rollouts:
 
     def total(self, epochs: float) -> int:
         """Steps until so many times all prompts were drawn, whole rollouts."""
-        return ceil(epochs * self.prompts / self.size) * self.steps_each
+        return rollouts_in(epochs, self.prompts, self.size) * self.steps_each
 
     def step(self, number: int) -> list[Group]:
         """The groups of optimiser step `number`; makes the rollout if it is not there."""

@@ -1,7 +1,7 @@
 """A rollout's completions with their rewards, and what one rollout hands to the next."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,16 +35,8 @@ class Experience:
     costs: frozenset[str] = frozenset()
 
     def groups(self) -> list[Group]:
-        """Every completion with all its tokens bearing loss, and the log-probs it was drawn with as ``old_logp``."""
-        return [
-            Group(
-                prompt.where,
-                prompt.tokens,
-                tuple(Completion(one.tokens, np.ones(len(one.tokens), np.bool_)) for one in some),
-                {"old_logp": np.concatenate([one.logp for one in some])},
-            )
-            for prompt, some in zip(self.prompts, self.written, strict=True)
-        ]
+        """See `groups_of`."""
+        return groups_of(self.prompts, self.written)
 
     def chosen(self, places: Sequence[int]) -> "Experience":
         """Some of the prompts."""
@@ -75,6 +67,24 @@ class Experience:
             return self.reward_GK
         ended_GK = np.array([[one.ended for one in some] for some in self.written])
         return np.where(ended_GK, self.reward_GK, np.float32(np.nan))
+
+
+def groups_of(prompts: Sequence[Prompt], written: Sequence[Sequence[Written]]) -> list[Group]:
+    """Every completion with all its tokens bearing loss, and the log-probs it was drawn with as ``old_logp``."""
+    return [
+        Group(
+            prompt.where,
+            prompt.tokens,
+            tuple(Completion(one.tokens, np.ones(len(one.tokens), np.bool_)) for one in some),
+            {"old_logp": np.concatenate([one.logp for one in some])},
+        )
+        for prompt, some in zip(prompts, written, strict=True)
+    ]
+
+
+def with_column(groups: Sequence[Group], name: str, values: Sequence[Floats]) -> list[Group]:
+    """The groups with one more column."""
+    return [replace(g, columns={**g.columns, name: v}) for g, v in zip(groups, values, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

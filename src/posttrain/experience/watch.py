@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from posttrain.core.group import Floats, Group, Ints
+from posttrain.credit.group import varies
 from posttrain.experience.options import AlarmOptions
 from posttrain.experience.types import Experience, Told
 from posttrain.files import write_whole
@@ -30,12 +31,12 @@ def figures(experience: Experience) -> dict[str, float | None]:
     ended = np.array([one.ended for one in written])
     told: dict[str, float | None] = {
         "reward": mean(experience.reward_GK),
-        "reward_std": mean(np.array([_deviation(row) for row in experience.reward_GK])),
+        "reward_std": mean(np.array([deviation(row) for row in experience.reward_GK])),
     }
     for name, values in experience.components.items():
-        told |= {f"rewards/{name}/mean": mean(values), f"rewards/{name}/std": _or_none(_deviation(values.ravel()))}
+        told |= {f"rewards/{name}/mean": mean(values), f"rewards/{name}/std": _or_none(deviation(values.ravel()))}
     if experience.reward_GK.shape[1] > 1:
-        told["frac_reward_zero_std"] = mean(np.array([np.ptp(r[np.isfinite(r)]) < 1e-8 for r in _known(experience)]))
+        told["frac_reward_zero_std"] = mean(np.array([not varies(row) for row in _known(experience)]))
     return told | {
         "pass_rate": _pass_rate(experience),
         "entropy": float(-np.concatenate([one.logp for one in written]).mean(dtype=np.float64)),
@@ -136,7 +137,8 @@ def _pass_rate(experience: Experience) -> float | None:
     return mean((full >= 1.0 - 1e-6)[known].astype(np.float32))
 
 
-def _deviation(values: Floats) -> float:
+def deviation(values: Floats) -> float:
+    """Standard deviation (n - 1) of what is known; NaN where less than two are."""
     known = values[np.isfinite(values)]
     return float(known.std(ddof=1, dtype=np.float64)) if len(known) > 1 else float("nan")
 

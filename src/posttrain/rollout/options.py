@@ -21,7 +21,7 @@ class SamplingOptions(Options):
         default=0.0, ge=0, lt=1, description="sample only tokens this share as probable as the top one"
     )
     stop: tuple[str, ...] = Field(default=(), description="strings that end a completion")
-    rollout_rows: int = Field(default=64, ge=1, description="completions written at once; less takes less memory")
+    rollout_rows: int = Field(default=128, ge=1, description="completions written at once; less takes less memory")
 
 
 def sampling_of(options: SamplingOptions, seed: int) -> "Sampling":

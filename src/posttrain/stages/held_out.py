@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from posttrain.core.group import Floats
 from posttrain.data.prompts import Prompt
 from posttrain.experience.make import Writing, raise_or_note, write_and_score
 from posttrain.experience.options import AlarmOptions
 from posttrain.experience.scoring import Scorer, scored
-from posttrain.experience.types import Experience, Reference
-from posttrain.experience.watch import figures
+from posttrain.experience.types import Reference, with_column
+from posttrain.experience.watch import deviation, figures, kl_figures, mean
 from posttrain.files import read_json
 from posttrain.stages.context import Context
 from posttrain.train.step import Mean
@@ -34,8 +35,6 @@ def held_out_rewards(
     lengths; and it raises the alarm when the reward went up since the start while a gold reward fell.
     """
 
-    told_of: set[str] = set()  # the last evaluation is made twice, by the loop and for the summary
-
     def measure() -> dict[str, Mean]:
         experience = write_and_score(writing, prompts, range(len(prompts)), 1, writing.sampling.seed + APART)
         found = {"eval_reward": _mean(experience.reward_GK)}
@@ -48,15 +47,15 @@ def held_out_rewards(
                 found[f"eval_gold/{name}"] = _mean(values)
                 errors[f"eval_gold/{name}"] = _error(values)
         if reference is not None:
-            found["eval_kl"] = Mean(_kl(experience, reference), len(prompts))
+            groups = experience.groups()
+            kl = kl_figures(with_column(groups, "ref_logp", reference(groups)))
+            found["eval_kl"] = Mean(kl["objective/kl"], len(prompts))
         told = figures(experience)
         found |= {f"eval_{name}": Mean(told[name], len(prompts)) for name in SHOWN}
         if alarms.gold and (context.folder / "before.json").is_file():
-            before = {name: Mean(*mean) for name, mean in read_json(context.folder / "before.json").items()}
+            before = {name: Mean(*pair) for name, pair in read_json(context.folder / "before.json").items()}
             for sentence in _hollow(before, found, errors):
-                if sentence not in told_of:
-                    raise_or_note(sentence, alarms, context.screen.note)
-                told_of.add(sentence)
+                raise_or_note(sentence, alarms, context.screen.note)
         return found
 
     return measure
@@ -78,18 +77,10 @@ def _hollow(before: Mapping[str, Mean], now: Mapping[str, Mean], errors: Mapping
     return told
 
 
-def _kl(experience: Experience, reference: Reference) -> float:
-    groups = experience.groups()
-    apart = [g.columns["old_logp"] - ref for g, ref in zip(groups, reference(groups), strict=True)]
-    return float(np.concatenate(apart).sum(dtype=np.float64)) / len(groups)
+def _error(values: Floats) -> float:
+    """Standard error of the mean; 0 where less than two are known."""
+    return float(np.nan_to_num(deviation(values))) / max(1, int(np.isfinite(values).sum())) ** 0.5
 
 
-def _error(values: np.ndarray) -> float:  # type: ignore[type-arg]
-    """Standard error of the mean of what is known; 0 where less than two are."""
-    known = values[np.isfinite(values)]
-    return float(known.std(ddof=1, dtype=np.float64)) / len(known) ** 0.5 if len(known) > 1 else 0.0
-
-
-def _mean(values: np.ndarray) -> Mean:  # type: ignore[type-arg]
-    known = values[np.isfinite(values)]
-    return Mean(float(known.mean(dtype=np.float64)) if len(known) else None, len(known))
+def _mean(values: Floats) -> Mean:
+    return Mean(mean(values), int(np.isfinite(values).sum()))

@@ -221,6 +221,8 @@ def _sampling(stage: OnPolicyStage, context: Context) -> "Sampling":
 
 def _rollouts(stage: OnPolicyStage, prompts: int) -> int:
     """Rollouts in all."""
-    rollouts = ceil(stage.epochs * prompts / (stage.batch_size * stage.minibatches))
+    from posttrain.experience.source import rollouts_in
+
+    rollouts = rollouts_in(stage.epochs, prompts, stage.batch_size * stage.minibatches)
     most = None if stage.max_steps is None else ceil(stage.max_steps / (stage.minibatches * stage.inner_epochs))
     return rollouts if most is None else min(rollouts, most)

@@ -38,7 +38,7 @@ class PPOStage(OnPolicyStage):
 
 def technique(stage: PPOStage) -> OnPolicy:
     """A value head beside the LM head; the reference always."""
-    from posttrain.experience.ppo import PPOCredit, ppo_credit
+    from posttrain.experience.ppo import PPOCredit, ppo_credit, values_of
     from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
 
     variant = PolicyGradient(
@@ -60,7 +60,7 @@ def technique(stage: PPOStage) -> OnPolicy:
 
     def credit(policy: "Policy", reference: "Callable[[Sequence[Group]], list[Floats]] | None"):
         assert reference is not None
-        return ppo_credit(how, reference=reference, values=_values(policy, stage.row_tokens))
+        return ppo_credit(how, reference=reference, values=values_of(policy, stage.row_tokens))
 
     return OnPolicy(
         objective=policy_gradient_objective(variant, stage.temperature),
@@ -68,13 +68,3 @@ def technique(stage: PPOStage) -> OnPolicy:
         valued=True,
         beta=stage.beta,
     )
-
-
-def _values(policy: "Policy", row_tokens: int) -> "Callable[[Sequence[Group]], list[Floats]]":
-    from posttrain.policy.inference import outputs_by_group
-
-    def values(groups: "Sequence[Group]") -> "list[Floats]":
-        found = outputs_by_group(policy, groups, {"value"}, row_tokens)
-        return [one.value_N.numpy() for one in found if one.value_N is not None]
-
-    return values

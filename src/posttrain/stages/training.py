@@ -61,14 +61,13 @@ def finish(stage: TrainingStage, training: "Training", codec: "Codec", context: 
     """Measure, fit, measure again, save: what is the same for every technique."""
     from posttrain.policy.save import save_policy
     from posttrain.stages.behaviour import measure
-    from posttrain.train.loop import Watch, evaluate_all, fit
+    from posttrain.train.loop import Watch, fit
 
     screen, folder, policy = context.screen, context.folder, training.policy
     before = _before(training, context)
     with screen.bar("training", training.steps) as advance:
         watch = Watch(lambda step, total, values: advance(step, words_of(values)), screen.note, context.stop)
-        fit(training, watch)
-    after = evaluate_all(training)
+        _, after = fit(training, watch)
     figures = {name: _figure(name, before.get(name), mean) for name, mean in after.items()}
     if policy.task == "causal" and context.suites:
         measured = measure(policy, codec, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)

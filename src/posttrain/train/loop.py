@@ -71,8 +71,11 @@ class Training:
         return steps if self.options.max_steps is None else min(steps, self.options.max_steps)
 
 
-def fit(training: Training, watch: Watch | None = None) -> State:
+def fit(training: Training, watch: Watch | None = None) -> tuple[State, dict[str, Mean]]:
     """Train; go on from the newest sound checkpoint in the folder, to the same weights bit for bit on CPU.
+
+    Returns:
+        where it ended, and the held-out metrics of the weights it leaves.
 
     Raises:
         RunError: the loss diverged; the last checkpoint is kept.
@@ -91,17 +94,19 @@ def fit(training: Training, watch: Watch | None = None) -> State:
     for sentence in complaints:
         watch.on_note(sentence)
     total = training.steps
+    measured: dict[str, Mean] | None = None  # of the weights as they are
     log = MetricsLog(training.folder / "metrics.jsonl", keep=state.log_bytes)
     try:
         while not (finished := _finished(state, total, options)):
-            values = _step(training, optimizer, state, total)
+            values, measured = _step(training, optimizer, state, total), None
             state = replace(state, step=state.step + 1, losses=_recent(state, values))
             log.write(values)
             watch.on_step(state.step, total, values)
             if (training.held_out or training.measure) and _due(options.eval_every, state.step, total):
-                measured = {name: mean.value for name, mean in evaluate_all(training).items()}
-                log.write({"step": state.step, **measured})
-                state = _judge(training, state, measured)
+                measured = evaluate_all(training)
+                told = {name: mean.value for name, mean in measured.items()}
+                log.write({"step": state.step, **told})
+                state = _judge(training, state, told)
             finished = _finished(state, total, options)
             stopping = watch.stop() and not finished
             if finished or stopping or _due(options.save_every, state.step, total):
@@ -115,10 +120,11 @@ def fit(training: Training, watch: Watch | None = None) -> State:
     assert finished
     if options.patience is not None and state.best_loss is not None:
         load_weights(training.folder / "best.safetensors", model)
+        measured = None
         name, more = training.judged
         best = -state.best_loss if more else state.best_loss
         watch.on_note(f"kept the weights of step {state.best_step}, {name} {best:.4f}")
-    return state
+    return state, evaluate_all(training) if measured is None else measured
 
 
 def evaluate_all(training: Training) -> dict[str, Mean]:
