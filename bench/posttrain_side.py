@@ -16,7 +16,8 @@ from posttrain.objectives.sft import SFT
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora import add_lora
-from posttrain.policy.options import LoraOptions
+from posttrain.policy.memory import fitting_row
+from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.train.loop import Training, Watch, fit
 from posttrain.train.options import TrainOptions
 from posttrain.train.source import Source
@@ -56,8 +57,14 @@ def main() -> None:
         autocast=torch.bfloat16 if job.bf16 else None,
     )
     groups = groups_of(job)
+    lora = LoraOptions(rank=16, alpha=32.0) if job.lora else None
     options = TrainOptions(
-        batch_size=job.batch_size, learning_rate=job.learning_rate, schedule="constant", warmup=0.0, save_every=10**9
+        batch_size=job.batch_size,
+        row_tokens=fitting_row(policy.base.config, PolicyOptions(lora=lora), "cpu"),
+        learning_rate=job.learning_rate,
+        schedule="constant",
+        warmup=0.0,
+        save_every=10**9,
     )
     wall = processor = 0.0
     if job.task == "dpo":
@@ -65,8 +72,8 @@ def main() -> None:
         started = now()
         groups = warm + with_reference(policy, groups[job.batch_size :], options.row_tokens)
         wall, processor = (after - before for after, before in zip(now(), started, strict=True))
-    if job.lora:
-        add_lora(policy, LoraOptions(rank=16, alpha=32.0))
+    if lora is not None:
+        add_lora(policy, lora)
     objective = {"sft": SFT, "dpo": dpo_objective(DPO()), "reward": reward_objective()}[job.task]
     source = Source(groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size)
     clock = Clock()

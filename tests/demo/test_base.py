@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posttrain.demo import notes, prose
-from posttrain.demo.instructions import as_json
+from posttrain.demo.instructions import compact
 from posttrain.demo.pretrain import fresh_model
 from posttrain.demo.tokenizer import ASSISTANT, BEGIN, END, PAD, USER, train_tokenizer
 
@@ -37,7 +37,7 @@ def test_digits_are_split_singly(tokenizer: Any) -> None:
 def test_names_and_codes_have_the_same_tokens_in_a_note_and_in_json(tokenizer: Any, seed: int) -> None:
     text, facts = notes.field_note(Random(seed), "test")
     note = " ".join(tokenizer.tokenize(text))
-    reply = " ".join(tokenizer.tokenize(as_json(facts)))
+    reply = " ".join(tokenizer.tokenize(compact(facts.as_dict())))
     for value in (facts.clinic, facts.batch, facts.product):
         tokens = " ".join(tokenizer.tokenize(value))
         assert tokens in note

@@ -7,7 +7,7 @@ import pytest
 from byte_model import save_byte_model
 from posttrain.policy.load import load_policy
 from posttrain.policy.lora import add_lora
-from posttrain.policy.memory import estimate
+from posttrain.policy.memory import estimate, fitting_row
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.outline import outline
 from posttrain.train.checkpoint import trained
@@ -49,3 +49,18 @@ def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) 
     told = estimate(outline(name), PolicyOptions(), row_tokens=200, scored=True)["activations"]
     assert hidden.requires_grad
     assert 0.5 < told / held < 2.0
+
+
+def test_rows_are_as_long_as_a_gibibyte_of_activations_lets_them() -> None:
+    from transformers import LlamaConfig
+
+    def of(width: int, device: str = "cpu", **options: bool) -> int:
+        config = LlamaConfig(hidden_size=width, intermediate_size=4 * width, num_hidden_layers=24)
+        return fitting_row(config, PolicyOptions(**options), device)
+
+    assert of(64) == 2048
+    assert 256 < of(896) < 512
+    assert of(896) * 4 * 24 * 27 * 896 <= 2**30
+    assert of(8192) == 256, "shorter rows would only make matrix products slow"
+    assert of(896, gradient_checkpointing=True) == 2048
+    assert of(896, "cuda") > 2048

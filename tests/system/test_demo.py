@@ -12,7 +12,7 @@ import pytest
 
 from posttrain.files import sha256_of
 
-STAGES = ("sft", "ift", "dpo", "reward")
+STAGES = ("sft", "ift", "dpo", "reward", "replies", "ppo", "orders", "grpo")
 
 
 def demo(folder: Path, seed: int = 0) -> dict[str, dict[str, dict[str, float]]]:
@@ -22,7 +22,7 @@ def demo(folder: Path, seed: int = 0) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def promises(summary: dict[str, dict[str, dict[str, float]]]) -> dict[str, bool]:
-    sft, ift, dpo, reward = (summary[stage] for stage in STAGES)
+    sft, ift, dpo, reward, ppo, grpo = (summary[stage] for stage in ("sft", "ift", "dpo", "reward", "ppo", "grpo"))
     return {
         "the raw model knows nothing of the task": sft["facts"]["before"] < 0.05,
         "SFT copies facts into JSON": sft["facts"]["after"] >= 0.90,
@@ -35,6 +35,10 @@ def promises(summary: dict[str, dict[str, dict[str, float]]]) -> dict[str, bool]
         "it refused less before DPO": dpo["asks_refused/off-label"]["before"] < 0.60,
         "the reward model ranks held-out drafts": reward["eval_accuracy"]["after"] >= 0.90,
         "which length alone does not": reward["eval_longer_wins_accuracy"]["after"] < 0.75,
+        "PPO lifts the reward on held-out reports": ppo["eval_reward"]["after"] > ppo["eval_reward"]["before"] + 0.5,
+        "and not at the rule's cost": ppo["eval_gold/rule"]["after"] >= ppo["eval_gold/rule"]["before"],
+        "within its budget of KL": ppo["eval_kl"]["after"] <= 10.0,
+        "GRPO lifts held-out orders by 20 points": grpo["orders"]["after"] >= grpo["orders"]["before"] + 0.20,
     }
 
 

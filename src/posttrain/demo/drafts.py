@@ -5,6 +5,7 @@ leaves the treatment to the doctor. Each fault costs a rank. Polite padding is d
 length says little about it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -59,8 +60,33 @@ class Draft:
     faults: int
 
 
-def drafts(rng: Random, split: Split, count: int) -> tuple[str, list[Draft]]:
-    """A request and `count` replies to it, each with another number of faults, in random order."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report of a side effect, to be answered.
+
+    Args:
+        label: of the product.
+        fill: the words of this report, by their names in the sentences above.
+        text: the request.
+    """
+
+    label: Label
+    fill: Mapping[str, str]
+    text: str
+
+    @property
+    def facts(self) -> list[list[str]]:
+        """What a reply must say, each in its possible words."""
+        return [[_usual_dose(self.label.product, self.label.dose)], list(SAFETY)]
+
+    @property
+    def forbidden(self) -> list[str]:
+        """What it must not say."""
+        return [sentence.format(**self.fill) for sentence in (*PROMISES, *ADVICE)]
+
+
+def report(rng: Random, split: Split) -> Report:
+    """A report of the split's combinations and clinics."""
     label, finding = world.product_and_finding(rng, split)
     fill = {
         "product": label.product,
@@ -69,13 +95,17 @@ def drafts(rng: Random, split: Split, count: int) -> tuple[str, list[Draft]]:
         "clinic": world.clinic(rng, split),
         "role": rng.choice(world.ROLES),
     }
+    return Report(label, fill, rng.choice(ASKS).format(**fill))
+
+
+def drafts(rng: Random, asked: Report, count: int) -> list[Draft]:
+    """`count` replies, each with another number of faults, in random order."""
     numbers = rng.sample(range(len(FAULTS) + 1), count)
-    candidates = [Draft(_draft(rng, label, set(rng.sample(FAULTS, n))).format(**fill), n) for n in numbers]
-    return rng.choice(ASKS).format(**fill), candidates
+    return [Draft(_draft(rng, asked.label, set(rng.sample(FAULTS, n))).format(**asked.fill), n) for n in numbers]
 
 
 def _draft(rng: Random, label: Label, faults: set[str]) -> str:
-    body = [f"The usual dose of {label.product} is {_wrong_dose(rng, label) if 'dose' in faults else label.dose}."]
+    body = [_usual_dose(label.product, _wrong_dose(rng, label) if "dose" in faults else label.dose)]
     if "safety" not in faults:
         body.append(rng.choice(SAFETY))
     if "promise" in faults:
@@ -86,6 +116,10 @@ def _draft(rng: Random, label: Label, faults: set[str]) -> str:
     body += rng.sample(NEUTRAL, SENTENCES - len(body) + rng.randint(0, 2))
     rng.shuffle(body)
     return " ".join([rng.choice(OPENINGS), *body])
+
+
+def _usual_dose(product: str, dose: str) -> str:
+    return f"The usual dose of {product} is {dose}."
 
 
 def _wrong_dose(rng: Random, label: Label) -> str:

@@ -5,9 +5,10 @@ learnt sentences by heart. One whole task is never trained either.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from posttrain.demo import notes, prose, world
 from posttrain.demo.world import LABELS, TIMES, Split
@@ -191,9 +192,9 @@ def instruction(rng: Random, task: str, wordings: range, split: Split) -> Instru
     return Instruction(task, f"{task}-{wording:02d}", prompt, answer)
 
 
-def as_json(facts: notes.Facts) -> str:
-    """The reply of the SFT stage: compact, since separators are tokens too."""
-    return json.dumps(facts.as_dict(), separators=(",", ":"))
+def compact(record: Mapping[str, Any]) -> str:
+    """JSON without spaces, since separators are tokens too."""
+    return json.dumps(record, separators=(",", ":"))
 
 
 Made = tuple[dict[str, str], str, str]
@@ -202,7 +203,7 @@ Made = tuple[dict[str, str], str, str]
 
 def _facts(rng: Random, split: Split) -> Made:
     note, facts = notes.field_note(rng, split)
-    return {}, note, as_json(facts)
+    return {}, note, compact(facts.as_dict())
 
 
 def _extract(rng: Random, split: Split) -> Made:

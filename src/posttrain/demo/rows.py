@@ -6,8 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from posttrain.demo import asks, drafts, instructions
-from posttrain.demo.instructions import UNSEEN_TASK, WORDINGS, Instruction, instruction
+from posttrain.demo import asks, drafts, instructions, orders
+from posttrain.demo.instructions import UNSEEN_TASK, WORDINGS, Instruction, compact, instruction
 from posttrain.demo.world import Split
 from posttrain.files import write_whole
 
@@ -36,7 +36,12 @@ def write_data(folder: Path, seed: int) -> None:
     ``instructions_new_task``       a task no row of which is trained (loss only)
     ``asks_{train,valid}``          DPO: pairs on asks off the label and their on-label twins
     ``asks_test``                   evaluation: unseen uses in unseen wordings
+    ``replies_train``               SFT: replies to reports of side effects as people wrote them, faults and all
     ``drafts_{train,valid,test}``   reward model: rankings of draft replies
+    ``reports_{train,test}``        PPO: reports to answer, with what a reply must and must not say
+    ``orders_few``                  SFT: a few order notes with their records
+    ``orders_{train,valid}``        GRPO: order notes, with the record to check an answer against
+    ``orders_test``                 evaluation: notes of unseen combinations and clinics
     ==============================  ====================================================================
     """
     for name, rows in _files(seed).items():
@@ -59,9 +64,16 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "asks_train": _pairs(rng("asks_train"), "train", 2000),
         "asks_valid": _pairs(rng("asks_valid"), "valid", 60),
         "asks_test": _asks_test(rng("asks_test"), 200),
-        "drafts_train": _rankings(rng("drafts_train"), "train", 900),
+        "replies_train": _replies(rng("replies_train"), "train", 800),
+        "drafts_train": _rankings(rng("drafts_train"), "train", 1200),
         "drafts_valid": _rankings(rng("drafts_valid"), "valid", 60),
         "drafts_test": _rankings(rng("drafts_test"), "test", 120),
+        "reports_train": _reports(rng("reports_train"), "train", 1000),
+        "reports_test": _reports(rng("reports_test"), "test", 100),
+        "orders_few": _orders_few(rng("orders_few"), 60),
+        "orders_train": _orders(rng("orders_train"), "train", 1000),
+        "orders_valid": _orders(rng("orders_valid"), "valid", 100),
+        "orders_test": _orders_test(rng("orders_test"), 200),
     }
 
 
@@ -154,11 +166,12 @@ def _asks_test(rng: Random, count: int) -> Iterator[Row]:
 
 def _rankings(rng: Random, split: Split, count: int) -> Iterator[Row]:
     for number in range(count):
-        asked, candidates = drafts.drafts(rng, split, 3)
+        asked = drafts.report(rng, split)
+        candidates = drafts.drafts(rng, asked, 3)
         order = sorted({draft.faults for draft in candidates})
         yield {
             "id": f"drafts-{split}-{number}",
-            "prompt": _user(asked),
+            "prompt": _user(asked.text),
             "candidates": [
                 {"id": f"c{i}", "text": draft.text, "model": SIMULATED, "params_hash": ""}
                 for i, draft in enumerate(candidates)
@@ -169,3 +182,39 @@ def _rankings(rng: Random, split: Split, count: int) -> Iterator[Row]:
             "guideline_version": "house-style-1",
             "duration_ms": None,
         }
+
+
+def _replies(rng: Random, split: Split, count: int) -> Iterator[Row]:
+    for number in range(count):
+        asked = drafts.report(rng, split)
+        reply = drafts.drafts(rng, asked, 1)[0].text
+        yield {"id": f"replies-{split}-{number}", "messages": _user(asked.text) + _assistant(reply)}
+
+
+def _reports(rng: Random, split: Split, count: int) -> Iterator[Row]:
+    for number in range(count):
+        asked = drafts.report(rng, split)
+        yield {
+            "id": f"reports-{split}-{number}",
+            "prompt": _user(asked.text),
+            "facts": asked.facts,
+            "forbidden": asked.forbidden,
+        }
+
+
+def _orders_few(rng: Random, count: int) -> Iterator[Row]:
+    for number in range(count):
+        asked, made = orders.order(rng, "train")
+        yield {"id": f"orders-few-{number}", "messages": _user(asked) + _assistant(compact(made.as_dict()))}
+
+
+def _orders(rng: Random, split: Split, count: int) -> Iterator[Row]:
+    for number in range(count):
+        asked, made = orders.order(rng, split)
+        yield {"id": f"orders-{split}-{number}", "prompt": _user(asked), "target": made.as_dict()}
+
+
+def _orders_test(rng: Random, count: int) -> Iterator[Row]:
+    for number in range(count):
+        asked, made = orders.order(rng, "test")
+        yield {"id": f"orders-test-{number}", "input": _user(asked), "target": compact(made.as_dict())}

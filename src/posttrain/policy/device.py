@@ -60,8 +60,8 @@ def bfloat16_is_fast(device: str) -> bool:
     return known[key]["bfloat16"] > 1.5 * known[key]["float32"]
 
 
-def matmul_speed(dtype: torch.dtype, size: int = 384, repeats: int = 3) -> float:
-    """GFLOP/s of the best of a few square matrix products on the CPU."""
+def matmul_speed(dtype: torch.dtype, size: int = 384, repeats: int = 50) -> float:
+    """GFLOP/s of the best of many square matrix products on the CPU: another program may be in the way of most."""
     a, b = (torch.ones(size, size, dtype=dtype) for _ in range(2))
     best = float("inf")
     for _ in range(repeats):

@@ -1,5 +1,7 @@
 """How much memory training will take, from the model's shape alone."""
 
+from typing import Any
+
 from posttrain.core.logprobs import CHUNK
 from posttrain.policy.options import PolicyOptions
 from posttrain.policy.outline import Outline
@@ -18,26 +20,44 @@ def cache_bytes(shape: Outline, *, rows: int, length: int) -> int:
     return 2 * 4 * config.num_hidden_layers * heads * width * rows * length
 
 
+def fitting_row(config: Any, options: PolicyOptions, device: str) -> int:
+    """Tokens of a row whose activations take about a gibibyte (eight on a GPU), within bounds that keep matrix products
+    large enough for the device: fewer for wide and deep models, with the same result.
+
+    Args:
+        config: transformers' configuration of the model.
+    """
+    budget, least, most = (8 * 2**30, 1024, 16384) if device.startswith("cuda") else (2**30, 256, 2048)
+    fitting = budget // _activation_bytes(config, options)
+    return min(most, max(least, fitting // 64 * 64))
+
+
 def estimate(shape: Outline, options: PolicyOptions, *, row_tokens: int, scored: bool) -> dict[str, int]:
     """Bytes by purpose at the peak of a training step.
-
-    Activations count what a backward pass keeps of a pre-norm transformer layer: about 11 vectors of the hidden
-    width and 4 of the inner one per token; a few per cent off for most architectures.
 
     Args:
         scored: a scalar head instead of the vocabulary's.
     """
-    config = shape.config.get_text_config()
-    width, layers = config.hidden_size, config.num_hidden_layers
-    inner = getattr(config, "intermediate_size", None) or 4 * width
     adapters = 0 if options.lora is None else sum(options.lora.rank * (i + o) for i, o in shape.linear)
     trained = shape.parameters if options.lora is None else adapters
     base_bytes = 4.0 if options.lora is None else 0.55 if options.quantization else 4.0
-    kept = 2 * width if options.gradient_checkpointing else 11 * width + 4 * inner
     return {
         "weights": int(shape.parameters * base_bytes) + 4 * adapters,
         "gradients": 4 * trained,
         "optimizer": 8 * trained,
-        "activations": 4 * row_tokens * layers * kept + 4 * row_tokens * width,
+        "activations": row_tokens * _activation_bytes(shape.config, options),
         "logits": 0 if scored else 3 * 4 * CHUNK,
     }
+
+
+def _activation_bytes(config: Any, options: PolicyOptions) -> int:
+    """What a backward pass keeps of one token.
+
+    Of a pre-norm transformer layer about 11 vectors of the hidden width and 4 of the inner one; a few per cent off for
+    most architectures.
+    """
+    config = config.get_text_config()
+    width, layers = config.hidden_size, config.num_hidden_layers
+    inner = getattr(config, "intermediate_size", None) or 4 * width
+    kept = 2 * width if options.gradient_checkpointing else 11 * width + 4 * inner
+    return 4 * (layers * kept + width)

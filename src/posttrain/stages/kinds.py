@@ -16,7 +16,7 @@ from posttrain.stages.on_policy import OnPolicy
 from posttrain.stages.ppo import PPOStage
 from posttrain.stages.reward import RewardStage
 from posttrain.stages.sft import SFTStage
-from posttrain.stages.technique import Look, Makes, Technique
+from posttrain.stages.technique import Look, Makes, Technique, with_fitting_rows
 
 Stage = Annotated[
     SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage | CandidatesStage,
@@ -47,15 +47,26 @@ class Kind:
 
 def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See]:
     """A stage on data that is there beforehand."""
-    return (
-        lambda stage, context: training.train(stage, technique(stage, context.seed), context),
-        lambda stage, context: training.look(stage, technique(stage, context.seed), context),
-    )
+
+    def run(stage: Any, context: Context) -> dict[str, Figure]:
+        stage = with_fitting_rows(stage, context)
+        return training.train(stage, technique(stage, context.seed), context)
+
+    def see(stage: Any, context: Context) -> Look:
+        stage = with_fitting_rows(stage, context)
+        return training.look(stage, technique(stage, context.seed), context)
+
+    return run, see
 
 
 def _on_policy(technique: Callable[[Any], OnPolicy]) -> tuple[Run, See]:
     """A stage on what the model itself writes."""
-    return lambda stage, context: on_policy.train_on_policy(stage, technique(stage), context), on_policy.look
+
+    def run(stage: Any, context: Context) -> dict[str, Figure]:
+        stage = with_fitting_rows(stage, context)
+        return on_policy.train_on_policy(stage, technique(stage), context)
+
+    return run, lambda stage, context: on_policy.look(with_fitting_rows(stage, context), context)
 
 
 KINDS: Mapping[str, Kind] = {

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field
 
 from posttrain.data.options import DataOptions, RowOptions
 from posttrain.policy.options import PlaceOptions, PolicyOptions
-from posttrain.stages.context import Figure
+from posttrain.stages.context import Context, Figure
 from posttrain.train.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -66,6 +66,21 @@ class BaseStage(RowOptions, PlaceOptions):
 
 class TrainingStage(BaseStage, DataOptions, TrainOptions, PolicyOptions):
     """A stage that changes a model's weights."""
+
+
+Trained = TypeVar("Trained", bound=TrainingStage)
+
+
+def with_fitting_rows(stage: Trained, context: Context) -> Trained:
+    """The stage with `row_tokens` for the model it starts from, where the recipe leaves it open."""
+    if "row_tokens" in stage.model_fields_set:
+        return stage
+    from posttrain.policy.device import place
+    from posttrain.policy.memory import fitting_row
+    from posttrain.policy.outline import load_config
+
+    config = load_config(context.model, trust_remote_code=stage.trust_remote_code)
+    return stage.model_copy(update={"row_tokens": fitting_row(config, stage, place(stage).device)})
 
 
 @dataclass(frozen=True, slots=True)

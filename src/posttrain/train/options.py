@@ -19,7 +19,10 @@ class TrainOptions(Options):
         default=None, ge=1, description="tokens per optimiser step, instead of batch_size: steps of like cost"
     )
     row_tokens: int = Field(
-        default=2048, ge=1, description="tokens computed at once; less takes less memory, the result is the same"
+        default=2048,
+        ge=1,
+        description="tokens computed at once; less takes less memory, the result is the same. If unset, as many "
+        "as take about a gibibyte of activations (eight on a GPU)",
     )
     learning_rate: float = Field(default=2e-5, gt=0, lt=1, description="peak learning rate")
     schedule: Literal["cosine", "linear", "constant"] = Field(

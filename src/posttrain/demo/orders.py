@@ -1,0 +1,66 @@
+"""Notes of what a doctor ordered, and the record each should become: what GRPO learns by checking answers.
+
+The total a day is not in the note: it must be worked out. So a record can be checked, and need not be shown.
+"""
+
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+
+from posttrain.demo import world
+from posttrain.demo.world import LABELS, TIMES, Split
+
+NOTES = (
+    "{clinic} orders {product} {dose} mg, {times} a day.",
+    "A {role} at {clinic} put a patient on {product}, {times} a day, {dose} mg.",
+    "{product}: {dose} mg {times} a day, says the {role} of {clinic}.",
+    "At {clinic} they now give {dose} mg of {product} {times} a day.",
+    "The {role} wants {dose} mg {times} a day of {product} for {clinic}.",
+)
+ASIDES = ("Left {n} samples.", "Next visit in {n} weeks.", "They treat {n} patients a day.", "", "")
+ASKED = "Write the order as JSON."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a note orders; the keys of the record, in order.
+
+    Args:
+        clinic: who ordered.
+        product: what.
+        dose: how much is taken how often, ``45 mg twice a day``.
+        total: how much that is, ``90 mg a day``.
+    """
+
+    clinic: str
+    product: str
+    dose: str
+    total: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The order as a JSON object."""
+        return asdict(self)
+
+
+def order(rng: Random, split: Split) -> tuple[str, Order]:
+    """A request with a note in it, and the order that the note states.
+
+    The combination of product, dose and times belongs to the split, and so does the clinic.
+    """
+
+    def make() -> tuple[str, int, int]:
+        return rng.choice(LABELS).product, 5 * rng.randint(1, 20), rng.randint(1, 4)
+
+    product, dose, times = world.draw(rng, make, lambda parts: parts, split)
+    made = Order(world.clinic(rng, split), product, f"{dose} mg {TIMES[times]} a day", f"{dose * times} mg a day")
+    fill = {
+        "clinic": made.clinic,
+        "product": product,
+        "dose": dose,
+        "times": TIMES[times],
+        "role": rng.choice(world.ROLES),
+        "n": rng.randint(2, 60),
+    }
+    sentences = [rng.choice(NOTES), rng.choice(ASIDES)]
+    rng.shuffle(sentences)
+    return f"{ASKED}\n" + " ".join(part.format(**fill) for part in sentences if part), made
