@@ -17,7 +17,7 @@ demo: $(STAMP)
 	$(VENV)/bin/posttrain demo
 
 test: $(STAMP)
-	$(VENV)/bin/python -m pytest -m 'not slow'
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m 'not slow' -n auto --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP)
 	$(VENV)/bin/python -m pytest -m slow

@@ -8,6 +8,15 @@ import pytest
 REQUIRE_ALL = os.environ.get("POSTTRAIN_REQUIRE") == "all"
 
 
+LONGEST_FIRST = ("test_demo.py", "test_stories.py", "test_recipes.py")
+"""Files that begin first, so that no worker is left with them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests by their files' length, as far as it matters."""
+    items.sort(key=lambda item: LONGEST_FIRST.index(item.path.name) if item.path.name in LONGEST_FIRST else 99)
+
+
 def absent(reason: str) -> None:
     """Skip with a reason, or fail where everything is required (CI)."""
     if REQUIRE_ALL:

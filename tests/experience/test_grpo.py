@@ -40,7 +40,10 @@ def test_equal_rewards_teach_nothing() -> None:
 def test_a_cut_completion_is_no_sibling_where_it_is_masked() -> None:
     written = [[said([4, 5], ended=False), said([6]), said([7])]]
     some = experience([[9.0, 1.0, 0.0]], written)
-    assert columns(credit_of(scale=False, mask_truncated=True), some) == [[0.0, 0.0, 0.5, -0.5]]
+    assert columns(credit_of(scale=False, mask_truncated=True), some) == [[0.5, -0.5]]
+    (group,), *_ = credit_of(scale=False, mask_truncated=True)(some, Memory())
+    assert [c.loss.tolist() for c in group.completions] == [[False, False], [True], [True]], "it bears no loss at all"
+    assert len(group.columns["old_logp"]) == 2
     every = columns(credit_of(scale=False), some)
     assert every == [pytest.approx([17 / 3, 17 / 3, -7 / 3, -10 / 3])]
 

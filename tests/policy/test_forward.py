@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification
 from posttrain.core.group import Completion, Group
 from posttrain.core.packing import Batch, collate
 from posttrain.errors import InputError
-from posttrain.policy.forward import forward, packed_hidden
+from posttrain.policy.forward import backbone_of, forward, packed_hidden
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import PolicyOptions
@@ -237,4 +237,4 @@ def test_the_prompt_is_computed_once(folder_of: FolderOf) -> None:
     """The row that goes through the layers holds each prompt once, whatever the number of completions."""
     policy = settled(folder_of("llama"))
     batch = collate([random_group(np.random.default_rng(0), 30, [1, 1, 1, 1])])
-    assert packed_hidden(policy, batch).shape[0] == 34
+    assert packed_hidden(backbone_of(policy.base), batch).shape[0] == 34

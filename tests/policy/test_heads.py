@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
@@ -51,9 +52,27 @@ def test_it_is_trained_beside_adapters_too(tmp_path: Path) -> None:
     assert policy.base.value_head.weight.grad.any()
 
 
-def test_a_saved_policy_has_none(tmp_path: Path) -> None:
+def test_a_separate_value_model_starts_as_a_copy_and_leaves_the_policy_alone(tmp_path: Path) -> None:
+    batch = collate([random_group(RNG, 4, [3, 5]), random_group(RNG, 2, [4])])
+    found: list[torch.Tensor] = []
+    for separate in (False, True):
+        policy = load_policy(str(save_byte_model(tmp_path / "model")))
+        add_value_head(policy, separate=separate)
+        torch.nn.init.constant_(policy.base.value_head.weight, 0.1)
+        for wants in ({"value"}, {"value", "logp"}):
+            value = forward(policy, batch, wants).value_N
+            assert value is not None
+            found.append(value)
+    assert all(torch.allclose(one, found[0], atol=1e-6) for one in found)
+    found[-1].sum().backward()
+    touched = {name.split(".")[0] for name, p in policy.base.named_parameters() if p.grad is not None and p.grad.any()}
+    assert touched == {"value_trunk", "value_head"}
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_a_saved_policy_has_none(separate: bool, tmp_path: Path) -> None:
     policy = load_policy(str(save_byte_model(tmp_path / "model")))
-    add_value_head(policy)
+    add_value_head(policy, separate=separate)
     save_policy(policy, tmp_path / "saved")
     _, told = AutoModelForCausalLM.from_pretrained(tmp_path / "saved", output_loading_info=True)
     assert not told["unexpected_keys"]

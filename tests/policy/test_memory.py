@@ -29,7 +29,7 @@ def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) 
     import torch
 
     from posttrain.core.packing import collate
-    from posttrain.policy.forward import packed_hidden
+    from posttrain.policy.forward import backbone_of, packed_hidden
     from structures import random_group
 
     name = str(save_byte_model(tmp_path / "model"))
@@ -43,7 +43,7 @@ def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) 
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        hidden = packed_hidden(policy, batch)
+        hidden = packed_hidden(backbone_of(policy.base), batch)
     own = {p.untyped_storage().data_ptr() for p in policy.model.parameters()}
     held = sum(size for pointer, size in kept.items() if pointer not in own)
     told = estimate(outline(name), PolicyOptions(), row_tokens=200, scored=True)["activations"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from byte_model import save_byte_model
@@ -106,6 +107,28 @@ def test_adapters_learn_from_what_they_write(stage: str, tasks: Path, posttrain:
     assert not any("value_head" in name for name, _ in adapter.named_parameters())
     tokens = torch.tensor([[1, 40, 50, 60]])
     assert not torch.equal(adapter(tokens).logits, AutoModelForCausalLM.from_pretrained(tasks / "model")(tokens).logits)
+
+
+def test_a_value_model_of_its_own_learns_and_is_not_saved(tasks: Path, posttrain: Posttrain) -> None:
+    six = ("--set", "stages.ppo.max_steps=6", "--set", "stages.ppo.value_model=separate")
+    answer = posttrain("run", "ppo.yaml", "--out", "out", "--json", *six)
+    assert answer.code == 0, answer.err
+    checkpoint = sorted((tasks / "out/stages/ppo/checkpoints").iterdir())[-1] / "weights.safetensors"
+    assert any(name.startswith("value_trunk") for name in load_file(checkpoint))
+    assert not any("value" in name for name in load_file(tasks / "out/stages/ppo/model/model.safetensors"))
+    refused = posttrain("run", "ppo.yaml", "--out", "no", *six, "--set", "stages.ppo.lora={rank: 2}")
+    assert refused.code == 2
+    assert "value_model" in refused.err
+
+
+def test_a_rollout_of_nothing_but_cut_completions_teaches_nothing_where_they_are_masked(
+    tasks: Path, posttrain: Posttrain
+) -> None:
+    cut = [f"stages.grpo.{key}" for key in ("mask_truncated=true", "max_new_tokens=1", "max_steps=4", "beta=0")]
+    answer = posttrain("run", "grpo.yaml", "--out", "out", "--json", *[w for key in cut for w in ("--set", key)])
+    assert answer.code == 0, answer.err
+    model = load_file(tasks / "out/stages/grpo/model/model.safetensors")
+    assert all(torch.isfinite(weight).all() for weight in model.values())
 
 
 def test_a_reward_model_of_adapters_scores_as_well(tasks: Path, posttrain: Posttrain) -> None:

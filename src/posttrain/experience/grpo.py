@@ -1,8 +1,11 @@
 """GRPO's credit: a completion against its siblings."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
-from posttrain.core.group import Floats, Group
+from posttrain.core.group import Completion, Floats, Group
 from posttrain.credit.group import group_advantages
 from posttrain.experience.types import Credit, Experience, Memory, Reference, Told, with_column
 from posttrain.experience.watch import kl_figures
@@ -13,8 +16,8 @@ def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | Non
 
     Args:
         scale: divide by the group's deviation.
-        mask_truncated: a completion cut at the limit neither learns nor enters its group's mean (DAPO's overlong
-            filtering, arXiv:2503.14476, section 3.4).
+        mask_truncated: a completion cut at the limit bears no loss and does not enter its group's mean (DAPO's
+            overlong filtering, arXiv:2503.14476, section 3.4).
         reference: gives ``ref_logp``, for a KL term; None without one.
     """
 
@@ -23,13 +26,28 @@ def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | Non
         reward_GK = experience.learnt_GK(mask_truncated=mask_truncated)
         advantages = [group_advantages(reward_K, scale=scale) for reward_K in reward_GK]
         per_token = [_per_token(values, group) for values, group in zip(advantages, groups, strict=True)]
-        groups = with_column(groups, "advantage", per_token)
-        if reference is None:
-            return groups, {}, memory
-        groups = with_column(groups, "ref_logp", reference(groups))
-        return groups, kl_figures(groups), memory
+        groups, told = with_column(groups, "advantage", per_token), {}
+        if reference is not None:
+            groups = with_column(groups, "ref_logp", reference(groups))
+            told = kl_figures(groups)
+        if mask_truncated:
+            groups = [
+                _ended_only(group, [one.ended for one in some])
+                for group, some in zip(groups, experience.written, strict=True)
+            ]
+        return groups, told, memory
 
     return credit
+
+
+def _ended_only(group: Group, ended: Sequence[bool]) -> Group:
+    """The group with loss on the completions alone that came to their end."""
+    keep = np.repeat(ended, [len(completion.tokens) for completion in group.completions])
+    completions = tuple(
+        completion if whole else Completion(completion.tokens, np.zeros_like(completion.loss))
+        for completion, whole in zip(group.completions, ended, strict=True)
+    )
+    return replace(group, completions=completions, columns={name: v[keep] for name, v in group.columns.items()})
 
 
 def _per_token(value_K: Floats, group: Group) -> Floats:

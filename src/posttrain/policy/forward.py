@@ -20,6 +20,9 @@ from posttrain.core.packing import Batch, Branch
 from posttrain.policy.load import Policy
 from posttrain.policy.rope import mixes_lengths
 
+VALUE_TRUNK = "value_trunk"
+"""Name of the value's own trunk in the model, where it has one (`policy.heads`)."""
+
 
 def forward(
     policy: Policy,
@@ -40,16 +43,19 @@ def forward(
         `Outputs` in float32, with gradient unless torch's is switched off.
     """
     device = batch.tokens_T.device
+    value = _values(policy, batch) if "value" in wants and hasattr(policy.base, VALUE_TRUNK) else None
+    if value is not None and wants == {"value"}:
+        return Outputs(None, None, None, value)
     with mixed(policy):
-        hidden = _hidden(policy, batch)
+        hidden = _hidden(policy, batch, backbone_of(policy.base))
         last_C = torch.tensor([branch.own[1] - 1 for branch in batch.branches], device=device)
         completion_C = torch.arange(len(last_C), device=device)
-        score = logp = entropy = value = None
+        score = logp = entropy = None
         if "score" in wants:
             score = policy.base.score(_pick(batch, hidden, last_C, completion_C))[:, 0].float()
     if wants & {"logp", "entropy", "value"}:
         hidden_ND = _pick(batch, hidden, batch.where_N, batch.completion_N)
-        if "value" in wants:
+        if "value" in wants and value is None:
             value = policy.base.value_head(hidden_ND.float())[:, 0]
         if policy.autocast is not None:
             hidden_ND = hidden_ND.to(policy.autocast)
@@ -64,6 +70,13 @@ def forward(
                     uniform=uniform,
                 )
     return Outputs(logp, entropy, score, value)
+
+
+def _values(policy: Policy, batch: Batch) -> Tensor:
+    """The value before each loss token, by a trunk of the value's own."""
+    with mixed(policy):
+        hidden = _hidden(policy, batch, getattr(policy.base, VALUE_TRUNK))
+    return policy.base.value_head(_pick(batch, hidden, batch.where_N, batch.completion_N).float())[:, 0]
 
 
 def mixed(policy: Policy) -> AbstractContextManager[Any]:
@@ -94,17 +107,17 @@ def backbone_of(model: Any) -> Any:
     return getattr(model, prefix if hasattr(model, prefix) else "model")  # Llama 4 misnames its own
 
 
-def _hidden(policy: Policy, batch: Batch) -> Tensor:
-    """[T, D] of the packed row, or [C, L, D] of one row per completion."""
+def _hidden(policy: Policy, batch: Batch, body: Any) -> Tensor:
+    """[T, D] of the packed row, or [C, L, D] of one row per completion, by a model below its head."""
     run = packed_hidden if policy.branching else _padded
     if not mixes_lengths(policy.base.config, batch):
-        return run(policy, batch)
-    return pad_sequence([run(policy, one).flatten(0, -2) for one in _singly(batch)], batch_first=True)
+        return run(body, batch)
+    return pad_sequence([run(body, one).flatten(0, -2) for one in _singly(batch)], batch_first=True)
 
 
-def packed_hidden(policy: Policy, batch: Batch) -> Tensor:
+def packed_hidden(body: Any, batch: Batch) -> Tensor:
     """Hidden states of the packed row, [T, D]."""
-    output = backbone_of(policy.base)(
+    output = body(
         input_ids=batch.tokens_T[None],
         position_ids=batch.position_T[None],
         use_cache=False,
@@ -113,18 +126,18 @@ def packed_hidden(policy: Policy, batch: Batch) -> Tensor:
     return output.last_hidden_state[0]
 
 
-def rows_hidden(policy: Policy, tokens_CL: Tensor) -> Tensor:
+def rows_hidden(body: Any, tokens_CL: Tensor) -> Tensor:
     """Hidden states of ordinary rows, [C, L, D], by the model's own attention.
 
     Rows may be padded at the end: causality alone keeps padding out, since it lies behind every real token.
     """
     ones = torch.ones_like(tokens_CL)  # some architectures will not run without a mask (MPT)
-    return backbone_of(policy.base)(input_ids=tokens_CL, attention_mask=ones, use_cache=False).last_hidden_state
+    return body(input_ids=tokens_CL, attention_mask=ones, use_cache=False).last_hidden_state
 
 
-def _padded(policy: Policy, batch: Batch) -> Tensor:
+def _padded(body: Any, batch: Batch) -> Tensor:
     rows = [one.tokens_T for one in _singly(batch)]
-    return rows_hidden(policy, pad_sequence(rows, batch_first=True))
+    return rows_hidden(body, pad_sequence(rows, batch_first=True))
 
 
 def _singly(batch: Batch) -> Iterator[Batch]:

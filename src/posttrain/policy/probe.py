@@ -17,7 +17,7 @@ from posttrain.core.group import Completion, Group
 from posttrain.core.logprobs import token_logprobs
 from posttrain.core.packing import Batch, collate
 from posttrain.errors import InputError
-from posttrain.policy.forward import head_of, packed_hidden, rows_hidden
+from posttrain.policy.forward import backbone_of, head_of, packed_hidden, rows_hidden
 from posttrain.policy.load import Policy
 
 ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
@@ -67,9 +67,10 @@ def _sample(policy: Policy) -> Batch:
 
 def _branches(policy: Policy, batch: Batch) -> bool:
     """Whether the packed row gives what each completion gives alone. Leaves plain attention switched on."""
+    body = backbone_of(policy.base)
     with _narrow(policy.base):
         try:
-            hidden_TD = packed_hidden(policy, batch)
+            hidden_TD = packed_hidden(body, batch)
         except (TypeError, ValueError, KeyError, AttributeError, RuntimeError, IndexError):
             plain_attention(policy.base)
             return False
@@ -77,7 +78,7 @@ def _branches(policy: Policy, batch: Batch) -> bool:
         alike = True
         for branch in batch.branches:
             places = torch.cat([torch.arange(*branch.prompt), torch.arange(*branch.own)])
-            alike &= _close(policy, hidden_TD[places], rows_hidden(policy, batch.tokens_T[places][None])[0])
+            alike &= _close(policy, hidden_TD[places], rows_hidden(body, batch.tokens_T[places][None])[0])
     return alike
 
 
@@ -114,7 +115,7 @@ def _narrow(model: Any) -> Generator[None]:
 
 def _head_is_known(policy: Policy, tokens_T: Tensor) -> bool:
     plain_attention(policy.base)
-    hidden = rows_hidden(policy, tokens_T[None])[0]
+    hidden = rows_hidden(backbone_of(policy.base), tokens_T[None])[0]
     ones = torch.ones_like(tokens_T)[None]
     logits = policy.base(input_ids=tokens_T[None], attention_mask=ones, use_cache=False).logits[0]
     expected = logits.float().log_softmax(-1)

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from posttrain.files import read_json, whole_folder, write_json
+from posttrain.policy.forward import VALUE_TRUNK
 from posttrain.policy.heads import VALUE_HEAD
 from posttrain.policy.load import Policy
 
@@ -36,7 +37,7 @@ def save_policy(policy: Policy, folder: Path, *, dtype: str = "float32", chat_te
             state = {
                 name: tensor.to(wanted) if tensor.is_floating_point() else tensor
                 for name, tensor in policy.model.state_dict().items()
-                if not name.startswith(VALUE_HEAD)
+                if not name.startswith((VALUE_HEAD, VALUE_TRUNK))
             }
             policy.model.save_pretrained(target, state_dict=state)
             config = read_json(target / "config.json")

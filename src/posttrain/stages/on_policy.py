@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from posttrain.rollout.sampling import Sampling
 
 Rewards = Mapping[str, RewardSpec]
+Value = Literal["shared", "separate"]
 
 
 class OnPolicyStage(TrainingStage, SamplingOptions):
@@ -57,6 +58,11 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
         return True
 
     @property
+    def value_trunk(self) -> bool:
+        """Whether a second trunk is trained, for the value alone."""
+        return False
+
+    @property
     def others(self) -> tuple[Other, ...]:
         """Its reward models."""
         return tuple(
@@ -84,14 +90,14 @@ class OnPolicy:
     Args:
         objective: its loss.
         credit: from (policy, reference or None) to the credit of a rollout.
-        valued: whether the policy gets a value head.
+        value: the policy gets a value head, on its own trunk or on a copy of it; None for no head.
         beta: KL coefficient of the first rollout.
         most_draws, mask_truncated: see `Writing`.
     """
 
     objective: "Objective"
     credit: "Callable[[Policy, Reference | None], Credit]"
-    valued: bool = False
+    value: "Value | None" = None
     beta: float = 0.0
     most_draws: int = 0
     mask_truncated: bool = False
@@ -110,6 +116,8 @@ def look(stage: OnPolicyStage, context: Context) -> Look:
     memory["writing"] = cache_bytes(shape, rows=stage.rollout_rows, length=longest)
     if stage.lora is None and stage.held:
         memory["reference"] = 4 * shape.parameters
+    if stage.value_trunk:
+        memory["value"] = 16 * shape.parameters
     steps = _rollouts(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs
     return Look(prompts.about, steps if stage.max_steps is None else min(steps, stage.max_steps), memory, (codec,))
 
@@ -163,8 +171,8 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
     if stage.held:
         copy = None if adapted(policy) else freeze(open_policy(context.model, stage, train=False))
         reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
-    if technique.valued:
-        add_value_head(policy)
+    if technique.value is not None:
+        add_value_head(policy, separate=technique.value == "separate")
     writing = Writing(
         policy,
         prompts.train,

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from posttrain.stages.on_policy import OnPolicy, OnPolicyStage
+from posttrain.stages.on_policy import OnPolicy, OnPolicyStage, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,12 +28,27 @@ class PPOStage(OnPolicyStage):
     gamma: float = Field(default=1.0, gt=0, le=1, description="discount of later rewards")
     lam: float = Field(default=0.95, ge=0, le=1, description="GAE's λ: 0 trusts the value, 1 the rewards")
     clip: float = Field(default=0.2, gt=0, lt=1, description="how far the ratio may move from 1")
+    value_model: Value = Field(
+        default="shared",
+        description="shared: a head on the policy's own trunk; separate: on a trunk of its own, twice the memory",
+    )
     value_clip: float = Field(default=0.2, gt=0, description="how far the value may move from what it was")
     value_weight: float = Field(default=0.1, gt=0, description="weight of the value's loss")
     entropy_weight: float = Field(default=0.0, ge=0, description="weight of an entropy bonus")
     normalize: bool = Field(default=True, description="scores get mean 0 and deviation 1 over the first rollout")
     whiten_rewards: bool = Field(default=False, description="each rollout's token rewards get deviation 1")
     missing_eos_penalty: float = Field(default=1.0, ge=0, description="off the score of a completion that was cut")
+
+    @model_validator(mode="after")
+    def _no_second_trunk_beside_adapters(self) -> "PPOStage":
+        if self.lora is not None and self.value_trunk:
+            raise ValueError("`value_model: separate` trains all weights of a second model; leave it out, or `lora`")
+        return self
+
+    @property
+    def value_trunk(self) -> bool:
+        """Whether a second trunk is trained, for the value alone."""
+        return self.value_model == "separate"
 
 
 def technique(stage: PPOStage) -> OnPolicy:
@@ -65,6 +80,6 @@ def technique(stage: PPOStage) -> OnPolicy:
     return OnPolicy(
         objective=policy_gradient_objective(variant, stage.temperature),
         credit=credit,
-        valued=True,
+        value=stage.value_model,
         beta=stage.beta,
     )

@@ -61,7 +61,7 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     """
     totals = Totals()
     rows = list(rows_of(groups, row_tokens, policy.device))
-    units = sum(row.counts[objective.unit] for row in rows)
+    units = max(1, sum(row.counts[objective.unit] for row in rows))  # none: every completion was cut, and is masked
     while rows:
         row = rows.pop()
         loss = loss_of(policy, objective, row)
