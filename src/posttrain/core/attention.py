@@ -10,7 +10,7 @@ Legend: ``T`` packed tokens, ``B`` documents of a tile, ``L`` queries of a docum
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -248,9 +248,14 @@ def _tile_mask(layout: Layout, number: int, window: int | None, always: bool) ->
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, softcap: float | None) -> Tensor:
     if softcap is None:
-        return F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=q.shape[1] != k.shape[1]
+        grouped = q.shape[1] != k.shape[1]
+        attend = partial(
+            F.scaled_dot_product_attention, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=grouped
         )
+        if q.is_cuda or v.dtype != torch.bfloat16:
+            return attend(q, k, v)
+        with torch.autocast("cpu", enabled=False):  # torch's CPU kernel takes up to three times as long in bfloat16
+            return attend(q.float(), k.float(), v.float()).to(v.dtype)
     assert mask is not None
     repeats = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)
