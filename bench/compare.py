@@ -129,6 +129,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--task", choices=["sft", "dpo", "reward"], action="append", help="only this task")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument(
+        "--precision", choices=["float32", "bfloat16"], help="only this one, of those that are fast here"
+    )
     parser.add_argument("--setting", help="only this setting of TRL's, instead of its fastest")
     chosen = parser.parse_args(arguments)
     data_folder()
@@ -161,6 +164,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if chosen.quick:
                     job["rows"] = min(job["rows"], 3 * job["batch_size"])
                 for bf16 in (False, True) if fast else (False,):
+                    if chosen.precision not in (None, "bfloat16" if bf16 else "float32"):
+                        continue
                     job["bf16"] = bf16
                     found = {} if chosen.setting else best_settings(job, 2, chosen.threads)
                     setting = chosen.setting or next(iter(found))
