@@ -16,6 +16,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},
     {"evaluate", "experience"},
+    {"audit"},
     {"stages"},
     {"overrides", "recipe_problems", "run", "starters", "tables"},
     {"recipe"},

@@ -101,6 +101,28 @@ def generate(
     _stoppable(work)
 
 
+@app.command(epilog="Example: posttrain audit train.jsonl --against test.jsonl --out audit")
+def audit(
+    data: Annotated[list[str], typer.Argument(help="Files, folders or hf://org/name.", show_default=False)],
+    against: Annotated[
+        list[str], typer.Option("--against", help="Evaluation data that must not stand among the rows; repeatable.")
+    ] = [],  # noqa: B006
+    columns: Annotated[
+        str, typer.Option(help="Columns called otherwise: prompt=question,completion=answer.", show_default=False)
+    ] = "",
+    waive: Annotated[
+        list[str], typer.Option("--waive", help="A blocking finding to let pass, by name; repeatable.")
+    ] = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="Folder for findings.json and report.html.")] = Path("audit"),
+    as_json: AsJson = False,
+) -> None:
+    """Look at data before anything is trained on it. Exit code 2 if a finding blocks."""
+    from posttrain.audit.command import audit_files
+    from posttrain.screen import Screen
+
+    audit_files(data, against, columns, waive, out, Screen(quiet=as_json), to_json=as_json)
+
+
 @app.command(epilog="Example: posttrain init dpo > recipe.yaml")
 def init(
     kind: Annotated[
