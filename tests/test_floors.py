@@ -21,6 +21,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"overrides", "recipe_problems", "run", "starters", "tables"},
     {"recipe"},
     {"generate", "pipeline", "plan"},
+    {"audit_recipe"},
     {"demo"},
     {"cli"},
     {"__main__"},

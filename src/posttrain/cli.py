@@ -103,7 +103,10 @@ def generate(
 
 @app.command(epilog="Example: posttrain audit train.jsonl --against test.jsonl --out audit")
 def audit(
-    data: Annotated[list[str], typer.Argument(help="Files, folders or hf://org/name.", show_default=False)],
+    data: Annotated[list[str], typer.Argument(help="Files, folders or hf://org/name.", show_default=False)] = [],  # noqa: B006
+    recipe: Annotated[
+        Path | None, typer.Option(help="Count also what its run would cut or drop; its own data if none is given.")
+    ] = None,
     against: Annotated[
         list[str], typer.Option("--against", help="Evaluation data that must not stand among the rows; repeatable.")
     ] = [],  # noqa: B006
@@ -117,16 +120,25 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Look at data before anything is trained on it. Exit code 2 if a finding blocks."""
-    from posttrain.audit.command import audit_files
     from posttrain.screen import Screen
 
-    audit_files(data, against, columns, waive, out, Screen(quiet=as_json), to_json=as_json)
+    screen = Screen(quiet=as_json)
+    if recipe is not None:
+        from posttrain.audit_recipe import audit_recipe
+        from posttrain.recipe import load_recipe
+
+        checked = load_recipe(recipe)
+        audit_recipe(checked, recipe.parent, data, against, waive, out, screen, to_json=as_json)
+        return
+    from posttrain.audit.command import audit_files
+
+    audit_files(data, against, columns, waive, out, screen, to_json=as_json)
 
 
 @app.command(epilog="Example: posttrain init dpo > recipe.yaml")
 def init(
     kind: Annotated[
-        str, typer.Argument(help="sft, ift, dpo, reward, candidates, ppo, grpo or all.", show_default=False)
+        str, typer.Argument(help="sft, ift, dpo, reward, candidates, ppo, grpo, audit or all.", show_default=False)
     ],
 ) -> None:
     """Print a commented recipe for a technique, to start from."""

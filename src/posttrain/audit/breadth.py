@@ -77,7 +77,7 @@ def vendi(words: Sequence[tuple[str, ...]]) -> float:
     if not len(vectors):
         return float(len(set(words)))
     similarity = vectors.T @ vectors / len(vectors)  # has the eigenvalues of the n x n one
-    eigenvalues: NDArray[np.float64] = np.linalg.eigvalsh(similarity)
+    eigenvalues = np.linalg.eigvalsh(similarity).astype(np.float64)
     return float(np.exp(_entropy_of(eigenvalues[eigenvalues > 1e-12])))
 
 

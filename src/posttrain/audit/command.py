@@ -9,7 +9,7 @@ from posttrain.audit.run import Report, audit
 from posttrain.audit.show import as_json, show
 from posttrain.audit.source import Source
 from posttrain.errors import InputError
-from posttrain.files import write_json
+from posttrain.files import write_json, write_whole
 from posttrain.screen import Screen
 
 
@@ -28,18 +28,37 @@ def audit_files(
     Raises:
         InputError: a file is not there, or a finding blocks and is not waived.
     """
+    if not data:
+        raise InputError("audit: name the files to look at, or a recipe: --recipe recipe.yaml")
     named = parse_columns(columns)
     report = audit(
         [Source(path, named) for path in data], against=[Source(path, {}) for path in against], screen=screen
     )
     check_waivers(waived, report)
-    write_json(out / "findings.json", as_json(report, waived))
-    if to_json:
-        print(json.dumps(as_json(report, waived), indent=2, ensure_ascii=False))
-    else:
-        show(report, waived)
-        print(f"All rows of each finding are in {out / 'findings.json'}")
+    write_report(report, out, waived)
+    show_report({"": report}, waived, out, to_json=to_json)
     refuse(report.blocking, waived)
+
+
+def write_report(report: Report, folder: Path, waived: Collection[str]) -> None:
+    """``findings.json`` with every row of every finding, and ``report.html`` to look at."""
+    from posttrain.audit.page import render
+
+    write_json(folder / "findings.json", as_json(report, waived))
+    write_whole(folder / "report.html", render(report, waived))
+
+
+def show_report(reports: Mapping[str, Report], waived: Collection[str], out: Path, *, to_json: bool) -> None:
+    """Reports by stage, or one without a name, on standard output."""
+    if to_json:
+        found = {name: as_json(report, waived) for name, report in reports.items()}
+        print(json.dumps(found.get("", found), indent=2, ensure_ascii=False))
+        return
+    for name, report in reports.items():
+        if name:
+            print(f"\n{name}")
+        show(report, waived)
+    print(f"All rows of each finding are in {out}/ (findings.json, report.html)")
 
 
 def refuse(blocking: Sequence[Finding], waived: Collection[str]) -> None:

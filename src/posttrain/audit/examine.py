@@ -1,4 +1,4 @@
-"""A chunk of rows looked at one by one, in a process of its own: what the checks hit, and numbers to compare rows by."""
+"""A chunk of rows looked at one by one, perhaps in its own process: what checks hit, and numbers to compare rows by."""
 
 import zlib
 from collections.abc import Iterator, Sequence

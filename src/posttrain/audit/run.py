@@ -86,6 +86,16 @@ def audit(
     return Report(_files(table, sources), table.trained, sorted_findings(found), figures)
 
 
+def with_more(report: Report, findings: Sequence[Finding], figures: Mapping[str, Any]) -> Report:
+    """The report with what was found elsewhere."""
+    return Report(
+        report.files,
+        report.rows,
+        sorted_findings([*report.findings, *findings]),
+        {**report.figures, **figures},
+    )
+
+
 def read_table(
     sources: Sequence[Source], against: Sequence[Source], screen: Screen, workers: int | None
 ) -> tuple[Table, list[tuple[int, int]], Grams | None]:

@@ -1,13 +1,16 @@
 """A report at a terminal and as JSON."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from posttrain.audit.findings import Finding, told
+from posttrain.audit.page import grouped
 from posttrain.audit.run import Report
+from posttrain.screen import shown
 
 _COLOURS = {"block": "bold red", "warn": "yellow", "info": "cyan"}
-_PLACES = 3
+_PLACES = 5
 
 
 def as_json(report: Report, waived: Collection[str] = ()) -> dict[str, Any]:
@@ -52,5 +55,6 @@ def _places(one: Finding) -> str:
     if not one.rows:
         return ""
     more = f" and {len(one.rows) - _PLACES:,} more" if len(one.rows) > _PLACES else ""
-    example = next((f"; {' '.join(e.text.split())[:100]}" for e in one.examples), "")
-    return ", ".join(one.rows[:_PLACES]) + more + example
+    example = next((f"\n{shown(' '.join(e.text.split()))[:100]}" for e in one.examples), "")
+    files = (f"{Path(file).name}:{', '.join(lines)}" for file, lines in grouped(one.rows[:_PLACES]).items())
+    return "; ".join(files) + more + example
