@@ -135,6 +135,25 @@ def audit(
     audit_files(data, against, columns, waive, out, screen, to_json=as_json)
 
 
+@app.command(epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep normalised-duplicate")
+def clean(
+    data: Annotated[str, typer.Argument(help="A file, a folder or hf://org/name.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The file to write, .jsonl; a log is written beside it.")],
+    columns: Annotated[
+        str, typer.Option(help="Columns called otherwise: prompt=question,completion=answer.", show_default=False)
+    ] = "",
+    keep: Annotated[
+        list[str], typer.Option("--keep", help="A finding whose rows stay as they are, by name; repeatable.")
+    ] = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Apply the safe fixes of an audit to a copy, and log each, row by row. The original is never touched."""
+    from posttrain.audit.command import clean_file
+    from posttrain.screen import Screen
+
+    clean_file(data, columns, keep, out, Screen(quiet=as_json), to_json=as_json)
+
+
 @app.command(epilog="Example: posttrain init dpo > recipe.yaml")
 def init(
     kind: Annotated[

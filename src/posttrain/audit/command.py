@@ -40,6 +40,27 @@ def audit_files(
     refuse(report.blocking, waived)
 
 
+def clean_file(data: str, columns: str, keep: Collection[str], out: Path, screen: Screen, *, to_json: bool) -> None:
+    """Audit a file, write it again with the safe fixes applied, and say what was done.
+
+    Raises:
+        InputError: the file is not there, or `out` is no place to write to.
+    """
+    from dataclasses import asdict
+
+    from posttrain.audit.clean import clean
+
+    source = Source(data, parse_columns(columns))
+    done = clean(source, audit([source], screen=screen), out, keep)
+    if to_json:
+        print(json.dumps(asdict(done), indent=2))
+    else:
+        print(
+            f"{out}: {done.written:,} of {done.read:,} rows; {done.dropped:,} dropped, {done.changed:,} changed. "
+            f"Each is in {out.with_name(out.name.removesuffix('.jsonl') + '.log.jsonl')}"
+        )
+
+
 def write_report(report: Report, folder: Path, waived: Collection[str]) -> None:
     """``findings.json`` with every row of every finding, and ``report.html`` to look at."""
     from posttrain.audit.page import render

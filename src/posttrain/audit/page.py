@@ -1,10 +1,10 @@
 """A report as one HTML page that needs nothing else: no script, no font, no request."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.audit.findings import ORDER
+from posttrain.audit.findings import ORDER, Finding
 from posttrain.audit.run import Report
 
 ROWS_SHOWN = 300
@@ -37,20 +37,31 @@ def render(report: Report, waived: Collection[str] = ()) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    total = sum(about["rows"] for about in report.files.values())
+
+    def severity_of(one: Finding) -> str:
+        return severities.get(one.name, one.severity)
+
+    def share(one: Finding) -> float:
+        return min(1.0, len(one.rows) / max(1, total))
+
+    def first_rows(rows: Sequence[str]) -> dict[str, list[str]]:
+        return grouped(rows[:ROWS_SHOWN])
+
     template = environment.from_string(files("posttrain").joinpath("audit/page.html.jinja").read_text("utf-8"))
     severities = {one.name: "waived" if one.name in waived else one.severity for one in report.blocking}
     counts = {severity: sum(one.severity == severity for one in report.findings) for severity in ORDER}
     stops = any(severity == "block" for severity in severities.values())
     return template.render(
         report=report,
-        severity_of=lambda one: severities.get(one.name, one.severity),
+        severity_of=severity_of,
         counts=counts,
         stops=stops,
         charts=charts(report),
         facts=facts(report.figures),
         shown=ROWS_SHOWN,
-        share=lambda one: min(1.0, len(one.rows) / max(1, sum(f["rows"] for f in report.files.values()))),
-        grouped=lambda rows: grouped(rows[:ROWS_SHOWN]),
+        share=share,
+        grouped=first_rows,
     )
 
 
@@ -78,7 +89,7 @@ def facts(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     for key, name in (("chosen_longer", "longer answer preferred"), ("first_preferred", "first answer preferred")):
         if share := figures.get(key):
             low, high = share["interval"]
-            found.append((name, f"{share['share']:.1%} (95%: {low:.1%} to {high:.1%})"))
+            found.append((f"{name} (95%: {low:.1%} to {high:.1%})", f"{share['share']:.1%}"))
     if "length_only_accuracy" in figures:
         found.append(("right by length alone", f"{figures['length_only_accuracy']:.1%}"))
     return found
@@ -116,5 +127,8 @@ def _histogram(title: str, some: Mapping[str, Any]) -> Chart:
     low, middle, high = some["quantiles"]
     note = f"Characters, on a logarithmic scale. Median {middle:,}; nine of ten between {low:,} and {high:,}."
     edges = [*zip(some["edges"], some["edges"][1:], strict=False)]
-    bars = (Bar(f"{a:,} to {b - 1:,}", f"{n:,}", n / most) for (a, b), n in zip(edges, some["counts"], strict=True))
+    bars = (
+        Bar(f"{a:,} to {b - 1:,}" if b - a > 1 else f"{a:,}", f"{n:,}", n / most)
+        for (a, b), n in zip(edges, some["counts"], strict=True)
+    )
     return Chart(title, note, tuple(bars), upright=True)
