@@ -14,7 +14,7 @@ _EQUATION = re.compile(
     rf"(?P<left>(?:[$(]\s*)*(?:{_NUMBER})(?:[\s$()]*(?:{_OPERATOR})[\s$()]*(?:{_NUMBER})\)*)+)\s*=(?!=)\s*"
     rf"(?P<right>[-−]?\s?\$?\s?(?:{_NUMBER}))"
 )
-_JOINS_BEFORE = set("+-*/×÷−=^%.,:<>!√·–—_\\|&~{[")
+_JOINS_BEFORE = set("+-*/×÷−=^%<>!√·–—_\\|&~{[")
 _JOINS_AFTER = set("+-*/×÷−=^%√·–_\\(\u00b0/:")
 _WORD_BEFORE = re.compile(r"(?:^|[^A-Za-z])(?:[A-Za-z]|sqrt|log|ln|sin|cos|tan|mod|exp|choose)\s*$")
 _OTHER_UNIT = re.compile(r"(?:x|mod|remainder|r|and \d|or|cents?|percent)\b|¢", re.IGNORECASE)
@@ -35,7 +35,7 @@ def _wrong(match: re.Match[str], text: str) -> bool:
         before and (before[-1] in _JOINS_BEFORE or before[-1].isdigit() or _WORD_BEFORE.search(before[-8:]))
     ):
         return False
-    if match.start() and text[match.start() - 1].isalnum():
+    if match.start() and (text[match.start() - 1].isalnum() or text[match.start() - 1] in ".,:"):
         return False
     rest = after.lstrip()
     if after[:1].isalnum() or re.match(r"[.,]\d", after) or (rest[:1] in _JOINS_AFTER and not rest.startswith("->")):

@@ -107,7 +107,10 @@ def _unfinished(table: Table, members: NDArray[np.intp]) -> list[Shown]:
     closed, open_ = prose & (ending == ENDINGS.index("closed")), prose & (ending == ENDINGS.index("open"))
     if closed.sum() < max(_FEWEST, _USUAL * (closed | open_).sum()):
         return []
-    return table.shown(members[open_].tolist(), lambda entry: "…" + entry.answer.rstrip()[-60:])
+    _, known = table.hits.get("truncated", (None, []))  # those are told already, for a surer reason
+    told = {hit.where for hit in known}
+    left = [i for i in members[open_].tolist() if table.where(i) not in told]
+    return table.shown(left, lambda entry: "…" + entry.answer.rstrip()[-60:])
 
 
 def _language(table: Table, members: NDArray[np.intp]) -> list[Finding]:
