@@ -101,10 +101,63 @@ def generate(
     _stoppable(work)
 
 
+@app.command(epilog="Example: posttrain audit train.jsonl --against test.jsonl --out audit")
+def audit(
+    data: Annotated[list[str], typer.Argument(help="Files, folders or hf://org/name.", show_default=False)] = [],  # noqa: B006
+    recipe: Annotated[
+        Path | None, typer.Option(help="Count also what its run would cut or drop; its own data if none is given.")
+    ] = None,
+    against: Annotated[
+        list[str], typer.Option("--against", help="Evaluation data that must not stand among the rows; repeatable.")
+    ] = [],  # noqa: B006
+    columns: Annotated[
+        str, typer.Option(help="Columns called otherwise: prompt=question,completion=answer.", show_default=False)
+    ] = "",
+    waive: Annotated[
+        list[str], typer.Option("--waive", help="A blocking finding to let pass, by name; repeatable.")
+    ] = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="Folder for findings.json and report.html.")] = Path("audit"),
+    as_json: AsJson = False,
+) -> None:
+    """Look at data before anything is trained on it. Exit code 2 if a finding blocks."""
+    from posttrain.screen import Screen
+
+    screen = Screen(quiet=as_json)
+    if recipe is not None:
+        from posttrain.audit_recipe import audit_recipe
+        from posttrain.recipe import load_recipe
+
+        checked = load_recipe(recipe)
+        audit_recipe(checked, recipe.parent, data, against, waive, out, screen, to_json=as_json)
+        return
+    from posttrain.audit.command import audit_files
+
+    audit_files(data, against, columns, waive, out, screen, to_json=as_json)
+
+
+@app.command(epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep normalised-duplicate")
+def clean(
+    data: Annotated[str, typer.Argument(help="A file, a folder or hf://org/name.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The file to write, .jsonl; a log is written beside it.")],
+    columns: Annotated[
+        str, typer.Option(help="Columns called otherwise: prompt=question,completion=answer.", show_default=False)
+    ] = "",
+    keep: Annotated[
+        list[str], typer.Option("--keep", help="A finding whose rows stay as they are, by name; repeatable.")
+    ] = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Apply the safe fixes of an audit to a copy, and log each, row by row. The original is never touched."""
+    from posttrain.audit.command import clean_file
+    from posttrain.screen import Screen
+
+    clean_file(data, columns, keep, out, Screen(quiet=as_json), to_json=as_json)
+
+
 @app.command(epilog="Example: posttrain init dpo > recipe.yaml")
 def init(
     kind: Annotated[
-        str, typer.Argument(help="sft, ift, dpo, reward, candidates, ppo, grpo or all.", show_default=False)
+        str, typer.Argument(help="sft, ift, dpo, reward, candidates, ppo, grpo, audit or all.", show_default=False)
     ],
 ) -> None:
     """Print a commented recipe for a technique, to start from."""

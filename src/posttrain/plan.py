@@ -41,8 +41,8 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
     told = Notes()
     placement = place(stage)
     with TemporaryDirectory() as folder:
-        model = _origin(recipe, stage.model, base)
-        others = {other.name: _origin(recipe, other.name, base) for other in stage.others}
+        model = origin(recipe, stage.model, base)
+        others = {other.name: origin(recipe, other.name, base) for other in stage.others}
         context = Context(name, Path(folder), base, model, recipe.seed, others, screen=told)
         screen.note(f"reading the data of {name}")
         seen = KINDS[stage.kind].look(stage, context)
@@ -64,7 +64,7 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
     }
 
 
-def _origin(recipe: Recipe, model: str | None, base: Path) -> str:
+def origin(recipe: Recipe, model: str | None, base: Path) -> str:
     """The model that a chain of stages began with: its tokenizer and shape are theirs."""
     while model is not None and model in recipe.stages:
         model = recipe.stages[model].model

@@ -49,11 +49,12 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def in_order(recipe: Recipe) -> list[str]:
-    """The stages, each after those whose models it starts from or uses, otherwise as written."""
+    """The stages, audits first, each after those whose models it starts from or uses, otherwise as written."""
     uses = {n: [*s.starts_from, *(other.name for other in s.others)] for n, s in recipe.stages.items()}
     needs = {name: [m for m in models if m in recipe.stages] for name, models in uses.items()}
     sorter = TopologicalSorter(needs)
-    return list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
+    order = list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
+    return sorted(order, key=lambda name: recipe.stages[name].kind != "audit")  # before anything is trained
 
 
 def _at(path: Path, lines: Mapping[KeyPath, int], name: str, key: str = "model") -> str:
@@ -96,6 +97,6 @@ def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> N
 _WRONG = {
     "score": "is a reward model, which scores and does not write; start from the model it was made of",
     "causal": "is a model that writes and does not score; name a stage of kind reward, or a folder of such a model",
-    "data": "leaves candidates for people to rank, and no model; name the model that wrote them",
+    "data": "leaves no model; name a stage that trains one, or the model itself",
 }
 """What is wrong with a stage that makes this, where something else is needed."""

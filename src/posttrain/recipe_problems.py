@@ -21,6 +21,7 @@ _NESTED: Mapping[str, type[Options]] = {
     "hold_out": HoldOut,
     "data": DataSource,
     "validation": DataSource,
+    "against": DataSource,
     "alarms": AlarmOptions,
     "models": EndpointOptions,
 }

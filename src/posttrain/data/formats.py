@@ -100,29 +100,53 @@ def examples(
     convention: Convention | None = None
     first = ""
     for row in rows:
-        renamed = _renamed(row, columns)
+        renamed = renamed_row(row, columns)
         if convention is None:
             convention, first = _detect(renamed, kind, columns), row.where
         elif any(column not in renamed.values for column in convention.required):
             raise _other_schema(renamed, convention, first)
-        about = {"task": _label(renamed, "task") or task, "phrasing": _label(renamed, "phrasing")}
-        for over in convention.split(renamed):
-            try:
-                example = convention.read(Row(row.where, {**renamed.values, **over}))
-            except RowSkipped as reason:
-                skipped.add(str(reason), row.where)
+        for found in examples_of(row, renamed, convention, task):
+            if isinstance(found, RowSkipped):
+                skipped.add(str(found), row.where)
             else:
-                yield replace(example, row={**row.values, **over}, **about)
+                yield found
+
+
+def examples_of(row: Row, renamed: Row, convention: Convention, task: str | None) -> Iterator[Example | RowSkipped]:
+    """The examples one row holds, or why it cannot train.
+
+    Args:
+        row: as it stands in the file.
+        renamed: with its columns under their standard names.
+        convention: one whose required columns are all there.
+        task: of rows without a ``task`` column.
+
+    Raises:
+        InputError: the row breaks the convention.
+    """
+    about = {"task": _label(renamed, "task") or task, "phrasing": _label(renamed, "phrasing")}
+    for over in convention.split(renamed):
+        try:
+            example = convention.read(Row(row.where, {**renamed.values, **over}))
+        except RowSkipped as reason:
+            yield reason
+        else:
+            yield replace(example, row={**row.values, **over}, **about)
 
 
 def convention_of(row: Row, kind: Kind, columns: Names | None = None) -> str:
     """The name of the convention that `examples` would read a source by whose first row this is."""
     columns = columns or {}
     _check_standard(columns, kind)
-    return _detect(_renamed(row, columns), kind, columns).name
+    return _detect(renamed_row(row, columns), kind, columns).name
 
 
-def _renamed(row: Row, columns: Names) -> Row:
+def renamed_row(row: Row, columns: Names) -> Row:
+    """The row with its columns under their standard names.
+
+    Raises:
+        InputError: it lacks one of them.
+    """
     if not columns:
         return row
     for standard, name in columns.items():

@@ -22,17 +22,17 @@ class DataSource(Options):
     rows: int | None = Field(default=None, ge=1, description="read only the first rows")
 
 
-def _as_sources(value: Any) -> Any:
-    """A path, one source, or a list of either."""
+def as_sources(value: Any) -> Any:
+    """A path, one source, or a list of either, as a list of sources."""
     items: list[Any] = value if isinstance(value, list) else [value]
     return [{"path": item} if isinstance(item, str) else item for item in items]
 
 
-Sources = Annotated[tuple[DataSource, ...], Field(min_length=1), BeforeValidator(_as_sources)]
+Sources = Annotated[tuple[DataSource, ...], Field(min_length=1), BeforeValidator(as_sources)]
 
 
 def _as_validation(value: Any) -> Any:
-    return value if value is None or isinstance(value, float | int) else _as_sources(value)
+    return value if value is None or isinstance(value, float | int) else as_sources(value)
 
 
 class RowOptions(Options):

@@ -18,16 +18,18 @@ class Skips:
     Args:
         counts: rows by reason.
         first: the first few places by reason.
+        shown: how many places; None for all.
     """
 
     counts: Counter[str] = field(default_factory=Counter[str])
     first: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    shown: int | None = _SHOWN
 
     def add(self, reason: str, where: str) -> None:
         """Count one row."""
         self.counts[reason] += 1
         places = self.first.setdefault(reason, [])
-        if len(places) < _SHOWN:
+        if self.shown is None or len(places) < self.shown:
             places.append(where)
 
     def told(self) -> dict[str, dict[str, Any]]:

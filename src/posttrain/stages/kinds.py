@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from posttrain.stages import candidates, dpo, grpo, ift, on_policy, ppo, reward, sft, training
+from posttrain.stages import audit, candidates, dpo, grpo, ift, on_policy, ppo, reward, sft, training
+from posttrain.stages.audit import AuditStage
 from posttrain.stages.candidates import CandidatesStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.dpo import DPOStage
@@ -19,7 +20,7 @@ from posttrain.stages.sft import SFTStage
 from posttrain.stages.technique import Look, Makes, Technique, with_fitting_rows
 
 Stage = Annotated[
-    SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage | CandidatesStage,
+    SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage | CandidatesStage | AuditStage,
     Field(discriminator="kind"),
 ]
 
@@ -76,5 +77,6 @@ KINDS: Mapping[str, Kind] = {
     "reward": Kind(RewardStage, *_curated(reward.technique), makes="score"),
     "ppo": Kind(PPOStage, *_on_policy(ppo.technique)),
     "grpo": Kind(GRPOStage, *_on_policy(grpo.technique)),
+    "audit": Kind(AuditStage, audit.run, audit.look, makes="data"),
     "candidates": Kind(CandidatesStage, candidates.write, candidates.look, makes="data"),
 }

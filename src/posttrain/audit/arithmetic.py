@@ -1,0 +1,98 @@
+"""Wrong arithmetic in equations that a text states: 1000 + 200 x 12 = 8000.
+
+Only what is surely an equation of plain numbers is checked: what stands within a longer formula, beside a letter, or
+with a unit in the middle is passed over.
+"""
+
+import re
+from fractions import Fraction
+
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
+_OPERATOR = r"[-+*/×÷−]|x(?=[\s\d($])"
+_TOKEN = re.compile(rf"\s*(?:({_NUMBER})|({_OPERATOR})|([()]))")
+_EQUATION = re.compile(
+    rf"(?P<left>(?:[$(]\s*)*(?:{_NUMBER})(?:[\s$()]*(?:{_OPERATOR})[\s$()]*(?:{_NUMBER})\)*)+)\s*=(?!=)\s*"
+    rf"(?P<right>[-−]?\s?\$?\s?(?:{_NUMBER}))"
+)
+_JOINS_BEFORE = set("+-*/×÷−=^%<>!√·–—_\\|&~{[")
+_JOINS_AFTER = set("+-*/×÷−=^%√·–_\\(\u00b0/:")
+_WORD_BEFORE = re.compile(r"(?:^|[^A-Za-z])(?:[A-Za-z]|sqrt|log|ln|sin|cos|tan|mod|exp|choose)\s*$")
+_OTHER_UNIT = re.compile(r"(?:x|mod|remainder|r|and \d|or|cents?|percent)\b|¢", re.IGNORECASE)
+_MOST = 400
+"""Characters of a left side; a longer one is no equation for people."""
+
+
+def wrong_equations(text: str) -> list[str]:
+    """Every stated equation of numbers that does not hold, as it is written."""
+    if "=" not in text:
+        return []
+    return [match[0].strip() for match in _EQUATION.finditer(text) if _wrong(match, text)]
+
+
+def _wrong(match: re.Match[str], text: str) -> bool:
+    before, after = text[: match.start()].rstrip(" $"), text[match.end() :]
+    if len(match[0]) > _MOST or (
+        before and (before[-1] in _JOINS_BEFORE or before[-1].isdigit() or _WORD_BEFORE.search(before[-8:]))
+    ):
+        return False
+    if match.start() and (text[match.start() - 1].isalnum() or text[match.start() - 1] in ".,:"):
+        return False
+    rest = after.lstrip()
+    if after[:1].isalnum() or re.match(r"[.,]\d", after) or (rest[:1] in _JOINS_AFTER and not rest.startswith("->")):
+        return False
+    if _OTHER_UNIT.match(rest) or match["left"].count("/") > 1:  # 500 / 2/5: a fraction, or divided twice?
+        return False
+    value = _value(match["left"].replace("$", ""))
+    stated = match["right"].replace("$", "").replace(" ", "").replace("−", "-")
+    return value is not None and not _rounds_to(value, stated)
+
+
+def _rounds_to(value: Fraction, stated: str) -> bool:
+    """Whether a value, rounded up or down at the digits that are shown, is the stated one; people round to wholes."""
+    digits = stated.replace(",", "")
+    decimals = len(digits.partition(".")[2])
+    unit = Fraction(1, 10**decimals)
+    return abs(Fraction(digits) - value) < unit or (value.denominator > 1 and abs(Fraction(digits) - value) <= 1)
+
+
+def _value(expression: str) -> Fraction | None:
+    """The value of numbers, + - * / and brackets; None if it is not well-formed or divides by zero."""
+    tokens: list[str] = []
+    at = 0
+    expression = expression.rstrip()
+    while at < len(expression):
+        match = _TOKEN.match(expression, at)
+        if match is None:
+            return None
+        tokens.append(match[0].strip().replace(",", ""))
+        at = match.end()
+    tokens.reverse()
+    try:
+        value = _sum(tokens)
+    except (ValueError, IndexError, ZeroDivisionError):
+        return None
+    return None if tokens else value
+
+
+def _sum(tokens: list[str]) -> Fraction:
+    value = _product(tokens)
+    while tokens and tokens[-1] in "+-−":
+        value = value + _product(tokens) if tokens.pop() == "+" else value - _product(tokens)
+    return value
+
+
+def _product(tokens: list[str]) -> Fraction:
+    value = _atom(tokens)
+    while tokens and tokens[-1] in "*×x/÷":
+        value = value * _atom(tokens) if tokens.pop() in "*×x" else value / _atom(tokens)
+    return value
+
+
+def _atom(tokens: list[str]) -> Fraction:
+    token = tokens.pop()
+    if token == "(":
+        value = _sum(tokens)
+        if tokens.pop() != ")":
+            raise ValueError
+        return value
+    return Fraction(token)

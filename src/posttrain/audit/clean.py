@@ -1,0 +1,133 @@
+"""The safe fixes, applied to a copy: rows dropped, repeats dropped, placeholders and broken characters mended."""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posttrain.audit.run import Report
+from posttrain.audit.source import Source, items, parsed
+from posttrain.data.read import Row, source_files
+from posttrain.errors import InputError
+from posttrain.files import whole_file
+
+_SEVERAL = "self-instruct"
+"""The convention whose rows hold several examples: one bad example is no reason to drop the row."""
+
+_WINDOWS = ("cp1252", "latin-1")
+"""What UTF-8 is usually misread as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What was done: rows read, written, dropped and changed."""
+
+    read: int
+    written: int
+    dropped: int
+    changed: int
+
+
+def clean(source: Source, report: Report, out: Path, keep: Collection[str] = ()) -> Cleaned:
+    """Write the rows of a source to `out`, safe fixes applied, and each fix to ``{out}.log.jsonl``.
+
+    Args:
+        report: an audit of this source alone.
+        keep: names of findings to leave as they are.
+
+    Raises:
+        InputError: `out` is not a .jsonl file, or is one of the files read.
+    """
+    if out.suffix != ".jsonl":
+        raise InputError(f"--out: {out} should end in .jsonl, the form that cleaned rows are written in")
+    if out.exists() and any(path.exists() and out.samefile(path) for _, path in source_files(source.path)):
+        raise InputError(f"--out: {out} is the file that is read, which is never changed; name another")
+    drop, mend = _planned(report, keep)
+    counts = dict.fromkeys(("read", "written", "dropped", "changed"), 0)
+    log = out.with_name(out.name.removesuffix(".jsonl") + ".log.jsonl")
+    with whole_file(out) as rows, whole_file(log) as did:
+        for row, where, done in _fixed(source, drop, mend):
+            counts["read"] += 1
+            counts["written"] += row is not None
+            for one in done:
+                did.write(json.dumps({"row": where, **one}, ensure_ascii=False) + "\n")
+            counts["dropped"] += row is None
+            counts["changed"] += row is not None and bool(done)
+            if row is not None:
+                rows.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+    return Cleaned(**counts)
+
+
+def _planned(report: Report, keep: Collection[str]) -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Place → the finding it is dropped for; place → the findings it is mended for."""
+    several = any(about["convention"] == _SEVERAL for about in report.files.values())
+    drop: dict[str, str] = {}
+    mend: dict[str, set[str]] = {}
+    for one in report.findings:
+        if one.name in keep:
+            continue
+        if one.safe == "drop" and (not several or one.name in {"unreadable-row", "odd-row"}):
+            drop.update({where: one.name for where in one.rows if where not in drop})
+        elif one.safe == "normalise":
+            for where in one.rows:
+                mend.setdefault(where, set()).add(one.name)
+    return drop, mend
+
+
+def _fixed(
+    source: Source, drop: Mapping[str, str], mend: Mapping[str, set[str]]
+) -> Iterator[tuple[dict[str, Any] | None, str, list[dict[str, Any]]]]:
+    """(the row, None if dropped; its place; what was done to it) of each row."""
+    for item in items(source):
+        where = item[0]
+        row = parsed(item)
+        if not isinstance(row, Row):
+            yield None, where, [{"did": "dropped", "why": "unreadable-row", "says": row.sentence}]
+        elif where in drop and drop[where] != "unreadable-row":
+            yield None, where, [{"did": "dropped", "why": drop[where]}]
+        else:
+            values = dict(row.values)
+            done = [act for name in sorted(mend.get(where, ())) for act in _MENDS[name](values)]
+            yield values, where, done
+
+
+def _empty_input(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield {"did": "emptied", "why": "placeholder-input", "column": "input", "was": values["input"]}
+    values["input"] = ""
+
+
+def _decoded(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for column, value in values.items():
+        mended = decoded(value) if isinstance(value, str) else value
+        if mended != value:
+            values[column] = mended
+            yield {"did": "decoded again", "why": "encoding-damage", "column": column, "was": value}
+
+
+_MENDS: Mapping[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]] = {
+    "placeholder-input": _empty_input,
+    "encoding-damage": _decoded,
+}
+
+
+def decoded(text: str) -> str:
+    """UTF-8 that was read as another encoding, read right; the text as it is where that cannot be undone.
+
+    Each run of suspicious characters is undone alone, so one that was right all along stays.
+    """
+    import re
+
+    def undo(match: re.Match[str]) -> str:
+        for encoding in _WINDOWS:
+            try:
+                return match[0].encode(encoding).decode("utf-8")
+            except UnicodeError:
+                continue
+        return match[0]
+
+    return re.sub(
+        "[\u0080-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{2,}",
+        undo,
+        text,
+    )

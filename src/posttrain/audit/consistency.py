@@ -1,0 +1,161 @@
+"""What most rows of a task have in common, and the rows that lack it: form, ending, language, length, labels."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posttrain.audit.findings import Finding, Rule, Shown, finding
+from posttrain.audit.form import ENDINGS, FORMS
+from posttrain.audit.language import LANGUAGES
+from posttrain.audit.table import Table, fetch
+
+FORM = Rule(
+    "inconsistent-form",
+    "warn",
+    "answers have another form than most answers of their task",
+    "bring them into the one form: the model learns to mix forms",
+)
+BROKEN_JSON = Rule(
+    "broken-json", "warn", "answers look like JSON and are none", "mend them: the model learns to write broken JSON"
+)
+ENDING = Rule(
+    "unfinished",
+    "warn",
+    "answers stop without a full stop, where most end with one",
+    "complete them or drop the rows: they were probably cut",
+)
+LANGUAGE = Rule(
+    "other-language",
+    "info",
+    "rows are in another language than most",
+    "fine if wanted; otherwise drop them",
+)
+LENGTH = Rule(
+    "length-outlier",
+    "info",
+    "answers are far longer or shorter than the others",
+    "look at them: pages pasted whole, or answers that lost their text",
+)
+CLASSES = Rule(
+    "class-imbalance",
+    "warn",
+    "answers carry the same label",
+    "add rows with the other labels, or draw them more often; a model that always says the same would look good",
+)
+
+_FEWEST = 30
+"""Answers of a task below which nothing is called usual."""
+
+_USUAL = 0.9
+"""Share of the answers that makes a form or a language the usual one."""
+
+_STRUCTURED = tuple(FORMS.index(form) for form in ("JSON", "code block", "headings", "list", "label"))
+_MOST_LABELS = 20
+_IMBALANCED = 0.8
+_FAR = 5.0
+"""Robust standard deviations of the logarithm of a length."""
+
+
+def consistency_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
+    """Findings on SFT answers beside the others of their task, and the figures behind them."""
+    rows = table.train
+    answered = np.flatnonzero((rows["kind"] == 0) & (rows["answer_chars"] > 0))
+    found = [*_language(table, np.arange(len(rows)))]
+    figures: dict[str, object] = {}
+    if not len(answered):
+        return found, figures
+    broken = answered[rows["form"][answered] == FORMS.index("broken JSON")]
+    if len(broken):
+        found.append(finding(BROKEN_JSON, table.shown(broken.tolist(), lambda entry: entry.answer[:120])))
+    forms: list[Shown] = []
+    unfinished: list[Shown] = []
+    for name, members in tasks_of(table, answered):
+        forms += _other_form(table, members, name)
+        unfinished += _unfinished(table, members)
+        found += _labels(table, members, name, figures)
+    found += [finding(FORM, forms)] if forms else []
+    found += [finding(ENDING, unfinished)] if unfinished else []
+    figures["answer_forms"] = {
+        FORMS[i]: int(n) for i, n in enumerate(np.bincount(rows["form"][answered], minlength=len(FORMS))) if n
+    }
+    return [*found, *_length(table, answered)], figures
+
+
+def tasks_of(table: Table, indices: NDArray[np.intp]) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """(task, its rows) of every task with enough rows to have something usual; all rows where none is stated."""
+    stated = table.rows["task"][indices]
+    for task in np.unique(stated):
+        members = indices[stated == task]
+        if len(members) >= _FEWEST:
+            yield table.tasks.get(int(task), "all rows"), members
+
+
+def _other_form(table: Table, members: NDArray[np.intp], name: str) -> list[Shown]:
+    form = table.rows["form"][members]
+    counts = np.bincount(form, minlength=len(FORMS))
+    usual = int(counts.argmax())
+    if usual not in _STRUCTURED or counts[usual] < _USUAL * len(members):
+        return []
+    others = np.flatnonzero((form != usual) & (form != FORMS.index("broken JSON")))
+    return [Shown(table.where(int(members[i])), f"{FORMS[form[i]]}; {name}: {FORMS[usual]}") for i in others]
+
+
+def _unfinished(table: Table, members: NDArray[np.intp]) -> list[Shown]:
+    ending = table.rows["ending"][members]
+    prose = table.rows["form"][members] == FORMS.index("prose")
+    closed, open_ = prose & (ending == ENDINGS.index("closed")), prose & (ending == ENDINGS.index("open"))
+    if closed.sum() < max(_FEWEST, _USUAL * (closed | open_).sum()):
+        return []
+    _, known = table.hits.get("truncated", (None, []))  # those are told already, for a surer reason
+    told = {hit.where for hit in known}
+    left = [i for i in members[open_].tolist() if table.where(i) not in told]
+    return table.shown(left, lambda entry: "…" + entry.answer.rstrip()[-60:])
+
+
+def _language(table: Table, members: NDArray[np.intp]) -> list[Finding]:
+    language = table.rows["language"][members]
+    counts = np.bincount(language, minlength=len(LANGUAGES))
+    counts[0] = 0
+    usual = int(counts.argmax())
+    if counts[usual] < max(_FEWEST, _USUAL * counts.sum()):
+        return []
+    others = np.flatnonzero((language != usual) & (language != 0))
+    hits = [Shown(table.where(int(members[i])), LANGUAGES[language[i]]) for i in others]
+    what = f"rows are not in {LANGUAGES[usual]}, as most are"
+    return [finding(LANGUAGE, hits, what=what)] if hits else []
+
+
+def _length(table: Table, members: NDArray[np.intp]) -> list[Finding]:
+    if len(members) < _FEWEST:
+        return []
+    length = np.log1p(table.rows["answer_chars"][members].astype(np.float64))
+    middle = np.median(length)
+    spread = 1.4826 * np.median(np.abs(length - middle))
+    far = np.flatnonzero(np.abs(length - middle) > _FAR * max(spread, 0.1))
+    if not len(far):
+        return []
+    chars = table.rows["answer_chars"]
+    usual = f"the median is {int(np.median(chars[members])):,}"
+    hits = [Shown(table.where(int(i)), f"{chars[i]:,} characters; {usual}") for i in members[far]]
+    return [finding(LENGTH, hits)]
+
+
+def _labels(table: Table, members: NDArray[np.intp], name: str, figures: dict[str, object]) -> list[Finding]:
+    """Class balance, where the answers are few labels."""
+    rows = table.rows
+    short = (rows["form"][members] == FORMS.index("label")) | (rows["answer_chars"][members] <= 12)
+    if short.sum() < 0.95 * len(members):
+        return []
+    keys, first, counts = np.unique(rows["answer"][members], return_index=True, return_counts=True)
+    if not 1 < len(keys) <= _MOST_LABELS:
+        return []
+    texts = fetch(table, members[first].tolist())
+    labels = {texts[int(members[i])].answer.strip(): int(n) for i, n in zip(first, counts, strict=True)}
+    figures.setdefault("labels", {})[name] = labels  # type: ignore[index]
+    share = counts.max() / counts.sum()
+    if share < _IMBALANCED:
+        return []
+    top = max(labels, key=labels.__getitem__)
+    what = f"of {len(members):,} answers of {name} are “{top}”"
+    return [finding(CLASSES, [], count=int(counts.max()), what=what)]

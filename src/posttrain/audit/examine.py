@@ -1,0 +1,233 @@
+"""A chunk of rows looked at one by one, perhaps in its own process: what checks hit, and numbers to compare rows by."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posttrain.audit.convention import Reading, convention_named
+from posttrain.audit.entry import Entry, entry_of, hash64, normalised, numbers_of
+from posttrain.audit.findings import Rule, Shown
+from posttrain.audit.form import ending_of, form_of
+from posttrain.audit.grams import Grams
+from posttrain.audit.judged import read_judged, votes
+from posttrain.audit.language import language_of
+from posttrain.audit.minhash import BANDS, band_keys, shingles
+from posttrain.audit.source import Fault, Item, parsed
+from posttrain.audit.wording import ROW_CHECKS
+from posttrain.data.example import Example
+from posttrain.data.formats import examples_of, renamed_row
+from posttrain.data.preference_rows import PROMPTS_DIFFER, SAME, TIED
+from posttrain.data.read import Row
+from posttrain.errors import InputError
+
+ROW = np.dtype(
+    [
+        ("place", np.uint32),  # index of the row among all rows
+        ("part", np.uint16),  # which example of the row (self-instruct rows hold several)
+        ("kind", np.uint8),  # index in KINDS
+        ("whole", np.uint64),  # prompt, completions and tools as they stand
+        ("norm", np.uint64),  # words alone
+        ("prompt", np.uint64),  # the prompt's words
+        ("answer", np.uint64),  # the answer's words; the best completion as it stands where there are several
+        ("worst", np.uint64),  # the worst completion as it stands; 0 without one
+        ("numbers", np.uint64),  # numbers of the whole text, in order
+        ("prompt_chars", np.uint32),
+        ("answer_chars", np.uint32),
+        ("worst_chars", np.uint32),
+        ("first", np.uint8),  # 1 if the best completion stands first, 2 if second; 0 without
+        ("tied", np.bool_),
+        ("form", np.uint8),  # see `form.FORMS`
+        ("ending", np.uint8),  # see `form.ENDINGS`
+        ("language", np.uint8),  # see `language.LANGUAGES`
+        ("task", np.uint32),  # crc of the stated task, 0 if none
+        ("bands", np.uint32, (BANDS,)),
+    ]
+)
+"""What is kept of each example: 160 bytes, whatever its length."""
+
+KINDS = ("sft", "preference", "prompt")
+
+UNREADABLE = Rule(
+    "unreadable-row",
+    "block",
+    "rows cannot be read",
+    "mend or drop them: training stops at the first one",
+    "drop",
+)
+ODD = Rule(
+    "odd-row",
+    "block",
+    "rows break the convention of their file",
+    "mend or drop them: training stops at the first one",
+    "drop",
+)
+_LEFT_OUT = {
+    "empty completion": Rule(
+        "empty-output", "warn", "rows have an empty answer", "write the answers, or drop the rows", "drop"
+    ),
+    "empty prompt": Rule("empty-prompt", "warn", "rows ask nothing", "write the prompts, or drop the rows", "drop"),
+    "empty text": Rule("empty-text", "warn", "rows hold an empty text", "drop them", "drop"),
+    SAME: Rule(
+        "identical-sides",
+        "warn",
+        "pairs prefer an answer to itself",
+        "drop them: they teach nothing, and count as preferences",
+        "drop",
+    ),
+    PROMPTS_DIFFER: Rule(
+        "differing-prompts",
+        "warn",
+        "pairs have another prompt on each side",
+        "pair answers to the same prompt, or drop the rows",
+        "drop",
+    ),
+    TIED: Rule("all-tied", "info", "rankings tie all candidates", "keep them for the record; training leaves them out"),
+}
+"""Why the reader leaves a row out → what that is as a finding."""
+
+Hits = dict[str, tuple[Rule, list[Shown]]]
+
+
+@dataclass(slots=True)
+class Examined:
+    """What was seen in a chunk.
+
+    Args:
+        rows: `ROW` of each example.
+        wheres: ``file:line`` of each row of the chunk, faulty ones included.
+        hits: what the checks found, by rule.
+        votes: annotators' verdicts by what they said: tie, first, second.
+        tasks: crc → name of the tasks stated.
+        leaked: (row of `rows`, number of an evaluation prompt) that share a run of words.
+    """
+
+    rows: NDArray[np.void]
+    wheres: list[str]
+    hits: Hits = field(default_factory=dict)
+    votes: tuple[int, int, int] = (0, 0, 0)
+    tasks: dict[int, str] = field(default_factory=dict[int, str])
+    leaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+
+    def hit(self, rule: Rule, where: str, text: str) -> None:
+        """Note one row."""
+        self.hits.setdefault(rule.name, (rule, []))[1].append(Shown(where, text[:300]))
+
+
+def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | None = None) -> Examined:
+    """Look at each row of a chunk.
+
+    Args:
+        reading: how the source is read.
+        start: index of the chunk's first row among all rows.
+        grams: of the evaluation prompts, if any.
+    """
+    seen = Examined(np.empty(0, dtype=ROW), [where for where, _ in chunk])
+    rows: list[tuple[int, ...]] = []
+    sets: list[NDArray[np.uint32]] = []
+    said = [0, 0, 0]
+    for offset, item in enumerate(chunk):
+        row = parsed(item)
+        if isinstance(row, Fault):
+            seen.hit(UNREADABLE, row.where, row.sentence)
+            continue
+        if reading.kind == "judged":
+            for vote in votes(row.values):
+                said[vote] += 1
+        for part, entry in enumerate(entries(row, reading, seen)):
+            _check(entry, seen)
+            task = zlib.crc32(entry.task.encode()) if entry.task else 0
+            if entry.task:
+                seen.tasks[task] = entry.task
+            if grams is not None and (number := grams.owner_of(entry.prompt)) is not None:
+                seen.leaked.append((len(rows), number))
+            rows.append((start + offset, part, *_numbers(entry), task, 0))
+            sets.append(shingles(entry.text))
+    seen.rows = np.array(rows, dtype=ROW)
+    if len(rows):
+        seen.rows["bands"] = band_keys(sets)
+    seen.votes = (said[0], said[1], said[2])
+    return seen
+
+
+def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterator[Entry]:
+    """The entries of a row; what it cannot give is noted."""
+    if reading.kind == "unknown":
+        texts = [value for value in row.values.values() if isinstance(value, str)]
+        yield Entry(row.where, "prompt", "\n".join(texts), (), (), row.values, repr(sorted(row.values.items())))
+        return
+    if reading.kind == "judged":
+        entry, wrong = read_judged(row, reading.task)
+        if wrong and seen is not None:
+            seen.hit(ODD, row.where, wrong)
+        yield entry
+        return
+    convention = convention_named(reading.convention)
+    try:
+        renamed = renamed_row(row, reading.columns)
+        missing = [column for column in convention.required if column not in renamed.values]
+        if missing:
+            raise InputError(f"{row.where}: no column `{missing[0]}`; the row has {', '.join(row.values)}")
+        if seen is not None and convention.required == ("chosen", "rejected"):
+            _same_prompt(renamed, seen)
+        for found in examples_of(row, renamed, convention, reading.task):
+            if isinstance(found, Example):
+                yield entry_of(found, reading.kind)
+            elif seen is not None:
+                rule = _LEFT_OUT.get(str(found))
+                if rule is not None:
+                    seen.hit(rule, row.where, _asked(renamed))
+    except InputError as error:
+        if seen is not None:
+            seen.hit(ODD, row.where, str(error).removeprefix(f"{row.where}: "))
+
+
+def _same_prompt(row: Row, seen: Examined) -> None:
+    """Transcripts that, cut at their last answer as most readers cut them, ask different things.
+
+    An answer that goes on as "Assistant:" of itself is read as one answer here; elsewhere it moves the cut.
+    """
+    sides = [row.values["chosen"], row.values["rejected"]]
+    cut = [side.rpartition("\n\nAssistant:")[0] for side in sides if isinstance(side, str)]
+    if len(cut) == 2 and cut[0] != cut[1] and sides[0] != sides[1]:
+        seen.hit(_LEFT_OUT[PROMPTS_DIFFER], row.where, "cut at the last answer: " + cut[0][-100:])
+
+
+def _asked(row: Row) -> str:
+    """The beginning of a row that is left out, to know it by."""
+    texts = (str(row.values[c]) for c in ("prompt", "instruction", "chosen", "conversations") if row.values.get(c))
+    return next(texts, "")[:120]
+
+
+def _check(entry: Entry, seen: Examined) -> None:
+    for rule, look in ROW_CHECKS:
+        found = look(entry)
+        if found is not None:
+            seen.hit(rule, entry.where, found)
+
+
+def _numbers(entry: Entry) -> tuple[int, ...]:
+    """`ROW` of an entry from `kind` to `language`."""
+    answer, worst = entry.answer, entry.worst
+    prompt_words, text = normalised(entry.prompt + entry.context), entry.text
+    tied = len(entry.ranks) > 1 and len(set(entry.ranks)) == 1
+    first = 0 if len(entry.ranks) != 2 or tied else 1 + (entry.ranks[1] < entry.ranks[0])
+    return (
+        KINDS.index(entry.kind),
+        hash64(entry.key),
+        hash64("\0".join([prompt_words, *map(normalised, entry.outputs)])),
+        hash64(prompt_words),
+        hash64(answer.strip() if entry.ranks else normalised(entry.final or answer)),
+        hash64(worst.strip()) if entry.ranks else 0,
+        hash64(" ".join(numbers_of(text))),
+        len(entry.prompt),
+        len(answer),
+        len(worst),
+        first,
+        tied,
+        form_of(answer),
+        ending_of(answer),
+        language_of(text),
+    )

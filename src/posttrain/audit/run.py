@@ -1,0 +1,208 @@
+"""A whole audit: every row looked at once, then all rows beside each other, then a few of them read again."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from posttrain.audit.breadth import breadth
+from posttrain.audit.consistency import consistency_checks
+from posttrain.audit.contradictions import contradictions
+from posttrain.audit.convention import Reading, reading_of
+from posttrain.audit.duplicates import duplicates
+from posttrain.audit.examine import ROW, Examined, entries
+from posttrain.audit.findings import Finding, Rule, Shown, finding, sorted_findings
+from posttrain.audit.grams import Grams, grams_of
+from posttrain.audit.leakage import leakage
+from posttrain.audit.preferences import preference_checks
+from posttrain.audit.source import Source, chunks, items, parsed
+from posttrain.audit.table import Table
+from posttrain.audit.work import Task, examined
+from posttrain.data.read import Row
+from posttrain.screen import Advance, Screen
+
+GUESSED = Rule(
+    "guessed-columns",
+    "info",
+    "files have columns of other names, which were guessed",
+    "say in the recipe what was guessed, as shown",
+)
+UNKNOWN = Rule(
+    "unknown-columns",
+    "warn",
+    "files fit no convention; only checks that need none ran",
+    "name the columns: --columns prompt=NAME,completion=NAME, or `columns:` in the recipe",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found.
+
+    Args:
+        files: path → how it was read, and how many rows it has.
+        rows: examples to train on.
+        findings: the worst first.
+        figures: what was measured beside the findings, by topic.
+    """
+
+    files: Mapping[str, Mapping[str, Any]]
+    rows: int
+    findings: list[Finding]
+    figures: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def blocking(self) -> list[Finding]:
+        """Those that stop a pipeline."""
+        return [one for one in self.findings if one.severity == "block"]
+
+
+def audit(
+    sources: Sequence[Source], *, against: Sequence[Source] = (), screen: Screen, workers: int | None = None
+) -> Report:
+    """Look at all rows of some sources.
+
+    Args:
+        against: evaluation data that must not stand among them.
+        workers: processes; one a core if None.
+
+    Raises:
+        InputError: a source is not there.
+    """
+    table, leaked, grams = read_table(sources, against, screen, workers)
+    found = [finding(rule, hits) for rule, hits in table.hits.values()]
+    found += _readings(table, len(sources))
+    figures: dict[str, Any] = {}
+    with screen.bar("comparing rows", None) as advance:
+        found += duplicates(table, advance)
+        found += contradictions(table)
+        found += leakage(table, grams, leaked, advance)
+        for check in (consistency_checks, preference_checks, breadth):
+            more, measured = check(table)
+            found += more
+            figures |= measured
+    figures["lengths"] = _lengths(table)
+    return Report(_files(table, sources), table.trained, sorted_findings(found), figures)
+
+
+def with_more(report: Report, findings: Sequence[Finding], figures: Mapping[str, Any]) -> Report:
+    """The report with what was found elsewhere."""
+    return Report(
+        report.files,
+        report.rows,
+        sorted_findings([*report.findings, *findings]),
+        {**report.figures, **figures},
+    )
+
+
+def read_table(
+    sources: Sequence[Source], against: Sequence[Source], screen: Screen, workers: int | None
+) -> tuple[Table, list[tuple[int, int]], Grams | None]:
+    """Every row looked at once; the table of all, (row, evaluation row) pairs that share words, and those words."""
+    table = Table(sources=[*sources, *against])
+    table.readings = [_reading(source) for source in table.sources]
+    grams = grams_of(_prompts(table, len(sources))) if against else None
+    parts: list[Examined] = []
+    leaked: list[tuple[int, int]] = []
+    trained = 0
+    with screen.bar("reading", None) as advance:
+        for seen, number in _examined(table, grams, workers, advance):
+            if number < len(sources):
+                leaked += [(trained + row, prompt) for row, prompt in seen.leaked]
+                trained += len(seen.rows)
+                _add(table, seen)
+            parts.append(seen)
+    table.rows = np.concatenate([seen.rows for seen in parts]) if parts else np.empty(0, dtype=ROW)
+    table.trained = trained
+    return table, [(row, trained + prompt) for row, prompt in leaked], grams
+
+
+def _examined(
+    table: Table, grams: Grams | None, workers: int | None, advance: Advance
+) -> Iterator[tuple[Examined, int]]:
+    """Each chunk with the number of its source."""
+    order: list[int] = []
+
+    def tasks() -> Iterator[Task]:
+        start = 0
+        for number, (source, reading) in enumerate(zip(table.sources, table.readings, strict=True)):
+            table.starts.append(start)
+            for chunk in chunks(source):
+                order.append(number)
+                yield chunk, reading, start
+                start += len(chunk)
+
+    for at, seen in enumerate(examined(tasks(), grams, workers)):
+        table.places.add(seen.wheres)
+        advance(len(table.places), "rows")
+        yield seen, order[at]
+
+
+def _reading(source: Source) -> Reading:
+    """From the source's first readable row."""
+    for item in items(source):
+        row = parsed(item)
+        if isinstance(row, Row):
+            return reading_of(row, source.columns, source.task)
+    return Reading("unknown")
+
+
+def _prompts(table: Table, first: int) -> Iterator[tuple[int, str]]:
+    """Number and text of each evaluation prompt."""
+    number = 0
+    for source, reading in zip(table.sources[first:], table.readings[first:], strict=True):
+        for item in items(source):
+            row = parsed(item)
+            if isinstance(row, Row):
+                for entry in entries(row, reading):
+                    yield number, entry.prompt
+                    number += 1
+
+
+def _add(table: Table, seen: Examined) -> None:
+    for name, (rule, hits) in seen.hits.items():
+        table.hits.setdefault(name, (rule, []))[1].extend(hits)
+    table.votes += np.array(seen.votes)
+    table.tasks |= seen.tasks
+
+
+def _readings(table: Table, count: int) -> list[Finding]:
+    pairs = list(zip(table.sources, table.readings, strict=True))[:count]
+    guessed = [
+        Shown(f"{source.path}:1", "columns: {" + ", ".join(f"{k}: {v}" for k, v in reading.columns.items()) + "}")
+        for source, reading in pairs
+        if reading.guessed
+    ]
+    unknown = [Shown(f"{source.path}:1", "") for source, reading in pairs if reading.kind == "unknown"]
+    return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown)) if hits]
+
+
+def _files(table: Table, sources: Sequence[Source]) -> dict[str, dict[str, Any]]:
+    ends = [*table.starts[1:], len(table.places)]
+    return {
+        source.path: {
+            "kind": reading.kind,
+            "convention": reading.convention,
+            "columns": dict(reading.columns),
+            "rows": end - start,
+            "evaluation": number >= len(sources),
+        }
+        for number, (source, reading, start, end) in enumerate(
+            zip(table.sources, table.readings, table.starts, ends, strict=True)
+        )
+    }
+
+
+def _lengths(table: Table) -> dict[str, Any]:
+    """Quantiles of characters, and a histogram on a logarithmic scale, for prompts and answers."""
+    found: dict[str, Any] = {}
+    for name in ("prompt", "answer"):
+        chars = table.train[f"{name}_chars"]
+        chars = chars[chars > 0]
+        if len(chars):
+            edges = np.unique(np.geomspace(max(1, chars.min()), chars.max() + 1, 25).astype(int))
+            counts, _ = np.histogram(chars, bins=edges) if len(edges) > 1 else (np.array([len(chars)]), edges)
+            quantiles = np.quantile(chars, [0.05, 0.5, 0.95]).astype(int).tolist()
+            found[name] = {"quantiles": quantiles, "edges": edges.tolist(), "counts": counts.tolist()}
+    return found

@@ -1,0 +1,122 @@
+"""All rows of an audit as one table of numbers, and the way back to the text of a few of them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posttrain.audit.convention import Reading
+from posttrain.audit.entry import Entry
+from posttrain.audit.examine import ROW, Hits, entries
+from posttrain.audit.findings import EXAMPLES, Shown
+from posttrain.audit.source import Source, items, parsed
+from posttrain.data.read import Row
+
+Indices = NDArray[np.intp]
+
+
+class Places:
+    """``file:line`` of every row, in eight bytes a row."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, int] = {}
+        self._file: list[NDArray[np.uint16]] = []
+        self._number: list[NDArray[np.uint32]] = []
+        self._names: list[str] = []
+        self._all: tuple[NDArray[np.uint16], NDArray[np.uint32]] | None = None
+
+    def add(self, wheres: Sequence[str]) -> None:
+        """Append a chunk's."""
+        files, numbers = np.empty(len(wheres), np.uint16), np.empty(len(wheres), np.uint32)
+        for i, where in enumerate(wheres):
+            head, _, tail = where.rpartition(":")
+            if tail.startswith("row "):
+                head, tail = f"{head}:row ", tail[4:]
+            else:
+                head += ":"
+            if head not in self._files:
+                self._files[head] = len(self._names)
+                self._names.append(head)
+            files[i], numbers[i] = self._files[head], int(tail)
+        self._file.append(files)
+        self._number.append(numbers)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._file))
+
+    def __getitem__(self, place: int) -> str:
+        if self._all is None:
+            self._all = np.concatenate(self._file), np.concatenate(self._number)
+        return f"{self._names[self._all[0][place]]}{self._all[1][place]}"
+
+
+@dataclass(slots=True)
+class Table:
+    """What an audit knows of all rows.
+
+    Args:
+        rows: `ROW` of each example, those of evaluation files last.
+        trained: how many of them are of the files to train on.
+        places: of the rows, by `ROW`'s place.
+        hits: what the checks on single rows found.
+        sources, readings, starts: each source, how it is read, and the index of its first row.
+        tasks: crc → name.
+        votes: annotators' verdicts: tie, first, second.
+    """
+
+    rows: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=ROW))
+    trained: int = 0
+    places: Places = field(default_factory=Places)
+    hits: Hits = field(default_factory=dict)
+    sources: list[Source] = field(default_factory=list[Source])
+    readings: list[Reading] = field(default_factory=list[Reading])
+    starts: list[int] = field(default_factory=list[int])
+    tasks: dict[int, str] = field(default_factory=dict[int, str])
+    votes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
+
+    @property
+    def train(self) -> NDArray[np.void]:
+        """The rows to train on."""
+        return self.rows[: self.trained]
+
+    def where(self, index: int) -> str:
+        """``file:line`` of an example."""
+        return self.places[int(self.rows["place"][index])]
+
+    def shown(self, indices: Sequence[int], text: Callable[[Entry], str]) -> list[Shown]:
+        """Hits at some examples; the first few with a text."""
+        first = fetch(self, indices[:EXAMPLES])
+        return [Shown(self.where(i), text(first[i]) if i in first else "") for i in indices]
+
+
+def fetch(table: Table, indices: Iterable[int]) -> dict[int, Entry]:
+    """The entries at some indices of the table, read again from their files; lines not asked for are not parsed."""
+    places: dict[int, dict[int, int]] = {}
+    for index in indices:
+        row = table.rows[index]
+        places.setdefault(int(row["place"]), {})[int(row["part"])] = int(index)
+    found: dict[int, Entry] = {}
+    ends = [*table.starts[1:], len(table.places)]
+    for source, reading, start, end in zip(table.sources, table.readings, table.starts, ends, strict=True):
+        wanted = [place for place in places if start <= place < end]
+        if not wanted:
+            continue
+        last = max(wanted)
+        for place, item in enumerate(items(source), start):
+            if place in places:
+                row = parsed(item)
+                if isinstance(row, Row):
+                    for part, entry in enumerate(entries(row, reading)):
+                        if part in places[place]:
+                            found[places[place][part]] = entry
+            if place >= last:
+                break
+    return found
+
+
+def groups(keys: NDArray[np.uint64]) -> Iterable[Indices]:
+    """Indices of the rows that share a key, in order, for each key that several share."""
+    order = np.argsort(keys, kind="stable")
+    edges = np.flatnonzero(np.diff(keys[order])) + 1
+    return (group for group in np.split(order, edges) if len(group) > 1)

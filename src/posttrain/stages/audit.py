@@ -1,0 +1,101 @@
+"""The data audit as a stage: what it finds is written down; what blocks stops the run, unless waived by name."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from posttrain.data.options import DataOptions, DataSource, as_sources
+from posttrain.stages.context import Context, Figure
+from posttrain.stages.technique import BaseStage, Look
+
+if TYPE_CHECKING:
+    from posttrain.audit.run import Report
+    from posttrain.stages.budget import Budget
+
+
+class AuditStage(BaseStage):
+    """Look at the data before training: duplicates, contradictions, leakage, secrets, rows that would be cut."""
+
+    kind: Literal["audit"]
+    against: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources)] = Field(
+        default=(), description="evaluation data that must not stand among the rows"
+    )
+    waive: tuple[str, ...] = Field(
+        default=(), description="blocking findings to let pass, by name; recorded in the run"
+    )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every data path it names."""
+        return tuple(source.path for source in (*self.data, *self.against))
+
+
+def run(stage: AuditStage, context: Context) -> dict[str, Figure]:
+    """Audit, write ``findings.json`` and ``report.html`` into the stage's folder, and refuse what blocks.
+
+    Raises:
+        InputError: a finding blocks and is not waived.
+    """
+    from posttrain.audit.command import check_waivers, refuse, write_report
+
+    report = _report(stage, context)
+    check_waivers(stage.waive, report)
+    write_report(report, context.folder, stage.waive)
+    for one in report.findings:
+        if one.severity != "info":
+            waived = ", waived" if one.severity == "block" and one.name in stage.waive else ""
+            context.screen.note(f"{one.severity}{waived}: {one.name}: {one.count:,} {one.what}")
+    refuse(report.blocking, stage.waive)
+    counts = {severity: sum(one.severity == severity for one in report.findings) for severity in ("warn", "info")}
+    waived = [one for one in report.blocking if one.name in stage.waive]
+    figures = {"findings/waived": len(waived)} | {f"findings/{name}": n for name, n in counts.items()}
+    return {name: Figure(None, float(n), report.rows) for name, n in figures.items()}
+
+
+def look(stage: AuditStage, context: Context) -> Look:
+    """What a run would read; nothing is trained."""
+    from posttrain.data.read import read_rows
+
+    rows = sum(1 for source in stage.data for _ in read_rows(source.path, base=context.base))
+    return Look({"parts": {"train": {"groups": rows, "tokens": 0}}}, 0, {}, ())
+
+
+def _report(stage: AuditStage, context: Context) -> "Report":
+    from posttrain.audit.run import audit, with_more
+    from posttrain.audit.source import Source
+    from posttrain.stages.budget import budget_findings
+
+    def sources(some: tuple[DataSource, ...]) -> list[Source]:
+        return [Source(s.path, s.columns, s.task, s.rows, context.base) for s in some]
+
+    report = audit(sources(stage.data), against=sources(stage.against), screen=context.screen)
+    kinds = {about["kind"] for about in report.files.values() if not about["evaluation"]}
+    if (
+        "unreadable-row" in {one.name for one in report.blocking}
+        or not kinds <= {"sft", "preference"}
+        or len(kinds) > 1
+    ):
+        return report
+    found = _budget(stage, kinds.pop(), context)
+    return with_more(report, budget_findings(found), {"budget": figures_of(found)})
+
+
+def _budget(stage: AuditStage, kind: Any, context: Context) -> "Budget":
+    from posttrain.stages.budget import budget, whole_part
+    from posttrain.stages.reading import codec_for
+
+    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    options = DataOptions.model_validate({"data": [source.model_dump() for source in stage.data]})
+    with context.screen.bar("token budget", None) as advance:
+        return budget(options, codec, context, kind=kind, part_of=whole_part(None, 0), advance=advance)
+
+
+def figures_of(found: "Budget") -> dict[str, Any]:
+    """A budget's counts, for ``findings.json``."""
+    return {
+        "kept": found.kept,
+        "held_out": found.held_out,
+        "tokens": found.tokens,
+        "left_out": {reason: len(places) for reason, places in found.left_out.items()},
+        "noted": {note: len(places) for note, places in found.noted.items()},
+    }

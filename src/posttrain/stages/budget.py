@@ -1,0 +1,151 @@
+"""What the trainer will do to each row of a stage's data: cut it, leave it out, find nothing to learn in it.
+
+The rows go through the trainer's own reading and encoding, so this is no estimate.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from posttrain.audit.findings import Finding, Rule, Shown, finding
+from posttrain.data.options import DataOptions
+from posttrain.data.skips import Skips
+from posttrain.data.split import TRAIN
+from posttrain.screen import Advance
+from posttrain.stages.context import Context
+
+if TYPE_CHECKING:
+    from posttrain.data.chat import Codec
+    from posttrain.data.example import Example
+    from posttrain.data.formats import Kind
+    from posttrain.stages.technique import Technique, TrainingStage
+
+CUT = Rule(
+    "rows-cut",
+    "warn",
+    "rows will be cut to max_length",
+    "raise max_length, or shorten the rows: a cut answer teaches to stop nowhere, a cut prompt asks something else",
+)
+DROPPED = Rule(
+    "rows-too-long",
+    "warn",
+    "rows will be left out, longer than max_length",
+    "raise max_length, split the rows, or say `truncation: left` or `right`",
+)
+NO_LOSS = Rule(
+    "rows-without-loss",
+    "warn",
+    "rows will be left out, since no token of theirs bears loss",
+    "see the reason at each row; usually the template rewrites or drops the answer",
+)
+CHANGED = Rule(
+    "rows-changed",
+    "info",
+    "rows lose or change something on their way through the template",
+    "see the note at each row; another template may keep it",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What becomes of each row.
+
+    Args:
+        kept: groups to train on; held_out: to evaluate on.
+        tokens: of the groups to train on.
+        left_out: reason → places, as the trainer's ``data.json`` counts them.
+        noted: what happens to rows that are kept → places.
+    """
+
+    kept: int
+    held_out: int
+    tokens: int
+    left_out: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+    noted: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+
+def budget(
+    options: DataOptions,
+    codec: "Codec",
+    context: Context,
+    *,
+    kind: "Kind",
+    part_of: "Callable[[Example], str]",
+    answer: int = 0,
+    advance: Advance = lambda n, words: None,
+) -> Budget:
+    """Read and encode every row as the trainer does, and keep its place by what becomes of it.
+
+    Args:
+        kind: of rows.
+        part_of: the part a row belongs to.
+        answer: tokens kept free for the answer; 0 where rows have their own.
+
+    Raises:
+        InputError: whatever would stop the trainer.
+    """
+    from posttrain.data.chat import encode
+    from posttrain.data.prepare import by_part
+    from posttrain.data.prompts import Prompt, encoded, room_for
+
+    own = replace(codec, seen=Counter())
+    skips = Skips(shown=None)
+    noted: dict[str, list[str]] = {}
+    sizes = {True: 0, False: 0}
+    tokens = 0
+    room = room_for(own, answer) if kind == "prompt" else 0
+    rows = by_part(options, kind, part_of, context.base, skips)
+    for count, (part, _, example) in enumerate(rows, start=1):
+        before = dict(own.seen)
+        made = encoded(example, own, room) if kind == "prompt" else encode(example, own)
+        if isinstance(made, str):
+            skips.add(made, example.where)
+            continue
+        for what in own.seen:
+            if own.seen[what] != before.get(what, 0):
+                noted.setdefault(what, []).append(example.where)
+        sizes[part == TRAIN] += 1
+        if part == TRAIN:
+            tokens += len(made.tokens) if isinstance(made, Prompt) else made.size
+        if count % 256 == 0:
+            advance(count, "rows")
+    return Budget(sizes[True], sizes[False], tokens, dict(skips.first), noted)
+
+
+def budget_findings(found: Budget) -> list[Finding]:
+    """What to know of a budget. What any reader would leave out (an empty answer) is found without it."""
+    kinds: dict[Rule, list[Shown]] = {CUT: [], DROPPED: [], NO_LOSS: [], CHANGED: []}
+    for reason, places in found.left_out.items():
+        rule = NO_LOSS if "loss" in reason or "no token" in reason else DROPPED if "max_length" in reason else None
+        if rule is not None:
+            kinds[rule] += [Shown(where, reason) for where in places]
+    for note, places in found.noted.items():
+        kinds[CUT if note.startswith("cut") else CHANGED] += [Shown(where, note) for where in places]
+    return [finding(rule, hits) for rule, hits in kinds.items() if hits]
+
+
+def reads(stage: "TrainingStage", seed: int) -> "tuple[Kind, Callable[[Example], str], int]":
+    """What kind of rows a stage reads, how it splits them, and how many tokens it keeps free for the answer."""
+    from posttrain.stages import dpo, ift, reward, sft
+    from posttrain.stages.on_policy import OnPolicyStage
+
+    if isinstance(stage, OnPolicyStage):
+        return "prompt", whole_part(stage.validation, seed), stage.max_new_tokens
+    techniques: dict[str, Callable[[Any, int], Technique]] = {
+        "sft": sft.technique,
+        "ift": ift.technique,
+        "dpo": dpo.technique,
+        "reward": reward.technique,
+    }
+    technique = techniques[getattr(stage, "kind")](stage, seed)  # noqa: B009 -- every member of Stage has one
+    return technique.kind, technique.part_of, 0
+
+
+def whole_part(validation: object, seed: int) -> "Callable[[Example], str]":
+    """The split of stages that hold out no tasks."""
+    from posttrain.data.split import part_of
+
+    share = validation if isinstance(validation, float) else 0.0
+    return partial(part_of, seed=seed, validation=share, tasks=(), phrasings=())

@@ -1,0 +1,75 @@
+"""Safe fixes: what is dropped, what is mended, what is written down; the original stays as it was."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audits import Write, by_name, look
+from posttrain.audit.clean import clean, decoded
+from posttrain.audit.source import Source
+from posttrain.errors import InputError
+
+ROWS = [
+    {
+        "instruction": f"Tell me about river number {n} in two sentences",
+        "input": "",
+        "output": f"River {n} is long and wide.",
+    }
+    for n in range(8)
+]
+
+
+def log_of(out: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in out.with_name("clean.log.jsonl").read_text().splitlines()]
+
+
+def test_faults_are_dropped_or_mended_and_each_is_logged(write: Write, tmp_path: Path) -> None:
+    rows = [dict(row) for row in ROWS]
+    rows[1]["input"] = "<noinput>"
+    rows[2]["output"] = ""
+    rows[4] = dict(rows[3])
+    rows[5]["output"] = "The cafÃ© stands by the river, itâ€™s old."
+    path = write("train.jsonl", rows)
+    before = path.read_bytes()
+    out = tmp_path / "clean.jsonl"
+    done = clean(Source(str(path), {}), look(path), out)
+    kept = [json.loads(line) for line in out.read_text().splitlines()]
+    assert (done.read, done.written, done.dropped, done.changed) == (8, 6, 2, 2)
+    assert kept[1]["input"] == ""
+    assert kept[3]["output"] == "The café stands by the river, it’s old."
+    assert [(one["row"].rpartition(":")[2], one["did"], one["why"]) for one in log_of(out)] == [
+        ("2", "emptied", "placeholder-input"),
+        ("3", "dropped", "empty-output"),
+        ("5", "dropped", "exact-duplicate"),
+        ("6", "decoded again", "encoding-damage"),
+    ]
+    assert path.read_bytes() == before
+
+
+def test_a_cleaned_file_has_nothing_left_to_clean(write: Write, tmp_path: Path) -> None:
+    rows = [*ROWS, *ROWS[:3], {"instruction": "x", "input": "N/A", "output": "An answer to the question."}]
+    path, out = write("train.jsonl", rows), tmp_path / "clean.jsonl"
+    clean(Source(str(path), {}), look(path), out)
+    assert not [one.name for one in look(out).findings if one.safe is not None]
+
+
+def test_what_is_kept_by_name_stays(write: Write, tmp_path: Path) -> None:
+    path, out = write("train.jsonl", [*ROWS, ROWS[0]]), tmp_path / "clean.jsonl"
+    assert "exact-duplicate" in by_name(look(path))
+    assert clean(Source(str(path), {}), look(path), out, keep=["exact-duplicate"]).dropped == 0
+
+
+def test_the_original_is_never_written_to(write: Write) -> None:
+    path = write("train.jsonl", ROWS)
+    with pytest.raises(InputError, match="is never changed"):
+        clean(Source(str(path), {}), look(path), path)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=40))
+def test_text_that_was_never_damaged_keeps_its_words(text: str) -> None:
+    damaged = text.encode("utf-8").decode("latin-1")
+    assert decoded(damaged) == text or decoded(text) != text  # only what reads as UTF-8 twice is in doubt
+    assert decoded(text.encode("ascii", "ignore").decode()) == text.encode("ascii", "ignore").decode()
