@@ -9,7 +9,7 @@ def williams(k: int) -> list[list[int]]:
     k rows for an even k; for an odd one 2k, the second half mirrored. E. J. Williams, "Experimental designs balanced
     for the estimation of residual effects of treatments", Australian Journal of Scientific Research A 2 (1949).
     """
-    zigzag = [place // 2 if place % 2 else (k - place // 2) % k for place in range(k)]  # 0, 0 shifted by 1, -1, 2...
+    zigzag = [(place + 1) // 2 if place % 2 else -(place // 2) % k for place in range(k)]  # 0, 1, -1, 2, -2...
     rows = [[(first + shift) % k for first in zigzag] for shift in range(k)]
     return rows if k % 2 == 0 else rows + [row[::-1] for row in rows]
 

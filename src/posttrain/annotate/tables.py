@@ -134,7 +134,7 @@ items = Table(
     Column("candidates", JSON, nullable=False),  # [{id, text, model, params_hash}], in the file's order
     Column("about", JSON, nullable=False),  # the row's other columns
     Column("slice", String(200)),
-    Column("gold", JSON),  # {candidate: rank}, what a hidden gold item's answer should be
+    Column("gold", JSON(none_as_null=True)),  # {candidate: rank}, what a hidden gold item's answer should be
     Column("priority", Integer, nullable=False, default=0),
     Column("wanted", Integer, nullable=False),  # judgments; raised where people disagree
     Column("judged", Integer, nullable=False, default=0),
