@@ -16,11 +16,12 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},
     {"evaluate", "experience"},
+    {"annotate"},
     {"stages"},
     {"overrides", "recipe_problems", "run", "starters", "tables"},
     {"recipe"},
     {"generate", "pipeline", "plan"},
-    {"demo"},
+    {"annotate_cli", "demo"},
     {"cli"},
     {"__main__"},
 )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from posttrain import __version__
+from posttrain import __version__, annotate_cli
 from posttrain.errors import InputError, RunError, Stopped
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app = typer.Typer(
     help="Post-training in one recipe: from a raw language model to one a business can rely on.",
     epilog="Start with: [bold]posttrain demo[/bold], then [bold]posttrain init sft > recipe.yaml[/bold]",
 )
+
+app.add_typer(annotate_cli.app, name="annotate")
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Overrides = Annotated[

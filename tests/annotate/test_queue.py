@@ -1,6 +1,7 @@
 """Nobody's time is wasted: places are given out once, come back when unused, and grow where people disagree."""
 
 from collections import Counter
+from itertools import pairwise
 from threading import Thread
 
 import numpy as np
@@ -209,7 +210,7 @@ def test_the_design_is_balanced_in_places_and_neighbours(k: int) -> None:
     rows = np.array(williams(k))
     assert all(sorted(row) == list(range(k)) for row in rows)
     assert all(sorted(np.bincount(column, minlength=k)) == [len(rows) // k] * k for column in rows.T)
-    follows = Counter((int(a), int(b)) for row in rows for a, b in zip(row, row[1:], strict=False))
+    follows = Counter((int(a), int(b)) for row in rows for a, b in pairwise(row))
     assert len(follows) == k * (k - 1)
     assert len(set(follows.values())) == 1
     assert sorted(shown_order(k, 5, (1, 2))) == list(range(k))

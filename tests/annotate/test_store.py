@@ -49,9 +49,11 @@ def test_the_database_itself_refuses_to_change_or_delete_what_is_for_good(judged
             connection.execute(statement)
 
 
+_BOB = "(SELECT id FROM people WHERE name = 'bob')"
+_TURNED = "REPLACE(CAST(body AS TEXT), '\"a\": 1', '\"a\": 2')"
 TAMPERED = {
-    "a rank turned": "UPDATE judgments SET body = REPLACE(CAST(body AS TEXT), '\"a\": 1', '\"a\": 2'){json} WHERE number = 1",
-    "another person's name": "UPDATE judgments SET person_id = (SELECT id FROM people WHERE name = 'bob') WHERE number = 2",
+    "a rank turned": f"UPDATE judgments SET body = {_TURNED}{{json}} WHERE number = 1",
+    "another person's name": f"UPDATE judgments SET person_id = {_BOB} WHERE number = 2",
     "a later time": "UPDATE judgments SET created = created + 1 WHERE number = 3",
     "a row cut out": "DELETE FROM judgments WHERE number = 2",
     "the end cut off": "DELETE FROM judgments WHERE number = 3",

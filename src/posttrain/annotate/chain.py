@@ -4,7 +4,6 @@ The project keeps the chain's length and last hash, so that a cut end shows as w
 database can rewrite the whole chain: manifests of exports pin its head outside.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,8 +48,3 @@ def broken_links(connection: Connection, project: Row) -> Iterator[str]:
         before = row.hash
     if (number, before) != (project.judgments, project.head):
         yield f"the chain ends at judgment {number}, the project remembers {project.judgments}"
-
-
-def canonical(value: Any) -> str:
-    """JSON with sorted keys: equal values, equal text."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -108,7 +108,9 @@ def sign_in(connection: Connection, name: str, password: str) -> Row | None:
     """The person with this name and password; takes equally long whether or not there is one."""
     from argon2.exceptions import Argon2Error, InvalidHashError
 
-    found = connection.execute(select(people).where(func.lower(people.c.name) == " ".join(name.split()).lower())).first()
+    found = connection.execute(
+        select(people).where(func.lower(people.c.name) == " ".join(name.split()).lower())
+    ).first()
     kept = found.password if found is not None and found.password is not None and found.active else None
     try:
         hasher().verify(kept or _nobody(), password[: MOST_PASSWORD + 1])

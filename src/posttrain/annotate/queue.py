@@ -171,9 +171,7 @@ def _shown_before(connection: Connection, project: Row, person: Row, k: int | No
     return connection.execute(joined.where(*where)).scalar_one()
 
 
-def _lease(
-    connection: Connection, project: Row, person: Row, item: Row, kind: str, at: float, until: float
-) -> Row:
+def _lease(connection: Connection, project: Row, person: Row, item: Row, kind: str, at: float, until: float) -> Row:
     """A new lease; one that ran out before is renewed with the order it had."""
     guideline = guideline_of(connection, project.id).version
     timing = {"state": "leased", "leased": at, "expires": until, "guideline": guideline, "reason": None}
