@@ -43,9 +43,9 @@ def check_may(person: Row, deed: str) -> None:
         raise Forbidden(f"a person with the role {person.role} may not do this")
 
 
-def note(connection: Connection, at: float, person: int | None, action: str, **detail: Any) -> None:
-    """A line of the audit log."""
-    connection.execute(insert(audit).values(at=at, person_id=person, action=action, detail=detail))
+def note(connection: Connection, at: float, by: int | None, action: str, /, **detail: Any) -> None:
+    """A line of the audit log; `by` is None for the command line."""
+    connection.execute(insert(audit).values(at=at, person_id=by, action=action, detail=detail))
 
 
 def invite(connection: Connection, by: Row | None, role: str, at: float) -> str:

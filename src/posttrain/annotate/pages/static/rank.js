@@ -119,6 +119,7 @@ function showOthers() {
 }
 
 function showCandidates(criteria) {
+  $("candidates").dataset.count = item.candidates.length;
   $("candidates").replaceChildren(
     ...item.candidates.map((_, place) => {
       const card = make("article", "candidate");
