@@ -83,7 +83,7 @@ def _by_item(connection: Connection, project: Row, kind: str, *, simulated: bool
 def rows_of(connection: Connection, project: Row, options: ExportOptions) -> tuple[list[dict[str, Any]], Counter[str]]:
     """All rows, each with its id in ``meta_id`` and what stands behind it in ``meta_from``; and what was left out."""
     found, left = judged_items(connection, project, simulated=options.simulated)
-    names = dict(connection.execute(select(people.c.id, people.c.name)).tuples().all())
+    names = {r.id: r.name for r in connection.execute(select(people.c.id, people.c.name))}
     rows: list[dict[str, Any]] = []
     if options.what == "pairs":
         for judged, consensus in zip(found, _consensus(found, options.aggregate), strict=True):

@@ -115,7 +115,7 @@ def add_imports(
     version = guideline_of(connection, project).version
     every = list(found)
     new = add_items(connection, row, (one.item for one in every))
-    known = dict(connection.execute(select(people.c.name, people.c.id)).tuples().all())
+    known = {r.name: r.id for r in connection.execute(select(people.c.name, people.c.id))}
     before, judgments = len(known), 0
     for one in every:
         if one.item.name not in new:

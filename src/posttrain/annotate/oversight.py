@@ -56,7 +56,7 @@ def spoken(connection: Connection, project: Row) -> Spoken:
     """Read all that was said in a project."""
     rows = {r.id: r for r in connection.execute(select(items).where(items.c.project_id == project.id))}
     said = connection.execute(current().where(judgments.c.project_id == project.id)).all()
-    names = dict(connection.execute(select(people.c.id, people.c.name)).tuples().all())
+    names = {r.id: r.name for r in connection.execute(select(people.c.id, people.c.name))}
     common = [row for row in said if rows[row.item_id].gold is None]
     gold = [row for row in said if rows[row.item_id].gold is not None]
     return Spoken(rows, common, gold, names)

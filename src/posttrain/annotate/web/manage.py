@@ -76,7 +76,7 @@ def write_guideline(project_id: Id, new: GuidelineIn, person: Person, store: Sto
 @router.post(
     "/projects/{project_id}/imports",
     status_code=201,
-    openapi_extra={"requestBody": {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
+    openapi_extra={"requestBody": {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def add_rows(project_id: Id, request: Request, person: Person, store: Store) -> dict[str, int]:
     """Add items: JSON lines in any convention that `posttrain annotate import` reads. All of them, or none."""

@@ -14,10 +14,10 @@ from posttrain.annotate.people import may
 FOLDER = Path(__file__).parents[1] / "pages"
 
 
-def page(request: Request, name: str, *, status: int = 200, person: Any = None, **values: Any) -> HTMLResponse:
+def page(request: Request, template: str, *, status: int = 200, person: Any = None, **values: Any) -> HTMLResponse:
     """A page for a person, who may be nobody yet."""
     known = {"person": person, "may": may, "problem": None, "name": "", "path": request.url.path}
-    return HTMLResponse(_environment().get_template(name).render(**{**known, **values}), status_code=status)
+    return HTMLResponse(_environment().get_template(template).render(**{**known, **values}), status_code=status)
 
 
 @cache

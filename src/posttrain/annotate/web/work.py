@@ -107,15 +107,8 @@ def list_judgments(project_id: Id, person: Person, store: Store) -> Any:
         mine = (judgments.c.project_id == project_id, judgments.c.person_id == person.id)
         joined = current().where(*mine).order_by(None).order_by(judgments.c.number.desc()).limit(100)
         rows = connection.execute(joined).all()
-        places = dict(
-            connection.execute(
-                select(assignments.c.item_id, assignments.c.id).where(
-                    assignments.c.person_id == person.id, assignments.c.kind == "ranking"
-                )
-            )
-            .tuples()
-            .all()
-        )
+        own = (assignments.c.person_id == person.id, assignments.c.kind == "ranking")
+        places = {r.item_id: r.id for r in connection.execute(select(assignments).where(*own))}
         return listed(
             [
                 {"id": r.id, "assignment": places.get(r.item_id), "revision": r.revision, "created": r.created}
