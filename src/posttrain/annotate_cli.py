@@ -156,7 +156,7 @@ def list_(db: Database = DB, as_json: AsJson = False) -> None:
     with _store(db) as engine, reading(engine) as connection:
         rows = connection.execute(select(*(people.c[name] for name in columns)).order_by(people.c.id)).all()
     if as_json:
-        typer.echo(json.dumps([dict(row._mapping) for row in rows], indent=2))
+        typer.echo(json.dumps([{name: getattr(row, name) for name in columns} for row in rows], indent=2))
         return
     for row in rows:
         typer.echo(f"{row.id:>4}  {row.role:12} {row.origin:10} {'' if row.active else 'locked out  '}{row.name}")

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from posttrain.annotate.settings import Settings
 from posttrain.data.options import DataSource
 from posttrain.endpoint import EndpointOptions
 from posttrain.evaluate.options import SuiteOptions
@@ -23,6 +24,7 @@ _NESTED: Mapping[str, type[Options]] = {
     "validation": DataSource,
     "alarms": AlarmOptions,
     "models": EndpointOptions,
+    "settings": Settings,
 }
 _REWARDING = frozenset({"rewards", "gold"})
 

@@ -31,6 +31,11 @@ def append(connection: Connection, project: Row, values: Mapping[str, Any]) -> R
     return connection.execute(insert(judgments).values(row).returning(judgments)).one()
 
 
+def is_whole(judgment: Row) -> bool:
+    """Whether a judgment still is what it was when it was made."""
+    return hash_of({name: getattr(judgment, name) for name in FIELDS}) == judgment.hash
+
+
 def broken_links(connection: Connection, project: Row) -> Iterator[str]:
     """What is wrong with a project's chain, a sentence for each judgment; nothing if it is whole."""
     before, number = "", 0
@@ -42,8 +47,7 @@ def broken_links(connection: Connection, project: Row) -> Iterator[str]:
             number = row.number
         elif row.before != before:
             yield f"judgment {number} does not follow the one before it"
-        values = row._mapping
-        if hash_of({name: values[name] for name in FIELDS}) != row.hash:
+        if not is_whole(row):
             yield f"judgment {number} was changed after it was made"
         before = row.hash
     if (number, before) != (project.judgments, project.head):

@@ -64,7 +64,7 @@ def judged_items(connection: Connection, project: Row, *, simulated: bool) -> tu
     for item in rows:
         counting = said["adjudication"].get(item.id, [])[-1:] or said["ranking"].get(item.id, [])
         if item.state not in ("done", "settled"):
-            left[{"open": "not judged by all yet"}.get(item.state, item.state)] += 1
+            left["not judged by all yet" if item.state == "open" else str(item.state)] += 1
         elif not counting:
             left["no judgment that counts"] += 1
         else:

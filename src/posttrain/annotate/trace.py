@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
-from posttrain.annotate.chain import FIELDS
+from posttrain.annotate.chain import is_whole
 from posttrain.annotate.store import reading
 from posttrain.annotate.tables import guidelines, items, judgments, people
 from posttrain.data.read import read_rows
 from posttrain.errors import InputError
-from posttrain.files import hash_of, read_json
+from posttrain.files import read_json
 
 
 def trace_row(engine: Engine, place: str) -> dict[str, Any]:
@@ -49,9 +49,8 @@ def trace_row(engine: Engine, place: str) -> dict[str, Any]:
             if row is None:
                 raise InputError(f"{place}: the database has no judgment {hash[:12]}; is it another --db?")
             name = row.item
-            whole = hash_of({field: row._mapping[field] for field in FIELDS}) == row.hash
             told.append(
-                {"person": row.by, "kind": row.kind, "number": row.number, **row.body, "unchanged": whole}
+                {"person": row.by, "kind": row.kind, "number": row.number, **row.body, "unchanged": is_whole(row)}
                 | {"at": row.created, "hash": row.hash, "guideline": row.text}
             )
     return {"row": place, "item": name, "params_hash": behind["params_hash"], "judgments": told}

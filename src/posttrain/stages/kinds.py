@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from posttrain.stages import candidates, dpo, grpo, ift, on_policy, ppo, reward, sft, training
+from posttrain.stages import candidates, dpo, grpo, ift, on_policy, ppo, rank, reward, sft, training
 from posttrain.stages.candidates import CandidatesStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.dpo import DPOStage
@@ -14,12 +14,13 @@ from posttrain.stages.grpo import GRPOStage
 from posttrain.stages.ift import IFTStage
 from posttrain.stages.on_policy import OnPolicy
 from posttrain.stages.ppo import PPOStage
+from posttrain.stages.rank import RankStage
 from posttrain.stages.reward import RewardStage
 from posttrain.stages.sft import SFTStage
 from posttrain.stages.technique import Look, Makes, Technique
 
 Stage = Annotated[
-    SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage | CandidatesStage,
+    SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage | CandidatesStage | RankStage,
     Field(discriminator="kind"),
 ]
 
@@ -37,12 +38,14 @@ class Kind:
         run: what it does.
         look: what it would do, for plans.
         makes: what it leaves: a model that writes, one that scores, or data and no model.
+        product: the file of data that it leaves, which later stages read under the stage's name.
     """
 
     options: type[Any]
     run: Run
     look: See
     makes: Makes = "causal"
+    product: str | None = None
 
 
 def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See]:
@@ -65,5 +68,6 @@ KINDS: Mapping[str, Kind] = {
     "reward": Kind(RewardStage, *_curated(reward.technique), makes="score"),
     "ppo": Kind(PPOStage, *_on_policy(ppo.technique)),
     "grpo": Kind(GRPOStage, *_on_policy(grpo.technique)),
-    "candidates": Kind(CandidatesStage, candidates.write, candidates.look, makes="data"),
+    "candidates": Kind(CandidatesStage, candidates.write, candidates.look, "data", candidates.FILE),
+    "rank": Kind(RankStage, rank.rank, rank.look, "data", rank.FILE),
 }

@@ -163,7 +163,7 @@ def list_people(person: Person, store: Store) -> Any:
     columns = ("id", "name", "role", "origin", "active", "created")
     with reading(store) as connection:
         rows = connection.execute(select(*(people.c[name] for name in columns)).order_by(people.c.name))
-        return listed([dict(row._mapping) for row in rows])
+        return listed([{name: getattr(row, name) for name in columns} for row in rows])
 
 
 @router.patch("/people/{person_id}")

@@ -65,8 +65,16 @@ def overview(project_id: Id, request: Request, store: Store) -> Any:
         figures = dashboard(connection, project, now())
         text = guideline_of(connection, project_id)
     worst = disputed_items(said, 20)
-    shown = {"project": project, "figures": figures, "worst": worst, "flags": flags, "guideline": text}
-    return page(request, "dashboard.html", person=person, **shown)
+    return page(
+        request,
+        "dashboard.html",
+        person=person,
+        project=project,
+        figures=figures,
+        worst=worst,
+        flags=flags,
+        guideline=text,
+    )
 
 
 @router.get("/projects/{project_id}/export")

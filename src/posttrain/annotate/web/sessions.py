@@ -116,8 +116,8 @@ def _begin(request: Request, response: Response, person: Row) -> str:
     with writing(engine_of(request)) as connection:
         close_session(connection, request.cookies.get(COOKIE, ""))
         secret, csrf = open_session(connection, person, now())
-    kept = {"max_age": SESSION_SECONDS, "path": "/", "secure": request.app.state.secure}
-    response.set_cookie(COOKIE, secret, httponly=True, samesite="lax", **kept)
+    secure: bool = request.app.state.secure
+    response.set_cookie(COOKIE, secret, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=secure)
     return csrf
 
 
