@@ -8,11 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from datasets import load_dataset
 
 from annotate_server import Client, owner_of, running
 from command_line import Posttrain
+from posttrain.annotate.agreement import fleiss_kappa
 
 RECIPE = """\
 model: model
@@ -135,7 +137,9 @@ def test_pandalms_people_train_a_reward_model_and_dpo_and_each_pair_is_traced(
     pandalm: Path, posttrain: Posttrain
 ) -> None:
     agreement = json.loads(posttrain("annotate", "agreement", "--project", "pandalm", "--json").out)
-    assert agreement["fleiss_kappa"]["value"] > 0.7
+    rows = [json.loads(line) for line in (pandalm / "pandalm.jsonl").read_text().splitlines()]
+    said = np.array([[row[f"annotator{n}"] for n in (1, 2, 3)] for row in rows], dtype=float)
+    assert agreement["fleiss_kappa"]["value"] == pytest.approx(fleiss_kappa(said))
     (pandalm / "train.yaml").write_text(
         "model: model\nstages:\n"
         "  reward: {kind: reward, data: export/train.jsonl, max_length: 256, max_steps: 2, batch_size: 4}\n"
@@ -144,7 +148,7 @@ def test_pandalms_people_train_a_reward_model_and_dpo_and_each_pair_is_traced(
     answer = posttrain("run", "train.yaml", "--out", "out", "--json")
     assert answer.code == 0, answer.err
     assert set(json.loads(answer.out)) == {"reward", "dpo"}
-    source = {str(row["idx"]): row for row in map(json.loads, (pandalm / "pandalm.jsonl").read_text().splitlines())}
+    source = {str(row["idx"]): row for row in rows}
     for number, line in enumerate((pandalm / "export/train.jsonl").read_text().splitlines(), 1):
         if number % 10 == 1:
             told = json.loads(posttrain("annotate", "trace", f"export/train.jsonl:{number}").out)
