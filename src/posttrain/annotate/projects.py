@@ -120,7 +120,7 @@ def add_items(connection: Connection, project: Row, new: Iterable[Item]) -> dict
             "about": dict(item.about),
             "slice": item.slice,
             "gold": None if item.gold is None else dict(item.gold),
-            "priority": item.priority,
+            "turn": -item.priority,
             "wanted": overlap,
             "judged": 0,
             "state": "open",

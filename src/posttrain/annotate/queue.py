@@ -118,7 +118,7 @@ def _free_item(
     connection: Connection, project: Row, person: Row, at: float, kind: str, settings: Settings
 ) -> Row | None:
     query = select(items).where(items.c.project_id == project.id, ~_seen(person, kind)).limit(1)
-    query = query.order_by(items.c.priority.desc(), items.c.id)
+    query = query.order_by(items.c.turn, items.c.id)
     if kind == "adjudication":
         judged = exists().where(judgments.c.item_id == items.c.id, judgments.c.person_id == person.id)
         return connection.execute(query.where(items.c.state == "disputed", ~judged, _live(kind, at) == 0)).one_or_none()

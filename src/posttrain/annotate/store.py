@@ -8,7 +8,9 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
@@ -45,11 +47,14 @@ def open_store(where: str | Path) -> Engine:
 @contextmanager
 def writing(engine: Engine) -> Generator[Connection]:
     """A transaction that may write; committed at its end, or nothing of it stays."""
-    with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            connection = connection.execution_options(posttrain_writes=True)
-        with connection.begin():
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
             yield connection
+        return
+    with _turns(engine), engine.connect() as connection:
+        writes = connection.execution_options(posttrain_writes=True)
+        with writes.begin():
+            yield writes
 
 
 @contextmanager
@@ -68,6 +73,16 @@ def locked_project(connection: Connection, project: int) -> Row:
 def now() -> float:
     """UTC seconds since 1970."""
     return time.time()
+
+
+def _turns(engine: Engine) -> Lock:
+    """SQLite has one writer at a time, and lets others sleep and try again; within a process they queue up instead."""
+    with _REGISTER:
+        return _TURNS.setdefault(engine, Lock())
+
+
+_REGISTER = Lock()
+_TURNS: WeakKeyDictionary[Engine, Lock] = WeakKeyDictionary()
 
 
 def _engine(where: str) -> Engine:

@@ -135,12 +135,12 @@ items = Table(
     Column("about", JSON, nullable=False),  # the row's other columns
     Column("slice", String(200)),
     Column("gold", JSON(none_as_null=True)),  # {candidate: rank}, what a hidden gold item's answer should be
-    Column("priority", Integer, nullable=False, default=0),
+    Column("turn", Integer, nullable=False, default=0),  # the priority, negated: an index serves both in order
     Column("wanted", Integer, nullable=False),  # judgments; raised where people disagree
     Column("judged", Integer, nullable=False, default=0),
     Column("state", String(10), nullable=False, default="open"),
     UniqueConstraint("project_id", "name"),
-    Index("ix_items_queue", "project_id", "state", "priority", "id"),
+    Index("ix_items_queue", "project_id", "state", "turn", "id"),
     CheckConstraint("judged <= wanted OR gold IS NOT NULL", name="overlap"),
     _one_of("state", STATES),
 )

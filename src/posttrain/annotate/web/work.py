@@ -170,16 +170,15 @@ def _others(connection: Connection, assignment: Row) -> list[dict[str, Any]]:
 
 def _progress(connection: Connection, project: int, person: Row) -> dict[str, int]:
     """How many judgments are yours, and how many items are left for you."""
-    mine = select(assignments.c.id).where(assignments.c.item_id == items.c.id, assignments.c.person_id == person.id)
-    seen = mine.where(assignments.c.state != "leased").exists()
-    of = (items.c.project_id == project,)
-    yours = select(func.count()).where(*of, mine.where(assignments.c.state == "judged").exists())
+    joined = select(func.count()).select_from(assignments).join(items, items.c.id == assignments.c.item_id)
+    mine = (assignments.c.person_id == person.id, items.c.project_id == project)
     free = (items.c.state == "open", items.c.gold.is_(None), items.c.judged < items.c.wanted)
-    left = select(func.count()).where(*of, ~seen, *free) if may(person, "judge") else None
-    return {
-        "yours": connection.execute(yours).scalar_one(),
-        "left": 0 if left is None else connection.execute(left).scalar_one(),
-    }
+    yours = connection.execute(joined.where(*mine, assignments.c.state == "judged")).scalar_one()
+    if not may(person, "judge"):
+        return {"yours": yours, "left": 0}
+    every = connection.execute(select(func.count()).where(items.c.project_id == project, *free)).scalar_one()
+    done = (assignments.c.kind == "ranking", assignments.c.state != "leased")
+    return {"yours": yours, "left": every - connection.execute(joined.where(*mine, *free, *done)).scalar_one()}
 
 
 def _mine(connection: Connection, number: int, person: Row) -> tuple[Row, Row]:
