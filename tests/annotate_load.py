@@ -34,7 +34,9 @@ class Load:
 def press(server: Server, people: int, each: int, *, overlap: int = 2, kills: int = 0) -> Load:
     """`people` annotators make `each` judgments; the server dies `kills` times on the way."""
     owner = owner_of(server)
-    project = owner.post("/projects", {"name": "Load", "settings": {"overlap": overlap, "adjudicate": False}}).json()["id"]
+    project = owner.post("/projects", {"name": "Load", "settings": {"overlap": overlap, "adjudicate": False}}).json()[
+        "id"
+    ]
     candidates = [{"id": x, "text": f"{x} " * 40} for x in "abcd"]
     count = people * each // overlap + people * 2
     rows = [{"id": f"row {n}", "prompt": f"Question {n}?", "candidates": candidates} for n in range(count)]
