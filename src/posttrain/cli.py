@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from posttrain import __version__
+from posttrain import __version__, annotate_cli
 from posttrain.errors import InputError, RunError, Stopped
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
     epilog="Start with: [bold]posttrain demo[/bold], then [bold]posttrain init sft > recipe.yaml[/bold]",
 )
 
+app.add_typer(annotate_cli.app, name="annotate")
+
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Overrides = Annotated[
     list[str], typer.Option("--set", help="Change the recipe: key.path=value, for instance stages.sft.epochs=1.")
@@ -30,12 +32,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, 
 
 
 @app.command(epilog="Example: posttrain run recipe.yaml --set stages.dpo.beta=0.2 --out runs/beta-02")
-def run(recipe: RecipeFile, set_: Overrides = [], out: Out = None, as_json: AsJson = False) -> None:  # noqa: B006
+def run(
+    recipe: RecipeFile,
+    set_: Overrides = [],  # noqa: B006
+    out: Out = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for people where a stage of kind rank needs them.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice."""
     from posttrain.recipe import load_recipe
 
     checked = load_recipe(recipe, set_)
-    _run(checked, recipe.parent, out or Path("runs") / recipe.stem, as_json)
+    _run(checked, recipe.parent, out or Path("runs") / recipe.stem, wait, as_json)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
@@ -47,7 +57,7 @@ def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
     checked = load_recipe(recipe, set_)
     for stage in checked.stages.values():
         for path in stage.paths:
-            if not path.startswith("hf://"):
+            if path not in checked.stages and not path.startswith("hf://"):
                 source_files(path, base=recipe.parent)
     typer.echo(f"{recipe}: fine. Stages: {' → '.join(in_order(checked))}")
 
@@ -157,7 +167,8 @@ def clean(
 @app.command(epilog="Example: posttrain init dpo > recipe.yaml")
 def init(
     kind: Annotated[
-        str, typer.Argument(help="sft, ift, dpo, reward, candidates, ppo, grpo, audit or all.", show_default=False)
+        str,
+        typer.Argument(help="sft, ift, dpo, reward, candidates, rank, ppo, grpo, audit or all.", show_default=False),
     ],
 ) -> None:
     """Print a commented recipe for a technique, to start from."""
@@ -180,14 +191,14 @@ def demo(
     _stoppable(lambda stop: run_demo(folder, seed, Screen(quiet=as_json), stop, to_json=as_json))
 
 
-def _run(recipe: Any, base: Path, out: Path, as_json: bool) -> None:
+def _run(recipe: Any, base: Path, out: Path, wait: bool, as_json: bool) -> None:
     from posttrain.pipeline import as_json as to_json
     from posttrain.pipeline import run_recipe
     from posttrain.screen import Screen
     from posttrain.tables import show_summary
 
     def work(stop: Callable[[], bool]) -> None:
-        summary = run_recipe(recipe, base=base, out=out, screen=Screen(quiet=as_json), stop=stop)
+        summary = run_recipe(recipe, base=base, out=out, screen=Screen(quiet=as_json), stop=stop, wait=wait)
         if as_json:
             typer.echo(json.dumps(to_json(summary), indent=2))
         else:

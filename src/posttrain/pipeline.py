@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from posttrain.data.options import DataSource
 from posttrain.errors import RunError, Stopped
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import hash_of, sha256_of, write_json
-from posttrain.recipe import Recipe, in_order
+from posttrain.recipe import Recipe, in_order, made_by_stages
 from posttrain.run import begin, data_hashes, file_hashes, finished, locked, write_manifest
 from posttrain.screen import Screen
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.kinds import KINDS
-from posttrain.stages.technique import BaseStage, TrainingStage
+from posttrain.stages.kinds import KINDS, Stage
+from posttrain.stages.technique import TrainingStage
 
 Summary = dict[str, dict[str, Figure]]
 """stage → metric → figure."""
@@ -30,7 +31,13 @@ class _Model:
 
 
 def run_recipe(
-    recipe: Recipe, *, base: Path, out: Path, screen: Screen, stop: Callable[[], bool] = lambda: False
+    recipe: Recipe,
+    *,
+    base: Path,
+    out: Path,
+    screen: Screen,
+    stop: Callable[[], bool] = lambda: False,
+    wait: bool = False,
 ) -> Summary:
     """Run all stages; writes ``manifest.json``, ``recipe.json``, ``summary.json`` and a folder a stage.
 
@@ -38,12 +45,13 @@ def run_recipe(
         base: folder that relative paths in the recipe start from.
         out: the run directory.
         stop: whether the user asked to stop.
+        wait: whether to wait for people where a stage needs them.
 
     Raises:
         InputError, RunError, Stopped: see there; what was done stays, and the same call goes on.
     """
     with locked(out):
-        paths = [path for stage in recipe.stages.values() for path in stage.paths]
+        paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
         hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
         origin = _local(recipe.model, base)
@@ -56,7 +64,7 @@ def run_recipe(
             if stop():
                 raise Stopped(f"stopped before stage {name}; everything is saved")
             screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind})")
-            models[name], summary[name] = _run_stage(recipe, name, models, hashes, base, out, screen, stop)
+            models[name], summary[name] = _run_stage(recipe, name, models, hashes, base, out, screen, stop, wait)
             write_json(out / "summary.json", as_json(summary))
         return summary
 
@@ -82,12 +90,14 @@ def _run_stage(
     out: Path,
     screen: Screen,
     stop: Callable[[], bool],
+    wait: bool,
 ) -> tuple[_Model, dict[str, Figure]]:
     stage, folder = recipe.stages[name], out / "stages" / name
     origin = _origin(stage.model, models, base)
     others = {other.name: _origin(other.name, models, base) for other in stage.others}
     suites = suites_of(recipe, name)
     paths = [*stage.paths, *stage.files.values(), *_suite_paths(suites)]
+    made = {other: _product(recipe, other, out) for other in made_by_stages(recipe, name)}
     fingerprint = hash_of(
         [
             stage.model_dump(mode="json"),
@@ -96,6 +106,7 @@ def _run_stage(
             [other.fingerprint for other in others.values()],
             {key: suite.model_dump(mode="json") for key, suite in suites.items()},
             [value for key, value in hashes.items() if _belongs(key, paths)],
+            *([[sha256_of(path) for path in made.values()]] if made else []),
         ]
     )
     done = finished(folder, fingerprint)
@@ -107,8 +118,9 @@ def _run_stage(
             screen.note(sentence)
         started = time.monotonic()
         paths_of = {other: model.path for other, model in others.items()}
-        context = Context(name, folder, base, origin.path, recipe.seed, paths_of, suites, screen, stop)
-        figures = _guarded(lambda: KINDS[stage.kind].run(stage, context), stage, name)
+        context = Context(name, folder, base, origin.path, recipe.seed, paths_of, suites, screen, stop, wait)
+        ready = with_products(stage, made)
+        figures = _guarded(lambda: KINDS[stage.kind].run(ready, context), stage, name)
         figures = _with_before(figures, origin.behaviour)
         write_json(
             folder / "stage.json",
@@ -122,7 +134,25 @@ def _run_stage(
     return _Model(str(folder / "model"), fingerprint, behaviour), figures
 
 
-def _guarded(run: Callable[[], dict[str, Figure]], stage: BaseStage, name: str) -> dict[str, Figure]:
+def with_products(stage: Stage, made: Mapping[str, Path]) -> Stage:
+    """The stage, reading the files that earlier stages made where its data names them."""
+
+    def found(sources: tuple[DataSource, ...]) -> tuple[DataSource, ...]:
+        return tuple(s.model_copy(update={"path": str(made[s.path])}) if s.path in made else s for s in sources)
+
+    if not made:
+        return stage
+    held = getattr(stage, "validation", None)
+    more = {"validation": found(held)} if isinstance(held, tuple) else {}
+    return stage.model_copy(update={"data": found(stage.data), **more})
+
+
+def _product(recipe: Recipe, name: str, out: Path) -> Path:
+    """The file of data that a stage left."""
+    return (out / "stages" / name / str(KINDS[recipe.stages[name].kind].product)).resolve()
+
+
+def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> dict[str, Figure]:
     """Name the stage in what goes wrong; say what helps when memory runs out."""
     import torch
 
@@ -134,7 +164,7 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: BaseStage, name: str) 
         raise RunError(f"stage {name}: out of memory. {_less_memory(stage)}; what is done already is kept") from error
 
 
-def _less_memory(stage: BaseStage) -> str:
+def _less_memory(stage: Stage) -> str:
     if not isinstance(stage, TrainingStage):
         return "Lower rollout_rows, max_new_tokens or max_length"
     return "Lower row_tokens or max_length, set gradient_checkpointing: true, or train adapters (lora: {})"

@@ -5,10 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from posttrain.recipe import Recipe, in_order
+from posttrain.recipe import Recipe, in_order, made_by_stages
 from posttrain.screen import Screen
 from posttrain.stages.context import Context
-from posttrain.stages.kinds import KINDS
+from posttrain.stages.kinds import KINDS, Stage
+from posttrain.stages.technique import BaseStage, Look
 
 Plan = dict[str, Any]
 
@@ -35,30 +36,37 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
 
 
 def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
-    from posttrain.policy.device import place
-
     stage = recipe.stages[name]
     told = Notes()
-    placement = place(stage)
+    if made := made_by_stages(recipe, name):
+        told.note(f"its data comes from {' and '.join(made)}, and is read once that has run")
+        return _plan(stage, name, recipe, Look({"parts": {"train": {"groups": 0, "tokens": 0}}}, 0, {}, ()), told)
     with TemporaryDirectory() as folder:
         model = origin(recipe, stage.model, base)
         others = {other.name: origin(recipe, other.name, base) for other in stage.others}
         context = Context(name, Path(folder), base, model, recipe.seed, others, screen=told)
         screen.note(f"reading the data of {name}")
         seen = KINDS[stage.kind].look(stage, context)
+    return _plan(stage, name, recipe, seen, told)
+
+
+def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, told: Notes) -> Plan:
+    from posttrain.policy.device import place
+
+    placement = place(stage) if isinstance(stage, BaseStage) else None
     ends = {
         codec.tokenizer.convert_ids_to_tokens(end): None for codec in seen.codecs for end in sorted(codec.end_tokens)
     }
     return {
         "stage": name,
         "kind": stage.kind,
-        "models": list(stage.starts_from) or [recipe.model],
+        "models": list(stage.starts_from) or ([recipe.model] if placement else []),
         "parts": seen.about["parts"],
         "steps": seen.steps,
         "max_length": min((codec.max_length for codec in seen.codecs), default=None),
         "stops_on": list(ends),
-        "device": placement.device,
-        "precision": "float32" if placement.autocast is None else "bfloat16",
+        "device": placement.device if placement else "no device",
+        "precision": "bfloat16" if placement and placement.autocast is not None else "float32",
         "memory_bytes": {**seen.memory, "total": sum(seen.memory.values())},
         "notes": told.sentences,
     }

@@ -52,9 +52,15 @@ def in_order(recipe: Recipe) -> list[str]:
     """The stages, audits first, each after those whose models it starts from or uses, otherwise as written."""
     uses = {n: [*s.starts_from, *(other.name for other in s.others)] for n, s in recipe.stages.items()}
     needs = {name: [m for m in models if m in recipe.stages] for name, models in uses.items()}
+    needs = {name: [*some, *made_by_stages(recipe, name)] for name, some in needs.items()}
     sorter = TopologicalSorter(needs)
     order = list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
     return sorted(order, key=lambda name: recipe.stages[name].kind != "audit")  # before anything is trained
+
+
+def made_by_stages(recipe: Recipe, name: str) -> list[str]:
+    """The stages whose data a stage reads: its data paths that are stages' names."""
+    return [path for path in dict.fromkeys(recipe.stages[name].paths) if path in recipe.stages]
 
 
 def _at(path: Path, lines: Mapping[KeyPath, int], name: str, key: str = "model") -> str:
@@ -81,6 +87,9 @@ def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> N
             f"{at(circle[0])}: the stages {' → '.join(circle)} form a circle; one of them must start from another model"
         ) from error
     for name, stage in recipe.stages.items():
+        for other in made_by_stages(recipe, name):
+            if KINDS[recipe.stages[other].kind].product is None:
+                raise InputError(f"{at(name, 'data')}: the stage {other} leaves a model, and no data")
         own = () if stage.model is None else (Other("model", stage.model, "causal"),)
         for other in (*own, *stage.others):
             if other.name in recipe.stages:

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from posttrain.annotate.settings import Settings
 from posttrain.data.options import DataSource
 from posttrain.endpoint import EndpointOptions
 from posttrain.evaluate.options import SuiteOptions
@@ -24,6 +25,7 @@ _NESTED: Mapping[str, type[Options]] = {
     "against": DataSource,
     "alarms": AlarmOptions,
     "models": EndpointOptions,
+    "settings": Settings,
 }
 _REWARDING = frozenset({"rewards", "gold"})
 

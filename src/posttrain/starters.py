@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from posttrain.errors import InputError
 
-STARTERS = ("sft", "ift", "dpo", "reward", "candidates", "ppo", "grpo", "audit", "all")
+STARTERS = ("sft", "ift", "dpo", "reward", "candidates", "rank", "ppo", "grpo", "audit", "all")
 
 
 def starter(kind: str) -> str:

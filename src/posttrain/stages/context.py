@@ -23,6 +23,7 @@ class Context:
         known: what is known already of the model it starts from, by suite.
         screen: where notes and progress go.
         stop: whether the user asked to stop.
+        wait: whether to wait for what people still have to do, instead of stopping there.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Context:
     suites: Mapping[str, SuiteOptions] = field(default_factory=dict)
     screen: Screen = field(default_factory=lambda: Screen(quiet=True))
     stop: Callable[[], bool] = lambda: False
+    wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)

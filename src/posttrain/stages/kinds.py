@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from posttrain.stages import audit, candidates, dpo, grpo, ift, on_policy, ppo, reward, sft, training
+from posttrain.stages import audit, candidates, dpo, grpo, ift, on_policy, ppo, rank, reward, sft, training
 from posttrain.stages.audit import AuditStage
 from posttrain.stages.candidates import CandidatesStage
 from posttrain.stages.context import Context, Figure
@@ -15,12 +15,13 @@ from posttrain.stages.grpo import GRPOStage
 from posttrain.stages.ift import IFTStage
 from posttrain.stages.on_policy import OnPolicy
 from posttrain.stages.ppo import PPOStage
+from posttrain.stages.rank import RankStage
 from posttrain.stages.reward import RewardStage
 from posttrain.stages.sft import SFTStage
 from posttrain.stages.technique import Look, Makes, Technique, with_fitting_rows
 
 Stage = Annotated[
-    SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage | CandidatesStage | AuditStage,
+    SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage | CandidatesStage | RankStage | AuditStage,
     Field(discriminator="kind"),
 ]
 
@@ -38,12 +39,14 @@ class Kind:
         run: what it does.
         look: what it would do, for plans.
         makes: what it leaves: a model that writes, one that scores, or data and no model.
+        product: the file of data that it leaves, which later stages read under the stage's name.
     """
 
     options: type[Any]
     run: Run
     look: See
     makes: Makes = "causal"
+    product: str | None = None
 
 
 def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See]:
@@ -78,5 +81,6 @@ KINDS: Mapping[str, Kind] = {
     "ppo": Kind(PPOStage, *_on_policy(ppo.technique)),
     "grpo": Kind(GRPOStage, *_on_policy(grpo.technique)),
     "audit": Kind(AuditStage, audit.run, audit.look, makes="data"),
-    "candidates": Kind(CandidatesStage, candidates.write, candidates.look, makes="data"),
+    "candidates": Kind(CandidatesStage, candidates.write, candidates.look, "data", candidates.FILE),
+    "rank": Kind(RankStage, rank.rank, rank.look, "data", rank.FILE),
 }

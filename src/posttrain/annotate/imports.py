@@ -1,0 +1,182 @@
+"""Items and rankings from files: our own ranking rows, and what other tools export.
+
+To read a further convention, write a function from a `Row` to an `Imported` and add a line to `READERS`.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from posttrain.annotate.chain import append
+from posttrain.annotate.disagreement import dense
+from posttrain.annotate.foreign import read_argilla, read_label_studio, read_mt_bench, read_pandalm
+from posttrain.annotate.people import add_person, note
+from posttrain.annotate.projects import Item, add_items, guideline_of
+from posttrain.annotate.reading import Imported, Vote, candidates_in, checked_ranks, prompt_in
+from posttrain.annotate.store import locked_project
+from posttrain.annotate.tables import items, people, projects
+from posttrain.data.read import Row, read_rows
+from posttrain.data.strict_json import kind_of
+from posttrain.errors import InputError
+
+_OURS = frozenset(
+    {"id", "prompt", "candidates", "ranks", "annotator", "shown_order", "guideline_version", "duration_ms"}
+    | {"slice", "task", "gold", "priority"}
+)
+
+
+def read_ranking_row(row: Row) -> Imported:
+    """``prompt, candidates`` and perhaps ``id, ranks, annotator, shown_order, gold, priority, slice``."""
+    values = row.values
+    prompt = prompt_in(values["prompt"], row.where)
+    candidates = candidates_in(values["candidates"], row.where)
+    names = [candidate["id"] for candidate in candidates]
+    gold = values.get("gold")
+    item = Item(
+        str(values.get("id") or row.where),
+        prompt,
+        candidates,
+        about={name: value for name, value in values.items() if name not in _OURS},
+        slice=_text(values.get("slice") or values.get("task")),
+        gold=None if gold is None else checked_ranks(gold, names, f"{row.where}: gold"),
+        priority=_whole(values.get("priority"), f"{row.where}: priority"),
+    )
+    if values.get("ranks") is None:
+        return Imported(row.where, item, ())
+    shown = values.get("shown_order")
+    if shown is not None and sorted(map(str, shown)) != sorted(names):
+        raise InputError(f"{row.where}: shown_order must name every candidate once")
+    vote = Vote(
+        str(values.get("annotator") or "unnamed"),
+        checked_ranks(values["ranks"], names, f"{row.where}: ranks"),
+        shown=None if shown is None else [str(name) for name in shown],
+        duration_ms=_whole(values.get("duration_ms"), f"{row.where}: duration_ms") or None,
+        simulated=bool(values.get("meta_simulated")),
+    )
+    return Imported(row.where, item, (vote,))
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A way of writing rankings: its name, the columns it is told by, and its reader."""
+
+    name: str
+    required: tuple[str, ...]
+    read: Callable[[Row], Imported]
+
+
+READERS = (
+    Reader("ranking", ("prompt", "candidates"), read_ranking_row),
+    Reader("PandaLM", ("instruction", "response1", "response2"), read_pandalm),
+    Reader("MT-bench", ("question_id", "model_a", "model_b", "winner"), read_mt_bench),
+    Reader("Argilla", ("fields", "responses"), read_argilla),
+    Reader("Label Studio", ("data", "annotations"), read_label_studio),
+)
+
+
+def read_imports(source: str, *, base: Path | None = None) -> Iterator[Imported]:
+    """The items of a file or folder, with the rankings they bring; rows of one item come together.
+
+    Raises:
+        InputError: no convention fits, or a row breaks its own; naming file and line.
+    """
+    reader: Reader | None = None
+    known: dict[str, Imported] = {}
+    for row in read_rows(source, base=base):
+        reader = reader or _reader_of(row)
+        missing = [column for column in reader.required if column not in row.values]
+        if missing:
+            raise InputError(f"{row.where}: no column `{missing[0]}` ({reader.name}), which the first row has")
+        found = reader.read(row)
+        if "\\u0000" in json.dumps([found.item.prompt, found.item.candidates, found.item.about]):
+            raise InputError(f"{row.where}: holds a NUL character, which databases do not take; remove it")
+        before = known.get(found.item.name)
+        if before is not None:
+            if [c["text"] for c in before.item.candidates] != [c["text"] for c in found.item.candidates]:
+                raise InputError(f"{row.where}: {found.item.name} has other candidates than at {before.where}")
+            found = replace(before, votes=(*before.votes, *found.votes))
+        known[found.item.name] = found
+    yield from known.values()
+
+
+def add_imports(
+    connection: Connection, project: int, found: Iterator[Imported], at: float, *, by: int | None
+) -> dict[str, int]:
+    """Add items with their rankings, which join the project's chain as said elsewhere.
+
+    Returns:
+        what was added: items, judgments, people; and items that were there already.
+    """
+    row = locked_project(connection, project)
+    version = guideline_of(connection, project).version
+    every = list(found)
+    new = add_items(connection, row, (one.item for one in every))
+    known = {r.name: r.id for r in connection.execute(select(people.c.name, people.c.id))}
+    before, judgments = len(known), 0
+    for one in every:
+        if one.item.name not in new:
+            continue
+        last: dict[str, Vote] = {vote.person: vote for vote in one.votes}
+        for vote in last.values():
+            origin = "simulated" if vote.simulated else "import"
+            if vote.person not in known:
+                known[vote.person] = add_person(connection, vote.person, "annotator", at, origin=origin).id
+            append(connection, row, _judgment(one.item, new[one.item.name], known[vote.person], vote, version, at))
+            row = connection.execute(select(projects).where(projects.c.id == project)).one()
+            judgments += 1
+        if last:
+            done = update(items).where(items.c.id == new[one.item.name])
+            connection.execute(done.values(judged=len(last), wanted=len(last), state="done"))
+    counts = {
+        "items": len(new),
+        "judgments": judgments,
+        "people": len(known) - before,
+        "known already": len(every) - len(new),
+    }
+    note(connection, at, by, "imported", project=project, **counts)
+    return counts
+
+
+def _judgment(item: Item, number: int, person: int, vote: Vote, version: int, at: float) -> dict[str, Any]:
+    return {
+        "item_id": number,
+        "person_id": person,
+        "kind": "ranking",
+        "revision": 1,
+        "created": at,
+        "key": None,
+        "body": {
+            "ranks": dense(vote.ranks),
+            "shown_order": vote.shown or [candidate["id"] for candidate in item.candidates],
+            "guideline_version": version,
+            "duration_ms": vote.duration_ms,
+            "all_bad": False,
+            "criteria": {},
+            "rewrite": None,
+            "origin": "simulated" if vote.simulated else "import",
+        },
+    }
+
+
+def _reader_of(row: Row) -> Reader:
+    for reader in READERS:
+        if all(column in row.values for column in reader.required):
+            return reader
+    known = "; ".join(f"{', '.join(reader.required)} ({reader.name})" for reader in READERS)
+    raise InputError(f"{row.where}: the columns ({', '.join(row.values)}) fit no convention, which are {known}")
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)[:200]
+
+
+def _whole(value: Any, where: str) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**31 - 1:
+        raise InputError(f"{where} must be a whole number, this is {kind_of(value)}")
+    return value

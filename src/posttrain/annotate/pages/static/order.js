@@ -1,0 +1,105 @@
+// The order of candidates while it is made: levels from best to worst, each a list of places; every step can be undone.
+// Nothing here knows of the page.
+
+export class Order {
+  constructor(count) {
+    this.count = count;
+    this.levels = [];
+    this.steps = [];
+  }
+
+  /** Ranks for the server, one a place; those not placed are null. */
+  ranks() {
+    return Array.from({ length: this.count }, (_, place) => this.rank(place));
+  }
+
+  /** 1 for the best, null if not placed. */
+  rank(place) {
+    const level = this.levels.findIndex((some) => some.includes(place));
+    return level < 0 ? null : level + 1;
+  }
+
+  complete() {
+    return this.levels.flat().length === this.count;
+  }
+
+  /** From ranks that were said or drafted before. */
+  restore(ranks) {
+    const given = [...new Set(ranks.filter((rank) => rank !== null))].sort((a, b) => a - b);
+    this.levels = given.map((rank) => ranks.flatMap((one, place) => (one === rank ? [place] : [])));
+    this.steps = [];
+  }
+
+  /** Put a place at the end, as a level of its own. */
+  place(place) {
+    this.#change(() => this.#insert(place, this.levels.length));
+  }
+
+  /** Put a place into a gap between levels: 0 is before the best. */
+  insert(place, gap) {
+    this.#change(() => this.#insert(place, gap));
+  }
+
+  /** Tie a place with the level of another. */
+  join(place, other) {
+    if (place === other || this.rank(other) === null) return;
+    this.#change(() => {
+      this.#remove(place);
+      this.levels.find((some) => some.includes(other)).push(place);
+    });
+  }
+
+  /** Tie the last level with the one before it. */
+  tie() {
+    if (this.levels.length < 2) return;
+    this.#change(() => {
+      const last = this.levels.pop();
+      this.levels.at(-1).push(...last);
+    });
+  }
+
+  /** Up (-1) or down (+1): out of a tie first, then past the neighbour. */
+  move(place, by) {
+    const level = this.levels.findIndex((some) => some.includes(place));
+    if (level < 0) return this.place(place);
+    const alone = this.levels[level].length === 1;
+    if (alone && (level + by < 0 || level + by >= this.levels.length)) return undefined;
+    return this.#change(() => {
+      this.#remove(place);
+      const gap = alone ? level + by : by < 0 ? level : level + 1;
+      this.levels.splice(gap, 0, [place]);
+    });
+  }
+
+  /** Everything on one level. */
+  tieAll() {
+    this.#change(() => {
+      this.levels = [Array.from({ length: this.count }, (_, place) => place)];
+    });
+  }
+
+  /** False if there is nothing to undo. */
+  undo() {
+    if (!this.steps.length) return false;
+    this.levels = this.steps.pop();
+    return true;
+  }
+
+  #change(work) {
+    const before = this.levels.map((some) => [...some]);
+    work();
+    if (JSON.stringify(before) !== JSON.stringify(this.levels)) this.steps.push(before);
+  }
+
+  #insert(place, gap) {
+    const mark = {};
+    this.levels.splice(gap, 0, mark);
+    this.#remove(place);
+    this.levels[this.levels.indexOf(mark)] = [place];
+  }
+
+  #remove(place) {
+    this.levels = this.levels.map((some) => (Array.isArray(some) ? some.filter((one) => one !== place) : some));
+    this.levels = this.levels.filter((some) => !Array.isArray(some) || some.length);
+  }
+}

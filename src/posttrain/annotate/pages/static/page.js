@@ -1,0 +1,109 @@
+// What the pages of overseers do: forms become requests, and say what became of them.
+import { ask } from "./http.js";
+
+const byId = (id) => document.getElementById(id);
+
+function onSubmit(id, work) {
+  const form = byId(id);
+  form?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const status = form.querySelector(".status");
+    const button = form.querySelector('button[type="submit"]');
+    button.disabled = true;
+    status.textContent = "…";
+    try {
+      status.textContent = await work(new FormData(form), form);
+    } catch (error) {
+      status.textContent = `Not done: ${error.message}`;
+    } finally {
+      button.disabled = false;
+    }
+  });
+}
+
+byId("sign-out")?.addEventListener("click", async () => {
+  await ask("DELETE", "/api/v1/sessions/current").catch(() => null);
+  location.assign("/login");
+});
+
+onSubmit("new-project", async (data) => {
+  const most = Math.max(Number(data.get("most")), Number(data.get("overlap")));
+  const settings = {
+    overlap: Number(data.get("overlap")),
+    most: most > 1 ? most : null,
+    criteria: data.get("criteria").split(",").map((one) => one.trim()).filter(Boolean),
+    rewrite: data.has("rewrite"),
+  };
+  const project = await ask("POST", "/api/v1/projects", { name: data.get("name"), settings });
+  location.assign(`/projects/${project.id}`);
+  return "Made.";
+});
+
+onSubmit("invite", async (data) => {
+  const made = await ask("POST", "/api/v1/invitations", { role: data.get("role") });
+  return `Send this link to one person, within seven days: ${location.origin}${made.path}`;
+});
+
+onSubmit("token", async () => {
+  const made = await ask("POST", "/api/v1/tokens", { name: byId("token-name").value });
+  return `Shown this once: ${made.token}`;
+});
+
+const project = byId("manage")?.dataset.project;
+
+onSubmit("new-guideline", async () => {
+  const made = await ask("POST", `/api/v1/projects/${project}/guidelines`, { text: byId("guideline-text").value });
+  return `Version ${made.version} is published.`;
+});
+
+onSubmit("import-rows", async () => {
+  const added = await ask("POST", `/api/v1/projects/${project}/imports`, byId("rows").files[0]);
+  return Object.entries(added).map(([name, count]) => `${count} ${name}`).join(", ");
+});
+
+onSubmit("export", async (data, form) => {
+  const options = {
+    what: data.get("what"),
+    policy: data.get("policy") ?? "all",
+    aggregate: data.get("aggregate") ?? "majority",
+    least: Number(data.get("least") ?? 0),
+    validation: Number(data.get("validation")),
+    form: data.get("form"),
+    simulated: data.has("simulated"),
+  };
+  const answer = await ask("POST", `/api/v1/projects/${form.dataset.project}/exports`, options, { raw: true });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = answer.headers.get("Content-Disposition").match(/"(.+)"/)[1];
+  link.click();
+  URL.revokeObjectURL(link.href);
+  return `${link.download} is downloaded.`;
+});
+
+byId("what")?.addEventListener("change", (event) => {
+  byId("of-pairs").disabled = event.target.value !== "pairs";
+});
+
+for (const button of document.querySelectorAll("[data-flag]")) {
+  button.addEventListener("click", async () => {
+    const path = `/api/v1/projects/${project}/flagged/${button.dataset.flag}`;
+    await ask("PATCH", path, { open_again: button.dataset.open === "true" });
+    button.closest("li").remove();
+  });
+}
+
+async function changePerson(id, change) {
+  try {
+    await ask("PATCH", `/api/v1/people/${id}`, change);
+    byId("people-status").textContent = "Changed; that person's sessions have ended.";
+  } catch (error) {
+    byId("people-status").textContent = `Not done: ${error.message}`;
+  }
+}
+
+for (const select of document.querySelectorAll("select[data-person]")) {
+  select.addEventListener("change", () => changePerson(select.dataset.person, { role: select.value }));
+}
+for (const box of document.querySelectorAll("input[data-active]")) {
+  box.addEventListener("change", () => changePerson(box.dataset.active, { active: box.checked }));
+}

@@ -1,0 +1,210 @@
+"""Who may do what, and how they prove who they are: invitations, passwords, sessions, tokens.
+
+Every secret (invitation, session, token) is 256 random bits, kept only as its SHA-256. Passwords are kept as argon2id.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from posttrain.annotate.problems import Forbidden, Invalid, Missing
+from posttrain.annotate.store import Row
+from posttrain.annotate.tables import ROLES, audit, invitations, people, sessions, tokens
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+MAY: Mapping[str, frozenset[str]] = {
+    "judge": frozenset({"owner", "admin", "adjudicator", "annotator"}),
+    "adjudicate": frozenset({"owner", "admin", "adjudicator"}),
+    "oversee": frozenset({"owner", "admin", "viewer"}),
+    "manage": frozenset({"owner", "admin"}),
+}
+"""What each deed needs. Managing is projects, imports, exports, guidelines and people."""
+
+SESSION_SECONDS = 12 * 3600
+INVITATION_SECONDS = 7 * 24 * 3600
+LEAST_PASSWORD = 10
+MOST_PASSWORD = 200
+
+
+def may(person: Row, deed: str) -> bool:
+    """Whether the person's role allows it."""
+    return person.role in MAY[deed]
+
+
+def check_may(person: Row, deed: str) -> None:
+    """Refuse what the role does not allow."""
+    if not may(person, deed):
+        raise Forbidden(f"a person with the role {person.role} may not do this")
+
+
+def note(connection: Connection, at: float, by: int | None, action: str, /, **detail: Any) -> None:
+    """A line of the audit log; `by` is None for the command line."""
+    connection.execute(insert(audit).values(at=at, person_id=by, action=action, detail=detail))
+
+
+def invite(connection: Connection, by: Row | None, role: str, at: float) -> str:
+    """A new invitation.
+
+    Args:
+        by: who invites; None for the command line, whose user holds the database anyway.
+
+    Returns:
+        its secret, which is nowhere kept.
+    """
+    _check_grants(by, role)
+    secret = secrets.token_urlsafe(32)
+    values = {"secret": _hash(secret), "role": role, "created": at, "expires": at + INVITATION_SECONDS}
+    connection.execute(insert(invitations).values(values))
+    note(connection, at, None if by is None else by.id, "invited", role=role)
+    return secret
+
+
+def invited(connection: Connection, secret: str, at: float) -> Row:
+    """The invitation behind a link.
+
+    Raises:
+        Missing: there is none, it was used, or it has expired.
+    """
+    where = (invitations.c.secret == _hash(secret), invitations.c.used.is_(None), invitations.c.expires > at)
+    row = connection.execute(select(invitations).where(*where)).one_or_none()
+    if row is None:
+        raise Missing("this invitation is unknown, used or expired; ask for a new one")
+    return row
+
+
+def join(connection: Connection, secret: str, name: str, password: str, at: float) -> Row:
+    """Sign up by invitation, which is then used up."""
+    invitation = invited(connection, secret, at)
+    used = update(invitations).where(invitations.c.id == invitation.id, invitations.c.used.is_(None)).values(used=at)
+    if connection.execute(used).rowcount != 1:
+        raise Missing("this invitation is unknown, used or expired; ask for a new one")
+    person = add_person(connection, name, invitation.role, at, password=password)
+    connection.execute(update(invitations).where(invitations.c.id == invitation.id).values(person_id=person.id))
+    note(connection, at, person.id, "joined", role=person.role)
+    return person
+
+
+def add_person(
+    connection: Connection, name: str, role: str, at: float, *, password: str | None = None, origin: str = "app"
+) -> Row:
+    """A new person; without a password one who never signs in."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 80 or not name.isprintable():
+        raise Invalid("a name has 1 to 80 printable characters")
+    if connection.execute(select(people.c.id).where(func.lower(people.c.name) == name.lower())).first():
+        raise Invalid(f"the name {name} is taken; choose another")
+    hashed = None if password is None else hasher().hash(_checked(password))
+    values = {"name": name, "role": role, "password": hashed, "origin": origin, "active": True, "created": at}
+    return connection.execute(insert(people).values(values).returning(people)).one()
+
+
+def sign_in(connection: Connection, name: str, password: str) -> Row | None:
+    """The person with this name and password; takes equally long whether or not there is one."""
+    from argon2.exceptions import Argon2Error, InvalidHashError
+
+    found = connection.execute(
+        select(people).where(func.lower(people.c.name) == " ".join(name.split()).lower())
+    ).first()
+    kept = found.password if found is not None and found.password is not None and found.active else None
+    try:
+        hasher().verify(kept or _nobody(), password[: MOST_PASSWORD + 1])
+    except (Argon2Error, InvalidHashError):
+        return None
+    return found if kept is not None else None
+
+
+def open_session(connection: Connection, person: Row, at: float) -> tuple[str, str]:
+    """(secret, CSRF token) of a new session; what the browser held before plays no part."""
+    secret, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    connection.execute(delete(sessions).where(sessions.c.expires <= at))
+    values = {"secret": _hash(secret), "person_id": person.id, "csrf": csrf, "created": at}
+    connection.execute(insert(sessions).values(**values, expires=at + SESSION_SECONDS))
+    return secret, csrf
+
+
+def session_of(connection: Connection, secret: str, at: float) -> Row | None:
+    """The person signed in by this session, with its `csrf`."""
+    joined = select(people, sessions.c.csrf).join(sessions, sessions.c.person_id == people.c.id)
+    where = (sessions.c.secret == _hash(secret), sessions.c.expires > at, people.c.active)
+    return connection.execute(joined.where(*where)).one_or_none()
+
+
+def close_session(connection: Connection, secret: str) -> None:
+    """Sign out."""
+    connection.execute(delete(sessions).where(sessions.c.secret == _hash(secret)))
+
+
+def new_token(connection: Connection, person: Row, name: str, at: float) -> tuple[int, str]:
+    """(id, secret) of a token with the person's own rights, for programs."""
+    secret = secrets.token_urlsafe(32)
+    values = {"secret": _hash(secret), "person_id": person.id, "name": name, "created": at}
+    number = connection.execute(insert(tokens).values(values).returning(tokens.c.id)).scalar_one()
+    note(connection, at, person.id, "token made", token=number)
+    return number, secret
+
+
+def token_of(connection: Connection, secret: str) -> Row | None:
+    """The person behind a token."""
+    joined = select(people).join(tokens, tokens.c.person_id == people.c.id)
+    where = (tokens.c.secret == _hash(secret), tokens.c.revoked.is_(None), people.c.active)
+    return connection.execute(joined.where(*where)).one_or_none()
+
+
+def change_person(
+    connection: Connection, by: Row | None, number: int, at: float, *, role: str | None, active: bool | None
+) -> Row:
+    """Give another role, or lock out or readmit; sessions of whom it concerns end.
+
+    Raises:
+        Forbidden: nobody gives or takes a role above his own, and the last owner stays.
+    """
+    person = connection.execute(select(people).where(people.c.id == number).with_for_update()).one_or_none()
+    if person is None:
+        raise Missing("there is no such person")
+    _check_grants(by, person.role)
+    _check_grants(by, role or person.role)
+    new = {"role": role or person.role, "active": person.active if active is None else active}
+    owners = select(func.count()).where(people.c.role == "owner", people.c.active, people.c.id != number)
+    stays = new["role"] == "owner" and new["active"]
+    if person.role == "owner" and not stays and not connection.execute(owners).scalar_one():
+        raise Forbidden("the last owner cannot be taken away; make another one first")
+    connection.execute(delete(sessions).where(sessions.c.person_id == number))
+    changed = update(people).where(people.c.id == number).values(new).returning(people)
+    note(connection, at, None if by is None else by.id, "role changed", person=number, before=person.role, **new)
+    return connection.execute(changed).one()
+
+
+def _check_grants(by: Row | None, role: str) -> None:
+    if role not in ROLES:
+        raise Invalid(f"there is no role {role}; one of {', '.join(ROLES)}")
+    if by is not None and (not may(by, "manage") or ROLES.index(role) < ROLES.index(by.role)):
+        raise Forbidden(f"a person with the role {by.role} may not give or take the role {role}")
+
+
+def _checked(password: str) -> str:
+    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
+        raise Invalid(f"a password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters")
+    return password
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@cache
+def hasher() -> "PasswordHasher":
+    """argon2id with OWASP's second parameter set: 19 MiB, 2 passes, one lane."""
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@cache
+def _nobody() -> str:
+    return hasher().hash(secrets.token_urlsafe(32))

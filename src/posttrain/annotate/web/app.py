@@ -1,0 +1,90 @@
+"""The app: its parts put together, and what becomes of errors."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import Engine
+from starlette.exceptions import HTTPException
+
+from posttrain import __version__
+from posttrain.annotate.problems import Problem
+from posttrain.annotate.web import manage, screens, sessions, work
+from posttrain.annotate.web.guard import Guard, Limiter
+from posttrain.annotate.web.templates import FOLDER, page
+
+QUARTER = 15 * 60
+
+
+def make_app(engine: Engine, *, secure: bool = False) -> FastAPI:
+    """The ranking app on a database.
+
+    Args:
+        secure: it is reached over HTTPS alone, through a proxy.
+    """
+    app = FastAPI(
+        title="posttrain annotate",
+        version=__version__,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        responses={
+            status: {"description": told}
+            for status, told in {
+                401: "nobody is signed in",
+                403: "not allowed",
+                404: "no such thing, or it is another's",
+                409: "it was possible once",
+                413: "too large",
+                422: "makes no sense",
+                429: "too often",
+            }.items()
+        },
+    )
+    app.state.engine, app.state.secure = engine, secure
+    app.state.limits = {
+        "sign-ins as": Limiter(10, QUARTER),
+        "sign-ins from": Limiter(100, QUARTER),
+        "joins": Limiter(100, QUARTER),
+        "requests": Limiter(1200, 60),
+    }
+    for part in (sessions, work, manage, screens):
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    app.add_middleware(Guard)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    return app
+
+
+def _problem(request: Request, error: Exception) -> Any:
+    status = getattr(error, "status", 400)
+    if request.url.path.startswith("/api/"):
+        headers = {"Retry-After": str(QUARTER)} if status == 429 else {}
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return JSONResponse({"detail": str(error)}, status_code=status, headers=headers)
+    if status == 401:
+        return RedirectResponse("/login", status_code=303)
+    return page(request, "problem.html", status=status, problem=str(error))
+
+
+def _invalid(request: Request, error: Exception) -> Any:
+    """What is wrong with a request, without repeating what was sent."""
+    assert isinstance(error, RequestValidationError)
+    told = [
+        {"where": ".".join(map(str, one["loc"]))[:200], "problem": str(one["msg"])[:200]} for one in error.errors()[:10]
+    ]
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"detail": told}, status_code=422)
+    return page(request, "problem.html", status=404, problem="there is no such page")
+
+
+def _http(request: Request, error: Exception) -> Any:
+    assert isinstance(error, HTTPException)
+    if request.url.path.startswith(("/api/", "/static/")):
+        return JSONResponse({"detail": error.detail}, status_code=error.status_code, headers=error.headers)
+    return page(request, "problem.html", status=error.status_code, problem="there is no such page")

@@ -1,0 +1,203 @@
+"""What stands before every request: size, origin, who asks, how often; and the headers that go with every answer."""
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, MutableMapping
+from threading import Lock
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from posttrain.annotate.people import session_of, token_of
+from posttrain.annotate.problems import Forbidden, Problem, TooMany
+from posttrain.annotate.store import Row, now, reading
+
+COOKIE = "posttrain_session"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+MOST_BYTES = 1 << 20
+"""Of a request's body, but for imports."""
+
+MOST_IMPORT_BYTES = 32 << 20
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+Scope = MutableMapping[str, Any]
+
+
+class Unknown(Problem):
+    """Nobody is signed in."""
+
+    status = 401
+
+
+class Guard:
+    """ASGI middleware: refuses bodies that are too large before they are read, and adds `HEADERS`."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        most = MOST_IMPORT_BYTES if scope["path"].endswith("/imports") else MOST_BYTES
+        body = await _body(scope, receive, most)
+
+        async def answer(message: Scope) -> None:
+            if message["type"] == "http.response.start":
+                given = {name.lower() for name, _ in message["headers"]}
+                more = dict(HEADERS)
+                if not scope["path"].startswith("/static/"):
+                    more["Cache-Control"] = "no-store"
+                message["headers"] = [
+                    *message["headers"],
+                    *((k.lower().encode(), v.encode()) for k, v in more.items() if k.lower().encode() not in given),
+                ]
+            await send(message)
+
+        if body is None:
+            await _refuse(answer, most)
+            return
+        sent = False
+
+        async def again() -> Any:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, again, answer)
+
+
+async def _body(scope: Scope, receive: Callable[..., Any], most: int) -> bytes | None:
+    """The whole body, or None if it is longer than `most`."""
+    said = dict(scope["headers"]).get(b"content-length", b"0")
+    if not said.isdigit() or int(said) > most:
+        return None
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b"".join(parts)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            return None
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _refuse(send: Callable[..., Any], most: int) -> None:
+    text = f'{{"detail": "a request may hold at most {most >> 20} MiB"}}'.encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": 413, "headers": [*headers, (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": text})
+
+
+class Limiter:
+    """So many tries within a window of seconds, for each key; kept in memory, for one process serves the app."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self.most, self.seconds = most, seconds
+        self._tries: dict[str, deque[float]] = defaultdict(deque)
+        self._lock = Lock()
+
+    def count(self, key: str) -> None:
+        """Count a try.
+
+        Raises:
+            TooMany: there were too many lately.
+        """
+        at = time.monotonic()
+        with self._lock:
+            if len(self._tries) > 100_000:  # a flood of keys must not fill the memory
+                self._tries = defaultdict(deque, {k: v for k, v in self._tries.items() if v[-1] > at - self.seconds})
+            tries = self._tries[key]
+            while tries and tries[0] <= at - self.seconds:
+                tries.popleft()
+            if len(tries) >= self.most:
+                raise TooMany(f"too many tries; wait {self.seconds / 60:.0f} minutes")
+            tries.append(at)
+
+    def forget(self, key: str) -> None:
+        """After a success."""
+        with self._lock:
+            self._tries.pop(key, None)
+
+
+def engine_of(request: Request) -> Engine:
+    """The app's database."""
+    return request.app.state.engine
+
+
+def client_of(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else "unknown"
+
+
+def check_origin(request: Request) -> None:
+    """Refuse what another site's page sends in this person's browser."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise Forbidden("the request comes from another site")
+    if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        raise Forbidden("the request comes from another site")
+
+
+def signed_in(request: Request) -> Row | None:
+    """Who asks, by cookie or Bearer token; None for nobody. What changes something needs the session's CSRF token."""
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    at = now()
+    with reading(engine_of(request)) as connection:
+        if kind.lower() == "bearer":
+            person = token_of(connection, secret.strip())
+            if person is None:
+                raise Unknown("this token is unknown or revoked")
+            return person
+        cookie = request.cookies.get(COOKIE)
+        person = session_of(connection, cookie, at) if cookie else None
+    if person is not None and request.method not in SAFE:
+        check_origin(request)
+        if not _same(request.headers.get("x-csrf-token", ""), person.csrf):
+            raise Forbidden("the CSRF token is missing or wrong; load the page again")
+    return person
+
+
+def person_of(request: Request) -> Row:
+    """Who asks.
+
+    Raises:
+        Unknown: nobody is signed in.
+        TooMany: the person asks too often.
+    """
+    person = signed_in(request)
+    if person is None:
+        raise Unknown("sign in first")
+    request.app.state.limits["requests"].count(str(person.id))
+    return person
+
+
+def _same(given: str, kept: str) -> bool:
+    import hmac
+
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), kept.encode())
+
+
+Person = Annotated[Any, Depends(person_of)]
+Store = Annotated[Engine, Depends(engine_of)]

@@ -1,0 +1,123 @@
+"""The pages of those who are signed in."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy import func, select
+
+from posttrain.annotate.oversight import dashboard, disputed_items, spoken
+from posttrain.annotate.people import check_may
+from posttrain.annotate.projects import guideline_of
+from posttrain.annotate.store import now, reading
+from posttrain.annotate.tables import ROLES, assignments, audit, items, people, projects
+from posttrain.annotate.web.guard import Store, Unknown, signed_in
+from posttrain.annotate.web.models import Id
+from posttrain.annotate.web.templates import page
+from posttrain.annotate.web.work import found_project
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/")
+def home(request: Request, store: Store) -> Any:
+    """The projects."""
+    person = signed_in(request)
+    if person is None:
+        return RedirectResponse("/login", status_code=303)
+    with reading(store) as connection:
+        rows = connection.execute(select(projects).order_by(projects.c.name)).all()
+        states = connection.execute(
+            select(items.c.project_id, items.c.state, func.count())
+            .where(items.c.gold.is_(None))
+            .group_by(items.c.project_id, items.c.state)
+        ).all()
+    counts: dict[int, dict[str, int]] = {row.id: {} for row in rows}
+    for project, state, count in states:
+        counts[project][state] = count
+    return page(request, "home.html", person=person, projects=rows, counts=counts)
+
+
+@router.get("/projects/{project_id}/rank")
+def rank(project_id: Id, request: Request, store: Store) -> Any:
+    """Where people rank."""
+    return _ranking(request, store, project_id, "ranking", "judge")
+
+
+@router.get("/projects/{project_id}/adjudicate")
+def adjudicate(project_id: Id, request: Request, store: Store) -> Any:
+    """Where disagreements are settled."""
+    return _ranking(request, store, project_id, "adjudication", "adjudicate")
+
+
+@router.get("/projects/{project_id}")
+def overview(project_id: Id, request: Request, store: Store) -> Any:
+    """The dashboard."""
+    person = _person(request, "oversee")
+    with reading(store) as connection:
+        project = found_project(connection, project_id)
+        said = spoken(connection, project)
+        flags = connection.execute(
+            select(items.c.id, items.c.name, assignments.c.reason)
+            .join(assignments, assignments.c.item_id == items.c.id)
+            .where(items.c.project_id == project_id, items.c.state == "flagged", assignments.c.state == "flagged")
+        ).all()
+        figures = dashboard(connection, project, now())
+        text = guideline_of(connection, project_id)
+    worst = disputed_items(said, 20)
+    return page(
+        request,
+        "dashboard.html",
+        person=person,
+        project=project,
+        figures=figures,
+        worst=worst,
+        flags=flags,
+        guideline=text,
+    )
+
+
+@router.get("/projects/{project_id}/export")
+def exporting(project_id: Id, request: Request, store: Store) -> Any:
+    """Where training data is made."""
+    person = _person(request, "manage")
+    with reading(store) as connection:
+        return page(request, "export.html", person=person, project=found_project(connection, project_id))
+
+
+@router.get("/people")
+def people_page(request: Request, store: Store) -> Any:
+    """Who may sign in, and what was done."""
+    person = _person(request, "manage")
+    with reading(store) as connection:
+        rows = connection.execute(select(people).order_by(people.c.name)).all()
+        log = connection.execute(
+            select(audit, people.c.name.label("by"))
+            .join(people, people.c.id == audit.c.person_id, isouter=True)
+            .order_by(audit.c.id.desc())
+            .limit(50)
+        ).all()
+    roles = ROLES[ROLES.index(person.role) :]
+    return page(request, "people.html", person=person, rows=rows, log=log, roles=roles)
+
+
+@router.get("/api")
+def api_page(request: Request) -> Any:
+    """The API, told from its own OpenAPI description; no script from elsewhere."""
+    return page(request, "api.html", person=signed_in(request), api=request.app.openapi())
+
+
+def _ranking(request: Request, store: Any, number: int, kind: str, deed: str) -> Any:
+    person = _person(request, deed)
+    with reading(store) as connection:
+        project = found_project(connection, number)
+        guideline = guideline_of(connection, number)
+    return page(request, "rank.html", person=person, project=project, guideline=guideline, kind=kind)
+
+
+def _person(request: Request, deed: str) -> Any:
+    person = signed_in(request)
+    if person is None:
+        raise Unknown("sign in first")
+    check_may(person, deed)
+    return person

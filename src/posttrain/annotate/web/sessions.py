@@ -1,0 +1,126 @@
+"""Signing up, in and out: the API's part and the pages' plain forms, which work without a script."""
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from posttrain.annotate.people import (
+    SESSION_SECONDS,
+    close_session,
+    invited,
+    join,
+    note,
+    open_session,
+    sign_in,
+)
+from posttrain.annotate.problems import Problem
+from posttrain.annotate.store import Row, now, reading, writing
+from posttrain.annotate.web.guard import COOKIE, Person, Store, Unknown, check_origin, client_of, engine_of
+from posttrain.annotate.web.models import Credentials
+from posttrain.annotate.web.templates import page
+
+router = APIRouter()
+
+
+@router.post("/api/v1/sessions", status_code=201, tags=["signing in"])
+def make_session(given: Credentials, request: Request, response: Response) -> dict[str, str]:
+    """Sign in: sets the session's cookie; what changes something then needs the header X-CSRF-Token."""
+    check_origin(request)
+    person = _checked(request, given.name, given.password)
+    return {"csrf_token": _begin(request, response, person)}
+
+
+@router.delete("/api/v1/sessions/current", status_code=204, tags=["signing in"])
+def end_session(request: Request, response: Response, person: Person, store: Store) -> None:
+    """Sign out."""
+    with writing(store) as connection:
+        close_session(connection, request.cookies.get(COOKIE, ""))
+        note(connection, now(), person.id, "signed out")
+    response.delete_cookie(COOKIE, path="/")
+
+
+@router.get("/login", response_class=HTMLResponse, include_in_schema=False)
+def login_page(request: Request) -> Any:
+    """The form to sign in."""
+    return page(request, "login.html")
+
+
+@router.post("/login", response_class=HTMLResponse, include_in_schema=False)
+async def login(request: Request) -> Any:
+    """Sign in by the form."""
+    form = await _form(request)
+    return await run_in_threadpool(_login, request, form.get("name", ""), form.get("password", ""))
+
+
+@router.get("/join/{secret}", response_class=HTMLResponse, include_in_schema=False)
+def join_page(secret: str, request: Request, store: Store) -> Any:
+    """The form to sign up by invitation."""
+    with reading(store) as connection:
+        return page(request, "join.html", role=invited(connection, secret, now()).role)
+
+
+@router.post("/join/{secret}", response_class=HTMLResponse, include_in_schema=False)
+async def sign_up(secret: str, request: Request) -> Any:
+    """Sign up by the form."""
+    form = await _form(request)
+    return await run_in_threadpool(_join, request, secret, form.get("name", ""), form.get("password", ""))
+
+
+def _login(request: Request, name: str, password: str) -> Any:
+    try:
+        check_origin(request)
+        person = _checked(request, name, password)
+    except Problem as problem:
+        return page(request, "login.html", status=problem.status, problem=str(problem), name=name[:80])
+    answer = RedirectResponse("/", status_code=303)
+    _begin(request, answer, person)
+    return answer
+
+
+def _join(request: Request, secret: str, name: str, password: str) -> Any:
+    try:
+        check_origin(request)
+        request.app.state.limits["joins"].count(client_of(request))
+        with writing(engine_of(request)) as connection:
+            person = join(connection, secret, name, password, now())
+    except Problem as problem:
+        return page(request, "join.html", status=problem.status, problem=str(problem), name=name[:80], role=None)
+    answer = RedirectResponse("/", status_code=303)
+    _begin(request, answer, person)
+    return answer
+
+
+def _checked(request: Request, name: str, password: str) -> Row:
+    """The person with this name and password; too many tries are refused before any is checked."""
+    limits, by_name = request.app.state.limits, " ".join(name.lower().split())
+    limits["sign-ins from"].count(client_of(request))
+    limits["sign-ins as"].count(by_name)
+    with reading(engine_of(request)) as connection:
+        person = None if "\0" in name else sign_in(connection, name, password)
+    with writing(engine_of(request)) as connection:
+        if person is None:
+            note(connection, now(), None, "sign-in refused", name=name.replace("\0", "")[:80])
+        else:
+            note(connection, now(), person.id, "signed in")
+    if person is None:
+        raise Unknown("the name or the password is wrong")
+    limits["sign-ins as"].forget(by_name)
+    return person
+
+
+def _begin(request: Request, response: Response, person: Row) -> str:
+    """Open a new session, whatever cookie came before, which is closed; its CSRF token."""
+    with writing(engine_of(request)) as connection:
+        close_session(connection, request.cookies.get(COOKIE, ""))
+        secret, csrf = open_session(connection, person, now())
+    secure: bool = request.app.state.secure
+    response.set_cookie(COOKIE, secret, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=secure)
+    return csrf
+
+
+async def _form(request: Request) -> dict[str, str]:
+    body = (await request.body()).decode("utf-8", "replace")
+    return {name: values[0] for name, values in parse_qs(body, max_num_fields=10, keep_blank_values=True).items()}

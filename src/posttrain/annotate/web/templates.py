@@ -1,0 +1,44 @@
+"""Pages from templates, everything in them escaped."""
+
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from posttrain.annotate.people import may
+
+FOLDER = Path(__file__).parents[1] / "pages"
+
+
+def page(request: Request, template: str, *, status: int = 200, person: Any = None, **values: Any) -> HTMLResponse:
+    """A page for a person, who may be nobody yet."""
+    known = {"person": person, "may": may, "problem": None, "name": "", "path": request.url.path}
+    return HTMLResponse(_environment().get_template(template).render(**{**known, **values}), status_code=status)
+
+
+@cache
+def _environment() -> Environment:
+    loader = FileSystemLoader(FOLDER / "templates")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {"percent": _percent, "number": _number, "day": _day, "minute": _minute}
+    return environment
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+
+
+def _minute(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))

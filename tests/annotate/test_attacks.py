@@ -1,0 +1,298 @@
+"""What the app refuses, over HTTP as an attacker would try it."""
+
+import contextlib
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from annotate_server import PASSWORD, Client, Server, lines_of, owner_of, running
+
+ROWS = [
+    {"id": f"row {n}", "prompt": f"Question {n}?", "candidates": [{"id": x, "text": f"{x} {n}"} for x in "ab"]}
+    for n in range(6)
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(str(tmp_path_factory.mktemp("attacks") / "annotate.db")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def owen(server: Server) -> Client:
+    return owner_of(server)
+
+
+@pytest.fixture(scope="module")
+def project(owen: Client) -> int:
+    made = owen.post("/projects", {"name": "Tone", "settings": {"gold_every": 0, "overlap": 2}}).json()["id"]
+    added = owen.http.post(f"/api/v1/projects/{made}/imports", content=lines_of(ROWS))
+    assert added.json()["items"] == 6
+    return int(made)
+
+
+@pytest.fixture(scope="module")
+def ann(owen: Client, server: Server) -> Client:
+    return owen.invite(server, "ann")
+
+
+@pytest.fixture(scope="module")
+def bob(owen: Client, server: Server) -> Client:
+    return owen.invite(server, "bob")
+
+
+@pytest.fixture(scope="module")
+def held(ann: Client, project: int) -> dict[str, Any]:
+    return dict(ann.post(f"/projects/{project}/assignments").json())
+
+
+def test_another_persons_assignment_can_be_neither_seen_nor_used(bob: Client, held: dict[str, Any]) -> None:
+    path = f"/assignments/{held['id']}"
+    assert bob.get(path).status_code == 404
+    for what, body in (("judgments", {"ranks": [1, 2]}), ("skips", {"reason": "x"}), ("flags", {"reason": "x"})):
+        assert bob.post(f"{path}/{what}", body).status_code == 404
+    assert bob.post(f"{path}/renewals").status_code == 404
+    assert bob.get(path).json() == bob.get("/assignments/99999").json(), "as if it were not there"
+
+
+def test_nothing_shown_to_an_annotator_tells_the_model_or_who_else_judged(ann: Client, held: dict[str, Any]) -> None:
+    told = json.dumps(ann.get(f"/assignments/{held['id']}").json())
+    for hidden in ("model", "params_hash", "gold", "owen", "row 0"):
+        assert hidden not in told
+
+
+OVERSIGHT = (
+    ("GET", "/projects/{p}"),
+    ("GET", "/projects/{p}/dashboard"),
+    ("GET", "/projects/{p}/disagreements"),
+    ("POST", "/projects/{p}/exports"),
+    ("POST", "/projects/{p}/imports"),
+    ("POST", "/projects/{p}/guidelines"),
+    ("PUT", "/projects/{p}/settings"),
+    ("POST", "/projects"),
+    ("POST", "/invitations"),
+    ("GET", "/people"),
+    ("PATCH", "/people/1"),
+    ("GET", "/audit"),
+    ("POST", "/projects/{p}/assignments?kind=adjudication"),
+)
+BODIES: dict[str, Any] = {
+    "/projects/{p}/exports": {},
+    "/projects/{p}/guidelines": {"text": "x"},
+    "/projects/{p}/settings": {"overlap": 50},
+    "/projects": {"name": "mine"},
+    "/invitations": {"role": "owner"},
+    "/people/1": {"role": "annotator"},
+}
+
+
+@pytest.mark.parametrize(("method", "path"), OVERSIGHT)
+def test_an_annotator_reaches_nothing_above_his_role(ann: Client, project: int, method: str, path: str) -> None:
+    answer = ann.http.request(method, f"/api/v1{path}".replace("{p}", str(project)), json=BODIES.get(path))
+    assert answer.status_code == 403, answer.text
+
+
+@pytest.mark.parametrize("path", ["/people", "/projects/{p}", "/projects/{p}/export", "/projects/{p}/adjudicate"])
+def test_pages_above_a_role_are_refused_as_well(ann: Client, project: int, path: str) -> None:
+    assert ann.http.get(path.replace("{p}", str(project))).status_code == 403
+
+
+def test_nobody_gives_himself_or_others_a_role_above_his_own(owen: Client, server: Server) -> None:
+    admin = owen.invite(server, "adam", "admin")
+    own = admin.get("/me").json()["id"]
+    assert admin.http.patch(f"/api/v1/people/{own}", json={"role": "owner"}).status_code == 403
+    assert admin.post("/invitations", {"role": "owner"}).status_code == 403
+    owner = owen.get("/me").json()["id"]
+    for change in ({"role": "annotator"}, {"active": False}):
+        assert admin.http.patch(f"/api/v1/people/{owner}", json=change).status_code == 403
+        assert owen.http.patch(f"/api/v1/people/{owner}", json=change).status_code == 403, "the last owner stays"
+    assert admin.post("/invitations", {"role": "admin"}).status_code == 201
+
+
+def test_a_person_locked_out_is_out_at_once(owen: Client, server: Server) -> None:
+    eve = owen.invite(server, "eve")
+    token = eve.post("/tokens", {"name": "script"}).json()["token"]
+    number = eve.get("/me").json()["id"]
+    assert owen.http.patch(f"/api/v1/people/{number}", json={"active": False}).status_code == 200
+    assert eve.get("/me").status_code == 401
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert httpx2.get(f"{server.url}/api/v1/me", headers=bearer).status_code == 401
+    again = httpx2.post(f"{server.url}/api/v1/sessions", json={"name": "eve", "password": PASSWORD})
+    assert again.status_code == 401
+
+
+def test_a_request_of_another_site_changes_nothing(ann: Client, held: dict[str, Any]) -> None:
+    path, body = f"/api/v1/assignments/{held['id']}/judgments", {"ranks": [1, 2]}
+    cookie = {"Cookie": f"posttrain_session={ann.http.cookies['posttrain_session']}"}
+    for headers in (
+        {},
+        {"X-CSRF-Token": "guess"},
+        {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Origin": "https://evil.example"},
+        {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Sec-Fetch-Site": "cross-site"},
+    ):
+        answer = httpx2.post(str(ann.http.base_url).rstrip("/") + path, json=body, headers=cookie | headers)
+        assert answer.status_code == 403
+    form = ann.http.post(
+        "/login", data={"name": "ann", "password": PASSWORD}, headers={"Origin": "https://evil.example"}
+    )
+    assert form.status_code == 403
+
+
+def test_a_forged_order_or_candidate_is_refused(ann: Client, held: dict[str, Any]) -> None:
+    path = f"/assignments/{held['id']}/judgments"
+    for more in ({"shown_order": ["b", "a"]}, {"candidates": ["b", "a"]}, {"person_id": 1}, {"origin": "import"}):
+        assert ann.post(path, {"ranks": [1, 2], **more}).status_code == 422
+    for ranks in ([1], [1, 2, 3], [0, 1], [1, 27], [1.5, 2], ["1", "2"], {"a": 1, "b": 2}, [True, 2], None):
+        assert ann.post(path, {"ranks": ranks}).status_code == 422
+
+
+def test_a_replayed_submit_counts_once_and_a_key_is_not_used_again(bob: Client, project: int, owen: Client) -> None:
+    mine = bob.post(f"/projects/{project}/assignments").json()
+    path, key = f"/assignments/{mine['id']}/judgments", {"Idempotency-Key": "the-same-key"}
+    first = bob.post(path, {"ranks": [1, 2]}, headers=key).json()
+    assert [bob.post(path, {"ranks": [1, 2]}, headers=key).json() for _ in range(3)] == [first] * 3
+    assert bob.post(path, {"ranks": [2, 1]}, headers=key).status_code == 422
+    assert bob.get(f"/projects/{project}/judgments").json()["total"] == 1
+
+
+def test_a_session_of_before_the_sign_in_is_not_taken_over(server: Server, ann: Client) -> None:
+    planted = "planted-by-an-attacker"
+    answer = httpx2.post(
+        f"{server.url}/api/v1/sessions",
+        json={"name": "ann", "password": PASSWORD},
+        headers={"Cookie": f"posttrain_session={planted}"},
+    )
+    given = answer.headers["set-cookie"]
+    assert planted not in given
+    assert "HttpOnly" in given
+    assert "samesite=lax" in given.lower()
+    me = httpx2.get(f"{server.url}/api/v1/me", headers={"Cookie": f"posttrain_session={planted}"})
+    assert me.status_code == 401
+
+
+def test_signing_out_ends_the_session_on_the_server(owen: Client, server: Server) -> None:
+    client = Client(server, "ann")
+    cookie = {"Cookie": f"posttrain_session={client.http.cookies['posttrain_session']}"}
+    assert client.http.delete("/api/v1/sessions/current").status_code == 204
+    assert httpx2.get(f"{server.url}/api/v1/me", headers=cookie).status_code == 401
+
+
+def test_an_invitation_is_good_once(owen: Client, server: Server) -> None:
+    link = owen.link()
+    Client(server, "carl", link)
+    for name in ("mallory", "carl"):
+        assert httpx2.post(server.url + link, data={"name": name, "password": PASSWORD}).status_code == 404
+    assert httpx2.get(f"{server.url}/join/{'x' * 43}").status_code == 404
+
+
+def test_passwords_are_not_guessed_again_and_again(tmp_path: Path) -> None:
+    with running(str(tmp_path / "a.db")) as server:
+        owner_of(server)
+        tries = [
+            httpx2.post(f"{server.url}/api/v1/sessions", json={"name": "Owen", "password": f"guess {n}"}).status_code
+            for n in range(14)
+        ]
+        assert tries[:9] == [401] * 9
+        assert tries[-3:] == [429] * 3
+        right = httpx2.post(f"{server.url}/api/v1/sessions", json={"name": "owen", "password": PASSWORD})
+        assert right.status_code == 429, "nor once the right one is found"
+
+
+def test_an_unknown_name_and_a_wrong_password_are_answered_alike(server: Server) -> None:
+    answers = [
+        httpx2.post(f"{server.url}/api/v1/sessions", json={"name": name, "password": "not the password"})
+        for name in ("bob", "nobody at all")
+    ]
+    assert answers[0].status_code == answers[1].status_code == 401
+    assert answers[0].json() == answers[1].json()
+
+
+SQL = ("' OR 1=1 --", "1; DROP TABLE people", '" OR ""="', "1 UNION SELECT password FROM people", "%27%20OR%201=1")
+
+
+@pytest.mark.parametrize("text", SQL)
+def test_sql_in_any_field_is_text(owen: Client, ann: Client, server: Server, project: int, text: str) -> None:
+    answer = httpx2.post(f"{server.url}/api/v1/sessions", json={"name": text, "password": text})
+    assert answer.status_code == 401
+    assert ann.get(f"/assignments/{text}").status_code in (404, 422)
+    assert ann.post(f"/projects/{project}/assignments?kind={text}").status_code == 422
+    assert owen.get("/people").json()["total"] >= 3
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../web/guard.py",
+        "/static/..%2f..%2fstore.py",
+        "/static/%2e%2e/%2e%2e/store.py",
+        "/static//etc/passwd",
+        "/static/....//....//etc/passwd",
+        "/join/../../etc/passwd",
+    ],
+)
+def test_no_path_leads_out_of_the_static_folder(server: Server, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:  # clients tidy such paths before they send them
+        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.split()[1] in (b"404", b"400", b"401"), answer[:200]
+    assert b"root:" not in answer
+    assert b"import" not in answer
+
+
+def test_imports_read_no_file_and_take_all_rows_or_none(owen: Client, project: int) -> None:
+    path = f"/api/v1/projects/{project}/imports"
+    before = owen.get(f"/projects/{project}/dashboard").json()["progress"]["items"]
+    bad = [{"id": "../../../../etc/passwd", "prompt": "fine", "candidates": [{"id": 1, "text": "a"}]}]
+    for content in (lines_of([*ROWS[:1], *bad]), b"/etc/passwd", b"\xff\xfe", b"", b'{"a":' * 3000, b'{"prompt": NaN}'):
+        answer = owen.http.post(path, content=content)
+        assert answer.status_code == 422, answer.text
+        assert "root:" not in answer.text
+        assert "rows.jsonl" in answer.text
+    assert owen.get(f"/projects/{project}/dashboard").json()["progress"]["items"] == before
+
+
+def test_bodies_that_are_too_large_are_refused_before_they_are_read(owen: Client, server: Server) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(64):
+            yield b"x" * 65536
+
+    for content in (b"x" * (2 << 20), endless()):
+        with contextlib.suppress(httpx2.TransportError):  # the connection was closed while we were still sending
+            assert owen.http.post("/api/v1/projects", content=content).status_code == 413
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        raw.sendall(b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
+        assert raw.recv(4096).split()[1] == b"413"
+
+
+def test_every_answer_carries_the_policy_that_forbids_foreign_and_inline_scripts(server: Server) -> None:
+    for path in ("/login", "/static/page.js", "/api/v1/me", "/nowhere", "/api/v1/openapi.json"):
+        headers = httpx2.get(server.url + path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+
+
+def test_the_pages_ask_nothing_of_other_hosts() -> None:
+    import posttrain.annotate.pages as pages
+
+    for path in Path(pages.__file__).parent.rglob("*.*"):
+        if path.suffix in (".html", ".js", ".css"):
+            assert "//" not in path.read_text().replace("// ", "").replace("://", "") or path.suffix == ".js"
+            assert "http://" not in path.read_text()
+            assert "https://" not in path.read_text()
+
+
+def test_names_that_are_blank_taken_or_unprintable_are_refused(owen: Client, server: Server) -> None:
+    for name, status in ((" ", 422), ("OWEN", 422), ("a\0b", 422), ("x" * 81, 422), ("two\nlines", 303)):
+        answer = httpx2.post(server.url + owen.link(), data={"name": name, "password": PASSWORD})
+        assert answer.status_code == status, name
+    short = httpx2.post(server.url + owen.link(), data={"name": "shorty", "password": "short"})
+    assert short.status_code == 422

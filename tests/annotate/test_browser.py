@@ -1,0 +1,381 @@
+"""People at work, in a real browser: by keyboard, by drag, without a connection; and nothing a text says is obeyed."""
+
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from annotate_server import PASSWORD, Client, Server, lines_of, owner_of, running
+from conftest import absent
+from xss_payloads import PAYLOADS
+
+KEYS = ["a", "b", "c"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        absent("no Chromium is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with running(str(tmp_path / "annotate.db")) as server:
+        yield server
+
+
+@pytest.fixture
+def owen(server: Server) -> Client:
+    return owner_of(server)
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    context = browser.new_context(base_url=server.url)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def rows(n: int, k: int = 3) -> list[dict[str, Any]]:
+    candidates = [
+        {"id": x, "text": f"Text {x.upper()}", "model": f"model {x}", "params_hash": x * 64} for x in KEYS[:k]
+    ]
+    return [{"id": f"row {i}", "prompt": f"Question {i}?", "candidates": candidates} for i in range(n)]
+
+
+def project(owen: Client, new: list[dict[str, Any]], **settings: Any) -> int:
+    made = owen.post("/projects", {"name": "Tone", "settings": {"gold_every": 0, **settings}}).json()
+    assert owen.http.post(f"/api/v1/projects/{made['id']}/imports", content=lines_of(new)).status_code == 201
+    return int(made["id"])
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.goto("/login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
+
+
+def texts(page: Page) -> list[str]:
+    page.wait_for_selector(".candidate")
+    return page.locator(".candidate .body").all_inner_texts()
+
+
+def exported(owen: Client, number: int, tmp_path: Path, what: str = "rankings") -> list[dict[str, Any]]:
+    answer = owen.post(f"/projects/{number}/exports", {"what": what})
+    assert answer.status_code == 200, answer.text
+    (tmp_path / "x.zip").write_bytes(answer.content)
+    with zipfile.ZipFile(tmp_path / "x.zip") as zipped:
+        return [json.loads(line) for line in zipped.read("train.jsonl").decode().splitlines()]
+
+
+def strip(page: Page) -> str:
+    return " > ".join("=".join(level.locator(".chip").all_inner_texts()) for level in page.locator(".level").all())
+
+
+def test_a_person_joins_by_invitation_and_ranks_by_keyboard_alone(
+    page: Page, owen: Client, server: Server, tmp_path: Path
+) -> None:
+    number = project(owen, rows(2))
+    page.goto(owen.link())
+    page.keyboard.press("Tab")
+    page.get_by_label("Your name").focus()
+    page.keyboard.type("ann")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+    page.get_by_role("link", name="Rank").focus()
+    page.keyboard.press("Enter")
+    first = texts(page)
+    for key in "210":  # 2 and 1 tie
+        page.keyboard.press(key)
+    page.keyboard.press("3")
+    assert strip(page) == "2=1 > 3"
+    expect(page.locator("#said")).to_have_text("Answer 3 is 2nd.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#progress")).to_contain_text("1 judged by you")
+    second = texts(page)
+    page.locator(".candidate").nth(2).focus()
+    page.keyboard.press("ArrowDown")  # places it
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("1")
+    page.keyboard.press("ArrowUp")  # the focused one, 2, moves before 3
+    assert strip(page) == "2 > 3 > 1"
+    page.keyboard.press("u")
+    assert strip(page) == "3 > 2 > 1"
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    expect(page.locator("#guideline")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    expect(page.locator("#empty")).to_be_visible()
+    got = {row["id"]: row for row in exported(owen, number, tmp_path)}
+    ranks = {text[-1].lower(): rank for text, rank in zip(first, (1, 1, 2), strict=True)}
+    assert got["row 0"]["ranks"] == ranks
+    assert got["row 0"]["shown_order"] == [text[-1].lower() for text in first]
+    assert got["row 1"]["ranks"] == {text[-1].lower(): rank for text, rank in zip(second, (3, 2, 1), strict=True)}
+    assert got["row 1"]["duration_ms"] > 0
+
+
+def test_answers_are_ranked_by_drag_with_ties(page: Page, owen: Client, tmp_path: Path) -> None:
+    number = project(owen, rows(1))
+    sign_in(page, "owen")
+    page.goto(f"/projects/{number}/rank")
+    shown = texts(page)
+    chips = page.locator(".candidate header .chip")
+    chips.nth(0).drag_to(page.locator(".gap").last)
+    chips.nth(1).drag_to(page.locator(".gap").first)
+    assert strip(page) == "2 > 1"
+    chips.nth(2).drag_to(page.locator(".level").nth(1))
+    assert strip(page) == "2 > 1=3"
+    page.locator(".level .chip").nth(0).drag_to(page.locator(".gap").last)
+    assert strip(page) == "1=3 > 2"
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator("#empty")).to_be_visible()
+    assert exported(owen, number, tmp_path)[0]["ranks"] == {
+        text[-1].lower(): rank for text, rank in zip(shown, (1, 2, 1), strict=True)
+    }
+
+
+def test_criteria_all_bad_and_a_rewrite_reach_the_export(page: Page, owen: Client, tmp_path: Path) -> None:
+    number = project(owen, rows(1), criteria=["correct", "tone"], rewrite=True)
+    sign_in(page, "owen")
+    page.goto(f"/projects/{number}/rank")
+    shown = texts(page)
+    page.keyboard.press("3")
+    page.locator(".candidate").nth(1).get_by_label("tone").check()
+    page.get_by_role("button", name="Start from the best").click()
+    assert page.locator("#rewrite").input_value() == shown[2]
+    page.locator("#rewrite").fill("A better text 123")  # digits typed here rank nothing
+    assert strip(page) == "3"
+    page.locator("#strip-title").click()
+    page.keyboard.press("b")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator("#empty")).to_be_visible()
+    row = exported(owen, number, tmp_path)[0]
+    assert row["meta_all_bad"] is True
+    assert json.loads(row["meta_criteria"]) == {"correct": [], "tone": [shown[1][-1].lower()]}
+    assert exported(owen, number, tmp_path, "sft")[0]["completion"] == "A better text 123"
+
+
+def test_skip_flag_and_undo_of_what_was_submitted(page: Page, owen: Client, tmp_path: Path) -> None:
+    number = project(owen, rows(3, k=2))
+    sign_in(page, "owen")
+    page.goto(f"/projects/{number}/rank")
+    texts(page)
+    for key in ("s", "f"):
+        page.keyboard.press(key)
+        page.get_by_label("Why?").fill("I cannot tell")
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#aside")).to_be_hidden()
+        texts(page)
+    expect(page.locator("#prompt")).to_contain_text("Question 2?")
+    shown = texts(page)
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.locator("#empty")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.locator("#item")).to_be_visible()
+    expect(page.locator("#prompt")).to_contain_text("Question 2?")
+    assert strip(page) == "1 > 2"
+    page.locator(".candidate").nth(1).focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#empty")).to_be_visible()
+    got = exported(owen, number, tmp_path)
+    assert [row["id"] for row in got] == ["row 2"]
+    assert got[0]["ranks"] == {shown[1][-1].lower(): 1, shown[0][-1].lower(): 2}
+
+
+def test_without_a_connection_nothing_is_lost(page: Page, owen: Client, server: Server, tmp_path: Path) -> None:
+    number = project(owen, rows(2))
+    sign_in(page, "owen")
+    page.goto(f"/projects/{number}/rank")
+    texts(page)
+    page.keyboard.press("3")
+    page.reload()
+    texts(page)
+    assert strip(page) == "3", "a draft outlives the page"
+    server.kill()
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.locator("#offline")).to_contain_text("kept in this browser (1 to send)")
+    server.start()
+    expect(page.locator("#progress")).to_contain_text("1 judged by you", timeout=15_000)
+    expect(page.locator("#offline")).to_be_hidden()
+    page.context.set_offline(True)
+    for key in ("2", "1", "3", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("#offline")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#empty")).to_be_visible(timeout=15_000)
+    got = exported(owen, number, tmp_path)
+    assert len(got) == 2
+    assert [got[0]["ranks"][name] for name in got[0]["shown_order"]] == [2, 3, 1]
+
+
+def test_an_adjudicator_settles_what_others_disagree_on_without_their_names(
+    page: Page, owen: Client, server: Server, tmp_path: Path
+) -> None:
+    number = project(owen, rows(1, k=2), overlap=2)
+    for name, best in (("ann", "Text A"), ("bob", "Text B")):
+        client = owen.invite(server, name)
+        held = client.post(f"/projects/{number}/assignments").json()
+        ranks = [1 if c["text"] == best else 2 for c in held["candidates"]]
+        assert client.post(f"/assignments/{held['id']}/judgments", {"ranks": ranks}).status_code == 201
+    owen.invite(server, "ada", "adjudicator")
+    sign_in(page, "ada")
+    page.get_by_role("link", name="Adjudicate").click()
+    shown = texts(page)
+    assert sorted(page.locator("#others-list li").all_inner_texts()) == ["1  >  2", "2  >  1"] or sorted(
+        re.sub(r"\s+", " ", text) for text in page.locator("#others-list li").all_inner_texts()
+    ) == ["1 > 2", "2 > 1"]
+    assert not re.search(r"\bann\b|\bbob\b", page.content())
+    page.keyboard.press("2")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.locator("#empty")).to_be_visible()
+    row = exported(owen, number, tmp_path)[0]
+    assert row["annotator"] == "ada"
+    assert row["ranks"][shown[1][-1].lower()] == 1
+    sign_in(page, "owen")
+    page.goto(f"/projects/{number}")
+    expect(page.get_by_text("1 of 1 items")).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("^ann"))).to_be_visible()
+    page.goto(f"/projects/{number}/export")
+    page.get_by_label("Share of prompts").fill("0")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    download.value.save_as(tmp_path / "got.zip")
+    with zipfile.ZipFile(tmp_path / "got.zip") as zipped:
+        assert set(zipped.namelist()) == {"train.jsonl", "manifest.json"}
+
+
+def test_an_admin_invites_changes_roles_and_publishes_a_guideline(page: Page, owen: Client, server: Server) -> None:
+    number = project(owen, rows(1))
+    ann = owen.invite(server, "ann")
+    sign_in(page, "owen")
+    page.goto("/people")
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_text("/join/")).to_be_visible()
+    page.get_by_label("Role of ann").select_option("adjudicator")
+    expect(page.locator("#people-status")).to_contain_text("Changed")
+    assert ann.get("/me").status_code == 401, "her session ended"
+    page.goto(f"/projects/{number}")
+    page.locator("#guideline-text").fill("Be strict.")
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Version 2 is published.")).to_be_visible()
+    page.goto(f"/projects/{number}/rank")
+    page.wait_for_selector(".candidate")
+    page.keyboard.press("g")
+    expect(page.locator("#guideline")).to_contain_text("Be strict.")
+
+
+def test_no_text_is_obeyed_in_prompts_candidates_markdown_names_or_reasons(
+    page: Page, owen: Client, browser: Browser
+) -> None:
+    assert len(PAYLOADS) >= 60
+    new = [
+        {
+            "id": f"{n} {text}"[:150],
+            "prompt": text,
+            "candidates": [{"id": "a", "text": text}, {"id": "b", "text": f"b{text}"}],
+        }
+        for n, text in enumerate(PAYLOADS)
+    ]
+    number = project(owen, new, view="markdown", flags=1)
+    sign_in(page, "owen")
+    page.add_init_script("window.fired = []; window.alert = window.prompt = window.confirm = (...x) => fired.push(x)")
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+    left: list[str] = []
+    page.on("request", lambda request: None if request.url.startswith(page.url[:21]) else left.append(request.url))
+    page.goto(f"/projects/{number}/rank")
+    for n in range(len(PAYLOADS)):
+        expect(page.locator("#progress")).to_contain_text(f"{n} judged by you")
+        assert page.locator("#prompt .text").inner_text().strip() == PAYLOADS[n].strip() or "\t" in PAYLOADS[n]
+        for view in ("markdown", "diff", "text"):
+            page.locator("#view").select_option(view)
+            inside = "script, iframe, object, embed, img, svg, form, style, base, link, meta, [style]"
+            assert page.locator("#candidates .body").locator(inside).count() == 0, PAYLOADS[n]
+            hrefs = page.locator("#candidates .body a").evaluate_all("all => all.map(a => a.protocol)")
+            assert set(hrefs) <= {"http:", "https:", "mailto:"}, PAYLOADS[n]
+            events = "all => all.flatMap(e => e.getAttributeNames()).filter(n => n.startsWith('on'))"
+            assert page.locator("#candidates .body *").evaluate_all(events) == [], PAYLOADS[n]
+        page.locator("#view").select_option("markdown")
+        page.locator("#candidates .candidate").first.focus()
+        page.keyboard.press("1")
+        page.keyboard.press("2")
+        page.keyboard.press("Enter")
+    expect(page.locator("#empty")).to_be_visible()
+    for text in PAYLOADS[:5]:
+        owen.post("/projects", {"name": text.replace("\n", " ").replace("\t", " ")[:70]})
+    for path in (
+        "/",
+        f"/projects/{number}",
+        f"/projects/{number}/export",
+        "/people",
+        "/login?next=<script>alert(1)</script>",
+    ):
+        page.goto(path)
+        assert page.evaluate("window.fired") == []
+    assert page.evaluate("window.fired") == []
+    assert left == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1360])
+def test_axe_finds_no_serious_violation_on_any_page(
+    browser: Browser, owen: Client, server: Server, scheme: Any, width: int
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    number = project(owen, rows(3), criteria=["correct"], rewrite=True)
+    context = browser.new_context(base_url=server.url, color_scheme=scheme, viewport={"width": width, "height": 800})
+    page = context.new_page()
+
+    def check(path: str, wait: str = "h1") -> None:
+        page.goto(path)
+        page.wait_for_selector(wait)
+        found = axe.run(page).response["violations"]
+        serious = [(v["id"], v["nodes"][0]["html"][:120]) for v in found if v["impact"] in ("serious", "critical")]
+        assert serious == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} scrolls sideways"
+
+    check("/login")
+    check(owen.link())
+    sign_in(page, "owen")
+    check(f"/projects/{number}/rank", ".candidate")
+    for key in ("1", "2", "0"):
+        page.keyboard.press(key)
+    assert not [v for v in axe.run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+    for path in (
+        "/",
+        f"/projects/{number}",
+        f"/projects/{number}/export",
+        "/people",
+        "/api",
+        f"/projects/{number}/adjudicate",
+    ):
+        check(path)
+    context.close()

@@ -1,0 +1,244 @@
+"""From what people said to training data: which pairs, what they weigh, and where each comes from."""
+
+import json
+import math
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+from sqlalchemy import Engine, select
+
+from annotating import Team, item, team
+from posttrain.annotate.aggregate import SPREAD, SURE, Consensus, majority, plackett_luce
+from posttrain.annotate.disagreement import distance, verdict
+from posttrain.annotate.export import ExportOptions, export
+from posttrain.annotate.rankings import pairs_of, weight_of
+from posttrain.annotate.store import locked_project, reading, writing
+from posttrain.annotate.tables import projects
+from posttrain.annotate.trace import trace_row
+from posttrain.data.formats import examples
+from posttrain.data.read import read_rows
+from posttrain.data.split import prompt_key
+from posttrain.errors import InputError
+
+ranks = st.integers(2, 5).flatmap(
+    lambda k: st.lists(
+        st.lists(st.integers(1, k), min_size=k, max_size=k).map(lambda r: dict(zip("abcde", r, strict=False))),
+        min_size=1,
+    )
+)
+
+
+def exported(found: Team, out: Path, **options: Any) -> dict[str, Any]:
+    with reading(found.engine) as connection:
+        project = connection.execute(select(projects)).one()
+        return export(connection, project, ExportOptions(**options), out)
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def chosen(consensus: Consensus, policy: Any) -> set[str]:
+    return {pair.better + pair.worse for pair in pairs_of(consensus, policy)}
+
+
+def test_each_policy_takes_the_pairs_it_says() -> None:
+    one = majority([{"a": 1, "b": 2, "c": 2, "d": 3}])
+    assert chosen(one, "all") == {"ab", "ac", "ad", "bd", "cd"}
+    assert chosen(one, "adjacent") == {"ab", "ac", "bd", "cd"}
+    assert chosen(one, "best-worst") == {"ad"}
+    assert chosen(one, "best-vs-rest") == {"ab", "ac", "ad"}
+    assert chosen(majority([{"a": 1, "b": 1}]), "all") == set()
+
+
+def test_every_prompt_weighs_the_same_under_every_policy() -> None:
+    for k in range(2, 8):
+        one = majority([{name: n for n, name in enumerate("abcdefg"[:k], 1)}])
+        for policy in ("all", "adjacent", "best-worst", "best-vs-rest"):
+            assert len(pairs_of(one, policy)) * weight_of(k, policy) == pytest.approx(1)
+    assert weight_of(4, "all") == 1 / 6
+
+
+def test_the_majority_decides_each_pair_and_ties_count_against() -> None:
+    one = majority([{"a": 1, "b": 2}, {"a": 1, "b": 2}, {"a": 1, "b": 1}])
+    assert [(p.better, p.worse, p.support) for p in pairs_of(one, "all")] == [("a", "b", pytest.approx(2 / 3))]
+    assert pairs_of(one, "all", least=0.7) == []
+    assert pairs_of(majority([{"a": 1, "b": 2}, {"a": 2, "b": 1}]), "all") == []
+
+
+@given(ranks)
+def test_the_majority_never_goes_against_more_people_than_it_follows(said: list[dict[str, int]]) -> None:
+    for pair in pairs_of(majority(said), "all"):
+        votes = [verdict(one, pair.better, pair.worse) for one in said]
+        assert votes.count(1) > votes.count(-1)
+        assert pair.support == votes.count(1) / len(said)
+
+
+@given(ranks)
+def test_the_distance_of_rankings_is_one_between_zero_and_one(said: list[dict[str, int]]) -> None:
+    for a, b in combinations(said, 2):
+        assert 0 <= distance(a, b) == distance(b, a) <= 1
+    for a in said:
+        assert distance(a, a) == 0
+    k = len(said[0])
+    up = {name: n for n, name in enumerate("abcde"[:k], 1)}
+    assert distance(up, {name: k - n for name, n in up.items()}) == 1
+
+
+def negative_log_posterior(x: np.ndarray, said: list[list[tuple[str, dict[str, int]]]], people: list[str]) -> float:
+    """Written out from the formula, judgment by judgment, choice by choice."""
+    k = len(said[0][0][1])
+    theta, log_b = x[: len(said) * k].reshape(-1, k), x[len(said) * k :]
+    total = -(theta**2).sum() / (2 * SPREAD**2) - (log_b**2).sum() / (2 * SURE**2)
+    for scores, some in zip(theta, said, strict=True):
+        for person, order in some:
+            b = math.exp(log_b[people.index(person)])
+            for n, rank in enumerate(order.values()):
+                left = [math.exp(b * scores[m]) for m, other in enumerate(order.values()) if other >= rank]
+                total += b * scores[n] - math.log(sum(left))
+    return -total
+
+
+def test_scores_and_reliabilities_are_those_of_an_independent_optimiser() -> None:
+    rng = np.random.default_rng(0)
+    said: list[list[tuple[str, dict[str, int]]]] = []
+    for _ in range(25):
+        truth = rng.permutation(3)
+        some = []
+        for person in ("careful", "careful too", "random"):
+            order = rng.permutation(3) if person == "random" else truth
+            if rng.random() < 0.2:
+                order = np.minimum(order, 1)  # a tie
+            some.append((person, {name: int(rank) + 1 for name, rank in zip("abc", order, strict=True)}))
+        said.append(some)
+    people = ["careful", "careful too", "random"]
+    best = minimize(negative_log_posterior, np.zeros(25 * 3 + 3), args=(said, people), method="L-BFGS-B")
+    found, reliability = plackett_luce(said)
+    ours = np.array([list(one.scores.values()) for one in found])
+    np.testing.assert_allclose(ours, best.x[:75].reshape(25, 3), atol=2e-3)
+    np.testing.assert_allclose([reliability[p] for p in people], np.exp(best.x[75:]), atol=2e-3)
+    assert reliability["random"] < 0.5 < reliability["careful"]
+
+
+def test_with_two_candidates_and_one_person_it_is_bradley_and_terrys_model() -> None:
+    found, _ = plackett_luce([[("p", {"a": 1, "b": 2})]])
+    scores = found[0].scores
+    assert found[0].support("a", "b") == pytest.approx(1 / (1 + math.exp(scores["b"] - scores["a"])))
+    assert 0.5 < found[0].support("a", "b") < 1
+
+
+@pytest.fixture
+def ranked(engine: Engine) -> Team:
+    more = [item(f"item {n}", k=3) for n in range(20)]
+    found = team(engine, *more, overlap=2, disagreement=0.9)
+    for _ in range(20):
+        for name in ("ann", "bob"):
+            found.rank(name, "a>b>c")
+    return found
+
+
+def test_an_export_holds_pairs_that_our_own_readers_and_a_split_by_prompt(ranked: Team, tmp_path: Path) -> None:
+    manifest = exported(ranked, tmp_path / "out", validation=0.3)
+    parts = {part: list(examples(read_rows(tmp_path / f"out/{part}.jsonl"), "preference")) for part in manifest["rows"]}
+    prompts = {part: {prompt_key(e) for e in some} for part, some in parts.items()}
+    assert not prompts["train"] & prompts["validation"]
+    assert {len(some) for some in prompts.values()} != {0}
+    assert sum(manifest["rows"].values()) == 60
+    row = rows_of(tmp_path / "out/train.jsonl")[0]
+    assert row["meta_weight"] == pytest.approx(1 / 3)
+    assert {"prompt", "chosen", "rejected"} <= set(row)
+    assert all(name.startswith("meta_") for name in set(row) - {"prompt", "chosen", "rejected"})
+    assert set(manifest["from"]) == {
+        r["meta_id"] for p in manifest["rows"] for r in rows_of(tmp_path / f"out/{p}.jsonl")
+    }
+
+
+def test_every_row_is_traced_to_who_judged_what_in_which_order_under_which_guideline(
+    ranked: Team, tmp_path: Path
+) -> None:
+    for what in ("pairs", "rankings"):
+        exported(ranked, tmp_path / what, what=what)
+        n = len(rows_of(tmp_path / what / "train.jsonl"))
+        for line in (1, n):
+            told = trace_row(ranked.engine, f"{tmp_path}/{what}/train.jsonl:{line}")
+            row = rows_of(tmp_path / what / "train.jsonl")[line - 1]
+            assert told["item"] == row.get("meta_item", row.get("id"))
+            assert {one["person"] for one in told["judgments"]} == (
+                {"ann", "bob"} if what == "pairs" else {row["annotator"]}
+            )
+            assert all(one["unchanged"] and sorted(one["shown_order"]) == ["a", "b", "c"] for one in told["judgments"])
+            assert all("Read the prompt" in one["guideline"] for one in told["judgments"])
+            assert set(told["params_hash"].values()) <= {letter * 64 for letter in "abc"}
+        with pytest.raises(InputError, match="no such row"):
+            trace_row(ranked.engine, f"{tmp_path}/{what}/train.jsonl:{n + 1}")
+
+
+def test_parquet_holds_the_same_rows_as_json_lines(ranked: Team, tmp_path: Path) -> None:
+    for form in ("jsonl", "parquet"):
+        exported(ranked, tmp_path / form, form=form)
+    a, b = (list(examples(read_rows(tmp_path / f"{form}/train.{form}"), "preference")) for form in ("jsonl", "parquet"))
+    assert [(e.prompt, e.completions) for e in a] == [(e.prompt, e.completions) for e in b]
+
+
+def test_rankings_come_out_as_they_are_kept_and_train_as_they_are(ranked: Team, tmp_path: Path) -> None:
+    exported(ranked, tmp_path / "out", what="rankings")
+    row = rows_of(tmp_path / "out/train.jsonl")[0]
+    named = {"id", "prompt", "candidates", "ranks", "annotator", "shown_order", "guideline_version", "duration_ms"}
+    assert named <= set(row)
+    assert len(list(examples(read_rows(tmp_path / "out/train.jsonl"), "preference"))) == 40
+
+
+def test_what_is_unfinished_simulated_or_gold_is_left_out_and_counted(engine: Engine, tmp_path: Path) -> None:
+    gold = item("gold", gold={"a": 1, "b": 2})
+    found = team(engine, gold, *(item(f"item {n}") for n in range(4)), overlap=1, gold_every=1)
+    found.rank("ann", "a>b")
+    found.rank("ann", "a>b")
+    found.rank("ann", "a>b", origin="simulated")
+    manifest = exported(found, tmp_path / "out")
+    assert manifest["rows"] == {"train": 1, "validation": 0}
+    assert manifest["left_out"] == {"not judged by all yet": 2, "no judgment that counts": 1}
+    exported(found, tmp_path / "marked", simulated=True)
+    assert [row["meta_simulated"] for row in rows_of(tmp_path / "marked/train.jsonl")] == [False, True]
+
+
+def test_the_adjudicators_word_replaces_those_who_disagreed(engine: Engine, tmp_path: Path) -> None:
+    found = team(engine, item("one"), overlap=2)
+    found.rank("ann", "a>b")
+    found.rank("bob", "b>a")
+    with pytest.raises(InputError, match="1 disputed"):
+        exported(found, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    found.rank("ada", "b>a", "adjudication")
+    exported(found, tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out/train.jsonl")
+    assert row["chosen"].startswith("b")
+    assert row["meta_people"] == 1
+
+
+def test_messages_stay_messages_and_a_folder_is_not_overwritten(engine: Engine, tmp_path: Path) -> None:
+    talk = [{"role": "system", "content": "Be kind"}, {"role": "user", "content": "Hi"}]
+    one = item("one")
+    found = team(engine, type(one)("one", talk, one.candidates, about={"tools": []}))
+    found.rank("ann", "b>a")
+    exported(found, tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out/train.jsonl")
+    assert row["prompt"] == talk
+    assert row["chosen"] == [{"role": "assistant", "content": "b answers one"}]
+    with pytest.raises(InputError, match="there already"):
+        exported(found, tmp_path / "out")
+
+
+def test_a_broken_chain_is_not_exported(engine: Engine, tmp_path: Path) -> None:
+    found = team(engine, item("one"))
+    found.rank("ann", "a>b")
+    with writing(engine) as connection:
+        locked_project(connection, found.project)
+        connection.execute(projects.update().values(head="0" * 64))
+    with pytest.raises(InputError, match="chain"):
+        exported(found, tmp_path / "out")

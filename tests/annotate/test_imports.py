@@ -1,0 +1,157 @@
+"""Rankings of other tools and data sets become ours; what is malformed is told with file and line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from annotating import START
+from posttrain.annotate.imports import add_imports, read_imports
+from posttrain.annotate.oversight import agreement, people_figures, spoken
+from posttrain.annotate.projects import new_project
+from posttrain.annotate.reading import Imported
+from posttrain.annotate.settings import Settings
+from posttrain.annotate.store import locked_project, reading, writing
+from posttrain.errors import InputError
+
+RANKING = {
+    "id": "r1",
+    "prompt": "Hi?",
+    "candidates": [{"id": "c1", "text": "A", "model": "m", "params_hash": "h"}, {"id": "c2", "text": "B"}],
+}
+MT_BENCH = {
+    "question_id": 81,
+    "model_a": "alpha",
+    "model_b": "beta",
+    "winner": "model_b",
+    "judge": "expert_0",
+    "turn": 1,
+    "conversation_a": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}],
+    "conversation_b": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "B"}],
+}
+ARGILLA_1 = {
+    "id": "x",
+    "fields": {"prompt": "Q", "r1": "A", "r2": "B"},
+    "responses": [
+        {
+            "user_id": "u1",
+            "status": "submitted",
+            "values": {"rank": {"value": [{"value": "r2", "rank": 1}, {"value": "r1", "rank": 2}]}},
+        },
+        {"user_id": "u2", "status": "discarded", "values": {"rank": {"value": [{"value": "r2", "rank": 1}]}}},
+    ],
+}
+ARGILLA_2 = {
+    "id": "x",
+    "fields": {"prompt": "Q", "r1": "A", "r2": "B"},
+    "responses": {"rank": [{"user_id": "u1", "value": [{"value": "r2", "rank": 1}, {"value": "r1", "rank": 1}]}]},
+}
+LABEL_STUDIO = {
+    "id": 7,
+    "data": {
+        "prompt": "Q",
+        "items": [{"id": "a", "title": "one", "body": "A"}, {"id": "b", "title": "two", "body": "B"}],
+    },
+    "annotations": [
+        {
+            "completed_by": {"email": "ann@example.org"},
+            "lead_time": 4.5,
+            "result": [{"type": "ranker", "value": {"ranker": {"_": ["b", "a"]}}}],
+        }
+    ],
+}
+PAIRWISE = {
+    "id": 8,
+    "data": {"prompt": "Q", "answer1": "A", "answer2": "B"},
+    "annotations": [{"completed_by": 3, "result": [{"type": "pairwise", "value": {"selected": "left"}}]}],
+}
+
+
+def read(tmp_path: Path, *rows: Any) -> list[Imported]:
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return list(read_imports("rows.jsonl", base=tmp_path))
+
+
+READ: dict[str, tuple[dict[str, Any], str, dict[str, int], str]] = {
+    "MT-bench": (MT_BENCH, "81/1/alpha/beta", {"1": 2, "2": 1}, "expert_0"),
+    "Argilla 1": (ARGILLA_1, "x", {"r1": 2, "r2": 1}, "u1"),
+    "Argilla 2": (ARGILLA_2, "x", {"r1": 1, "r2": 1}, "u1"),
+    "Label Studio ranker": (LABEL_STUDIO, "7", {"a": 2, "b": 1}, "ann@example.org"),
+    "Label Studio pairwise": (PAIRWISE, "8", {"answer1": 1, "answer2": 2}, "3"),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_a_ranking_of_another_tool_is_read(case: str, tmp_path: Path) -> None:
+    row, name, ranks, person = READ[case]
+    (found,) = read(tmp_path, row)
+    assert found.item.name == name
+    assert [candidate["text"] for candidate in found.item.candidates] == ["A", "B"]
+    assert "Q" in json.dumps(found.item.prompt)
+    assert [(vote.person, dict(vote.ranks)) for vote in found.votes] == [(person, ranks)]
+
+
+def test_rankings_of_one_item_by_several_people_come_together(tmp_path: Path) -> None:
+    rows = [{**RANKING, "ranks": {"c1": 1, "c2": n}, "annotator": f"p{n}"} for n in (1, 2, 9)]
+    (found,) = read(tmp_path, *rows)
+    assert [(v.person, v.ranks["c2"]) for v in found.votes] == [("p1", 1), ("p2", 2), ("p9", 2)]
+    assert found.item.candidates[0] == RANKING["candidates"][0]
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "no convention": ({"question": "?"}, "rows.jsonl:1: the columns"),
+    "a candidate too few": ({**RANKING, "candidates": [{"id": 1, "text": "A"}]}, "2 to 26"),
+    "no text": ({**RANKING, "candidates": [{"id": 1}, {"id": 2, "text": "B"}]}, r"candidates\[0\]"),
+    "an id twice": ({**RANKING, "candidates": [{"id": 1, "text": "A"}, {"id": "1", "text": "B"}]}, "stands twice"),
+    "a candidate unranked": ({**RANKING, "ranks": {"c1": 1}}, "must rank c1, c2"),
+    "a rank that is none": ({**RANKING, "ranks": {"c1": "first", "c2": 2}}, "ranks.c1 must be a number"),
+    "an order of others": ({**RANKING, "ranks": {"c1": 1, "c2": 2}, "shown_order": ["c1"]}, "every candidate once"),
+    "gold of others": ({**RANKING, "gold": {"x": 1}}, "gold must rank"),
+    "a NUL": ({**RANKING, "prompt": "a\0b"}, "NUL"),
+    "no winner": ({**MT_BENCH, "winner": "both"}, "winner must be"),
+    "other questions": (
+        {**MT_BENCH, "conversation_b": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "B"}]},
+        "different questions",
+    ),
+    "no such field": ({**ARGILLA_2, "fields": {"prompt": "Q", "r1": "A"}}, "names r2"),
+    "no prompt": ({**PAIRWISE, "data": {"a": "A", "b": "B"}}, "no prompt"),
+    "a vote of three": (
+        {"idx": 0, "instruction": "Q", "response1": "A", "response2": "B", "annotator1": 3},
+        "annotator1 must be 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_malformed_row_is_one_sentence_with_its_place(case: str, tmp_path: Path) -> None:
+    row, told = WRONG[case]
+    with pytest.raises(InputError, match=told) as caught:
+        read(tmp_path, row)
+    assert "rows.jsonl:1" in str(caught.value)
+
+
+def test_one_id_with_other_candidates_is_refused(tmp_path: Path) -> None:
+    other = {**RANKING, "candidates": [{"id": "c1", "text": "A"}, {"id": "c2", "text": "C"}]}
+    with pytest.raises(InputError, match=r"rows.jsonl:2: r1 has other candidates than at rows.jsonl:1"):
+        read(tmp_path, RANKING, other)
+
+
+def test_pandalms_people_agree_in_the_database_as_in_their_file(engine: Engine, data_dir: Path) -> None:
+    with writing(engine) as connection:
+        project = new_project(connection, "PandaLM", Settings(), START, by=None)
+        source = str(data_dir / "preference/pandalm_testset_v1.jsonl.gz")
+        counts = add_imports(connection, project.id, read_imports(source), START, by=None)
+    assert counts == {"items": 999, "judgments": 2997, "people": 3, "known already": 0}
+    with reading(engine) as connection:
+        said = spoken(connection, locked_project(connection, project.id))
+        figures = agreement(said, draws=50)
+        people = people_figures(connection, said, project)
+    assert figures["fleiss_kappa"]["value"] == pytest.approx(0.8642, abs=5e-5)
+    low, high = figures["fleiss_kappa"]["interval"]
+    assert low < 0.8642 < high
+    assert [one["judgments"] for one in people] == [999] * 3
+    with writing(engine) as connection:
+        again = add_imports(connection, project.id, read_imports(source), START, by=None)
+    assert again == {"items": 0, "judgments": 0, "people": 0, "known already": 999}

@@ -1,0 +1,24 @@
+"""The server dies again and again under many annotators: no judgment is lost, none doubled, no place taken twice."""
+
+import pytest
+
+from annotate_load import press, problems
+from annotate_server import running
+
+
+def test_killed_twice_under_a_few_annotators(where: str) -> None:
+    with running(where) as server:
+        load = press(server, people=6, each=15, kills=2)
+    assert load.kills == 2
+    assert len(load.accepted) == 90
+    assert problems(where, load, overlap=2) == []
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_under_fifty_annotators(where: str) -> None:
+    with running(where) as server:
+        load = press(server, people=50, each=200, kills=20)
+    print(f"p95 {load.p95 * 1000:.0f} ms, {len(load.accepted) / load.wall:.0f} judgments/s, {load.retried} retries")
+    assert load.kills == 20
+    assert len(load.accepted) == 10_000
+    assert problems(where, load, overlap=2) == []

@@ -1,0 +1,42 @@
+"""Whatever fits, or nearly fits, the API's own description is answered, never with a server's error."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from sqlalchemy import create_engine
+
+from annotating import item
+from posttrain.annotate.people import add_person, new_token
+from posttrain.annotate.projects import add_items, new_project
+from posttrain.annotate.settings import Settings
+from posttrain.annotate.store import now, open_store, writing
+from posttrain.annotate.web.app import make_app
+from posttrain.annotate.web.guard import Limiter
+
+APP = make_app(create_engine("sqlite://"))  # the fixture gives it a real database
+SCHEMA = schemathesis.openapi.from_asgi("/api/v1/openapi.json", APP)
+
+
+@pytest.fixture(scope="module")
+def token(tmp_path_factory: pytest.TempPathFactory) -> str:
+    engine = open_store(tmp_path_factory.mktemp("api") / "annotate.db")
+    with writing(engine) as connection:
+        owner = add_person(connection, "owen", "owner", now(), password="a long password")
+        project = new_project(connection, "Tone", Settings(), now(), by=owner.id)
+        add_items(connection, project, [item(f"row {n}", k=3) for n in range(50)])
+        secret = new_token(connection, owner, "tests", now())[1]
+    APP.state.engine = engine
+    APP.state.limits = {name: Limiter(10**9, 60) for name in APP.state.limits}
+    return secret
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_request_makes_the_server_fail(case: schemathesis.Case, token: str) -> None:
+    if case.path == "/api/v1/sessions":
+        case.call_and_validate(checks=[not_a_server_error])
+        return
+    if case.method == "PATCH" and "people" in case.path:
+        case.path_parameters = {"person_id": 7}  # nobody: the owner stays who he is
+    case.call_and_validate(checks=[not_a_server_error], headers={"Authorization": f"Bearer {token}"})

@@ -1,0 +1,107 @@
+"""The database keeps what it was told, refuses to forget it, and shows when someone changed it behind its back."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, delete, select, text, update
+from sqlalchemy.exc import DatabaseError
+
+from annotating import Team, item, team
+from posttrain.annotate.chain import broken_links
+from posttrain.annotate.store import open_store, reading, writing
+from posttrain.annotate.tables import audit, guidelines, judgments, metadata, projects
+from posttrain.errors import InputError
+
+
+@pytest.fixture
+def judged(engine: Engine) -> Team:
+    found = team(engine, item("one"), item("two"), item("three"))
+    for order in ("a>b", "b>a", "a=b"):
+        found.rank("ann", order)
+    return found
+
+
+def problems(engine: Engine) -> list[str]:
+    with reading(engine) as connection:
+        return list(broken_links(connection, connection.execute(select(projects)).one()))
+
+
+def test_the_migrations_lead_to_the_tables_the_code_knows(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_database_opened_again_holds_what_it_held(judged: Team, where: str) -> None:
+    again = open_store(where)
+    with reading(again) as connection:
+        assert len(connection.execute(select(judgments)).all()) == 3
+    assert problems(again) == []
+    again.dispose()
+
+
+@pytest.mark.parametrize("table", [judgments, audit, guidelines], ids=lambda t: t.name)
+def test_the_database_itself_refuses_to_change_or_delete_what_is_for_good(judged: Team, table: object) -> None:
+    column = {"judgments": "kind", "audit": "action", "guidelines": "text"}[table.name]
+    for statement in (update(table).values({column: "ranking"}), delete(table)):
+        with pytest.raises(DatabaseError, match="append-only"), writing(judged.engine) as connection:
+            connection.execute(statement)
+
+
+_BOB = "(SELECT id FROM people WHERE name = 'bob')"
+_TURNED = "REPLACE(CAST(body AS TEXT), '\"a\": 1', '\"a\": 2')"
+TAMPERED = {
+    "a rank turned": f"UPDATE judgments SET body = {_TURNED}{{json}} WHERE number = 1",
+    "another person's name": f"UPDATE judgments SET person_id = {_BOB} WHERE number = 2",
+    "a later time": "UPDATE judgments SET created = created + 1 WHERE number = 3",
+    "a row cut out": "DELETE FROM judgments WHERE number = 2",
+    "the end cut off": "DELETE FROM judgments WHERE number = 3",
+}
+
+
+@pytest.mark.parametrize("case", TAMPERED)
+def test_tampering_shows(judged: Team, case: str) -> None:
+    sqlite = judged.engine.dialect.name == "sqlite"
+    statement = TAMPERED[case].replace("{json}", "" if sqlite else "::json")
+    with writing(judged.engine) as connection:
+        if sqlite:
+            connection.execute(text("DROP TRIGGER judgments_no_UPDATE"))
+            connection.execute(text("DROP TRIGGER judgments_no_DELETE"))
+        else:
+            connection.execute(text("DROP TRIGGER judgments_append_only ON judgments"))
+    assert problems(judged.engine) == []
+    with writing(judged.engine) as connection:
+        assert connection.execute(text(statement)).rowcount == 1
+    assert problems(judged.engine)
+
+
+def test_sqlite_syncs_every_commit(tmp_path: Path) -> None:
+    engine = open_store(tmp_path / "a.db")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_a_place_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to be read as the header of one " * 20)
+    cases = {
+        str(tmp_path / "notes.txt"): "not a database",
+        str(tmp_path / "nowhere/a.db"): "no folder",
+        "mysql://host/db": "not mysql",
+        "postgresql://u:secret@127.0.0.1:1/db": "cannot be opened",
+    }
+    for where, told in cases.items():
+        with pytest.raises(InputError, match=told) as caught:
+            open_store(where)
+        assert "secret" not in str(caught.value)
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    engine = open_store(tmp_path / "a.db")
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(InputError, match="newer posttrain"):
+        open_store(tmp_path / "a.db")

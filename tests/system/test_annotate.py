@@ -1,0 +1,80 @@
+"""`posttrain annotate` as users call it: from a file to an export, and one sentence for each mistake."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from annotate_server import owner_of, running
+from command_line import Posttrain
+
+ROWS = [
+    {"id": f"r{n}", "prompt": f"Q{n}", "candidates": [{"id": x, "text": f"{x}{n}"} for x in "ab"]} for n in range(4)
+]
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    ranked = [{**row, "ranks": {"a": 1, "b": 2}, "annotator": who} for row in ROWS for who in ("ann", "bob")]
+    for name, some in (("candidates", ROWS), ("ranked", ranked)):
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+    return tmp_path
+
+
+def test_rankings_go_in_and_pairs_come_out_and_are_traced(rows: Path, posttrain: Posttrain) -> None:
+    answer = posttrain("annotate", "import", "ranked.jsonl", "--project", "tone")
+    assert (answer.code, "4 items, 8 judgments, 2 people" in answer.out) == (0, True)
+    again = posttrain("annotate", "import", "ranked.jsonl", "--project", "tone", "--json")
+    assert json.loads(again.out) == {"items": 0, "judgments": 0, "people": 0, "known already": 4}
+    assert "krippendorff_alpha_nominal" in posttrain("annotate", "agreement", "--project", "tone").out
+    answer = posttrain("annotate", "export", "--project", "tone", "--out", "out", "--set", "least=0.9")
+    assert (answer.code, "train 4" in answer.out) == (0, True)
+    told = json.loads(posttrain("annotate", "trace", "out/train.jsonl:2").out)
+    assert told["item"] == "r1"
+    assert [one["person"] for one in told["judgments"]] == ["ann", "bob"]
+    assert "ann" in posttrain("annotate", "users", "list").out
+
+
+def test_the_app_serves_what_was_imported_and_roles_change_from_the_command_line(
+    rows: Path, posttrain: Posttrain
+) -> None:
+    answer = posttrain("annotate", "import", "candidates.jsonl", "--set", "overlap=2", "--set", "criteria=[tone]")
+    assert "posttrain annotate serve" in answer.out
+    with running(str(rows / "annotate.db")) as server:
+        owen = owner_of(server)
+        held = owen.post("/projects/1/assignments").json()
+        assert held["criteria"] == ["tone"]
+        link = posttrain("annotate", "users", "invite", "--role", "viewer", "--url", server.url).out.strip()
+        assert link.startswith(f"{server.url}/join/")
+        assert owen.http.get(link).status_code == 200
+        assert posttrain("annotate", "users", "change", "owen", "--role", "viewer").code == 2, "the last owner"
+    with running(str(rows / "annotate.db")) as server:
+        assert server.owner_link == "", "there is an owner already"
+
+
+WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "no such file": (("import", "candidats.jsonl"), ("did you mean candidates.jsonl",)),
+    "a misspelt setting": (("import", "candidates.jsonl", "--set", "overlp=2"), ("did you mean overlap",)),
+    "a setting out of bounds": (("import", "candidates.jsonl", "--set", "overlap=0"), ("overlap", "greater")),
+    "no such project": (("export", "--project", "x", "--out", "o", "--db", "known.db"), ("no such project", "tone")),
+    "no such policy": (("export", "--project", "tone", "--out", "o", "--set", "policy=some"), ("policy",)),
+    "a database that is not there": (("agreement", "--db", "none.db"), ("none.db", "no such file")),
+    "no such database server": (("users", "list", "--db", "oracle://x"), ("oracle", "postgresql")),
+    "no such role": (("users", "invite", "--role", "king"), ("no role king",)),
+    "no such person": (("users", "change", "zoe", "--role", "viewer"), ("no person zoe",)),
+    "no place": (("trace", "out"), ("FOLDER/train.jsonl:LINE",)),
+    "a port that is taken": (("serve", "--host", "203.0.113.1"), ("203.0.113.1", "cannot be listened on")),
+    "no guideline": (("import", "candidates.jsonl", "--guideline", "g.txt"), ("g.txt",)),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_mistake_is_one_sentence(case: str, rows: Path, posttrain: Posttrain) -> None:
+    arguments, told = WRONG[case]
+    assert posttrain("annotate", "import", "ranked.jsonl", "--project", "tone", "--db", "known.db").code == 0
+    answer = posttrain("annotate", *arguments)
+    assert answer.code == 2, (answer.out, answer.err)
+    assert "Traceback" not in answer.err
+    for words in told:
+        assert words in answer.err, answer.err
