@@ -161,6 +161,12 @@ def test_audit_of_a_recipe_tries_rewards_on_the_reference_answers(work: Path, po
     answer = posttrain("audit", "--recipe", "ppo.yaml", "--json")
     found = {one["name"]: one for one in json.loads(answer.out)["ppo"]["findings"]}
     assert "reward-misses-reference" not in found
+    labelled = {"kind": "match", "target": "answer", "how": "label", "labels": ["yes", "no"]}
+    recipe["stages"]["ppo"]["rewards"] = {"labelled": labelled}
+    (work / "ppo.yaml").write_text(yaml.safe_dump(recipe))
+    answer = posttrain("audit", "--recipe", "ppo.yaml", "--json")
+    found = {one["name"]: one for one in json.loads(answer.out)["ppo"]["findings"]}
+    assert found["reward-fails-on-reference"]["count"] == 15, "no answer is one of the labels"
     broken = "def letters(completion, row):\n    return 1 / (row['answer'] != 'a lot')\n"
     (work / "mine.py").write_text(broken)
     recipe["stages"]["ppo"]["rewards"] = {"letters": {"kind": "python", "file": "mine.py", "function": "letters"}}
