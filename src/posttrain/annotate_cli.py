@@ -53,7 +53,7 @@ def import_(
 ) -> None:
     """Put candidates into a project, which is made if there is none; rankings they bring count as said elsewhere."""
     from posttrain.annotate.imports import add_imports, read_imports
-    from posttrain.annotate.projects import new_project, project_named
+    from posttrain.annotate.projects import new_project, project_named, read_guideline
     from posttrain.annotate.store import now, writing
 
     found = list(read_imports(source))
@@ -62,7 +62,7 @@ def import_(
         if row is not None and (set_ or guideline):
             raise InputError(f"--project {project}: is there already; change its settings in the app")
         if row is None:
-            text = None if guideline is None else _text(guideline)
+            text = None if guideline is None else read_guideline(guideline)
             row = new_project(connection, project, _settings(set_), now(), by=None, guideline=text)
         counts = add_imports(connection, row.id, iter(found), now(), by=None)
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name == "items")
@@ -248,10 +248,3 @@ def _options(model: Any, sets: list[str]) -> Any:
             known = list(model.model_fields)
             raise InputError(f"--set {key}: unknown key{near(key, known)} (known here: {', '.join(known)})") from error
         raise InputError(f"--set {key}: {first['msg'].removeprefix('Value error, ')}") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--guideline {path}: cannot be read as a text file ({error})") from error

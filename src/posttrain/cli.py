@@ -181,6 +181,10 @@ def init(
 def demo(
     seed: Annotated[int, typer.Option(help="Of the rows drawn and of training.", min=0)] = 0,
     out: Out = None,
+    annotate: Annotated[
+        bool,
+        typer.Option("--annotate", help="First rank ten drafts in your browser; the reward model learns from you."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """A raw model becomes a fine-tuned and aligned one, in minutes on a laptop, on a fictional company's data."""
@@ -188,7 +192,8 @@ def demo(
     from posttrain.screen import Screen
 
     folder = out or Path("runs") / ("demo" if seed == 0 else f"demo-seed-{seed}")
-    _stoppable(lambda stop: run_demo(folder, seed, Screen(quiet=as_json), stop, to_json=as_json))
+    screen = Screen(quiet=as_json)
+    _stoppable(lambda stop: run_demo(folder, seed, screen, stop, annotate=annotate, to_json=as_json))
 
 
 def _run(recipe: Any, base: Path, out: Path, wait: bool, as_json: bool) -> None:

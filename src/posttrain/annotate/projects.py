@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -12,6 +13,7 @@ from posttrain.annotate.problems import Invalid, Missing
 from posttrain.annotate.settings import Settings
 from posttrain.annotate.store import Row
 from posttrain.annotate.tables import guidelines, items, projects
+from posttrain.errors import InputError
 
 FIRST_GUIDELINE = (
     "Read the prompt and every candidate to the end. Put the candidate that you would rather send to the person who "
@@ -87,6 +89,18 @@ def new_guideline(connection: Connection, project: int, text: str, at: float, *,
     values = {"project_id": project, "version": version, "text": text, "created": at, "person_id": by}
     connection.execute(insert(guidelines).values(values))
     return version
+
+
+def read_guideline(path: Path) -> str:
+    """A guideline from a text file.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"guideline {path}: cannot be read as a text file ({error})") from error
 
 
 def guideline_of(connection: Connection, project: int, version: int | None = None) -> Row:

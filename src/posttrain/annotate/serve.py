@@ -1,12 +1,23 @@
-"""`posttrain annotate serve`."""
+"""The app as a process of its own (`posttrain annotate serve`), or in the background of another."""
+
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import typer
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
 from posttrain.annotate.people import invite
 from posttrain.annotate.store import now, open_store, writing
 from posttrain.annotate.tables import people
 from posttrain.errors import InputError
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+LOOPBACK = "127.0.0.1"
 
 
 def serve_app(db: str, host: str, port: int, *, secure: bool) -> None:
@@ -15,22 +26,55 @@ def serve_app(db: str, host: str, port: int, *, secure: bool) -> None:
     Raises:
         InputError: the place is taken, or cannot be listened on.
     """
-    import socket
+    engine = open_store(db)
+    listener = _listen(host, port)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if (path := _owner_path(engine)) is not None:
+        typer.echo(f"Sign up as the owner: {url}{path}")
+    typer.echo(f"The ranking app is at {url}; stop it with Ctrl-C.")
+    _server(engine, secure=secure).run(sockets=[listener])
 
-    import uvicorn
+
+@contextmanager
+def serving(db: str) -> Generator[str]:
+    """Serve in the background, on a free port of loopback, as long as this is open.
+
+    Yields:
+        where to begin: a link to sign up as the owner, or the app itself once there is one.
+    """
+    engine = open_store(db)
+    listener = _listen(LOOPBACK, 0)
+    server = _server(engine, secure=False)
+    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{LOOPBACK}:{listener.getsockname()[1]}{_owner_path(engine) or '/'}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+        engine.dispose()
+
+
+def _owner_path(engine: Engine) -> str | None:
+    """An invitation for the first owner; None if there is one."""
+    with writing(engine) as connection:
+        owners = select(func.count()).where(people.c.role == "owner", people.c.active)
+        if connection.execute(owners).scalar_one():
+            return None
+        return f"/join/{invite(connection, None, 'owner', now())}"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise InputError(f"--host {host} --port {port}: cannot be listened on ({error.strerror})") from error
+
+
+def _server(engine: Engine, *, secure: bool) -> "Server":
+    from uvicorn import Config, Server
 
     from posttrain.annotate.web.app import make_app
 
-    engine = open_store(db)
-    try:
-        listener = socket.create_server((host, port))
-    except OSError as error:
-        raise InputError(f"--host {host} --port {port}: cannot be listened on ({error.strerror})") from error
-    url = f"http://{host}:{port}"
-    with writing(engine) as connection:
-        owners = select(func.count()).where(people.c.role == "owner", people.c.active)
-        if not connection.execute(owners).scalar_one():
-            typer.echo(f"Sign up as the owner: {url}/join/{invite(connection, None, 'owner', now())}")
-    typer.echo(f"The ranking app is at {url}; stop it with Ctrl-C.")
-    config = uvicorn.Config(make_app(engine, secure=secure), log_level="warning", server_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    return Server(Config(make_app(engine, secure=secure), log_level="warning", server_header=False))

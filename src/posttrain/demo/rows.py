@@ -1,7 +1,7 @@
 """The demo's data files, drawn from the fictional world by a seed."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -170,18 +170,25 @@ def _rankings(rng: Random, split: Split, count: int) -> Iterator[Row]:
         candidates = drafts.drafts(rng, asked, 3)
         order = sorted({draft.faults for draft in candidates})
         yield {
-            "id": f"drafts-{split}-{number}",
-            "prompt": _user(asked.text),
-            "candidates": [
-                {"id": f"c{i}", "text": draft.text, "model": SIMULATED, "params_hash": ""}
-                for i, draft in enumerate(candidates)
-            ],
+            **draft_row(f"drafts-{split}-{number}", asked, candidates),
             "ranks": {f"c{i}": order.index(draft.faults) + 1 for i, draft in enumerate(candidates)},
             "annotator": SIMULATED,
             "shown_order": [f"c{i}" for i in range(len(candidates))],
             "guideline_version": "house-style-1",
             "duration_ms": None,
         }
+
+
+def draft_row(name: str, asked: drafts.Report, candidates: Sequence[drafts.Draft]) -> Row:
+    """A report with its drafts, to be ranked."""
+    return {
+        "id": name,
+        "prompt": _user(asked.text),
+        "candidates": [
+            {"id": f"c{i}", "text": draft.text, "model": SIMULATED, "params_hash": ""}
+            for i, draft in enumerate(candidates)
+        ],
+    }
 
 
 def _replies(rng: Random, split: Split, count: int) -> Iterator[Row]:

@@ -40,8 +40,12 @@ EXAMPLES = (
 Summary = Mapping[str, Mapping[str, Figure]]
 
 
-def show_story(summary: Summary, out: Path) -> None:
-    """Print the tables, the reward model's figures, and where everything is."""
+def show_story(summary: Summary, out: Path, *, ranked: int) -> None:
+    """Print the tables, the reward model's figures, and where everything is.
+
+    Args:
+        ranked: how many of the reward model's rankings a person made.
+    """
     console = Console(highlight=False)
     table = Table("held-out rows", *STAGES, "should be", title="What each stage changed", title_justify="left")
     for name, meaning, goal in LINES:
@@ -54,7 +58,8 @@ def show_story(summary: Summary, out: Path) -> None:
     console.print(
         f"Reward model: {accuracy.after:.0%} of {accuracy.n} held-out pairs in the right order "
         f"(calling the longer draft better: {longer.after:.0%}).\n"
-        "The people who ranked are simulated here, by rule.\n"
+        f"{f'You ranked {ranked} of its reports; those who ranked the others' if ranked else 'The people who ranked'} "
+        "are simulated here, by rule.\n"
     )
     for suite, stages, teacher in EXAMPLES:
         console.print(_example(out, suite, stages, teacher))

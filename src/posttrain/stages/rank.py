@@ -1,8 +1,10 @@
 """Ranking: people order candidates in the ranking app. The stage waits for them, and leaves training data."""
 
 import shutil
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +34,9 @@ class RankStage(Options):
     db: str = Field(default="annotate.db", description="a file beside the recipe (SQLite), or postgresql://...")
     project: str = Field(default="ranking", min_length=1, max_length=80, description="the project's name in the app")
     settings: Settings = Field(default=Settings(), description="what the project asks of its people, if it is new")
+    guideline: str | None = Field(
+        default=None, description="a text file beside the recipe: what a new project tells its people"
+    )
     what: Literal["rankings", "pairs"] = Field(default="pairs", description="every person's ranking, or pairs of all")
     policy: Literal["all", "adjacent", "best-worst", "best-vs-rest"] = Field(
         default="all", description="which pairs of a ranking"
@@ -40,6 +45,9 @@ class RankStage(Options):
         default="majority", description="how several people's rankings become one"
     )
     least: float = Field(default=0.0, ge=0, le=1, description="share of people that a pair needs")
+    serve: bool = Field(
+        default=False, description="start the app, on this machine alone, while the run waits for people (--wait)"
+    )
     simulated: int = Field(
         default=0, ge=0, le=50, description="demos and tests: simulated annotators who rank by length, marked as such"
     )
@@ -66,8 +74,8 @@ class RankStage(Options):
 
     @property
     def files(self) -> Mapping[str, str]:
-        """No files beside its data."""
-        return {}
+        """The guideline, if it brings one."""
+        return {} if self.guideline is None else {"guideline": self.guideline}
 
 
 def look(stage: RankStage, context: Context) -> Look:
@@ -111,7 +119,7 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
 
 def _prepare(stage: RankStage, context: Context, engine: "Engine") -> None:
     from posttrain.annotate.imports import add_imports, read_imports
-    from posttrain.annotate.projects import new_project, project_named
+    from posttrain.annotate.projects import new_project, project_named, read_guideline
     from posttrain.annotate.simulated import simulate
     from posttrain.annotate.store import now, writing
 
@@ -119,7 +127,8 @@ def _prepare(stage: RankStage, context: Context, engine: "Engine") -> None:
     with writing(engine) as connection:
         project = project_named(connection, stage.project)
         if project is None:
-            project = new_project(connection, stage.project, stage.settings, now(), by=None)
+            text = None if stage.guideline is None else read_guideline(context.base / stage.guideline)
+            project = new_project(connection, stage.project, stage.settings, now(), by=None, guideline=text)
         add_imports(connection, project.id, iter(found), now(), by=None)
     for number in range(1, stage.simulated + 1):
         with writing(engine) as connection:
@@ -127,20 +136,23 @@ def _prepare(stage: RankStage, context: Context, engine: "Engine") -> None:
 
 
 def _wait(stage: RankStage, context: Context, engine: "Engine", where: str) -> None:
+    from posttrain.annotate.serve import serving
+
     missing, total = _missing(stage, engine)
     if not missing:
         return
-    serve = f"posttrain annotate serve --db {where}"
+    command = f"posttrain annotate serve --db {where}"
     if not context.wait:
-        raise Stopped(f"waiting for people: {missing:,} of {total:,} judgments are missing. To rank: {serve}")
-    context.screen.note(f"waiting for people; to rank: {serve}")
-    with context.screen.bar("judgments", total) as advance:
-        while missing:
-            if context.stop():
-                raise Stopped(f"stopped while {missing:,} judgments were missing; what people said is kept")
-            advance(total - missing, "judgments")
-            time.sleep(POLL_SECONDS)
-            missing, total = _missing(stage, engine)
+        raise Stopped(f"waiting for people: {missing:,} of {total:,} judgments are missing. To rank: {command}")
+    with serving(where) if stage.serve else nullcontext(command) as place:
+        print(f"waiting for people: {missing:,} judgments are missing. To rank: {place}", file=sys.stderr, flush=True)
+        with context.screen.bar("judgments", total) as advance:
+            while missing:
+                if context.stop():
+                    raise Stopped(f"stopped while {missing:,} judgments were missing; what people said is kept")
+                advance(total - missing, "judgments")
+                time.sleep(POLL_SECONDS)
+                missing, total = _missing(stage, engine)
 
 
 def _missing(stage: RankStage, engine: "Engine") -> tuple[int, int]:

@@ -1,0 +1,55 @@
+"""`posttrain demo --annotate`: the person at the screen ranks draft replies, which join the reward model's data."""
+
+import json
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from random import Random
+
+from posttrain.demo.drafts import drafts, report
+from posttrain.demo.rows import Row, draft_row
+from posttrain.demo.world import LABELS
+from posttrain.files import write_whole
+from posttrain.pipeline import run_recipe
+from posttrain.recipe import load_recipe
+from posttrain.screen import Screen
+
+COUNT = 10
+"""Reports whose drafts the person ranks."""
+
+RANKED = "ranking/run/stages/rank/export/train.jsonl"
+"""What the person said, in the demo's folder."""
+
+GUIDELINE = """\
+You work for Orrinvale, a company of medicines. Each report tells of a side effect; rank the replies drafted to it.
+
+A good reply thanks for the report, states the usual dose as the label has it, asks for a report to Drug Safety,
+promises nothing, and leaves the treatment to the doctor. Each fault costs a place. Politeness and length are no merit.
+
+The usual doses:
+{doses}
+"""
+
+
+def rank_drafts(folder: Path, seed: int, screen: Screen, stop: Callable[[], bool]) -> None:
+    """Serve the ranking app until the person has ranked all drafts; what was ranked before is not asked again.
+
+    Args:
+        folder: of the demo; all of this is in ``ranking/`` below it, the rankings in `RANKED`.
+    """
+    place = folder / "ranking"
+    place.mkdir(exist_ok=True)
+    write_whole(place / "to_rank.jsonl", "".join(json.dumps(row) + "\n" for row in rows_to_rank(seed)))
+    doses = "\n".join(f"- {label.product}: {label.dose}" for label in LABELS)
+    write_whole(place / "guideline.txt", GUIDELINE.format(doses=doses))
+    write_whole(place / "rank.yaml", files("posttrain.demo").joinpath("rank.yaml").read_text(encoding="utf-8"))
+    recipe = load_recipe(place / "rank.yaml")
+    run_recipe(recipe, base=place, out=place / "run", screen=screen, stop=stop, wait=True)
+
+
+def rows_to_rank(seed: int) -> Iterator[Row]:
+    """Reports with drafts by rule, to be ranked by a person; drawn apart from all other rows."""
+    rng = Random(f"{seed} drafts_to_rank")
+    for number in range(COUNT):
+        asked = report(rng, "train")
+        yield draft_row(f"drafts-person-{number}", asked, drafts(rng, asked, 3))
