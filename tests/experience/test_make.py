@@ -21,6 +21,7 @@ from posttrain.experience.types import Credit, Experience, Memory, Told
 from posttrain.policy.load import Policy, load_policy
 from posttrain.rewards.score import Reward
 from posttrain.rewards.types import each
+from posttrain.rollout.engine import writer
 from posttrain.rollout.sampling import Sampling
 from posttrain.train.source import shuffled
 
@@ -41,7 +42,7 @@ def worth(completion: str, row: Mapping[str, Any]) -> float | None:
 def writing_of(policy: Policy, function: Callable[[str, Mapping[str, Any]], float | None] = worth) -> Writing:
     prompts = [asked(n, number=n) for n in range(6)]
     scorer = Scorer({"worth": Reward(each(function))}, {}, 256, 0.1, lambda sentence: None)
-    return Writing(policy, prompts, shuffled(6, 0), Sampling(5, seed=1), n=2, size=3, rows=4, scorer=scorer)
+    return Writing(policy, writer(policy, 4), prompts, shuffled(6, 0), Sampling(5, seed=1), n=2, size=3, scorer=scorer)
 
 
 def made(
@@ -65,7 +66,7 @@ def tokens(some: Experience) -> list[list[list[int]]]:
 def test_draws_do_not_depend_on_neighbours(policy: Policy) -> None:
     writing = writing_of(policy)
     together = write_and_score(writing, writing.prompts, range(10, 16), 3)
-    alone = write_and_score(replace(writing, rows=1), writing.prompts[4:5], [14], 3)
+    alone = write_and_score(replace(writing, write=writer(policy, 1)), writing.prompts[4:5], [14], 3)
     assert tokens(alone) == tokens(together)[4:5]
     assert tokens(write_and_score(writing, writing.prompts[4:5], [15], 3)) != tokens(alone)
     assert tokens(write_and_score(writing, writing.prompts[4:5], [14], 3, seed=2)) != tokens(alone)

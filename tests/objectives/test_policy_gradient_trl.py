@@ -20,6 +20,7 @@ from posttrain.train.step import accumulate
 
 trl = pytest.importorskip("trl")
 LONGEST = 12
+COLUMNS = ("old_logp", "ref_logp", "advantage", "importance")
 
 VARIANTS: dict[str, tuple[PolicyGradient, dict[str, Any]]] = {
     "grpo": (PolicyGradient(average="completion"), {"loss_type": "grpo"}),
@@ -30,6 +31,10 @@ VARIANTS: dict[str, tuple[PolicyGradient, dict[str, Any]]] = {
         {"loss_type": "dapo", "epsilon_high": 0.28, "beta": 0.1},
     ),
     "dr grpo": (PolicyGradient(average="constant", length=LONGEST), {"loss_type": "dr_grpo"}),
+    "another engine wrote": (
+        PolicyGradient(beta=0.1, corrected=True),
+        {"loss_type": "bnpo", "beta": 0.1, "use_vllm": True, "vllm_importance_sampling_correction": True},
+    ),
     "gspo": (
         PolicyGradient(average="completion", ratio="sequence", clip_low=0.03, clip_high=0.04),
         {"loss_type": "grpo", "importance_sampling_level": "sequence", "epsilon_low": 0.03, "epsilon_high": 0.04},
@@ -45,7 +50,8 @@ def groups_of(logps: list[list[Floats]], seed: int = 0) -> list[Group]:
         near = [logp + rng.normal(0, 0.3, len(logp)) for logp in some]
         ref = [logp + rng.normal(0, 0.5, len(logp)) for logp in some]
         advantage = [np.full(len(logp), a) for logp, a in zip(some, rng.normal(size=len(some)), strict=True)]
-        columns = {"old_logp": near, "ref_logp": ref, "advantage": advantage}
+        importance = [rng.uniform(0.3, 2.0, len(logp)) for logp in some]
+        columns = {"old_logp": near, "ref_logp": ref, "advantage": advantage, "importance": importance}
         made.append(replace(group, columns={n: np.concatenate(v).astype(np.float32) for n, v in columns.items()}))
     return made
 
@@ -76,7 +82,7 @@ def in_trls_way(groups: list[Group]) -> dict[str, Tensor]:
             ("completion_mask", LONGEST),
         )
     }
-    columns = {name: torch.zeros(len(rows), LONGEST) for name in ("old_logp", "ref_logp", "advantage")}
+    columns = {name: torch.zeros(len(rows), LONGEST) for name in COLUMNS}
     for row, (group, k) in enumerate(rows):
         inputs["prompt_ids"][row, prompts - len(group.prompt) :] = torch.from_numpy(group.prompt).long()
         inputs["prompt_mask"][row, prompts - len(group.prompt) :] = 1
@@ -91,6 +97,7 @@ def in_trls_way(groups: list[Group]) -> dict[str, Tensor]:
         "old_per_token_logps": columns["old_logp"],
         "ref_per_token_logps": columns["ref_logp"],
         "advantages": columns["advantage"][:, 0],
+        "importance_sampling_ratio": columns["importance"],
         "num_items_in_batch": inputs["completion_mask"].sum(),
     }
 
@@ -102,7 +109,7 @@ def trls_loss(model: Any, groups: list[Group], options: dict[str, Any]) -> Tenso
     accelerator = SimpleNamespace(
         num_processes=1, autocast=nullcontext, reduce=lambda x, reduction: x, gather=lambda x: x, sync_gradients=True
     )
-    known = {"loss_type": "grpo", "beta": 0.0, "epsilon_low": 0.2, "epsilon_high": 0.2}
+    known = {"loss_type": "grpo", "beta": 0.0, "epsilon_low": 0.2, "epsilon_high": 0.2, "use_vllm": False}
     trainer = SimpleNamespace(
         **{**known, "importance_sampling_level": "token", **options},
         model=model,
@@ -113,7 +120,6 @@ def trls_loss(model: Any, groups: list[Group], options: dict[str, Any]) -> Tenso
         aux_loss_enabled=False,
         top_entropy_quantile=1.0,
         off_policy_mask_threshold=None,
-        use_vllm=False,
         max_completion_length=LONGEST,
         current_gradient_accumulation_steps=1,
         _entropy_bonus_enabled=False,

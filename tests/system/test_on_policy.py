@@ -217,6 +217,16 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         f"{REWARDS}\n    gold: {{x: {{kind: python, file: mine.py, function: f}}}}",
         ("error: gold.x", "function f"),
     ),
+    "vllm without a GPU": (
+        REWARDS,
+        REWARDS + "\n    vllm: {}",
+        ("error: stages.grpo.vllm", "CUDA", "leave the key out"),
+    ),
+    "vllm and four bits": (
+        REWARDS,
+        REWARDS + "\n    lora: {}\n    quantization: 4bit\n    vllm: {}",
+        (":3", "vllm", "4-bit base", "leave one out"),
+    ),
     "unknown key of alarms": (REWARDS, REWARDS + "\n    alarms: {max_lk: 3}", (":17", "max_lk", "did you mean max_kl")),
 }
 

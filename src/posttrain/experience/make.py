@@ -9,12 +9,13 @@ from posttrain.credit.group import varies
 from posttrain.data.prompts import Prompt
 from posttrain.errors import RunError
 from posttrain.experience import watch
+from posttrain.experience.importance import importance_figures
 from posttrain.experience.options import AlarmOptions
 from posttrain.experience.scoring import Scorer, scored
 from posttrain.experience.source import Make
 from posttrain.experience.types import Credit, Experience, Memory, Told
 from posttrain.policy.load import Policy
-from posttrain.rollout.engine import generate
+from posttrain.rollout.request import Write
 from posttrain.rollout.sampling import Sampling
 from posttrain.train.source import Order
 
@@ -27,28 +28,30 @@ class Writing:
     """How rollouts are written.
 
     Args:
-        policy: writes, with the weights it has when asked.
+        policy: the one that learns.
+        write: writes completions, with the weights the policy has when asked.
         prompts: to draw from.
         order: their order in each epoch.
         sampling: of completions.
         n: completions a prompt.
         size: prompts a rollout.
-        rows: completions written at once.
         scorer: what they are worth.
         most_draws: times `size` prompts drawn at most to fill a rollout with groups whose rewards differ; 0 keeps all.
         mask_truncated: rewards of completions cut at the limit do not count among them, as in `grpo_credit`.
+        correct: where another engine than the trainer's own writes, its completions with their importance.
     """
 
     policy: Policy
+    write: Write
     prompts: Sequence[Prompt]
     order: Order
     sampling: Sampling
     n: int
     size: int
-    rows: int
     scorer: Scorer
     most_draws: int = 0
     mask_truncated: bool = False
+    correct: Callable[[Experience], Experience] | None = None
 
 
 def maker(
@@ -72,8 +75,10 @@ def maker(
         every, chosen, cursor = _written(writing, memory.cursor)
         watch.write_table(tables / f"rollout-{number:08d}.jsonl", watch.table(every, number))
         on_experience(number, every)
+        if writing.correct is not None:
+            chosen = writing.correct(chosen)
         groups, credited, memory = credit(chosen, replace(memory, cursor=cursor))
-        told: dict[str, float | None] = {**watch.figures(every), **credited}
+        told: dict[str, float | None] = {**watch.figures(every), **importance_figures(chosen), **credited}
         if writing.most_draws:
             told["num_drawn"] = float(len(every.prompts))
         for sentence in watch.alarms(told, memory.first if number else {}, alarms):
@@ -106,7 +111,7 @@ def write_and_score(
         seed: another than the stage's own.
     """
     sampling = writing.sampling if seed is None else replace(writing.sampling, seed=seed)
-    written = generate(writing.policy, [p.tokens for p in prompts], sampling, n=n, ids=ids, rows=writing.rows)
+    written = writing.write([p.tokens for p in prompts], sampling, n, ids)
     return scored(prompts, written, writing.policy.tokenizer, writing.scorer)
 
 

@@ -70,8 +70,9 @@ class Experience:
 
 
 def groups_of(prompts: Sequence[Prompt], written: Sequence[Sequence[Written]]) -> list[Group]:
-    """Every completion with all its tokens bearing loss, and the log-probs it was drawn with as ``old_logp``."""
-    return [
+    """Every completion with all its tokens bearing loss, and the log-probs it was drawn with as ``old_logp``; its
+    ``importance`` too, where it has any."""
+    groups = [
         Group(
             prompt.where,
             prompt.tokens,
@@ -80,6 +81,8 @@ def groups_of(prompts: Sequence[Prompt], written: Sequence[Sequence[Written]]) -
         )
         for prompt, some in zip(prompts, written, strict=True)
     ]
+    weights = [[one.importance for one in some if one.importance is not None] for some in written]
+    return with_column(groups, "importance", [np.concatenate(one) for one in weights]) if any(weights) else groups
 
 
 def with_column(groups: Sequence[Group], name: str, values: Sequence[Floats]) -> list[Group]:

@@ -42,6 +42,7 @@ class PolicyGradient:
         value_weight: c_V; 0 for no value head.
         value_clip: ε_V.
         entropy_weight: weight of an entropy bonus.
+        corrected: another engine wrote; the column ``importance`` weighs its tokens (`experience.importance`).
     """
 
     clip_low: float = 0.2
@@ -53,6 +54,7 @@ class PolicyGradient:
     value_weight: float = 0.0
     value_clip: float = 0.2
     entropy_weight: float = 0.0
+    corrected: bool = False
 
 
 def policy_gradient_loss(outputs: Outputs, batch: Batch, variant: PolicyGradient) -> Loss:
@@ -67,6 +69,8 @@ def policy_gradient_loss(outputs: Outputs, batch: Batch, variant: PolicyGradient
     ratio_N = (_over_sequence(apart_N, batch) if variant.ratio == "sequence" else apart_N).exp()
     clipped_N = ratio_N.clamp(1.0 - variant.clip_low, 1.0 + variant.clip_high)
     loss_N = -torch.minimum(ratio_N * advantage_N, clipped_N * advantage_N)
+    if variant.corrected:
+        loss_N = loss_N * batch.columns["importance"]
 
     n = len(logp_N)
     moved_N = apart_N.detach()
@@ -124,6 +128,8 @@ def policy_gradient_objective(variant: PolicyGradient, temperature: float = 1.0)
     needs = {"advantage", "old_logp"}
     if variant.beta:
         needs.add("ref_logp")
+    if variant.corrected:
+        needs.add("importance")
     if variant.value_weight:
         wants.add("value")
         needs |= {"value", "return"}

@@ -1,16 +1,21 @@
 """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685), by the peft library."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from posttrain.errors import InputError
+from posttrain.policy.forward import VALUE_TRUNK
+from posttrain.policy.heads import VALUE_HEAD
 from posttrain.policy.load import Policy
 from posttrain.policy.options import LoraOptions
 
 _CONFIG = "adapter_config.json"
+_ADAPTER = "default"
 
 
 def add_lora(policy: Policy, options: LoraOptions) -> None:
@@ -84,3 +89,19 @@ def merge_adapter(policy: Policy, name: str) -> None:
     from peft import PeftModel
 
     policy.model = PeftModel.from_pretrained(policy.model, name).merge_and_unload()
+
+
+def merged_weights(policy: Policy) -> Iterator[tuple[str, Tensor]]:
+    """Each weight of the model below peft's and the value head's wrapping, by its own name, adapters added in.
+
+    The policy stays as it is: merging and unmerging in place would not give back the same bits.
+    """
+    layers = dict(policy.base.named_modules())
+    for name, parameter in policy.base.named_parameters():
+        if name.startswith((VALUE_HEAD, VALUE_TRUNK)) or ".lora_" in name or ".original_module." in name:
+            continue
+        weight = parameter.detach()
+        outer, inner, rest = name.partition(".base_layer.")
+        if inner and rest == "weight":
+            weight = weight + layers[outer].get_delta_weight(_ADAPTER).to(weight.dtype)
+        yield name.replace(".base_layer.", ".").replace(f".modules_to_save.{_ADAPTER}.", "."), weight

@@ -21,7 +21,7 @@ from posttrain.policy.rope import depends_on_length
 from posttrain.rollout import attention
 from posttrain.rollout.cache import Cache, step_of
 from posttrain.rollout.plain import generate_plain
-from posttrain.rollout.request import Request, Written, decoding, ends
+from posttrain.rollout.request import Request, Write, Written, decoding, ends
 from posttrain.rollout.sampling import Sampling, draw, uniforms
 
 ROWS = 128
@@ -73,6 +73,11 @@ def generate(
         return generate_plain(policy, request)
     with torch.no_grad(), decoding(policy, attention.register()):
         return _Engine(policy, request).run()
+
+
+def writer(policy: Policy, rows: int = ROWS) -> Write:
+    """`generate` by one policy, `rows` completions at once."""
+    return lambda prompts, sampling, n, ids: generate(policy, prompts, sampling, n=n, ids=ids, rows=rows)
 
 
 def greedy(

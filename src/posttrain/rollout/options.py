@@ -24,6 +24,15 @@ class SamplingOptions(Options):
     rollout_rows: int = Field(default=128, ge=1, description="completions written at once; less takes less memory")
 
 
+class VllmOptions(Options):
+    """How vLLM shares the GPU with the trainer."""
+
+    gpu_memory: float = Field(default=0.3, gt=0, lt=1, description="share of the GPU's memory for vLLM")
+    importance_cap: float = Field(
+        default=2.0, ge=1, description="a token's weight, trainer's probability by vLLM's, is cut here"
+    )
+
+
 def sampling_of(options: SamplingOptions, seed: int) -> "Sampling":
     """The same as the engine takes it."""
     from posttrain.rollout.sampling import Sampling

@@ -40,11 +40,17 @@ class Written:
         tokens: ids, the end token included if there is one.
         logp: of each token under the model at the sampling temperature, float32.
         ended: False if it was cut at ``max_new_tokens``.
+        importance: where another engine wrote than the trainer, the weight of each token in the loss.
     """
 
     tokens: Ints
     logp: Floats
     ended: bool
+    importance: Floats | None = None
+
+
+Write = Callable[[Sequence[Ints], Sampling, int, Sequence[int]], list[list[Written]]]
+"""(prompts, sampling, completions of each, numbers that with the seed fix each prompt's draws) → completions."""
 
 
 def ends(tokens: Sequence[int], policy: Policy, stop: Sequence[str]) -> bool:

@@ -52,6 +52,7 @@ def technique(stage: GRPOStage) -> OnPolicy:
         average=stage.average,
         length=stage.max_new_tokens,
         beta=stage.beta,
+        corrected=stage.vllm is not None,
     )
     return OnPolicy(
         objective=policy_gradient_objective(variant, stage.temperature),

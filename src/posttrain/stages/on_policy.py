@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from posttrain.errors import InputError
 from posttrain.experience.options import AlarmOptions
 from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
-from posttrain.rollout.options import SamplingOptions, sampling_of
+from posttrain.rollout.options import SamplingOptions, VllmOptions, sampling_of
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.reading import codec_for, told_of
 from posttrain.stages.technique import Look, Other, TrainingStage
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
     from posttrain.data.chat import Codec
     from posttrain.data.prompts import Prompts
-    from posttrain.experience.types import Credit, Reference
+    from posttrain.experience.types import Credit, Experience, Reference
     from posttrain.policy.load import Policy
+    from posttrain.rollout.request import Write
     from posttrain.rollout.sampling import Sampling
 
 Rewards = Mapping[str, RewardSpec]
@@ -42,6 +44,9 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
     temperature: float = Field(default=1.0, gt=0, description="of sampling, and of the log-probs learnt from")
     learning_rate: float = Field(default=1e-6, gt=0, lt=1, description="peak learning rate")
     alarms: AlarmOptions = Field(default=AlarmOptions(), description="the known ways to fail, and whether to stop")
+    vllm: VllmOptions | None = Field(
+        default=None, description="write with vLLM in this process (CUDA; pip install 'posttrain[vllm]')"
+    )
     show_every: int | None = Field(
         default=None, ge=0, description="rollouts between two shown in the terminal; a tenth if unset, 0 for none"
     )
@@ -50,6 +55,12 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
     def _counts_in_prompts(self) -> "OnPolicyStage":
         if self.batch_tokens is not None:
             raise ValueError("`batch_tokens` is for data that is there beforehand; say `batch_size`, in prompts")
+        return self
+
+    @model_validator(mode="after")
+    def _vllm_takes_whole_weights(self) -> "OnPolicyStage":
+        if self.vllm is not None and self.quantization is not None:
+            raise ValueError("`vllm` is handed the policy's weights, and a 4-bit base has none to hand; leave one out")
         return self
 
     @property
@@ -113,7 +124,8 @@ def look(stage: OnPolicyStage, context: Context) -> Look:
     prompts = read(stage, codec, context)
     longest = max(len(prompt.tokens) for prompt in prompts.train) + stage.max_new_tokens
     memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=False)
-    memory["writing"] = cache_bytes(shape, rows=stage.rollout_rows, length=longest)
+    if stage.vllm is None:
+        memory["writing"] = cache_bytes(shape, rows=stage.rollout_rows, length=longest)
     if stage.lora is None and stage.held:
         memory["reference"] = 4 * shape.parameters
     if stage.value_trunk:
@@ -173,17 +185,19 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
     if technique.value is not None:
         add_value_head(policy, separate=technique.value == "separate")
+    write, correct = _writer(stage, policy, prompts, context)
     writing = Writing(
         policy,
+        write,
         prompts.train,
         shuffled(len(prompts.train), context.seed),
         _sampling(stage, context),
         stage.num_generations,
         stage.batch_size * stage.minibatches,
-        stage.rollout_rows,
         scorer,
         technique.most_draws,
         technique.mask_truncated,
+        correct,
     )
     source = Rollouts(
         maker(
@@ -215,6 +229,36 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         judged=("eval_reward", True),
     )
     return finish(stage, training, codec, context)
+
+
+def _writer(
+    stage: OnPolicyStage, policy: "Policy", prompts: "Prompts", context: Context
+) -> "tuple[Write, Callable[[Experience], Experience] | None]":
+    """What writes, and what corrects for it where that is not the trainer itself.
+
+    Raises:
+        InputError: vLLM is asked for where it cannot be had.
+    """
+    if stage.vllm is None:
+        from posttrain.rollout.engine import writer
+
+        return writer(policy, stage.rollout_rows), None
+    from posttrain.experience.importance import corrected
+    from posttrain.rollout.vllm import vllm_writer
+
+    if policy.device.type != "cuda":
+        raise InputError(f"stages.{context.name}.vllm: needs a CUDA GPU; leave the key out to write with the trainer")
+    longest = max(len(one.tokens) for one in (*prompts.train, *prompts.held_out)) + stage.max_new_tokens
+    return (
+        vllm_writer(policy, context.model, stage.vllm, longest=longest, rows=stage.rollout_rows, seed=context.seed),
+        partial(
+            corrected,
+            policy=policy,
+            row_tokens=stage.row_tokens,
+            temperature=stage.temperature,
+            cap=stage.vllm.importance_cap,
+        ),
+    )
 
 
 def _sampling(stage: OnPolicyStage, context: Context) -> "Sampling":

@@ -62,6 +62,7 @@ def technique(stage: PPOStage) -> OnPolicy:
         value_weight=stage.value_weight,
         value_clip=stage.value_clip,
         entropy_weight=stage.entropy_weight,
+        corrected=stage.vllm is not None,
     )
     how = PPOCredit(
         gamma=stage.gamma,
