@@ -26,6 +26,7 @@ class Server:
     """The app on a database; `owner_link` is the path that it printed at its first start."""
 
     where: str
+    options: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: Any = None
     owner_link: str = ""
@@ -36,6 +37,7 @@ class Server:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "posttrain", "annotate", "serve", "--db", self.where, "--port", str(self.port)]
+        command += self.options
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in self.process.stdout:
             if found := re.search(r"(/join/\S+)", line):
@@ -59,8 +61,8 @@ class Server:
 
 
 @contextmanager
-def running(where: str) -> Generator[Server]:
-    server = Server(where)
+def running(where: str, *options: str) -> Generator[Server]:
+    server = Server(where, options)
     server.start()
     try:
         yield server

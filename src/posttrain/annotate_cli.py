@@ -33,11 +33,17 @@ def serve(
     secure: Annotated[
         bool, typer.Option("--secure", help="The proxy speaks HTTPS: cookies are sent over it alone.")
     ] = False,
+    oidc: Annotated[
+        str | None, typer.Option(help="People may also sign in here: an OpenID Connect provider's URL.")
+    ] = None,
+    oidc_client: Annotated[
+        str | None, typer.Option(help="What the app is called there; its secret: POSTTRAIN_OIDC_SECRET.")
+    ] = None,
 ) -> None:
     """Serve the ranking app. The first time, it prints a link to sign up as the owner."""
     from posttrain.annotate.serve import serve_app
 
-    serve_app(db, host, port, secure=secure)
+    serve_app(db, host, port, secure=secure, oidc=oidc, oidc_client=oidc_client)
 
 
 @app.command("import", epilog="Example: posttrain annotate import candidates.jsonl --project tone --set overlap=3")

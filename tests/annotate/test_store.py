@@ -33,6 +33,17 @@ def test_the_migrations_lead_to_the_tables_the_code_knows(engine: Engine) -> Non
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
+def test_a_database_of_the_first_schema_is_brought_to_the_newest(judged: Team, where: str) -> None:
+    with writing(judged.engine) as connection:
+        connection.execute(text("DROP TABLE identities"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    again = open_store(where)
+    with again.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert len(connection.execute(select(judgments)).all()) == 3
+    again.dispose()
+
+
 def test_a_database_opened_again_holds_what_it_held(judged: Team, where: str) -> None:
     again = open_store(where)
     with reading(again) as connection:

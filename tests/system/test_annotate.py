@@ -65,6 +65,11 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no such person": (("users", "change", "zoe", "--role", "viewer"), ("no person zoe",)),
     "no place": (("trace", "out"), ("FOLDER/train.jsonl:LINE",)),
     "a port that is taken": (("serve", "--host", "203.0.113.1"), ("203.0.113.1", "cannot be listened on")),
+    "half of a sign-in service": (("serve", "--oidc", "https://issuer.example"), ("--oidc-client",)),
+    "a sign-in service over plain HTTP": (
+        ("serve", "--oidc", "http://issuer.example", "--oidc-client", "x"),
+        ("http://issuer.example", "must be an https:// URL"),
+    ),
     "no guideline": (("import", "candidates.jsonl", "--guideline", "g.txt"), ("g.txt",)),
 }
 

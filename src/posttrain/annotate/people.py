@@ -80,20 +80,36 @@ def invited(connection: Connection, secret: str, at: float) -> Row:
 
 def join(connection: Connection, secret: str, name: str, password: str, at: float) -> Row:
     """Sign up by invitation, which is then used up."""
-    invitation = invited(connection, secret, at)
-    used = update(invitations).where(invitations.c.id == invitation.id, invitations.c.used.is_(None)).values(used=at)
-    if connection.execute(used).rowcount != 1:
-        raise Missing("this invitation is unknown, used or expired; ask for a new one")
-    person = add_person(connection, name, invitation.role, at, password=password)
-    connection.execute(update(invitations).where(invitations.c.id == invitation.id).values(person_id=person.id))
+    invitation = use_invitation(connection, secret, at)
+    person = add_person(connection, name, invitation.role, at, password=password, invitation=invitation)
     note(connection, at, person.id, "joined", role=person.role)
     return person
 
 
+def use_invitation(connection: Connection, secret: str, at: float) -> Row:
+    """The invitation behind a link, good for nobody else from now on.
+
+    Raises:
+        Missing: there is none, it was used, or it has expired.
+    """
+    invitation = invited(connection, secret, at)
+    used = update(invitations).where(invitations.c.id == invitation.id, invitations.c.used.is_(None)).values(used=at)
+    if connection.execute(used).rowcount != 1:
+        raise Missing("this invitation is unknown, used or expired; ask for a new one")
+    return invitation
+
+
 def add_person(
-    connection: Connection, name: str, role: str, at: float, *, password: str | None = None, origin: str = "app"
+    connection: Connection,
+    name: str,
+    role: str,
+    at: float,
+    *,
+    password: str | None = None,
+    origin: str = "app",
+    invitation: Row | None = None,
 ) -> Row:
-    """A new person; without a password one who never signs in."""
+    """A new person; without a password or an account elsewhere one who never signs in."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= 80 or not name.isprintable():
         raise Invalid("a name has 1 to 80 printable characters")
@@ -101,7 +117,10 @@ def add_person(
         raise Invalid(f"the name {name} is taken; choose another")
     hashed = None if password is None else hasher().hash(_checked(password))
     values = {"name": name, "role": role, "password": hashed, "origin": origin, "active": True, "created": at}
-    return connection.execute(insert(people).values(values).returning(people)).one()
+    person = connection.execute(insert(people).values(values).returning(people)).one()
+    if invitation is not None:
+        connection.execute(update(invitations).where(invitations.c.id == invitation.id).values(person_id=person.id))
+    return person
 
 
 def sign_in(connection: Connection, name: str, password: str) -> Row | None:

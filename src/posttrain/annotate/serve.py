@@ -1,5 +1,6 @@
 """The app as a process of its own (`posttrain annotate serve`), or in the background of another."""
 
+import os
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,24 +16,36 @@ from posttrain.annotate.tables import people
 from posttrain.errors import InputError
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from uvicorn import Server
 
+OIDC_SECRET = "POSTTRAIN_OIDC_SECRET"
 LOOPBACK = "127.0.0.1"
 
 
-def serve_app(db: str, host: str, port: int, *, secure: bool) -> None:
+def serve_app(db: str, host: str, port: int, *, secure: bool, oidc: str | None, oidc_client: str | None) -> None:
     """Serve until stopped; while there is no owner, print a link to become one.
+
+    Args:
+        oidc: issuer of an OpenID Connect provider, where people may sign in.
+        oidc_client: what the app is called there; its secret is in the environment (`OIDC_SECRET`).
 
     Raises:
         InputError: the place is taken, or cannot be listened on.
     """
+    from posttrain.annotate.web.app import make_app
+    from posttrain.annotate.web.oidc import discover
+
+    if (oidc is None) != (oidc_client is None):
+        raise InputError("--oidc and --oidc-client go together: the provider's URL, and what the app is called there")
+    provider = discover(oidc, oidc_client, os.environ.get(OIDC_SECRET, "")) if oidc and oidc_client else None
     engine = open_store(db)
     listener = _listen(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     if (path := _owner_path(engine)) is not None:
         typer.echo(f"Sign up as the owner: {url}{path}")
     typer.echo(f"The ranking app is at {url}; stop it with Ctrl-C.")
-    _server(engine, secure=secure).run(sockets=[listener])
+    _server(make_app(engine, secure=secure, provider=provider)).run(sockets=[listener])
 
 
 @contextmanager
@@ -42,9 +55,11 @@ def serving(db: str) -> Generator[str]:
     Yields:
         where to begin: a link to sign up as the owner, or the app itself once there is one.
     """
+    from posttrain.annotate.web.app import make_app
+
     engine = open_store(db)
     listener = _listen(LOOPBACK, 0)
-    server = _server(engine, secure=False)
+    server = _server(make_app(engine))
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -72,9 +87,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InputError(f"--host {host} --port {port}: cannot be listened on ({error.strerror})") from error
 
 
-def _server(engine: Engine, *, secure: bool) -> "Server":
+def _server(app: "FastAPI") -> "Server":
     from uvicorn import Config, Server
 
-    from posttrain.annotate.web.app import make_app
-
-    return Server(Config(make_app(engine, secure=secure), log_level="warning", server_header=False))
+    return Server(Config(app, log_level="warning", server_header=False))

@@ -59,7 +59,7 @@ people = Table(
     _key(),
     Column("name", String(80), nullable=False, unique=True),
     Column("role", String(12), nullable=False),
-    Column("password", Text),  # argon2; null for those who judged elsewhere and never sign in
+    Column("password", Text),  # argon2; null for those with an account elsewhere, or who never sign in
     Column("origin", String(10), nullable=False, default="app"),
     Column("active", Boolean, nullable=False, default=True),
     Column("created", Float, nullable=False),
@@ -78,6 +78,17 @@ invitations = Table(
     Column("used", Float),
     _of("people", nullable=True),
     _one_of("role", ROLES),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    _key(),
+    _of("people", index=True),
+    Column("issuer", String(500), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("created", Float, nullable=False),
+    UniqueConstraint("issuer", "subject"),
 )
 
 sessions = Table(

@@ -11,18 +11,20 @@ from starlette.exceptions import HTTPException
 
 from posttrain import __version__
 from posttrain.annotate.problems import Problem
-from posttrain.annotate.web import manage, screens, sessions, work
+from posttrain.annotate.web import manage, oidc, screens, sessions, work
 from posttrain.annotate.web.guard import Guard, Limiter
+from posttrain.annotate.web.oidc import Provider
 from posttrain.annotate.web.templates import FOLDER, page
 
 QUARTER = 15 * 60
 
 
-def make_app(engine: Engine, *, secure: bool = False) -> FastAPI:
+def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None = None) -> FastAPI:
     """The ranking app on a database.
 
     Args:
         secure: it is reached over HTTPS alone, through a proxy.
+        provider: people may sign in there as well.
     """
     app = FastAPI(
         title="posttrain annotate",
@@ -43,14 +45,14 @@ def make_app(engine: Engine, *, secure: bool = False) -> FastAPI:
             }.items()
         },
     )
-    app.state.engine, app.state.secure = engine, secure
+    app.state.engine, app.state.secure, app.state.oidc = engine, secure, provider
     app.state.limits = {
         "sign-ins as": Limiter(10, QUARTER),
         "sign-ins from": Limiter(100, QUARTER),
         "joins": Limiter(100, QUARTER),
         "requests": Limiter(1200, 60),
     }
-    for part in (sessions, work, manage, screens):
+    for part in (sessions, oidc, work, manage, screens):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app.add_middleware(Guard)

@@ -4,13 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from posttrain.annotate.oversight import dashboard, disputed_items, spoken
 from posttrain.annotate.people import check_may
 from posttrain.annotate.projects import guideline_of
 from posttrain.annotate.store import now, reading
-from posttrain.annotate.tables import ROLES, assignments, audit, items, people, projects
+from posttrain.annotate.tables import ROLES, assignments, audit, identities, items, people, projects
 from posttrain.annotate.web.guard import Store, Unknown, signed_in
 from posttrain.annotate.web.models import Id
 from posttrain.annotate.web.templates import page
@@ -90,7 +90,9 @@ def people_page(request: Request, store: Store) -> Any:
     """Who may sign in, and what was done."""
     person = _person(request, "manage")
     with reading(store) as connection:
-        rows = connection.execute(select(people).order_by(people.c.name)).all()
+        account = exists().where(identities.c.person_id == people.c.id)
+        enters = (people.c.password.is_not(None) | account).label("enters")
+        rows = connection.execute(select(people, enters).order_by(people.c.name)).all()
         log = connection.execute(
             select(audit, people.c.name.label("by"))
             .join(people, people.c.id == audit.c.person_id, isouter=True)

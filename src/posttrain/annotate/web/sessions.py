@@ -30,7 +30,7 @@ def make_session(given: Credentials, request: Request, response: Response) -> di
     """Sign in: sets the session's cookie; what changes something then needs the header X-CSRF-Token."""
     check_origin(request)
     person = _checked(request, given.name, given.password)
-    return {"csrf_token": _begin(request, response, person)}
+    return {"csrf_token": begin(request, response, person)}
 
 
 @router.delete("/api/v1/sessions/current", status_code=204, tags=["signing in"])
@@ -59,7 +59,7 @@ async def login(request: Request) -> Any:
 def join_page(secret: str, request: Request, store: Store) -> Any:
     """The form to sign up by invitation."""
     with reading(store) as connection:
-        return page(request, "join.html", role=invited(connection, secret, now()).role)
+        return page(request, "join.html", role=invited(connection, secret, now()).role, secret=secret)
 
 
 @router.post("/join/{secret}", response_class=HTMLResponse, include_in_schema=False)
@@ -76,7 +76,7 @@ def _login(request: Request, name: str, password: str) -> Any:
     except Problem as problem:
         return page(request, "login.html", status=problem.status, problem=str(problem), name=name[:80])
     answer = RedirectResponse("/", status_code=303)
-    _begin(request, answer, person)
+    begin(request, answer, person)
     return answer
 
 
@@ -87,9 +87,10 @@ def _join(request: Request, secret: str, name: str, password: str) -> Any:
         with writing(engine_of(request)) as connection:
             person = join(connection, secret, name, password, now())
     except Problem as problem:
-        return page(request, "join.html", status=problem.status, problem=str(problem), name=name[:80], role=None)
+        told = {"problem": str(problem), "name": name[:80], "role": None, "secret": secret}
+        return page(request, "join.html", status=problem.status, **told)
     answer = RedirectResponse("/", status_code=303)
-    _begin(request, answer, person)
+    begin(request, answer, person)
     return answer
 
 
@@ -111,7 +112,7 @@ def _checked(request: Request, name: str, password: str) -> Row:
     return person
 
 
-def _begin(request: Request, response: Response, person: Row) -> str:
+def begin(request: Request, response: Response, person: Row) -> str:
     """Open a new session, whatever cookie came before, which is closed; its CSRF token."""
     with writing(engine_of(request)) as connection:
         close_session(connection, request.cookies.get(COOKIE, ""))

@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parents[1] / "pages"
 def page(request: Request, template: str, *, status: int = 200, person: Any = None, **values: Any) -> HTMLResponse:
     """A page for a person, who may be nobody yet."""
     known = {"person": person, "may": may, "problem": None, "name": "", "path": request.url.path}
+    known |= {"oidc": request.app.state.oidc, "secret": ""}
     return HTMLResponse(_environment().get_template(template).render(**{**known, **values}), status_code=status)
 
 

@@ -7,6 +7,10 @@ from posttrain.annotate.tables import APPEND_ONLY, metadata
 revision = "0001"
 down_revision = None
 
+_TABLES = (
+    *("people", "invitations", "sessions", "tokens", "projects", "guidelines", "items", "assignments"),
+    *("judgments", "audit"),
+)
 _SQLITE = """
 CREATE TRIGGER {table}_no_{what} BEFORE {what} ON {table}
 BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END
@@ -24,7 +28,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION posttrain_append_only()
 def upgrade() -> None:
     """Create the tables, and forbid changes where rows are for good."""
     connection = op.get_bind()
-    metadata.create_all(connection)
+    metadata.create_all(connection, tables=[metadata.tables[name] for name in _TABLES])
     if connection.dialect.name == "postgresql":
         op.execute(_FUNCTION)
         for table in APPEND_ONLY:
