@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from posttrain.data.options import DataOptions, DataSource
+from posttrain.data.options import DataOptions, DataSource, as_sources
 
 
 def read(**said: Any) -> DataOptions:
@@ -48,3 +48,7 @@ def test_validation_is_a_share_sources_or_nothing() -> None:
 def test_what_makes_no_sense_is_refused(said: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         read(**said)
+
+
+def test_no_sources_by_default_are_no_sources() -> None:
+    assert as_sources(()) == []

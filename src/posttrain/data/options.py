@@ -24,7 +24,7 @@ class DataSource(Options):
 
 def as_sources(value: Any) -> Any:
     """A path, one source, or a list of either, as a list of sources."""
-    items: list[Any] = value if isinstance(value, list) else [value]
+    items: Any = value if isinstance(value, list | tuple) else [value]
     return [{"path": item} if isinstance(item, str) else item for item in items]
 
 
