@@ -110,8 +110,8 @@ def export(
 @app.command(epilog="Example: posttrain annotate agreement --project tone")
 def agreement(db: Database = DB, project: Project = NAME, as_json: AsJson = False) -> None:
     """How far people agree: alpha, kappa, W, each with its 95% interval."""
-    from posttrain.annotate.oversight import agreement as measure
-    from posttrain.annotate.oversight import spoken
+    from posttrain.annotate.agreeing import agreement as measure
+    from posttrain.annotate.spoken import spoken
 
     with _project(db, project) as (connection, row):
         figures = measure(spoken(connection, row), draws=1000)

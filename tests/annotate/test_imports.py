@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import Engine
 
 from annotating import START
+from posttrain.annotate.agreeing import agreement
+from posttrain.annotate.habits import people_figures
 from posttrain.annotate.imports import add_imports, read_imports
-from posttrain.annotate.oversight import agreement, people_figures, spoken
 from posttrain.annotate.projects import new_project
 from posttrain.annotate.reading import Imported
 from posttrain.annotate.settings import Settings
+from posttrain.annotate.spoken import spoken
 from posttrain.annotate.store import locked_project, reading, writing
 from posttrain.errors import InputError
 

@@ -1,14 +1,22 @@
 """The dashboard's figures, against counts made by hand."""
 
 import json
+import math
+import random
+from itertools import combinations
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine, select
 
 from annotating import START, Team, item, team
-from posttrain.annotate.oversight import agreement, dashboard, disputed_items, spoken
+from posttrain.annotate.agreeing import agreement
+from posttrain.annotate.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
+from posttrain.annotate.disagreement import verdict
+from posttrain.annotate.oversight import dashboard, disputed_items
 from posttrain.annotate.settings import Settings
 from posttrain.annotate.simulated import simulate
+from posttrain.annotate.spoken import spoken
 from posttrain.annotate.store import locked_project, reading, writing
 from posttrain.annotate.tables import people, projects
 
@@ -52,12 +60,59 @@ def test_full_agreement_is_one_with_an_interval_and_opposites_are_below_chance(e
             found.rank(name, "a>b>c" if n % 2 else "c>b>a")
     for name, figure in figures_of(found)["agreement"].items():
         assert (name, figure["value"], figure["n"]) == (name, pytest.approx(1), 12)
-    other = found.people
+        assert figure["interval"] == pytest.approx((1, 1))
     with reading(engine) as connection:
         said = spoken(connection, connection.execute(select(projects)).one())
-        assert agreement(said, draws=0, until=START)["fleiss_kappa"]["value"] is None
-        assert agreement(said, draws=0, slice="nowhere")["fleiss_kappa"]["n"] == 0
-    assert other
+    assert agreement(said, among=())["fleiss_kappa"] == {"value": None, "interval": None, "n": 0}
+
+
+def test_figures_are_those_of_one_table_of_all_verdicts_with_what_is_missing(engine: Engine) -> None:
+    found = team(engine, *(item(f"item {n}", k=3) for n in range(30)), overlap=3, disagreement=0.99)
+    rng, table = random.Random(0), []
+    for n in range(30):
+        names = rng.sample(("ann", "bob", "cem", "ada"), 3)
+        said = {name: rng.choice(("a>b>c", "a>c>b", "b>a=c", "c>b>a", "a=b=c")) for name in names}
+        for name, order in said.items():
+            assert found.next(name).item_name == f"item {n}"
+            found.rank(name, order)
+        table.append(said)
+    with reading(engine) as connection:
+        every = spoken(connection, connection.execute(select(projects)).one())
+    ratings = []
+    for said in table:
+        ranks = {
+            name: {c: level for level, some in enumerate(order.split(">")) for c in some.split("=")}
+            for name, order in said.items()
+        }
+        for a, b in (("a", "b"), ("a", "c"), ("b", "c")):
+            ratings.append([verdict(ranks[n], a, b) if n in ranks else math.nan for n in ("ann", "bob", "cem", "ada")])
+    array = np.array(ratings, dtype=float)
+    figures = {name: figure["value"] for name, figure in agreement(every).items()}
+    kappas = [cohen_kappa(array[:, i], array[:, j]) for i, j in combinations(range(4), 2)]
+    assert figures["krippendorff_alpha_nominal"] == pytest.approx(krippendorff_alpha(array))
+    assert figures["krippendorff_alpha_ordinal"] == pytest.approx(krippendorff_alpha(array, "ordinal"))
+    assert figures["fleiss_kappa"] == pytest.approx(fleiss_kappa(array))
+    assert figures["cohen_kappa_mean"] == pytest.approx(np.nanmean(kappas))
+    assert 0 <= figures["kendall_w_mean"] <= 1
+
+
+def test_agreement_is_told_by_slice_and_by_day_each_with_its_interval(engine: Engine) -> None:
+    found = team(engine, *(item(f"item {n}", k=3, slice="xy"[n % 2]) for n in range(12)), overlap=2, disagreement=0.99)
+    for n in range(12):
+        found.at = START + 86_400 * (n // 6)  # six items a day
+        for name in ("ann", "bob"):
+            found.rank(name, "a>b>c" if name == "ann" or n < 6 else "c>b>a")
+    told = figures_of(found)
+    days = told["agreement_over_time"]
+    assert [(day["day"] - days[0]["day"], day["n"]) for day in days] == [(0, 6), (86_400, 6)]
+    assert days[1]["value"] < 0
+    for name in ("x", "y"):
+        for measure, figure in told["agreement_by_slice"][name].items():
+            assert figure["n"] == 6
+            assert figure["interval"][0] <= figure["value"] <= figure["interval"][1], measure
+    for one in told["people"]:
+        assert one["agreement_with_the_rest"]["value"] == 0.5
+        assert one["agreement_with_the_rest"]["interval"][0] < 0.5 < one["agreement_with_the_rest"]["interval"][1]
 
 
 def test_gold_tells_how_careful_each_person_is(engine: Engine) -> None:
@@ -67,7 +122,7 @@ def test_gold_tells_how_careful_each_person_is(engine: Engine) -> None:
         found.rank("ann", "a>b")
         found.rank("bob", "a>b" if n == 0 else "b>a")
     told = {one["name"]: one["gold_accuracy"] for one in figures_of(found)["people"]}
-    assert told["ann"] == {"value": 1.0, "interval": None, "n": 4}
+    assert told["ann"] == {"value": 1.0, "interval": (1.0, 1.0), "n": 4}
     assert told["bob"]["value"] == 0.25
 
 

@@ -1,6 +1,7 @@
 """How far people agree, beyond what chance alone would give.
 
-Shape suffixes: `U` units (what was rated), `R` raters, `C` categories in use, `O` objects ranked.
+Each measure is a function of sums over units, so that a bootstrap sums again what was counted once.
+Shape suffixes: `U` units (what was rated), `R` raters, `C` categories, `O` objects ranked, `P` pairs of raters.
 A rating that is missing is NaN. A measure that the data cannot give is NaN, never 0.
 """
 
@@ -26,18 +27,30 @@ def krippendorff_alpha(ratings_UR: Ratings, level: Level = "nominal") -> float:
     Returns:
         1 for perfect agreement, 0 for chance; NaN if no unit has two ratings or only one category is in use.
     """
-    counts_UC = _counts(ratings_UR)
-    sizes_U = counts_UC.sum(1)
-    paired_UC, sizes_U = counts_UC[sizes_U > 1], sizes_U[sizes_U > 1]
-    scaled_UC = paired_UC / (sizes_U[:, None] - 1)
-    together_CC = scaled_UC.T @ paired_UC - np.diag(scaled_UC.sum(0))
+    return alpha_of(coincidences(ratings_UR).sum(0), level)
+
+
+def coincidences(ratings_UR: Ratings, values_C: Ratings | None = None) -> Ratings:
+    """[U, C, C]: how often two ratings of a unit were c and k, each pair of raters counted 1 / (m - 1) times.
+
+    Args:
+        values_C: the categories, ascending; those in use if not given.
+    """
+    counts_UC = _counts(ratings_UR, values_C)
+    others_U = np.maximum(counts_UC.sum(1) - 1, 1)  # a single rating pairs with nothing: its line is zero
+    pairs_UCC = counts_UC[:, :, None] * counts_UC[:, None, :]
+    pairs_UCC -= counts_UC[:, :, None] * np.eye(counts_UC.shape[1])
+    return pairs_UCC / others_U[:, None, None]
+
+
+def alpha_of(together_CC: Ratings, level: Level = "nominal") -> float:
+    """Krippendorff's alpha of summed coincidences."""
     margin_C = together_CC.sum(1)
     difference_CC = _difference(margin_C, level)
-    total = margin_C.sum()
     expected = margin_C @ difference_CC @ margin_C
     if expected == 0:
         return NAN
-    return float(1 - (total - 1) * (together_CC * difference_CC).sum() / expected)
+    return float(1 - (margin_C.sum() - 1) * (together_CC * difference_CC).sum() / expected)
 
 
 def fleiss_kappa(ratings_UR: Ratings) -> float:
@@ -50,14 +63,29 @@ def fleiss_kappa(ratings_UR: Ratings) -> float:
     Returns:
         NaN if no unit has two ratings or only one category is in use.
     """
-    counts_UC = _counts(ratings_UR)
-    counts_UC = counts_UC[counts_UC.sum(1) > 1]
-    if not counts_UC.size:
-        return NAN
+    return fleiss_of(agreeing(ratings_UR).sum(0))
+
+
+def agreeing(ratings_UR: Ratings, values_C: Ratings | None = None) -> Ratings:
+    """[U, 2 + C]: whether a unit has two ratings; the share of its pairs of raters that agree; its ratings by category.
+
+    Args:
+        values_C: the categories, ascending; those in use if not given.
+    """
+    counts_UC = _counts(ratings_UR, values_C)
+    counts_UC = counts_UC * (counts_UC.sum(1) > 1)[:, None]
     sizes_U = counts_UC.sum(1)
-    agreeing_U = (counts_UC * (counts_UC - 1)).sum(1) / (sizes_U * (sizes_U - 1))
-    chance = float(((counts_UC.sum(0) / counts_UC.sum()) ** 2).sum())
-    return NAN if chance == 1 else (float(agreeing_U.mean()) - chance) / (1 - chance)
+    agreeing_U = (counts_UC * (counts_UC - 1)).sum(1) / np.maximum(sizes_U * (sizes_U - 1), 1)
+    return np.column_stack([sizes_U > 0, agreeing_U, counts_UC]).astype(np.float64)
+
+
+def fleiss_of(sums: Ratings) -> float:
+    """Fleiss' kappa of what `agreeing` gives, summed over units."""
+    units, agreed, counts_C = sums[0], sums[1], sums[2:]
+    if not units:
+        return NAN
+    chance = float(((counts_C / counts_C.sum()) ** 2).sum())
+    return NAN if chance == 1 else (float(agreed / units) - chance) / (1 - chance)
 
 
 def cohen_kappa(first_U: Ratings, second_U: Ratings) -> float:
@@ -69,13 +97,20 @@ def cohen_kappa(first_U: Ratings, second_U: Ratings) -> float:
         NaN if they share no unit, or if both always used the same single category.
     """
     both_U = ~(np.isnan(first_U) | np.isnan(second_U))
-    first_U, second_U = first_U[both_U], second_U[both_U]
-    if not first_U.size:
-        return NAN
-    values = np.union1d(first_U, second_U)
-    shares = [(chosen[:, None] == values).mean(0) for chosen in (first_U, second_U)]
-    chance = float(shares[0] @ shares[1])
-    return NAN if chance == 1 else float((np.mean(first_U == second_U) - chance) / (1 - chance))
+    values = np.union1d(first_U[both_U], second_U[both_U])
+    first, second = (np.searchsorted(values, chosen[both_U]) for chosen in (first_U, second_U))
+    table_CC = np.zeros((len(values), len(values)))
+    np.add.at(table_CC, (first, second), 1)
+    return float(cohen_of(table_CC[None])[0])
+
+
+def cohen_of(tables_PCC: Ratings) -> Ratings:
+    """[P]: Cohen's kappa of each table of how often two raters gave c and k; NaN where it is undefined."""
+    total_P = tables_PCC.sum((1, 2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        seen_P = np.trace(tables_PCC, axis1=1, axis2=2) / total_P
+        chance_P = (tables_PCC.sum(1) * tables_PCC.sum(2)).sum(1) / total_P**2
+        return np.where(chance_P < 1, (seen_P - chance_P) / (1 - chance_P), NAN)
 
 
 def kendall_w(ranks_RO: Ratings) -> float:
@@ -125,12 +160,11 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def _counts(ratings_UR: Ratings) -> Ratings:
+def _counts(ratings_UR: Ratings, values_C: Ratings | None = None) -> Ratings:
     """How often each category was given to each unit, categories in ascending order."""
-    values = np.unique(ratings_UR[~np.isnan(ratings_UR)])
-    if not values.size:
-        return np.zeros((0, 0))
-    return np.stack([(ratings_UR == value).sum(1) for value in values], axis=1).astype(np.float64)
+    if values_C is None:
+        values_C = np.unique(ratings_UR[~np.isnan(ratings_UR)])
+    return (ratings_UR[:, :, None] == values_C).sum(1).astype(np.float64)
 
 
 def _difference(margin_C: Ratings, level: Level) -> Ratings:

@@ -93,8 +93,9 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
     Raises:
         Stopped: judgments are missing (unless told to wait), or the user asked to stop.
     """
-    from posttrain.annotate.oversight import agreement, spoken
+    from posttrain.annotate.agreeing import agreement
     from posttrain.annotate.projects import project_named
+    from posttrain.annotate.spoken import spoken
     from posttrain.annotate.store import open_store, reading
 
     where = stage.db if "://" in stage.db else str((context.base / stage.db).resolve())

@@ -12,11 +12,12 @@ from sqlalchemy import select, update
 
 from posttrain.annotate.export import ExportOptions, export
 from posttrain.annotate.imports import add_imports, read_imports
-from posttrain.annotate.oversight import dashboard, disputed_items, spoken
+from posttrain.annotate.oversight import dashboard, disputed_items
 from posttrain.annotate.people import change_person, check_may, invite, new_token, note
 from posttrain.annotate.problems import Invalid, Missing
 from posttrain.annotate.projects import change_settings, new_guideline, new_project, reopen_item
 from posttrain.annotate.settings import Settings
+from posttrain.annotate.spoken import spoken
 from posttrain.annotate.store import now, reading, writing
 from posttrain.annotate.tables import audit, people, tokens
 from posttrain.annotate.web.guard import Person, Store

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import exists, func, select
 
-from posttrain.annotate.oversight import dashboard, disputed_items, spoken
+from posttrain.annotate.oversight import dashboard, disputed_items
 from posttrain.annotate.people import check_may
 from posttrain.annotate.projects import guideline_of
+from posttrain.annotate.spoken import spoken
 from posttrain.annotate.store import now, reading
 from posttrain.annotate.tables import ROLES, assignments, audit, identities, items, people, projects
 from posttrain.annotate.web.guard import Store, Unknown, signed_in
