@@ -48,7 +48,7 @@ def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
     if len(asked) < _FEWEST:
         return [], {}
     drawn = asked[np.argsort(rows["prompt"][asked], kind="stable")[:SAMPLE]]
-    prompts = [entry.prompt for entry in fetch(table, drawn.tolist()).values()]
+    prompts = [entry.prompt for _, entry in fetch(table, drawn.tolist())]
     words = [asking(prompt) for prompt in prompts]
     common = Counter(words).most_common(10)
     effective = vendi(words)

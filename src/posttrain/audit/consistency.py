@@ -150,7 +150,7 @@ def _labels(table: Table, members: NDArray[np.intp], name: str, figures: dict[st
     keys, first, counts = np.unique(rows["answer"][members], return_index=True, return_counts=True)
     if not 1 < len(keys) <= _MOST_LABELS:
         return []
-    texts = fetch(table, members[first].tolist())
+    texts = dict(fetch(table, members[first].tolist()))
     labels = {texts[int(members[i])].answer.strip(): int(n) for i, n in zip(first, counts, strict=True)}
     figures.setdefault("labels", {})[name] = labels  # type: ignore[index]
     share = counts.max() / counts.sum()

@@ -6,15 +6,15 @@ number or a "not". Two essays on one question do not.
 """
 
 import re
-from itertools import combinations, islice
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from rapidfuzz.fuzz import ratio
 
-from posttrain.audit.duplicates import AT_ONCE
 from posttrain.audit.entry import Entry, numbers_of, words_of
-from posttrain.audit.findings import Finding, Rule, Shown, finding
-from posttrain.audit.table import Indices, Table, fetch, groups
+from posttrain.audit.findings import EXAMPLES, Finding, Rule, Shown, finding
+from posttrain.audit.table import Indices, Table, batches, fetch, groups
 
 REPEATED = Rule(
     "repeated-question",
@@ -41,8 +41,11 @@ _SHORT = 6
 _ALIKE = 85.0
 """Percent of equal characters from which on two longer answers are one answer with a change in it."""
 
-_PAIRS = 20
-"""Pairs that are compared in one group."""
+_ANSWERS = 8
+"""Different answers to one question that are compared with each other, the first ones."""
+
+_AT_ONCE = 2**25
+"""Characters of questions and answers held in memory."""
 
 
 def contradictions(table: Table) -> list[Finding]:
@@ -53,40 +56,38 @@ def contradictions(table: Table) -> list[Finding]:
     differing = [group for group in asked if len(np.unique(rows["answer"][group])) > 1]
     if not differing:
         return []
-    repeated: list[Shown] = []
-    wrong: list[Shown] = []
-    found: dict[int, Entry] = {}
-    for number, group in enumerate(differing):
-        if number % 1000 == 0:
-            some = np.concatenate(differing[number : number + 1000])[:AT_ONCE]
-            found = fetch(table, some.tolist())
-        distinct = group[np.sort(np.unique(rows["answer"][group], return_index=True)[1])]
-        said = f"“{_start(found, distinct)}” has {len(distinct)} answers"
-        repeated += [Shown(table.where(i), said if i == group[0] else "") for i in group.tolist()]
-        wrong += _contradicting(table, distinct, found)
-    return [
-        finding(REPEATED, repeated),
-        *([finding(CONTRADICTORY, wrong)] if wrong else []),
+    answers = [group[np.sort(np.unique(rows["answer"][group], return_index=True)[1])] for group in differing]
+    asks = {i: _start(entry.prompt, 80) for i, entry in fetch(table, [int(some[0]) for some in answers[:EXAMPLES]])}
+    repeated = [
+        Shown(table.where(i), f"“{asks[i]}” has {len(some)} answers" if i in asks else "")
+        for group, some in zip(differing, answers, strict=True)
+        for i in group.tolist()
     ]
+    wrong = _contradicting(table, [some[:_ANSWERS] for some in answers])
+    return [finding(REPEATED, repeated), *([finding(CONTRADICTORY, wrong)] if wrong else [])]
 
 
-def _start(found: dict[int, Entry], group: Indices) -> str:
-    entry = found.get(int(group[0]))
-    return "" if entry is None else " ".join(entry.prompt.split())[:80]
+def _contradicting(table: Table, answers: Sequence[Indices]) -> list[Shown]:
+    """One hit for each row that contradicts an earlier answer to its question."""
+    hits: dict[int, Shown] = {}
+    even = np.stack([np.resize(some, _ANSWERS) for some in answers])  # repeats the answers where there are few
+    for some in batches(table, even, _AT_ONCE):
+        found = dict(fetch(table, np.unique(some).tolist()))
+        for rows in some.tolist():
+            for a, b in combinations([i for i in dict.fromkeys(rows) if i in found], 2):
+                one, other = found[a], found[b]
+                if one.task == other.task and contradict(one.prompt, _last(one), _last(other)):
+                    said = f"“{_start(_last(other), 60)}”, but {table.where(a)} says “{_start(_last(one), 60)}”"
+                    hits.setdefault(b, Shown(table.where(b), said))
+    return list(hits.values())
 
 
 def _last(entry: Entry) -> str:
     return entry.final or entry.answer
 
 
-def _contradicting(table: Table, distinct: Indices, found: dict[int, Entry]) -> list[Shown]:
-    """One hit for each row that contradicts an earlier one."""
-    hits: dict[int, Shown] = {}
-    for a, b in islice(combinations([int(i) for i in distinct if int(i) in found], 2), _PAIRS):
-        if found[a].task == found[b].task and contradict(found[a].prompt, _last(found[a]), _last(found[b])):
-            one, other = (" ".join(_last(found[i]).split())[:60] for i in (b, a))
-            hits.setdefault(b, Shown(table.where(b), f"“{one}”, but {table.where(a)} says “{other}”"))
-    return list(hits.values())
+def _start(text: str, chars: int) -> str:
+    return " ".join(text.split())[:chars]
 
 
 def contradict(question: str, one: str, other: str) -> bool:

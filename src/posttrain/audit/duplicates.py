@@ -1,16 +1,18 @@
 """Rows that stand twice: letter by letter, word by word, or nearly."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
-from posttrain.audit.minhash import SIMILAR, candidates, jaccard, shingles
-from posttrain.audit.table import Table, fetch
+from posttrain.audit.minhash import SIMILAR, candidates, jaccard, shingle_sets
+from posttrain.audit.table import Table, batches, fetch
+from posttrain.audit.words import U32
 
-AT_ONCE = 50_000
-"""Texts held in memory while candidates are verified."""
+AT_ONCE = 2**27
+"""Characters of texts whose shingles are held in memory while candidates are verified."""
 
 EXACT = Rule(
     "exact-duplicate",
@@ -48,32 +50,46 @@ def duplicates(table: Table, on_pairs: Callable[[int, str], None] = lambda n, wo
     here = np.arange(len(rows))
     exact = repeated(rows["whole"])
     norm = repeated(rows["norm"])
-    alike = (norm != here) & (exact == here)
+    reworded = (norm != here) & (exact == here)
     left = np.flatnonzero(norm == here)
-    pairs = near_pairs(table, left, on_pairs)
-    near = {later: earlier for earlier, later in reversed(pairs)}
+    near = alike(table, _pairs(table, left), on_pairs)
     return [
         *_found(table, EXACT, np.flatnonzero(exact != here), exact),
-        *_found(table, NORMALISED, np.flatnonzero(alike), norm),
+        *_found(table, NORMALISED, np.flatnonzero(reworded), norm),
         *_found(table, NEAR, sorted(near), near),
     ]
 
 
-def near_pairs(
-    table: Table, among: NDArray[np.intp], on_pairs: Callable[[int, str], None] = lambda n, words: None
-) -> list[tuple[int, int]]:
-    """Verified pairs (earlier, later) of near duplicates among some rows."""
+def alike(
+    table: Table, pairs: NDArray[np.int64], on_pairs: Callable[[int, str], None] = lambda n, words: None
+) -> dict[int, int]:
+    """Row → the first row that it is a near duplicate of, of candidates [P, 2]."""
+    found: dict[int, int] = {}
+    for some in batches(table, pairs, AT_ONCE):
+        left = [(a, b) for a, b in some.tolist() if a not in found]
+        sets = _sets(table, {i for pair in left for i in pair})
+        for a, b in left:
+            if a not in found and a in sets and b in sets and jaccard(sets[a], sets[b]) >= SIMILAR:
+                found[a] = b
+        on_pairs(len(found), "rows nearly alike")
+    return found
+
+
+def _sets(table: Table, indices: Iterable[int]) -> dict[int, U32]:
+    """The shingles of some rows."""
+    found: dict[int, U32] = {}
+    entries = fetch(table, indices)
+    while some := list(islice(entries, 64)):
+        sets = shingle_sets([entry.text for _, entry in some])
+        found.update({index: one for (index, _), one in zip(some, sets, strict=True)})
+    return found
+
+
+def _pairs(table: Table, among: NDArray[np.intp]) -> NDArray[np.int64]:
+    """Candidates (later, earlier) among some rows."""
     rows = table.rows[among]
-    found = among[candidates(rows["bands"], rows["numbers"])]
-    found = found[~_other_answers(table, found)]
-    verified: list[tuple[int, int]] = []
-    for some in _batches(found):
-        texts = {i: shingles(entry.text) for i, entry in fetch(table, np.unique(some).tolist()).items()}
-        for a, b in some.tolist():
-            if a in texts and b in texts and jaccard(texts[a], texts[b]) >= SIMILAR:
-                verified.append((a, b))
-        on_pairs(len(verified), "pairs alike")
-    return verified
+    pairs = among[candidates(rows["bands"], rows["numbers"])][:, ::-1]
+    return pairs[~_other_answers(table, pairs)]
 
 
 def _other_answers(table: Table, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -81,12 +97,6 @@ def _other_answers(table: Table, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
     rows = table.rows
     one, other = rows[pairs[:, 0]], rows[pairs[:, 1]]
     return (one["kind"] == 1) & (one["prompt"] == other["prompt"])
-
-
-def _batches(pairs: NDArray[np.int64]) -> Iterable[NDArray[np.int64]]:
-    """Parts of the pairs whose texts fit in memory."""
-    step = AT_ONCE // 2
-    return (pairs[start : start + step] for start in range(0, len(pairs), step))
 
 
 def _found(

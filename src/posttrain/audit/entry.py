@@ -3,11 +3,12 @@
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
+from posttrain.audit.words import small_letters
 from posttrain.data.example import Example, Message
 
 Kind = Literal["sft", "preference", "prompt"]
@@ -92,19 +93,16 @@ def hash64(text: str) -> int:
 
 def words_of(text: str) -> list[str]:
     """Its words in small letters; full-width and composed forms made one."""
-    return _WORD.findall(_small(text))
+    return _WORD.findall(small_letters(text))
 
 
+@lru_cache(maxsize=16)  # checks ask for the same texts of a row again and again
 def normalised(text: str) -> str:
     """What is left when letter case, punctuation and blanks do not count; the text itself if that is nothing.
 
     Signs that calculate or compare stay: 2 + 3 is not 2 * 3.
     """
-    return " ".join(_SAID.findall(_small(text))) or " ".join(text.split())
-
-
-def _small(text: str) -> str:
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_SAID.findall(small_letters(text))) or " ".join(text.split())
 
 
 def numbers_of(text: str) -> list[str]:

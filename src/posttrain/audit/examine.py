@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posttrain.audit.convention import Reading, convention_named
 from posttrain.audit.entry import Entry, entry_of, hash64, normalised, numbers_of
-from posttrain.audit.findings import Rule, Shown
+from posttrain.audit.findings import EXAMPLES, Rule, Shown
 from posttrain.audit.form import ending_of, form_of
 from posttrain.audit.grams import Grams
 from posttrain.audit.judged import read_judged, votes
@@ -97,7 +97,6 @@ class Examined:
 
     Args:
         rows: `ROW` of each example.
-        wheres: ``file:line`` of each row of the chunk, faulty ones included.
         hits: what the checks found, by rule.
         votes: annotators' verdicts by what they said: tie, first, second.
         tasks: crc → name of the tasks stated.
@@ -105,15 +104,15 @@ class Examined:
     """
 
     rows: NDArray[np.void]
-    wheres: list[str]
     hits: Hits = field(default_factory=dict)
     votes: tuple[int, int, int] = (0, 0, 0)
     tasks: dict[int, str] = field(default_factory=dict[int, str])
     leaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
     def hit(self, rule: Rule, where: str, text: str) -> None:
-        """Note one row."""
-        self.hits.setdefault(rule.name, (rule, []))[1].append(Shown(where, text[:300]))
+        """Note one row; the first few with a text."""
+        noted = self.hits.setdefault(rule.name, (rule, []))[1]
+        noted.append(Shown(where, text[:300] if len(noted) < EXAMPLES else ""))
 
 
 def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | None = None) -> Examined:
@@ -124,9 +123,10 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
         start: index of the chunk's first row among all rows.
         grams: of the evaluation prompts, if any.
     """
-    seen = Examined(np.empty(0, dtype=ROW), [where for where, _ in chunk])
+    seen = Examined(np.empty(0, dtype=ROW))
     rows: list[tuple[int, ...]] = []
-    sets: list[NDArray[np.uint32]] = []
+    texts: list[str] = []
+    prompts: list[str] = []
     said = [0, 0, 0]
     for offset, item in enumerate(chunk):
         row = parsed(item)
@@ -141,13 +141,13 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
             task = zlib.crc32(entry.task.encode()) if entry.task else 0
             if entry.task:
                 seen.tasks[task] = entry.task
-            if grams is not None and (number := grams.owner_of(entry.prompt)) is not None:
-                seen.leaked.append((len(rows), number))
             rows.append((start + offset, part, *_numbers(entry), task, 0))
-            sets.append(shingles(entry.text))
+            texts.append(entry.text)
+            prompts.append(entry.prompt)
     seen.rows = np.array(rows, dtype=ROW)
     if len(rows):
-        seen.rows["bands"] = band_keys(sets)
+        seen.rows["bands"] = band_keys(*shingles(texts))
+        seen.leaked = grams.shared_with(prompts) if grams is not None else []
     seen.votes = (said[0], said[1], said[2])
     return seen
 

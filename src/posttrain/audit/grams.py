@@ -1,19 +1,22 @@
 """Thirteen words in a row that two prompts share (Brown et al., "Language Models are Few-Shot Learners", app. C)."""
 
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posttrain.audit.entry import words_of
+from posttrain.audit.words import U32, U64, Counts, word_hashes
 
 LENGTH = 13
 """Words in a row."""
 
 _COMMON = 10
 """Evaluation rows that share a run of words from which on it is their instruction, not their question."""
+
+_AT_ONCE = 512
+"""Prompts whose words are held together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,41 +28,49 @@ class Grams:
         owner: the number of the prompt each came from.
     """
 
-    hashes: NDArray[np.uint64]
+    hashes: U64
     owner: NDArray[np.int64]
 
-    def owner_of(self, text: str) -> int | None:
-        """A prompt that shares a run of words with the text."""
-        mine = gram_hashes(text)
+    def shared_with(self, texts: Sequence[str]) -> list[tuple[int, int]]:
+        """(number of a text, a prompt that shares a run of words with it)."""
+        mine, texts_of = gram_hashes(*word_hashes(texts))
         at = np.searchsorted(self.hashes, mine)
         at[at == len(self.hashes)] = 0
         same = np.flatnonzero(self.hashes[at] == mine) if len(self.hashes) else np.empty(0, np.intp)
-        return int(self.owner[at[same[0]]]) if len(same) else None
+        _, first = np.unique(texts_of[same], return_index=True)
+        return [(int(texts_of[i]), int(self.owner[at[i]])) for i in same[first]]
 
 
-def grams_of(texts: Iterable[tuple[int, str]]) -> Grams:
-    """Of evaluation prompts, each with its number; runs that many of them share are left out."""
-    hashes: list[NDArray[np.uint64]] = []
-    owners: list[NDArray[np.int64]] = []
-    for number, text in texts:
-        own = np.unique(gram_hashes(text))
-        hashes.append(own)
-        owners.append(np.full(len(own), number))
-    if not hashes:
-        return Grams(np.empty(0, np.uint64), np.empty(0, np.int64))
-    keys, first, counts = np.unique(np.concatenate(hashes), return_index=True, return_counts=True)
+def grams_of(prompts: Iterable[str]) -> Grams:
+    """Of evaluation prompts in their order; runs that many of them share are left out."""
+    found = [(np.empty(0, np.uint64), np.empty(0, np.int64))]
+    texts = iter(prompts)
+    start = 0
+    while some := list(islice(texts, _AT_ONCE)):
+        hashes, owner = gram_hashes(*word_hashes(some))
+        found.append((hashes, owner + start))
+        start += len(some)
+    hashes, owner = (np.concatenate(column) for column in zip(*found, strict=True))
+    order = np.lexsort((owner, hashes))
+    hashes, owner = hashes[order], owner[order]
+    again = (hashes[1:] == hashes[:-1]) & (owner[1:] == owner[:-1])
+    once = np.concatenate([[True], ~again])[: len(hashes)]
+    keys, first, counts = np.unique(hashes[once], return_index=True, return_counts=True)
     rare = counts < _COMMON
-    return Grams(keys[rare], np.concatenate(owners)[first[rare]])
+    return Grams(keys[rare], owner[once][first[rare]])
 
 
-def gram_hashes(text: str) -> NDArray[np.uint64]:
-    """A hash for each run of words [W - 12]; none for a shorter text."""
-    words = np.array([zlib.crc32(w.encode("utf-8", "surrogatepass")) for w in words_of(text)], dtype=np.uint64)
-    if len(words) < LENGTH:
-        return np.empty(0, dtype=np.uint64)
-    count = len(words) - LENGTH + 1
-    key = np.zeros(count, dtype=np.uint64)
+def gram_hashes(words: U32, counts: Counts) -> tuple[U64, NDArray[np.int64]]:
+    """A hash for each run of words [R], and the text [R] that it stands in; a shorter text has none.
+
+    Args:
+        words, counts: see `word_hashes`.
+    """
+    owner = np.repeat(np.arange(len(counts)), counts)
+    runs = max(0, len(words) - LENGTH + 1)
+    key = np.zeros(runs, dtype=np.uint64)
     for i in range(LENGTH):
-        key = key * np.uint64(0x9E3779B97F4A7C15) + words[i : i + count]
+        key = key * np.uint64(0x9E3779B97F4A7C15) + words[i : i + runs]
         key ^= key >> np.uint64(29)
-    return key
+    whole = owner[:runs] == owner[len(words) - runs :]
+    return key[whole], owner[:runs][whole]

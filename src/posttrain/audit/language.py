@@ -64,7 +64,8 @@ def language_of(text: str) -> int:
         for language, looks in _SCRIPTS:
             if len(looks.findall(head)) > letters * (0.1 if language == 14 else 0.3):
                 return language
-    counts = Counter(language for word in head.lower().split() for language in _OF_WORD.get(word, ()))
+    small = [word for word in head.lower().split() if word in _OF_WORD]
+    counts = Counter(language for word in small for language in _OF_WORD[word])
     ranked = counts.most_common(2)
     if not ranked or ranked[0][1] < _FEWEST or (len(ranked) > 1 and ranked[0][1] < 1.5 * ranked[1][1]):
         return 0

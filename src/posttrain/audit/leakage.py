@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from posttrain.audit.duplicates import AT_ONCE
+from posttrain.audit.duplicates import alike
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.grams import LENGTH, Grams
-from posttrain.audit.minhash import SIMILAR, jaccard, shingles
-from posttrain.audit.table import Table, fetch
+from posttrain.audit.minhash import SIMILAR
+from posttrain.audit.table import Table
 
 EXACT = Rule(
     "leakage-exact",
@@ -53,7 +53,7 @@ def leakage(
         for i, key in enumerate(train["prompt"].tolist())
         if train["prompt_chars"][i] and key in prompts
     }
-    near = {a: b for a, b in _near(table, on_pairs) if a not in same}
+    near = {a: b for a, b in alike(table, _pairs(table), on_pairs).items() if a not in same}
     shared = {a: b for a, b in hits if a not in same and a not in near} if grams is not None else {}
     return [
         finding(rule, [Shown(table.where(a), f"see {table.where(b)}") for a, b in sorted(some.items())])
@@ -66,33 +66,15 @@ def _first_of(keys: NDArray[np.uint64], counted: NDArray[np.bool_]) -> dict[int,
     return {int(keys[i]): int(i) for i in reversed(np.flatnonzero(counted))}
 
 
-def _near(table: Table, on_pairs: Callable[[int, str], None]) -> list[tuple[int, int]]:
-    """(row to train on, evaluation row) pairs that are near duplicates."""
-    rows = table.rows
-    held = rows[table.trained :]["bands"]
-    touched = np.zeros(table.trained, dtype=np.bool_)
+def _pairs(table: Table) -> NDArray[np.int64]:
+    """Pairs [P, 2] of a row to train on and an evaluation row that agree in a band, each once."""
+    trained, held = np.split(table.rows["bands"], [table.trained])
+    codes = np.empty(0, dtype=np.int64)  # a pair in one number
     for band in range(held.shape[1]):
-        touched |= np.isin(rows["bands"][: table.trained, band], held[:, band])
-    among = np.concatenate([np.flatnonzero(touched), np.arange(table.trained, len(rows))])
-    found: list[tuple[int, int]] = []
-    pairs = _crossing(rows["bands"][among], among, table.trained)
-    for start in range(0, len(pairs), AT_ONCE // 2):
-        some = pairs[start : start + AT_ONCE // 2]
-        wanted = sorted({i for pair in some for i in pair})
-        sets = {i: shingles(entry.text) for i, entry in fetch(table, wanted).items()}
-        found += [(a, b) for a, b in some if a in sets and b in sets and jaccard(sets[a], sets[b]) >= SIMILAR]
-        on_pairs(len(found), "pairs alike")
-    return found
-
-
-def _crossing(bands: NDArray[np.uint32], among: NDArray[np.intp], trained: int) -> list[tuple[int, int]]:
-    """Pairs (row to train on, evaluation row) that agree in a band, each once."""
-    held = np.flatnonzero(among >= trained)
-    found: dict[tuple[int, int], None] = {}
-    for band in range(bands.shape[1]):
-        by_key = {int(bands[i, band]): int(among[i]) for i in held}
-        for i in np.flatnonzero(among < trained):
-            other = by_key.get(int(bands[i, band]))
-            if other is not None:
-                found[int(among[i]), other] = None
-    return list(found)
+        order = np.argsort(held[:, band], kind="stable")
+        keys = held[order, band]
+        at = np.searchsorted(keys, trained[:, band])
+        at[at == len(keys)] = 0
+        same = np.flatnonzero(keys[at] == trained[:, band])
+        codes = np.unique(np.concatenate([codes, same << 32 | order[at[same]]]))
+    return np.stack([codes >> 32, table.trained + (codes & 0xFFFFFFFF)], axis=1)

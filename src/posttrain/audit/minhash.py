@@ -5,15 +5,12 @@ arrays (Broder, "On the resemblance and containment of documents", 1997); rows t
 `ROWS_A_BAND` minima are candidates (Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", ch. 3).
 """
 
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posttrain.audit.entry import words_of
-
-U32, U64 = NDArray[np.uint32], NDArray[np.uint64]
+from posttrain.audit.words import U32, U64, Counts, word_hashes
 
 SIMILAR = 0.7
 """Jaccard similarity of three-word shingles from which on two texts are near duplicates."""
@@ -21,47 +18,63 @@ SIMILAR = 0.7
 BANDS, ROWS_A_BAND = 20, 4
 """Of signatures: two texts of similarity 0.7 are missed once in 240 times, of 0.8 once in 30,000."""
 
-_PERMUTATIONS = BANDS * ROWS_A_BAND
 _draw = np.random.default_rng(0)
-_A = _draw.integers(1, 2**32, _PERMUTATIONS, dtype=np.uint64) | np.uint64(1)
-_B = _draw.integers(0, 2**32, _PERMUTATIONS, dtype=np.uint64)
+_A = _draw.integers(1, 2**32, (BANDS, ROWS_A_BAND), dtype=np.uint32) | np.uint32(1)
+_B = _draw.integers(0, 2**32, (BANDS, ROWS_A_BAND), dtype=np.uint32)
 _M1, _M2, _M3 = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE3D)
 
 
-def shingles(text: str) -> U32:
-    """Hashes [S] of its three-word shingles, each once; of its words if it has fewer than three."""
-    words = np.array([zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words_of(text)], dtype=np.uint32)
+def shingles(texts: Sequence[str]) -> tuple[U32, Counts]:
+    """Hashes [S] of the three-word shingles of some texts, text after text, and how many each text has [texts].
+
+    A text of one or two words has its words.
+    """
+    words, counts = word_hashes(texts)
+    owner = np.repeat(np.arange(len(texts)), counts)
+    kept = counts[owner] < 3
+    hashes = words.copy()
     if len(words) > 2:
-        words = words[:-2] * _M1 + words[1:-1] * _M2 + words[2:] * _M3
-    words ^= words >> np.uint32(15)
-    words *= np.uint32(0x2C1B3C6D)
-    words ^= words >> np.uint32(12)
-    return np.unique(words)
+        whole = owner[2:] == owner[:-2]
+        hashes[:-2] = np.where(whole, words[:-2] * _M1 + words[1:-1] * _M2 + words[2:] * _M3, words[:-2])
+        kept[:-2] |= whole
+    hashes = hashes[kept]
+    hashes ^= hashes >> np.uint32(15)
+    hashes *= np.uint32(0x2C1B3C6D)
+    hashes ^= hashes >> np.uint32(12)
+    return hashes, np.where(counts > 2, counts - 2, counts)
 
 
-def band_keys(sets: Sequence[U32]) -> U32:
-    """A key [texts, BANDS] for each band of each text's signature. A text without words agrees with no other."""
-    sizes = np.array([len(s) for s in sets])
-    keys = np.empty((len(sets), BANDS), dtype=np.uint32)
-    filled = np.flatnonzero(sizes)
-    empty = np.flatnonzero(sizes == 0)
-    keys[empty] = _draw_for(empty)
+def shingle_sets(texts: Sequence[str]) -> list[U32]:
+    """Of each text, its shingles once each."""
+    hashes, counts = shingles(texts)
+    owner = np.repeat(np.arange(len(texts), dtype=np.uint64), counts)
+    each = np.unique(owner << np.uint64(32) | hashes)
+    borders = np.searchsorted(each, np.arange(1, len(texts), dtype=np.uint64) << np.uint64(32))
+    return np.split(each.astype(np.uint32), borders)[: len(texts)]
+
+
+def band_keys(hashes: U32, counts: Counts) -> U32:
+    """A key [texts, BANDS] for each band of each text's signature. A text without words agrees with no other.
+
+    Args:
+        hashes, counts: see `shingles`.
+    """
+    keys = np.random.default_rng(len(counts)).integers(0, 2**32, (len(counts), BANDS), dtype=np.uint32)
+    filled = np.flatnonzero(counts)
     if not len(filled):
         return keys
-    flat = np.concatenate([sets[i] for i in filled.tolist()])
-    starts = np.concatenate([[0], np.cumsum(sizes[filled])[:-1]])
+    starts = np.cumsum(counts)[filled] - counts[filled]
+    mixed, shifted = np.empty_like(hashes), np.empty_like(hashes)
     for band in range(BANDS):
         key = np.zeros(len(filled), dtype=np.uint32)
-        for k in range(band * ROWS_A_BAND, (band + 1) * ROWS_A_BAND):
-            mixed = flat * np.uint32(_A[k]) + np.uint32(_B[k])
-            mixed ^= mixed >> np.uint32(16)
-            key = (key ^ np.minimum.reduceat(mixed, starts)) * _M2 + np.uint32(k)
+        for a, b in zip(_A[band], _B[band], strict=True):
+            np.multiply(hashes, a, out=mixed)
+            mixed += b
+            np.right_shift(mixed, np.uint32(16), out=shifted)
+            mixed ^= shifted
+            key = (key ^ np.minimum.reduceat(mixed, starts)) * _M2 + _M3
         keys[filled, band] = key
     return keys
-
-
-def _draw_for(places: NDArray[np.intp]) -> U32:
-    return np.random.default_rng(len(places)).integers(0, 2**32, (len(places), BANDS), dtype=np.uint32)
 
 
 def candidates(keys: U32, same: U64) -> NDArray[np.int64]:
@@ -74,7 +87,7 @@ def candidates(keys: U32, same: U64) -> NDArray[np.int64]:
         keys: [rows, BANDS].
         same: [rows], a hash of what must be equal: the numbers in the text.
     """
-    found: list[NDArray[np.int64]] = []
+    codes = np.empty(0, dtype=np.uint64)  # a pair in one number
     for band in range(keys.shape[1]):
         key = keys[:, band].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) ^ same
         order = np.argsort(key, kind="stable")
@@ -85,12 +98,10 @@ def candidates(keys: U32, same: U64) -> NDArray[np.int64]:
         first[1:][equal] = 0
         first = np.maximum.accumulate(first)
         at = np.flatnonzero(equal) + 1
-        found.append(np.stack([order[at - 1], order[at]], axis=1))
-        found.append(np.stack([order[first[at]], order[at]], axis=1))
-    if not found:
-        return np.empty((0, 2), dtype=np.int64)
-    pairs = np.sort(np.concatenate(found), axis=1)
-    codes = np.unique(pairs[:, 0].astype(np.uint64) << np.uint64(32) | pairs[:, 1].astype(np.uint64))
+        later = order[at].astype(np.uint64)  # the sort is stable: a group is in order
+        codes = np.unique(
+            np.concatenate([codes, *(order[i].astype(np.uint64) << np.uint64(32) | later for i in (at - 1, first[at]))])
+        )
     return np.stack([codes >> np.uint64(32), codes & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
 
 

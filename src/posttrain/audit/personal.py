@@ -12,7 +12,7 @@ class Pattern:
     Args:
         what: its name in reports.
         looks: the expression.
-        needs: what a text with it surely has; spares the search in all others. Empty: two digits in a row.
+        needs: what a text with it surely has; spares the search in all others. Empty: seven characters of a number.
         holds: whether a match is one indeed (check digits, reserved ranges).
     """
 
@@ -22,7 +22,7 @@ class Pattern:
     holds: Callable[[str], bool] = lambda text: True
 
 
-_DIGITS = re.compile(r"\d\d")
+_NUMBER = re.compile(r"\d[\d .()-]{5,}\d")
 
 
 def masked(text: str) -> str:
@@ -77,7 +77,7 @@ PERSONAL = (
     Pattern(
         "US social security number",
         re.compile(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"),
-        "-",
+        "",
     ),
     Pattern(
         "payment card number",
@@ -86,7 +86,7 @@ PERSONAL = (
         _luhn,
     ),
     Pattern("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), "", _iban),
-    Pattern("public IP address", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)"), ".", _public),
+    Pattern("public IP address", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)"), "", _public),
 )
 
 SECRETS = (
@@ -104,9 +104,9 @@ SECRETS = (
 
 def found_in(text: str, patterns: tuple[Pattern, ...]) -> Iterator[str]:
     """What is found, masked: ``e-mail address jo…(16 characters)``."""
-    digits = _DIGITS.search(text) is not None
+    number = _NUMBER.search(text) is not None
     for pattern in patterns:
-        if pattern.needs in text if pattern.needs else digits:
+        if pattern.needs in text if pattern.needs else number:
             for match in pattern.looks.finditer(text):
                 if pattern.holds(match[0]):
                     yield f"{pattern.what} {masked(match[0])}"

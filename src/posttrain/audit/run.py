@@ -122,21 +122,24 @@ def _examined(
     table: Table, grams: Grams | None, workers: int | None, advance: Advance
 ) -> Iterator[tuple[Examined, int]]:
     """Each chunk with the number of its source."""
-    order: list[int] = []
+    asked: list[tuple[int, int]] = []  # source and rows of each chunk
 
     def tasks() -> Iterator[Task]:
         start = 0
         for number, (source, reading) in enumerate(zip(table.sources, table.readings, strict=True)):
             table.starts.append(start)
             for chunk in chunks(source):
-                order.append(number)
+                asked.append((number, len(chunk)))
+                table.places.add([where for where, _ in chunk])
                 yield chunk, reading, start
                 start += len(chunk)
 
+    done = 0
     for at, seen in enumerate(examined(tasks(), grams, workers)):
-        table.places.add(seen.wheres)
-        advance(len(table.places), "rows")
-        yield seen, order[at]
+        number, count = asked[at]
+        done += count
+        advance(done, "rows")
+        yield seen, number
 
 
 def _reading(source: Source) -> Reading:
@@ -148,16 +151,13 @@ def _reading(source: Source) -> Reading:
     return Reading("unknown")
 
 
-def _prompts(table: Table, first: int) -> Iterator[tuple[int, str]]:
-    """Number and text of each evaluation prompt."""
-    number = 0
+def _prompts(table: Table, first: int) -> Iterator[str]:
+    """Each evaluation prompt."""
     for source, reading in zip(table.sources[first:], table.readings[first:], strict=True):
         for item in items(source):
             row = parsed(item)
             if isinstance(row, Row):
-                for entry in entries(row, reading):
-                    yield number, entry.prompt
-                    number += 1
+                yield from (entry.prompt for entry in entries(row, reading))
 
 
 def _add(table: Table, seen: Examined) -> None:

@@ -13,7 +13,10 @@ from posttrain.data.strict_json import decode, kind_of
 from posttrain.errors import InputError
 
 CHUNK = 512
-"""Rows that are checked together."""
+"""Rows that are checked together, unless they are long."""
+
+CHUNK_BYTES = 4 * 2**20
+"""Bytes of JSON Lines from which on fewer rows are checked together: a bound of what all processes hold."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -61,8 +64,15 @@ def items(source: Source) -> Iterator[Item]:
 
 def chunks(source: Source) -> Iterator[list[Item]]:
     """The same, `CHUNK` at a time."""
-    rows = items(source)
-    while chunk := list(islice(rows, CHUNK)):
+    chunk: list[Item] = []
+    held = 0
+    for where, value in items(source):
+        chunk.append((where, value))
+        held += len(value) if isinstance(value, bytes) else 0
+        if len(chunk) >= CHUNK or held >= CHUNK_BYTES:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
         yield chunk
 
 

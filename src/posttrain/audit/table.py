@@ -1,6 +1,6 @@
 """All rows of an audit as one table of numbers, and the way back to the text of a few of them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,14 +21,14 @@ class Places:
 
     def __init__(self) -> None:
         self._files: dict[str, int] = {}
-        self._file: list[NDArray[np.uint16]] = []
+        self._file: list[NDArray[np.uint32]] = []
         self._number: list[NDArray[np.uint32]] = []
         self._names: list[str] = []
-        self._all: tuple[NDArray[np.uint16], NDArray[np.uint32]] | None = None
+        self._all: tuple[NDArray[np.uint32], NDArray[np.uint32]] | None = None
 
     def add(self, wheres: Sequence[str]) -> None:
         """Append a chunk's."""
-        files, numbers = np.empty(len(wheres), np.uint16), np.empty(len(wheres), np.uint32)
+        files, numbers = np.empty(len(wheres), np.uint32), np.empty(len(wheres), np.uint32)
         for i, where in enumerate(wheres):
             head, _, tail = where.rpartition(":")
             if tail.startswith("row "):
@@ -86,17 +86,16 @@ class Table:
 
     def shown(self, indices: Sequence[int], text: Callable[[Entry], str]) -> list[Shown]:
         """Hits at some examples; the first few with a text."""
-        first = fetch(self, indices[:EXAMPLES])
+        first = dict(fetch(self, indices[:EXAMPLES]))
         return [Shown(self.where(i), text(first[i]) if i in first else "") for i in indices]
 
 
-def fetch(table: Table, indices: Iterable[int]) -> dict[int, Entry]:
+def fetch(table: Table, indices: Iterable[int]) -> Iterator[tuple[int, Entry]]:
     """The entries at some indices of the table, read again from their files; lines not asked for are not parsed."""
     places: dict[int, dict[int, int]] = {}
     for index in indices:
         row = table.rows[index]
         places.setdefault(int(row["place"]), {})[int(row["part"])] = int(index)
-    found: dict[int, Entry] = {}
     ends = [*table.starts[1:], len(table.places)]
     for source, reading, start, end in zip(table.sources, table.readings, table.starts, ends, strict=True):
         wanted = [place for place in places if start <= place < end]
@@ -109,10 +108,19 @@ def fetch(table: Table, indices: Iterable[int]) -> dict[int, Entry]:
                 if isinstance(row, Row):
                     for part, entry in enumerate(entries(row, reading)):
                         if part in places[place]:
-                            found[places[place][part]] = entry
+                            yield places[place][part], entry
             if place >= last:
                 break
-    return found
+
+
+def batches(table: Table, some: NDArray[np.int64], chars: int) -> list[NDArray[np.int64]]:
+    """Indices [N] or tuples of indices [N, K] in parts whose texts have about so many characters together."""
+    if not len(some):
+        return []
+    columns = (table.rows[name].astype(np.int64) for name in ("prompt_chars", "answer_chars", "worst_chars"))
+    lengths = np.sum([*columns], axis=0)[some].reshape(len(some), -1).sum(axis=1)
+    part = np.cumsum(lengths) // chars
+    return np.split(some, np.flatnonzero(np.diff(part)) + 1)
 
 
 def groups(keys: NDArray[np.uint64]) -> Iterable[Indices]:
