@@ -140,6 +140,28 @@ def test_one_id_with_other_candidates_is_refused(tmp_path: Path) -> None:
         read(tmp_path, RANKING, other)
 
 
+def imported(engine: Engine, tmp_path: Path, *rows: Any) -> dict[str, int]:
+    with writing(engine) as connection:
+        project = new_project(connection, "Tone", Settings(), START, by=None)
+        return add_imports(connection, project.id, iter(read(tmp_path, *rows)), START, by=None)
+
+
+def test_a_name_typed_in_several_ways_is_one_person(engine: Engine, tmp_path: Path) -> None:
+    rows = [
+        {**RANKING, "id": f"r{n}", "ranks": {"c1": 1, "c2": 2}, "annotator": name}
+        for n, name in enumerate(("Ann Abara", " ann  abara", "ANN ABARA"))
+    ]
+    again = {**rows[0], "annotator": "ann abara", "ranks": {"c1": 2, "c2": 1}}
+    counts = imported(engine, tmp_path, *rows, again)
+    assert counts == {"items": 3, "judgments": 3, "people": 1, "known already": 0}
+
+
+def test_an_annotator_without_a_name_is_told_with_its_place(engine: Engine, tmp_path: Path) -> None:
+    row = {**RANKING, "ranks": {"c1": 1, "c2": 2}, "annotator": "x" * 100}
+    with pytest.raises(InputError, match=r"rows.jsonl:1: the annotator 'xxx.*1 to 80 printable"):
+        imported(engine, tmp_path, row)
+
+
 def test_pandalms_people_agree_in_the_database_as_in_their_file(engine: Engine, data_dir: Path) -> None:
     with writing(engine) as connection:
         project = new_project(connection, "PandaLM", Settings(), START, by=None)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, insert, select
 
-from posttrain.annotate.people import add_person, note, use_invitation
+from posttrain.annotate.people import add_person, note, tidy_name, use_invitation
 from posttrain.annotate.problems import Invalid
 from posttrain.annotate.store import Row
 from posttrain.annotate.tables import identities, people
@@ -34,7 +34,7 @@ def join_as(connection: Connection, secret: str, issuer: str, subject: str, name
 
 
 def _free(connection: Connection, name: str) -> str:
-    tidy = "".join(c for c in " ".join(name.split()) if c.isprintable())[:70] or "unnamed"
+    tidy = "".join(c for c in tidy_name(name) if c.isprintable())[:70] or "unnamed"
     taken = {one.lower() for one in connection.execute(select(people.c.name)).scalars()}
     for wanted in (tidy, *(f"{tidy} {n}" for n in range(2, SAME_NAME))):
         if wanted.lower() not in taken:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, select, update
 from posttrain.annotate.chain import append
 from posttrain.annotate.disagreement import dense
 from posttrain.annotate.foreign import read_argilla, read_label_studio, read_mt_bench, read_pandalm
-from posttrain.annotate.people import add_person, note
+from posttrain.annotate.people import add_person, note, tidy_name
+from posttrain.annotate.problems import Invalid
 from posttrain.annotate.projects import Item, add_items, guideline_of
 from posttrain.annotate.reading import Imported, Vote, candidates_in, checked_ranks, prompt_in
 from posttrain.annotate.store import locked_project
@@ -115,17 +116,16 @@ def add_imports(
     version = guideline_of(connection, project).version
     every = list(found)
     new = add_items(connection, row, (one.item for one in every))
-    known = {r.name: r.id for r in connection.execute(select(people.c.name, people.c.id))}
+    known = {r.name.lower(): r.id for r in connection.execute(select(people.c.name, people.c.id))}
     before, judgments = len(known), 0
     for one in every:
         if one.item.name not in new:
             continue
-        last: dict[str, Vote] = {vote.person: vote for vote in one.votes}
-        for vote in last.values():
-            origin = "simulated" if vote.simulated else "import"
-            if vote.person not in known:
-                known[vote.person] = add_person(connection, vote.person, "annotator", at, origin=origin).id
-            append(connection, row, _judgment(one.item, new[one.item.name], known[vote.person], vote, version, at))
+        last: dict[str, Vote] = {tidy_name(vote.person).lower(): vote for vote in one.votes}
+        for name, vote in last.items():
+            if name not in known:
+                known[name] = _newcomer(connection, one.where, vote, at)
+            append(connection, row, _judgment(one.item, new[one.item.name], known[name], vote, version, at))
             row = connection.execute(select(projects).where(projects.c.id == project)).one()
             judgments += 1
         if last:
@@ -139,6 +139,18 @@ def add_imports(
     }
     note(connection, at, by, "imported", project=project, **counts)
     return counts
+
+
+def _newcomer(connection: Connection, where: str, vote: Vote, at: float) -> int:
+    """A person who judged elsewhere, and never signs in."""
+    try:
+        return add_person(connection, vote.person, "annotator", at, origin=_origin(vote)).id
+    except Invalid as problem:
+        raise InputError(f"{where}: the annotator {vote.person[:60]!r}: {problem}") from problem
+
+
+def _origin(vote: Vote) -> str:
+    return "simulated" if vote.simulated else "import"
 
 
 def _judgment(item: Item, number: int, person: int, vote: Vote, version: int, at: float) -> dict[str, Any]:
@@ -157,7 +169,7 @@ def _judgment(item: Item, number: int, person: int, vote: Vote, version: int, at
             "all_bad": False,
             "criteria": {},
             "rewrite": None,
-            "origin": "simulated" if vote.simulated else "import",
+            "origin": _origin(vote),
         },
     }
 

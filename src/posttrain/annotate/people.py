@@ -5,11 +5,12 @@ Every secret (invitation, session, token) is 256 random bits, kept only as its S
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from posttrain.annotate.problems import Forbidden, Invalid, Missing
 from posttrain.annotate.store import Row
@@ -110,10 +111,10 @@ def add_person(
     invitation: Row | None = None,
 ) -> Row:
     """A new person; without a password or an account elsewhere one who never signs in."""
-    name = " ".join(name.split())
+    name = tidy_name(name)
     if not 1 <= len(name) <= 80 or not name.isprintable():
         raise Invalid("a name has 1 to 80 printable characters")
-    if connection.execute(select(people.c.id).where(func.lower(people.c.name) == name.lower())).first():
+    if connection.execute(select(people.c.id).where(_is_called(name))).first():
         raise Invalid(f"the name {name} is taken; choose another")
     hashed = None if password is None else hasher().hash(_checked(password))
     values = {"name": name, "role": role, "password": hashed, "origin": origin, "active": True, "created": at}
@@ -127,15 +128,23 @@ def sign_in(connection: Connection, name: str, password: str) -> Row | None:
     """The person with this name and password; takes equally long whether or not there is one."""
     from argon2.exceptions import Argon2Error, InvalidHashError
 
-    found = connection.execute(
-        select(people).where(func.lower(people.c.name) == " ".join(name.split()).lower())
-    ).first()
+    found = connection.execute(select(people).where(_is_called(tidy_name(name)))).first()
     kept = found.password if found is not None and found.password is not None and found.active else None
     try:
         hasher().verify(kept or _nobody(), password[: MOST_PASSWORD + 1])
     except (Argon2Error, InvalidHashError):
         return None
     return found if kept is not None else None
+
+
+def tidy_name(name: str) -> str:
+    """A name as it is kept, however its spaces and accents were typed."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def _is_called(name: str) -> ColumnElement[bool]:
+    """Whether a person has this name, in capitals or not: as far as the database's `lower` knows its letters."""
+    return or_(people.c.name == name, func.lower(people.c.name) == name.lower())
 
 
 def open_session(connection: Connection, person: Row, at: float) -> tuple[str, str]:

@@ -112,6 +112,7 @@ def _postgresql(url: Any) -> Engine:
 
 
 def _sqlite_settings(connection: Any, record: Any) -> None:
+    connection.create_function("lower", 1, str.lower, deterministic=True)  # its own knows A to Z alone
     connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
         connection.execute(f"PRAGMA {pragma}").close()

@@ -15,6 +15,7 @@ from posttrain.annotate.people import (
     note,
     open_session,
     sign_in,
+    tidy_name,
 )
 from posttrain.annotate.problems import Problem
 from posttrain.annotate.store import Row, now, reading, writing
@@ -96,7 +97,7 @@ def _join(request: Request, secret: str, name: str, password: str) -> Any:
 
 def _checked(request: Request, name: str, password: str) -> Row:
     """The person with this name and password; too many tries are refused before any is checked."""
-    limits, by_name = request.app.state.limits, " ".join(name.lower().split())
+    limits, by_name = request.app.state.limits, tidy_name(name).lower()
     limits["sign-ins from"].count(client_of(request))
     limits["sign-ins as"].count(by_name)
     with reading(engine_of(request)) as connection:
