@@ -1,6 +1,8 @@
-"""Fixtures every test may use: where the real data lies, and what must not be skipped."""
+"""Fixtures every test may use: where the real data lies, what must not be skipped, the same precision everywhere."""
 
+import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,19 @@ LONGEST_FIRST = ("test_demo.py", "test_stories.py", "test_recipes.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests by their files' length, as far as it matters."""
     items.sort(key=lambda item: LONGEST_FIRST.index(item.path.name) if item.path.name in LONGEST_FIRST else 99)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_precision_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of the tests' own that says bfloat16 is no faster here: `precision: auto` is then float32 on any machine,
+    and exact figures hold. Tests of bfloat16 ask for it."""
+    from posttrain.policy.device import machine
+
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "matmul.json").write_text(json.dumps({machine(): {"float32": 1.0, "bfloat16": 1.0}}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSTTRAIN_CACHE", str(folder))
+        yield
 
 
 def absent(reason: str) -> None:

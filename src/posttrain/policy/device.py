@@ -47,7 +47,7 @@ def bfloat16_is_fast(device: str) -> bool:
     if device != "cpu":
         return False
     path = cache_folder() / "matmul.json"
-    key = f"{_processor()} torch {torch.__version__}"
+    key = machine()
     try:
         known = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -75,6 +75,11 @@ def cache_folder() -> Path:
     """``POSTTRAIN_CACHE``, or the user's cache folder."""
     chosen = os.environ.get("POSTTRAIN_CACHE")
     return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "posttrain"
+
+
+def machine() -> str:
+    """Processor and version of torch: what a measurement holds for."""
+    return f"{_processor()} torch {torch.__version__}"
 
 
 def _processor() -> str:
