@@ -1,7 +1,7 @@
 """Words as numbers, a batch at once: the same words that the plain way finds, and shingles made of them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posttrain.audit import words
@@ -18,6 +18,7 @@ def in_words(text: str) -> set[tuple[str, ...]]:
     return {tuple(said[i : i + 3]) for i in range(len(said) - 2)} if len(said) > 2 else {(word,) for word in said}
 
 
+@settings(deadline=None)  # the first text beyond ASCII waits for a table
 @given(TEXTS)
 def test_every_text_has_its_words_and_equal_words_have_equal_numbers(texts: list[str]) -> None:
     hashes, counts = word_hashes(texts)
@@ -36,6 +37,7 @@ def test_a_long_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pieces.tolist() == whole.tolist()
 
 
+@settings(deadline=None)  # the first text beyond ASCII waits for a table
 @given(TEXTS)
 def test_shingles_are_three_words_in_a_row_of_one_text(texts: list[str]) -> None:
     sets = shingle_sets(texts)

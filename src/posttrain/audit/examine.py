@@ -46,7 +46,7 @@ ROW = np.dtype(
         ("bands", np.uint32, (BANDS,)),
     ]
 )
-"""What is kept of each example: 160 bytes, whatever its length."""
+"""What is kept of each example: under 200 bytes, whatever its length."""
 
 KINDS = ("sft", "preference", "prompt")
 

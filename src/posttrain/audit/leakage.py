@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from posttrain.audit.duplicates import alike
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.grams import LENGTH, Grams
-from posttrain.audit.minhash import SIMILAR
+from posttrain.audit.minhash import SIMILAR, distinct
 from posttrain.audit.table import Table
 
 EXACT = Rule(
@@ -69,12 +69,13 @@ def _first_of(keys: NDArray[np.uint64], counted: NDArray[np.bool_]) -> dict[int,
 def _pairs(table: Table) -> NDArray[np.int64]:
     """Pairs [P, 2] of a row to train on and an evaluation row that agree in a band, each once."""
     trained, held = np.split(table.rows["bands"], [table.trained])
-    codes = np.empty(0, dtype=np.int64)  # a pair in one number
+    codes = np.empty(0, dtype=np.uint64)  # a pair in one number
     for band in range(held.shape[1]):
         order = np.argsort(held[:, band], kind="stable")
         keys = held[order, band]
         at = np.searchsorted(keys, trained[:, band])
         at[at == len(keys)] = 0
         same = np.flatnonzero(keys[at] == trained[:, band])
-        codes = np.unique(np.concatenate([codes, same << 32 | order[at[same]]]))
-    return np.stack([codes >> 32, table.trained + (codes & 0xFFFFFFFF)], axis=1)
+        codes = distinct(np.concatenate([codes, (same << 32 | order[at[same]]).astype(np.uint64)]))
+    pairs = codes.astype(np.int64)
+    return np.stack([pairs >> 32, table.trained + (pairs & 0xFFFFFFFF)], axis=1)

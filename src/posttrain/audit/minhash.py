@@ -15,8 +15,8 @@ from posttrain.audit.words import U32, U64, Counts, word_hashes
 SIMILAR = 0.7
 """Jaccard similarity of three-word shingles from which on two texts are near duplicates."""
 
-BANDS, ROWS_A_BAND = 20, 4
-"""Of signatures: two texts of similarity 0.7 are missed once in 240 times, of 0.8 once in 30,000."""
+BANDS, ROWS_A_BAND = 24, 4
+"""Of signatures: two texts of similarity 0.7 are missed once in 700 times, of 0.8 once in 300,000."""
 
 _draw = np.random.default_rng(0)
 _A = _draw.integers(1, 2**32, (BANDS, ROWS_A_BAND), dtype=np.uint32) | np.uint32(1)
@@ -48,7 +48,7 @@ def shingle_sets(texts: Sequence[str]) -> list[U32]:
     """Of each text, its shingles once each."""
     hashes, counts = shingles(texts)
     owner = np.repeat(np.arange(len(texts), dtype=np.uint64), counts)
-    each = np.unique(owner << np.uint64(32) | hashes)
+    each = distinct(owner << np.uint64(32) | hashes)
     borders = np.searchsorted(each, np.arange(1, len(texts), dtype=np.uint64) << np.uint64(32))
     return np.split(each.astype(np.uint32), borders)[: len(texts)]
 
@@ -99,10 +99,15 @@ def candidates(keys: U32, same: U64) -> NDArray[np.int64]:
         first = np.maximum.accumulate(first)
         at = np.flatnonzero(equal) + 1
         later = order[at].astype(np.uint64)  # the sort is stable: a group is in order
-        codes = np.unique(
-            np.concatenate([codes, *(order[i].astype(np.uint64) << np.uint64(32) | later for i in (at - 1, first[at]))])
-        )
+        earlier = [order[i].astype(np.uint64) << np.uint64(32) | later for i in (at - 1, first[at])]
+        codes = distinct(np.concatenate([codes, *earlier]))
     return np.stack([codes >> np.uint64(32), codes & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
+
+
+def distinct(numbers: U64) -> U64:
+    """Each number once, in order. `np.unique` hashes, which takes several times as long."""
+    numbers = np.sort(numbers)
+    return numbers[np.concatenate([[True], numbers[1:] != numbers[:-1]])[: len(numbers)]]
 
 
 def jaccard(a: U32, b: U32) -> float:
