@@ -183,12 +183,11 @@ def test_skip_flag_and_undo_of_what_was_submitted(page: Page, owen: Client, tmp_
     sign_in(page, "owen")
     page.goto(f"/projects/{number}/rank")
     texts(page)
-    for key in ("s", "f"):
+    for number, key in enumerate("sf"):
+        expect(page.locator("#prompt")).to_contain_text(f"Question {number}?")
         page.keyboard.press(key)
         page.get_by_label("Why?").fill("I cannot tell")
         page.get_by_role("button", name="Send").click()
-        expect(page.locator("#aside")).to_be_hidden()
-        texts(page)
     expect(page.locator("#prompt")).to_contain_text("Question 2?")
     shown = texts(page)
     page.keyboard.press("1")
@@ -226,14 +225,30 @@ def test_without_a_connection_nothing_is_lost(page: Page, owen: Client, server: 
     expect(page.locator("#progress")).to_contain_text("1 judged by you", timeout=15_000)
     expect(page.locator("#offline")).to_be_hidden()
     page.context.set_offline(True)
-    for key in ("2", "1", "3", "Enter"):
+    for key in ("2", "1", "3", "Enter", "Enter", "1", "Enter"):  # what was sent is not touched again
         page.keyboard.press(key)
     expect(page.locator("#offline")).to_be_visible()
     page.context.set_offline(False)
     expect(page.locator("#empty")).to_be_visible(timeout=15_000)
+    assert owen.get(f"/projects/{number}/dashboard").json()["progress"]["chain"]["judgments"] == 2
     got = exported(owen, number, tmp_path)
     assert len(got) == 2
     assert [got[0]["ranks"][name] for name in got[0]["shown_order"]] == [2, 3, 1]
+
+
+def test_a_skip_without_a_connection_is_sent_once_it_is_back(page: Page, owen: Client) -> None:
+    number = project(owen, rows(2))
+    sign_in(page, "owen")
+    page.goto(f"/projects/{number}/rank")
+    texts(page)
+    page.context.set_offline(True)
+    page.keyboard.press("s")
+    page.get_by_label("Why?").fill("I cannot tell")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#offline")).to_contain_text("(1 to send)")
+    page.context.set_offline(False)
+    expect(page.locator("#prompt")).to_contain_text("Question 1?", timeout=15_000)
+    assert owen.get("/audit").json()["items"][0]["detail"]["reason"] == "I cannot tell"
 
 
 def test_an_adjudicator_settles_what_others_disagree_on_without_their_names(

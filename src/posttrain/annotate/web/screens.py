@@ -8,7 +8,7 @@ from sqlalchemy import exists, func, select
 
 from posttrain.annotate.oversight import dashboard, disputed_items
 from posttrain.annotate.people import check_may
-from posttrain.annotate.projects import guideline_of
+from posttrain.annotate.projects import guideline_of, settings_of
 from posttrain.annotate.spoken import spoken
 from posttrain.annotate.store import now, reading
 from posttrain.annotate.tables import ROLES, assignments, audit, identities, items, people, projects
@@ -115,7 +115,8 @@ def _ranking(request: Request, store: Any, number: int, kind: str, deed: str) ->
     with reading(store) as connection:
         project = found_project(connection, number)
         guideline = guideline_of(connection, number)
-    return page(request, "rank.html", person=person, project=project, guideline=guideline, kind=kind)
+    view = settings_of(project).view
+    return page(request, "rank.html", person=person, project=project, guideline=guideline, kind=kind, view=view)
 
 
 def _person(request: Request, deed: str) -> Any:

@@ -145,7 +145,6 @@ def shown(connection: Connection, project: Row, assignment: Row, person: Row) ->
         "lease_seconds": settings.lease_minutes * 60,
         "criteria": settings.criteria,
         "rewrite": settings.rewrite,
-        "view": settings.view,
         "said": None if last is None else _in_places(last.body, assignment.shown),
         "others": _others(connection, assignment) if assignment.kind == "adjudication" else [],
         "progress": _progress(connection, project.id, person),

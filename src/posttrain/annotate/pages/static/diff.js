@@ -35,5 +35,32 @@ export function diff(from, to) {
       i += 1;
     }
   }
-  return pieces;
+  return folded(pieces);
+}
+
+/** Texts that share only a word here and there are easier to read in whole stretches: each what was dropped, then what
+ * was put in its place. A stretch that both have stands apart if it has two words. */
+function folded(pieces) {
+  const found = [];
+  let dropped = "";
+  let added = "";
+  const end = () => {
+    if (dropped) found.push(["del", dropped]);
+    if (added) found.push(["ins", added]);
+    dropped = "";
+    added = "";
+  };
+  pieces.forEach(([kind, text], at) => {
+    const inside = at > 0 && at < pieces.length - 1;
+    if (kind === "same" && inside && (text.match(/\w+/gu) ?? []).length < 2) {
+      dropped += text;
+      added += text;
+    } else if (kind === "same") {
+      end();
+      found.push([kind, text]);
+    } else if (kind === "del") dropped += text;
+    else added += text;
+  });
+  end();
+  return found;
 }

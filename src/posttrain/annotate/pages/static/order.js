@@ -49,6 +49,12 @@ export class Order {
     });
   }
 
+  /** Tie a place with the level above it; one that is not placed with the last. */
+  tieUp(place) {
+    const above = this.levels[(this.rank(place) ?? this.levels.length + 1) - 2];
+    if (above) this.join(place, above[0]);
+  }
+
   /** Tie the last level with the one before it. */
   tie() {
     if (this.levels.length < 2) return;
@@ -68,13 +74,6 @@ export class Order {
       this.#remove(place);
       const gap = alone ? level + by : by < 0 ? level : level + 1;
       this.levels.splice(gap, 0, [place]);
-    });
-  }
-
-  /** Everything on one level. */
-  tieAll() {
-    this.#change(() => {
-      this.levels = [Array.from({ length: this.count }, (_, place) => place)];
     });
   }
 

@@ -1,0 +1,40 @@
+// The order as it stands: a box for each level, best first, with gaps between them to drop candidates into.
+import { chip } from "./cards.js";
+import { $, make, nth } from "./dom.js";
+
+export function drawStrip(order, change) {
+  const parts = [gap(0, order, change)];
+  order.levels.forEach((some, level) => parts.push(box(some, level, order, change), gap(level + 1, order, change)));
+  if (!order.levels.length) {
+    parts.splice(1, 0, make("li", "strip-empty", "Best first: press a number, use the buttons, or drag an answer here"));
+  }
+  $("strip").replaceChildren(...parts);
+}
+
+function box(some, level, order, change) {
+  const node = make("li", "level");
+  node.append(make("span", "nth", nth(level + 1)), ...some.map((place) => chip(place, change)));
+  droppable(node, order, change, (place) => order.join(place, some.find((one) => one !== place) ?? place));
+  return node;
+}
+
+function gap(at, order, change) {
+  const node = make("li", "gap");
+  node.setAttribute("aria-hidden", "true");
+  droppable(node, order, change, (place) => order.insert(place, at));
+  return node;
+}
+
+function droppable(node, order, change, drop) {
+  node.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    node.classList.add("over");
+  });
+  node.addEventListener("dragleave", () => node.classList.remove("over"));
+  node.addEventListener("drop", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const place = Number(event.dataTransfer.getData("text/plain"));
+    if (Number.isInteger(place) && place >= 0 && place < order.count) change(() => drop(place), place);
+  });
+}
