@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median, quantiles
 
-from posttrain.rewards.sandbox import Sandbox, cores
+from posttrain.rewards.sandbox.box import Sandbox, cores
 
 
 def main() -> None:

@@ -81,7 +81,7 @@ BREAKOUTS = {
     " return 'SECRET_TOKEN' in os.environ or bool(open('/proc/1/environ').read())",
     "write outside": f"def f():\n open('/{MARKER}', 'w').write('x'); return True",
     "write to the library": f"import os\ndef f():\n open(os.path.dirname(os.__file__) + '/{MARKER}', 'w'); return True",
-    "write to the harness": "def f():\n open('/box/posttrain/rewards/sandbox_child.py', 'a').write('x'); return True",
+    "write to the harness": "def f():\n open('/box/posttrain/rewards/sandbox/child.py', 'a').write('x'); return True",
     "symlink out": "import os\ndef f():\n os.symlink('/etc/passwd', '/tmp/l'); return bool(open('/tmp/l').read())",
     "symlink through proc": "import os\ndef f():\n"
     " os.symlink(os.path.join('/proc/1', 'root', 'etc'), 'l'); return bool(os.listdir('l'))",

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from posttrain.errors import InputError
 from posttrain.rewards.code import CodeReward, build, complete, extract_code, read_tests
-from posttrain.rewards.sandbox import Case
+from posttrain.rewards.sandbox.box import Case
 from posttrain.rewards.types import Batch, Failed
 from sandbox_boxes import need_bubblewrap
 

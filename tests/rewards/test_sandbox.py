@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import posttrain
 from posttrain.errors import InputError
-from posttrain.rewards import sandbox_codec, sandbox_launch, sandbox_roles
-from posttrain.rewards.sandbox import BrokenTests, Case, Limits, Sandbox, same_output
+from posttrain.rewards.sandbox import codec, launch, roles
+from posttrain.rewards.sandbox.box import BrokenTests, Case, Limits, Sandbox, same_output
 from sandbox_boxes import descendants, need_bubblewrap
 
 HASHABLE = st.recursive(
@@ -43,7 +43,7 @@ def box() -> Iterator[Sandbox]:
 
 @given(PLAIN)
 def test_plain_data_cross_unchanged_type_and_all(value: Any) -> None:
-    back = sandbox_codec.decode(sandbox_codec.encode(value, CAP))
+    back = codec.decode(codec.encode(value, CAP))
     assert back == value
     assert repr(back) == repr(value) or isinstance(value, set | frozenset | dict | tuple | list)
     assert type(back) is type(value)
@@ -55,30 +55,30 @@ def test_plain_data_cross_unchanged_type_and_all(value: Any) -> None:
     ids=lambda v: type(v).__name__,
 )
 def test_corners_cross(value: Any) -> None:
-    assert sandbox_codec.decode(sandbox_codec.encode(value, CAP)) == value
+    assert codec.decode(codec.encode(value, CAP)) == value
 
 
 def test_subclasses_cross_as_their_base() -> None:
     point = namedtuple("point", "x y")(1, 2)
     for value, plain in ((Counter("aab"), {"a": 2, "b": 1}), (OrderedDict(a=1), {"a": 1}), (point, (1, 2))):
-        back = sandbox_codec.decode(sandbox_codec.encode(value, CAP))
+        back = codec.decode(codec.encode(value, CAP))
         assert type(back) is type(plain)
         assert back == plain
 
 
 @pytest.mark.parametrize("value", [object(), len, int, iter([]), {1: [lambda: 0]}, bytearray(1)])
 def test_nothing_else_crosses(value: Any) -> None:
-    with pytest.raises(sandbox_codec.NotPlain):
-        sandbox_codec.encode(value, CAP)
+    with pytest.raises(codec.NotPlain):
+        codec.encode(value, CAP)
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='[]{}":,0123xintdcseturang-', max_size=30).map(str.encode))
 def test_bytes_of_no_value_raise_one_error(data: bytes) -> None:
     try:
-        value = sandbox_codec.decode(data)
-    except sandbox_codec.NotPlain:
+        value = codec.decode(data)
+    except codec.NotPlain:
         return
-    sandbox_codec.encode(value, CAP)
+    codec.encode(value, CAP)
 
 
 def test_the_kind_says_what_happened(box: Sandbox) -> None:
@@ -191,12 +191,12 @@ def test_a_plain_user_has_the_same_sandbox() -> None:
     if os.geteuid() != 0:
         pytest.skip("this is a plain user: all the other tests hold it")
     program = (
-        "from posttrain.rewards.sandbox import Sandbox\n"
+        "from posttrain.rewards.sandbox.box import Sandbox\n"
         "with Sandbox(pool=1) as box:\n"
         "    print(box._forks, box.check('def f(): return 1', ['assert f() == 1']).kind)"
     )
     source = str(Path(posttrain.__file__).parent.parent)
-    for python in (sandbox_launch.interpreter(), "/usr/bin/python3"):
+    for python in (launch.interpreter(), "/usr/bin/python3"):
         with contextlib.suppress(PermissionError, FileNotFoundError):
             done = subprocess.run(
                 [python, "-B", "-c", program],
@@ -221,7 +221,7 @@ def test_the_same_code_runs_alike(box: Sandbox) -> None:
 
 
 def test_without_bubblewrap_it_says_how_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_launch.shutil, "which", lambda name: None)
+    monkeypatch.setattr(launch.shutil, "which", lambda name: None)
     with pytest.raises(InputError, match=r"apt-get install bubblewrap.*process-limits"):
         Sandbox(pool=1)
 
@@ -239,4 +239,4 @@ def test_process_limits_warn_and_bound() -> None:
 
 def test_names_that_tests_leave_open() -> None:
     tests = ["import math\nassert math.isclose(area(3), 9)", "for n in range(3):\n    assert helper(n) == len([n])"]
-    assert sandbox_roles.free_names("def helper(n): return 1", tests) == {"area"}
+    assert roles.free_names("def helper(n): return 1", tests) == {"area"}

@@ -9,7 +9,7 @@ import pytest
 
 import posttrain
 import sandbox_attacks as attacks
-from posttrain.rewards.sandbox import Case, Limits, Sandbox, Verdict
+from posttrain.rewards.sandbox.box import Case, Limits, Sandbox, Verdict
 from sandbox_boxes import descendants, need_bubblewrap, strays
 
 WALL = 3.0
@@ -62,7 +62,7 @@ def test_a_value_it_cannot_know_is_not_forged(box: Sandbox, name: str) -> None:
 
 @pytest.mark.parametrize("name", attacks.BREAKOUTS)
 def test_it_does_not_get_out(box: Sandbox, name: str) -> None:
-    project = Path(posttrain.__file__).parent / "rewards" / "sandbox.py"
+    project = Path(posttrain.__file__).parent / "rewards" / "sandbox" / "box.py"
     code = attacks.BREAKOUTS[name].replace("PROJECT", repr(str(project))).replace("HOME", repr(str(Path.home())))
     verdict = attack(box, code, ["assert f() is True"])
     assert verdict.kind in ("failed", "error"), verdict
@@ -77,7 +77,7 @@ def test_it_does_not_get_more_than_its_share(box: Sandbox, name: str) -> None:
 
 def test_a_breakout_that_works_would_be_seen(box: Sandbox) -> None:
     assert box.check(
-        "def f(): return bool(open('/box/posttrain/rewards/sandbox_child.py').read())", ["assert f()"]
+        "def f(): return bool(open('/box/posttrain/rewards/sandbox/child.py').read())", ["assert f()"]
     ).passed
 
 

@@ -21,8 +21,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from posttrain.errors import InputError
-from posttrain.rewards.sandbox import Case, Limits, Sandbox, cores
-from posttrain.rewards.sandbox_launch import find_bubblewrap
+from posttrain.rewards.sandbox.box import Case, Limits, Sandbox, cores
+from posttrain.rewards.sandbox.launch import find_bubblewrap
 from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, attempt, column
 
 FENCE = re.compile(r"^[ \t]*```[ \t]*(?:python3?|py)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL | re.I)

@@ -1,11 +1,11 @@
 """Model-written code, run where it can do no harm and cannot say of itself that it passed.
 
 Two processes a check. The candidate runs the tested code; the tester runs the tests, and calls the code through a
-pipe that carries plain data (`sandbox_codec`). So the code shares no interpreter with an expected value, an ``assert``
+pipe that carries plain data (`codec`). So the code shares no interpreter with an expected value, an ``assert``
 or the verdict: patched builtins, ``__eq__``, ``sys.exit``, ``os._exit`` and frames reach its own process only. The
 verdict has a pipe that only the tester holds. For programs tested by input and output, we compare, not the sandbox.
 
-What a process is locked in: `sandbox_launch` (bubblewrap), `sandbox_isolate` (namespaces, limits), `sandbox_seccomp`.
+What a process is locked in: `launch` (bubblewrap), `isolate` (namespaces, limits), `seccomp`.
 A warm process forks those of a check, so that a check costs milliseconds. docs/sandbox.md says what is blocked, how.
 
 Arguments are copies: what the code does to a list it was given is not seen by the tests. Functions and objects of
@@ -26,12 +26,12 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple
 
 from posttrain.errors import InputError, RunError
-from posttrain.rewards import sandbox_seccomp
-from posttrain.rewards.sandbox_isolate import Bounds
-from posttrain.rewards.sandbox_launch import Started, find_bubblewrap, start
-from posttrain.rewards.sandbox_pipes import Files, Heard, exchange, readable
-from posttrain.rewards.sandbox_roles import CALLS, JOB, VERDICT
-from posttrain.rewards.sandbox_slots import Ended, ForkingSlot, SingleUseSlot, SlotBroken
+from posttrain.rewards.sandbox import seccomp
+from posttrain.rewards.sandbox.isolate import Bounds
+from posttrain.rewards.sandbox.launch import Started, find_bubblewrap, start
+from posttrain.rewards.sandbox.pipes import Files, Heard, exchange, readable
+from posttrain.rewards.sandbox.roles import CALLS, JOB, VERDICT
+from posttrain.rewards.sandbox.slots import Ended, ForkingSlot, SingleUseSlot, SlotBroken
 
 Kind = Literal["passed", "failed", "error", "timeout", "memory", "output", "refused"]
 MIB = 1 << 20
@@ -138,7 +138,7 @@ class Sandbox:
             warnings.warn("code runs with process limits only: it can read this machine's files", stacklevel=2)
         else:
             find_bubblewrap()
-            if not sandbox_seccomp.supported():
+            if not seccomp.supported():
                 raise InputError("the sandbox runs on Linux, x86_64 or aarch64; else say `sandbox: process-limits`")
         # bubblewrap dies with the thread that started it, so all are started by one that lives as long as we do
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox")

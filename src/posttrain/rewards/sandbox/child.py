@@ -1,6 +1,6 @@
 """The program inside the sandbox: a warm interpreter that never runs tested code itself.
 
-Run as ``python -s -S sandbox_child.py SETTINGS`` with a sequenced-packet socket as standard input. It says how it
+Run as ``python -s -S child.py SETTINGS`` with a sequenced-packet socket as standard input. It says how it
 works: ``forks``, when the kernel lets it make namespaces, then each request is a forked process in namespaces of its
 own; else ``single``, then the first request turns it into that process, for once.
 
@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from posttrain.rewards import sandbox_isolate, sandbox_roles, sandbox_seccomp
+from posttrain.rewards.sandbox import isolate, roles, seccomp
 
 WARM = (
     "abc",
@@ -61,7 +61,7 @@ def main() -> None:
     """Serve until the other end closes."""
     settings: dict[str, Any] = json.loads(sys.argv[1])
     sys.argv = [""]
-    bounds = sandbox_isolate.Bounds(**settings["bounds"])
+    bounds = isolate.Bounds(**settings["bounds"])
     here = os.environ.pop("PYTHONPATH", "")
     sys.path = [*(place for place in sys.path if place and place != here), *settings["packages"]]
     for name in WARM:
@@ -69,13 +69,13 @@ def main() -> None:
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open("/dev/null", os.O_RDWR), 0)
     if settings["drop_root"]:
-        sandbox_isolate.drop_root()
+        isolate.drop_root()
     owner = (os.getuid(), os.getgid())
     forks: bool = settings["namespaces"] and can_fork(owner, bounds)
     with contextlib.suppress(OSError):  # if memory runs out, the kernel should take us first
         Path("/proc/self/oom_score_adj").write_text("1000")
     if forks:
-        sandbox_seccomp.program(own_pid=1)  # made once, here; each fork is the first of its namespace
+        seccomp.program(own_pid=1)  # made once, here; each fork is the first of its namespace
     gc.collect()
     gc.freeze()
     control.send(b"forks" if forks else b"single")
@@ -89,7 +89,7 @@ def main() -> None:
             control.send(json.dumps(end(running)).encode())
             running.clear()
             continue
-        pid = sandbox_isolate.fork_apart() if forks else 0
+        pid = isolate.fork_apart() if forks else 0
         if pid == 0:
             become(control, files, request["run"], owner if forks else None, bounds, settings["threads"])
         running.append(pid)
@@ -98,15 +98,15 @@ def main() -> None:
         control.send(str(pid).encode())
 
 
-def can_fork(owner: tuple[int, int], bounds: sandbox_isolate.Bounds) -> bool:
+def can_fork(owner: tuple[int, int], bounds: isolate.Bounds) -> bool:
     """Try once whether a process can settle in new namespaces."""
     try:
-        pid = sandbox_isolate.fork_apart()
+        pid = isolate.fork_apart()
     except OSError:
         return False
     if pid == 0:
         try:
-            sandbox_isolate.settle(*owner, bounds)
+            isolate.settle(*owner, bounds)
         except BaseException:
             os._exit(1)
         os._exit(0)
@@ -126,13 +126,13 @@ def become(
     files: list[int],
     targets: list[int],
     owner: tuple[int, int] | None,
-    bounds: sandbox_isolate.Bounds,
+    bounds: isolate.Bounds,
     threads: bool,
 ) -> NoReturn:
     """Turn this process into one that plays a role: its files and nothing else, locked in."""
     try:
         if owner is not None:
-            sandbox_isolate.settle(*owner, bounds)
+            isolate.settle(*owner, bounds)
         if os.getsid(0) != os.getpid():
             os.setsid()
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, HIGH) for fd in files]
@@ -146,11 +146,11 @@ def become(
                 if null > 2:
                     os.close(null)
         os.closerange(max(targets) + 1, HIGHEST)
-        os.chdir(sandbox_isolate.WORK if owner is not None else os.environ["HOME"])
+        os.chdir(isolate.WORK if owner is not None else os.environ["HOME"])
         os.umask(0o077)
         random.seed(0)
-        sandbox_isolate.limit(bounds, threads, first=owner is not None)
-        sandbox_roles.play()
+        isolate.limit(bounds, threads, first=owner is not None)
+        roles.play()
     except BaseException:
         os._exit(121)
     os._exit(0)

@@ -12,7 +12,7 @@ import resource
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.rewards import sandbox_seccomp
+from posttrain.rewards.sandbox import seccomp
 
 NEW_NAMESPACES = 0x00020000 | 0x08000000 | 0x10000000 | 0x20000000  # mount, IPC, user, process
 SIGCHLD = 17
@@ -103,8 +103,8 @@ def limit(bounds: Bounds, threads: bool, first: bool) -> None:
         room = cap + 1 if name == resource.RLIMIT_CPU and not first else cap
         room = room if hard == resource.RLIM_INFINITY else min(room, hard)
         resource.setrlimit(name, (min(cap, room), room))
-    if sandbox_seccomp.supported():
-        sandbox_seccomp.confine()
+    if seccomp.supported():
+        seccomp.confine()
 
 
 def _call(name: str, *arguments: Any) -> None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from posttrain.errors import InputError
-from posttrain.rewards.sandbox_isolate import WORK, Bounds
+from posttrain.rewards.sandbox.isolate import WORK, Bounds
 
 ROOM = Path(__file__).parent
 SCRIPTS = ("child", "codec", "isolate", "roles", "seccomp")
@@ -75,7 +75,7 @@ def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: 
         "threads": bubblewrap and (may_fork or not root),
     }
     folder = None if bubblewrap else tempfile.mkdtemp(prefix="posttrain-code-")
-    where = "/box" if bubblewrap else str(ROOM.parent.parent)
+    where = "/box" if bubblewrap else str(ROOM.parent.parent.parent)
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": folder or WORK,
@@ -85,7 +85,7 @@ def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: 
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    inner = [interpreter(), "-s", "-S", "-P", f"{where}/posttrain/rewards/sandbox_child.py", json.dumps(settings)]
+    inner = [interpreter(), "-s", "-S", "-P", f"{where}/posttrain/rewards/sandbox/child.py", json.dumps(settings)]
     command = [*wrapping(bounds, tuple(packages), environment, root, may_fork), *inner] if bubblewrap else inner
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
@@ -132,7 +132,7 @@ def wrapping(
     command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user"]
     for name, value in environment.items():
         command += ["--setenv", name, value]
-    shared = [*interpreter_files(packages), *map(str, packages), "/box/posttrain/rewards/x", "/dev/x"]
+    shared = [*interpreter_files(packages), *map(str, packages), "/box/posttrain/rewards/sandbox/x", "/dev/x"]
     for parent in sorted({str(parent) for path in shared for parent in Path(path).parents} - {"/"}):
         command += ["--perms", "0755", "--dir", parent]  # bubblewrap's own would be its user's alone
     for path in interpreter_files(packages):
@@ -142,7 +142,7 @@ def wrapping(
     for path in packages:
         command += ["--ro-bind", str(path), str(path)]
     for name in SCRIPTS:
-        command += ["--ro-bind", str(ROOM / f"sandbox_{name}.py"), f"/box/posttrain/rewards/sandbox_{name}.py"]
+        command += ["--ro-bind", str(ROOM / f"{name}.py"), f"/box/posttrain/rewards/sandbox/{name}.py"]
     for device in ("null", "zero", "urandom", "random"):
         command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     # a work folder of its own where the child cannot mount one; the child mounts over it where it can, and over /proc

@@ -19,7 +19,7 @@ import types
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from posttrain.rewards.sandbox_codec import Gone, NotPlain, receive, send
+from posttrain.rewards.sandbox.codec import Gone, NotPlain, receive, send
 
 JOB, CALLS, VERDICT = 3, 4, 5
 DETAIL = 600

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from posttrain.rewards.sandbox_launch import Started
+from posttrain.rewards.sandbox.launch import Started
 
 CONTROL_SECONDS = 10.0
 LEAVE_SECONDS = 0.5
