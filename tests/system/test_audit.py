@@ -11,15 +11,8 @@ import yaml
 from command_line import Posttrain
 from on_policy_recipes import write_files
 from posttrain.audit_recipe import stage_budget
-from posttrain.data.prepare import prepare
-from posttrain.plan import Notes
 from posttrain.recipe import load_recipe
 from posttrain.screen import Screen
-from posttrain.stages.budget import reads
-from posttrain.stages.context import Context
-from posttrain.stages.reading import codec_for
-
-RECIPES = Path(__file__).parents[2] / "docs/recipes"
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -74,51 +67,6 @@ def test_the_audit_foretells_what_grpo_plans(work: Path, posttrain: Posttrain) -
     assert found.tokens == plan["parts"]["train"]["tokens"]
     (reason,) = found.left_out
     assert any(f"{reason}: {len(found.left_out[reason])} rows" in note for note in plan["notes"])
-
-
-REAL = {
-    "sft-clinical-notes.yaml": ("sft", {"data": ["pharma/mts_dialog_train.csv"]}),
-    "ift-mixture.yaml": (
-        "ift",
-        {
-            "data": [
-                "instruct/alpaca_en_demo.jsonl.gz",
-                "instruct/dolly_3k.jsonl.gz",
-                "instruct/glaive_toolcall_en_demo.jsonl.gz",
-                "instruct/self_instruct_seed_tasks.jsonl.gz",
-            ]
-        },
-    ),
-    "dpo-hh.yaml": ("dpo", {"data": ["preference/hh_rlhf_helpful_base_test.jsonl.gz"]}),
-    "reward-hh.yaml": ("reward", {"data": ["preference/hh_rlhf_helpful_base_test.jsonl.gz"]}),
-}
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_the_audit_foretells_the_ready_made_recipes_on_real_rows(name: str, data_dir: Path, tmp_path: Path) -> None:
-    stage_name, files = REAL[name]
-    values = yaml.safe_load((RECIPES / name).read_text())
-    values["model"] = str(data_dir / "models/stories260K")
-    said = values["stages"][stage_name]
-    said |= {"template": "plain", "max_length": 512}
-    sources = said["data"] if isinstance(said["data"], list) else [said["data"]]
-    sources = [{"path": one} if isinstance(one, str) else one for one in sources]
-    said["data"] = [one | {"path": str(data_dir / p)} for one, p in zip(sources, files["data"], strict=True)]
-    if name == "sft-clinical-notes.yaml":
-        said["validation"][0]["path"] = str(data_dir / "pharma/mts_dialog_validation.csv")
-    if name == "ift-mixture.yaml":
-        said["data"][1]["columns"] = {"task": "category"}
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
-    recipe = load_recipe(tmp_path / "recipe.yaml")
-    found = stage_budget(recipe, stage_name, tmp_path, Screen(quiet=True))
-    stage: Any = recipe.stages[stage_name]
-    context = Context(stage_name, tmp_path / "out", tmp_path, recipe.model, recipe.seed, screen=Notes())
-    kind, part_of, _ = reads(stage, recipe.seed)
-    codec = codec_for(stage, context, trust_remote_code=False)
-    about = prepare(stage, codec, tmp_path / "data", kind=kind, part_of=part_of, base=tmp_path).about
-    equal(found.left_out, found.noted, about)
-    assert found.left_out or found.noted
-    assert found.tokens == about["parts"]["train"]["tokens"]
 
 
 def test_an_audit_stage_stops_the_run_and_a_waiver_lets_it_pass_on_record(work: Path, posttrain: Posttrain) -> None:

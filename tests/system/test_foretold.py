@@ -1,0 +1,163 @@
+"""What the audit foretells for every recipe of this repository, beside what the trainer then reports, row for row."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from posttrain.audit_recipe import stage_budget
+from posttrain.data import prepare, prompts
+from posttrain.data.skips import Skips
+from posttrain.demo.run import set_up
+from posttrain.plan import Notes, origin
+from posttrain.recipe import Recipe, load_recipe, made_by_stages
+from posttrain.screen import Screen
+from posttrain.stages.context import Context
+from posttrain.stages.kinds import KINDS
+from posttrain.stages.technique import TrainingStage
+from posttrain.starters import STARTERS, starter
+
+RECIPES = sorted((Path(__file__).parents[2] / "docs/recipes").glob("*.yaml"))
+
+LOCAL = {
+    "hf://har1/MTS_Dialogue-Clinical_Note/train": "pharma/mts_dialog_train.csv",
+    "hf://har1/MTS_Dialogue-Clinical_Note/validation": "pharma/mts_dialog_validation.csv",
+    "hf://tatsu-lab/alpaca": "instruct/alpaca_en_demo.jsonl.gz",
+    "hf://databricks/databricks-dolly-15k": "instruct/dolly_3k.jsonl.gz",
+    "hf://databricks/databricks-dolly-15k/databricks-dolly-15k.jsonl": "instruct/dolly_3k.jsonl.gz",
+    "hf://llamafactory/glaive_toolcall_en": "instruct/glaive_toolcall_en_demo.jsonl.gz",
+    "hf://yizhongw/self_instruct/seed_tasks.jsonl": "instruct/self_instruct_seed_tasks.jsonl.gz",
+    "hf://Anthropic/hh-rlhf/helpful-base/train.jsonl.gz": "preference/hh_rlhf_helpful_base_test.jsonl.gz",
+    "hf://openai/gsm8k/main/train-00000-of-00001.parquet": "verifiable/gsm8k_train.jsonl.gz",
+}
+COLUMNS = {"hf://databricks/databricks-dolly-15k": {"task": "category"}}  # this copy calls the others as Alpaca does
+
+
+@pytest.fixture(autouse=True)
+def every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainer reports the first few rows of each reason; here it reports all."""
+    for module in (prepare, prompts):
+        monkeypatch.setattr(module, "Skips", partial(Skips, shown=None))
+
+
+def foretold_and_reported(recipe: Recipe, base: Path, out: Path) -> Iterator[str]:
+    """Compare each training stage; yields what was left out or cut."""
+    for name, stage in recipe.stages.items():
+        if not isinstance(stage, TrainingStage) or made_by_stages(recipe, name):
+            continue
+        found = stage_budget(recipe, name, base, Screen(quiet=True))
+        model = origin(recipe, stage.model, base)
+        context = Context(name, out / name, base, model, recipe.seed, screen=Notes())
+        about = KINDS[stage.kind].look(stage, context).about  # reads and encodes as a run does
+        assert found.left_out == {reason: skipped["first"] for reason, skipped in about["skipped"].items()}, name
+        assert {reason: len(places) for reason, places in found.left_out.items()} == {
+            reason: skipped["rows"] for reason, skipped in about["skipped"].items()
+        }
+        assert {note: len(places) for note, places in found.noted.items()} == about["noted"], name
+        parts = dict(about["parts"])
+        train = parts.pop("train")
+        assert (found.kept, found.tokens) == (train["groups"], train["tokens"]), name
+        assert found.held_out == sum(part["groups"] for part in parts.values()), name
+        yield from [*found.left_out, *found.noted]
+
+
+def sources_of(stage: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, int | None]]:
+    """(where a path is said, under which key, at which place of a list) of each data path of a stage."""
+    for key in ("data", "validation", "against"):
+        said = stage.get(key)
+        for place, one in enumerate(said) if isinstance(said, list) else [(None, said)]:
+            if isinstance(one, str | dict):
+                yield stage, key, place
+
+
+def with_sources(values: dict[str, Any], path_of: Mapping[str, dict[str, Any]], rows: int) -> None:
+    """Put other sources in the place of those that a recipe names; of each only so many rows."""
+    for stage in values["stages"].values():
+        for said, key, place in [*sources_of(stage)]:
+            one = said[key] if place is None else said[key][place]
+            source = {"path": one} if isinstance(one, str) else one
+            if source["path"] in values["stages"]:
+                continue
+            other = {**source, **path_of[source["path"]], "rows": rows}
+            said[key] = other if place is None else [*said[key][:place], other, *said[key][place + 1 :]]
+
+
+def small(values: dict[str, Any], model: Path, **options: Any) -> None:
+    """The small model instead of the recipe's; what is said of one stage is said of all that read rows."""
+    values["model"] = str(model)
+    for stage in values["stages"].values():
+        if stage["kind"] not in {"rank", "candidates"}:
+            stage |= options
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_of_the_ready_made_recipes_on_public_data(path: Path, data_dir: Path, tmp_path: Path) -> None:
+    values = yaml.safe_load(path.read_text())
+    local = {there: {"path": str(data_dir / here)} for there, here in LOCAL.items()}
+    with_sources(values, {k: v | ({"columns": COLUMNS[k]} if k in COLUMNS else {}) for k, v in local.items()}, 400)
+    small(values, data_dir / "models/stories260K", template="plain", max_length=512)
+    for stage in values["stages"].values():
+        stage |= {"max_new_tokens": 200} if stage["kind"] in {"ppo", "grpo"} else {}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
+    seen = [*foretold_and_reported(load_recipe(tmp_path / "recipe.yaml"), tmp_path, tmp_path / "out")]
+    assert any("max_length" in one or "cut" in one for one in seen), "long rows were to be among them"
+
+
+STARTER_ROWS: dict[str, list[dict[str, Any]]] = {
+    "asked": [{"prompt": f"What is {n}? " + "Think. " * (n % 23), "answer": str(n)} for n in range(80)],
+    "answered": [
+        {
+            "prompt": f"Is {n} so? " + "Think. " * (n % 17),
+            "completion": "It is. " * (n % 11),
+            "phrasing": f"way {n % 20}",
+        }
+        for n in range(80)
+    ],
+    "pairs": [
+        {"prompt": f"What is {n // 2}?", "chosen": f"It is {n}. " * (n % 13), "rejected": "It is not. " * (n % 7)}
+        for n in range(80)
+    ],
+    "rankings": [
+        {
+            "prompt": f"What is {n}?",
+            "candidates": [{"id": c, "text": f"{c} {n} " * (n % 29)} for c in "abc"],
+            "ranks": {"a": 1, "b": 2 if n % 5 else 1, "c": 2 if n % 5 else 1},
+        }
+        for n in range(80)
+    ],
+}
+STARTER_FILES = {"prompts": "asked", "test": "asked", "pairs": "pairs", "rankings": "rankings"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in STARTERS if kind != "candidates"])
+def test_of_the_recipes_to_start_from(kind: str, data_dir: Path, tmp_path: Path) -> None:
+    values = yaml.safe_load(starter(kind))
+    named = ("train", "test", "pairs", "rankings", "prompts", "extraction", "summaries", "general")
+    for name in named:
+        rows = STARTER_ROWS[STARTER_FILES.get(name, "answered")]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with_sources(values, {f"{name}.jsonl": {"path": f"{name}.jsonl"} for name in named}, 80)
+    small(values, data_dir / "models/stories260K", template="plain", max_length=96)
+    for stage in values["stages"].values():
+        stage |= {"max_new_tokens": 24} if stage["kind"] in {"ppo", "grpo"} else {}
+    values.pop("suites", None)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
+    seen = [*foretold_and_reported(load_recipe(tmp_path / "recipe.yaml"), tmp_path, tmp_path / "out")]
+    assert seen or kind == "rank"  # whose reward model reads what people will have said
+
+
+def test_of_the_demo(tmp_path: Path) -> None:
+    set_up(tmp_path, seed=0)
+    values = yaml.safe_load(files("posttrain.demo").joinpath("demo.yaml").read_text(encoding="utf-8"))
+    data = {f"data/{path.name}": {"path": f"data/{path.name}"} for path in (tmp_path / "data").iterdir()}
+    with_sources(values, data, 300)
+    for stage in values["stages"].values():
+        stage["max_length"] = stage["max_new_tokens"] + 48 if "max_new_tokens" in stage else 90
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
+    seen = [*foretold_and_reported(load_recipe(tmp_path / "recipe.yaml"), tmp_path, tmp_path / "out")]
+    assert seen
