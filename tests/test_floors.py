@@ -20,7 +20,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"stages"},
     {"overrides", "recipe_problems", "run", "starters", "tables"},
     {"recipe"},
-    {"generate", "pipeline", "plan"},
+    {"advise", "generate", "pipeline", "plan"},
     {"audit_recipe"},
     {"annotate_cli", "demo"},
     {"cli"},

@@ -1,0 +1,168 @@
+"""Which ready reward reads a file's reference answers: told by trying it on them."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from posttrain.advise.rules import THRESHOLDS
+from posttrain.errors import InputError
+from posttrain.rewards.kinds import KINDS, OPTIONS
+from posttrain.rewards.math import final_answer, math_score, number
+from posttrain.rewards.schema import read
+
+Values = Mapping[str, Any]
+
+_TARGETS = ("target", "answer", "label", "final_decision", "solution", "expected", "result", "gold", "output")
+"""Columns in which others keep the right answer, beside the one that is read as the completion."""
+
+_TESTS = {"test": "entry_point", "test_list": None, "input_output": None, "tests": None}
+"""Column of a code task's tests → column of the function's name."""
+
+_LONGEST_NUMBER = 40
+_LONGEST_LABEL = 30
+_LONGEST_MATCH = 6
+"""Words of an answer that may be compared as a whole; of longer ones there are too many right wordings."""
+
+_MOST_LABELS = 20
+_TRIED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A reward that reads the answers.
+
+    Args:
+        spec: as a recipe says it.
+        share: of the rows tried whose answer it reads.
+        what: what the answers are, for people.
+        earned: share of the answers to imitate that get it, where they stand in another column.
+    """
+
+    spec: Mapping[str, Any]
+    share: float
+    what: str
+    earned: float = 1.0
+
+    @property
+    def reads(self) -> bool:
+        """Whether it reads enough of them to be learnt from."""
+        return self.share >= THRESHOLDS.parses
+
+    @property
+    def fits(self) -> bool:
+        """Whether it does, and imitating the answers does not lead away from it."""
+        return self.reads and self.earned >= 0.5
+
+
+def check_of(rows: Sequence[Values], completion: str | None, wanted: str | None = None) -> Check | None:
+    """The reward that reads most of the rows' answers, None if none reads half.
+
+    Args:
+        completion: the column read as the completion, if any.
+        wanted: only this kind of reward.
+    """
+    if not rows:
+        return None
+    found: list[Check] = []
+    if wanted in (None, "code"):
+        found += _code(rows)
+    for column in _columns(rows[0], completion):
+        answers = [row.get(column) for row in rows]
+        for kind, looks in (("math", _math), ("json_fields", _json), ("match", _match)):
+            if wanted in (None, kind) or (wanted == "json" and kind == "json_fields"):
+                check = looks(column, answers)
+                if check is not None:
+                    found.append(Check({"kind": "json"}, check.share, check.what) if wanted == "json" else check)
+    best = max((check for check in found if check.share >= 0.5), key=lambda check: check.share, default=None)
+    if best is None or completion is None or best.spec.get("target") in (None, completion):
+        return best
+    return replace(
+        best, earned=_earned(best.spec, [row for row in rows if isinstance(row.get(completion), str)], completion)
+    )
+
+
+def labels_of(values: Iterable[object]) -> tuple[str, ...] | None:
+    """The few labels that answers are, None if they are no labels."""
+    seen: dict[str, int] = {}
+    for value in values:
+        label = str(value).strip()
+        if not label or len(label) > _LONGEST_LABEL or len(seen) > _MOST_LABELS:
+            return None
+        seen[label] = seen.get(label, 0) + 1
+    few = 1 < len(seen) <= _MOST_LABELS and 3 * len(seen) <= sum(seen.values())
+    return tuple(seen) if few else None
+
+
+def _earned(spec: Mapping[str, Any], rows: Sequence[Values], completion: str) -> float:
+    """Mean reward of the answers that would be imitated."""
+    kind = str(spec["kind"])
+    score = KINDS[kind](OPTIONS[kind].model_validate(spec), Path())
+    scores = score([row[completion] for row in rows[:_TRIED]], rows[:_TRIED])
+    return fmean(value if isinstance(value, float) else 0.0 for value in scores) if rows else 0.0
+
+
+def _columns(row: Values, completion: str | None) -> list[str]:
+    others = [name for name in row if name.lower() in _TARGETS and name != completion]
+    order = sorted(others, key=lambda name: _TARGETS.index(name.lower()))
+    return [completion, *order] if completion is not None and completion in row else order
+
+
+def _share(answers: Sequence[Any], reads: Callable[[Any], bool]) -> float:
+    return sum(value is not None and reads(value) for value in answers) / len(answers)
+
+
+def _code(rows: Sequence[Values]) -> list[Check]:
+    tests = next((name for name in _TESTS if name in rows[0]), None)
+    if tests is None:
+        return []
+    entry = _TESTS[tests] if _TESTS[tests] in rows[0] else None
+    spec = {"kind": "code", "tests": tests, "entry_point": entry}
+    if entry and str(rows[0].get("prompt", "")).rstrip().endswith(('"""', "'''", ":")):
+        spec["prompt"] = "prompt"  # HumanEval's: the completion goes on with the function
+    return [Check(spec, _share([row.get(tests) for row in rows], bool), "code with tests")]
+
+
+def _math(column: str, answers: Sequence[Any]) -> Check | None:
+    def reads(value: Any) -> bool:
+        text = str(value)
+        answer = final_answer(text, numeric=False)
+        if isinstance(value, bool) or len(answer) > _LONGEST_NUMBER or number(answer) is None:
+            return False
+        try:
+            return math_score(text, value) == 1.0
+        except InputError:
+            return False
+
+    return Check({"kind": "math", "target": column}, _share(answers, reads), "a number to compare")
+
+
+def _json(column: str, answers: Sequence[Any]) -> Check | None:
+    def reads(value: Any) -> bool:
+        if isinstance(value, str):
+            found = read(value)
+            value = found[0] if found is not None else None
+        return isinstance(value, dict | list)
+
+    return Check({"kind": "json_fields", "target": column}, _share(answers, reads), "JSON to compare field by field")
+
+
+def _match(column: str, answers: Sequence[Any]) -> Check | None:
+    texts = [value for value in answers if isinstance(value, str) and value.strip()]
+    if len(texts) < THRESHOLDS.parses * len(answers):
+        return None
+    labels = labels_of(texts)
+    if labels:
+        spec = {"kind": "match", "target": column, "how": "label", "labels": list(labels)}
+        return Check(spec, 1.0, f"one of {len(labels)} labels")
+    share = _share(texts, _short)
+    return Check({"kind": "match", "target": column, "how": "normalised"}, share, "a few words to compare as they are")
+
+
+def _short(value: str) -> bool:
+    return len(value.split()) <= _LONGEST_MATCH and not _SENTENCE.search(value)
+
+
+_SENTENCE = re.compile(r"[.!?]\s*$|\n")

@@ -1,0 +1,224 @@
+"""`posttrain advise`: files looked at, answers completed, rules applied, a recipe written, all of it shown."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posttrain.advise.answers import Answers, answers_of, asked, assumed, checked, with_goal
+from posttrain.advise.decide import Opinion, opinions, stack_of
+from posttrain.advise.estimate import Cost, costs
+from posttrain.advise.facts import Case, case_of, prompts_in
+from posttrain.advise.machine import Machine, Model, model_of, smallest_gpu, this_machine
+from posttrain.advise.recipe import Draft, Plan, fitting, recipe_of, text_of
+from posttrain.advise.rules import THRESHOLDS, Name
+from posttrain.advise.seen import Seen, look
+from posttrain.errors import InputError
+from posttrain.files import write_whole
+from posttrain.recipe import Recipe
+from posttrain.screen import Screen
+
+BASE, INSTRUCT = "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B-Instruct"
+"""The model if none is named: a base model where there is something to imitate, else one that can answer already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What is advised, and why.
+
+    Args:
+        seen: the files.
+        answers: given, told by the goal, or asked.
+        told: what was taken from the goal.
+        assumed: what was taken for granted.
+        machine, model: to train on, to start from.
+        opinions: of every technique.
+        stack: the techniques to use, one after the other; empty where data must come first.
+        costs: of each stage that takes something.
+        notes: on memory, and on files that no technique reads.
+        recipe: its text; None without a stack.
+    """
+
+    seen: Seen
+    answers: Answers
+    told: Sequence[str]
+    assumed: Sequence[str]
+    machine: Machine
+    model: Model
+    opinions: Sequence[Opinion]
+    stack: Sequence[Name]
+    costs: Sequence[Cost]
+    notes: Sequence[str]
+    recipe: str | None
+
+
+def advise(
+    data: Sequence[str],
+    answers: Answers,
+    *,
+    goal: str = "",
+    model: str | None = None,
+    against: Sequence[str] = (),
+    columns: Mapping[str, str] = {},
+    folder: Path,
+    screen: Screen,
+    machine: Machine | None = None,
+    ask: Callable[[str], str] | None = None,
+) -> Advice:
+    """Look, decide, draft.
+
+    Args:
+        folder: the recipe's, from which its paths start.
+        machine: this one if None.
+        ask: puts a question to the user; None if there is nobody to ask.
+
+    Raises:
+        InputError: a file or folder that is not there or cannot be read, or answers that contradict each other.
+    """
+    answers, told = with_goal(checked(answers), goal)
+    seen = look(data, against, columns, answers.reward, screen)
+    if ask is not None:
+        answers = asked(answers, _open(seen), ask)
+    answers = checked(answers)
+    machine = machine or this_machine()
+    texts = tuple(text for file in seen.files for text in file.texts)
+    start = model_of(model or (BASE if seen.usable("sft") or not seen.files else INSTRUCT), texts)
+    case = case_of(seen, answers, start, machine)
+    said = opinions(case)
+    stack = stack_of(said)
+    plan = Plan(seen, answers, case, start, machine, folder)
+    draft, taken, notes = _fit(stack, plan) if stack else (None, [], [])
+    return Advice(
+        seen,
+        answers,
+        told,
+        assumed(answers, _matters(case, answers)),
+        machine,
+        start,
+        said,
+        stack,
+        taken,
+        [*_unread(seen), *notes],
+        None if draft is None else text_of(draft, plan, _head(stack, said, seen, case)),
+    )
+
+
+def advise_command(
+    data: Sequence[str],
+    said: Mapping[str, Any],
+    *,
+    goal: str,
+    model: str | None,
+    against: Sequence[str],
+    columns: str,
+    out: Path,
+    force: bool,
+    to_json: bool,
+    ask: Callable[[str], str] | None,
+) -> None:
+    """Advise, write the recipe, and show both.
+
+    Args:
+        said: answers by name, as options give them.
+
+    Raises:
+        InputError: see `advise`; or the recipe's file is there already.
+    """
+    from posttrain.advise.show import print_json, show
+    from posttrain.audit.command import parse_columns
+
+    if out.exists() and not force:
+        raise InputError(f"{out} is there already; --force replaces it, --out names another")
+    if out.suffix not in {".yaml", ".yml"}:
+        raise InputError(f"--out: {out} is no recipe; name a .yaml file")
+    advice = advise(
+        data,
+        answers_of(said),
+        goal=goal,
+        model=model,
+        against=against,
+        columns=parse_columns(columns),
+        folder=out.parent,
+        screen=Screen(quiet=to_json),
+        ask=ask,
+    )
+    if advice.recipe is not None:
+        write_whole(out, advice.recipe)
+    (print_json if to_json else show)(advice, out)
+
+
+def _fit(stack: Sequence[Name], plan: Plan) -> tuple[Draft, list[Cost], list[str]]:
+    """The fullest way of training that fits, its costs, and a word on it."""
+    tried = fitting(stack, plan)
+    if plan.model.shape is None:
+        _, draft = tried[0]
+        note = f"{plan.model.name}: its size is not known here, so neither is what it takes; name a folder"
+        return draft, _costs(draft, plan), [note]
+    room = plan.machine.room
+    found = [(draft, _costs(draft, plan)) for _, draft in tried]
+    peaks = [max((cost.memory or 0 for cost in taken), default=0) for _, taken in found]
+    for number, ((draft, taken), peak) in enumerate(zip(found, peaks, strict=True)):
+        if peak <= room:
+            full = f"all weights would take {peaks[0] / 2**30:.0f} GiB" if number else ""
+            few = "few rows: adapters hold more of what the model knows" if len(tried) < _all(plan) else ""
+            return draft, taken, [f"adapters (LoRA): {few or full}"] if number or few else []
+    note = (
+        f"too large for this machine even with adapters ({peaks[-1] / 2**30:.0f} GiB): {smallest_gpu(peaks[-1])} "
+        f"would hold it so, {smallest_gpu(_four_bit(peaks[-1], plan))} in 4 bits; or choose a smaller model"
+    )
+    return *found[-1], [note]
+
+
+def _all(plan: Plan) -> int:
+    from posttrain.advise.machine import ways
+
+    return len(ways(plan.machine))
+
+
+def _four_bit(peak: float, plan: Plan) -> float:
+    """The same with the frozen weights in 4 bits."""
+    assert plan.model.shape is not None
+    return peak - 3.45 * plan.model.shape.parameters
+
+
+def _costs(draft: Draft, plan: Plan) -> list[Cost]:
+    recipe = Recipe.model_validate(recipe_of(draft, plan))
+    return costs(recipe.stages, draft.loads, plan.model, plan.machine)
+
+
+def _open(seen: Seen) -> dict[str, bool]:
+    """Which questions the data leave open."""
+    breadth = seen.figure("breadth")
+    known = breadth is not None and breadth["effective_tasks"] < THRESHOLDS.broad
+    return {"tasks": not known, "preferences": prompts_in(seen) > 0}
+
+
+def _matters(case: Case, answers: Answers) -> dict[str, bool]:
+    """Which open questions make a difference."""
+    return {
+        "tasks": "demonstrations" in case.facts,
+        "success": "checkable" in case.facts,
+        "preferences": bool(answers.people or answers.strict) or "pairs" in case.facts,
+    }
+
+
+def _unread(seen: Seen) -> list[str]:
+    told = {
+        "unknown": "fits no convention, so nothing is advised on it; name its columns: "
+        "--columns prompt=NAME,completion=NAME",
+        "text": "plain text without prompts: it can go on training a base model, and teaches no task",
+    }
+    return [f"{file.path}: {told[file.kind]}" for file in seen.of(*told)]
+
+
+def _head(stack: Sequence[Name], said: Sequence[Opinion], seen: Seen, case: Case) -> list[str]:
+    """The recipe's first comment."""
+    used = [opinion for opinion in said if opinion.technique in stack]
+    lines = [
+        f"Advised by `posttrain advise`: {' → '.join(stack)}.",
+        *(f"{opinion.technique}: {opinion.because[0]}." for opinion in used),
+        *(f"Mind: {reason}." for opinion in used for reason in opinion.but),
+    ]
+    blocking = [one for one in seen.findings.values() if one.severity == "block"]
+    lines += [f"Mend first, or the run stops: {one.count:,} {one.what}." for one in blocking]
+    return [*lines, "Change what you know better: `posttrain validate` checks it, `posttrain plan` looks ahead."]
