@@ -156,8 +156,10 @@ def test_of_the_demo(tmp_path: Path) -> None:
     values = yaml.safe_load(files("posttrain.demo").joinpath("demo.yaml").read_text(encoding="utf-8"))
     data = {f"data/{path.name}": {"path": f"data/{path.name}"} for path in (tmp_path / "data").iterdir()}
     with_sources(values, data, 300)
-    for stage in values["stages"].values():
-        stage["max_length"] = stage["max_new_tokens"] + 48 if "max_new_tokens" in stage else 90
+    for name, stage in values["stages"].items():
+        stage["max_length"] = {"sft": 109, "reward": 290, "ppo": 135, "grpo": 117}.get(
+            name, 92
+        )  # about half of the rows fit
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
     seen = [*foretold_and_reported(load_recipe(tmp_path / "recipe.yaml"), tmp_path, tmp_path / "out")]
-    assert seen
+    assert len(seen) > 4
