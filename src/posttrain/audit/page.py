@@ -1,7 +1,9 @@
 """A report as one HTML page that needs nothing else: no script, no font, no request."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from posttrain.audit.findings import ORDER, Finding
@@ -45,6 +47,12 @@ def render(report: Report, waived: Collection[str] = ()) -> str:
     def share(one: Finding) -> float:
         return min(1.0, len(one.rows) / max(1, total))
 
+    names = short_names({where.rpartition(":")[0] for one in report.findings for where in one.rows})
+
+    def short(place: str) -> str:
+        file, _, line = place.rpartition(":")
+        return f"{names[file]}:{line}" if file in names else names.get(place, place)
+
     def first_rows(rows: Sequence[str]) -> dict[str, list[str]]:
         return grouped(rows[:ROWS_SHOWN])
 
@@ -54,6 +62,8 @@ def render(report: Report, waived: Collection[str] = ()) -> str:
     stops = any(severity == "block" for severity in severities.values())
     return template.render(
         report=report,
+        subject=", ".join(PurePath(path).name for path, about in report.files.items() if not about["evaluation"]),
+        short=short,
         severity_of=severity_of,
         counts=counts,
         stops=stops,
@@ -63,6 +73,12 @@ def render(report: Report, waived: Collection[str] = ()) -> str:
         share=share,
         grouped=first_rows,
     )
+
+
+def short_names(files: Collection[str]) -> dict[str, str]:
+    """File → its name without its folders; the whole path where two files have one name."""
+    counts = Counter(PurePath(file).name for file in files)
+    return {file: name if counts[name := PurePath(file).name] == 1 else file for file in files}
 
 
 def grouped(rows: Collection[str]) -> dict[str, list[str]]:
@@ -89,7 +105,7 @@ def facts(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     for key, name in (("chosen_longer", "longer answer preferred"), ("first_preferred", "first answer preferred")):
         if share := figures.get(key):
             low, high = share["interval"]
-            found.append((f"{name} (95%: {low:.1%} to {high:.1%})", f"{share['share']:.1%}"))
+            found.append((f"{name}, {low:.0%} to {high:.0%}", f"{share['share']:.1%}"))
     if "length_only_accuracy" in figures:
         found.append(("right by length alone", f"{figures['length_only_accuracy']:.1%}"))
     return found
