@@ -77,7 +77,8 @@ def check_of(rows: Sequence[Values], completion: str | None, wanted: str | None 
                 if check is not None:
                     found.append(Check({"kind": "json"}, check.share, check.what) if wanted == "json" else check)
     best = max((check for check in found if check.share >= 0.5), key=lambda check: check.share, default=None)
-    if best is None or completion is None or best.spec.get("target") in (None, completion):
+    elsewhere = best is not None and best.spec.get("target") not in (None, completion)
+    if best is None or completion is None or completion not in rows[0] or not elsewhere:
         return best
     return replace(
         best, earned=_earned(best.spec, [row for row in rows if isinstance(row.get(completion), str)], completion)

@@ -9,7 +9,7 @@ from posttrain.advise.answers import Answers, answers_of, asked, assumed, checke
 from posttrain.advise.decide import Opinion, opinions, stack_of
 from posttrain.advise.estimate import Cost, costs
 from posttrain.advise.facts import Case, case_of, prompts_in
-from posttrain.advise.machine import Machine, Model, model_of, smallest_gpu, this_machine
+from posttrain.advise.machine import Machine, Model, model_of, smallest_gpu, this_machine, ways
 from posttrain.advise.recipe import Draft, Plan, fitting, recipe_of, text_of
 from posttrain.advise.rules import THRESHOLDS, Name
 from posttrain.advise.seen import Seen, look
@@ -82,7 +82,7 @@ def advise(
     answers = checked(answers)
     machine = machine or this_machine()
     texts = tuple(text for file in seen.files for text in file.texts)
-    start = model_of(model or (BASE if seen.usable("sft") or not seen.files else INSTRUCT), texts)
+    start = model_of(model or (BASE if any(file.shows for file in seen.files) or not seen.files else INSTRUCT), texts)
     case = case_of(seen, answers, start, machine)
     said = opinions(case)
     stack = stack_of(said)
@@ -160,19 +160,14 @@ def _fit(stack: Sequence[Name], plan: Plan) -> tuple[Draft, list[Cost], list[str
     for number, ((draft, taken), peak) in enumerate(zip(found, peaks, strict=True)):
         if peak <= room:
             full = f"all weights would take {peaks[0] / 2**30:.0f} GiB" if number else ""
-            few = "few rows: adapters hold more of what the model knows" if len(tried) < _all(plan) else ""
-            return draft, taken, [f"adapters (LoRA): {few or full}"] if number or few else []
+            few = "few rows, of which adapters forget less" if len(tried) < len(ways(plan.machine)) else ""
+            how = "adapters (LoRA) on weights in 4 bits" if tried[number][0].quantization else "adapters (LoRA)"
+            return draft, taken, [f"{how}: {few or full}"] if number or few else []
     note = (
         f"too large for this machine even with adapters ({peaks[-1] / 2**30:.0f} GiB): {smallest_gpu(peaks[-1])} "
         f"would hold it so, {smallest_gpu(_four_bit(peaks[-1], plan))} in 4 bits; or choose a smaller model"
     )
     return *found[-1], [note]
-
-
-def _all(plan: Plan) -> int:
-    from posttrain.advise.machine import ways
-
-    return len(ways(plan.machine))
 
 
 def _four_bit(peak: float, plan: Plan) -> float:

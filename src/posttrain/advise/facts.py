@@ -82,7 +82,7 @@ def _demonstrations(
     seen: Seen, answers: Answers, model: Model, fit: bool, held: dict[str, bool], figures: dict[str, Any]
 ) -> None:
     files = seen.of("sft")
-    rows = seen.usable("sft")
+    rows = sum(file.usable for file in files if file.shows)
     if not rows and model.base and fit and chosen_in(seen):
         rows = seen.usable("preference")  # the preferred answers are there to be imitated
     breadth: Mapping[str, Any] = seen.figure("breadth") or {}
@@ -111,6 +111,7 @@ def _demonstrations(
         "boilerplate": bool(files) and seen.count("boilerplate") >= 0.01 * max(rows, 1),
         "refusals": refusals > 0.5,
         "unpaired": unpaired,
+        "bare": bool(files) and all(file.bare for file in files),
     }
     wanted = {"one": "one task is wanted", "many": "many kinds of task are wanted", None: "nothing asks for many tasks"}
     asked = wanted[answers.tasks]

@@ -156,7 +156,7 @@ def _check(plan: Plan, draft: Draft) -> None:
 
 
 def _sft(plan: Plan, draft: Draft, place: Mapping[str, Any]) -> None:
-    files = [file for file in plan.seen.of("sft") if not file.unpaired]
+    files = [file for file in plan.seen.files if file.shows]
     data = [plan.source(file, file.columns) for file in files]
     if not files:
         files = [file for file in plan.seen.files if file.path in chosen_in(plan.seen)]
@@ -185,7 +185,7 @@ _SFT_COLUMNS = ("prompt", "completion", "system", "task", "phrasing")
 
 
 def _ift(plan: Plan, draft: Draft, place: Mapping[str, Any]) -> None:
-    files = plan.seen.of("sft")
+    files = [file for file in plan.seen.files if file.shows]
     several = len(files) > 1
     names = [name for file in files for name in file.names]
     rows = sum(file.usable for file in files)

@@ -28,6 +28,9 @@ _MATERIAL = frozenset(
 )
 """Columns of texts to work on: such a prompt asks nothing itself, so its words tell nothing about tasks."""
 
+_RESULT = 20
+"""Mean length of answers up to which a number stands alone, without the working that leads to it."""
+
 PROMPTS_IN: Mapping[str, str] = {
     "prompts": "prompt",
     "prompt and completion": "prompt",
@@ -76,6 +79,16 @@ class File:
     agreement: Agreement | None = None
     prompts: Mapping[str, str] | None = None
     texts: tuple[str, ...] = ()
+
+    @property
+    def bare(self) -> bool:
+        """Its answers are results without their working."""
+        return self.check is not None and self.check.spec["kind"] == "math" and self.answer_chars <= _RESULT
+
+    @property
+    def shows(self) -> bool:
+        """Its answers may be imitated."""
+        return self.kind == "sft" and not self.bare and not self.unpaired
 
 
 @dataclass(frozen=True, slots=True)
