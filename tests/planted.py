@@ -6,123 +6,26 @@ from dataclasses import dataclass, field
 
 Row = dict[str, str]
 
-_NOUNS = [
-    "river",
-    "garden",
-    "engine",
-    "library",
-    "harvest",
-    "bridge",
-    "kettle",
-    "lantern",
-    "market",
-    "orchard",
-    "pebble",
-    "quarry",
-    "saddle",
-    "tunnel",
-    "valley",
-    "window",
-    "anchor",
-    "basket",
-    "candle",
-    "desert",
-    "feather",
-    "glacier",
-    "hammer",
-    "island",
-    "jacket",
-    "ladder",
-    "meadow",
-    "needle",
-    "oyster",
-    "pillow",
-    "ribbon",
-    "shadow",
-    "temple",
-    "umbrella",
-    "violin",
-    "wagon",
-    "barrel",
-    "copper",
-    "dragon",
-    "ember",
-    "forest",
-    "goblet",
-    "helmet",
-    "ivory",
-    "jungle",
-    "kitchen",
-    "lagoon",
-    "marble",
-    "nectar",
-    "olive",
-    "palace",
-    "quilt",
-    "raven",
-    "silver",
-    "thicket",
-    "urchin",
-    "velvet",
-    "willow",
-    "yarn",
-    "zephyr",
-    "acorn",
-    "beacon",
-    "cavern",
-    "dagger",
-]
-_VERBS = [
-    "carries",
-    "covers",
-    "follows",
-    "guards",
-    "holds",
-    "joins",
-    "keeps",
-    "lifts",
-    "marks",
-    "offers",
-    "paints",
-    "reaches",
-    "shelters",
-    "touches",
-    "warms",
-    "answers",
-    "borrows",
-    "crosses",
-    "divides",
-    "enters",
-    "finds",
-    "gathers",
-    "hides",
-    "invites",
-    "kindles",
-    "leaves",
-    "measures",
-    "notices",
-    "opens",
-    "polishes",
-    "repairs",
-]
-_KINDS = [
-    "old",
-    "quiet",
-    "bright",
-    "narrow",
-    "gentle",
-    "heavy",
-    "distant",
-    "golden",
-    "hollow",
-    "patient",
-    "rough",
-    "silent",
-    "steep",
-    "wild",
-    "broad",
-    "calm",
-]
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+NOUNS = _words(
+    """river garden engine library harvest bridge kettle lantern market orchard pebble quarry saddle tunnel valley
+    window anchor basket candle desert feather glacier hammer island jacket ladder meadow needle oyster pillow
+    ribbon shadow temple umbrella violin wagon barrel copper dragon ember forest goblet helmet ivory jungle
+    kitchen lagoon marble nectar olive palace quilt raven silver thicket urchin velvet willow yarn zephyr acorn
+    beacon cavern dagger"""
+)
+_VERBS = _words(
+    """carries covers follows guards holds joins keeps lifts marks offers paints reaches shelters touches warms
+    answers borrows crosses divides enters finds gathers hides invites kindles leaves measures notices opens
+    polishes repairs"""
+)
+KINDS = _words(
+    """old quiet bright narrow gentle heavy distant golden hollow patient rough silent steep wild broad calm"""
+)
 _ASKS = (
     "Describe the {0} {1} beside the {2}.",
     "Explain why the {1} {3} the {0} {2}.",
@@ -135,14 +38,14 @@ _ASKS = (
 
 def sentence(draw: random.Random) -> str:
     """Subject, verb, object, place: some ten words."""
-    words = [draw.choice(some) for some in (_KINDS, _NOUNS, _VERBS, _KINDS, _NOUNS, _KINDS, _NOUNS)]
+    words = [draw.choice(some) for some in (KINDS, NOUNS, _VERBS, KINDS, NOUNS, KINDS, NOUNS)]
     return "The {} {} {} the {} {} beyond the {} {}.".format(*words)
 
 
 def clean_row(draw: random.Random, number: int) -> Row:
     """An instruction and an answer of a few sentences; no two rows ask the same."""
-    ask = draw.choice(_ASKS).format(draw.choice(_KINDS), draw.choice(_NOUNS), draw.choice(_NOUNS), draw.choice(_VERBS))
-    asked = f"{ask} Think of house {number} on the {draw.choice(_KINDS)} road."
+    ask = draw.choice(_ASKS).format(draw.choice(KINDS), draw.choice(NOUNS), draw.choice(NOUNS), draw.choice(_VERBS))
+    asked = f"{ask} Think of house {number} on the {draw.choice(KINDS)} road."
     answer = " ".join(sentence(draw) for _ in range(draw.randint(3, 6)))
     return {"instruction": asked, "input": "", "output": answer}
 
@@ -161,7 +64,7 @@ def _misread(text: str, draw: random.Random) -> str:
 
 
 def _email(draw: random.Random) -> str:
-    name, family, host = (draw.choice(_NOUNS) for _ in range(3))
+    name, family, host = (draw.choice(NOUNS) for _ in range(3))
     return f"{name}.{family}@{host}{draw.choice(['.org', '.co.uk', '-mail.com'])}"
 
 
@@ -190,12 +93,19 @@ def _near(row: Row, draw: random.Random) -> Row:
     """The answer with two words exchanged: the same to a reader."""
     words = row["output"].split(" ")
     for _ in range(2):
-        words[draw.randrange(2, len(words) - 2)] = draw.choice(_KINDS)
+        words[draw.randrange(2, len(words) - 2)] = draw.choice(KINDS)
     return row | {"output": " ".join(words)}
 
 
 def _said(template: Callable[[Row, random.Random], str]) -> Callable[[Row, random.Random], Row]:
     return lambda row, draw: row | {"output": template(row, draw)}
+
+
+def _german(draw: random.Random) -> Row:
+    one, two, three, four = (draw.choice(NOUNS).capitalize() for _ in range(4))
+    asked = f"Beschreibe mir das {one} und auch, wie es neben dem {two} steht."
+    answer = f"Das {three} ist nicht weit von dem {four}, und es wird auch so sein, wie die Leute sagen."
+    return {"instruction": asked, "input": "", "output": answer}
 
 
 _PLACEHOLDERS = ("<noinput>", "No input", "N/A", "none", "No input required.", "noinput", "[no input]", "null")
@@ -234,6 +144,7 @@ PLANTS: Mapping[str, Callable[[Row, random.Random], Row]] = {
     "normalised-duplicate": _said(lambda row, draw: row["output"].upper().replace(".", " !")),
     "near-duplicate": _near,
     "contradictory-answers": lambda row, draw: row,
+    "other-language": lambda row, draw: _german(draw),
 }
 """Finding → a row with that fault, made of a clean one. Duplicates repeat an earlier row."""
 
@@ -260,7 +171,7 @@ def planted(rows: int, faults: int, seed: int) -> Planted:
         name = list(PLANTS)[number % len(PLANTS)]
         if name == "contradictory-answers":
             earlier = sources.pop()
-            question = f"Which number is painted on house {earlier} by the {draw.choice(_NOUNS)}?"
+            question = f"Which number is painted on house {earlier} by the {draw.choice(NOUNS)}?"
             made[earlier] = {"instruction": question, "input": "", "output": f"{draw.randint(1, 40)}"}
             made[at] = {"instruction": question, "input": "", "output": f"{draw.randint(41, 80)}"}
         else:

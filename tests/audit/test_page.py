@@ -33,7 +33,6 @@ def opened(browser: Browser, report: Path, *, width: int = 1200, dark: bool = Fa
         color_scheme="dark" if dark else "light",
         bypass_csp=True,
         offline=True,
-        offline=True,
     )
     page = context.new_page()
     seen: list[str] = []

@@ -56,6 +56,9 @@ _IMBALANCED = 0.8
 _FAR = 5.0
 """Robust standard deviations of the logarithm of a length."""
 
+_SPREAD = 0.3
+"""Standard deviation that lengths have at least: less than four times the usual length is never far."""
+
 
 def consistency_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
     """Findings on SFT answers beside the others of their task, and the figures behind them."""
@@ -132,7 +135,7 @@ def _length(table: Table, members: NDArray[np.intp]) -> list[Finding]:
     length = np.log1p(table.rows["answer_chars"][members].astype(np.float64))
     middle = np.median(length)
     spread = 1.4826 * np.median(np.abs(length - middle))
-    far = np.flatnonzero(np.abs(length - middle) > _FAR * max(spread, 0.1))
+    far = np.flatnonzero(np.abs(length - middle) > _FAR * max(spread, _SPREAD))
     if not len(far):
         return []
     chars = table.rows["answer_chars"]

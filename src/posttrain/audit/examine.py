@@ -16,7 +16,7 @@ from posttrain.audit.judged import read_judged, votes
 from posttrain.audit.language import language_of
 from posttrain.audit.minhash import BANDS, band_keys, shingles
 from posttrain.audit.source import Fault, Item, parsed
-from posttrain.audit.wording import ROW_CHECKS
+from posttrain.audit.wording import EMPTY_SIDE, ROW_CHECKS
 from posttrain.data.example import Example
 from posttrain.data.formats import examples_of, renamed_row
 from posttrain.data.preference_rows import PROMPTS_DIFFER, SAME, TIED
@@ -110,9 +110,10 @@ class Examined:
     leaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
     def hit(self, rule: Rule, where: str, text: str) -> None:
-        """Note one row; the first few with a text."""
+        """Note one row, once; the first few with a text."""
         noted = self.hits.setdefault(rule.name, (rule, []))[1]
-        noted.append(Shown(where, text[:300] if len(noted) < EXAMPLES else ""))
+        if not noted or noted[-1].where != where:
+            noted.append(Shown(where, text[:300] if len(noted) < EXAMPLES else ""))
 
 
 def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | None = None) -> Examined:
@@ -176,7 +177,8 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
             if isinstance(found, Example):
                 yield entry_of(found, reading.kind)
             elif seen is not None:
-                rule = _LEFT_OUT.get(str(found))
+                paired = reading.kind == "preference" and str(found) == "empty completion"
+                rule = EMPTY_SIDE if paired else _LEFT_OUT.get(str(found))
                 if rule is not None:
                     seen.hit(rule, row.where, _asked(renamed))
     except InputError as error:

@@ -167,6 +167,8 @@ def _empty_side(entry: Entry) -> str | None:
     return repr(entry.prompt[:_CUT]) if len(entry.outputs) > 1 and not all(o.strip() for o in entry.outputs) else None
 
 
+EMPTY_SIDE = Rule("empty-side", "warn", "pairs have an empty answer on one side", "drop them, or ask anew", "drop")
+
 ROW_CHECKS: tuple[RowCheck, ...] = (
     (
         Rule(
@@ -267,8 +269,5 @@ ROW_CHECKS: tuple[RowCheck, ...] = (
         ),
         _near_identical,
     ),
-    (
-        Rule("empty-side", "warn", "pairs have an empty answer on one side", "drop them, or ask anew", "drop"),
-        _empty_side,
-    ),
+    (EMPTY_SIDE, _empty_side),
 )
