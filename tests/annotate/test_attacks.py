@@ -98,7 +98,18 @@ def test_an_annotator_reaches_nothing_above_his_role(ann: Client, project: int, 
     assert answer.status_code == 403, answer.text
 
 
-@pytest.mark.parametrize("path", ["/people", "/projects/{p}", "/projects/{p}/export", "/projects/{p}/adjudicate"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/people",
+        "/projects/{p}",
+        "/projects/{p}/items",
+        "/projects/{p}/items/1",
+        "/projects/{p}/settings",
+        "/projects/{p}/export",
+        "/projects/{p}/adjudicate",
+    ],
+)
 def test_pages_above_a_role_are_refused_as_well(ann: Client, project: int, path: str) -> None:
     assert ann.http.get(path.replace("{p}", str(project))).status_code == 403
 

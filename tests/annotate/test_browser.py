@@ -298,7 +298,7 @@ def test_an_admin_invites_changes_roles_and_publishes_a_guideline(page: Page, ow
     page.get_by_label("Role of ann").select_option("adjudicator")
     expect(page.locator("#people-status")).to_contain_text("Changed")
     assert ann.get("/me").status_code == 401, "her session ended"
-    page.goto(f"/projects/{number}")
+    page.goto(f"/projects/{number}/settings")
     page.locator("#guideline-text").fill("Be strict.")
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_text("Version 2 is published.")).to_be_visible()
@@ -306,6 +306,45 @@ def test_an_admin_invites_changes_roles_and_publishes_a_guideline(page: Page, ow
     page.wait_for_selector(".candidate")
     page.keyboard.press("g")
     expect(page.locator("#guideline")).to_contain_text("Be strict.")
+
+
+def test_an_owner_makes_a_project_sets_it_up_and_looks_at_single_items(
+    page: Page, owen: Client, server: Server, tmp_path: Path
+) -> None:
+    sign_in(page, "owen")
+    page.get_by_text("New project").click()
+    page.get_by_label("Name").fill("From the page")
+    page.get_by_role("button", name="Make the project").click()
+    page.wait_for_url("**/settings")
+    page.get_by_label("Overlap").fill("3")
+    page.get_by_label("Criteria").fill("correct, tone")
+    page.get_by_label("Rewrite").check()
+    page.get_by_label("Flags").fill("1")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    number = int(page.url.split("/")[-2])
+    settings = owen.get(f"/projects/{number}").json()["settings"]
+    assert (settings["overlap"], settings["criteria"], settings["rewrite"]) == (3, ["correct", "tone"], True)
+    assert settings["most"] is None
+    (tmp_path / "rows.jsonl").write_bytes(lines_of(rows(2)))
+    page.locator("#rows").set_input_files(tmp_path / "rows.jsonl")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("2 items")).to_be_visible()
+    ann, bob = (owen.invite(server, name) for name in ("ann", "bob"))
+    held = ann.post(f"/projects/{number}/assignments").json()
+    assert ann.post(f"/assignments/{held['id']}/judgments", {"ranks": [1, 1, 2]}).status_code == 201
+    held = bob.post(f"/projects/{number}/assignments").json()
+    assert bob.post(f"/assignments/{held['id']}/flags", {"reason": "Personal data"}).status_code == 201
+    page.get_by_role("link", name="Items").click()
+    page.get_by_role("link", name="Flagged 1").click()
+    page.get_by_role("link", name="row 0").click()
+    expect(page.get_by_text("bob flagged it: Personal data")).to_be_visible()
+    order = page.get_by_role("row", name=re.compile("^ann")).locator("td").first.inner_text()
+    assert re.fullmatch(r"([ABC]) = ([ABC]) > ([ABC])", order)
+    expect(page.get_by_text("model a")).to_be_visible()
+    page.get_by_role("button", name="Put back").click()
+    expect(page.get_by_role("button", name="Put back")).to_have_count(0)
+    assert owen.get(f"/projects/{number}/dashboard").json()["progress"]["states"] == {"open": 2}
 
 
 def test_no_text_is_obeyed_in_prompts_candidates_markdown_names_or_reasons(
@@ -349,11 +388,14 @@ def test_no_text_is_obeyed_in_prompts_candidates_markdown_names_or_reasons(
     for path in (
         "/",
         f"/projects/{number}",
+        f"/projects/{number}/items",
+        *(f"/projects/{number}/items/{n}" for n in range(1, len(PAYLOADS) + 1)),
+        f"/projects/{number}/settings",
         f"/projects/{number}/export",
         "/people",
         "/login?next=<script>alert(1)</script>",
     ):
-        page.goto(path)
+        assert page.goto(path).status == 200
         assert page.evaluate("window.fired") == []
     assert page.evaluate("window.fired") == []
     assert left == []
@@ -370,7 +412,7 @@ def test_axe_finds_no_serious_violation_on_any_page(
     page = context.new_page()
 
     def check(path: str, wait: str = "h1") -> None:
-        page.goto(path)
+        assert page.goto(path).status == (404 if path == "/nowhere" else 200)
         page.wait_for_selector(wait)
         found = axe.run(page).response["violations"]
         serious = [(v["id"], v["nodes"][0]["html"][:120]) for v in found if v["impact"] in ("serious", "critical")]
@@ -387,9 +429,14 @@ def test_axe_finds_no_serious_violation_on_any_page(
     for path in (
         "/",
         f"/projects/{number}",
+        f"/projects/{number}/items",
+        f"/projects/{number}/items?state=settled",
+        f"/projects/{number}/items/1",
+        f"/projects/{number}/settings",
         f"/projects/{number}/export",
         "/people",
         "/api",
+        "/nowhere",
         f"/projects/{number}/adjudicate",
     ):
         check(path)

@@ -1,21 +1,26 @@
 """The pages of those who are signed in."""
 
-from typing import Any
+from collections import Counter
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import exists, func, select
 
+from posttrain.annotate.inspection import item_told, listed_items
 from posttrain.annotate.oversight import dashboard, disputed_items
 from posttrain.annotate.people import check_may
 from posttrain.annotate.projects import guideline_of, settings_of
+from posttrain.annotate.settings import Settings
 from posttrain.annotate.spoken import spoken
 from posttrain.annotate.store import now, reading
-from posttrain.annotate.tables import ROLES, assignments, audit, identities, items, people, projects
+from posttrain.annotate.tables import ROLES, audit, identities, items, people, projects
 from posttrain.annotate.web.guard import Store, Unknown, signed_in
 from posttrain.annotate.web.models import Id
 from posttrain.annotate.web.templates import page
 from posttrain.annotate.web.work import found_project
+
+State = Literal["open", "disputed", "flagged", "done", "settled"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -57,25 +62,45 @@ def overview(project_id: Id, request: Request, store: Store) -> Any:
     person = _person(request, "oversee")
     with reading(store) as connection:
         project = found_project(connection, project_id)
-        said = spoken(connection, project)
-        flags = connection.execute(
-            select(items.c.id, items.c.name, assignments.c.reason)
-            .join(assignments, assignments.c.item_id == items.c.id)
-            .where(items.c.project_id == project_id, items.c.state == "flagged", assignments.c.state == "flagged")
-        ).all()
         figures = dashboard(connection, project, now())
-        text = guideline_of(connection, project_id)
-    worst = disputed_items(said, 20)
-    return page(
-        request,
-        "dashboard.html",
-        person=person,
-        project=project,
-        figures=figures,
-        worst=worst,
-        flags=flags,
-        guideline=text,
-    )
+        worst = disputed_items(spoken(connection, project), 10)
+    return page(request, "dashboard.html", person=person, project=project, figures=figures, worst=worst)
+
+
+@router.get("/projects/{project_id}/items")
+def item_list(project_id: Id, request: Request, store: Store, state: State | None = None) -> Any:
+    """The items, those that people disagree on most first."""
+    person = _person(request, "oversee")
+    with reading(store) as connection:
+        project = found_project(connection, project_id)
+        said = spoken(connection, project)
+    rows = listed_items(said, state)
+    counts = Counter(item.state for item in said.items.values())
+    return page(request, "items.html", person=person, project=project, rows=rows, counts=counts, state=state)
+
+
+@router.get("/projects/{project_id}/items/{item_id}")
+def one_item(project_id: Id, item_id: Id, request: Request, store: Store) -> Any:
+    """An item, and all that was said of it."""
+    person = _person(request, "oversee")
+    with reading(store) as connection:
+        project = found_project(connection, project_id)
+        told = item_told(connection, project, item_id)
+    return page(request, "item.html", person=person, project=project, **told)
+
+
+@router.get("/projects/{project_id}/settings")
+def settings(project_id: Id, request: Request, store: Store) -> Any:
+    """What the project asks of its people, its guideline, and where items are added."""
+    person = _person(request, "manage")
+    with reading(store) as connection:
+        project = found_project(connection, project_id)
+        guideline = guideline_of(connection, project_id)
+    fields = [
+        {"name": name, "value": project.settings[name], **field, **field.get("anyOf", [{}])[0]}
+        for name, field in Settings.model_json_schema()["properties"].items()
+    ]
+    return page(request, "settings.html", person=person, project=project, guideline=guideline, fields=fields)
 
 
 @router.get("/projects/{project_id}/export")

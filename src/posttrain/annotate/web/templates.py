@@ -25,7 +25,13 @@ def page(request: Request, template: str, *, status: int = 200, person: Any = No
 def _environment() -> Environment:
     loader = FileSystemLoader(FOLDER / "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"percent": _percent, "number": _number, "day": _day, "minute": _minute}
+    environment.filters |= {
+        "percent": _percent,
+        "number": _number,
+        "day": _day,
+        "minute": _minute,
+        "sentence": _sentence,
+    }
     return environment
 
 
@@ -43,3 +49,8 @@ def _day(seconds: float) -> str:
 
 def _minute(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
+
+
+def _sentence(text: str) -> str:
+    """With a capital at its start, and all else as it is."""
+    return text[:1].upper() + text[1:]

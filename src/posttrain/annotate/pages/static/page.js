@@ -27,15 +27,8 @@ byId("sign-out")?.addEventListener("click", async () => {
 });
 
 onSubmit("new-project", async (data) => {
-  const most = Math.max(Number(data.get("most")), Number(data.get("overlap")));
-  const settings = {
-    overlap: Number(data.get("overlap")),
-    most: most > 1 ? most : null,
-    criteria: data.get("criteria").split(",").map((one) => one.trim()).filter(Boolean),
-    rewrite: data.has("rewrite"),
-  };
-  const project = await ask("POST", "/api/v1/projects", { name: data.get("name"), settings });
-  location.assign(`/projects/${project.id}`);
+  const made = await ask("POST", "/api/v1/projects", { name: data.get("name") });
+  location.assign(`/projects/${made.id}/settings`);
   return "Made.";
 });
 
@@ -50,6 +43,18 @@ onSubmit("token", async () => {
 });
 
 const project = byId("manage")?.dataset.project;
+
+onSubmit("settings", async (_, form) => {
+  const settings = {};
+  for (const field of form.querySelectorAll("[name]")) {
+    if (field.type === "checkbox") settings[field.name] = field.checked;
+    else if (field.type === "number") settings[field.name] = field.value === "" ? null : Number(field.value);
+    else if (field.dataset.kind === "list") settings[field.name] = field.value.split(",").map((one) => one.trim()).filter(Boolean);
+    else settings[field.name] = field.value;
+  }
+  await ask("PUT", `/api/v1/projects/${project}/settings`, settings);
+  return "Saved.";
+});
 
 onSubmit("new-guideline", async () => {
   const made = await ask("POST", `/api/v1/projects/${project}/guidelines`, { text: byId("guideline-text").value });
@@ -86,9 +91,9 @@ byId("what")?.addEventListener("change", (event) => {
 
 for (const button of document.querySelectorAll("[data-flag]")) {
   button.addEventListener("click", async () => {
-    const path = `/api/v1/projects/${project}/flagged/${button.dataset.flag}`;
+    const path = `/api/v1/projects/${byId("flagged").dataset.project}/flagged/${button.dataset.flag}`;
     await ask("PATCH", path, { open_again: button.dataset.open === "true" });
-    button.closest("li").remove();
+    location.reload();
   });
 }
 

@@ -6,7 +6,7 @@ export function drawStrip(order, change) {
   const parts = [gap(0, order, change)];
   order.levels.forEach((some, level) => parts.push(box(some, level, order, change), gap(level + 1, order, change)));
   if (!order.levels.length) {
-    parts.splice(1, 0, make("li", "strip-empty", "Best first: press a number, use the buttons, or drag an answer here"));
+    parts.unshift(make("li", "strip-empty", "Best first: press a number, use the buttons, or drag an answer here"));
   }
   $("strip").replaceChildren(...parts);
 }
