@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from posttrain.annotate.agreement import krippendorff_alpha
+from posttrain.audit.entry import hash64
 
 _FEWEST = 20
 """Pairs of candidates that two people or more judged, below which agreement says nothing."""
@@ -40,11 +41,11 @@ def agreement_of(rows: Iterable[Mapping[str, Any]]) -> Agreement | None:
 
 
 def _verdicts(row: Mapping[str, Any]) -> Iterable[tuple[str, str, float]]:
-    """(pair of candidates, who, 1 or -1 for the better one, 0 for a tie)."""
+    """(pair of candidates, who, 1 or -1 for the better one, 0 for a tie); which one comes first is as good as drawn."""
     candidates, ranks = row.get("candidates"), row.get("ranks")
     if isinstance(candidates, list) and isinstance(ranks, dict) and isinstance(row.get("annotator"), str):
         texts = {str(c["id"]): str(c.get("text")) for c in candidates if isinstance(c, dict) and "id" in c}
-        for one, other in combinations(sorted(texts, key=texts.__getitem__), 2):
+        for one, other in combinations(sorted(texts, key=lambda name: hash64(texts[name])), 2):
             a, b = ranks.get(one), ranks.get(other)
             if isinstance(a, int | float) and isinstance(b, int | float):
                 unit = f"{row.get('prompt')}\0{texts[one]}\0{texts[other]}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from posttrain.errors import InputError
 from posttrain.policy.device import bfloat16_is_fast, matmul_speed
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.rewards.sandbox.box import cores
@@ -140,8 +141,8 @@ def model_of(name: str, texts: tuple[str, ...]) -> Model:
     from posttrain.policy.load import load_tokenizer
     from posttrain.policy.outline import outline, positions_of
 
-    shape = outline(str(folder))
-    tokenizer: Any = load_tokenizer(str(folder))
+    shape = outline(folder)
+    tokenizer: Any = load_tokenizer(folder)
     tokens = sum(len(tokenizer(text)["input_ids"]) for text in texts)
     per_token = sum(map(len, texts)) / tokens if tokens else 4.0
     plain = not tokenizer.chat_template
@@ -149,14 +150,22 @@ def model_of(name: str, texts: tuple[str, ...]) -> Model:
     return Model(name, base, shape, True, positions_of(shape.config), per_token, plain)
 
 
-def local_folder(name: str) -> Path | None:
-    """The model's folder on this disk, if it has one."""
-    if Path(name).is_dir() or "/" not in name or name.startswith((".", "/", "~")):
-        return Path(name)
+def local_folder(name: str) -> str | None:
+    """The model's folder on this disk: its own, or one in the hub's cache; None of a hub id that is not there.
+
+    Raises:
+        InputError: neither a folder nor a hub id.
+    """
+    if Path(name).is_dir() or name.startswith((".", "/", "~")):
+        return name
     from huggingface_hub import try_to_load_from_cache
 
     found = [try_to_load_from_cache(name, file) for file in ("config.json", "tokenizer_config.json")]
-    return Path(found[0]).parent if all(isinstance(path, str) for path in found) else None  # type: ignore[arg-type]
+    if isinstance(found[0], str) and isinstance(found[1], str):
+        return str(Path(found[0]).parent)
+    if "/" not in name:
+        raise InputError(f"--model: {name} is neither a folder nor a hub id (org/name)")
+    return None
 
 
 def size_in(name: str) -> int | None:

@@ -88,7 +88,7 @@ def draft_of(stack: Sequence[Name], plan: Plan, how: PolicyOptions) -> Draft:
     for name in stack:
         builders[name](plan, draft, _place(how))
     for stage in draft.stages.values():
-        if plan.model.plain and stage.get("model") is None and stage["kind"] != "rank":
+        if plan.model.plain and stage["kind"] != "rank":
             stage["template"] = "plain"
     return draft
 

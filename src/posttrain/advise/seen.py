@@ -136,12 +136,8 @@ def look(
 
 def _file(source: Source, about: Mapping[str, Any], findings: Mapping[str, Finding], reward: str | None) -> File:
     faulty = {place for one in findings.values() if one.safe == "drop" for place in one.rows if _in(place, source)}
-    unreadable = findings.get("unreadable-row")
-    broken = [] if unreadable is None else [place for place in unreadable.rows if _in(place, source)]
-    if len(broken) == about["rows"]:
-        assert unreadable is not None
-        told = next((one for one in unreadable.examples if one.where == broken[0]), unreadable.examples[0])
-        raise InputError(f"{told.where}: {told.text}; no row of {source.path} can be read")
+    if about["rows"] and len(faulty) == about["rows"]:
+        _refuse(source, findings)
     reading = Reading(about["kind"], about["convention"], about["columns"], task=source.task)
     sample = list(islice(_rows(source), SAMPLE))
     seen = [entry for row in sample for entry in entries(row, reading)]
@@ -166,6 +162,18 @@ def _file(source: Source, about: Mapping[str, Any], findings: Mapping[str, Findi
         _prompt_columns(reading, seen),
         tuple(entry.text for entry in seen[:50]),
     )
+
+
+def _refuse(source: Source, findings: Mapping[str, Finding]) -> None:
+    """Name the first row of a file in which no row can be read.
+
+    Raises:
+        InputError: there is none that can.
+    """
+    broken = [one for name in ("unreadable-row", "odd-row") if (one := findings.get(name)) is not None]
+    told = [shown for one in broken for shown in one.examples if _in(shown.where, source)]
+    if told:
+        raise InputError(f"{told[0].where}: {told[0].text}; no row of {source.path} can be read")
 
 
 def _in(place: str, source: Source) -> bool:

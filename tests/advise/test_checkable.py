@@ -1,0 +1,84 @@
+"""Which reward reads the answers: told by trying it, never from a column's name alone."""
+
+from typing import Any
+
+import pytest
+
+from advising import asked_sums, functions, labelled, records, replies, sums
+from posttrain.advise.checkable import check_of, labels_of
+from posttrain.rewards.kinds import OPTIONS
+
+CASES: dict[str, tuple[list[dict[str, Any]], str | None, str | None]] = {
+    "working with a marked number": (sums(60), "completion", "math"),
+    "numbers alone": (asked_sums(60), None, "math"),
+    "numbers as numbers": ([{"prompt": "?", "Answer": n / 2} for n in range(60)], None, "math"),
+    "JSON": (records(60), "completion", "json_fields"),
+    "labels": (labelled(60), None, "match"),
+    "a few words, all different": ([{"prompt": "?", "answer": f"the drug {n}x"} for n in range(60)], None, "match"),
+    "tests": (functions(60), None, "code"),
+    "prose": (replies(60), "completion", None),
+    "prose that holds a number": (
+        [{"completion": f"About {n} patients in the study had a rash, and most got well."} for n in range(60)],
+        "completion",
+        None,
+    ),
+    "prose that ends with a number, unmarked": (
+        [{"completion": f"We looked at all.\nIn the end it was {n}"} for n in range(60)],
+        "completion",
+        None,
+    ),
+    "yes and no as booleans": ([{"prompt": "?", "label": n % 2 == 0} for n in range(60)], None, None),
+    "nothing": ([], None, None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_reward_that_reads_the_answers(case: str) -> None:
+    rows, completion, kind = CASES[case]
+    found = check_of(rows, completion)
+    assert (found.spec["kind"] if found else None) == kind
+    if found is not None:
+        assert found.fits
+        OPTIONS[found.spec["kind"]].model_validate(found.spec)  # a recipe can say it
+
+
+def test_a_named_reward_is_tried_alone() -> None:
+    assert check_of(sums(60), "completion", "json_fields") is None
+    found = check_of(records(60), "completion", "json")
+    assert found is not None
+    assert found.spec == {"kind": "json"}
+
+
+def test_the_share_read_is_counted() -> None:
+    found = check_of([*sums(60), *replies(40)], "completion")
+    assert found is not None
+    assert found.share == 0.6
+    assert not found.reads
+
+
+def test_an_answer_beside_the_imitated_one_counts_only_if_imitation_earns_the_reward() -> None:
+    working = [
+        {"prompt": r["prompt"], "completion": r["completion"], "target": a["target"]}
+        for r, a in zip(sums(60), asked_sums(60), strict=True)
+    ]
+    other = [{**row, "label": label["label"]} for row, label in zip(replies(60), labelled(60), strict=True)]
+    good, bad = check_of(working, "completion"), check_of(other, "completion")
+    assert good is not None
+    assert good.fits
+    assert bad is not None
+    assert bad.reads
+    assert not bad.fits
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (["yes", "no", "yes", "no", "no", "yes"], ("yes", "no")),
+        (["yes"] * 9, None),  # one answer is no choice
+        ([f"drug {n}" for n in range(30)], None),  # too many
+        (["a", "b", "c"], None),  # each stands once
+        (["yes", "", "no", "yes", "no", "yes"], None),
+    ],
+)
+def test_labels_are_few_and_stand_often(values: list[str], labels: tuple[str, ...] | None) -> None:
+    assert labels_of(values) == labels

@@ -1,0 +1,100 @@
+"""Memory and time: the memory that `posttrain plan` says for a model at hand, magnitudes for one known by name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from advising import LAPTOP, SERVER, pairs, prompts, sums, write
+from command_line import Posttrain
+from posttrain.advise.answers import Answers
+from posttrain.advise.command import Advice, advise
+from posttrain.advise.machine import Machine, shape_of, size_in, smallest_gpu
+from posttrain.policy.memory import estimate
+from posttrain.policy.options import PolicyOptions
+from posttrain.screen import Screen
+
+
+def advice(
+    folder: Path, model: str, answers: Answers | None = None, machine: Machine = LAPTOP, **files: list[dict[str, str]]
+) -> Advice:
+    paths = write(folder, {f"{name}.jsonl": rows for name, rows in files.items()})
+    return advise(paths, answers or Answers(), model=model, folder=folder, screen=Screen(quiet=True), machine=machine)
+
+
+def test_of_a_model_at_hand_memory_is_what_the_plan_says(tmp_path: Path, base: Path, posttrain: Posttrain) -> None:
+    found = advice(tmp_path, str(base), sums=sums(150), pairs=pairs(250))
+    assert found.recipe is not None
+    (tmp_path / "recipe.yaml").write_text(found.recipe)
+    answer = posttrain("plan", str(tmp_path / "recipe.yaml"), "--json")
+    assert answer.code == 0, answer.err
+    plans = {plan["stage"]: plan for plan in json.loads(answer.out)}
+    assert [cost.stage for cost in found.costs] == ["sft", "dpo", "grpo"]
+    for cost in found.costs:
+        assert cost.memory == pytest.approx(plans[cost.stage]["memory_bytes"]["total"], rel=0.1)
+        rows = sum(part["groups"] for part in plans[cost.stage]["parts"].values())
+        assert cost.rows == rows
+
+
+SHAPES = {  # name → (parameters, hidden width, inner width, layers) of released models
+    "0.5B": (494e6, 896, 4864, 24),
+    "1.1B": (1.1e9, 2048, 5632, 22),
+    "7B": (6.74e9, 4096, 11008, 32),
+    "70B": (69e9, 8192, 28672, 80),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_of_a_model_known_by_name_activations_are_within_a_factor_of_two(name: str) -> None:
+    parameters, width, inner, layers = SHAPES[name]
+    found = estimate(shape_of(int(parameters)), PolicyOptions(), row_tokens=1, scored=False)
+    real = 4 * (layers * (11 * width + 4 * inner) + width)
+    assert 0.5 <= found["activations"] / real <= 2
+    assert found["weights"] == 4 * int(parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("Qwen/Qwen2.5-0.5B-Instruct", 500_000_000),
+        ("HuggingFaceTB/SmolLM2-360M", 360_000_000),
+        ("meta-llama/Llama-3.1-70B", 70_000_000_000),
+        ("openai-community/gpt2", None),
+        ("some/model-v2.5", None),
+    ],
+)
+def test_the_size_is_read_from_the_name(name: str, size: int | None) -> None:
+    assert size_in(name) == size
+
+
+def test_more_rows_and_a_larger_model_take_longer_and_a_faster_machine_less(tmp_path: Path) -> None:
+    def seconds(model: str, rows: int, machine: Machine = LAPTOP) -> float:
+        (cost,) = advice(tmp_path, model, Answers(checkable=False), machine, sums=sums(rows)).costs
+        taken = cost.seconds(machine.speed, machine.device)
+        assert taken is not None
+        return taken
+
+    least = seconds("some/base-0.1B", 1000)
+    assert seconds("some/base-0.1B", 2000) == pytest.approx(2 * least, rel=0.1)
+    assert seconds("some/base-1B", 1000) > 5 * least
+    assert seconds("some/base-0.1B", 1000, SERVER) < least / 100
+
+
+def test_people_take_time_too(tmp_path: Path, instruct: Path) -> None:
+    found = advice(tmp_path, str(instruct), Answers(people=3, preferences="broad"), prompts=prompts(150))
+    people = {cost.stage: cost.people for cost in found.costs}
+    assert people["rank"] == 150 * 2 * 60.0
+    assert sum(people.values()) == people["rank"]
+
+
+def test_a_model_of_unknown_size_is_said_to_be_unknown(tmp_path: Path) -> None:
+    found = advice(tmp_path, "some/model", sums=sums(150))
+    assert all(cost.memory is None and cost.seconds(1.0, "cpu") is None for cost in found.costs)
+    assert "its size is not known here" in found.notes[0]
+    assert found.recipe is not None
+
+
+def test_the_gpu_that_would_hold_it() -> None:
+    assert smallest_gpu(10 * 2**30) == "a GPU of 16 GiB"
+    assert smallest_gpu(30 * 2**30) == "a GPU of 48 GiB"
+    assert smallest_gpu(200 * 2**30) == "more than one GPU of 141 GiB"
