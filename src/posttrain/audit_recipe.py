@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from posttrain.audit.command import check_waivers, refuse, show_report, write_report
+from posttrain.audit.command import check_names, refuse, show_report, write_report
 from posttrain.audit.run import Report, audit, with_more
 from posttrain.audit.source import Source
 from posttrain.data.options import DataSource
@@ -58,7 +58,7 @@ def audit_recipe(
         write_report(reports[name], out / name, waived)
     show_report(reports, waived, out, to_json=to_json)
     for report in reports.values():
-        check_waivers(waived, report)
+        check_names("waive", waived, report)
     refuse([one for report in reports.values() for one in report.blocking], waived)
 
 

@@ -37,7 +37,7 @@ def clean(source: Source, report: Report, out: Path, keep: Collection[str] = ())
         keep: names of findings to leave as they are.
 
     Raises:
-        InputError: `out` is not a .jsonl file, or is one of the files read.
+        InputError: `out` is not a .jsonl file, or is one of the files read; the source cannot be read to its end.
     """
     if out.suffix != ".jsonl":
         raise InputError(f"--out: {out} should end in .jsonl, the form that cleaned rows are written in")
@@ -83,6 +83,8 @@ def _fixed(
         where = item[0]
         row = parsed(item)
         if not isinstance(row, Row):
+            if row.ends:
+                raise InputError(f"{where}: {row.sentence}; mend the file first: what follows it would be lost")
             yield None, where, [{"did": "dropped", "why": "unreadable-row", "says": row.sentence}]
         elif where in drop and drop[where] != "unreadable-row":
             yield None, where, [{"did": "dropped", "why": drop[where]}]

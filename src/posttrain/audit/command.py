@@ -34,7 +34,7 @@ def audit_files(
     report = audit(
         [Source(path, named) for path in data], against=[Source(path, {}) for path in against], screen=screen
     )
-    check_waivers(waived, report)
+    check_names("waive", waived, report)
     write_report(report, out, waived)
     show_report({"": report}, waived, out, to_json=to_json)
     refuse(report.blocking, waived)
@@ -51,7 +51,9 @@ def clean_file(data: str, columns: str, keep: Collection[str], out: Path, screen
     from posttrain.audit.clean import clean
 
     source = Source(data, parse_columns(columns))
-    done = clean(source, audit([source], screen=screen), out, keep)
+    report = audit([source], screen=screen)
+    check_names("keep", keep, report)
+    done = clean(source, report, out, keep)
     if to_json:
         print(json.dumps(asdict(done), indent=2))
     else:
@@ -94,8 +96,8 @@ def refuse(blocking: Sequence[Finding], waived: Collection[str]) -> None:
         raise InputError(f"audit: not to be trained on as it is. {told}. Mend the rows, or waive a finding by its name")
 
 
-def check_waivers(waived: Collection[str], report: Report) -> None:
-    """A misspelt waiver would waive nothing.
+def check_names(option: str, said: Collection[str], report: Report) -> None:
+    """A misspelt name of a finding would waive or keep nothing.
 
     Raises:
         InputError: a name that no finding has.
@@ -103,10 +105,10 @@ def check_waivers(waived: Collection[str], report: Report) -> None:
     from difflib import get_close_matches
 
     names = [one.name for one in report.findings]
-    for name in waived:
+    for name in said:
         near = get_close_matches(name, names, n=1)
         if name not in names and near:
-            raise InputError(f"waive: there is no finding {name}; did you mean {near[0]}?")
+            raise InputError(f"{option}: there is no finding {name}; did you mean {near[0]}?")
 
 
 def parse_columns(text: str) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from posttrain.audit.consistency import consistency_checks
 from posttrain.audit.contradictions import contradictions
 from posttrain.audit.convention import Reading, reading_of
 from posttrain.audit.duplicates import duplicates
-from posttrain.audit.examine import ROW, Examined, entries
+from posttrain.audit.examine import ROW, UNREADABLE, Examined, entries
 from posttrain.audit.findings import Finding, Rule, Shown, finding, sorted_findings
 from posttrain.audit.grams import Grams, grams_of
 from posttrain.audit.leakage import leakage
@@ -27,6 +27,12 @@ GUESSED = Rule(
     "info",
     "files have columns of other names, which were guessed",
     "say in the recipe what was guessed, as shown",
+)
+UNREAD = Rule(
+    "unread-evaluation-row",
+    "warn",
+    "evaluation rows cannot be read, so nothing was compared with them",
+    "mend them, and audit again",
 )
 UNKNOWN = Rule(
     "unknown-columns",
@@ -112,6 +118,8 @@ def read_table(
                 leaked += [(trained + row, prompt) for row, prompt in seen.leaked]
                 trained += len(seen.rows)
                 _add(table, seen)
+            elif unread := seen.hits.get(UNREADABLE.name):
+                table.hits.setdefault(UNREAD.name, (UNREAD, []))[1].extend(unread[1])
             parts.append(seen)
     table.rows = np.concatenate([seen.rows for seen in parts]) if parts else np.empty(0, dtype=ROW)
     table.trained = trained

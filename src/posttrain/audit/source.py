@@ -42,10 +42,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What could not be read: the place, and the trainer's own sentence about it."""
+    """What could not be read: the place, the trainer's own sentence about it, and whether reading ended there."""
 
     where: str
     sentence: str
+    ends: bool = False
 
 
 Item = tuple[str, "bytes | Mapping[str, Any] | Fault"]
@@ -110,11 +111,11 @@ def _file(name: str, path: Path) -> Iterator[Item]:
     except InputError as error:
         place, _, reason = str(error).removeprefix(str(path)).partition(": ")
         where = name + (place if place[1:].isdigit() else ":1")
-        yield where, Fault(where, f"{reason or error} (what follows was not read)")
+        yield where, Fault(where, f"{reason or error} (what follows was not read)", ends=True)
 
 
 def _lines(name: str, path: Path) -> Iterator[Item]:
-    number = 0
+    number = rows = 0
     try:
         with open_binary(path) as stream:
             while line := stream.readline(MAX_LINE + 1):
@@ -132,9 +133,11 @@ def _lines(name: str, path: Path) -> Iterator[Item]:
                         pass
                 elif not line.isspace():
                     yield where, line
+                rows += not line.isspace()
     except (OSError, EOFError, zlib.error) as error:
         where = f"{name}:{number + 1}"
         sentence = str(damaged(error, name)).removeprefix(f"{name}: ")
-        yield where, Fault(where, f"{sentence} (what follows was not read)")
-    if number == 0:
-        yield f"{name}:1", Fault(f"{name}:1", "the file is empty (it holds no rows)")
+        yield where, Fault(where, f"{sentence} (what follows was not read)", ends=True)
+        return
+    if rows == 0:
+        yield f"{name}:1", Fault(f"{name}:1", "the file is empty (it holds no rows)", ends=True)

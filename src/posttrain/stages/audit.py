@@ -36,10 +36,10 @@ def run(stage: AuditStage, context: Context) -> dict[str, Figure]:
     Raises:
         InputError: a finding blocks and is not waived.
     """
-    from posttrain.audit.command import check_waivers, refuse, write_report
+    from posttrain.audit.command import check_names, refuse, write_report
 
     report = _report(stage, context)
-    check_waivers(stage.waive, report)
+    check_names("waive", stage.waive, report)
     write_report(report, context.folder, stage.waive)
     for one in report.findings:
         if one.severity != "info":
