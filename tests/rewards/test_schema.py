@@ -245,3 +245,10 @@ def test_fields_are_compared_with_the_row() -> None:
     (score,) = batch(["no JSON"], rows[:1])
     assert isinstance(score, float)
     assert math.isclose(score, 0.0)
+
+
+def test_a_record_can_be_asked_for_whole() -> None:
+    batch = build_fields(JsonFieldsReward(kind="json_fields", target="note", whole=True), Path())
+    rows = [{"note": {"a": 1, "b": 2}}]
+    for text, value in (('{"b": 2, "a": 1}', 1.0), ('{"a": 1}', 0.0), ('{"a": 1, "b": 2, "c": 3}', 0.0), ("no", 0.0)):
+        assert batch([text], rows) == [value], text

@@ -81,6 +81,12 @@ def test_a_target_that_is_no_label_is_a_failure() -> None:
     assert null is None
 
 
+def test_a_target_that_is_json_is_a_failure_with_a_way_out() -> None:
+    (failed,) = build_match(MatchReward(kind="match"), Path())(["{}"], [{"target": {}}])
+    assert isinstance(failed, Failed)
+    assert "json_fields" in failed.reason
+
+
 def test_labels_and_how_go_together() -> None:
     for options in ({"how": "label"}, {"labels": ("a",)}):
         with pytest.raises(ValidationError, match="`labels` go with"):

@@ -52,6 +52,7 @@ class JsonFieldsReward(JsonOptions):
 
     kind: Literal["json_fields"]
     target: str = Field(default="target", description="column of the expected value, an object or JSON text")
+    whole: bool = Field(default=False, description="1 where every field is right and none is too many, else 0")
 
 
 def build_json(options: JsonReward, base: Path) -> Batch:
@@ -92,7 +93,7 @@ def build_schema(options: JsonSchemaReward, base: Path) -> Batch:
 
 
 def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
-    """A share a completion; None where the row's target is null."""
+    """A share, or 1 or 0, a completion; None where the row's target is null."""
 
     def score_one(completion: str, row: Row) -> Score:
         target = column(row, options.target)
@@ -101,7 +102,8 @@ def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
         if isinstance(target, str):
             target = decode(target, f"`{options.target}`")
         found = read(completion, extract=options.extract)
-        return 0.0 if found is None else fields_score(target, found[0])
+        score = 0.0 if found is None else fields_score(target, found[0])
+        return float(score == 1.0) if options.whole else score
 
     return each(score_one)
 

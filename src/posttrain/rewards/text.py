@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from posttrain.errors import InputError
 from posttrain.rewards.types import Batch, RewardOptions, Row, Score, column, each
 
 PATTERN_SECONDS = 1.0
@@ -76,6 +77,8 @@ def build_match(options: MatchReward, base: Path) -> Batch:
         target = column(row, options.target)
         if target is None:
             return None
+        if isinstance(target, dict | list):
+            raise InputError(f"`{options.target}` is JSON, and `match` compares text; say `kind: json_fields`")
         if options.how == "exact":
             return float(completion.strip() == str(target).strip())
         if options.how == "normalised":
