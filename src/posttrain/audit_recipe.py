@@ -31,6 +31,7 @@ def audit_recipe(
     out: Path,
     screen: Screen,
     *,
+    presidio: str | None,
     to_json: bool,
 ) -> None:
     """Audit each training stage's data; ``findings.json`` and ``report.html`` go into a folder a stage.
@@ -54,7 +55,7 @@ def audit_recipe(
     for name, stage in stages.items():
         screen.title(f"{name} ({stage.kind})")
         held = [*_held_out(recipe, stage, base), *(Source(path, {}) for path in against)]
-        reports[name] = _audit_stage(recipe, name, stage, base, held, screen)
+        reports[name] = _audit_stage(recipe, name, stage, base, held, screen, presidio)
         write_report(reports[name], out / name, waived)
     show_report(reports, waived, out, to_json=to_json)
     for report in reports.values():
@@ -75,10 +76,16 @@ def stage_budget(recipe: Recipe, name: str, base: Path, screen: Screen) -> Budge
 
 
 def _audit_stage(
-    recipe: Recipe, name: str, stage: TrainingStage, base: Path, held: Sequence[Source], screen: Screen
+    recipe: Recipe,
+    name: str,
+    stage: TrainingStage,
+    base: Path,
+    held: Sequence[Source],
+    screen: Screen,
+    presidio: str | None,
 ) -> Report:
     sources = [Source(s.path, s.columns, s.task, s.rows, base) for s in stage.data]
-    report = audit(sources, against=held, screen=screen)
+    report = audit(sources, against=held, screen=screen, presidio=presidio)
     if any(one.name in {"unreadable-row", "odd-row"} for one in report.blocking):
         screen.note("the token budget is not counted while rows cannot be read: the trainer would stop at them")
         return report

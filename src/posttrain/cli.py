@@ -126,6 +126,9 @@ def audit(
     waive: Annotated[
         list[str], typer.Option("--waive", help="A blocking finding to let pass, by name; repeatable.")
     ] = [],  # noqa: B006
+    presidio: Annotated[
+        str | None, typer.Option(help="Look for names and identifiers with Presidio too: a spaCy model, or blank.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for findings.json and report.html.")] = Path("audit"),
     as_json: AsJson = False,
 ) -> None:
@@ -138,11 +141,11 @@ def audit(
         from posttrain.recipe import load_recipe
 
         checked = load_recipe(recipe)
-        audit_recipe(checked, recipe.parent, data, against, waive, out, screen, to_json=as_json)
+        audit_recipe(checked, recipe.parent, data, against, waive, out, screen, presidio=presidio, to_json=as_json)
         return
     from posttrain.audit.command import audit_files
 
-    audit_files(data, against, columns, waive, out, screen, to_json=as_json)
+    audit_files(data, against, columns, waive, out, screen, presidio=presidio, to_json=as_json)
 
 
 @app.command(epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep normalised-duplicate")

@@ -21,6 +21,7 @@ def audit_files(
     out: Path,
     screen: Screen,
     *,
+    presidio: str | None,
     to_json: bool,
 ) -> None:
     """Audit files, write ``findings.json`` into `out`, and show what was found.
@@ -32,7 +33,10 @@ def audit_files(
         raise InputError("audit: name the files to look at, or a recipe: --recipe recipe.yaml")
     named = parse_columns(columns)
     report = audit(
-        [Source(path, named) for path in data], against=[Source(path, {}) for path in against], screen=screen
+        [Source(path, named) for path in data],
+        against=[Source(path, {}) for path in against],
+        screen=screen,
+        presidio=presidio,
     )
     check_names("waive", waived, report)
     write_report(report, out, waived)

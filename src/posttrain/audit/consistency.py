@@ -1,4 +1,4 @@
-"""What most rows of a task have in common, and the rows that lack it: form, ending, language, length, labels."""
+"""What most rows of a task have in common, and the rows that lack it: form, ending, language, length."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.form import ENDINGS, FORMS
 from posttrain.audit.language import LANGUAGES
-from posttrain.audit.table import Table, fetch
+from posttrain.audit.table import Table
 
 FORM = Rule(
     "inconsistent-form",
@@ -37,13 +37,6 @@ LENGTH = Rule(
     "answers are far longer or shorter than the others",
     "look at them: pages pasted whole, or answers that lost their text",
 )
-CLASSES = Rule(
-    "class-imbalance",
-    "warn",
-    "answers carry the same label",
-    "add rows with the other labels, or draw them more often; a model that always says the same would look good",
-)
-
 _FEWEST = 30
 """Answers of a task below which nothing is called usual."""
 
@@ -51,8 +44,6 @@ _USUAL = 0.9
 """Share of the answers that makes a form or a language the usual one."""
 
 _STRUCTURED = tuple(FORMS.index(form) for form in ("JSON", "code block", "headings", "list", "label"))
-_MOST_LABELS = 20
-_IMBALANCED = 0.8
 _FAR = 5.0
 """Robust standard deviations of the logarithm of a length."""
 
@@ -76,7 +67,6 @@ def consistency_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
     for name, members in tasks_of(table, answered):
         forms += _other_form(table, members, name)
         unfinished += _unfinished(table, members)
-        found += _labels(table, members, name, figures)
     found += [finding(FORM, forms)] if forms else []
     found += [finding(ENDING, unfinished)] if unfinished else []
     figures["answer_forms"] = {
@@ -142,23 +132,3 @@ def _length(table: Table, members: NDArray[np.intp]) -> list[Finding]:
     usual = f"the median is {int(np.median(chars[members])):,}"
     hits = [Shown(table.where(int(i)), f"{chars[i]:,} characters; {usual}") for i in members[far]]
     return [finding(LENGTH, hits)]
-
-
-def _labels(table: Table, members: NDArray[np.intp], name: str, figures: dict[str, object]) -> list[Finding]:
-    """Class balance, where the answers are few labels."""
-    rows = table.rows
-    short = (rows["form"][members] == FORMS.index("label")) | (rows["answer_chars"][members] <= 12)
-    if short.sum() < 0.95 * len(members):
-        return []
-    keys, first, counts = np.unique(rows["answer"][members], return_index=True, return_counts=True)
-    if not 1 < len(keys) <= _MOST_LABELS:
-        return []
-    texts = dict(fetch(table, members[first].tolist()))
-    labels = {texts[int(members[i])].answer.strip(): int(n) for i, n in zip(first, counts, strict=True)}
-    figures.setdefault("labels", {})[name] = labels  # type: ignore[index]
-    share = counts.max() / counts.sum()
-    if share < _IMBALANCED:
-        return []
-    top = max(labels, key=labels.__getitem__)
-    what = f"of {len(members):,} answers of {name} are “{top}”"
-    return [finding(CLASSES, [], count=int(counts.max()), what=what)]

@@ -14,8 +14,10 @@ from posttrain.audit.duplicates import duplicates
 from posttrain.audit.examine import ROW, UNREADABLE, Examined, entries
 from posttrain.audit.findings import Finding, Rule, Shown, finding, sorted_findings
 from posttrain.audit.grams import Grams, grams_of
+from posttrain.audit.labels import label_checks
 from posttrain.audit.leakage import leakage
 from posttrain.audit.preferences import preference_checks
+from posttrain.audit.presidio import presidio_findings
 from posttrain.audit.source import Source, chunks, items, parsed
 from posttrain.audit.table import Table
 from posttrain.audit.work import Task, examined
@@ -65,16 +67,22 @@ class Report:
 
 
 def audit(
-    sources: Sequence[Source], *, against: Sequence[Source] = (), screen: Screen, workers: int | None = None
+    sources: Sequence[Source],
+    *,
+    against: Sequence[Source] = (),
+    screen: Screen,
+    workers: int | None = None,
+    presidio: str | None = None,
 ) -> Report:
     """Look at all rows of some sources.
 
     Args:
         against: evaluation data that must not stand among them.
         workers: processes; one a core if None.
+        presidio: a spaCy model's name: rows go through Presidio too.
 
     Raises:
-        InputError: a source is not there.
+        InputError: a source is not there, or Presidio is asked for and is not installed.
     """
     table, leaked, grams = read_table(sources, against, screen, workers)
     found = [finding(rule, hits) for rule, hits in table.hits.values()]
@@ -84,11 +92,13 @@ def audit(
         found += duplicates(table, advance)
         found += contradictions(table)
         found += leakage(table, grams, leaked, advance)
-        for check in (consistency_checks, preference_checks, breadth):
+        for check in (consistency_checks, label_checks, preference_checks, breadth):
             more, measured = check(table)
             found += more
             figures |= measured
     figures["lengths"] = _lengths(table)
+    if presidio is not None:
+        found += presidio_findings(sources, presidio, screen)
     return Report(_files(table, sources), table.trained, sorted_findings(found), figures)
 
 

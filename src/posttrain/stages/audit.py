@@ -23,6 +23,9 @@ class AuditStage(BaseStage):
     waive: tuple[str, ...] = Field(
         default=(), description="blocking findings to let pass, by name; recorded in the run"
     )
+    presidio: str | None = Field(
+        default=None, description="a spaCy model's name, or `blank`: look for personal data with Presidio too"
+    )
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -68,7 +71,7 @@ def _report(stage: AuditStage, context: Context) -> "Report":
     def sources(some: tuple[DataSource, ...]) -> list[Source]:
         return [Source(s.path, s.columns, s.task, s.rows, context.base) for s in some]
 
-    report = audit(sources(stage.data), against=sources(stage.against), screen=context.screen)
+    report = audit(sources(stage.data), against=sources(stage.against), screen=context.screen, presidio=stage.presidio)
     kinds = {about["kind"] for about in report.files.values() if not about["evaluation"]}
     if (
         "unreadable-row" in {one.name for one in report.blocking}
