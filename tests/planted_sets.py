@@ -42,13 +42,19 @@ def _answer(draw: random.Random) -> str:
     return " ".join(sentence(draw) for _ in range(draw.randint(2, 4)))
 
 
+def _long(draw: random.Random) -> str:
+    return " ".join(sentence(draw) for _ in range(draw.randint(20, 40)))
+
+
 RECORDS: Mapping[str, Callable[[Row, random.Random], Row | str]] = {
     "broken-json": lambda row, draw: (
         row | {"completion": row["completion"][: -draw.randint(1, 4)] + draw.choice(" ,]")}
     ),
-    "inconsistent-form": lambda row, draw: row | {"completion": sentence(draw)},
+    "inconsistent-form": lambda row, draw: (
+        row | {"completion": draw.choice([sentence(draw), row["completion"].replace('"thing"', '"things"')])}
+    ),
     "length-outlier": lambda row, draw: (
-        row | {"completion": json.dumps({f"field {n}": sentence(draw) for n in range(draw.randint(20, 40))})}
+        row | {"completion": json.dumps(json.loads(row["completion"]) | {"thing": _long(draw)})}
     ),
     "empty-prompt": lambda row, draw: row | {"prompt": draw.choice(["", " ", "\n\n"])},
     "odd-row": lambda row, draw: draw.choice(

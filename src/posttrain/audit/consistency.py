@@ -91,7 +91,16 @@ def _other_form(table: Table, members: NDArray[np.intp], name: str) -> list[Show
     if usual not in _STRUCTURED or counts[usual] < _USUAL * len(members):
         return []
     others = np.flatnonzero((form != usual) & (form != FORMS.index("broken JSON")))
-    return [Shown(table.where(int(members[i])), f"{FORMS[form[i]]}; {name}: {FORMS[usual]}") for i in others]
+    hits = [Shown(table.where(int(members[i])), f"{FORMS[form[i]]}; {name}: {FORMS[usual]}") for i in others]
+    return hits + _other_shape(table, members[form == usual], f"{FORMS[usual]}, not as most of {name}")
+
+
+def _other_shape(table: Table, members: NDArray[np.intp], said: str) -> list[Shown]:
+    """JSON with other keys than most, or other headings."""
+    shapes, inverse, counts = np.unique(table.rows["shape"][members], return_inverse=True, return_counts=True)
+    if len(shapes) == 1 or counts.max() < _USUAL * len(members):
+        return []
+    return [Shown(table.where(int(i)), said) for i in members[inverse != counts.argmax()]]
 
 
 def _unfinished(table: Table, members: NDArray[np.intp]) -> list[Shown]:

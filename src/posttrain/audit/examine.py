@@ -40,6 +40,7 @@ ROW = np.dtype(
         ("first", np.uint8),  # 1 if the best completion stands first, 2 if second; 0 without
         ("tied", np.bool_),
         ("form", np.uint8),  # see `form.FORMS`
+        ("shape", np.uint32),  # of JSON keys or headings
         ("ending", np.uint8),  # see `form.ENDINGS`
         ("language", np.uint8),  # see `language.LANGUAGES`
         ("task", np.uint32),  # crc of the stated task, 0 if none
@@ -229,7 +230,7 @@ def _numbers(entry: Entry) -> tuple[int, ...]:
         len(worst),
         first,
         tied,
-        form_of(answer),
+        *form_of(answer),
         ending_of(answer),
         language_of(text),
     )

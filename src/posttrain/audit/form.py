@@ -1,7 +1,9 @@
-"""The form of an answer: what kind of text it is, and how it ends. By its first and last characters alone."""
+"""The form of an answer: what kind of text it is, which keys or headings it has, and how it ends."""
 
 import json
 import re
+import zlib
+from collections.abc import Iterable
 
 FORMS = ("none", "prose", "JSON", "broken JSON", "code block", "headings", "list", "label")
 """An answer's form, by its index."""
@@ -11,26 +13,31 @@ ENDINGS = ("none", "closed", "open", "short")
 
 _LIST = re.compile(r"\s*(?:[-*•]|\d+[.)])\s")
 _KEY = re.compile(r"""^[\[{\s]*["']\w+["']\s*:""")
+_HEADING = re.compile(r"^#+(.*)$", re.MULTILINE)
 _LONG = 60
 """Characters of a last line from which on it is expected to end like a sentence; shorter ones may be list items."""
 
 
-def form_of(answer: str) -> int:
-    """Index in `FORMS`."""
+def form_of(answer: str) -> tuple[int, int]:
+    """Index in `FORMS`, and a number for the keys of JSON or for the headings; 0 for other forms."""
     said = answer.strip()
     if not said:
-        return 0
-    if said[0] in "{[" and said[-1] in "}]" and _is_json(said):
-        return 2
+        return 0, 0
+    if said[0] in "{[" and said[-1] in "}]":
+        try:
+            value = json.loads(said)
+            return 2, _number(sorted(value)) if isinstance(value, dict) else 1
+        except (ValueError, RecursionError):
+            pass
     if said[0] in "{[" and _KEY.search(said[:200]):
-        return 3
+        return 3, 0
     if said.startswith("```"):
-        return 4
+        return 4, 0
     if said[0] == "#":
-        return 5
+        return 5, _number(match[1].strip().lower() for match in _HEADING.finditer(said))
     if _LIST.match(said):
-        return 6
-    return 7 if len(said) <= 30 and said.count(" ") < 3 and said[-1] not in ".!?" else 1
+        return 6, 0
+    return 7 if len(said) <= 30 and said.count(" ") < 3 and said[-1] not in ".!?" else 1, 0
 
 
 def ending_of(answer: str) -> int:
@@ -44,9 +51,5 @@ def ending_of(answer: str) -> int:
     return 2 if said[-1].isalnum() or said[-1] in ",;-–(" else 1
 
 
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def _number(words: Iterable[object]) -> int:
+    return zlib.crc32("\0".join(map(str, words)).encode("utf-8", "surrogatepass"))
