@@ -31,8 +31,14 @@ class Load:
         return sorted(self.seconds)[int(0.95 * len(self.seconds))]
 
 
-def press(server: Server, people: int, each: int, *, overlap: int = 2, kills: int = 0) -> Load:
-    """`people` annotators make `each` judgments; the server dies `kills` times on the way."""
+def press(
+    server: Server, people: int, each: int, *, overlap: int = 2, kills: int = 0, beside: Server | None = None
+) -> Load:
+    """`people` annotators make `each` judgments; the server dies `kills` times on the way.
+
+    Args:
+        beside: another server on the same database, where every other annotator works.
+    """
     owner = owner_of(server)
     project = owner.post("/projects", {"name": "Load", "settings": {"overlap": overlap, "adjudicate": False}}).json()[
         "id"
@@ -41,7 +47,8 @@ def press(server: Server, people: int, each: int, *, overlap: int = 2, kills: in
     count = people * each // overlap + people * 2
     rows = [{"id": f"row {n}", "prompt": f"Question {n}?", "candidates": candidates} for n in range(count)]
     assert owner.http.post(f"/api/v1/projects/{project}/imports", content=lines_of(rows)).status_code == 201
-    clients = [owner.invite(server, f"person {n}") for n in range(people)]
+    places = (server, beside or server)
+    clients = [owner.invite(places[n % 2], f"person {n}") for n in range(people)]
     load, lock = Load(), threading.Lock()
 
     def ask(client: Client, path: str, body: Any = None, key: str | None = None) -> Any:

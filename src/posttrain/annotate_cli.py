@@ -11,7 +11,7 @@ import typer
 from posttrain.errors import InputError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
 app = typer.Typer(no_args_is_help=True, help="People rank blind candidates; their rankings become training data.")
 users = typer.Typer(no_args_is_help=True, help="Who may sign in, and what they may do.")
@@ -60,10 +60,10 @@ def import_(
     """Put candidates into a project, which is made if there is none; rankings they bring count as said elsewhere."""
     from posttrain.annotate.imports import add_imports, read_imports
     from posttrain.annotate.projects import new_project, project_named, read_guideline
-    from posttrain.annotate.store import now, writing
+    from posttrain.annotate.store import now, using, writing
 
     found = list(read_imports(source))
-    with _store(db) as engine, writing(engine) as connection, _problems():
+    with using(db) as engine, writing(engine) as connection, _problems():
         row = project_named(connection, project)
         if row is not None and (set_ or guideline):
             raise InputError(f"--project {project}: is there already; change its settings in the app")
@@ -94,12 +94,12 @@ def export(
     from posttrain.annotate.export import ExportOptions
     from posttrain.annotate.export import export as write
     from posttrain.annotate.people import note
-    from posttrain.annotate.store import now, writing
+    from posttrain.annotate.store import now, using, writing
 
     options = _options(ExportOptions, set_)
     with _project(db, project) as (connection, row):
         manifest = write(connection, row, options, out)
-    with _store(db) as engine, writing(engine) as connection:
+    with using(db) as engine, writing(engine) as connection:
         note(connection, now(), None, "exported", project=row.id, options=options.model_dump(mode="json"))
     told = {name: manifest[name] for name in ("rows", "left_out", "files")}
     rows = ", ".join(f"{part} {count:,}" for part, count in manifest["rows"].items())
@@ -130,9 +130,10 @@ def trace(
     db: Database = DB,
 ) -> None:
     """Who judged what behind a row of an export: in which order shown, under which guideline; verified."""
+    from posttrain.annotate.store import using
     from posttrain.annotate.trace import trace_row
 
-    with _store(db) as engine:
+    with using(db) as engine:
         typer.echo(json.dumps(trace_row(engine, place), indent=2, ensure_ascii=False))
 
 
@@ -144,9 +145,9 @@ def invite(
 ) -> None:
     """Print a link to sign up with, good for one person and seven days."""
     from posttrain.annotate.people import invite as make
-    from posttrain.annotate.store import now, writing
+    from posttrain.annotate.store import now, using, writing
 
-    with _store(db) as engine, writing(engine) as connection, _problems():
+    with using(db) as engine, writing(engine) as connection, _problems():
         typer.echo(f"{url.rstrip('/')}/join/{make(connection, None, role, now())}")
 
 
@@ -155,11 +156,11 @@ def list_(db: Database = DB, as_json: AsJson = False) -> None:
     """Everybody, with their roles."""
     from sqlalchemy import select
 
-    from posttrain.annotate.store import reading
+    from posttrain.annotate.store import reading, using
     from posttrain.annotate.tables import people
 
     columns = ("id", "name", "role", "origin", "active")
-    with _store(db) as engine, reading(engine) as connection:
+    with using(db) as engine, reading(engine) as connection:
         rows = connection.execute(select(*(people.c[name] for name in columns)).order_by(people.c.id)).all()
     if as_json:
         typer.echo(json.dumps([{name: getattr(row, name) for name in columns} for row in rows], indent=2))
@@ -179,10 +180,10 @@ def change(
     from sqlalchemy import select
 
     from posttrain.annotate.people import change_person
-    from posttrain.annotate.store import now, writing
+    from posttrain.annotate.store import now, using, writing
     from posttrain.annotate.tables import people
 
-    with _store(db) as engine, writing(engine) as connection, _problems():
+    with using(db) as engine, writing(engine) as connection, _problems():
         number = connection.execute(select(people.c.id).where(people.c.name == name)).scalar_one_or_none()
         if number is None:
             raise InputError(f"there is no person {name}; see posttrain annotate users list")
@@ -191,27 +192,16 @@ def change(
 
 
 @contextmanager
-def _store(db: str) -> "Generator[Engine]":
-    from posttrain.annotate.store import open_store
-
-    engine = open_store(db)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-@contextmanager
 def _project(db: str, name: str) -> "Generator[tuple[Connection, Any]]":
     from sqlalchemy import select
 
     from posttrain.annotate.projects import project_named
-    from posttrain.annotate.store import reading
+    from posttrain.annotate.store import reading, using
     from posttrain.annotate.tables import projects
 
     if "://" not in db and not Path(db).is_file():
         raise InputError(f"--db {db}: no such file; start with posttrain annotate import")
-    with _store(db) as engine, reading(engine) as connection, _problems():
+    with using(db) as engine, reading(engine) as connection, _problems():
         row = project_named(connection, name)
         if row is None:
             known = ", ".join(connection.execute(select(projects.c.name)).scalars()) or "none"

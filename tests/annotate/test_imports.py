@@ -104,7 +104,28 @@ def test_rankings_of_one_item_by_several_people_come_together(tmp_path: Path) ->
 
 WRONG: dict[str, tuple[Any, str]] = {
     "no convention": ({"question": "?"}, "rows.jsonl:1: the columns"),
-    "a candidate too few": ({**RANKING, "candidates": [{"id": 1, "text": "A"}]}, "2 to 26"),
+    "a candidate too few": ({**RANKING, "candidates": [{"id": 1, "text": "A"}]}, "2 to 26, this one has 1"),
+    "too many": ({**RANKING, "candidates": [{"id": n, "text": "A"} for n in range(27)]}, "this one has 27"),
+    "an id that is none": ({**RANKING, "id": {"a": 1}}, "id must be a text"),
+    "an id too long": ({**RANKING, "id": "x" * 201}, "longer than 200"),
+    "a person who is a list": ({**RANKING, "ranks": {"c1": 1, "c2": 2}, "annotator": ["x"]}, "annotator must be"),
+    "an order that is none": ({**RANKING, "ranks": {"c1": 1, "c2": 2}, "shown_order": 5}, "shown_order must be a list"),
+    "time that runs back": ({**RANKING, "ranks": {"c1": 1, "c2": 2}, "duration_ms": -5}, "0 or more"),
+    "a priority in words": ({**RANKING, "priority": "high"}, "priority must be a whole number"),
+    "a slice that is a list": ({**RANKING, "slice": ["x"]}, "slice must be a text"),
+    "Argilla's responses, a number": ({**ARGILLA_2, "responses": {"rank": 5}}, "responses must be a list"),
+    "Argilla's response, a number": ({**ARGILLA_1, "responses": [5]}, r"responses\[0\] must be an object"),
+    "Argilla's rank of nothing": ({**ARGILLA_2, "responses": {"rank": [{"value": [{"rank": 1}]}]}}, "no field"),
+    "Argilla's fields, a list": ({**ARGILLA_2, "fields": []}, "fields must be an object"),
+    "an annotation that is none": ({**PAIRWISE, "annotations": [5]}, r"annotations\[0\] must be an object"),
+    "a choice that is none": (
+        {**PAIRWISE, "annotations": [{"result": [{"type": "pairwise", "value": "left"}]}]},
+        "value must be an object",
+    ),
+    "a ranker that is none": (
+        {**LABEL_STUDIO, "annotations": [{"result": [{"type": "ranker", "value": {"ranker": 5}}]}]},
+        "ranker must be an object",
+    ),
     "no text": ({**RANKING, "candidates": [{"id": 1}, {"id": 2, "text": "B"}]}, r"candidates\[0\]"),
     "an id twice": ({**RANKING, "candidates": [{"id": 1, "text": "A"}, {"id": "1", "text": "B"}]}, "stands twice"),
     "a candidate unranked": ({**RANKING, "ranks": {"c1": 1}}, "must rank c1, c2"),
@@ -136,8 +157,19 @@ def test_a_malformed_row_is_one_sentence_with_its_place(case: str, tmp_path: Pat
 
 def test_one_id_with_other_candidates_is_refused(tmp_path: Path) -> None:
     other = {**RANKING, "candidates": [{"id": "c1", "text": "A"}, {"id": "c2", "text": "C"}]}
-    with pytest.raises(InputError, match=r"rows.jsonl:2: r1 has other candidates than at rows.jsonl:1"):
-        read(tmp_path, RANKING, other)
+    for row in (other, {**RANKING, "prompt": "Another?"}):
+        with pytest.raises(InputError, match=r"rows.jsonl:2: r1 has another .* than at rows.jsonl:1"):
+            read(tmp_path, RANKING, row)
+
+
+def test_rows_without_an_id_are_named_by_what_they_hold(tmp_path: Path) -> None:
+    row = {name: value for name, value in RANKING.items() if name != "id"}
+    ranked = [{**row, "ranks": {"c1": 1, "c2": 2}, "annotator": name} for name in ("ann", "bob")]
+    first, second = read(tmp_path, *ranked, {**row, "prompt": "Another?"})
+    assert [vote.person for vote in first.votes] == ["ann", "bob"]
+    assert first.item.name != second.item.name
+    (again,) = read(tmp_path, {**row, "prompt": "Another?"})
+    assert again.item.name == second.item.name, "on whatever line it stands"
 
 
 def imported(engine: Engine, tmp_path: Path, *rows: Any) -> dict[str, int]:

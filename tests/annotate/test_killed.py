@@ -14,6 +14,13 @@ def test_killed_twice_under_a_few_annotators(where: str) -> None:
     assert problems(where, load, overlap=2) == []
 
 
+def test_two_servers_on_one_database_give_no_place_twice(where: str) -> None:
+    with running(where) as server, running(where) as other:
+        load = press(server, people=6, each=10, beside=other)
+    assert len(load.accepted) == 60
+    assert problems(where, load, overlap=2) == []
+
+
 @pytest.mark.slow
 def test_killed_twenty_times_under_fifty_annotators(where: str) -> None:
     with running(where) as server:

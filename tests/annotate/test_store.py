@@ -1,5 +1,6 @@
 """The database keeps what it was told, refuses to forget it, and shows when someone changed it behind its back."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.exc import DatabaseError
+from starlette.testclient import TestClient
 
 from annotating import Team, item, team
+from posttrain.annotate import store
 from posttrain.annotate.chain import broken_links
-from posttrain.annotate.store import open_store, reading, writing
+from posttrain.annotate.store import open_store, reading, using, writing
 from posttrain.annotate.tables import audit, guidelines, judgments, metadata, projects
+from posttrain.annotate.web.app import make_app
 from posttrain.errors import InputError
 
 
@@ -102,6 +106,11 @@ def test_a_place_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
         str(tmp_path / "nowhere/a.db"): "no folder",
         "mysql://host/db": "not mysql",
         "postgresql://u:secret@127.0.0.1:1/db": "cannot be opened",
+        "": "name a file",
+        "sqlite://": "name a file",
+        "sqlite:///:memory:": "name a file",
+        "://x": "neither a file nor a URL",
+        str(tmp_path): "unable to open",
     }
     for where, told in cases.items():
         with pytest.raises(InputError, match=told) as caught:
@@ -116,3 +125,48 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     engine.dispose()
     with pytest.raises(InputError, match="newer posttrain"):
         open_store(tmp_path / "a.db")
+
+
+def test_another_programs_database_is_left_as_it_is(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        other.execute("CREATE TABLE people (x)")
+    with pytest.raises(InputError, match="people already exists"):
+        open_store(tmp_path / "other.db")
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("people",)]
+
+
+def test_a_database_that_stays_locked_or_breaks_while_open_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = tmp_path / "a.db"
+    open_store(where).dispose()
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    other = sqlite3.connect(where)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(InputError, match="is locked"):
+        open_store(where)
+    other.close()
+    with pytest.raises(InputError, match=r"a\.db: .*disk is full"):
+        _fill(where)
+
+
+def _fill(where: Path) -> None:
+    with using(where) as engine, writing(engine) as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        for _ in range(2000):
+            connection.execute(audit.insert().values(at=0.0, action="x", detail={"filler": "x" * 1000}))
+
+
+def test_the_app_says_when_its_database_cannot_be_used_and_goes_on_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    with using(tmp_path / "a.db") as engine, TestClient(make_app(engine)) as http:
+        wrong = {"name": "nobody", "password": "a wrong password"}
+        other = sqlite3.connect(tmp_path / "a.db")
+        other.execute("BEGIN IMMEDIATE")
+        answer = http.post("/api/v1/sessions", json=wrong)
+        assert (answer.status_code, "try again" in answer.json()["detail"]) == (503, True)
+        other.close()
+        assert http.post("/api/v1/sessions", json=wrong).status_code == 401

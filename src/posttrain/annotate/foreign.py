@@ -1,10 +1,19 @@
 """Rankings as other tools and data sets write them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from posttrain.annotate.projects import Item
-from posttrain.annotate.reading import Imported, Vote, candidates_in, checked_ranks, prompt_in
+from posttrain.annotate.reading import (
+    Imported,
+    Vote,
+    candidates_in,
+    checked_ranks,
+    item_name,
+    list_in,
+    object_in,
+    prompt_in,
+)
 from posttrain.data.read import Row
 from posttrain.data.strict_json import kind_of
 from posttrain.errors import InputError
@@ -24,10 +33,11 @@ def read_pandalm(row: Row) -> Imported:
     texts = [
         {"id": n, "text": _said(values[f"response{n}"]), "model": model} for n, model in zip("12", pair, strict=True)
     ]
+    asked, candidates = prompt_in(prompt, row.where), candidates_in(texts, row.where)
     item = Item(
-        str(values.get("idx", row.where)),
-        prompt_in(prompt, row.where),
-        candidates_in(texts, row.where),
+        item_name(values.get("idx"), asked, candidates, row.where),
+        asked,
+        candidates,
         slice=str(values["motivation_app"])[:200] if values.get("motivation_app") else None,
     )
     votes: list[Vote] = []
@@ -80,25 +90,20 @@ def read_argilla(row: Row) -> Imported:
     Both forms are read: ``responses: [{user_id, values: {question: {value: [{value, rank}]}}}]`` (version 1), and
     ``responses: {question: [{user_id, value: [{value, rank}]}]}`` (version 2).
     """
-    fields: Any = row.values["fields"]
-    if not isinstance(fields, Mapping):
-        raise InputError(f"{row.where}: fields must be an object, this is {kind_of(fields)}")
+    fields = object_in(row.values["fields"], f"{row.where}: fields")
     votes: list[Vote] = []
     names: list[str] = []
-    for person, value in _argilla_values(row.values["responses"], row.where):
-        ranks = {str(one["value"]): one["rank"] for one in value}
+    for person, value in _argilla_values(row.values["responses"], f"{row.where}: responses"):
+        ranks = {str(one.get("value")): one["rank"] for one in value}
         names = names or sorted(ranks)
         votes.append(Vote(person, checked_ranks(ranks, names, f"{row.where}: responses")))
     if not names:
         raise InputError(f"{row.where}: no response to a ranking question; leave the record out")
     if missing := [name for name in names if name not in fields]:
         raise InputError(f"{row.where}: the ranking names {missing[0]}, which is no field ({', '.join(fields)})")
-    asked = [str(text) for name, text in fields.items() if name not in names]
-    item = Item(
-        str(row.values.get("id") or row.where),
-        prompt_in("\n\n".join(asked), row.where),
-        candidates_in([{"id": name, "text": fields[name]} for name in names], row.where),
-    )
+    prompt = prompt_in("\n\n".join(str(text) for name, text in fields.items() if name not in names), row.where)
+    candidates = candidates_in([{"id": name, "text": fields[name]} for name in names], row.where)
+    item = Item(item_name(row.values.get("id"), prompt, candidates, row.where), prompt, candidates)
     return Imported(row.where, item, votes)
 
 
@@ -108,32 +113,21 @@ def read_label_studio(row: Row) -> Imported:
     A Ranker's items are ``data.items: [{id, title, body}]`` (or another key holding such a list); a Pairwise tag's
     candidates are the two texts of ``data`` beside the prompt, in their order.
     """
-    data: Any = row.values["data"]
-    if not isinstance(data, Mapping) or not isinstance(row.values["annotations"], list | tuple):
-        raise InputError(f"{row.where}: data must be an object and annotations a list")
+    data = object_in(row.values["data"], f"{row.where}: data")
     listed = next((value for value in data.values() if isinstance(value, list | tuple)), None)
     texts = [str(name) for name, value in data.items() if isinstance(value, str)]
     asked = next((name for name in ("prompt", "question", "instruction", "text") if name in texts), None)
     if asked is None:
         raise InputError(f"{row.where}: data has no prompt, question, instruction or text")
     if listed is not None:
-        found = [{"id": one["id"], "text": one.get("body") or one.get("title") or ""} for one in listed]
+        some = [object_in(one, f"{row.where}: the list in data, item {n}") for n, one in enumerate(listed)]
+        found = [{"id": one.get("id"), "text": one.get("body") or one.get("title") or ""} for one in some]
     else:
         found = [{"id": name, "text": data[name]} for name in texts if name != asked][:2]
-    candidates = candidates_in(found, row.where)
+    prompt, candidates = prompt_in(data[asked], row.where), candidates_in(found, row.where)
     names = [candidate["id"] for candidate in candidates]
-    votes: list[Vote] = []
-    for annotation in row.values["annotations"]:
-        for result in () if annotation.get("was_cancelled") else annotation.get("result", ()):
-            ranks = _label_studio_ranks(result, names, row.where)
-            if ranks is not None:
-                took = annotation.get("lead_time")
-                by: Any = annotation.get("completed_by")
-                person = by.get("email") or by.get("id") if isinstance(by, Mapping) else by
-                duration = round(1000 * took) if isinstance(took, int | float) else None
-                votes.append(Vote(str(person or "unnamed"), ranks, duration_ms=duration))
-    item = Item(str(row.values.get("id") or row.where), prompt_in(data[asked], row.where), candidates)
-    return Imported(row.where, item, votes)
+    item = Item(item_name(row.values.get("id"), prompt, candidates, row.where), prompt, candidates)
+    return Imported(row.where, item, list(_label_studio_votes(row.values["annotations"], names, row.where)))
 
 
 def _said(value: Any) -> Any:
@@ -147,29 +141,47 @@ def _conversation(value: Any, where: str) -> list[dict[str, Any]]:
     return [{"role": str(one.get("role")), "content": str(one.get("content"))} for one in value]
 
 
-def _argilla_values(responses: Any, where: str) -> list[tuple[str, list[Mapping[str, Any]]]]:
+def _argilla_values(responses: Any, where: str) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
     """(person, ranked values) of each submitted response."""
-    found: list[tuple[str, list[Mapping[str, Any]]]] = []
     if isinstance(responses, Mapping):
-        every = [(one, one.get("value")) for some in responses.values() for one in some]
-    elif isinstance(responses, list | tuple):
-        every = [(one, said.get("value")) for one in responses for said in (one.get("values") or {}).values()]
+        every = [(one, one) for some in responses.values() for one in _objects(some, where)]
     else:
-        raise InputError(f"{where}: responses must be a list or an object, this is {kind_of(responses)}")
-    for one, value in every:
-        ranked = isinstance(value, list) and value and all(isinstance(v, Mapping) and "rank" in v for v in value)
-        if ranked and one.get("status", "submitted") == "submitted":
-            found.append((str(one.get("user_id") or "unnamed"), value))
-    return found
+        answers = [(one, object_in(one.get("values") or {}, f"{where}: values")) for one in _objects(responses, where)]
+        every = [(one, object_in(said, f"{where}: values")) for one, values in answers for said in values.values()]
+    for one, said in every:
+        value = said.get("value")
+        if not isinstance(value, list) or one.get("status", "submitted") != "submitted":
+            continue
+        if value and all(isinstance(v, Mapping) and "rank" in v for v in value):
+            yield str(one.get("user_id") or "unnamed"), value
+
+
+def _label_studio_votes(annotations: Any, names: list[str], where: str) -> Iterator[Vote]:
+    for annotation in _objects(annotations, f"{where}: annotations"):
+        results = () if annotation.get("was_cancelled") else annotation.get("result", ())
+        for result in _objects(results, f"{where}: annotations.result"):
+            ranks = _label_studio_ranks(result, names, where)
+            if ranks is not None:
+                took = annotation.get("lead_time")
+                by: Any = annotation.get("completed_by")
+                person = by.get("email") or by.get("id") if isinstance(by, Mapping) else by
+                duration = round(1000 * took) if isinstance(took, int | float) else None
+                yield Vote(str(person or "unnamed"), ranks, duration_ms=duration)
 
 
 def _label_studio_ranks(result: Mapping[str, Any], names: list[str], where: str) -> dict[str, int] | None:
-    value = result.get("value") or {}
     if result.get("type") == "ranker":
-        order: Any = next(iter(value.get("ranker", {}).values()), [])
+        value = object_in(result.get("value"), f"{where}: value")
+        ranked = object_in(value.get("ranker"), f"{where}: ranker")
+        order = list_in(next(iter(ranked.values()), ()), f"{where}: ranker")
         ranks = {str(name): place for place, name in enumerate(order, 1)}
         return checked_ranks(ranks, names, f"{where}: ranker")
     if result.get("type") == "pairwise":
+        value = object_in(result.get("value"), f"{where}: value")
         first = {"left": 1, "right": 2}.get(str(value.get("selected")), 0)
         return dict(zip(names, {0: (1, 1), 1: (1, 2), 2: (2, 1)}[first], strict=True))
     return None
+
+
+def _objects(value: Any, where: str) -> list[Mapping[str, Any]]:
+    return [object_in(one, f"{where}[{n}]") for n, one in enumerate(list_in(value, where))]

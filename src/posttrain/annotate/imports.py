@@ -17,11 +17,20 @@ from posttrain.annotate.foreign import read_argilla, read_label_studio, read_mt_
 from posttrain.annotate.people import add_person, note, tidy_name
 from posttrain.annotate.problems import Invalid
 from posttrain.annotate.projects import Item, add_items, guideline_of
-from posttrain.annotate.reading import Imported, Vote, candidates_in, checked_ranks, prompt_in
+from posttrain.annotate.reading import (
+    Imported,
+    Vote,
+    candidates_in,
+    checked_ranks,
+    item_name,
+    list_in,
+    name_in,
+    prompt_in,
+    whole_in,
+)
 from posttrain.annotate.store import locked_project
 from posttrain.annotate.tables import items, people, projects
 from posttrain.data.read import Row, read_rows
-from posttrain.data.strict_json import kind_of
 from posttrain.errors import InputError
 
 _OURS = frozenset(
@@ -38,24 +47,25 @@ def read_ranking_row(row: Row) -> Imported:
     names = [candidate["id"] for candidate in candidates]
     gold = values.get("gold")
     item = Item(
-        str(values.get("id") or row.where),
+        item_name(values.get("id"), prompt, candidates, row.where),
         prompt,
         candidates,
         about={name: value for name, value in values.items() if name not in _OURS},
-        slice=_text(values.get("slice") or values.get("task")),
+        slice=name_in(values.get("slice") or values.get("task"), f"{row.where}: slice"),
         gold=None if gold is None else checked_ranks(gold, names, f"{row.where}: gold"),
-        priority=_whole(values.get("priority"), f"{row.where}: priority"),
+        priority=whole_in(values.get("priority"), f"{row.where}: priority", least=-(2**31)) or 0,
     )
     if values.get("ranks") is None:
         return Imported(row.where, item, ())
-    shown = values.get("shown_order")
-    if shown is not None and sorted(map(str, shown)) != sorted(names):
+    given = values.get("shown_order")
+    shown = None if given is None else [str(name) for name in list_in(given, f"{row.where}: shown_order")]
+    if shown is not None and sorted(shown) != sorted(names):
         raise InputError(f"{row.where}: shown_order must name every candidate once")
     vote = Vote(
-        str(values.get("annotator") or "unnamed"),
+        name_in(values.get("annotator"), f"{row.where}: annotator") or "unnamed",
         checked_ranks(values["ranks"], names, f"{row.where}: ranks"),
-        shown=None if shown is None else [str(name) for name in shown],
-        duration_ms=_whole(values.get("duration_ms"), f"{row.where}: duration_ms") or None,
+        shown=shown,
+        duration_ms=whole_in(values.get("duration_ms"), f"{row.where}: duration_ms", least=0),
         simulated=bool(values.get("meta_simulated")),
     )
     return Imported(row.where, item, (vote,))
@@ -97,8 +107,10 @@ def read_imports(source: str, *, base: Path | None = None) -> Iterator[Imported]
             raise InputError(f"{row.where}: holds a NUL character, which databases do not take; remove it")
         before = known.get(found.item.name)
         if before is not None:
-            if [c["text"] for c in before.item.candidates] != [c["text"] for c in found.item.candidates]:
-                raise InputError(f"{row.where}: {found.item.name} has other candidates than at {before.where}")
+            if _asked(before.item) != _asked(found.item):
+                raise InputError(
+                    f"{row.where}: {found.item.name} has another prompt or other candidates than at {before.where}"
+                )
             found = replace(before, votes=(*before.votes, *found.votes))
         known[found.item.name] = found
     yield from known.values()
@@ -174,21 +186,14 @@ def _judgment(item: Item, number: int, person: int, vote: Vote, version: int, at
     }
 
 
+def _asked(item: Item) -> Any:
+    """What makes two rows the same item."""
+    return json.dumps([item.prompt, [(c["id"], c["text"]) for c in item.candidates]])
+
+
 def _reader_of(row: Row) -> Reader:
     for reader in READERS:
         if all(column in row.values for column in reader.required):
             return reader
     known = "; ".join(f"{', '.join(reader.required)} ({reader.name})" for reader in READERS)
     raise InputError(f"{row.where}: the columns ({', '.join(row.values)}) fit no convention, which are {known}")
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)[:200]
-
-
-def _whole(value: Any, where: str) -> int:
-    if value is None:
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**31 - 1:
-        raise InputError(f"{where} must be a whole number, this is {kind_of(value)}")
-    return value

@@ -10,9 +10,12 @@ from posttrain.annotate.projects import Item
 from posttrain.data.strict_json import kind_of
 from posttrain.data.turns import text_or_turns
 from posttrain.errors import InputError
+from posttrain.files import hash_of
 
 MOST_CANDIDATES = 26
 """Candidates are shown as A to Z."""
+
+MOST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +46,58 @@ class Imported:
     votes: Sequence[Vote]
 
 
+def item_name(value: Any, prompt: Any, candidates: Any, where: str) -> str:
+    """An item's name: its row's id, or else a hash of what it holds, the same wherever it stands."""
+    return name_in(value, f"{where}: id") or hash_of([prompt, candidates])[:16]
+
+
 def prompt_in(value: Any, where: str) -> Any:
     """A prompt as it is kept: a text, or messages."""
     turns = text_or_turns(value, "user", f"{where}: prompt")
     return value if isinstance(value, str) else [dict(turn) for turn in turns]
 
 
+def object_in(value: Any, where: str) -> Mapping[str, Any]:
+    """An object, as a foreign row should hold one here."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where} must be an object, this is {kind_of(value)}")
+    return value
+
+
+def list_in(value: Any, where: str) -> Sequence[Any]:
+    """A list, as a foreign row should hold one here."""
+    if not isinstance(value, list | tuple):
+        raise InputError(f"{where} must be a list, this is {kind_of(value)}")
+    return value
+
+
+def name_in(value: Any, where: str) -> str | None:
+    """A name: a text or a number, of at most 200 characters; None if there is none."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InputError(f"{where} must be a text or a number, this is {kind_of(value)}")
+    if len(str(value)) > MOST_NAME:
+        raise InputError(f"{where} is longer than {MOST_NAME} characters")
+    return str(value)
+
+
+def whole_in(value: Any, where: str, *, least: int) -> int | None:
+    """A whole number; None if there is none."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 2**31 - 1:
+        raise InputError(f"{where} must be a whole number{' of 0 or more' * (least == 0)}, this is {value!r:.40}")
+    return value
+
+
 def candidates_in(value: Any, where: str) -> list[dict[str, Any]]:
     """``{id, text, model, params_hash}`` each, the last two as far as known."""
-    if not isinstance(value, list | tuple) or not 2 <= len(value) <= MOST_CANDIDATES:
-        raise InputError(f"{where}: candidates must be a list of 2 to {MOST_CANDIDATES}, this is {kind_of(value)}")
+    given = list_in(value, f"{where}: candidates")
+    if not 2 <= len(given) <= MOST_CANDIDATES:
+        raise InputError(f"{where}: candidates must be a list of 2 to {MOST_CANDIDATES}, this one has {len(given)}")
     found: dict[str, dict[str, Any]] = {}
-    for index, item in enumerate(value):
+    for index, item in enumerate(given):
         place = f"{where}: candidates[{index}]"
         if not isinstance(item, Mapping) or not isinstance(item.get("text"), str) or item.get("id") is None:
             raise InputError(f"{place} must be an object {{id, text}} with a string text")
@@ -68,9 +111,7 @@ def candidates_in(value: Any, where: str) -> list[dict[str, Any]]:
 
 def checked_ranks(value: Any, names: Sequence[str], where: str) -> dict[str, int]:
     """A rank for every candidate, 1 the best; given numbers may have gaps."""
-    if not isinstance(value, Mapping):
-        raise InputError(f"{where} must be an object {{id: rank}}, this is {kind_of(value)}")
-    given = {str(name): rank for name, rank in value.items() if rank is not None}
+    given = {str(name): rank for name, rank in object_in(value, where).items() if rank is not None}
     if set(given) != set(names):
         raise InputError(f"{where} must rank {', '.join(names)}; it ranks {', '.join(given) or 'none'}")
     for name, rank in given.items():

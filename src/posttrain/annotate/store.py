@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from posttrain.annotate.tables import projects
 from posttrain.errors import InputError
@@ -42,6 +42,22 @@ def open_store(where: str | Path) -> Engine:
         engine.dispose()
         raise InputError(f"--db {_shown(str(where))}: cannot be opened ({_first_line(error)})") from error
     return engine
+
+
+@contextmanager
+def using(where: str | Path) -> Generator[Engine]:
+    """A database, open as long as this is.
+
+    Raises:
+        InputError: as `open_store` says; or it fails later: locked for too long, damaged, no room left.
+    """
+    engine = open_store(where)
+    try:
+        yield engine
+    except DatabaseError as error:
+        raise InputError(f"--db {_shown(str(where))}: {_first_line(error)}") from error
+    finally:
+        engine.dispose()
 
 
 @contextmanager
@@ -94,7 +110,9 @@ def _engine(where: str) -> Engine:
         return _postgresql(url.set(drivername="postgresql+psycopg"))
     if url.drivername != "sqlite":
         raise InputError(f"--db {_shown(where)}: a file (SQLite) or postgresql://..., not {url.drivername}")
-    parent = Path(url.database or "").parent
+    if url.database in (None, "", ":memory:"):
+        raise InputError(f"--db {where}: name a file; in memory alone, what people say would be lost")
+    parent = Path(str(url.database)).parent
     if not parent.is_dir():
         raise InputError(f"--db {where}: there is no folder {parent}; create it first")
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=20, max_overflow=30)
@@ -155,5 +173,5 @@ def _shown(where: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    original = error.orig if isinstance(error, OperationalError) and error.orig is not None else error
+    original = error.orig if isinstance(error, DatabaseError) and error.orig is not None else error
     return (str(original).strip().splitlines() or [type(error).__name__])[0][:200]

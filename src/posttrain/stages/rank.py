@@ -96,19 +96,16 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
     from posttrain.annotate.agreeing import agreement
     from posttrain.annotate.projects import project_named
     from posttrain.annotate.spoken import spoken
-    from posttrain.annotate.store import open_store, reading
+    from posttrain.annotate.store import reading, using
 
     where = stage.db if "://" in stage.db else str((context.base / stage.db).resolve())
-    engine = open_store(where)
-    try:
+    with using(where) as engine:
         _prepare(stage, context, engine)
         _wait(stage, context, engine, where)
         with reading(engine) as connection:
             project = project_named(connection, stage.project)
             manifest = _export(stage, context.folder / "export", connection, project)
-            alpha = agreement(spoken(connection, project), draws=300)["krippendorff_alpha_nominal"]
-    finally:
-        engine.dispose()
+            alpha = agreement(spoken(connection, project))["krippendorff_alpha_nominal"]
     for why, count in manifest["left_out"].items():
         context.screen.note(f"left out, {why}: {count:,} items")
     rows = manifest["rows"]["train"]

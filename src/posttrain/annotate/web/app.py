@@ -1,5 +1,6 @@
 """The app: its parts put together, and what becomes of errors."""
 
+import sys
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -7,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from posttrain import __version__
@@ -57,6 +59,7 @@ def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None 
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app.add_middleware(Guard)
     app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(OperationalError, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     return app
@@ -72,6 +75,15 @@ def _problem(request: Request, error: Exception) -> Any:
     if status == 401:
         return RedirectResponse("/login", status_code=303)
     return page(request, "problem.html", status=status, problem=str(error))
+
+
+def _unavailable(request: Request, error: Exception) -> Any:
+    """The database is locked, full or away: what was sent is not kept, and browsers send it again."""
+    print(f"the database failed: {str(error).splitlines()[0][:200]}", file=sys.stderr, flush=True)
+    told = "the database cannot be used right now; nothing was kept, try again"
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"detail": told}, status_code=503)
+    return page(request, "problem.html", status=503, problem=told)
 
 
 def _invalid(request: Request, error: Exception) -> Any:

@@ -28,7 +28,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION posttrain_append_only()
 def upgrade() -> None:
     """Create the tables, and forbid changes where rows are for good."""
     connection = op.get_bind()
-    metadata.create_all(connection, tables=[metadata.tables[name] for name in _TABLES])
+    # A table of that name that is there already is another program's: then nothing is touched.
+    metadata.create_all(connection, tables=[metadata.tables[name] for name in _TABLES], checkfirst=False)
     if connection.dialect.name == "postgresql":
         op.execute(_FUNCTION)
         for table in APPEND_ONLY:
