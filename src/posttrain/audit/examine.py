@@ -1,6 +1,7 @@
 """A chunk of rows looked at one by one, perhaps in its own process: what checks hit, and numbers to compare rows by."""
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from posttrain.audit.entry import Entry, entry_of, hash64, normalised, numbers_o
 from posttrain.audit.findings import EXAMPLES, Rule, Shown
 from posttrain.audit.form import ending_of, form_of
 from posttrain.audit.grams import Grams
-from posttrain.audit.judged import read_judged, votes
+from posttrain.audit.judged import read_judged, verdicts
 from posttrain.audit.language import language_of
 from posttrain.audit.minhash import BANDS, band_keys, shingles
 from posttrain.audit.source import Fault, Item, parsed
@@ -99,14 +100,14 @@ class Examined:
     Args:
         rows: `ROW` of each example.
         hits: what the checks found, by rule.
-        votes: annotators' verdicts by what they said: tie, first, second.
+        verdicts: how often each annotator said tie (0), first (1), second (2).
         tasks: crc → name of the tasks stated.
         leaked: (row of `rows`, number of an evaluation prompt) that share a run of words.
     """
 
     rows: NDArray[np.void]
     hits: Hits = field(default_factory=dict)
-    votes: tuple[int, int, int] = (0, 0, 0)
+    verdicts: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
     tasks: dict[int, str] = field(default_factory=dict[int, str])
     leaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
@@ -129,15 +130,13 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
     rows: list[tuple[int, ...]] = []
     texts: list[str] = []
     prompts: list[str] = []
-    said = [0, 0, 0]
     for offset, item in enumerate(chunk):
         row = parsed(item)
         if isinstance(row, Fault):
             seen.hit(UNREADABLE, row.where, row.sentence)
             continue
-        if reading.kind == "judged":
-            for vote in votes(row.values):
-                said[vote] += 1
+        if reading.kind in {"judged", "preference"}:
+            seen.verdicts.update(verdicts(row.values))
         for part, entry in enumerate(entries(row, reading, seen)):
             _check(entry, seen)
             task = zlib.crc32(entry.task.encode()) if entry.task else 0
@@ -150,7 +149,6 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
     if len(rows):
         seen.rows["bands"] = band_keys(*shingles(texts))
         seen.leaked = grams.shared_with(prompts) if grams is not None else []
-    seen.votes = (said[0], said[1], said[2])
     return seen
 
 

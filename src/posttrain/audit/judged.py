@@ -37,4 +37,15 @@ def majority(values: Mapping[str, Any]) -> int:
 
 def votes(values: Mapping[str, Any]) -> list[int]:
     """What each annotator said."""
-    return [v for name, v in values.items() if _ANNOTATOR.fullmatch(name) and v in (0, 1, 2)]
+    return [vote for _, vote in verdicts(values)]
+
+
+def verdicts(values: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """(annotator, 0 tie, 1 first, 2 second) of a row: a column each, or a ranking of two with the order shown."""
+    said = [(name, v) for name, v in values.items() if _ANNOTATOR.fullmatch(name) and v in (0, 1, 2)]
+    order, ranks = values.get("shown_order"), values.get("ranks")
+    if isinstance(order, list) and isinstance(ranks, dict) and len(order) == 2:
+        first, second = (ranks.get(str(one)) for one in order)
+        if isinstance(first, int | float) and isinstance(second, int | float):
+            said.append((str(values.get("annotator") or ""), 0 if first == second else 1 + (second < first)))
+    return said

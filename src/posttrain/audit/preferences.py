@@ -37,6 +37,12 @@ POSITION = Rule(
     "verdicts favour a side of the screen",
     "show each pair in both orders, and count only what agrees",
 )
+SIDED = Rule(
+    "annotator-position-bias",
+    "warn",
+    "annotators favour a side of the screen",
+    "leave their verdicts out, or have these pairs judged again in the other order",
+)
 DOMINATING = Rule(
     "few-prompts-dominate",
     "warn",
@@ -46,6 +52,9 @@ DOMINATING = Rule(
 
 _FEWEST = 50
 """Pairs below which a share says nothing."""
+
+_FAR = 0.1
+"""Share beyond one half that an annotator's preference for a side must surely exceed."""
 
 _BIASED = 0.65
 """Share of pairs with the longer answer preferred that, surely exceeded, is called a bias."""
@@ -157,20 +166,45 @@ def circles_of(edges: set[tuple[int, int]]) -> list[set[int]]:
 
 
 def _position(table: Table, figures: dict[str, object]) -> list[Finding]:
-    _, first, second = (int(n) for n in table.votes)
+    first, second = (sum(n for (_, said), n in table.verdicts.items() if said == side) for side in (1, 2))
     if first + second < _FEWEST:
         return []
     low, high = wilson(first, first + second)
     figures["first_preferred"] = {"share": first / (first + second), "interval": [low, high], "n": first + second}
+    found = _sided(table, figures)
     if low <= 0.5 <= high:
-        return []
+        return found
     side = "first" if low > 0.5 else "second"
     count = first if low > 0.5 else second
     what = (
         f"of {first + second:,} verdicts favour the response shown {side} (first: {first / (first + second):.1%}, "
         f"95% interval {low:.1%} to {high:.1%})"
     )
-    return [finding(POSITION, [], count=count, what=what)]
+    return [finding(POSITION, [], count=count, what=what), *found]
+
+
+def _sided(table: Table, figures: dict[str, object]) -> list[Finding]:
+    """Annotators who prefer a side of the screen, surely and by far."""
+    shares: dict[str, float] = {}
+    for name in sorted({name for name, _ in table.verdicts} - {""}):
+        first, second = table.verdicts[name, 1], table.verdicts[name, 2]
+        if first + second >= _FEWEST:
+            shares[name] = first / (first + second)
+    sided = [
+        f"{name} ({share:.0%} first)"
+        for name, share in shares.items()
+        if not _interval_within(share, table.verdicts[name, 1] + table.verdicts[name, 2])
+    ]
+    if shares:
+        figures["first_preferred_by"] = shares
+    if not sided:
+        return []
+    return [finding(SIDED, [], count=len(sided), what=f"annotators favour a side of the screen: {', '.join(sided)}")]
+
+
+def _interval_within(share: float, n: int) -> bool:
+    low, high = wilson(round(share * n), n)
+    return low <= 0.5 + _FAR and high >= 0.5 - _FAR
 
 
 def _domination(table: Table, pairs: NDArray[np.intp], figures: dict[str, object]) -> list[Finding]:

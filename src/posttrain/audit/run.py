@@ -181,7 +181,7 @@ def _prompts(table: Table, first: int) -> Iterator[str]:
 def _add(table: Table, seen: Examined) -> None:
     for name, (rule, hits) in seen.hits.items():
         table.hits.setdefault(name, (rule, []))[1].extend(hits)
-    table.votes += np.array(seen.votes)
+    table.verdicts.update(seen.verdicts)
     table.tasks |= seen.tasks
 
 

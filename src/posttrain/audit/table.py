@@ -1,5 +1,6 @@
 """All rows of an audit as one table of numbers, and the way back to the text of a few of them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -62,7 +63,7 @@ class Table:
         hits: what the checks on single rows found.
         sources, readings, starts: each source, how it is read, and the index of its first row.
         tasks: crc → name.
-        votes: annotators' verdicts: tie, first, second.
+        verdicts: how often each annotator said tie (0), first (1), second (2).
     """
 
     rows: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=ROW))
@@ -73,7 +74,7 @@ class Table:
     readings: list[Reading] = field(default_factory=list[Reading])
     starts: list[int] = field(default_factory=list[int])
     tasks: dict[int, str] = field(default_factory=dict[int, str])
-    votes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
+    verdicts: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
 
     @property
     def train(self) -> NDArray[np.void]:
