@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from posttrain.annotate.problems import Forbidden, Invalid, Missing
 from posttrain.annotate.store import Row
@@ -118,7 +119,10 @@ def add_person(
         raise Invalid(f"the name {name} is taken; choose another")
     hashed = None if password is None else hasher().hash(_checked(password))
     values = {"name": name, "role": role, "password": hashed, "origin": origin, "active": True, "created": at}
-    person = connection.execute(insert(people).values(values).returning(people)).one()
+    try:
+        person = connection.execute(insert(people).values(values).returning(people)).one()
+    except IntegrityError as error:  # another one of that name joined at the same moment
+        raise Invalid(f"the name {name} is taken; choose another") from error
     if invitation is not None:
         connection.execute(update(invitations).where(invitations.c.id == invitation.id).values(person_id=person.id))
     return person
