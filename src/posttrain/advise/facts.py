@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from posttrain.advise.answers import Answers
-from posttrain.advise.estimate import Load, memory
 from posttrain.advise.machine import Machine, Model
 from posttrain.advise.rules import FACTS
 from posttrain.advise.rules import THRESHOLDS as LIMITS
 from posttrain.advise.seen import Seen
 from posttrain.evaluate.statistics import wilson
-from posttrain.policy.options import LoraOptions
-from posttrain.stages.ppo import PPOStage
 
 _FORMS = ("JSON", "code block", "headings", "list", "label")
 _SAME = ("identical-sides", "near-identical-sides")
@@ -59,7 +56,8 @@ def case_of(seen: Seen, answers: Answers, model: Model, machine: Machine) -> Cas
     held["never_right"] = _known(answers, most=LIMITS.learnable) and not held["demonstrations"]
     held["always_right"] = _known(answers, least=1 - LIMITS.learnable)
     held["right_at_times"] = _known(answers, least=LIMITS.known_right) and held["parser"] and not model.base
-    held["several_models_too_large"] = _too_large(model, machine)
+    weights = 0 if model.shape is None else 4 * model.shape.parameters
+    held["several_models_too_large"] = 2 * weights > machine.room
     assert held.keys() == FACTS.keys(), held.keys() ^ FACTS.keys()
     return Case(frozenset(name for name, holds in held.items() if holds), figures, fit)
 
@@ -228,13 +226,3 @@ def _checks(seen: Seen, answers: Answers, held: dict[str, bool], figures: dict[s
 
 _READY = "math, match, json_fields, json_schema, code, regex, citation, or a Python function of your own"
 """Rewards that a recipe can name."""
-
-
-def _too_large(model: Model, machine: Machine) -> bool:
-    if model.shape is None:
-        return False
-    lora: Any = {"lora": LoraOptions(), "gradient_checkpointing": True}
-    stage = PPOStage.model_validate(
-        {"kind": "ppo", "data": "-", "rewards": {"r": {"kind": "model", "model": "r"}}, **lora}
-    )
-    return memory(stage, model.shape, machine, Load(1, 256, 256)) > machine.room
