@@ -23,7 +23,8 @@ from posttrain.annotate.tables import people, projects
 
 def figures_of(found: Team) -> dict:
     with reading(found.engine) as connection:
-        told = dashboard(connection, connection.execute(select(projects)).one(), found.at)
+        project = connection.execute(select(projects)).one()
+        told = dashboard(connection, project, spoken(connection, project), found.at)
     json.dumps(told, allow_nan=False)  # ready to be sent
     return told
 

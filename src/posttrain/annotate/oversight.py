@@ -9,7 +9,7 @@ from posttrain.annotate.agreeing import agreement
 from posttrain.annotate.disagreement import disagreement
 from posttrain.annotate.figures import Figure
 from posttrain.annotate.habits import length_bias, people_figures, position_bias
-from posttrain.annotate.spoken import Spoken, spoken
+from posttrain.annotate.spoken import Spoken
 from posttrain.annotate.store import Row
 
 DAY = 86_400
@@ -19,9 +19,8 @@ MOST_DAYS = 30
 MOST_SLICES = 30
 
 
-def dashboard(connection: Connection, project: Row, at: float) -> dict[str, Any]:
+def dashboard(connection: Connection, project: Row, said: Spoken, at: float) -> dict[str, Any]:
     """All the figures of a project, ready for JSON."""
-    said = spoken(connection, project)
     pace = Counter(int(row.created // DAY) for row in said.rankings)
     slices = sorted({item.slice for item in said.items.values() if item.slice is not None})[:MOST_SLICES]
     within = {name: {number for number, item in said.items.items() if item.slice == name} for name in slices}

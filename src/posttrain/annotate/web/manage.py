@@ -103,7 +103,8 @@ def figures(project_id: Id, person: Person, store: Store) -> dict[str, Any]:
     """Progress, agreement with intervals, gold accuracy, biases, people."""
     check_may(person, "oversee")
     with reading(store) as connection:
-        return dashboard(connection, found_project(connection, project_id), now())
+        project = found_project(connection, project_id)
+        return dashboard(connection, project, spoken(connection, project), now())
 
 
 @router.get("/projects/{project_id}/disagreements", response_model=Listed)

@@ -62,8 +62,9 @@ def overview(project_id: Id, request: Request, store: Store) -> Any:
     person = _person(request, "oversee")
     with reading(store) as connection:
         project = found_project(connection, project_id)
-        figures = dashboard(connection, project, now())
-        worst = disputed_items(spoken(connection, project), 10)
+        said = spoken(connection, project)
+        figures = dashboard(connection, project, said, now())
+    worst = disputed_items(said, 10)
     return page(request, "dashboard.html", person=person, project=project, figures=figures, worst=worst)
 
 
