@@ -1,6 +1,7 @@
 """What only a whole set shows: each bias is called where it is, and not called where it is not."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,33 +51,54 @@ def asks(draw: random.Random, *, one: float = 0.0) -> Rows:
     return [*made]
 
 
-BIASED = {
-    "length-bias": lambda draw: pairs(draw, longer=0.9),
-    "few-prompts-dominate": lambda draw: pairs(draw, prompts=6),
-    "position-bias": lambda draw: rankings(draw, {"ann": 0.7, "bob": 0.7}),
-    "annotator-position-bias": lambda draw: rankings(draw, {"ann": 0.85, "bob": 0.5, "cem": 0.5}),
-    "dominating-task": lambda draw: asks(draw, one=0.6),
+def tasks(draw: random.Random, ways: list[str]) -> Rows:
+    return [
+        {"prompt": f"{draw.choice(ways)} {sentence(draw)} Page {n}.", "completion": said(draw, 1), "task": "notes"}
+        for n in range(200)
+    ]
+
+
+def wordings(draw: random.Random, levels: list[str]) -> Rows:
+    return [{"prompt": f"{draw.choice(levels)} ({n})", "completion": said(draw, 1)} for n in range(200)]
+
+
+WAYS = ["Put this note into a record.", "Summarize what was written:", "Turn these words into JSON.", "Extract it all."]
+LEVELS = [
+    "Name a cat.",
+    "Describe a garden near the river and name two of the plants in it.",
+    "Characterise the epistemological implications of contemporary methodological considerations in pharmacovigilance.",
+]
+
+Make = Callable[[random.Random], Rows]
+
+SETS: dict[str, tuple[Make, Make]] = {
+    "length-bias": (lambda draw: pairs(draw, longer=0.9), pairs),
+    "few-prompts-dominate": (lambda draw: pairs(draw, prompts=6), pairs),
+    "position-bias": (
+        lambda draw: rankings(draw, {"ann": 0.7, "bob": 0.7}),
+        lambda draw: rankings(draw, {"ann": 0.5, "bob": 0.5}),
+    ),
+    "annotator-position-bias": (
+        lambda draw: rankings(draw, {"ann": 0.85, "bob": 0.5, "cem": 0.5}),
+        lambda draw: rankings(draw, {"ann": 0.5, "bob": 0.5, "cem": 0.5}),
+    ),
+    "dominating-task": (lambda draw: asks(draw, one=0.6), asks),
+    "one-phrasing": (lambda draw: tasks(draw, WAYS[:1]), lambda draw: tasks(draw, WAYS)),
+    "even-difficulty": (lambda draw: wordings(draw, LEVELS[:1]), lambda draw: wordings(draw, LEVELS)),
 }
-FAIR = {
-    "pairs": lambda draw: pairs(draw),
-    "rankings": lambda draw: rankings(draw, {"ann": 0.5, "bob": 0.5}),
-    "asks": lambda draw: asks(draw),
-}
+"""Finding → a set with it, and one without."""
 
 
-@pytest.mark.parametrize("name", BIASED)
-def test_a_bias_is_called(name: str, write: Write) -> None:
-    assert name in by_name(look(write("train.jsonl", BIASED[name](random.Random(0)))))
-
-
-@pytest.mark.parametrize("name", FAIR)
-@pytest.mark.parametrize("seed", range(3))
-def test_a_fair_set_is_not_called_biased(name: str, seed: int, write: Write) -> None:
-    assert not by_name(look(write("train.jsonl", FAIR[name](random.Random(seed))))).keys() & BIASED.keys()
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_bias_is_called_where_it_is_and_only_there(name: str, seed: int, write: Write) -> None:
+    biased, fair = SETS[name]
+    assert name in by_name(look(write("biased.jsonl", biased(random.Random(seed)))))
+    assert name not in by_name(look(write("fair.jsonl", fair(random.Random(seed)))))
 
 
 def test_the_annotator_who_favours_a_side_is_named(write: Write) -> None:
-    report = look(write("train.jsonl", BIASED["annotator-position-bias"](random.Random(0))))
+    report = look(write("train.jsonl", SETS["annotator-position-bias"][0](random.Random(0))))
     found = by_name(report)["annotator-position-bias"]
     assert found.count == 1
     assert "ann (8" in found.what

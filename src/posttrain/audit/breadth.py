@@ -1,7 +1,9 @@
 """How many different things a set of prompts asks for: what instruction fine-tuning lives on."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,18 @@ LARGEST = Rule(
     "of 100 prompts ask in the same words",
     "draw this task less often (weight, temperature), or word its instruction in more ways",
 )
+ONE_PHRASING = Rule(
+    "one-phrasing",
+    "info",
+    "tasks are always asked for in the same words",
+    "word their instruction in several ways: the model learns the words instead of the task",
+)
+EVEN = Rule(
+    "even-difficulty",
+    "info",
+    "school grades are all that lie between the easiest and the hardest prompts, by their wording",
+    "add easier and harder ones: a model trained on one level does not learn to tell them apart",
+)
 MISSING = Rule(
     "missing-task-types",
     "info",
@@ -38,6 +52,14 @@ _COMMON = 0.01
 
 _NARROW = 10.0
 _LARGE = 0.3
+_PHRASINGS = 1.5
+"""Effective number of phrasings of a task below which it counts as one."""
+
+_OF_TASK = 30
+_GRADES = 2.0
+_VOWELS = re.compile(r"[aeiouy]+")
+_LETTERS = re.compile(r"[a-z]+")
+_STOPS = re.compile(r"[.!?:\n]+")
 
 
 def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
@@ -48,8 +70,11 @@ def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
     if len(asked) < _FEWEST:
         return [], {}
     drawn = asked[np.argsort(rows["prompt"][asked], kind="stable")[:SAMPLE]]
-    prompts = [entry.prompt for _, entry in fetch(table, drawn.tolist())]
+    texts = dict(fetch(table, drawn.tolist()))
+    drawn = np.array([*texts])
+    prompts = [entry.prompt for entry in texts.values()]
     words = [asking(prompt) for prompt in prompts]
+    grades = np.quantile([grade_of(prompt) for prompt in prompts], [0.05, 0.5, 0.95])
     common = Counter(words).most_common(10)
     effective = vendi(words)
     figures: dict[str, object] = {
@@ -57,11 +82,42 @@ def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
         "effective_tasks": round(effective, 1),
         "first_words_entropy": round(_entropy(Counter(" ".join(p.split()[:3]).lower() for p in prompts)), 2),
         "requests": {" ".join(some) or "(no words)": n / len(words) for some, n in common},
+        "grades": [round(float(grade), 1) for grade in grades],
         "phrasings_per_request": round(len(set(words)) / max(1.0, effective), 1),
     }
     types = Counter(name for some in words for name in types_of(some))
     figures["task_types"] = {name: types[name] / len(words) for name in TYPES}
-    return [*_narrow(effective), *_largest(common, len(words)), *_missing(types)], {"breadth": figures}
+    found = [*_narrow(effective), *_largest(common, len(words)), *_missing(types), *_phrasings(table, drawn, words)]
+    if grades[2] - grades[0] < _GRADES:
+        found.append(finding(EVEN, [], count=round(grades[2] - grades[0])))
+    return found, {"breadth": figures}
+
+
+def grade_of(text: str) -> float:
+    """School grade that a text's wording asks for, roughly, from the length of its sentences and words.
+
+    Kincaid, Fishburne, Rogers and Chissom, "Derivation of new readability formulas", 1975; syllables are counted as
+    groups of vowels. Made for English.
+    """
+    text = text.lower()
+    words = _LETTERS.findall(text)
+    if not words:
+        return 0.0
+    sentences = sum(bool(part.strip()) for part in _STOPS.split(text))
+    syllables = sum(max(1, len(_VOWELS.findall(word))) for word in words)
+    return 0.39 * len(words) / max(1, sentences) + 11.8 * syllables / len(words) - 15.59
+
+
+def _phrasings(table: Table, drawn: NDArray[np.intp], words: Sequence[tuple[str, ...]]) -> list[Finding]:
+    """Stated tasks that are asked for in one way."""
+    tasks = table.rows["task"][drawn]
+    same: list[str] = []
+    for task in np.unique(tasks[tasks != 0]):
+        said = Counter(words[i] for i in np.flatnonzero(tasks == task).tolist())
+        if said.total() >= _OF_TASK and np.exp(_entropy(said)) < _PHRASINGS:
+            same.append(f"{table.tasks[int(task)]} (“{' '.join(said.most_common(1)[0][0])}”)")
+    what = f"tasks are always asked for in the same words: {', '.join(same)}"
+    return [finding(ONE_PHRASING, [], count=len(same), what=what)] if same else []
 
 
 def vendi(words: Sequence[tuple[str, ...]]) -> float:
@@ -94,7 +150,7 @@ def _tf_idf(
     return vectors[norms > 0] / norms[norms > 0, None]
 
 
-def _entropy(counts: Counter[str]) -> float:
+def _entropy(counts: Counter[Any]) -> float:
     return _entropy_of(np.array(list(counts.values()), dtype=np.float64))
 
 

@@ -96,6 +96,9 @@ def facts(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     if breadth := figures.get("breadth"):
         found.append(("effective number of tasks", f"{breadth['effective_tasks']:.1f}"))
         found.append(("different prompts", f"{breadth['distinct_prompts']:,}"))
+        found.append(("phrasings a request", f"{breadth['phrasings_per_request']:.1f}"))
+        low, _, high = breadth["grades"]
+        found.append(("school grades of the wording", f"{low:.0f} to {high:.0f}"))
     if budget := figures.get("budget"):
         found.append(("rows to train on", f"{budget['kept']:,}"))
         found.append(("tokens to train on", f"{budget['tokens']:,}"))
