@@ -7,7 +7,8 @@ from schemathesis.checks import not_a_server_error
 from sqlalchemy import create_engine
 
 from annotating import item
-from posttrain.annotate.people import add_person, new_token
+from posttrain.annotate.access import new_token
+from posttrain.annotate.people import add_person
 from posttrain.annotate.projects import add_items, new_project
 from posttrain.annotate.settings import Settings
 from posttrain.annotate.store import now, open_store, writing

@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 
 from annotate_server import PASSWORD
 from annotating import START
-from posttrain.annotate.people import add_person, new_token, sign_in
+from posttrain.annotate.access import new_token
+from posttrain.annotate.people import add_person, sign_in
 from posttrain.annotate.problems import Invalid
 from posttrain.annotate.store import reading, writing
 from posttrain.annotate.web.app import make_app

@@ -1,4 +1,4 @@
-"""Who may do what, and how they prove who they are: invitations, passwords, sessions, tokens.
+"""Who may do what, how people join, and how they prove who they are.
 
 Every secret (invitation, session, token) is 256 random bits, kept only as its SHA-256. Passwords are kept as argon2id.
 """
@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from posttrain.annotate.problems import Forbidden, Invalid, Missing
 from posttrain.annotate.store import Row
-from posttrain.annotate.tables import ROLES, audit, invitations, people, sessions, tokens
+from posttrain.annotate.tables import ROLES, audit, invitations, people, sessions
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -28,7 +28,6 @@ MAY: Mapping[str, frozenset[str]] = {
 }
 """What each deed needs. Managing is projects, imports, exports, guidelines and people."""
 
-SESSION_SECONDS = 12 * 3600
 INVITATION_SECONDS = 7 * 24 * 3600
 LEAST_PASSWORD = 10
 MOST_PASSWORD = 200
@@ -61,7 +60,7 @@ def invite(connection: Connection, by: Row | None, role: str, at: float) -> str:
     """
     _check_grants(by, role)
     secret = secrets.token_urlsafe(32)
-    values = {"secret": _hash(secret), "role": role, "created": at, "expires": at + INVITATION_SECONDS}
+    values = {"secret": hashed(secret), "role": role, "created": at, "expires": at + INVITATION_SECONDS}
     connection.execute(insert(invitations).values(values))
     note(connection, at, None if by is None else by.id, "invited", role=role)
     return secret
@@ -73,7 +72,7 @@ def invited(connection: Connection, secret: str, at: float) -> Row:
     Raises:
         Missing: there is none, it was used, or it has expired.
     """
-    where = (invitations.c.secret == _hash(secret), invitations.c.used.is_(None), invitations.c.expires > at)
+    where = (invitations.c.secret == hashed(secret), invitations.c.used.is_(None), invitations.c.expires > at)
     row = connection.execute(select(invitations).where(*where)).one_or_none()
     if row is None:
         raise Missing("this invitation is unknown, used or expired; ask for a new one")
@@ -117,8 +116,8 @@ def add_person(
         raise Invalid("a name has 1 to 80 printable characters")
     if connection.execute(select(people.c.id).where(_is_called(name))).first():
         raise Invalid(f"the name {name} is taken; choose another")
-    hashed = None if password is None else hasher().hash(_checked(password))
-    values = {"name": name, "role": role, "password": hashed, "origin": origin, "active": True, "created": at}
+    kept = None if password is None else hasher().hash(_checked(password))
+    values = {"name": name, "role": role, "password": kept, "origin": origin, "active": True, "created": at}
     try:
         person = connection.execute(insert(people).values(values).returning(people)).one()
     except IntegrityError as error:  # another one of that name joined at the same moment
@@ -149,43 +148,6 @@ def tidy_name(name: str) -> str:
 def _is_called(name: str) -> ColumnElement[bool]:
     """Whether a person has this name, in capitals or not: as far as the database's `lower` knows its letters."""
     return or_(people.c.name == name, func.lower(people.c.name) == name.lower())
-
-
-def open_session(connection: Connection, person: Row, at: float) -> tuple[str, str]:
-    """(secret, CSRF token) of a new session; what the browser held before plays no part."""
-    secret, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    connection.execute(delete(sessions).where(sessions.c.expires <= at))
-    values = {"secret": _hash(secret), "person_id": person.id, "csrf": csrf, "created": at}
-    connection.execute(insert(sessions).values(**values, expires=at + SESSION_SECONDS))
-    return secret, csrf
-
-
-def session_of(connection: Connection, secret: str, at: float) -> Row | None:
-    """The person signed in by this session, with its `csrf`."""
-    joined = select(people, sessions.c.csrf).join(sessions, sessions.c.person_id == people.c.id)
-    where = (sessions.c.secret == _hash(secret), sessions.c.expires > at, people.c.active)
-    return connection.execute(joined.where(*where)).one_or_none()
-
-
-def close_session(connection: Connection, secret: str) -> None:
-    """Sign out."""
-    connection.execute(delete(sessions).where(sessions.c.secret == _hash(secret)))
-
-
-def new_token(connection: Connection, person: Row, name: str, at: float) -> tuple[int, str]:
-    """(id, secret) of a token with the person's own rights, for programs."""
-    secret = secrets.token_urlsafe(32)
-    values = {"secret": _hash(secret), "person_id": person.id, "name": name, "created": at}
-    number = connection.execute(insert(tokens).values(values).returning(tokens.c.id)).scalar_one()
-    note(connection, at, person.id, "token made", token=number)
-    return number, secret
-
-
-def token_of(connection: Connection, secret: str) -> Row | None:
-    """The person behind a token."""
-    joined = select(people).join(tokens, tokens.c.person_id == people.c.id)
-    where = (tokens.c.secret == _hash(secret), tokens.c.revoked.is_(None), people.c.active)
-    return connection.execute(joined.where(*where)).one_or_none()
 
 
 def change_person(
@@ -225,7 +187,8 @@ def _checked(password: str) -> str:
     return password
 
 
-def _hash(secret: str) -> str:
+def hashed(secret: str) -> str:
+    """A secret as it is kept."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from posttrain.annotate.people import session_of, token_of
+from posttrain.annotate.access import session_of, token_of
 from posttrain.annotate.problems import Forbidden, Problem, TooMany
 from posttrain.annotate.store import Row, now, reading
 

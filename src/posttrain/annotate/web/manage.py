@@ -10,10 +10,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import select, update
 
+from posttrain.annotate.access import new_token
 from posttrain.annotate.export import ExportOptions, export
 from posttrain.annotate.imports import add_imports, read_imports
 from posttrain.annotate.oversight import dashboard, disputed_items
-from posttrain.annotate.people import change_person, check_may, invite, new_token, note
+from posttrain.annotate.people import change_person, check_may, invite, note
 from posttrain.annotate.problems import Invalid, Missing
 from posttrain.annotate.projects import change_settings, new_guideline, new_project, reopen_item
 from posttrain.annotate.settings import Settings
