@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from audits import Write, by_name, look
+from audits import Write, by_name, lines_of, look
 from planted import NOUNS, clean_row, sentence
 
 Rows = list[dict[str, Any]]
@@ -104,3 +104,13 @@ def test_the_annotator_who_favours_a_side_is_named(write: Write) -> None:
     assert "ann (8" in found.what
     assert "bob" not in found.what
     assert report.figures["first_preferred_by"].keys() == {"ann", "bob", "cem"}
+
+
+def test_a_prompt_on_both_sides_of_a_split_of_pairs_is_leakage(write: Write) -> None:
+    draw = random.Random(0)
+    train, held = pairs(draw), pairs(draw)[:50]
+    for row, other in zip(held[:7], train[20:], strict=False):
+        row["prompt"] = other["prompt"]  # with other answers
+    found = by_name(look(write("train.jsonl", train), against=[write("held.jsonl", held)]))
+    assert lines_of(found["leakage-exact"]) == [*range(21, 28)]
+    assert found["leakage-exact"].severity == "block"

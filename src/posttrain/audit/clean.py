@@ -1,6 +1,7 @@
 """The safe fixes, applied to a copy: rows dropped, repeats dropped, placeholders and broken characters mended."""
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ _SEVERAL = "self-instruct"
 
 _WINDOWS = ("cp1252", "latin-1")
 """What UTF-8 is usually misread as."""
+
+_MISREAD = re.compile(
+    "[\u0080-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{2,}"
+)
+"""Two and more characters that only bytes of UTF-8 beyond ASCII become."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +124,13 @@ def decoded(text: str) -> str:
 
     Each run of suspicious characters is undone alone, so one that was right all along stays.
     """
-    import re
+    return _MISREAD.sub(_undone, text)
 
-    def undo(match: re.Match[str]) -> str:
-        for encoding in _WINDOWS:
-            try:
-                return match[0].encode(encoding).decode("utf-8")
-            except UnicodeError:
-                continue
-        return match[0]
 
-    return re.sub(
-        "[\u0080-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{2,}",
-        undo,
-        text,
-    )
+def _undone(run: re.Match[str]) -> str:
+    for encoding in _WINDOWS:
+        try:
+            return run[0].encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    return run[0]

@@ -49,7 +49,7 @@ class Finding:
 
     Args:
         name, severity, what, fix, safe: see `Rule`.
-        rows: ``file:line`` of every row concerned, in the order read.
+        rows: ``file:line`` of every row concerned, in the order read; rows that ask the same stand together.
         count: how many; of rows, unless `what` says otherwise.
         examples: the first few.
     """
