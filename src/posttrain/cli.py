@@ -309,7 +309,7 @@ def main() -> None:
         print(f"{stopped}. Run the same command to go on.", file=sys.stderr)
     except typer.Exit as done:
         sys.exit(done.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
         show = getattr(error, "show", None)  # a usage error of the command line itself

@@ -9,7 +9,8 @@ from advising import LAPTOP, SERVER, pairs, prompts, sums, write
 from command_line import Posttrain
 from posttrain.advise.answers import Answers
 from posttrain.advise.command import Advice, advise
-from posttrain.advise.machine import Machine, shape_of, size_in, smallest_gpu
+from posttrain.advise.fit import smallest_gpu
+from posttrain.advise.machine import Machine, shape_of, size_in
 from posttrain.policy.memory import estimate
 from posttrain.policy.options import PolicyOptions
 from posttrain.screen import Screen

@@ -257,6 +257,15 @@ SCENARIOS: dict[str, Scenario] = {
         {"SFT": ("40 rows are few", "few-shot", "6 of 8 right", "460 more")},
         notes=("adapters (LoRA): few rows",),
     ),
+    "trap: forty examples, and people who rank what comes of them": Scenario(
+        {"replies.jsonl": replies(40), "prompts.jsonl": prompts(150)},
+        ("SFT", "RLHF"),
+        ("sft", *RANKED, "reward", "ppo"),
+        {"SFT": ("40 rows are few",), "RLHF": ("broad",)},
+        Answers(people=3, preferences="broad"),
+        base=True,
+        notes=("adapters (LoRA): few rows",),
+    ),
     "trap: forty examples for an assistant of many tasks": Scenario(
         {"many.jsonl": many_tasks(40)},
         ("SFT",),
@@ -467,14 +476,15 @@ def test_every_shape_of_recipe_is_among_those_that_run() -> None:
     assert shapes == {SCENARIOS[name].stages for name in RUN}
 
 
+@pytest.mark.parametrize("name", [name for name in RUN if "ppo" in SCENARIOS[name].stages])
 def test_once_people_have_ranked_the_advised_recipe_goes_on_to_its_end(
-    folder: Path, instruct: Path, posttrain: Posttrain
+    name: str, folder: Path, base: Path, instruct: Path, posttrain: Posttrain
 ) -> None:
-    advice_on(SCENARIOS["RLHF: broad preferences, three people, prompts"], folder, instruct, instruct)
-    sets = quick(folder, "stages.rank.simulated=2")
+    advice_on(SCENARIOS[name], folder, base, instruct)
+    sets = quick(folder, *(["stages.rank.simulated=2"] if "rank" in SCENARIOS[name].stages else []))
     answer = posttrain("run", str(folder / "recipe.yaml"), "--out", str(folder / "out"), *sets)
     assert answer.code == 0, answer.err
-    assert (folder / "out/stages/ppo/model/model.safetensors").is_file()
+    assert list((folder / "out/stages/ppo/model").glob("*model.safetensors"))
 
 
 def test_a_leak_stops_the_run_until_the_rows_are_dropped(folder: Path, instruct: Path, posttrain: Posttrain) -> None:

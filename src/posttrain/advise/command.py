@@ -7,15 +7,16 @@ from typing import Any
 
 from posttrain.advise.answers import Answers, answers_of, asked, assumed, checked, with_goal
 from posttrain.advise.decide import Opinion, opinions, stack_of
-from posttrain.advise.estimate import Cost, costs
+from posttrain.advise.draft import Plan
+from posttrain.advise.estimate import Cost
 from posttrain.advise.facts import Case, case_of, prompts_in
-from posttrain.advise.machine import Machine, Model, model_of, smallest_gpu, this_machine, ways
-from posttrain.advise.recipe import Draft, Plan, fitting, recipe_of, text_of
+from posttrain.advise.fit import fit
+from posttrain.advise.machine import Machine, Model, model_of, this_machine
+from posttrain.advise.recipe import text_of
 from posttrain.advise.rules import THRESHOLDS, Name
 from posttrain.advise.seen import Seen, look
 from posttrain.errors import InputError
 from posttrain.files import write_whole
-from posttrain.recipe import Recipe
 from posttrain.screen import Screen
 
 BASE, INSTRUCT = "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B-Instruct"
@@ -76,7 +77,7 @@ def advise(
         InputError: a file or folder that is not there or cannot be read, or answers that contradict each other.
     """
     answers, told = with_goal(checked(answers), goal)
-    seen = look(data, against, columns, answers.reward, screen)
+    seen = look(list(dict.fromkeys(data)), against, columns, answers.reward, screen)
     if ask is not None:
         answers = asked(answers, _open(seen), ask)
     answers = checked(answers)
@@ -87,7 +88,7 @@ def advise(
     said = opinions(case)
     stack = stack_of(said)
     plan = Plan(seen, answers, case, start, machine, folder)
-    draft, taken, notes = _fit(stack, plan) if stack else (None, [], [])
+    draft, taken, notes = fit(stack, plan) if stack else (None, [], [])
     return Advice(
         seen,
         answers,
@@ -145,40 +146,6 @@ def advise_command(
     if advice.recipe is not None:
         write_whole(out, advice.recipe)
     (print_json if to_json else show)(advice, out)
-
-
-def _fit(stack: Sequence[Name], plan: Plan) -> tuple[Draft, list[Cost], list[str]]:
-    """The fullest way of training that fits, its costs, and a word on it."""
-    tried = fitting(stack, plan)
-    if plan.model.shape is None:
-        _, draft = tried[0]
-        note = f"{plan.model.name}: its size is not known here, so neither is what it takes; name a folder"
-        return draft, _costs(draft, plan), [note]
-    room = plan.machine.room
-    found = [(draft, _costs(draft, plan)) for _, draft in tried]
-    peaks = [max((cost.memory or 0 for cost in taken), default=0) for _, taken in found]
-    for number, ((draft, taken), peak) in enumerate(zip(found, peaks, strict=True)):
-        if peak <= room:
-            full = f"all weights would take {peaks[0] / 2**30:.0f} GiB" if number else ""
-            few = "few rows, of which adapters forget less" if len(tried) < len(ways(plan.machine)) else ""
-            how = "adapters (LoRA) on weights in 4 bits" if tried[number][0].quantization else "adapters (LoRA)"
-            return draft, taken, [f"{how}: {few or full}"] if number or few else []
-    note = (
-        f"too large for this machine even with adapters ({peaks[-1] / 2**30:.0f} GiB): {smallest_gpu(peaks[-1])} "
-        f"would hold it so, {smallest_gpu(_four_bit(peaks[-1], plan))} in 4 bits; or choose a smaller model"
-    )
-    return *found[-1], [note]
-
-
-def _four_bit(peak: float, plan: Plan) -> float:
-    """The same with the frozen weights in 4 bits."""
-    assert plan.model.shape is not None
-    return peak - 3.45 * plan.model.shape.parameters
-
-
-def _costs(draft: Draft, plan: Plan) -> list[Cost]:
-    recipe = Recipe.model_validate(recipe_of(draft, plan))
-    return costs(recipe.stages, draft.loads, plan.model, plan.machine)
 
 
 def _open(seen: Seen) -> dict[str, bool]:

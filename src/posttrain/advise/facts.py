@@ -8,7 +8,7 @@ from posttrain.advise.answers import Answers
 from posttrain.advise.machine import Machine, Model
 from posttrain.advise.rules import FACTS
 from posttrain.advise.rules import THRESHOLDS as LIMITS
-from posttrain.advise.seen import Seen
+from posttrain.advise.seen import File, Seen
 from posttrain.evaluate.statistics import wilson
 
 _FORMS = ("JSON", "code block", "headings", "list", "label")
@@ -67,9 +67,9 @@ def prompts_in(seen: Seen) -> int:
     return sum(file.usable for file in seen.files if file.prompts is not None)
 
 
-def chosen_in(seen: Seen) -> list[str]:
+def chosen_in(seen: Seen) -> list[File]:
     """Files whose preferred answers may serve as demonstrations."""
-    return [file.path for file in seen.files if file.convention == "pairs"]
+    return [file for file in seen.files if file.convention == "pairs"]
 
 
 def _known(answers: Answers, *, least: float = 0.0, most: float = 1.0) -> bool:
@@ -82,7 +82,7 @@ def _demonstrations(
     files = seen.of("sft")
     rows = sum(file.usable for file in files if file.shows)
     if not rows and model.base and fit and chosen_in(seen):
-        rows = seen.usable("preference")  # the preferred answers are there to be imitated
+        rows = sum(file.usable for file in chosen_in(seen))  # the preferred answers are there to be imitated
     breadth: Mapping[str, Any] = seen.figure("breadth") or {}
     kinds = float(breadth.get("effective_tasks", 1.0))
     material = bool(files) and all(file.material for file in files)
@@ -164,7 +164,7 @@ def _preferences(seen: Seen, answers: Answers, prompts: int, held: dict[str, boo
     anew = people > 0 and prompts >= LIMITS.enough_prompts
     held |= {name: holds and not anew for name, holds in wrong.items()}
     held |= {
-        "pairs": pairs > 0,
+        "pairs": fit,
         "pairs_or_people": enough or anew,
         "few_pairs": 0 < pairs < LIMITS.enough_pairs,
         "left_out": pairs > 0 and not fit and anew,

@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from posttrain.errors import InputError
 from posttrain.policy.device import bfloat16_is_fast, matmul_speed
-from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.rewards.sandbox.box import cores
 
 if TYPE_CHECKING:
@@ -24,9 +22,6 @@ ROOM = 0.8
 
 _REPEATS = 5
 """Measurements of which the best counts: another program may be in the way of some."""
-
-GPUS = (16, 24, 48, 80, 141)
-"""Memory of common GPUs in GiB."""
 
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)[ -]?([bm])(?![a-z0-9])", re.IGNORECASE)
 _INSTRUCT = re.compile(r"instruct|chat|[-_]it\b|[-_](?:sft|dpo|rlhf)\b", re.IGNORECASE)
@@ -93,11 +88,26 @@ def this_machine() -> Machine:
     """Ask it."""
     import torch
 
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if sys.platform != "win32" else 8 * GIB
+    memory = _memory()
     if torch.cuda.is_available():
         found = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
         return Machine(cores(), memory, tuple(gpu.total_memory for gpu in found), _gpu_speed(), found[0].name)
     return Machine(cores(), memory, (), _cpu_speed())
+
+
+def _memory() -> int:
+    """Bytes of main memory, or of the part of it that a container may use."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in _CONTAINER:
+        try:
+            found.append(int(path.read_text()))
+        except (OSError, ValueError):  # no container, or one without a limit
+            continue
+    return min(found)
+
+
+_CONTAINER = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where Linux says how much memory a container may use."""
 
 
 def _cpu_speed() -> float:
@@ -191,16 +201,3 @@ def shape_of(parameters: int) -> "Outline":
     config.get_text_config = lambda: config
     layer = [(width, width)] * 4 + [(width, 8 * width // 3)] * 2 + [(8 * width // 3, width)]
     return Outline(config, parameters, tuple(layer * layers))
-
-
-def ways(machine: Machine) -> list[PolicyOptions]:
-    """Ways of training, the fullest first."""
-    adapters = PolicyOptions(lora=LoraOptions(), gradient_checkpointing=True)
-    four_bit = adapters.model_copy(update={"quantization": "4bit"})
-    return [PolicyOptions(), PolicyOptions(lora=LoraOptions()), adapters, *([four_bit] if machine.gpus else [])]
-
-
-def smallest_gpu(need: float) -> str:
-    """A GPU that would hold it."""
-    size = next((size for size in GPUS if size * GIB * ROOM >= need), None)
-    return "more than one GPU of 141 GiB" if size is None else f"a GPU of {size} GiB"

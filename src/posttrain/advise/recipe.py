@@ -1,96 +1,13 @@
-"""The advised stack as a recipe: stages that name each other, files and columns filled in, reasons as comments."""
+"""The draft as a recipe: what it says, and its text with the reasons as comments."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from math import ceil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from posttrain.advise.answers import Answers
-from posttrain.advise.estimate import Load
-from posttrain.advise.facts import Case, chosen_in
-from posttrain.advise.machine import Machine, Model, ways
-from posttrain.advise.rules import THRESHOLDS, Name
-from posttrain.advise.seen import File, Seen, path_from
-from posttrain.policy.options import PolicyOptions
-
-RANKED = 500
-"""Prompts that people are asked to rank at first: some days' work for two."""
-
-Stages = dict[str, dict[str, Any]]
-
-
-@dataclass(slots=True)
-class Draft:
-    """A recipe in the making.
-
-    Args:
-        stages: name → what it says.
-        why: name → a comment.
-        loads: name → what it has to read, for estimates.
-        last: the stage whose model the next one starts from; empty for the recipe's own.
-    """
-
-    stages: Stages = field(default_factory=dict[str, dict[str, Any]])
-    why: dict[str, str] = field(default_factory=dict[str, str])
-    loads: dict[str, Load] = field(default_factory=dict[str, Load])
-    last: str = ""
-
-    def add(self, name: str, why: str, load: Load | None, **says: Any) -> None:
-        """One more stage, in the order written."""
-        self.stages[name] = {key: value for key, value in says.items() if value is not None}
-        self.why[name] = why
-        if load is not None:
-            self.loads[name] = load
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the stages of a recipe are made of."""
-
-    seen: Seen
-    answers: Answers
-    case: Case
-    model: Model
-    machine: Machine
-    folder: Path
-
-    def source(self, file: File, columns: Mapping[str, str], **more: Any) -> Any:
-        """A file as a recipe's data."""
-        path = path_from(file.path, self.folder)
-        more = {key: value for key, value in more.items() if value is not None}
-        return {"path": path, **({"columns": dict(columns)} if columns else {}), **more} if columns or more else path
-
-    def load(self, files: Sequence[File], rows: int | None = None) -> Load:
-        """What some files take to read."""
-        count = sum(file.usable for file in files)
-        per = self.model.chars_per_token
-        mean = [sum(getattr(f, name) * f.usable for f in files) / max(count, 1) for name in _CHARS]
-        return Load(count if rows is None else min(rows, count), mean[0] / per, mean[1] / per)
-
-    def answer_tokens(self, files: Sequence[File]) -> int:
-        """Room for an answer: twice the mean one, within bounds and the model's."""
-        tokens = 2 * max((file.answer_chars / self.model.chars_per_token for file in files), default=0.0) or 256.0
-        most = 512 if self.model.positions is None else max(8, min(512, self.model.positions // 4))
-        return int(min(most, max(64, tokens)) // 8 * 8)
-
-
-_CHARS = ("prompt_chars", "answer_chars")
-
-
-def draft_of(stack: Sequence[Name], plan: Plan, how: PolicyOptions) -> Draft:
-    """The stages of a stack."""
-    draft = Draft()
-    _check(plan, draft)
-    builders = {"SFT": _sft, "IFT": _ift, "DPO": _dpo, "RLHF": _rlhf, "GRPO": _grpo}
-    for name in stack:
-        builders[name](plan, draft, _place(how))
-    for stage in draft.stages.values():
-        if plan.model.plain and stage["kind"] != "rank":
-            stage["template"] = "plain"
-    return draft
+from posttrain.advise.draft import Draft, Plan
+from posttrain.advise.seen import path_from
 
 
 def recipe_of(draft: Draft, plan: Plan) -> dict[str, Any]:
@@ -100,17 +17,17 @@ def recipe_of(draft: Draft, plan: Plan) -> dict[str, Any]:
     return {"model": model, "seed": 0, "stages": draft.stages}
 
 
-def fitting(stack: Sequence[Name], plan: Plan) -> list[tuple[PolicyOptions, Draft]]:
-    """The stack in each way of training, the fullest first; few rows are for adapters at once."""
-    found = ways(plan.machine)
-    few = "few_demonstrations" in plan.case.facts and stack[:1] == ("SFT",)
-    return [(how, draft_of(stack, plan, how)) for how in (found[1:] if few else found)]
-
-
 def text_of(draft: Draft, plan: Plan, head: Sequence[str]) -> str:
     """The recipe with its comments."""
     said = recipe_of(draft, plan)
-    lines = [*(f"# {line}" for line in head), "", f"model: {_yaml(said['model'])}", "seed: 0", "", "stages:"]
+    lines = [
+        *(f"# {' '.join(line.split())}" for line in head),
+        "",
+        f"model: {_yaml(said['model'])}",
+        "seed: 0",
+        "",
+        "stages:",
+    ]
     for name, stage in draft.stages.items():
         lines += [f"  # {draft.why[name]}", *("  " + line for line in _yaml({name: stage}).splitlines())]
     return "\n".join(lines) + "\n"
@@ -122,225 +39,3 @@ def _yaml(value: Any) -> str:
         .removesuffix("...\n")
         .rstrip()
     )
-
-
-def _place(how: PolicyOptions) -> dict[str, Any]:
-    """The keys by which a training stage says how it trains."""
-    lora = None if how.lora is None else {"rank": how.lora.rank, "alpha": how.lora.alpha}
-    return {
-        "lora": lora,
-        "quantization": how.quantization,
-        "gradient_checkpointing": True if how.gradient_checkpointing else None,
-    }
-
-
-def _rate(full: float, place: Mapping[str, Any]) -> float:
-    return float(f"{10 * full:g}") if place["lora"] else full
-
-
-def _held(rows: int) -> float:
-    """Share of the prompts held out."""
-    return 0.2 if rows < THRESHOLDS.few_rows else 0.1 if rows < 1000 else 0.05
-
-
-def _check(plan: Plan, draft: Draft) -> None:
-    files = [file for file in plan.seen.files if file.kind not in {"unknown", "text"}]
-    draft.add(
-        "check",
-        "stops the run if rows cannot be read, hold secrets, or stand in the evaluation data",
-        None,
-        kind="audit",
-        data=[plan.source(file, file.columns) for file in files],
-        against=[path_from(path, plan.folder) for path in plan.seen.against] or None,
-    )
-
-
-def _sft(plan: Plan, draft: Draft, place: Mapping[str, Any]) -> None:
-    files = [file for file in plan.seen.files if file.shows]
-    data = [plan.source(file, file.columns) for file in files]
-    if not files:
-        files = [file for file in plan.seen.files if file.path in chosen_in(plan.seen)]
-        data = [
-            plan.source(file, {**file.columns, "completion": file.columns.get("chosen", "chosen")}) for file in files
-        ]
-        data = [{**one, "columns": {k: v for k, v in one["columns"].items() if k in _SFT_COLUMNS}} for one in data]
-    rows = sum(file.usable for file in files)
-    draft.add(
-        "sft",
-        "imitates the right answers",
-        plan.load(files),
-        kind="sft",
-        data=data,
-        validation=_held(rows),
-        epochs=5 if rows < THRESHOLDS.few_rows else 3 if rows < 1000 else 2,
-        batch_size=4 if rows < THRESHOLDS.few_rows else 16,
-        learning_rate=_rate(2e-5, place),
-        patience=3 if rows < 1000 else None,
-        **place,
-    )
-    draft.last = "sft"
-
-
-_SFT_COLUMNS = ("prompt", "completion", "system", "task", "phrasing")
-
-
-def _ift(plan: Plan, draft: Draft, place: Mapping[str, Any]) -> None:
-    files = [file for file in plan.seen.files if file.shows]
-    several = len(files) > 1
-    names = [name for file in files for name in file.names]
-    rows = sum(file.usable for file in files)
-    draft.add(
-        "ift",
-        "many kinds of task, the small ones drawn more often than their size alone would have it",
-        plan.load(files),
-        kind="ift",
-        data=[
-            plan.source(
-                file, file.columns, task=Path(file.path).name.split(".")[0] if several and not file.names else None
-            )
-            for file in files
-        ],
-        temperature=2 if len(names) > 1 or several else None,
-        hold_out={"tasks": [names[-1]]} if len(names) >= 5 else None,
-        validation=_held(rows),
-        epochs=2,
-        batch_size=16,
-        learning_rate=_rate(2e-5, place),
-        **place,
-    )
-    draft.last = "ift"
-
-
-def _ranked(plan: Plan, draft: Draft) -> tuple[list[Any], Load]:
-    """Pairs to train on: those that are there, or what people say of candidates."""
-    pairs = plan.seen.of("preference")
-    judged = plan.seen.of("judged")
-    if plan.case.pairs_fit and pairs:
-        return [plan.source(file, file.columns) for file in pairs], plan.load(pairs)
-    if plan.case.pairs_fit and judged:
-        draft.add(
-            "rank",
-            "takes over what people said, and makes pairs of it",
-            None,
-            kind="rank",
-            data=[plan.source(file, {}) for file in judged],
-            project="judged",
-            least=0.5,
-        )
-        return ["rank"], plan.load(judged)
-    if "rank" not in draft.stages:
-        files, data = _prompts(plan)
-        load = plan.load(files, RANKED)
-        people = plan.answers.people or 1
-        draft.add(
-            "candidates",
-            "several answers to each prompt",
-            load,
-            kind="candidates",
-            model=draft.last or None,
-            data=data,
-            k=4,
-            max_new_tokens=plan.answer_tokens(files),
-        )
-        settings = {"overlap": min(2, people)} | ({"most": 3} if people > 2 else {})
-        draft.add(
-            "rank",
-            "people rank them in their browser: the run waits here, and goes on when called again",
-            load,
-            kind="rank",
-            data="candidates",
-            project="ranking",
-            settings=settings,
-            least=0.5,
-        )
-    load = draft.loads["rank"]
-    return ["rank"], Load(load.rows * 6, load.prompt, 2.0 * plan.answer_tokens(plan.seen.of("sft")))
-
-
-def _prompts(plan: Plan) -> tuple[list[File], list[Any]]:
-    """Files that are read as prompts: those of prompts alone, else whatever else holds some."""
-    usable = [file for file in plan.seen.files if file.prompts is not None]
-    files = [file for file in usable if file.kind == "prompt"] or usable
-    most = RANKED if sum(file.usable for file in files) > RANKED else None
-    each = None if most is None else ceil(most / len(files))
-    return files, [plan.source(file, file.prompts or {}, rows=each) for file in files]
-
-
-def _dpo(plan: Plan, draft: Draft, place: Mapping[str, Any]) -> None:
-    data, load = _ranked(plan, draft)
-    draft.add(
-        "dpo",
-        "the preferred answer of each pair becomes likelier, held near the model before",
-        load,
-        kind="dpo",
-        model=draft.last or None,
-        data=data,
-        validation=_held(load.rows),
-        truncation="left",
-        beta=0.1,
-        length_normalized=True if "length_biased" in plan.case.facts else None,
-        epochs=1,
-        batch_size=16,
-        learning_rate=_rate(1e-6, place),
-        **place,
-    )
-    draft.last = "dpo"
-
-
-def _rlhf(plan: Plan, draft: Draft, place: Mapping[str, Any]) -> None:
-    data, load = _ranked(plan, draft)
-    draft.add(
-        "reward",
-        "scores an answer as people would",
-        load,
-        kind="reward",
-        model=draft.last or None,
-        data=data,
-        validation=_held(load.rows),
-        truncation="left",
-        batch_size=16,
-        learning_rate=_rate(1e-5, place),
-        **place,
-    )
-    files, _ = _prompts(plan)
-    draft.add(
-        "ppo",
-        "tries answers of its own, paid by the reward model, held near by KL",
-        plan.load(files),
-        kind="ppo",
-        model=draft.last or None,
-        data=[plan.source(file, file.prompts or {}) for file in files],
-        validation=0.05,
-        rewards={"people": {"kind": "model", "model": "reward"}},
-        max_new_tokens=plan.answer_tokens(files),
-        target_kl=6,
-        learning_rate=_rate(1e-6, place),
-        **place,
-    )
-    draft.last = "ppo"
-
-
-def _grpo(plan: Plan, draft: Draft, place: Mapping[str, Any]) -> None:
-    files = [f for f in plan.seen.files if f.prompts is not None and f.check is not None and f.check.fits]
-    first = files[0].check
-    assert first is not None  # the rules let GRPO through only where a reward reads the answers
-    files = [file for file in files if file.check is not None and file.check.spec == first.spec]
-    load = plan.load(files)
-    draft.add(
-        "grpo",
-        "several answers a prompt, each checked and set beside the others",
-        load,
-        kind="grpo",
-        model=draft.last or None,
-        data=[plan.source(file, file.prompts or {}) for file in files],
-        validation=_held(load.rows),
-        rewards={"right": dict(first.spec)},
-        num_generations=8,
-        max_new_tokens=plan.answer_tokens(files),
-        epochs=min(10, ceil(800 / max(load.rows, 1))),
-        batch_size=8,
-        learning_rate=_rate(1e-6, place),
-        alarms={"max_kl": 60},
-        **place,
-    )
-    draft.last = "grpo"

@@ -28,7 +28,7 @@ def show(advice: Advice, out: Path) -> None:
     """What to do, why, what speaks against the others, what is missing, what it takes, and where the recipe is."""
     console = Console(highlight=False)
     for file in advice.seen.files:
-        console.print(_file(file), markup=False)
+        console.print(shown(_file(file)), markup=False)
     console.print(Text.assemble("\nAdvice: ", (_advice(advice), "bold")))
     console.print(_opinions(advice.opinions))
     if mend := _to_mend(advice):
@@ -167,7 +167,7 @@ def _list(console: Console, title: str, lines: Sequence[str]) -> None:
         return
     console.print(f"\n{title}", markup=False)
     for line in lines:
-        console.print(Padding(Text(line), (0, 0, 0, 2)))
+        console.print(Padding(Text(shown(line)), (0, 0, 0, 2)))
 
 
 def _costs(advice: Advice) -> Table:
