@@ -5,7 +5,7 @@ Legend: ``N`` loss tokens, ``D`` hidden width, ``V`` vocabulary.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -71,15 +71,32 @@ def token_logprobs(
 
 def logits_of(hidden_ND: Tensor, head: Head) -> Tensor:
     """Float32 logits [N, V] of a few hidden states, before temperature: what sampling looks at."""
-    room = hidden_ND.new_empty(len(hidden_ND), len(head.weight))
+    room = _room(hidden_ND, len(hidden_ND), len(head.weight))
     return _logits(hidden_ND, head.weight.to(hidden_ND.dtype), head.bias, head.scale, head.softcap, room)
 
 
-def _logits(
-    h: Tensor, weight: Tensor, bias: Tensor | None, scale: float, softcap: float | None, room: Tensor
-) -> Tensor:
-    """Float32 logits of one chunk, before temperature; in `room`, [chunk, V], where that is float32 too."""
-    z = torch.mm(h, weight.T, out=room[: len(h)]).float()
+class _Room(NamedTuple):
+    """Memory that all chunks take turns in: to ask for as much anew each time costs as much as a pass over it.
+
+    Args:
+        narrow: [chunk, V] in the dtype of the products.
+        wide: the same in float32; one and the same where that is the dtype.
+    """
+
+    narrow: Tensor
+    wide: Tensor
+
+
+def _room(hidden: Tensor, tokens: int, vocabulary: int) -> _Room:
+    narrow = hidden.new_empty(tokens, vocabulary)
+    return _Room(narrow, narrow.float())
+
+
+def _logits(h: Tensor, weight: Tensor, bias: Tensor | None, scale: float, softcap: float | None, room: _Room) -> Tensor:
+    """Float32 logits of one chunk, before temperature, in the room."""
+    z = torch.mm(h, weight.T, out=room.narrow[: len(h)])
+    if room.wide is not room.narrow:
+        z = room.wide[: len(h)].copy_(z)
     if bias is not None:
         z += bias.float()
     if scale != 1.0:
@@ -130,7 +147,7 @@ class _TokenLogProbs(torch.autograd.Function):
                 if grads is not None:  # d log p / dz = onehot - raised / total; the division waits for small tensors
                     dz = raised.scatter_add_(1, target[rows, None], -total)
                     factor = -scale / temperature / total
-                    grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c)
+                    grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c, room)
             logp[rows] = at_target[:, 0] - lse[rows]
         if grads is not None:
             ctx.grads = grads
@@ -169,7 +186,7 @@ class _TokenLogProbs(torch.autograd.Function):
                 factor = torch.full_like(factor, scale / temperature)
             else:
                 dz = z.exp_().scatter_add_(1, target[rows, None], -torch.ones_like(factor))
-            grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c)
+            grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c, room)
         return (*grads.scaled(None), None, None, None, None, None, None)
 
 
@@ -189,11 +206,12 @@ class _Grads:
         self.weight = torch.zeros_like(weight, dtype=torch.float32) if needs[1] else None
         self.bias = torch.zeros_like(bias, dtype=torch.float32) if needs[2] and bias is not None else None
 
-    def add(self, rows: slice, dz: Tensor, factor: Tensor, hidden: Tensor, weight: Tensor) -> None:
+    def add(self, rows: slice, dz: Tensor, factor: Tensor, hidden: Tensor, weight: Tensor, room: _Room) -> None:
         """Add a chunk's, whose logits have the gradient ``factor * dz``, [chunk, 1] and [chunk, V]."""
         if self.bias is not None:
             self.bias.addmv_(dz.T, factor[:, 0])
-        dz = dz.to(hidden.dtype)
+        if room.wide is not room.narrow:
+            dz = room.narrow[: len(dz)].copy_(dz)
         if self.hidden is not None:
             self.hidden[rows] = (dz @ weight).mul_(factor)
         if self.weight is not None:
@@ -208,12 +226,12 @@ class _Grads:
         return tuple(g if g is None or factor is None else g.mul_(factor) for g in made)  # type: ignore[return-value]
 
 
-def _chunks(hidden: Tensor, weight: Tensor) -> Iterator[tuple[slice, Tensor]]:
+def _chunks(hidden: Tensor, weight: Tensor) -> Iterator[tuple[slice, _Room]]:
     """Even chunks of at most CHUNK logits (but ROWS tokens), and the one room that they all take turns in."""
     n, vocabulary = len(hidden), len(weight)
     if n == 0:
         return
     step = -(-n // -(-n // max(ROWS, CHUNK // vocabulary)))
-    room = hidden.new_empty(step, vocabulary)
+    room = _room(hidden, step, vocabulary)
     for start in range(0, n, step):
         yield slice(start, min(n, start + step)), room
