@@ -1,9 +1,9 @@
 """Whole GRPO and PPO steps beside TRL's, as ratios: `POSTTRAIN_TEST_DATA=... python bench/on_policy.py [--quick]`.
 
-A step is all of it: completions written, scored, credited, learnt from, the optimizer's step. The small Llama, float32,
-prompts of 64 to 256 tokens, completions of 16 to 128, the same lengths for every side; each side in a process of its
-own, one step not counted. First every TRL setting makes a small
-step, of a quarter of the prompts; the fastest then meets posttrain, in turn.
+A step is all of it: completions written, scored, credited, learnt from, the optimizer's step. The small Llama, prompts
+of 64 to 256 tokens, completions of 16 to 128, the same lengths for every side; each side in a process of its own, one
+step not counted. First every TRL setting makes a small step, of a quarter of the prompts; the fastest then meets
+posttrain, in turn. In float32, or in bfloat16 on both sides where `--precision` says so.
 
 - GRPO: 8 prompts, 8 completions each, a rule as reward, KL coefficient 0.04, one epoch over a rollout; TRL 1.16.
 - PPO: 32 prompts, a completion each, a reward model, four epochs over a rollout, the KL in the reward. TRL 1.9.0, the
@@ -76,13 +76,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--setting", help="only this setting of TRL's, instead of its fastest")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of matrix products")
     chosen = parser.parse_args(arguments)
     data_folder()
     rounds = 1 if chosen.quick else chosen.rounds
     threads = {**os.environ, "OMP_NUM_THREADS": str(chosen.threads)}
-    peak = json.loads(subprocess.check_output([sys.executable, str(HERE / "peak.py")], env=threads, text=True))
+    peaks = json.loads(subprocess.check_output([sys.executable, str(HERE / "peak.py")], env=threads, text=True))
+    peak: float = peaks[chosen.precision]
     print(
-        f"{SHAPES[SHAPE]['what']}; {chosen.threads} threads; peak {peak['float32']:.0f} GFLOP/s\n\n{HEAD}", flush=True
+        f"{SHAPES[SHAPE]['what']}; {chosen.threads} threads; {chosen.precision}, peak {peak:.0f} GFLOP/s\n\n{HEAD}",
+        flush=True,
     )
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(HERE / "inputs.py"), SHAPE, folder]
@@ -94,7 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 subprocess.run([*install, PPO_RELEASE], check=True, capture_output=True)
             count = PROMPTS[task] // (2 if chosen.quick else 1)
             write_asked(Path(folder), count)
-            job = {"folder": folder, "task": task, "rows": count, "batch_size": count}
+            job = {
+                "folder": folder,
+                "task": task,
+                "rows": count,
+                "batch_size": count,
+                "bf16": chosen.precision == "bfloat16",
+            }
             few = {**job, "rows": count // 4, "batch_size": count // 4}
             settings = [] if chosen.setting else SETTINGS[task]
             tried = {name: trl(task, few, name, chosen.threads, environment)["seconds"] for name in settings}
@@ -109,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     one, others = watched(run)
                     pair.append({**one, "others": others, "memory": one["peak"] - one["imported"]})
                 pairs.append(pair)
-            print(row(task, setting, read_asked(folder), pairs, peak["float32"]), flush=True)
+            print(row(task, setting, read_asked(folder), pairs, peak), flush=True)
             each = [[f"{one['seconds']:.1f} ({one['processor_seconds']:.1f})" for one in pair] for pair in pairs]
             print(f"seconds (processor), TRL's and ours: {each}; tried {tried}", file=sys.stderr, flush=True)
 
