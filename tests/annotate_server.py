@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 import httpx2
@@ -46,6 +47,7 @@ class Server:
                 break
         else:
             raise AssertionError("the server did not start")
+        Thread(target=self.process.stdout.read, daemon=True).start()  # whatever it still says must not block it
         until = time.monotonic() + 30
         while time.monotonic() < until:
             try:

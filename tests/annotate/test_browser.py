@@ -1,6 +1,7 @@
 """People at work, in a real browser: by keyboard, by drag, without a connection; and nothing a text says is obeyed."""
 
 import json
+import random
 import re
 import shutil
 import zipfile
@@ -306,6 +307,25 @@ def test_an_admin_invites_changes_roles_and_publishes_a_guideline(page: Page, ow
     page.wait_for_selector(".candidate")
     page.keyboard.press("g")
     expect(page.locator("#guideline")).to_contain_text("Be strict.")
+
+
+def test_differences_are_of_the_two_texts_whole_stretches_each(page: Page, server: Server) -> None:
+    page.goto("/login")
+    rng = random.Random(0)
+    words = ["dose", "20", "mg", "daily", "not", ".", "\n\n", " ", "  ", "Übelkeit", "**", "the"]
+    pairs = [["".join(rng.choices(words, k=rng.randint(0, 30))) for _ in range(2)] for _ in range(300)]
+    told = page.evaluate(
+        "async (pairs) => { const { diff } = await import('/static/diff.js'); return pairs.map((p) => diff(...p)); }",
+        pairs,
+    )
+    for (old, new), pieces in zip(pairs, told, strict=True):
+        assert "".join(text for kind, text in pieces if kind != "ins") == old
+        assert "".join(text for kind, text in pieces if kind != "del") == new
+        kinds = [kind for kind, _ in pieces]
+        assert "insdel" not in "".join(kinds), "what was dropped comes before what was put in its place"
+        assert not any(text.endswith(("Ü", "Üb")) for _, text in pieces), "words stay whole in every script"
+        inside = [text for (kind, text) in pieces[1:-1] if kind == "same"]
+        assert all(len(re.findall(r"\w+", text)) >= 2 for text in inside)
 
 
 def test_an_owner_makes_a_project_sets_it_up_and_looks_at_single_items(

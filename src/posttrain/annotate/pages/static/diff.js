@@ -2,10 +2,14 @@
 
 const MOST_WORDS = 1500;
 
+/** Words, spaces and signs; where a script writes no spaces, each of its characters. */
+const PARTS = /\s+|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[\p{L}\p{M}\p{N}_]+|./gsu;
+const parts = (text) => text.match(PARTS) ?? [];
+const words = (text) => parts(text).filter((one) => /[\p{L}\p{N}]/u.test(one)).length;
+
 /** [kind, text] pieces: "same", "ins" or "del"; null if the texts are too long to compare. */
 export function diff(from, to) {
-  const a = from.match(/\s+|[^\s\w]|\w+/gu) ?? [];
-  const b = to.match(/\s+|[^\s\w]|\w+/gu) ?? [];
+  const [a, b] = [parts(from), parts(to)];
   if (a.length > MOST_WORDS || b.length > MOST_WORDS) return null;
   const width = b.length + 1;
   const best = new Uint16Array((a.length + 1) * width); // longest common part of what follows i and j
@@ -52,7 +56,7 @@ function folded(pieces) {
   };
   pieces.forEach(([kind, text], at) => {
     const inside = at > 0 && at < pieces.length - 1;
-    if (kind === "same" && inside && (text.match(/\w+/gu) ?? []).length < 2) {
+    if (kind === "same" && inside && words(text) < 2) {
       dropped += text;
       added += text;
     } else if (kind === "same") {
