@@ -102,6 +102,10 @@ def test_a_plan_and_a_check_of_a_recipe_with_people(asked: Path, posttrain: Post
 
 WRONG: dict[str, tuple[tuple[str, str], str]] = {
     "a misspelt setting": (("overlap: 2", "overlp: 2"), "did you mean overlap"),
+    "a guideline that is not there": (
+        ("project: tone", "project: tone\n    guideline: rules.txt"),
+        "stages.rank.guideline: no file rules.txt",
+    ),
     "fewer than the overlap": (("most: 3", "most: 2, overlap: 3"), "rank.yaml"),
     "data of a stage that makes a model": (("data: rank,", "data: reward,"), "leaves a model, and no data"),
     "a model of a stage that makes data": (("kind: dpo,", "kind: dpo, model: rank,"), "no model"),

@@ -123,6 +123,6 @@ function boxes(item, place, criteria, keep) {
 
 function differences(from, to) {
   const pieces = diff(from, to);
-  if (pieces === null) return [to];
+  if (pieces === null) return [make("p", "hint", "Too long to compare."), to];
   return pieces.map(([what, text]) => (what === "same" ? text : make(what, "", text)));
 }
