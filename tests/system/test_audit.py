@@ -161,6 +161,7 @@ def test_bad_bytes_and_marks_are_findings_not_the_end(work: Path, posttrain: Pos
         ([], "name the files to look at"),
         (["train.jsonl", "--columns", "prompt"], "not of the form"),
         (["train.jsonl", "--against", "trian.jsonl"], "did you mean train.jsonl?"),
+        (["train.jsonl", "--presidio", "en_no_such"], "spacy download en_no_such"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(work: Path, posttrain: Posttrain, arguments: list[str], told: str) -> None:
