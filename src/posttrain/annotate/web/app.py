@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from posttrain import __version__
 from posttrain.annotate.problems import Problem
 from posttrain.annotate.web import manage, oidc, screens, sessions, work
-from posttrain.annotate.web.guard import Guard, Limiter
+from posttrain.annotate.web.guard import Guard, Limiter, signed_in
 from posttrain.annotate.web.oidc import Provider
 from posttrain.annotate.web.templates import FOLDER, page
 
@@ -74,7 +74,7 @@ def _problem(request: Request, error: Exception) -> Any:
         return JSONResponse({"detail": str(error)}, status_code=status, headers=headers)
     if status == 401:
         return RedirectResponse("/login", status_code=303)
-    return page(request, "problem.html", status=status, problem=str(error))
+    return page(request, "problem.html", status=status, person=_person(request), problem=str(error))
 
 
 def _unavailable(request: Request, error: Exception) -> Any:
@@ -94,11 +94,20 @@ def _invalid(request: Request, error: Exception) -> Any:
     ]
     if request.url.path.startswith("/api/"):
         return JSONResponse({"detail": told}, status_code=422)
-    return page(request, "problem.html", status=404, problem="there is no such page")
+    return page(request, "problem.html", status=404, person=_person(request), problem="there is no such page")
 
 
 def _http(request: Request, error: Exception) -> Any:
     assert isinstance(error, HTTPException)
     if request.url.path.startswith(("/api/", "/static/")):
         return JSONResponse({"detail": error.detail}, status_code=error.status_code, headers=error.headers)
-    return page(request, "problem.html", status=error.status_code, problem="there is no such page")
+    told = "there is no such page"
+    return page(request, "problem.html", status=error.status_code, person=_person(request), problem=told)
+
+
+def _person(request: Request) -> Any:
+    """Who is signed in, for the page's head; None where that is what went wrong."""
+    try:
+        return signed_in(request)
+    except Problem:
+        return None
