@@ -129,7 +129,14 @@ def many_tasks(count: int) -> list[dict[str, str]]:
 
 def many_names(count: int) -> list[dict[str, str]]:
     """One task under a dozen names."""
-    return [{**row, "task": f"task {n % 12}"} for n, row in enumerate(replies(count))]
+    return [
+        {
+            "prompt": f"Write a polite reply to a report on {t}.",
+            "completion": f"We note it: {t}.",
+            "task": f"task {n % 12}",
+        }
+        for n, t in enumerate(things(count))
+    ]
 
 
 def named_tasks(count: int) -> list[dict[str, str]]:

@@ -27,6 +27,12 @@ CASES: dict[str, tuple[list[dict[str, Any]], str | None, str | None]] = {
         "completion",
         None,
     ),
+    "short prose that ends with a number": (
+        [{"completion": f"We note report {n}."} for n in range(60)],
+        "completion",
+        None,
+    ),
+    "numbers with units": ([{"prompt": "?", "answer": f"{n}.5 mg"} for n in range(60)], None, "math"),
     "yes and no as booleans": ([{"prompt": "?", "label": n % 2 == 0} for n in range(60)], None, None),
     "nothing": ([], None, None),
 }

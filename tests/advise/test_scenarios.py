@@ -174,7 +174,7 @@ SCENARIOS: dict[str, Scenario] = {
         {"replies.jsonl": replies(150)},
         ("SFT", "RLHF"),
         ("sft", *RANKED, "reward", "ppo"),
-        {"RLHF": ("broad", "1,000 more rankings")},
+        {"RLHF": ("broad", "700 more rankings")},
         Answers(people=2, preferences="broad", strict=True),
         base=True,
     ),

@@ -128,9 +128,11 @@ def _code(rows: Sequence[Values]) -> list[Check]:
 
 def _math(column: str, answers: Sequence[Any]) -> Check | None:
     def reads(value: Any) -> bool:
-        text = str(value)
+        text = str(value).strip()
+        if isinstance(value, bool) or not (_MARKED.search(text) or _ALONE.fullmatch(text)):
+            return False
         answer = final_answer(text, numeric=False)
-        if isinstance(value, bool) or len(answer) > _LONGEST_NUMBER or number(answer) is None:
+        if len(answer) > _LONGEST_NUMBER or number(answer) is None:
             return False
         try:
             return math_score(text, value) == 1.0
@@ -167,3 +169,6 @@ def _short(value: str) -> bool:
 
 
 _SENTENCE = re.compile(r"[.!?]\s*$|\n")
+_MARKED = re.compile(r"####|\\boxed|\banswer\b", re.IGNORECASE)
+_ALONE = re.compile(r"[-+−$€£¥\s]*\d[\d.,/\s]*%?(?: [^\W\d]+){0,2}\.?")
+"""A number with its unit, and nothing before it: of "we saw 3" nobody knows whether 3 is the answer."""

@@ -151,8 +151,9 @@ def advise_command(
 def _open(seen: Seen) -> dict[str, bool]:
     """Which questions the data leave open."""
     breadth = seen.figure("breadth")
-    known = breadth is not None and breadth["effective_tasks"] < THRESHOLDS.broad
-    return {"tasks": not known, "preferences": prompts_in(seen) > 0}
+    narrow = breadth is not None and breadth["effective_tasks"] < THRESHOLDS.broad
+    one = any(file.material or (file.check is not None and file.check.fits) for file in seen.files)
+    return {"tasks": not (narrow or one), "preferences": prompts_in(seen) > 0}
 
 
 def _matters(case: Case, answers: Answers) -> dict[str, bool]:

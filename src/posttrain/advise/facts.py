@@ -13,6 +13,9 @@ from posttrain.evaluate.statistics import wilson
 
 _FORMS = ("JSON", "code block", "headings", "list", "label")
 _SAME = ("identical-sides", "near-identical-sides")
+_PAIRS = 6
+"""Pairs of four candidates."""
+
 _CONFLICTS = ("preference-cycle", "reversed-preference")
 
 
@@ -102,7 +105,7 @@ def _demonstrations(
         "broad_rows": broad,
         "many_tasks": many and (broad or not rows) and not unpaired,
         "one_task": answers.tasks == "one" or (rows > 0 and not (many and broad)),
-        "many_names": names >= 5 and kinds < LIMITS.broad and bool(breadth),
+        "many_names": names >= 5 and names >= 2 * kinds and bool(breadth),
         "one_form": form in _FORMS and forms[form] >= 0.9 * sum(forms.values()),
         "contradictory": contradictory > 0,
         "very_contradictory": contradictory > 0 and contradictory >= LIMITS.contradict * max(rows, 1),
@@ -112,7 +115,7 @@ def _demonstrations(
         "bare": bool(files) and all(file.bare for file in files),
     }
     wanted = {"one": "one task is wanted", "many": "many kinds of task are wanted", None: "nothing asks for many tasks"}
-    asked = wanted[answers.tasks]
+    asked = f"one task, as far as {rows:,} rows tell" if rows and answers.tasks is None else wanted[answers.tasks]
     if material:
         asked = f"the prompts are texts to work on ({', '.join(f.columns['prompt'] for f in files)}): one task a file"
     elif checked:
@@ -162,6 +165,7 @@ def _preferences(seen: Seen, answers: Answers, prompts: int, held: dict[str, boo
     fit = pairs > 0 and not any(wrong.values())
     enough = fit and pairs >= LIMITS.enough_pairs
     anew = people > 0 and prompts >= LIMITS.enough_prompts
+    ranked = min(prompts, LIMITS.ranked) if anew else 0
     held |= {name: holds and not anew for name, holds in wrong.items()}
     held |= {
         "pairs": fit,
@@ -183,6 +187,8 @@ def _preferences(seen: Seen, answers: Answers, prompts: int, held: dict[str, boo
     }
     figures |= {
         "pairs": pairs,
+        "pairs_coming": pairs if fit else ranked * _PAIRS,
+        "rankings_coming": pairs if fit else ranked * min(people, 2),
         "longer": longer["share"],
         "conflicts": conflicts,
         "judges": worst.people if worst is not None else 0,

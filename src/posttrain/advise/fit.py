@@ -35,8 +35,8 @@ def fit(stack: Sequence[Name], plan: Plan) -> tuple[Draft, list[Cost], list[str]
     needs = peak(tried[-1][2])
     less = needs if FOUR_BIT in ways else needs - int((4 - 0.55) * plan.model.shape.parameters)
     note = (
-        f"too large for this machine even with adapters ({needs / GIB:.0f} GiB): {smallest_gpu(needs)} would hold it so, "
-        f"{smallest_gpu(less)} in 4 bits; or choose a smaller model"
+        f"too large for this machine even with adapters ({needs / GIB:.0f} GiB): {smallest_gpu(needs)} would hold it, "
+        f"{smallest_gpu(less)} with its weights in 4 bits; or choose a smaller model"
     )
     return *tried[-1][1:], [note]
 

@@ -34,8 +34,5 @@ def text_of(draft: Draft, plan: Plan, head: Sequence[str]) -> str:
 
 
 def _yaml(value: Any) -> str:
-    return (
-        yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
-        .removesuffix("...\n")
-        .rstrip()
-    )
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    return text.removesuffix("...\n").rstrip()

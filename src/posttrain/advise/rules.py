@@ -24,6 +24,7 @@ class Thresholds:
     few_rows: int
     enough_pairs: int
     enough_prompts: int
+    ranked: int
     broad: float
     length_decides: float
     agree: float

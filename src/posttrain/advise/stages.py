@@ -12,9 +12,6 @@ from posttrain.advise.rules import THRESHOLDS, Name
 from posttrain.advise.seen import File, path_from
 from posttrain.policy.options import PolicyOptions
 
-RANKED = 500
-"""Prompts that people are asked to rank at first: some days' work for two."""
-
 
 def draft_of(stack: Sequence[Name], plan: Plan, how: PolicyOptions) -> Draft:
     """The stages of a stack."""
@@ -135,7 +132,7 @@ def _ranked(plan: Plan, draft: Draft) -> tuple[list[Any], Load]:
         return ["rank"], plan.load(judged)
     if "rank" not in draft.stages:
         files, data = _prompts(plan)
-        load = plan.load(files, RANKED)
+        load = plan.load(files, THRESHOLDS.ranked)
         people = plan.answers.people or 1
         draft.add(
             "candidates",
@@ -159,15 +156,16 @@ def _ranked(plan: Plan, draft: Draft) -> tuple[list[Any], Load]:
             least=0.5,
         )
     load = draft.loads["rank"]
-    return ["rank"], Load(load.rows * 6, load.prompt, 2.0 * plan.answer_tokens(plan.seen.of("sft")))
+    both = float(draft.stages["candidates"]["max_new_tokens"])  # two answers, each half as long as it may be
+    return ["rank"], Load(load.rows * 6, load.prompt, both)
 
 
 def _prompts(plan: Plan) -> tuple[list[File], list[Any]]:
     """Files that are read as prompts: those of prompts alone, else whatever else holds some."""
     usable = [file for file in plan.seen.files if file.prompts is not None]
     files = [file for file in usable if file.kind == "prompt"] or usable
-    most = RANKED if sum(file.usable for file in files) > RANKED else None
-    each = None if most is None else ceil(most / len(files))
+    many = sum(file.usable for file in files) > THRESHOLDS.ranked
+    each = ceil(THRESHOLDS.ranked / len(files)) if many else None
     return files, [plan.source(file, file.prompts or {}, rows=each) for file in files]
 
 
