@@ -11,7 +11,7 @@ from posttrain.audit.source import Source
 from posttrain.data.options import DataSource
 from posttrain.errors import InputError
 from posttrain.plan import Notes, origin
-from posttrain.recipe import Recipe, in_order
+from posttrain.recipe import Recipe, in_order, made_by_stages
 from posttrain.screen import Screen
 from posttrain.stages.audit import figures_of
 from posttrain.stages.budget import Budget, budget, budget_findings, reads
@@ -51,6 +51,13 @@ def audit_recipe(
         name, first = next(iter(stages.items()))
         files = tuple(DataSource(path=str(Path(p).resolve()) if "://" not in p else p) for p in data)
         stages = {name: first.model_copy(update={"data": files})}
+    else:
+        for name in [n for n in stages if made_by_stages(recipe, n)]:
+            made = " and ".join(made_by_stages(recipe, name))
+            screen.note(f"{name}: its data comes from {made}; audit it once that has run, as a file of that run")
+            del stages[name]
+    if not stages:
+        raise InputError("audit: all data of the recipe comes from its own stages; name the files to audit")
     reports: dict[str, Report] = {}
     for name, stage in stages.items():
         screen.title(f"{name} ({stage.kind})")

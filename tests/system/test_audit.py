@@ -13,6 +13,7 @@ from on_policy_recipes import write_files
 from posttrain.audit_recipe import stage_budget
 from posttrain.recipe import load_recipe
 from posttrain.screen import Screen
+from posttrain.starters import starter
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -133,6 +134,19 @@ def test_audit_of_a_recipe_lists_the_rows_it_would_cut(work: Path, posttrain: Po
         for one in json.loads(posttrain("audit", "--recipe", "recipe.yaml", "--json").out)["sft"]["findings"]
     }
     assert found["rows-too-long"]["rows"] == ["train.jsonl:4", "train.jsonl:10"]
+
+
+def test_data_that_stages_make_is_left_to_later(work: Path, posttrain: Posttrain) -> None:
+    recipe = yaml.safe_load(starter("rank")) | {"model": "model"}
+    write_rows(work / "prompts.jsonl", [{"prompt": f"Say {n}"} for n in range(9)])
+    (work / "rank.yaml").write_text(yaml.safe_dump(recipe))
+    answer = posttrain("audit", "--recipe", "rank.yaml")
+    assert answer.code == 2
+    assert "its data comes from rank" in answer.err
+    assert "name the files to audit" in answer.err
+    recipe["stages"]["sft"] = {"kind": "sft", "data": "train.jsonl"}
+    (work / "rank.yaml").write_text(yaml.safe_dump(recipe))
+    assert json.loads(posttrain("audit", "--recipe", "rank.yaml", "--json").out).keys() == {"sft"}
 
 
 def test_bad_bytes_and_marks_are_findings_not_the_end(work: Path, posttrain: Posttrain) -> None:
