@@ -187,3 +187,8 @@ def test_what_is_said_outright_outweighs_the_goal() -> None:
     found, told = with_goal(Answers(strict=False), "in a polite tone")
     assert found == Answers(strict=False)
     assert told == []
+
+
+def test_a_file_named_twice_is_one_file(work: Path, posttrain: Posttrain) -> None:
+    answer = posttrain(*ADVISE, "--data", "sums.jsonl", "--data", "sums.jsonl", "--json")
+    assert [file["rows"] for file in json.loads(answer.out)["files"]] == [150]

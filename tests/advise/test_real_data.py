@@ -27,9 +27,7 @@ KNOWN: dict[str, Known] = {
     "GSM8K": Known("verifiable/gsm8k_train.jsonl.gz", ("SFT", "GRPO"), ("reward math reads 100%", "base model")),
     "SVAMP": Known("verifiable/svamp_test.jsonl.gz", ("GRPO",), ("reward math reads 100%",)),
     "HumanEval": Known("verifiable/HumanEval.jsonl.gz", ("SFT", "GRPO"), ("code with tests", "336 more prompts")),
-    "HH-RLHF": Known(
-        "preference/hh_rlhf_helpful_base_test.jsonl.gz", ("DPO",), ("2,334 pairs", "7 pairs have the same")
-    ),
+    "HH-RLHF": Known("preference/hh_rlhf_helpful_base_test.jsonl.gz", ("DPO",), ("2,334 pairs", "fixed beforehand")),
     "HH-RLHF, broad": Known(
         "preference/hh_rlhf_helpful_base_test.jsonl.gz",
         ("DPO",),

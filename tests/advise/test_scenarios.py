@@ -162,6 +162,13 @@ SCENARIOS: dict[str, Scenario] = {
         {"SFT": ("base model",), "DPO": ("300 pairs",)},
         base=True,
     ),
+    "IFT then GRPO: many kinds of task, one of which can be checked": Scenario(
+        {"many.jsonl": many_tasks(360), "sums.jsonl": sums(120)},
+        ("IFT", "GRPO"),
+        ("ift", "grpo"),
+        {"IFT": ("breadth",), "GRPO": ("reward math",)},
+        base=True,
+    ),
     "IFT then DPO: an assistant for many tasks that must refuse": Scenario(
         {"many.jsonl": many_tasks(360), "pairs.jsonl": pairs(250)},
         ("IFT", "DPO"),

@@ -89,7 +89,7 @@ def _demonstrations(
     breadth: Mapping[str, Any] = seen.figure("breadth") or {}
     kinds = float(breadth.get("effective_tasks", 1.0))
     material = bool(files) and all(file.material for file in files)
-    checked = any(file.check is not None and file.check.fits for file in files)  # one kind of answer is one task
+    checked = bool(files) and all(file.check is not None and file.check.fits for file in files)  # one kind of answer
     broad = bool(rows) and kinds >= LIMITS.broad and not material and not checked
     many = answers.tasks == "many" or (answers.tasks is None and broad)
     names = len({name for file in files for name in file.names})
@@ -173,7 +173,7 @@ def _preferences(seen: Seen, answers: Answers, prompts: int, held: dict[str, boo
         "few_pairs": 0 < pairs < LIMITS.enough_pairs,
         "left_out": pairs > 0 and not fit and anew,
         "length_biased": "length-bias" in seen.findings and not wrong["length_decides"],
-        "same_sides": seen.count(*_SAME) > 0,
+        "same_sides": pairs > 0 and seen.count(*_SAME) >= 0.01 * pairs,
         "few_prompts_dominate": "few-prompts-dominate" in seen.findings,
         "one_person": people == 1 and not enough,
         "nobody": answers.people == 0 and not enough,
@@ -208,7 +208,7 @@ def _checks(seen: Seen, answers: Answers, held: dict[str, bool], figures: dict[s
     ]
     fits, alone, share, path, best = max(checks, default=(False, False, 0.0, "", None), key=lambda some: some[:3])
     held["parser"] = fits and alone
-    held["checkable"] = answers.checkable is True or (answers.checkable is None and best is not None and best.reads)
+    held["checkable"] = answers.checkable is True or (answers.checkable is None and share >= _MOSTLY)
     figures["checked"] = "a right answer can be checked by a program"
     if best is None:
         figures["parser_missing"] = f"answers that a reward reads, in a column of their own. Rewards: {_READY}"
@@ -229,6 +229,9 @@ def _checks(seen: Seen, answers: Answers, held: dict[str, bool], figures: dict[s
         told = f"the whole prompt in one column, called prompt, beside the answer ({path} has it in several)"
     figures["parser_missing"] = told
 
+
+_MOSTLY = 0.8
+"""Share of the answers that a reward reads, from which on they are taken to be meant for it."""
 
 _READY = "math, match, json_fields, json_schema, code, regex, citation, or a Python function of your own"
 """Rewards that a recipe can name."""

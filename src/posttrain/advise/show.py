@@ -138,7 +138,7 @@ def _file(file: File) -> str:
     fit = f", {file.usable:,} after `posttrain clean`" if file.usable < file.rows else ""
     check = ""
     if file.check is not None:
-        against = file.check.spec.get("target") or "the tests"
+        against = file.check.spec.get("target", "the answers")
         check = f"; reward {file.check.spec['kind']} reads {file.check.share:.0%} of {against}"
     said = file.agreement
     agree = f"; {said.people} people, alpha {said.alpha:.2f}" if said is not None else ""
@@ -204,5 +204,5 @@ def _time(seconds: float | None) -> str:
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= size:
             amount = seconds / size
-            return f"~{amount:.0f} {unit}" if amount < 100 else f"~{amount:,.0f} {unit}"
+            return f"~{amount:,.0f} {unit}".replace("~1 days", "~1 day")
     return "under a minute"
