@@ -168,7 +168,7 @@ def leaks(rows: int, faults: int, seed: int) -> PlantedSet:
             made[at]["instruction"] = " ".join(words)
         elif name == "leakage-near-duplicate":
             words[draw.randrange(4, len(words) // 2)] = "quiet"
-            made[at] |= {"instruction": " ".join(words), "output": "It ends."}
+            made[at]["instruction"] = " ".join(words)
         else:
             start = draw.randrange(0, len(words) - 16)
             made[at]["instruction"] += f" As it is said: {' '.join(words[start : start + 16])}"

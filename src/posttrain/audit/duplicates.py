@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from posttrain.audit.entry import Entry
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.minhash import SIMILAR, candidates, jaccard, shingle_sets
 from posttrain.audit.table import Table, batches, fetch
@@ -61,13 +62,20 @@ def duplicates(table: Table, on_pairs: Callable[[int, str], None] = lambda n, wo
 
 
 def alike(
-    table: Table, pairs: NDArray[np.int64], on_pairs: Callable[[int, str], None] = lambda n, words: None
+    table: Table,
+    pairs: NDArray[np.int64],
+    on_pairs: Callable[[int, str], None] = lambda n, words: None,
+    text: Callable[[Entry], str] = lambda entry: entry.text,
 ) -> dict[int, int]:
-    """Row → the first row that it is a near duplicate of, of candidates [P, 2]."""
+    """Row → the first row that it is a near duplicate of, of candidates [P, 2].
+
+    Args:
+        text: what of a row is compared.
+    """
     found: dict[int, int] = {}
     for some in batches(table, pairs, AT_ONCE):
         left = [(a, b) for a, b in some.tolist() if a not in found]
-        sets = _sets(table, {i for pair in left for i in pair})
+        sets = _sets(table, {i for pair in left for i in pair}, text)
         for a, b in left:
             if a not in found and a in sets and b in sets and jaccard(sets[a], sets[b]) >= SIMILAR:
                 found[a] = b
@@ -75,12 +83,12 @@ def alike(
     return found
 
 
-def _sets(table: Table, indices: Iterable[int]) -> dict[int, U32]:
+def _sets(table: Table, indices: Iterable[int], text: Callable[[Entry], str]) -> dict[int, U32]:
     """The shingles of some rows."""
     found: dict[int, U32] = {}
     entries = fetch(table, indices)
     while some := list(islice(entries, 64)):
-        sets = shingle_sets([entry.text for _, entry in some])
+        sets = shingle_sets([text(entry) for _, entry in some])
         found.update({index: one for (index, _), one in zip(some, sets, strict=True)})
     return found
 

@@ -18,6 +18,7 @@ from posttrain.audit.language import language_of
 from posttrain.audit.minhash import BANDS, band_keys, shingles
 from posttrain.audit.source import Fault, Item, parsed
 from posttrain.audit.wording import EMPTY_SIDE, ROW_CHECKS
+from posttrain.audit.words import U32
 from posttrain.data.example import Example
 from posttrain.data.formats import examples_of, renamed_row
 from posttrain.data.preference_rows import PROMPTS_DIFFER, SAME, TIED
@@ -102,6 +103,7 @@ class Examined:
         hits: what the checks found, by rule.
         verdicts: how often each annotator said tie (0), first (1), second (2).
         tasks: crc → name of the tasks stated.
+        asked: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
         leaked: (row of `rows`, number of an evaluation prompt) that share a run of words.
     """
 
@@ -109,6 +111,7 @@ class Examined:
     hits: Hits = field(default_factory=dict)
     verdicts: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
     tasks: dict[int, str] = field(default_factory=dict[int, str])
+    asked: U32 | None = None
     leaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
     def hit(self, rule: Rule, where: str, text: str) -> None:
@@ -148,7 +151,9 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
     seen.rows = np.array(rows, dtype=ROW)
     if len(rows):
         seen.rows["bands"] = band_keys(*shingles(texts))
-        seen.leaked = grams.shared_with(prompts) if grams is not None else []
+        if grams is not None:
+            seen.asked = band_keys(*shingles(prompts))
+            seen.leaked = grams.shared_with(prompts)
     return seen
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.audit.duplicates import alike
+from posttrain.audit.entry import Entry
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.grams import LENGTH, Grams
 from posttrain.audit.minhash import SIMILAR, distinct
@@ -21,7 +22,7 @@ EXACT = Rule(
 NEAR = Rule(
     "leakage-near-duplicate",
     "block",
-    f"rows to train on share at least {SIMILAR:.0%} of their three-word shingles with an evaluation row",
+    f"rows to train on share at least {SIMILAR:.0%} of their prompt's three-word shingles with an evaluation prompt",
     "drop them from the training data",
     "drop",
 )
@@ -53,7 +54,7 @@ def leakage(
         for i, key in enumerate(train["prompt"].tolist())
         if train["prompt_chars"][i] and key in prompts
     }
-    near = {a: b for a, b in alike(table, _pairs(table), on_pairs).items() if a not in same}
+    near = {a: b for a, b in alike(table, _pairs(table), on_pairs, _prompt).items() if a not in same}
     shared = {a: b for a, b in hits if a not in same and a not in near} if grams is not None else {}
     return [
         finding(rule, [Shown(table.where(a), f"see {table.where(b)}") for a, b in sorted(some.items())])
@@ -66,9 +67,13 @@ def _first_of(keys: NDArray[np.uint64], counted: NDArray[np.bool_]) -> dict[int,
     return {int(keys[i]): int(i) for i in reversed(np.flatnonzero(counted))}
 
 
+def _prompt(entry: Entry) -> str:
+    return entry.prompt
+
+
 def _pairs(table: Table) -> NDArray[np.int64]:
-    """Pairs [P, 2] of a row to train on and an evaluation row that agree in a band, each once."""
-    trained, held = np.split(table.rows["bands"], [table.trained])
+    """Pairs [P, 2] of a row to train on and an evaluation row whose prompts agree in a band, each once."""
+    trained, held = np.split(table.asked, [table.trained])
     codes = np.empty(0, dtype=np.uint64)  # a pair in one number
     for band in range(held.shape[1]):
         order = np.argsort(held[:, band], kind="stable")

@@ -132,6 +132,8 @@ def read_table(
                 table.hits.setdefault(UNREAD.name, (UNREAD, []))[1].extend(unread[1])
             parts.append(seen)
     table.rows = np.concatenate([seen.rows for seen in parts]) if parts else np.empty(0, dtype=ROW)
+    asked = [seen.asked for seen in parts if seen.asked is not None]
+    table.asked = np.concatenate(asked) if asked else table.asked
     table.trained = trained
     return table, [(row, trained + prompt) for row, prompt in leaked], grams
 

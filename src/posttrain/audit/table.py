@@ -58,6 +58,7 @@ class Table:
 
     Args:
         rows: `ROW` of each example, those of evaluation files last.
+        asked: keys of the prompts' bands of each example, where evaluation files are compared.
         trained: how many of them are of the files to train on.
         places: of the rows, by `ROW`'s place.
         hits: what the checks on single rows found.
@@ -67,6 +68,7 @@ class Table:
     """
 
     rows: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=ROW))
+    asked: NDArray[np.uint32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.uint32))
     trained: int = 0
     places: Places = field(default_factory=Places)
     hits: Hits = field(default_factory=dict)
