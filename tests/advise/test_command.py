@@ -192,3 +192,17 @@ def test_what_is_said_outright_outweighs_the_goal() -> None:
 def test_a_file_named_twice_is_one_file(work: Path, posttrain: Posttrain) -> None:
     answer = posttrain(*ADVISE, "--data", "sums.jsonl", "--data", "sums.jsonl", "--json")
     assert [file["rows"] for file in json.loads(answer.out)["files"]] == [150]
+
+
+def test_names_of_files_and_columns_cannot_command_the_terminal_or_leave_a_comment(
+    work: Path, posttrain: Posttrain
+) -> None:
+    name = "a\x1b[31m\nmodel: b.jsonl"
+    rows = [{"prompt": row["prompt"], "completion": "\x1b[2J" + row["completion"]} for row in replies(120)]
+    (path,) = write(work, {name: rows})
+    answer = posttrain(*ADVISE, "--data", path)
+    assert answer.code == 0, answer.err
+    assert "\x1b" not in answer.out
+    assert posttrain("validate", "recipe.yaml").code == 0
+    lines = Path("recipe.yaml").read_text().splitlines()
+    assert [line for line in lines if line.startswith("model:")] == ["model: model"]

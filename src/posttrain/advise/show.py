@@ -48,7 +48,9 @@ def show(advice: Advice, out: Path) -> None:
         console.print(f"Recipe: {out}", markup=False)
         if any(one.severity == "block" for one in mend):
             console.print(
-                "Its run stops at what blocks. Mend it, or let `posttrain clean`, in a copy; then advise again."
+                console.print(
+                    "Its run stops at what blocks. Mend those rows (posttrain clean writes a copy), then advise again."
+                )
             )
         else:
             console.print(f"Next: posttrain plan {out}, then posttrain run {out}", markup=False)
@@ -117,9 +119,9 @@ def _opinions(some: Sequence[Opinion]) -> Table:
     for opinion in some:
         word, style = _VERDICTS[opinion.verdict]
         lines = [
-            *(Text.assemble("+ ", reason) for reason in opinion.because),
-            *(Text.assemble(("- ", "yellow"), reason) for reason in opinion.but),
-            *(Text.assemble(("missing: ", "yellow"), reason) for reason in opinion.missing),
+            *(Text.assemble("+ ", shown(reason)) for reason in opinion.because),
+            *(Text.assemble(("- ", "yellow"), shown(reason)) for reason in opinion.but),
+            *(Text.assemble(("missing: ", "yellow"), shown(reason)) for reason in opinion.missing),
         ]
         table.add_row(Text(opinion.technique, style), Text(word, style), Text("\n").join(lines))
     return table
