@@ -50,3 +50,13 @@ def test_one_label_for_nearly_all_is_told(write: Write) -> None:
 def test_answers_in_sentences_are_no_labels(write: Write) -> None:
     some = [row | {"completion": f"It was {row['completion']}, all told."} for row in rows(100, random.Random(3))]
     assert "labels" not in look(write("train.jsonl", some)).figures
+
+
+def test_a_label_written_otherwise_is_told(write: Write) -> None:
+    some = rows(300, random.Random(4))
+    for i, spelling in ((7, "{}."), (90, " {}"), (200, "{}")):
+        some[i]["completion"] = spelling.format(some[i]["completion"].capitalize())
+    found = by_name(look(write("train.jsonl", some)))
+    assert lines_of(found["label-spelling"]) == [8, 91, 201]
+    assert "mostly" in found["label-spelling"].examples[0].text
+    assert sum(look(write("train.jsonl", some)).figures["labels"]["all rows"].values()) == 300

@@ -1,5 +1,6 @@
 """Answers that are one of a few labels: how evenly they are shared out, and which of them look wrong."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,13 @@ NOISE = Rule(
     "look at them: a classifier trained on the other rows is sure of another label",
 )
 
+SPELLING = Rule(
+    "label-spelling",
+    "warn",
+    "answers write a label otherwise than most",
+    "write each label in one way: letter case and punctuation are learnt too",
+)
+
 _MOST_LABELS = 20
 _IMBALANCED = 0.8
 _SHORT = 12
@@ -37,6 +45,7 @@ def label_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
     answered = np.flatnonzero((rows["kind"] == 0) & (rows["answer_chars"] > 0))
     found: list[Finding] = []
     figures: dict[str, dict[str, int]] = {}
+    spelled: list[Shown] = []
     noisy: list[Shown] = []
     for task, members in tasks_of(table, answered):
         names = _labels(table, members)
@@ -47,8 +56,9 @@ def label_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
         if counts.max() >= _IMBALANCED * counts.sum():
             what = f"of {len(members):,} answers of {task} are “{names[int(keys[counts.argmax()])]}”"
             found.append(finding(CLASSES, [], count=int(counts.max()), what=what))
+        spelled += _spelled(table, members)
         noisy += _noise(table, members[:_MOST_ROWS], names)
-    found += [finding(NOISE, noisy)] if noisy else []
+    found += [finding(rule, hits) for rule, hits in ((SPELLING, spelled), (NOISE, noisy)) if hits]
     return found, {"labels": figures} if figures else {}
 
 
@@ -63,6 +73,20 @@ def _labels(table: Table, members: NDArray[np.intp]) -> dict[int, str]:
         return {}
     texts = dict(fetch(table, members[first].tolist()))
     return {int(key): texts[int(members[i])].answer.strip() for key, i in zip(keys, first, strict=True)}
+
+
+def _spelled(table: Table, members: NDArray[np.intp]) -> list[Shown]:
+    """Rows whose label differs from its usual spelling in letter case, punctuation or blanks."""
+    said = {index: entry.answer for index, entry in fetch(table, members.tolist())}
+    keys = table.rows["answer"]
+    usual: dict[int, str] = {}
+    for (key, text), _ in reversed(Counter((int(keys[i]), text) for i, text in said.items()).most_common()):
+        usual[key] = text  # the most frequent comes last
+    return [
+        Shown(table.where(i), f"{text!r}, mostly {usual[int(keys[i])]!r}")
+        for i, text in said.items()
+        if text != usual[int(keys[i])]
+    ]
 
 
 def _noise(table: Table, members: NDArray[np.intp], names: dict[int, str]) -> list[Shown]:
