@@ -130,6 +130,9 @@ def look(stage: OnPolicyStage, context: Context) -> Look:
         memory["reference"] = 4 * shape.parameters
     if stage.value_trunk:
         memory["value"] = 16 * shape.parameters
+    judges = [outline(context.models[other.name], trust_remote_code=stage.trust_remote_code) for other in stage.others]
+    if judges:
+        memory["reward models"] = 4 * sum(judge.parameters for judge in judges)
     steps = _rollouts(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs
     return Look(prompts.about, steps if stage.max_steps is None else min(steps, stage.max_steps), memory, (codec,))
 
