@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from posttrain.errors import InputError
 from posttrain.experience.options import AlarmOptions
 from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
-from posttrain.rollout.options import SamplingOptions, VllmOptions, sampling_of
+from posttrain.rollout.options import SamplingOptions, VllmOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.reading import codec_for, told_of
 from posttrain.stages.technique import Look, Other, TrainingStage
@@ -22,10 +21,8 @@ if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
     from posttrain.data.chat import Codec
     from posttrain.data.prompts import Prompts
-    from posttrain.experience.types import Credit, Experience, Reference
+    from posttrain.experience.types import Credit, Reference
     from posttrain.policy.load import Policy
-    from posttrain.rollout.request import Write
-    from posttrain.rollout.sampling import Sampling
 
 Rewards = Mapping[str, RewardSpec]
 Value = Literal["shared", "separate"]
@@ -162,7 +159,7 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
 
     Killed at any point and called again, it goes on to the same weights.
     """
-    from posttrain.experience.make import Writing, maker
+    from posttrain.experience.make import maker
     from posttrain.experience.source import Rollouts
     from posttrain.experience.types import Memory
     from posttrain.policy.frozen import adapted, freeze, frozen_logprobs
@@ -171,8 +168,8 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
     from posttrain.stages.completions import shower
     from posttrain.stages.held_out import held_out_rewards
     from posttrain.stages.rewarding import open_scorer
+    from posttrain.stages.writing import writing_of
     from posttrain.train.loop import Training
-    from posttrain.train.source import shuffled
 
     screen, folder = context.screen, context.folder
     codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
@@ -188,20 +185,7 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
     if technique.value is not None:
         add_value_head(policy, separate=technique.value == "separate")
-    write, correct = _writer(stage, policy, prompts, context)
-    writing = Writing(
-        policy,
-        write,
-        prompts.train,
-        shuffled(len(prompts.train), context.seed),
-        _sampling(stage, context),
-        stage.num_generations,
-        stage.batch_size * stage.minibatches,
-        scorer,
-        technique.most_draws,
-        technique.mask_truncated,
-        correct,
-    )
+    writing = writing_of(stage, technique, policy, prompts, scorer, context)
     source = Rollouts(
         maker(
             writing,
@@ -222,56 +206,9 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
     measure = None
     if prompts.held_out:
         measure = held_out_rewards(writing, prompts.held_out, gold, reference, stage.alarms, context)
-    training = Training(
-        policy,
-        source,
-        technique.objective,
-        stage,
-        folder,
-        measure=measure,
-        judged=("eval_reward", True),
-    )
+    judged = ("eval_reward", True)
+    training = Training(policy, source, technique.objective, stage, folder, measure=measure, judged=judged)
     return finish(stage, training, codec, context)
-
-
-def _writer(
-    stage: OnPolicyStage, policy: "Policy", prompts: "Prompts", context: Context
-) -> "tuple[Write, Callable[[Experience], Experience] | None]":
-    """What writes, and what corrects for it where that is not the trainer itself.
-
-    Raises:
-        InputError: vLLM is asked for where it cannot be had.
-    """
-    if stage.vllm is None:
-        from posttrain.rollout.engine import writer
-
-        return writer(policy, stage.rollout_rows), None
-    from posttrain.experience.importance import corrected
-    from posttrain.rollout.vllm import vllm_writer
-
-    if policy.device.type != "cuda":
-        raise InputError(f"stages.{context.name}.vllm: needs a CUDA GPU; leave the key out to write with the trainer")
-    longest = max(len(one.tokens) for one in (*prompts.train, *prompts.held_out)) + stage.max_new_tokens
-    return (
-        vllm_writer(policy, context.model, stage.vllm, longest=longest, rows=stage.rollout_rows, seed=context.seed),
-        partial(
-            corrected,
-            policy=policy,
-            row_tokens=stage.row_tokens,
-            temperature=stage.temperature,
-            cap=stage.vllm.importance_cap,
-        ),
-    )
-
-
-def _sampling(stage: OnPolicyStage, context: Context) -> "Sampling":
-    sampling = sampling_of(stage, context.seed)
-    if sampling.filters:
-        context.screen.note(
-            "top_k, top_p or min_p: tokens are drawn from another distribution than the log-probs learnt from, so the "
-            "gradient is biased; leave them out unless the model writes nonsense without"
-        )
-    return sampling
 
 
 def _rollouts(stage: OnPolicyStage, prompts: int) -> int:

@@ -1,0 +1,73 @@
+"""What writes in an on-policy stage, and how: the trainer's own engine, or vLLM with a correction."""
+
+from collections.abc import Callable
+from functools import partial
+
+from posttrain.data.prompts import Prompts
+from posttrain.errors import InputError
+from posttrain.experience.importance import corrected
+from posttrain.experience.make import Writing
+from posttrain.experience.scoring import Scorer
+from posttrain.experience.types import Experience
+from posttrain.policy.load import Policy
+from posttrain.rollout.engine import writer
+from posttrain.rollout.options import sampling_of
+from posttrain.rollout.request import Write
+from posttrain.rollout.sampling import Sampling
+from posttrain.rollout.vllm import vllm_writer
+from posttrain.stages.context import Context
+from posttrain.stages.on_policy import OnPolicy, OnPolicyStage
+from posttrain.train.source import shuffled
+
+
+def writing_of(
+    stage: OnPolicyStage, technique: OnPolicy, policy: Policy, prompts: Prompts, scorer: Scorer, context: Context
+) -> Writing:
+    """How a stage's rollouts are written.
+
+    Raises:
+        InputError: vLLM is asked for where it cannot be had.
+    """
+    write, correct = _writer(stage, policy, prompts, context)
+    return Writing(
+        policy,
+        write,
+        prompts.train,
+        shuffled(len(prompts.train), context.seed),
+        _sampling(stage, context),
+        stage.num_generations,
+        stage.batch_size * stage.minibatches,
+        scorer,
+        technique.most_draws,
+        technique.mask_truncated,
+        correct,
+    )
+
+
+def _writer(
+    stage: OnPolicyStage, policy: Policy, prompts: Prompts, context: Context
+) -> tuple[Write, Callable[[Experience], Experience] | None]:
+    """What writes, and what corrects for it where that is not the trainer itself."""
+    if stage.vllm is None:
+        return writer(policy, stage.rollout_rows), None
+    if policy.device.type != "cuda":
+        raise InputError(f"stages.{context.name}.vllm: needs a CUDA GPU; leave the key out to write with the trainer")
+    longest = max(len(one.tokens) for one in (*prompts.train, *prompts.held_out)) + stage.max_new_tokens
+    write = vllm_writer(policy, context.model, stage.vllm, longest=longest, rows=stage.rollout_rows, seed=context.seed)
+    return write, partial(
+        corrected,
+        policy=policy,
+        row_tokens=stage.row_tokens,
+        temperature=stage.temperature,
+        cap=stage.vllm.importance_cap,
+    )
+
+
+def _sampling(stage: OnPolicyStage, context: Context) -> Sampling:
+    sampling = sampling_of(stage, context.seed)
+    if sampling.filters:
+        context.screen.note(
+            "top_k, top_p or min_p: tokens are drawn from another distribution than the log-probs learnt from, so the "
+            "gradient is biased; leave them out unless the model writes nonsense without"
+        )
+    return sampling
