@@ -177,6 +177,14 @@ def test_a_folder_where_a_file_is_in_the_way_is_one_sentence(tmp_path: Path) -> 
         write_whole(tmp_path / "out" / "run.json", "{}")
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc here, where no folder can be made")
+def test_a_place_where_no_folder_can_be_made_is_one_sentence() -> None:
+    with pytest.raises(InputError, match=r"/proc/none/a\.txt: cannot be written"):
+        write_whole(Path("/proc/none/a.txt"), "text")
+    with pytest.raises(InputError, match="cannot be written"), whole_folder(Path("/proc/none/folder")):
+        pass
+
+
 def test_an_input_missing_while_a_folder_is_written_is_not_blamed_on_the_disk(tmp_path: Path) -> None:
     def copy() -> None:
         with whole_folder(tmp_path / "model"):

@@ -101,12 +101,18 @@ def disk_errors(path: Path) -> Generator[None]:
         yield
     except Exception as error:
         number = error.errno if isinstance(error, OSError) else _quoted_errno(error)
-        if number is None or number not in DISK:
+        if number is None or not (number in DISK or _nowhere(error, path)):
             raise
         raise InputError(
             f"{path}: cannot be written ({os.strerror(number)}); nothing was left half-written. "
             "Free some space or choose another folder with --out, then run the same command again"
         ) from error
+
+
+def _nowhere(error: Exception, path: Path) -> bool:
+    """Whether it is the place itself, or a folder above it, that is not there and cannot be made (below /proc)."""
+    missing = error.filename if isinstance(error, FileNotFoundError) else None
+    return isinstance(missing, str) and Path(missing) in {path, path.with_name(path.name + PARTIAL), *path.parents}
 
 
 def _quoted_errno(error: Exception) -> int | None:
