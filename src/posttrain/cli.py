@@ -129,6 +129,7 @@ def audit(
     presidio: Annotated[
         str | None, typer.Option(help="Look for names and identifiers with Presidio too: a spaCy model, or blank.")
     ] = None,
+    set_: Overrides = [],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for findings.json and report.html.")] = Path("audit"),
     as_json: AsJson = False,
 ) -> None:
@@ -140,9 +141,11 @@ def audit(
         from posttrain.audit_recipe import audit_recipe
         from posttrain.recipe import load_recipe
 
-        checked = load_recipe(recipe)
+        checked = load_recipe(recipe, set_)
         audit_recipe(checked, recipe.parent, data, against, waive, out, screen, presidio=presidio, to_json=as_json)
         return
+    if set_:
+        raise InputError("--set changes a recipe; name it with --recipe")
     from posttrain.audit.command import audit_files
 
     audit_files(data, against, columns, waive, out, screen, presidio=presidio, to_json=as_json)

@@ -134,6 +134,8 @@ def test_audit_of_a_recipe_lists_the_rows_it_would_cut(work: Path, posttrain: Po
         for one in json.loads(posttrain("audit", "--recipe", "recipe.yaml", "--json").out)["sft"]["findings"]
     }
     assert found["rows-too-long"]["rows"] == ["train.jsonl:4", "train.jsonl:10"]
+    longer = posttrain("audit", "--recipe", "recipe.yaml", "--set", "stages.sft.max_length=300", "--json")
+    assert "rows-too-long" not in {one["name"] for one in json.loads(longer.out)["sft"]["findings"]}
 
 
 def test_data_that_stages_make_is_left_to_later(work: Path, posttrain: Posttrain) -> None:
@@ -175,6 +177,7 @@ def test_bad_bytes_and_marks_are_findings_not_the_end(work: Path, posttrain: Pos
         ([], "name the files to look at"),
         (["train.jsonl", "--columns", "prompt"], "not of the form"),
         (["train.jsonl", "--against", "trian.jsonl"], "did you mean train.jsonl?"),
+        (["train.jsonl", "--set", "stages.sft.max_length=300"], "name it with --recipe"),
         (["train.jsonl", "--presidio", "en_no_such"], "spacy download en_no_such"),
     ],
 )
