@@ -11,7 +11,7 @@ import posttrain
 ROOT = Path(posttrain.__file__).parent
 
 FLOORS = (  # lowest first; rooms of one floor do not know each other
-    {"errors", "options", "__init__"},
+    {"errors", "options", "cli_options", "__init__"},
     {"endpoint", "files", "screen", "yaml_lines", "core"},
     {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},
@@ -22,7 +22,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"recipe"},
     {"advise", "generate", "pipeline", "plan"},
     {"audit_recipe"},
-    {"annotate_cli", "demo"},
+    {"annotate_cli", "data_cli", "demo"},
     {"cli"},
     {"__main__"},
 )

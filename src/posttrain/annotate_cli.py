@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from posttrain.cli_options import AsJson
 from posttrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ app.add_typer(users, name="users")
 
 Database = Annotated[str, typer.Option("--db", help="The database: a file (SQLite), or postgresql://...")]
 Project = Annotated[str, typer.Option("--project", help="The project's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Sets = Annotated[list[str], typer.Option("--set", help="A setting of a new project, for instance overlap=3.")]
 
 DB, NAME = "annotate.db", "ranking"
