@@ -25,6 +25,7 @@ from posttrain.policy.heads import add_value_head
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
 from posttrain.rewards.score import Reward
+from posttrain.rollout.engine import writer
 from posttrain.rollout.sampling import Sampling
 from posttrain.train.loop import Training, Watch, fit
 from posttrain.train.options import TrainOptions
@@ -84,12 +85,12 @@ def main() -> None:
         folder = Path(name)
         writing = Writing(
             policy,
+            writer(policy, 128),
             prompts,
             lambda epoch: range(len(prompts)),
             Sampling(COMPLETION[1]),
             n,
             len(prompts),
-            128,
             Scorer(rule, judges, options.row_tokens, 0.0, print),
         )
         source = Rollouts(

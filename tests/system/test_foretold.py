@@ -52,7 +52,8 @@ def foretold_and_reported(recipe: Recipe, base: Path, out: Path) -> Iterator[str
             continue
         found = stage_budget(recipe, name, base, Screen(quiet=True))
         model = origin(recipe, stage.model, base)
-        context = Context(name, out / name, base, model, recipe.seed, screen=Notes())
+        others = {other.name: origin(recipe, other.name, base) for other in stage.others}
+        context = Context(name, out / name, base, model, recipe.seed, others, screen=Notes())
         about = KINDS[stage.kind].look(stage, context).about  # reads and encodes as a run does
         assert found.left_out == {reason: skipped["first"] for reason, skipped in about["skipped"].items()}, name
         assert {reason: len(places) for reason, places in found.left_out.items()} == {
