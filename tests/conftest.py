@@ -2,10 +2,19 @@
 
 import json
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from command_line import Answer, Posttrain
+from posttrain import cli
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 REQUIRE_ALL = os.environ.get("POSTTRAIN_REQUIRE") == "all"
 
@@ -49,3 +58,34 @@ def data_dir() -> Path:
     if not path.is_dir():
         absent(f"POSTTRAIN_TEST_DATA names {path}, which is no folder")
     return path.resolve()
+
+
+@pytest.fixture
+def posttrain(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Posttrain:
+    """Call the command line in this process: exit code, standard output, standard error."""
+
+    def call(*arguments: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["posttrain", *arguments])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        shown = capsys.readouterr()
+        return Answer(code, shown.out, shown.err)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A real Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        absent("no Chromium is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -1,29 +1,15 @@
 """The report as a page in a real browser: whole without a network, without scripts, whatever the rows say."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from audits import Write, look
-from conftest import absent
 from planted import planted
 from posttrain.audit.command import write_report
 from xss_payloads import PAYLOADS
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        absent("no Chromium is installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def opened(browser: Browser, report: Path, *, width: int = 1200, dark: bool = False) -> tuple[Page, list[str]]:

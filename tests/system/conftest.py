@@ -1,15 +1,12 @@
 """A recipe with data and a model, as a user would have them, and the command line to run it with."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from byte_model import save_byte_model
-from command_line import Answer, Posttrain
-from posttrain import cli
 
 torch.set_num_threads(1)  # on tiny tensors threads only wait for each other
 
@@ -57,20 +54,3 @@ def work(tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
     monkeypatch.chdir(folder)
     return folder
-
-
-@pytest.fixture
-def posttrain(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Posttrain:
-    """Call the command line in this process: exit code, standard output, standard error."""
-
-    def call(*arguments: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["posttrain", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        shown = capsys.readouterr()
-        return Answer(code, shown.out, shown.err)
-
-    return call
