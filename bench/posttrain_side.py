@@ -18,6 +18,7 @@ from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora import add_lora
 from posttrain.policy.memory import fitting_row
 from posttrain.policy.options import LoraOptions, PolicyOptions
+from posttrain.policy.recompute import allow_recomputing
 from posttrain.train.loop import Training, Watch, fit
 from posttrain.train.options import TrainOptions
 from posttrain.train.source import Source
@@ -74,6 +75,7 @@ def main() -> None:
         wall, processor = (after - before for after, before in zip(now(), started, strict=True))
     if lora is not None:
         add_lora(policy, lora)
+    allow_recomputing(policy, "long rows")
     objective = {"sft": SFT, "dpo": dpo_objective(DPO()), "reward": reward_objective()}[job.task]
     source = Source(groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size)
     clock = Clock()

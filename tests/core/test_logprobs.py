@@ -42,18 +42,20 @@ def compare(
     *,
     temperature: float = 1.0,
     entropy: bool = False,
-    uniform: bool = False,
+    gradient: float | None = None,
     tolerance: float = 1e-5,
 ) -> None:
-    """Values, and gradients under random weights (equal ones where `uniform` promises that)."""
+    """Values, and gradients under random weights (the one where `gradient` promises it)."""
     *floats, target = given
     bias = floats[2] if len(floats) == 3 else None
     head = replace(head, weight=floats[1], bias=bias)
-    logp, found = token_logprobs(floats[0], head, target, temperature=temperature, entropy=entropy, uniform=uniform)
+    logp, found = token_logprobs(floats[0], head, target, temperature=temperature, entropy=entropy, gradient=gradient)
     assert logp.dtype == torch.float32
     expected, expected_entropy = full(floats[0], floats[1], bias, target, head, temperature)
     generator = torch.Generator().manual_seed(9)
-    weights = torch.full((len(target),), 0.3) if uniform else torch.randn(len(target), generator=generator)
+    weights = torch.randn(len(target), generator=generator)
+    if gradient is not None:
+        weights.fill_(gradient)
     loss, reference = (weights * logp).sum(), (weights * expected).sum()
     torch.testing.assert_close(logp.double(), expected, atol=tolerance, rtol=tolerance)
     if entropy:
@@ -72,25 +74,27 @@ ANY = Head(torch.empty(0))
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("uniform", [True, False])
+@pytest.mark.parametrize("gradient", [0.3, None])
 @pytest.mark.parametrize("entropy", [True, False])
 @pytest.mark.parametrize("head", [ANY, replace(ANY, scale=0.25), replace(ANY, scale=3.0, softcap=2.0)])
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_values_and_gradients_are_those_of_full_logits(
-    bias: bool, uniform: bool, entropy: bool, head: Head, temperature: float, monkeypatch: pytest.MonkeyPatch
+    bias: bool, gradient: float | None, entropy: bool, head: Head, temperature: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logprobs, "CHUNK", 4 * V)
     monkeypatch.setattr(logprobs, "ROWS", 1)
-    compare(inputs(bias=bias), head, temperature=temperature, entropy=entropy, uniform=uniform)
+    compare(inputs(bias=bias), head, temperature=temperature, entropy=entropy, gradient=gradient)
 
 
 @settings(max_examples=40, deadline=None)
-@given(n=st.integers(1, 20), chunk=st.integers(1, 30 * V), uniform=st.booleans(), seed=st.integers(0, 99))
-def test_where_the_chunks_end_makes_no_difference(n: int, chunk: int, uniform: bool, seed: int) -> None:
+@given(
+    n=st.integers(1, 20), chunk=st.integers(1, 30 * V), gradient=st.sampled_from([-0.2, None]), seed=st.integers(0, 99)
+)
+def test_where_the_chunks_end_makes_no_difference(n: int, chunk: int, gradient: float | None, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logprobs, "CHUNK", chunk)
         patch.setattr(logprobs, "ROWS", 1)
-        compare(inputs(n, seed=seed), ANY, entropy=not uniform, uniform=uniform)
+        compare(inputs(n, seed=seed), ANY, entropy=gradient is None, gradient=gradient)
 
 
 @pytest.mark.parametrize("scale", [1e3, 1e-3])
@@ -107,8 +111,8 @@ def test_huge_and_tiny_logits_stay_finite(scale: float) -> None:
 
 def test_bfloat16_hidden_states_give_float32_log_probs_close_to_exact_ones() -> None:
     """Products run in bfloat16, the softmax does not: the rounding of one product is all that is lost."""
-    for uniform in (True, False):
-        compare(inputs(dtype=torch.bfloat16), ANY, uniform=uniform, tolerance=0.05)
+    for gradient in (-1.0, None):
+        compare(inputs(dtype=torch.bfloat16), ANY, gradient=gradient, tolerance=0.05)
 
 
 def test_a_float32_weight_gets_a_float32_gradient_from_bfloat16_hidden_states() -> None:
@@ -123,10 +127,10 @@ def test_a_float32_weight_gets_a_float32_gradient_from_bfloat16_hidden_states() 
     assert (weight.grad - true).norm() <= 0.02 * true.norm()
 
 
-@pytest.mark.parametrize("uniform", [True, False])
-def test_no_loss_tokens_give_empty_log_probs_and_zero_gradients(uniform: bool) -> None:
+@pytest.mark.parametrize("gradient", [1.0, None])
+def test_no_loss_tokens_give_empty_log_probs_and_zero_gradients(gradient: float | None) -> None:
     hidden, weight, bias, target = inputs(0)
-    logp, entropy = token_logprobs(hidden, Head(weight, bias), target, entropy=not uniform, uniform=uniform)
+    logp, entropy = token_logprobs(hidden, Head(weight, bias), target, entropy=gradient is None, gradient=gradient)
     assert logp.shape == (0,)
     assert entropy is None or entropy.shape == (0,)
     logp.sum().backward()
@@ -137,16 +141,34 @@ def test_no_loss_tokens_give_empty_log_probs_and_zero_gradients(uniform: bool) -
         assert not x.grad.any()
 
 
-def test_a_broken_promise_of_uniform_gradients_is_an_error_not_a_wrong_gradient() -> None:
+@pytest.mark.parametrize("weights", [torch.arange(N), torch.full((N,), 2.0)])
+def test_a_broken_promise_of_its_gradient_is_an_error_not_a_wrong_gradient(weights: Tensor) -> None:
     hidden, weight, target = inputs(bias=False)
-    logp, _ = token_logprobs(hidden, Head(weight), target, uniform=True)
-    with pytest.raises(RuntimeError, match="uniform"):
-        (logp * torch.arange(N)).sum().backward()
+    logp, _ = token_logprobs(hidden, Head(weight), target, gradient=1.0)
+    with pytest.raises(RuntimeError, match="was to get the gradient"):
+        (logp * weights).sum().backward()
+
+
+@pytest.mark.parametrize("gradient", [-0.3, None])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_weights_gradient_is_added_where_the_head_says(
+    gradient: float | None, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same as autograd would hand over, on top of what was there, and in blocks of any size."""
+    monkeypatch.setattr(logprobs, "BLOCK", 3 * D)
+    hidden, weight, target = inputs(bias=False)
+    hidden = hidden.detach().to(dtype)
+    (expected,) = torch.autograd.grad(-0.3 * token_logprobs(hidden, Head(weight), target)[0].sum(), weight)
+    into = torch.ones(V, D)
+    logp, _ = token_logprobs(hidden, Head(weight, into=into), target, gradient=gradient)
+    (-0.3 * logp.sum()).backward()
+    assert weight.grad is None
+    torch.testing.assert_close(into - 1, expected, atol=2e-3 if dtype == torch.bfloat16 else 1e-6, rtol=1e-2)
 
 
 def test_a_second_backward_pass_is_an_error_not_a_wrong_gradient() -> None:
     hidden, weight, target = inputs(bias=False)
-    logp, _ = token_logprobs(hidden, Head(weight), target, uniform=True)
+    logp, _ = token_logprobs(hidden, Head(weight), target, gradient=3.0)
     (3.0 * logp.sum()).backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="one backward pass"):
         logp.sum().backward()
@@ -154,18 +176,18 @@ def test_a_second_backward_pass_is_an_error_not_a_wrong_gradient() -> None:
 
 def test_only_what_needs_a_gradient_gets_one() -> None:
     hidden, weight, bias, target = inputs()
-    for uniform in (True, False):
-        logp, _ = token_logprobs(hidden, Head(weight.detach(), bias.detach()), target, uniform=uniform)
+    for gradient in (1.0, None):
+        logp, _ = token_logprobs(hidden, Head(weight.detach(), bias.detach()), target, gradient=gradient)
         with Watched() as seen:
             logp.sum().backward()
         assert seen.calls.get("addmm_", 0) == 0, "a frozen head costs no product for its gradient"
     assert weight.grad is None
 
 
-@pytest.mark.parametrize("uniform", [True, False])
+@pytest.mark.parametrize("gradient", [1.0, None])
 @pytest.mark.parametrize("entropy", [True, False])
 def test_no_matrix_of_tokens_times_vocabulary_is_ever_made(
-    uniform: bool, entropy: bool, monkeypatch: pytest.MonkeyPatch
+    gradient: float | None, entropy: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     n, d, vocabulary = 60, 4, 500
     monkeypatch.setattr(logprobs, "CHUNK", 4 * vocabulary)
@@ -174,15 +196,15 @@ def test_no_matrix_of_tokens_times_vocabulary_is_ever_made(
     weight = torch.randn(vocabulary, d, requires_grad=True)
     target = torch.randint(0, vocabulary, (n,))
     with Watched() as seen:
-        logp, found = token_logprobs(hidden, Head(weight, softcap=5.0), target, entropy=entropy, uniform=uniform)
+        logp, found = token_logprobs(hidden, Head(weight, softcap=5.0), target, entropy=entropy, gradient=gradient)
         (logp.sum() if found is None else logp.sum() + found.sum()).backward()
     assert seen.largest <= 4 * vocabulary
 
 
-def test_without_gradient_a_uniform_promise_costs_nothing() -> None:
+def test_without_gradient_a_promise_of_it_costs_nothing() -> None:
     hidden, weight, target = inputs(bias=False)
     with torch.no_grad(), Watched() as seen:
-        token_logprobs(hidden, Head(weight), target, uniform=True)
+        token_logprobs(hidden, Head(weight), target, gradient=1.0)
     assert seen.calls["mm"] == 1, "the logits, and no product for a gradient"
 
 

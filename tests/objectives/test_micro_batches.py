@@ -45,11 +45,12 @@ def policy_for(objective: Objective, folder: Path) -> Policy:
 def total_of(policy: Policy, objective: Objective, batches: list[Batch]) -> torch.Tensor:
     """The step's loss, as the loop makes it."""
     units = sum(batch.counts[objective.unit] for batch in batches)
+    gradient = -1 / units if objective.uniform else None
     losses = [
-        objective.loss(forward(policy, batch, objective.wants, uniform=objective.uniform), batch).total
+        objective.loss(forward(policy, batch, objective.wants, gradient=gradient), batch).total / units
         for batch in batches
     ]
-    return torch.stack([loss / units for loss in losses]).sum()
+    return torch.stack(losses).sum()
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -32,7 +32,7 @@ def _place(how: PolicyOptions) -> dict[str, Any]:
     return {
         "lora": lora,
         "quantization": how.quantization,
-        "gradient_checkpointing": True if how.gradient_checkpointing else None,
+        "gradient_checkpointing": True if how.gradient_checkpointing is True else None,
     }
 
 

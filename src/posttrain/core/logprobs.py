@@ -17,6 +17,10 @@ ROWS = 128
 """Tokens of a chunk at least, however large the vocabulary: the weight's gradient is read and written once a
 chunk, and with fewer tokens that costs more than the product itself."""
 
+BLOCK = 1 << 20
+"""Elements of the weight's gradient that are made in a narrow dtype at once: few enough to stay in the cache until
+they are added up in float32."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -29,12 +33,16 @@ class Head:
         bias: [V] or None.
         scale: final-logit multiplier (Cohere ``logit_scale``, Granite ``1 / logits_scaling``).
         softcap: final-logit soft cap (Gemma 2), None for none.
+        into: float32 [V, D] that the weight's gradient is added to, instead of being handed to autograd, which would
+            hold one for every row and every use of a matrix that may be the largest of all (gradient accumulation
+            fusion, as in Megatron-LM). With `gradient` promised, that happens in the forward pass.
     """
 
     weight: Tensor
     bias: Tensor | None = None
     scale: float = 1.0
     softcap: float | None = None
+    into: Tensor | None = None
 
 
 def token_logprobs(
@@ -44,7 +52,7 @@ def token_logprobs(
     *,
     temperature: float = 1.0,
     entropy: bool = False,
-    uniform: bool = False,
+    gradient: float | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Log-prob of each target under softmax(logits), and on request the entropy of that distribution.
 
@@ -54,17 +62,26 @@ def token_logprobs(
         target_N: token ids, int64 [N].
         temperature: divides the logits; log-probs of sampled tokens need the sampling temperature.
         entropy: also return the entropies [N], in nats, with gradient.
-        uniform: a promise that the loss gives every log-prob the same gradient (SFT's does). The gradient is
-            then made along with the value, from the same logits, instead of from logits computed again: three
-            matrix products instead of four. A broken promise raises RuntimeError in the backward pass. With a
-            frozen head (LoRA) no promise is needed: two products instead of three, whatever the loss.
+        gradient: a promise that the loss gives every log-prob this gradient (SFT's is -1 over the step's tokens).
+            The gradient is then made along with the value, from the same logits, instead of from logits computed
+            again: three matrix products instead of four. A broken promise raises RuntimeError in the backward pass.
+            With a frozen head (LoRA) no promise is needed: two products instead of three, whatever the loss.
 
     Returns:
         (logp_N, entropy_N or None), float32.
     """
-    uniform = uniform and torch.is_grad_enabled()  # without gradient there is nothing to make along the way
+    promised = gradient if torch.is_grad_enabled() else None  # without it there is nothing to make along the way
     logp_N, entropy_N = _TokenLogProbs.apply(
-        hidden_ND, head.weight, head.bias, target_N, head.scale, head.softcap, temperature, entropy, uniform
+        hidden_ND,
+        head.weight,
+        head.bias,
+        target_N,
+        head.into,
+        head.scale,
+        head.softcap,
+        temperature,
+        entropy,
+        promised,
     )
     return logp_N, entropy_N if entropy else None
 
@@ -114,15 +131,17 @@ class _TokenLogProbs(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor | None,
         target: Tensor,
+        into: Tensor | None,
         scale: float,
         softcap: float | None,
         temperature: float,
         want_entropy: bool,
-        uniform: bool,
+        promised: float | None,
     ) -> tuple[Tensor, Tensor]:
         ctx.settings = (scale, softcap, temperature, want_entropy)
-        ctx.frozen = ctx.needs_input_grad[0] and not any(ctx.needs_input_grad[1:3])
-        ctx.now = (uniform or ctx.frozen) and not want_entropy and any(ctx.needs_input_grad[:3])
+        ctx.into, ctx.promised = into, promised
+        frozen = ctx.needs_input_grad[0] and not any(ctx.needs_input_grad[1:3])
+        ctx.now = (promised is not None or frozen) and not want_entropy and any(ctx.needs_input_grad[:3])
         n = len(hidden)
         logp = hidden.new_empty(n, dtype=torch.float32)
         entropy = hidden.new_empty(n if want_entropy else 0, dtype=torch.float32)
@@ -146,7 +165,7 @@ class _TokenLogProbs(torch.autograd.Function):
                 lse[rows] = (top + total.log())[:, 0]
                 if grads is not None:  # d log p / dz = onehot - raised / total; the division waits for small tensors
                     dz = raised.scatter_add_(1, target[rows, None], -total)
-                    factor = -scale / temperature / total
+                    factor = -scale / temperature * (1.0 if promised is None else promised) / total
                     grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c, room)
             logp[rows] = at_target[:, 0] - lse[rows]
         if grads is not None:
@@ -159,15 +178,14 @@ class _TokenLogProbs(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         g_logp, g_entropy = upstream
         if ctx.now:
-            factor = g_logp[:1] if len(g_logp) else g_logp.new_zeros(1)
-            if ctx.frozen:
-                factor = g_logp[:, None]
-            elif not bool((g_logp == factor).all()):
-                raise RuntimeError("uniform=True was promised, but the loss weighs its tokens differently")
             grads, ctx.grads = ctx.grads, None  # scaled in place, so good for one backward pass
             if grads is None:
                 raise RuntimeError("a gradient made along with the value allows one backward pass only")
-            return (*grads.scaled(factor), None, None, None, None, None, None)
+            if ctx.promised is None:
+                grads.hidden.mul_(g_logp[:, None])
+            elif not torch.allclose(g_logp, torch.full_like(g_logp, ctx.promised), rtol=1e-5, atol=0.0):
+                raise RuntimeError(f"every log-prob was to get the gradient {ctx.promised}, but the loss gives another")
+            return grads.all()
         hidden, weight, bias, target, lse, entropy = ctx.saved_tensors
         scale, softcap, temperature, want_entropy = ctx.settings
         weight_c = weight.to(hidden.dtype)
@@ -187,7 +205,7 @@ class _TokenLogProbs(torch.autograd.Function):
             else:
                 dz = z.exp_().scatter_add_(1, target[rows, None], -torch.ones_like(factor))
             grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c, room)
-        return (*grads.scaled(None), None, None, None, None, None, None)
+        return grads.all()
 
 
 def _through_cap(dz: Tensor, capped: Tensor | None, softcap: float | None) -> Tensor:
@@ -203,7 +221,8 @@ class _Grads:
     def __init__(self, ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         needs = ctx.needs_input_grad
         self.hidden = torch.empty_like(hidden) if needs[0] else None
-        self.weight = torch.zeros_like(weight, dtype=torch.float32) if needs[1] else None
+        self.own = torch.zeros_like(weight, dtype=torch.float32) if needs[1] and ctx.into is None else None
+        self.weight = ctx.into if needs[1] and ctx.into is not None else self.own
         self.bias = torch.zeros_like(bias, dtype=torch.float32) if needs[2] and bias is not None else None
 
     def add(self, rows: slice, dz: Tensor, factor: Tensor, hidden: Tensor, weight: Tensor, room: _Room) -> None:
@@ -215,15 +234,21 @@ class _Grads:
         if self.hidden is not None:
             self.hidden[rows] = (dz @ weight).mul_(factor)
         if self.weight is not None:
-            h = (hidden[rows] * factor).to(hidden.dtype)
-            if hidden.dtype == torch.float32:
-                self.weight.addmm_(dz.T, h)
-            else:
-                self.weight += dz.T @ h
+            _add_product(self.weight, dz.T, (hidden[rows] * factor).to(hidden.dtype))
 
-    def scaled(self, factor: Tensor | None) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        made = (self.hidden, self.weight, self.bias)
-        return tuple(g if g is None or factor is None else g.mul_(factor) for g in made)  # type: ignore[return-value]
+    def all(self) -> tuple[Tensor | None, ...]:
+        """One for each argument of the forward pass."""
+        return self.hidden, self.own, self.bias, *[None] * 7
+
+
+def _add_product(into: Tensor, a: Tensor, b: Tensor) -> None:
+    """``into += a @ b``, in float32, with no matrix of that size beside it."""
+    if a.dtype == into.dtype:
+        into.addmm_(a, b)
+        return
+    step = max(1, BLOCK // into.shape[1])
+    for start in range(0, len(into), step):
+        into[start : start + step] += a[start : start + step] @ b
 
 
 def _chunks(hidden: Tensor, weight: Tensor) -> Iterator[tuple[slice, _Room]]:

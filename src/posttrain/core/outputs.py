@@ -57,7 +57,8 @@ class Objective:
         wants: outputs the model must compute.
         needs: columns the source of groups must give.
         unit: what the loss averages over.
-        uniform: every log-prob gets the same gradient (see `token_logprobs`).
+        uniform: the total falls by one with each log-prob, so that all gradients are known beforehand (see
+            `token_logprobs`).
         temperature: of the distribution its log-probs are of: that of sampling, where the policy wrote the tokens.
     """
 

@@ -30,14 +30,16 @@ def forward(
     wants: Set[Want],
     *,
     temperature: float = 1.0,
-    uniform: bool = False,
+    gradient: float | None = None,
+    accumulate: bool = False,
 ) -> Outputs:
     """Compute what an objective wants.
 
     Args:
         wants: outputs to compute; nothing else is.
         temperature: of the sampling distribution the log-probs refer to.
-        uniform: see `token_logprobs`.
+        gradient: what the loss promises to give every log-prob, see `token_logprobs`.
+        accumulate: the head's gradient goes straight to its weight's ``grad`` (see `Head.into`).
 
     Returns:
         `Outputs` in float32, with gradient unless torch's is switched off.
@@ -60,14 +62,15 @@ def forward(
         if policy.autocast is not None:
             hidden_ND = hidden_ND.to(policy.autocast)
         if wants & {"logp", "entropy"}:
+            head = head_of(policy.base)
             with torch.autocast(device.type, enabled=False):
                 logp, entropy = token_logprobs(
                     hidden_ND,
-                    head_of(policy.base),
+                    replace(head, into=head.weight.grad) if accumulate else head,
                     batch.target_N,
                     temperature=temperature,
                     entropy="entropy" in wants,
-                    uniform=uniform,
+                    gradient=gradient,
                 )
     return Outputs(logp, entropy, score, value)
 

@@ -35,6 +35,7 @@ class Policy:
         branching: packed rows with shared prompts; False means one padded row per completion.
         autocast: dtype of matrix products, None for the weights' own.
         end_tokens: token ids that end a completion: tokenizer's, config's and generation config's together.
+        recompute: which rows' activations are computed again in a backward pass (`policy.recompute`).
     """
 
     model: Any
@@ -43,6 +44,7 @@ class Policy:
     branching: bool
     autocast: torch.dtype | None
     end_tokens: tuple[int, ...]
+    recompute: Literal["always", "long rows", "never"] = "never"
 
     @property
     def device(self) -> torch.device:

@@ -59,5 +59,5 @@ def _activation_bytes(config: Any, options: PolicyOptions) -> int:
     config = config.get_text_config()
     width, layers = config.hidden_size, config.num_hidden_layers
     inner = getattr(config, "intermediate_size", None) or 4 * width
-    kept = 2 * width if options.gradient_checkpointing else 11 * width + 4 * inner
+    kept = 2 * width if options.gradient_checkpointing is True else 11 * width + 4 * inner
     return 4 * (layers * kept + width)

@@ -11,6 +11,7 @@ from posttrain.policy.load import Policy, Task, load_policy, load_tokenizer
 from posttrain.policy.lora import adapted_model, adapts_scores, add_lora, merge_adapter
 from posttrain.policy.options import PolicyOptions
 from posttrain.policy.probe import settle_layout
+from posttrain.policy.recompute import allow_recomputing
 
 
 def open_policy(
@@ -40,7 +41,7 @@ def open_policy(
     if train and options.lora is not None:
         add_lora(policy, options.lora)
     if train and options.gradient_checkpointing:
-        _checkpoint_gradients(policy)
+        allow_recomputing(policy, "always" if options.gradient_checkpointing is True else "long rows")
     return policy
 
 
@@ -67,16 +68,3 @@ def _load(name: str, options: PolicyOptions, placement: Placement, task: Task) -
         scored.tokenizer = policy.tokenizer
         return scored
     return policy
-
-
-def _checkpoint_gradients(policy: Policy) -> None:
-    """transformers recomputes activations only in training mode: the modules that do so are put into it, alone,
-    and dropout is taken out for good."""
-    policy.base.gradient_checkpointing_enable({"use_reentrant": False})
-    for module in policy.base.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        for name, value in list(vars(module).items()):
-            if "dropout" in name and isinstance(value, float):
-                setattr(module, name, 0.0)
-        module.training = bool(getattr(module, "gradient_checkpointing", False))

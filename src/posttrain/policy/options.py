@@ -37,7 +37,11 @@ class PolicyOptions(PlaceOptions):
     quantization: Literal["4bit"] | None = Field(
         default=None, description="hold a frozen base in NF4 (needs lora and CUDA)"
     )
-    gradient_checkpointing: bool = Field(default=False, description="compute activations twice to hold fewer")
+    gradient_checkpointing: bool | Literal["auto"] = Field(
+        default="auto",
+        description="compute activations twice to hold fewer: of every row (true), or of those longer than row_tokens, "
+        "as far as they are (auto)",
+    )
     save_dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="of the saved weights; float32 loses nothing of what was learnt"
     )

@@ -163,7 +163,7 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
     for parameter_group in optimizer.param_groups:
         parameter_group["lr"] = rate
     optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=False)  # their memory stays where it is
     metrics = {**metrics, **training.source.told(state.step)}
     return _values(groups, metrics, step=state.step + 1, rate=rate, norm=norm, seconds=time.perf_counter() - started)
 

@@ -9,8 +9,10 @@ from torch import Tensor
 from posttrain.core.group import Group
 from posttrain.core.outputs import Loss, Metrics, Objective
 from posttrain.core.packing import Batch, collate, pack
+from posttrain.policy.accumulate import accumulating
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy
+from posttrain.policy.recompute import recomputing
 from posttrain.train.source import Indexed
 
 EVAL_GROUPS = 64
@@ -62,21 +64,35 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     totals = Totals()
     rows = list(rows_of(groups, row_tokens, policy.device))
     units = max(1, sum(row.counts[objective.unit] for row in rows))  # none: every completion was cut, and is masked
-    while rows:
-        row = rows.pop()
-        loss = loss_of(policy, objective, row)
-        (loss.total / units).backward()
-        totals.add(loss.metrics)
+    with accumulating(policy):
+        while rows:
+            row = rows.pop()
+            with recomputing(policy, len(row.tokens_T), row_tokens):
+                loss = _loss(policy, objective, row, units)
+                (loss.total / units).backward()
+            totals.add(loss.metrics)
     return totals.means()
 
 
-def loss_of(policy: Policy, objective: Objective, row: Batch) -> Loss:
-    """Forward pass and loss of one packed row."""
-    outputs = forward(policy, row, objective.wants, temperature=objective.temperature, uniform=objective.uniform)
+def _loss(policy: Policy, objective: Objective, row: Batch, units: int) -> Loss:
+    """Forward pass and loss of one row of a step of so many units."""
+    outputs = forward(
+        policy,
+        row,
+        objective.wants,
+        temperature=objective.temperature,
+        gradient=-1 / units if objective.uniform else None,
+        accumulate=True,
+    )
     return objective.loss(outputs, row)
 
 
 @torch.no_grad()
+def loss_of(policy: Policy, objective: Objective, row: Batch) -> Loss:
+    """Loss of one packed row, without gradient."""
+    return objective.loss(forward(policy, row, objective.wants, temperature=objective.temperature), row)
+
+
 def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: int) -> dict[str, Mean]:
     """The objective's metrics over held-out groups."""
     totals = Totals()

@@ -1,0 +1,68 @@
+"""Gradient checkpointing (Chen et al. 2016, arXiv:1604.06174): layers run again in the backward pass, so that their
+activations need not be kept till then. As many of them as it takes.
+"""
+
+import math
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from posttrain.errors import InputError
+from posttrain.policy.load import Policy
+
+
+def allow_recomputing(policy: Policy, when: Literal["always", "long rows"]) -> None:
+    """Make a policy's layers ready to be run again.
+
+    transformers recomputes in training mode only, in which a layer may also drop out: that is taken out for good.
+
+    Raises:
+        InputError: the architecture cannot, and it is asked for always.
+    """
+    base = policy.base
+    if not base.supports_gradient_checkpointing:
+        if when == "always":
+            raise InputError(f"gradient_checkpointing: {type(base).__name__} cannot; leave it out")
+        return
+    enable = getattr(base, "activation_checkpointing_enable", base.gradient_checkpointing_enable)  # its former name
+    enable({"use_reentrant": False})
+    policy.recompute = when
+    for module in policy.base.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        for name, value in list(vars(module).items()):
+            if "dropout" in name and isinstance(value, float):
+                setattr(module, name, 0.0)
+
+
+@contextmanager
+def recomputing(policy: Policy, tokens: int, row_tokens: int) -> Generator[None]:
+    """While open, a forward pass over so many tokens keeps the activations of no more than `row_tokens` of them.
+
+    With ``policy.recompute`` "always" it keeps those of no layer at all, with "never" those of every layer.
+    """
+    share = {"always": 1.0, "long rows": max(0.0, 1.0 - row_tokens / tokens), "never": 0.0}[policy.recompute]
+    some = list(_spread(_layers(policy), share)) if share else []
+    for layer in some:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer in some:
+            layer.training = False
+
+
+def _layers(policy: Policy) -> list[Any]:
+    ready = [m for m in policy.base.modules() if getattr(m, "gradient_checkpointing", False)]
+    return [m for m in ready if isinstance(m, GradientCheckpointingLayer)] or ready
+
+
+def _spread(layers: list[Any], share: float) -> Iterator[Any]:
+    """At least so large a share of them, evenly spread: a value model's layers stand behind the policy's."""
+    wanted = math.ceil(share * len(layers))
+    for n, layer in enumerate(layers):
+        if (n + 1) * wanted // len(layers) > n * wanted // len(layers):
+            yield layer
