@@ -59,7 +59,7 @@ def test_evaluation_runs_them_once(tmp_path: Path) -> None:
 
 
 def kept(policy: Policy, groups: list[Group], row_tokens: int) -> int:
-    """Bytes of activations that a step keeps for its backward pass, at most at once."""
+    """Bytes of activations that a step's forward pass hands to its backward pass."""
     held: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
