@@ -32,6 +32,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "class": "qwen2",
         "tokenizer": "qwen2.5-0.5b-instruct",
         "pad_token": "<|endoftext|>",
+        "dtype": "bfloat16",  # of its weights as published
         "config": {
             "vocab_size": 151936,
             "hidden_size": 896,
@@ -79,7 +80,7 @@ def write(shape: str, folder: Path) -> None:
     scored = AutoModelForSequenceClassification.from_config(config)
     scored.model.load_state_dict(model.model.state_dict())
     for name, made in (("model", model), ("scored", scored)):
-        made.save_pretrained(folder / name)
+        made.to(getattr(torch, spec.get("dtype", "float32"))).save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
 
     def ids(text: str, end: bool) -> list[int]:

@@ -10,6 +10,7 @@ from job import Clock, Job, answer, now, read_job, resident
 
 from posttrain.core.group import Completion, Group
 from posttrain.core.outputs import Outputs
+from posttrain.heap import settle_heap
 from posttrain.objectives.dpo import DPO, dpo_objective
 from posttrain.objectives.reward import reward_objective
 from posttrain.objectives.sft import SFT
@@ -49,12 +50,14 @@ def with_reference(policy: Policy, groups: list[Group], row_tokens: int) -> list
 
 
 def main() -> None:
+    settle_heap()  # as `posttrain run` does
     job = read_job()
     imported = resident()
     torch.manual_seed(0)
     policy = load_policy(
         job.model,
         task="score" if job.task == "reward" else "causal",
+        dtype=torch.bfloat16 if job.lora and job.bf16 else torch.float32,  # of a frozen base, as `policy.device` has it
         autocast=torch.bfloat16 if job.bf16 else None,
     )
     groups = groups_of(job)

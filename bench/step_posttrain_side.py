@@ -19,6 +19,7 @@ from posttrain.experience.ppo import PPOCredit, ppo_credit, values_of
 from posttrain.experience.scoring import Judge, Scorer
 from posttrain.experience.source import Rollouts
 from posttrain.experience.types import Credit, Memory
+from posttrain.heap import settle_heap
 from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
 from posttrain.policy.frozen import freeze, frozen_logprobs
 from posttrain.policy.heads import add_value_head
@@ -57,6 +58,7 @@ def technique_of(job: Job, policy: Policy, row_tokens: int) -> tuple[Objective, 
 
 
 def main() -> None:
+    settle_heap()  # as `posttrain run` does
     job = read_job()
     imported = resident()
     torch.manual_seed(0)

@@ -7,6 +7,7 @@ import torch
 from asked import COMPLETION, Asked, N, read_asked
 from job import answer, now, peak, read_job, resident
 
+from posttrain.heap import settle_heap
 from posttrain.policy.load import load_policy
 from posttrain.policy.probe import settle_layout
 from posttrain.rollout import engine
@@ -33,6 +34,7 @@ def end_at(asked: list[Asked]) -> None:
 
 
 def main() -> None:
+    settle_heap()  # as `posttrain run` does
     job = read_job()
     imported = resident()
     policy = load_policy(job.model, autocast=torch.bfloat16 if job.bf16 else None)

@@ -11,7 +11,7 @@ import posttrain
 ROOT = Path(posttrain.__file__).parent
 
 FLOORS = (  # lowest first; rooms of one floor do not know each other
-    {"errors", "options", "cli_options", "__init__"},
+    {"errors", "heap", "options", "cli_options", "__init__"},
     {"endpoint", "files", "screen", "yaml_lines", "core"},
     {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},

@@ -1,5 +1,20 @@
-"""``python -m posttrain``: the command line."""
+"""``posttrain`` and ``python -m posttrain``: the command line as a program of its own."""
+
+import sys
 
 from posttrain.cli import main
+from posttrain.heap import settle_heap
 
-main()
+TRAINING = frozenset({"run", "demo"})
+"""Commands that may train."""
+
+
+def program() -> None:
+    """Settle the process where it will train, then run the command line."""
+    if TRAINING.intersection(sys.argv[1:2]):
+        settle_heap()
+    main()
+
+
+if __name__ == "__main__":
+    program()

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from posttrain.core.low_rank import add_low_rank
 from posttrain.errors import InputError
 from posttrain.policy.forward import VALUE_TRUNK
 from posttrain.policy.heads import VALUE_HEAD
@@ -46,6 +47,26 @@ def add_lora(policy: Policy, options: LoraOptions) -> None:
     for parameter in policy.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)
+    _add_in_place(policy)
+
+
+def _add_in_place(policy: Policy) -> None:
+    """Have the adapters of plain linear layers add to the layers' outputs as they lie.
+
+    peft makes four tensors as large as the output for each, and casts the input to the adapter's dtype.
+    """
+    from peft.tuners.lora.layer import Linear, LoraVariant
+
+    class InPlace(LoraVariant):
+        @staticmethod
+        def forward(module: Any, active_adapter: str, x: Tensor, result: Tensor, **_: Any) -> Tensor:
+            a, b = module.lora_A[active_adapter].weight, module.lora_B[active_adapter].weight
+            return add_low_rank(result, x, a, b, module.scaling[active_adapter])
+
+    for module in policy.model.modules():
+        if type(module) is Linear:
+            module.lora_variant[_ADAPTER] = InPlace()
+            module.cast_input_dtype_enabled = False
 
 
 def _check_embeddings(policy: Policy, tied: bool) -> None:
