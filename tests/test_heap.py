@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from posttrain.heap import WITHOUT_SMALL_CACHES
+from posttrain.heap import SETTINGS
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or Path("/dev/nvidiactl").exists(), reason="glibc on a machine without a GPU"
@@ -41,7 +41,7 @@ def test_process_arguments_and_input_stay(tmp_path: Path) -> None:
     script = tmp_path / "probe.py"
     script.write_text(PROBE)
     pid, out = run(script, "run", "a b", typed="typed")
-    assert out == f"{pid}|{WITHOUT_SMALL_CACHES}|['run', 'a b']|typed"
+    assert out == f"{pid}|{SETTINGS}|['run', 'a b']|typed"
 
 
 def test_a_setting_of_the_user_s_own_stays(tmp_path: Path) -> None:
@@ -60,4 +60,4 @@ def test_only_commands_that_train_are_started_anew(tmp_path: Path) -> None:
             "entry.main = lambda: print(os.environ.get('GLIBC_TUNABLES'))\nentry.program()\n"
         )
         seen.append(run(script, command)[1])
-    assert seen == [WITHOUT_SMALL_CACHES, "None"]
+    assert seen == [SETTINGS, "None"]
