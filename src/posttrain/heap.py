@@ -4,8 +4,8 @@ PyTorch asks glibc for blocks at addresses divisible by 64. glibc takes a little
 stands over, into caches of small blocks that never merge with their neighbours; so a tensor's hole is always a few
 bytes too small for the next tensor of its size, and the heap grows by holes. Without those caches holes merge and are
 used again. And what is free, or was larger than a bound, glibc hands back to the system, which hands it out again page
-by page, zeroed: a fifth of the time of a large model's step. With few holes there is no need to. All this can only be
-said before a process starts.
+by page, zeroed: it was a fifth of the time of a bfloat16 step of a model of 0.5B parameters. With few holes there is no
+need to. All this can only be said before a process starts.
 """
 
 import os

@@ -15,7 +15,7 @@ from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora import add_lora, merge_adapter
 from posttrain.policy.options import LoraOptions
 from posttrain.policy.probe import settle_layout
-from tiny_models import BRANCHING, gradients, groups_of, one_by_one, plain, save_scored
+from tiny_models import BRANCHING, assert_same_gradients, gradients, groups_of, one_by_one, plain, save_scored
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.is_gradient_checkpointing. is deprecated", "ignore:fan_in_fan_out", "ignore:Model has .tie_word_embeddings"
@@ -147,3 +147,18 @@ def test_one_half_of_a_tied_pair_is_not_trained_alone(options: LoraOptions, fold
 def test_a_layer_that_is_not_there_is_one_sentence(folder_of: FolderOf) -> None:
     with pytest.raises(InputError, match=r"lora\.target_modules: .*no_such_layer"):
         add_lora(load_policy(folder_of("llama")), LoraOptions(target_modules=("no_such_layer",)))
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_an_update_added_in_place_is_peft_s_own(name: str, folder_of: FolderOf) -> None:
+    """Values and gradients, beside peft's forward without our hook."""
+    batch, policy = batch_of(), adapted(folder_of(name), LoraOptions(rank=4))
+    found = logp_of(policy, batch)
+    gradients_found = list(gradients(policy.model, found.sum()))
+    hooked = [m for m in policy.model.modules() if getattr(m, "lora_variant", None)]
+    assert hooked
+    for module in hooked:
+        module.lora_variant.clear()
+    expected = logp_of(policy, batch)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert_same_gradients(gradients_found, list(gradients(policy.model, expected.sum())), 1e-5)
