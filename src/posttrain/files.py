@@ -136,6 +136,25 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+HASHES = "hashes.json"
+"""What `seal` writes."""
+
+
+def seal(folder: Path) -> None:
+    """Write the hash of every file of a folder beside them, so that damage can be seen later."""
+    names = [str(p.relative_to(folder)) for p in sorted(folder.rglob("*")) if p.is_file() and p.name != HASHES]
+    write_json(folder / HASHES, {name: sha256_of(folder / name) for name in names})
+
+
+def is_sound(folder: Path) -> bool:
+    """Whether a sealed folder is there and all its files are as they were written."""
+    try:
+        hashes: dict[str, str] = read_json(folder / HASHES)
+        return all(sha256_of(folder / name) == digest for name, digest in hashes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
 def hash_of(value: Any) -> str:
     """Hash of a JSON-like value, key order aside."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from posttrain.core.packing import Batch, collate
 from posttrain.errors import InputError
+from posttrain.policy.adapter_folder import adapter_in
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy, load_policy
-from posttrain.policy.lora import add_lora, merge_adapter
+from posttrain.policy.lora import add_lora, attach
 from posttrain.policy.options import LoraOptions
 from posttrain.policy.probe import settle_layout
 from tiny_models import BRANCHING, assert_same_gradients, gradients, groups_of, one_by_one, plain, save_scored
@@ -119,7 +120,9 @@ def test_a_merged_adapter_gives_the_same_log_probs_without_peft(folder_of: Folde
     policy = adapted(folder_of("llama"), LoraOptions(rank=4))
     policy.model.save_pretrained(tmp_path)
     merged = load_policy(folder_of("llama"))
-    merge_adapter(merged, str(tmp_path))
+    adapter = adapter_in(str(tmp_path))
+    assert adapter is not None
+    attach(merged, adapter, merge=True)
     assert type(merged.model) is type(plain(folder_of("llama")))
     torch.testing.assert_close(logp_of(merged, batch), logp_of(policy, batch), atol=1e-4, rtol=0)
 

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
 
 from byte_model import save_byte_model
 from posttrain.core.packing import collate
@@ -11,6 +14,7 @@ from posttrain.policy.forward import forward
 from posttrain.policy.load import load_policy
 from posttrain.policy.save import save_policy
 from structures import random_group
+from tiny_models import BRANCHING, save_model
 
 
 def test_a_reward_model_scores_alike_in_transformers_even_where_pad_is_the_end_token(tmp_path: Path) -> None:
@@ -42,3 +46,26 @@ def test_half_precision_is_kept_where_asked(tmp_path: Path) -> None:
     assert load_policy(str(tmp_path / "half"), dtype=torch.bfloat16).base.dtype == torch.bfloat16
     assert '"bfloat16"' in (tmp_path / "half/config.json").read_text()
     assert policy.base.dtype == torch.float32
+
+
+@pytest.mark.parametrize("mark", ["Ġ", "▁", ""], ids=["byte-level words", "SentencePiece words", "no words"])
+def test_a_tokenizer_with_one_special_token_still_gets_a_pad_token(mark: str, tmp_path: Path) -> None:
+    """Scores of a batch equal single ones; a tokenizer without words leaves the folder to score one text at a time."""
+    letters = {"</s>": 0} | {chr(ord("a") + n): 1 + n for n in range(20)}
+    words = {f"{mark}{word}": 21 + n for n, word in enumerate(("the", "zephyr"))} if mark else {}
+    name = save_model(tmp_path / "base", {**BRANCHING["llama"], "vocab_size": 34, "pad_token_id": None})
+    backend = Tokenizer(BPE(vocab=letters | words, merges=[]))
+    PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>").save_pretrained(name)
+    policy = load_policy(name, task="score")
+    torch.nn.init.normal_(policy.base.score.weight)
+    save_policy(policy, tmp_path / "reward")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "reward")
+    assert tokenizer.pad_token == (f"{mark}zephyr" if mark else None)
+    assert tokenizer("abc").input_ids == load_policy(name).tokenizer("abc").input_ids
+    if mark:
+        model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "reward").eval()
+        texts = ["abc</s>", "abcdefgh</s>"]
+        with torch.no_grad():
+            together = model(**tokenizer(texts, padding=True, return_tensors="pt")).logits
+            alone = torch.cat([model(**tokenizer(text, return_tensors="pt")).logits for text in texts])
+        assert torch.allclose(together, alone, atol=1e-5)

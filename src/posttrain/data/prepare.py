@@ -16,7 +16,7 @@ from posttrain.data.skips import Skips
 from posttrain.data.split import TRAIN, VALIDATION, prompt_key
 from posttrain.data.store import GroupStore, StoreWriter
 from posttrain.errors import InputError
-from posttrain.files import read_json, whole_folder, write_json
+from posttrain.files import is_sound, read_json, seal, whole_folder, write_json
 
 NOTE_ROWS = 256
 """Rows between two calls of `on_rows`."""
@@ -54,7 +54,7 @@ def prepare(
     base: Path,
     on_rows: Callable[[int], None] = lambda n: None,
 ) -> Prepared:
-    """Read, split and encode into `folder`; if it is there already, it is only opened.
+    """Read, split and encode into `folder`; if it is there already and undamaged, it is only opened.
 
     Args:
         part_of: the part a row of `data` belongs to (see `split.part_of`). Rows of `validation` are known, and what
@@ -65,7 +65,7 @@ def prepare(
     Raises:
         InputError: malformed data, nothing left to train on, or nothing in the validation sources.
     """
-    if not (folder / "data.json").is_file():
+    if not is_sound(folder):
         with whole_folder(folder) as target:
             rows = by_part(options, kind, part_of, base, skips := Skips(), on_rows)
             _write(rows, codec, target, skips, options)
@@ -161,3 +161,4 @@ def _write(
         "max_length": codec.max_length,
     }
     write_json(folder / "data.json", about)
+    seal(folder)

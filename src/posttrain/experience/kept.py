@@ -10,8 +10,9 @@ import numpy as np
 
 from posttrain.core.group import Group
 from posttrain.data.store import GroupStore, StoreWriter
+from posttrain.errors import RunError
 from posttrain.experience.types import Memory, Told
-from posttrain.files import read_json, whole_folder, write_json
+from posttrain.files import is_sound, read_json, seal, whole_folder, write_json
 
 _ABOUT = "about.json"
 
@@ -32,6 +33,22 @@ def keep(folder: Path, groups: Sequence[Group], told: Told, memory: Memory) -> N
         for name in names:
             np.concatenate([group.columns[name] for group in groups]).astype(np.float32).tofile(target / f"{name}.bin")
         write_json(target / _ABOUT, {"told": dict(told), "memory": asdict(memory), "columns": names})
+        seal(target)
+
+
+def check(folder: Path) -> None:
+    """Refuse a rollout that is missing or damaged.
+
+    Raises:
+        RunError: it is. The weights that wrote it have moved on, so it cannot be written again.
+    """
+    if not is_sound(folder):
+        state = "damaged (a hash differs)" if folder.is_dir() else "missing"
+        raise RunError(
+            f"{folder}: this rollout is {state}, and steps that are still to come learn from it. Delete the folders in "
+            "checkpoints/ that are newer than its first step, or the stage's whole folder, and run the same command "
+            "again: it goes on from the checkpoint before"
+        )
 
 
 def groups_in(folder: Path) -> list[Group]:

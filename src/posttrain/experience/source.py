@@ -15,6 +15,7 @@ import numpy as np
 from posttrain.core.group import Group
 from posttrain.experience import kept
 from posttrain.experience.types import Memory, Told
+from posttrain.files import is_sound
 
 Make = Callable[[int, Memory], tuple[list[Group], Told, Memory]]
 """(rollout's number, what the one before handed on) → its groups, metrics, and what it hands on."""
@@ -68,7 +69,7 @@ class Rollouts:
         """The groups of optimiser step `number`; makes the rollout if it is not there."""
         rollout, within = divmod(number, self.steps_each)
         epoch, part = divmod(within, self.minibatches)
-        groups = self._groups(rollout)
+        groups = self._groups(rollout, first=within == 0)
         order = np.random.default_rng([self.seed, rollout, epoch]).permutation(len(groups))
         return [groups[i] for i in np.array_split(order, self.minibatches)[part]]
 
@@ -81,13 +82,17 @@ class Rollouts:
         """Delete the rollouts that no step from `before` on needs; the last one before it hands on its memory."""
         kept.forget(self.folder, (before - 1) // self.steps_each)
 
-    def _groups(self, rollout: int) -> list[Group]:
+    def _groups(self, rollout: int, *, first: bool) -> list[Group]:
+        """The groups of a rollout; at its first step it is made, unless it lies there whole."""
         if self._now is None or self._now[0] != rollout:
             place = kept.folder_of(self.folder, rollout)
-            if not place.is_dir():
+            if first and not is_sound(place):
                 before = kept.folder_of(self.folder, rollout - 1)
+                if rollout:
+                    kept.check(before)
                 memory = kept.memory_in(before) if rollout else self.start
                 groups, told, memory = self.make(rollout, memory)
                 kept.keep(place, groups, told, memory)
+            kept.check(place)
             self._now = rollout, kept.groups_in(place)
         return self._now[1]

@@ -1,4 +1,4 @@
-"""The model that an on-policy stage holds its policy near to: the adapter switched off, or a frozen copy."""
+"""The model that an on-policy stage holds its policy near to: the trained adapter switched off, or a frozen copy."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from posttrain.core.group import Floats, Group
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
+from posttrain.policy.lora import trained_adapter_off
 
 
 def frozen_logprobs(
@@ -15,8 +16,8 @@ def frozen_logprobs(
 
     Args:
         policy: in training.
-        copy: the model it started from; None where the policy has adapters, which are switched off instead (layers
-            trained whole beside them go back to their originals too).
+        copy: the model it started from; None where the policy trains an adapter, which is switched off instead (layers
+            trained whole beside it go back to their originals too).
         temperature: of sampling.
     """
     model = copy or policy
@@ -24,7 +25,7 @@ def frozen_logprobs(
         raise ValueError("a policy without adapters needs a frozen copy as its reference")
 
     def logprobs(groups: Sequence[Group]) -> list[Floats]:
-        with nullcontext() if copy is not None else policy.model.disable_adapter():
+        with nullcontext() if copy is not None else trained_adapter_off(policy):
             found = outputs_by_group(model, groups, {"logp"}, row_tokens, temperature=temperature)
         return [one.logp_N.numpy() for one in found if one.logp_N is not None]
 

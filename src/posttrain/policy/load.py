@@ -17,6 +17,8 @@ from transformers import (
 
 from posttrain.core import attention
 from posttrain.errors import InputError
+from posttrain.policy.broken_tokenizer import broken_merge
+from posttrain.policy.weights import check_finite, check_left_over, check_types
 
 Task = Literal["causal", "score"]
 
@@ -36,6 +38,7 @@ class Policy:
         autocast: dtype of matrix products, None for the weights' own.
         end_tokens: token ids that end a completion: tokenizer's, config's and generation config's together.
         recompute: which rows' activations are computed again in a backward pass (`policy.recompute`).
+        left_over: names of the folder's tensors that a model which writes has no place for.
     """
 
     model: Any
@@ -45,6 +48,7 @@ class Policy:
     autocast: torch.dtype | None
     end_tokens: tuple[int, ...]
     recompute: Literal["always", "long rows", "never"] = "never"
+    left_over: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device:
@@ -62,7 +66,8 @@ def load_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:
-        raise InputError(f"{name}: the tokenizer cannot be loaded ({_first_line(error)})") from error
+        reason = broken_merge(Path(name) / "tokenizer.json") or _first_line(error)
+        raise InputError(f"{name}: the tokenizer cannot be loaded ({reason})") from error
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(f"{name}: needs a fast tokenizer (tokenizer.json), for the place of each token in its text")
     return tokenizer
@@ -78,6 +83,7 @@ def load_policy(
     padded: bool = False,
     quantization: Literal["4bit"] | None = None,
     trust_remote_code: bool = False,
+    tokenizer_from: str | None = None,
 ) -> Policy:
     """Load a causal LM (or put a scalar head on one) for training.
 
@@ -87,13 +93,14 @@ def load_policy(
         dtype: of the weights; float32 master weights unless the base is frozen.
         padded: never branch; one row per completion.
         quantization: "4bit" holds a frozen base in NF4 (bitsandbytes, CUDA only).
+        tokenizer_from: the folder of the tokenizer, where it is not the model's own.
 
     Raises:
-        InputError: missing or pickle-only weights, a tokenizer larger than the embedding, an unknown
-            architecture.
+        InputError: weights that are missing, pickled, not finite or left over, a tokenizer larger than the embedding,
+            an unknown architecture.
     """
     check_folder(name)
-    tokenizer = load_tokenizer(name, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(tokenizer_from or name, trust_remote_code=trust_remote_code)
     options: dict[str, Any] = {
         "dtype": dtype,
         "use_safetensors": True,
@@ -103,9 +110,11 @@ def load_policy(
     if quantization is not None:
         options["quantization_config"] = _four_bit(device)
     model: Any
+    left_over: tuple[str, ...] = ()
     try:
         if task == "causal":
-            model, _ = _load(AutoModelForCausalLM, name, options)
+            model, info = _load(AutoModelForCausalLM, name, options)
+            left_over = tuple(sorted(info["unexpected_keys"]))
         else:
             model = _load_scored(name, options)
     except InputError:
@@ -120,8 +129,10 @@ def load_policy(
         )
     if quantization is None:
         model.to(device)
+    check_finite(model, name)
     model.eval()
-    return Policy(model, tokenizer, task, not padded, autocast, end_tokens_of(name, tokenizer, model.config))
+    ends = end_tokens_of(name, tokenizer, model.config)
+    return Policy(model, tokenizer, task, not padded, autocast, ends, left_over=left_over)
 
 
 def check_folder(name: str) -> None:
@@ -162,17 +173,17 @@ def end_tokens_of(name: str, tokenizer: Any, config: Any) -> tuple[int, ...]:
 def _load_scored(name: str, options: Mapping[str, Any]) -> Any:
     config = AutoConfig.from_pretrained(name, trust_remote_code=options["trust_remote_code"])
     config.num_labels = 1
-    model, missing = _load(AutoModelForSequenceClassification, name, {**options, "config": config}, "score.")
+    model, info = _load(AutoModelForSequenceClassification, name, {**options, "config": config}, "score.")
     if not hasattr(model, "score"):
         raise InputError(f"{name}: {config.model_type} has no scalar head that this version knows")
-    if missing:
+    if info["missing_keys"]:
         # From zero every pair starts at log 2 whatever the width; a large random head starts with noise.
         torch.nn.init.zeros_(model.score.weight)
     return model
 
 
-def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> tuple[Any, bool]:
-    """The model, and whether its folder lacks the head. Anything else that is lacking would be random: refused."""
+def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> tuple[Any, Mapping[str, Any]]:
+    """The model, and what transformers says of the keys. A missing key other than the head's would be random."""
     try:
         model, info = auto.from_pretrained(name, output_loading_info=True, **options)
     except KeyError as error:
@@ -188,7 +199,9 @@ def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> t
             + (f" and {len(lacking) - 1} more" if len(lacking) > 1 else "")
             + f", which {type(model).__name__} needs; the folder is incomplete or holds another kind of model"
         )
-    return model, len(info["missing_keys"]) > 0
+    check_left_over(model, name, info["unexpected_keys"])
+    check_types(model, name)
+    return model, info
 
 
 def _four_bit(device: str) -> Any:

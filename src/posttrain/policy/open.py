@@ -6,9 +6,10 @@ from typing import Any
 import torch
 
 from posttrain.errors import InputError
+from posttrain.policy.adapter_folder import adapter_in, has_tokenizer
 from posttrain.policy.device import Placement, place
-from posttrain.policy.load import Policy, Task, load_policy, load_tokenizer
-from posttrain.policy.lora import adapted_model, adapts_scores, add_lora, merge_adapter
+from posttrain.policy.load import Policy, Task, load_policy
+from posttrain.policy.lora import add_lora, attach
 from posttrain.policy.options import PolicyOptions
 from posttrain.policy.probe import settle_layout
 from posttrain.policy.recompute import allow_recomputing
@@ -20,26 +21,35 @@ def open_policy(
     *,
     task: Task = "causal",
     train: bool = True,
+    seed: int = 0,
     on_note: Callable[[str], None] = lambda sentence: None,
 ) -> Policy:
-    """Load a model folder, an adapter's folder (merged into its base) or a hub id.
+    """Load a model folder, an adapter's folder or a hub id.
+
+    An adapter is merged into its base, whose weights can then be trained; where the options ask for `lora`, it stays
+    apart, frozen, and the new adapter is trained beside it.
 
     Args:
         train: make it ready to train: adapters if the options ask for them, float32 master weights if not.
-        on_note: told what was decided on the way.
+        seed: of the first values of new adapters.
+        on_note: called with a sentence for each decision that a user should know.
 
     Raises:
         InputError: it cannot be loaded, or the options do not go together.
     """
     if options.quantization is not None and options.lora is None:
         raise InputError("quantization: a 4-bit base cannot be trained itself; add `lora: {}`")
-    placement = place(options)
-    policy = _load(name, options, placement, task)
+    policy = _load(name, options, place(options), task)
+    if policy.left_over:
+        on_note(
+            f"the model's folder holds {len(policy.left_over)} tensors that {type(policy.base).__name__} has no place "
+            f"for ({policy.left_over[0]}...); they are neither trained nor saved"
+        )
     sentence = settle_layout(policy)
     if sentence is not None:
         on_note(sentence)
     if train and options.lora is not None:
-        add_lora(policy, options.lora)
+        add_lora(policy, options.lora, seed=seed)
     if train and options.gradient_checkpointing:
         allow_recomputing(policy, "always" if options.gradient_checkpointing is True else "long rows")
     return policy
@@ -53,18 +63,12 @@ def _load(name: str, options: PolicyOptions, placement: Placement, task: Task) -
         "quantization": options.quantization,
         "trust_remote_code": options.trust_remote_code,
     }
-    base = adapted_model(name)
-    if base is None:
+    adapter = adapter_in(name)
+    if adapter is None:
         return load_policy(name, task=task, **settings)
-    scores = adapts_scores(name)
-    if scores and task == "causal":
+    if adapter.scores and task == "causal":
         raise InputError(f"{name}: an adapter that scores and does not write; start from the model it was made of")
-    policy = load_policy(base, task="score" if scores else "causal", **settings)
-    merge_adapter(policy, name)
-    policy.tokenizer = load_tokenizer(name, trust_remote_code=options.trust_remote_code)
-    if task == "score" and not scores:
-        scored = load_policy(base, task="score", **settings)
-        scored.base.base_model.load_state_dict(policy.base.base_model.state_dict())
-        scored.tokenizer = policy.tokenizer
-        return scored
+    tokenizer_from = name if has_tokenizer(name) else None
+    policy = load_policy(adapter.base, task=task, tokenizer_from=tokenizer_from, **settings)
+    attach(policy, adapter, merge=options.lora is None)
     return policy

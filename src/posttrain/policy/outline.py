@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from posttrain.errors import InputError
+from posttrain.policy.adapter_folder import adapted_model
 from posttrain.policy.load import check_folder
-from posttrain.policy.lora import adapted_model
 
 
 @dataclass(frozen=True, slots=True)

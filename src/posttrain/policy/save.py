@@ -1,57 +1,87 @@
 """Save a policy as a folder that transformers (or peft, for an adapter) loads as it is."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
+from posttrain.core.group import Group
 from posttrain.files import read_json, whole_folder, write_json
 from posttrain.policy.forward import VALUE_TRUNK
 from posttrain.policy.heads import VALUE_HEAD
 from posttrain.policy.load import Policy
+from posttrain.policy.lora import has_earlier
+from posttrain.policy.padding import settle_padding
+from posttrain.policy.stacked import stacked
+from posttrain.policy.verify import check_folder_gives, comparable, values_in_memory
 
 
-def save_policy(policy: Policy, folder: Path, *, dtype: str = "float32", chat_template: str | None = None) -> None:
+def save_policy(
+    policy: Policy,
+    folder: Path,
+    *,
+    dtype: str = "float32",
+    chat_template: str | None = None,
+    verify_on: Sequence[Group] = (),
+    trust_remote_code: bool = False,
+    on_note: Callable[[str], None] = lambda sentence: None,
+) -> None:
     """Write model, tokenizer, chat template and generation config; whole or not at all.
 
-    An adapter is written in PEFT's format and names its base. The generation config stops on the same tokens
-    that training ended answers with.
+    An adapter is written in PEFT's format and names its base; trained on top of an earlier adapter, it is written as
+    one with it. The generation config stops on the same tokens that training ended answers with.
 
     Args:
-        dtype: of the saved weights.
+        dtype: of the saved weights; an adapter's are float32.
         chat_template: the one trained with, if not the tokenizer's own.
+        verify_on: groups that the folder must give the same log-probs (or scores) for as the policy does, once
+            transformers has loaded it. The policy's weights are then freed.
+        on_note: called with a sentence for each thing that a user of the folder should know.
+
+    Raises:
+        RunError: the folder gives other values; it is not kept.
     """
     if policy.task == "score":
-        _settle_padding(policy)
+        settle_padding(policy)
+        if policy.base.config.pad_token_id is None:
+            on_note("the tokenizer has no token to pad with, so other tools score one text at a time with this model")
     generation = policy.base.generation_config if policy.task == "causal" else None
     if generation is not None:
         generation.eos_token_id = list(policy.end_tokens)
     if chat_template is not None:
         policy.tokenizer.chat_template = chat_template
     with whole_folder(folder) as target:
-        if hasattr(policy.model, "get_base_model"):
-            policy.model.save_pretrained(target, safe_serialization=True)
+        adapter = hasattr(policy.model, "get_base_model")
+        if adapter:
+            _save_adapter(policy, target)
             if generation is not None:
                 generation.save_pretrained(target)
         else:
-            wanted = getattr(torch, dtype)
-            state = {
-                name: tensor.to(wanted) if tensor.is_floating_point() else tensor
-                for name, tensor in policy.model.state_dict().items()
-                if not name.startswith((VALUE_HEAD, VALUE_TRUNK))
-            }
-            policy.model.save_pretrained(target, state_dict=state)
-            config = read_json(target / "config.json")
-            write_json(target / "config.json", {**config, "dtype": dtype})
+            _save_weights(policy, target, dtype)
         policy.tokenizer.save_pretrained(target)
+        if groups := comparable(verify_on):
+            expected = values_in_memory(policy, groups)
+            saved = "float32" if adapter else dtype
+            check_folder_gives(target, expected, groups, policy, saved=saved, trust_remote_code=trust_remote_code)
 
 
-def _settle_padding(policy: Policy) -> None:
-    """A pad token that no completion ends with: transformers reads the score before the first pad token."""
-    tokenizer, config = policy.tokenizer, policy.base.config
-    if tokenizer.pad_token_id is None or tokenizer.pad_token_id in policy.end_tokens:
-        for token in (tokenizer.unk_token, tokenizer.bos_token, *tokenizer.all_special_tokens):
-            if token is not None and tokenizer.convert_tokens_to_ids(token) not in policy.end_tokens:
-                tokenizer.pad_token = token
-                break
-    pad = tokenizer.pad_token_id
-    config.pad_token_id = None if pad in policy.end_tokens else pad  # None: transformers then scores row by row
+def _save_weights(policy: Policy, target: Path, dtype: str) -> None:
+    wanted = getattr(torch, dtype)
+    state = {
+        name: tensor.to(wanted) if tensor.is_floating_point() else tensor
+        for name, tensor in policy.model.state_dict().items()
+        if not name.startswith((VALUE_HEAD, VALUE_TRUNK))
+    }
+    policy.model.save_pretrained(target, state_dict=state)
+    config = read_json(target / "config.json")
+    write_json(target / "config.json", {**config, "dtype": dtype})
+
+
+def _save_adapter(policy: Policy, target: Path) -> None:
+    if not has_earlier(policy):
+        policy.model.save_pretrained(target, safe_serialization=True)
+        return
+    config, tensors = stacked(policy)
+    config.save_pretrained(str(target))
+    save_file(tensors, target / "adapter_model.safetensors", metadata={"format": "pt"})

@@ -13,8 +13,9 @@ import torch
 
 from posttrain.core.group import Ints
 from posttrain.errors import InputError
+from posttrain.policy.adapter_folder import adapted_model
 from posttrain.policy.load import Policy
-from posttrain.policy.lora import adapted_model, merged_weights
+from posttrain.policy.lora import merged_weights
 from posttrain.rollout.options import VllmOptions
 from posttrain.rollout.request import Write, Written
 from posttrain.rollout.sampling import Sampling

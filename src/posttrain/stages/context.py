@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from posttrain.evaluate.options import SuiteOptions
+from posttrain.files import hash_of
 from posttrain.screen import Screen
 
 
@@ -36,6 +37,11 @@ class Context:
     screen: Screen = field(default_factory=lambda: Screen(quiet=True))
     stop: Callable[[], bool] = lambda: False
     wait: bool = False
+
+    @property
+    def draws(self) -> int:
+        """Seed of what the stage draws at its start (adapters): it follows from the run's seed and the stage's name."""
+        return int(hash_of([self.seed, self.name])[:15], 16)
 
 
 @dataclass(frozen=True, slots=True)

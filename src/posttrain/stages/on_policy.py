@@ -174,7 +174,7 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
     screen, folder = context.screen, context.folder
     codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prompts = read(stage, codec, context)
-    policy = open_policy(context.model, stage, on_note=screen.note)
+    policy = open_policy(context.model, stage, seed=context.draws, on_note=screen.note)
     policy.end_tokens = tuple(sorted(codec.end_tokens))
     if not policy.end_tokens:
         screen.note("the model has no end token: every completion will be cut at max_new_tokens")

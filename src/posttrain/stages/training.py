@@ -9,12 +9,16 @@ from posttrain.stages.reading import codec_for, prepare_data
 from posttrain.stages.technique import Look, Technique, TrainingStage
 
 if TYPE_CHECKING:
+    from posttrain.core.group import Group
     from posttrain.data.chat import Codec
     from posttrain.data.prepare import Prepared
     from posttrain.data.store import GroupStore
     from posttrain.policy.load import Policy
     from posttrain.train.loop import Training
     from posttrain.train.step import Mean
+
+COMPARED = 64
+"""Held-out groups among which some are chosen to compare the saved model on."""
 
 
 def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, Figure]:
@@ -29,7 +33,7 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
 
     codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, technique, codec, context)
-    policy = open_policy(context.model, stage, task=technique.task, on_note=context.screen.note)
+    policy = open_policy(context.model, stage, task=technique.task, seed=context.draws, on_note=context.screen.note)
     policy.end_tokens = tuple(sorted(codec.end_tokens))  # it stops where it trains answers to end
     training = _training(policy, prepared, stage, technique, context)
     figures = finish(stage, training, codec, context)
@@ -67,14 +71,28 @@ def finish(stage: TrainingStage, training: "Training", codec: "Codec", context: 
     before = _before(training, context)
     with screen.bar("training", training.steps) as advance:
         watch = Watch(lambda step, total, values: advance(step, words_of(values)), screen.note, context.stop)
-        _, after = fit(training, watch)
+        state, after = fit(training, watch)
     figures = {name: _figure(name, before.get(name), mean) for name, mean in after.items()}
     if policy.task == "causal" and context.suites:
         measured = measure(policy, codec, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)
         figures |= {name: Figure(None, m.value, m.n, m.interval) for name, m in measured.items()}
     template = codec.template.source if codec.template is not None else None
-    save_policy(policy, folder / "model", dtype=stage.save_dtype, chat_template=template)
+    save_policy(
+        policy,
+        folder / "model",
+        dtype=stage.save_dtype,
+        chat_template=template,
+        verify_on=_compared(training, state.step),
+        trust_remote_code=stage.trust_remote_code,
+        on_note=screen.note,
+    )
     return figures
+
+
+def _compared(training: "Training", steps: int) -> "list[Group]":
+    """Groups to compare the saved model on: held-out ones, or those of the last step where none are held out."""
+    held_out = training.held_out.get("validation", ())
+    return [held_out[i] for i in range(min(len(held_out), COMPARED))] or training.source.step(steps - 1)
 
 
 def words_of(values: "dict[str, float | int | None]") -> str:

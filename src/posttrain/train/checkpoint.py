@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from posttrain.files import sha256_of, whole_folder, write_json
+from posttrain.files import is_sound, seal, whole_folder, write_json
 
-_WEIGHTS, _OPTIMIZER, _STATE, _HASHES = "weights.safetensors", "optimizer.safetensors", "state.json", "hashes.json"
+_WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def save_checkpoint(
         }
         save_file(_owned({**moments, "rng": torch.get_rng_state()}), target / _OPTIMIZER)
         write_json(target / _STATE, asdict(state))
-        write_json(target / _HASHES, {n: sha256_of(target / n) for n in (_WEIGHTS, _OPTIMIZER, _STATE)})
+        seal(target)
     for old in _steps(folder)[keep:]:
         shutil.rmtree(old)
     return int(_steps(folder)[-1].name[5:])
@@ -79,7 +79,7 @@ def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim
     """
     complaints: list[str] = []
     for candidate in _steps(folder):
-        if not _sound(candidate):
+        if not is_sound(candidate):
             complaints.append(f"{candidate}: damaged (a hash differs), the checkpoint before it is used")
             continue
         load_weights(candidate / _WEIGHTS, model)
@@ -115,14 +115,6 @@ def _load_optimizer(path: Path, model: torch.nn.Module, optimizer: torch.optim.O
 def _steps(folder: Path) -> list[Path]:
     """Newest first."""
     return sorted((p for p in folder.glob("step-*") if p.name[5:].isdigit()), reverse=True)
-
-
-def _sound(folder: Path) -> bool:
-    try:
-        hashes = json.loads((folder / _HASHES).read_text())
-        return all(sha256_of(folder / name) == digest for name, digest in hashes.items()) and len(hashes) == 3
-    except (OSError, ValueError):
-        return False
 
 
 def _owned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,5 @@
 """Reference log-probs, computed once per data set before training starts: then no second model is ever held."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +7,11 @@ import numpy as np
 
 from posttrain.core.group import Floats
 from posttrain.data.store import GroupStore
-from posttrain.files import hash_of, sha256_of, whole_folder, write_json
+from posttrain.files import hash_of, is_sound, seal, sha256_of, whole_folder
 from posttrain.policy.device import cache_folder
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
+from posttrain.policy.verify import weights_dtype
 
 CHUNK = 256
 """Groups packed together."""
@@ -19,7 +19,8 @@ CHUNK = 256
 
 def reference_key(policy: Policy, model_hash: str, store: GroupStore) -> str:
     """What the log-probs depend on: the weights, the tokens, and how they are computed."""
-    return hash_of([model_hash, sha256_of(store.folder), str(policy.autocast), policy.branching, str(policy.device)])
+    dtypes = [str(policy.autocast), str(weights_dtype(policy))]
+    return hash_of([model_hash, sha256_of(store.folder), *dtypes, policy.branching, str(policy.device)])
 
 
 def reference_logprobs(
@@ -34,11 +35,10 @@ def reference_logprobs(
     """
     folder = cache_folder() / "reference" / key
     path = folder / "logprobs.bin"
-    if not (folder / "about.json").is_file():
+    if not is_sound(folder):
         with whole_folder(folder) as target:
             _compute(policy, store, row_tokens, target / path.name, on_groups)
-            write_json(target / "about.json", {"groups": len(store), "loss_tokens": store.loss_tokens})
-    assert json.loads((folder / "about.json").read_text())["loss_tokens"] == store.loss_tokens
+            seal(target)
     return np.memmap(path, dtype=np.float32, mode="r", shape=(store.loss_tokens,))
 
 

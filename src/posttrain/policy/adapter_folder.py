@@ -1,0 +1,91 @@
+"""An adapter's folder, as peft writes it: which base it names, what it adapts, and whether it can be read here."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posttrain.errors import InputError
+
+_CONFIG = "adapter_config.json"
+_WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFolder:
+    """What an adapter's folder says of itself.
+
+    Args:
+        path: the folder.
+        base: the model it was trained on, a folder or a hub id.
+        scores: whether it is a reward model's adapter; it then holds the scalar head too.
+        config: ``adapter_config.json``.
+    """
+
+    path: Path
+    base: str
+    scores: bool
+    config: dict[str, Any]
+
+
+def adapter_in(name: str) -> AdapterFolder | None:
+    """The adapter in folder `name`; None if `name` is no adapter's folder.
+
+    Raises:
+        InputError: its configuration is damaged or names no base, or its weights are not in safetensors.
+    """
+    folder = Path(name)
+    path = folder / _CONFIG
+    if not path.is_file():
+        return None
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        base = config["base_model_name_or_path"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not an adapter's configuration; it should name base_model_name_or_path") from error
+    if not isinstance(base, str) or not base:
+        raise InputError(f"{path}: base_model_name_or_path is {base!r}; write the folder or hub id of the base there")
+    if not (folder / _WEIGHTS).is_file():
+        pickled = " but adapter_model.bin, a pickle, which can run code when it is loaded"
+        raise InputError(
+            f"{name}: no {_WEIGHTS}{pickled if (folder / 'adapter_model.bin').is_file() else ''}; "
+            "save the adapter again with a current peft (model.save_pretrained)"
+        )
+    return AdapterFolder(folder, base, config.get("task_type") == "SEQ_CLS", config)
+
+
+def adapted_model(name: str) -> str | None:
+    """The base model that an adapter's folder names; None if `name` is no adapter's folder."""
+    adapter = adapter_in(name)
+    return None if adapter is None else adapter.base
+
+
+def has_tokenizer(name: str) -> bool:
+    """Whether a folder holds a tokenizer. peft alone writes none beside an adapter; the base has one then."""
+    return any((Path(name) / file).is_file() for file in ("tokenizer.json", "tokenizer_config.json"))
+
+
+def stackable(adapter: AdapterFolder) -> str | None:
+    """Why a further adapter cannot be trained on top of this one and saved as one with it; None if it can.
+
+    The sum of two plain LoRA updates is a LoRA update, of the sum of their ranks. Other kinds have no such sum.
+    """
+    config = adapter.config
+    if (kind := config.get("peft_type")) != "LORA":
+        return f"it is of kind {kind}, not LORA"
+    special = (
+        "use_dora",
+        "lora_bias",
+        "trainable_token_indices",
+        "layer_replication",
+        "target_parameters",
+        "alora_invocation_tokens",
+        "arrow_config",
+        "use_bdlora",
+    )
+    for key in special:
+        if config.get(key):
+            return f"it uses {key}"
+    if config.get("bias", "none") != "none":
+        return "it trains biases"
+    return None

@@ -1,0 +1,31 @@
+"""Why a tokenizer file cannot be read, where the library's own message does not say it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def broken_merge(path: Path) -> str | None:
+    """The first merge of a BPE ``tokenizer.json`` that does not fit its vocabulary; None if there is none.
+
+    It happens when an editor or a copy changes characters (U+00A0 to a space, say) in some entries.
+    """
+    try:
+        model: Any = json.loads(path.read_text(encoding="utf-8"))["model"]
+        vocabulary, merges = model["vocab"], model["merges"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    for number, merge in enumerate(merges, start=1):
+        parts = merge.split(" ") if isinstance(merge, str) else merge
+        if len(parts) != 2:
+            reason = f"has {len(parts)} parts, not two"
+        elif missing := next((part for part in (*parts, "".join(parts)) if part not in vocabulary), None):
+            reason = f"needs {missing!r}, which the vocabulary lacks"
+        else:
+            continue
+        text = merge if isinstance(merge, str) else " ".join(map(str, merge))
+        return (
+            f"{path.name}: merge {number} ({text!r}) {reason}; an editor or a copy has changed the file, "
+            "take the published one again"
+        )
+    return None

@@ -1,0 +1,36 @@
+"""A pad token for reward models: transformers reads the score of a batch before the first pad token of each text."""
+
+from typing import Any
+
+from posttrain.policy.load import Policy
+
+WORD_STARTS = ("Ġ", "▁")
+"""How byte-level and SentencePiece tokenizers write the space before a word: no text holds these characters."""
+
+
+def settle_padding(policy: Policy) -> None:
+    """Give tokenizer and configuration a pad token that no completion ends with.
+
+    A special token where there is a further one. Otherwise the rarest whole word (the last one of the vocabulary): its
+    written form, with the mark of a space before it, stands in no text, so text is split as before.
+    """
+    tokenizer, config = policy.tokenizer, policy.base.config
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id in policy.end_tokens:
+        token = _special(tokenizer, policy.end_tokens) or _rare(tokenizer, policy.end_tokens)
+        if token is not None:
+            tokenizer.pad_token = token
+    pad = tokenizer.pad_token_id
+    config.pad_token_id = None if pad in policy.end_tokens else pad  # None: transformers then scores row by row
+
+
+def _special(tokenizer: Any, ends: tuple[int, ...]) -> str | None:
+    for token in (tokenizer.unk_token, tokenizer.bos_token, *tokenizer.all_special_tokens):
+        if token is not None and tokenizer.convert_tokens_to_ids(token) not in ends:
+            return token
+    return None
+
+
+def _rare(tokenizer: Any, ends: tuple[int, ...]) -> str | None:
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: -item[1])
+    words = [token for token, number in vocabulary if number not in ends and token.startswith(WORD_STARTS)]
+    return next((word for word in words if len(word) > 3), None)

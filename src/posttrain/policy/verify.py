@@ -1,0 +1,122 @@
+"""A saved folder, loaded by transformers and peft alone, held against the policy that it was saved from.
+
+What is trained and measured lies in memory; what a user gets lies in a folder. Legend: ``L`` tokens of a text, ``V``
+vocabulary.
+"""
+
+import gc
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from posttrain.core.group import Floats, Group
+from posttrain.errors import RunError
+from posttrain.policy.adapter_folder import adapter_in
+from posttrain.policy.inference import outputs_by_group
+from posttrain.policy.load import Policy
+
+TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+"""By the coarser of the two dtypes, in memory and in the folder: the largest mean difference taken for rounding, as a
+share of the values' size (of 1 where they are smaller)."""
+
+MOST_TOKENS = 512
+"""Of a text to compare on."""
+
+MOST_GROUPS = 4
+
+
+def comparable(groups: Sequence[Group]) -> list[Group]:
+    """The first few groups that are short enough to be compared on; the shortest one where none is."""
+    short = [g for g in groups if max(_lengths(g)) <= MOST_TOKENS]
+    return short[:MOST_GROUPS] or sorted(groups, key=lambda g: max(_lengths(g)))[:1]
+
+
+def values_in_memory(policy: Policy, groups: Sequence[Group], row_tokens: int = 1024) -> Floats:
+    """Log-probs of the groups' loss tokens, or scores of their completions, in order.
+
+    Float32 weights are computed with in float32, whatever precision the policy trains in.
+    """
+    exact = replace(policy, autocast=None) if weights_dtype(policy) is torch.float32 else policy
+    want = "logp" if policy.task == "causal" else "score"
+    found = outputs_by_group(exact, groups, {want}, row_tokens)
+    kept = [one.logp_N if want == "logp" else one.score_C for one in found]
+    return torch.cat([one for one in kept if one is not None]).float().numpy()
+
+
+def weights_dtype(policy: Policy) -> torch.dtype:
+    """Of the weights that are not an adapter's."""
+    return policy.base.get_input_embeddings().weight.dtype
+
+
+def check_folder_gives(
+    folder: Path, expected: Floats, groups: Sequence[Group], policy: Policy, *, saved: str, trust_remote_code: bool
+) -> None:
+    """Load a folder as another tool would, and compare what it gives with what the policy gave.
+
+    The policy's weights are freed first, so that two models are never held at once: it is of no use afterwards.
+
+    Args:
+        folder: a model's or an adapter's.
+        expected: of `values_in_memory`.
+        saved: dtype of the weights in the folder.
+
+    Raises:
+        RunError: the two differ by more than rounding.
+    """
+    device, dtype, autocast = policy.device, weights_dtype(policy), policy.autocast
+    causal = policy.task == "causal"
+    policy.model = torch.nn.Module()
+    gc.collect()
+    model = _load(folder, causal, dtype, trust_remote_code).to(device)
+    half = autocast is not None and dtype is not torch.float32
+    with torch.no_grad(), torch.autocast(device.type, autocast) if half else nullcontext():
+        found = torch.cat([_values(model, group, causal, device) for group in groups]).cpu().numpy()
+    tolerance = max(TOLERANCE[name] for name in {saved, str(dtype).removeprefix("torch.")} if name in TOLERANCE)
+    difference = float(np.abs(found - expected).mean())
+    if not difference <= tolerance * max(1.0, float(np.abs(expected).mean())):
+        what = "log-probs of held-out tokens" if causal else "scores"
+        raise RunError(
+            f"{folder.name}: loaded by transformers, the saved model does not give what was trained: its {what} differ "
+            f"by {difference:.3g} on average, from {expected.mean():.4g} to {found.mean():.4g}. Nothing was saved; the "
+            "last checkpoint is kept. Please report the model's architecture"
+        )
+
+
+def _load(folder: Path, causal: bool, dtype: torch.dtype, trust_remote_code: bool) -> Any:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    adapter = adapter_in(str(folder))
+    auto: Any = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
+    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": trust_remote_code}
+    if adapter is None:
+        return auto.from_pretrained(str(folder), **options).eval()
+    if not causal:
+        options["num_labels"] = 1
+    base = auto.from_pretrained(adapter.base, **options)
+    return PeftModel.from_pretrained(base, str(folder)).eval()
+
+
+def _values(model: Any, group: Group, causal: bool, device: torch.device) -> Tensor:
+    """Of one group's completions, a plain text each."""
+    found: list[Tensor] = []
+    for completion in group.completions:
+        text_L = torch.from_numpy(np.concatenate([group.prompt, completion.tokens])).long().to(device)
+        logits = model(input_ids=text_L[None], attention_mask=torch.ones_like(text_L)[None], use_cache=False).logits[0]
+        if not causal:
+            found.append(logits.float())
+            continue
+        places = torch.from_numpy(np.flatnonzero(completion.loss)).to(device) + len(group.prompt)
+        before_V = logits[places - 1].float()
+        found.append(before_V.gather(1, text_L[places, None])[:, 0] - before_V.logsumexp(-1))
+    return torch.cat(found)
+
+
+def _lengths(group: Group) -> list[int]:
+    return [len(group.prompt) + len(completion.tokens) for completion in group.completions]
