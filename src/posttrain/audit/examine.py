@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from posttrain.audit.columns import lost_columns
 from posttrain.audit.convention import Reading, convention_named
 from posttrain.audit.entry import Entry, entry_of, hash64, normalised, numbers_of
 from posttrain.audit.findings import EXAMPLES, Rule, Shown
@@ -20,8 +21,8 @@ from posttrain.audit.source import Fault, Item, parsed
 from posttrain.audit.wording import EMPTY_SIDE, ROW_CHECKS
 from posttrain.audit.words import U32
 from posttrain.data.example import Example
-from posttrain.data.formats import examples_of, renamed_row
-from posttrain.data.preference_rows import PROMPTS_DIFFER, SAME, TIED
+from posttrain.data.formats import examples_of, filled_convention, renamed_row
+from posttrain.data.preference_rows import OTHER_PROMPT, PART_EARLIER, PROMPTS_DIFFER, SAME, SYSTEMS_DIFFER, TIED
 from posttrain.data.read import Row
 from posttrain.errors import InputError
 
@@ -67,6 +68,14 @@ ODD = Rule(
     "mend or drop them: training stops at the first one",
     "drop",
 )
+DIFFERING = Rule(
+    "differing-prompts",
+    "warn",
+    "pairs have another prompt on each side",
+    "pair answers to the same prompt, or drop the rows",
+    "drop",
+)
+
 _LEFT_OUT = {
     "empty completion": Rule(
         "empty-output", "warn", "rows have an empty answer", "write the answers, or drop the rows", "drop"
@@ -80,13 +89,7 @@ _LEFT_OUT = {
         "drop them: they teach nothing, and count as preferences",
         "drop",
     ),
-    PROMPTS_DIFFER: Rule(
-        "differing-prompts",
-        "warn",
-        "pairs have another prompt on each side",
-        "pair answers to the same prompt, or drop the rows",
-        "drop",
-    ),
+    **dict.fromkeys((PROMPTS_DIFFER, SYSTEMS_DIFFER, OTHER_PROMPT, PART_EARLIER), DIFFERING),
     TIED: Rule("all-tied", "info", "rankings tie all candidates", "keep them for the record; training leaves them out"),
 }
 """Why the reader leaves a row out → what that is as a finding."""
@@ -175,8 +178,11 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
         missing = [column for column in convention.required if column not in renamed.values]
         if missing:
             raise InputError(f"{row.where}: no column `{missing[0]}`; the row has {', '.join(row.values)}")
+        convention = filled_convention(renamed, convention, reading.columns)
         if seen is not None and convention.required == ("chosen", "rejected"):
             _same_prompt(renamed, seen)
+        if seen is not None and (lost := lost_columns(renamed, convention)) is not None:
+            seen.hit(lost[0], row.where, lost[1])
         for found in examples_of(row, renamed, convention, reading.task):
             if isinstance(found, Example):
                 yield entry_of(found, reading.kind)
@@ -198,7 +204,7 @@ def _same_prompt(row: Row, seen: Examined) -> None:
     sides = [row.values["chosen"], row.values["rejected"]]
     cut = [side.rpartition("\n\nAssistant:")[0] for side in sides if isinstance(side, str)]
     if len(cut) == 2 and cut[0] != cut[1] and sides[0] != sides[1]:
-        seen.hit(_LEFT_OUT[PROMPTS_DIFFER], row.where, "cut at the last answer: " + cut[0][-100:])
+        seen.hit(DIFFERING, row.where, "cut at the last answer: " + cut[0][-100:])
 
 
 def _asked(row: Row) -> str:
