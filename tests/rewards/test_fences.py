@@ -1,4 +1,4 @@
-"""Fenced blocks of Markdown: where one starts and ends, its language, and that no text takes the square of its length."""
+"""Fenced blocks of Markdown: where one starts and ends, its language, and that a hostile text comes to an end."""
 
 import pytest
 
