@@ -111,7 +111,7 @@ def impatient() -> Algebra:
 def test_a_hostile_answer_scores_nothing_and_comes_to_an_end(
     hostile: str, impatient: Algebra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("posttrain.rewards.math.shared_algebra", lambda: impatient)
+    monkeypatch.setattr("posttrain.rewards.equality.shared_algebra", lambda: impatient)
     assert math_score(f"\\boxed{{{hostile}}}", "x+18") == 0.0
 
 
