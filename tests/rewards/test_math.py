@@ -126,6 +126,11 @@ def test_algebra_that_ran_out_of_time_answers_the_next_question() -> None:
     assert algebra.equal("1/2", "\\frac12")
 
 
+def test_a_target_that_takes_too_long_is_a_failure(impatient: Algebra) -> None:
+    with pytest.raises(InputError, match="too long"):
+        impatient.equal("9^{9^{9^{9}}}", "1")
+
+
 def test_a_target_that_is_no_formula_is_a_failure_that_says_so() -> None:
     with pytest.raises(InputError, match=r"neither a number nor a formula"):
         math_score("#### 18", "\\frac{")

@@ -57,7 +57,8 @@ ROWS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("2", ("2", "2 eggs"), ("2 dozen", "24")),
     ("24", ("2 dozen", "2 dozen eggs", "24 eggs"), ("24 dozen", "2")),
     ("3 crore", ("30,000,000", "3,00,00,000", "300 lakh", "30 million"), ("3 lakh", "3", "3 million")),
-    ("300 K", ("300 kelvin", "300"), ("300 °C", "300 °F")),
+    ("300 K", ("300 kelvin", "300K", "300"), ("300 °C", "300 °F")),
+    ("5", ("5 K", "5 m", "5 AB"), ("5K", "5M", "5AB", "5k")),
     ("2.5 million people", ("2,500,000 people", "2500 thousand"), ("2.5 people", "25 million")),
     # thousands
     ("12345", ("12,345", "12 345", "12~345", r"12\,345", "12{,}345", "12 345", "12 345", "12'345"),
@@ -83,7 +84,7 @@ ROWS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     # percent
     ("50%", ("50", "0.5", r"50\%", "50 percent", "1/2"), ("5%", "50 mg", "$50", "0.05", "50 hours")),
     ("0.5", ("50%", "1/2"), ("5%", "0.05%")),
-    ("12.5 percent", ("12.5%", "12.5", "1/8"), ("125%", "12.5 kg")),
+    ("12.5 percent", ("12.5%", "12.5", "12.5 per cent", "1/8"), ("125%", "12.5 kg")),
     # ratios, ranges and lists
     ("3:4", ("3:4", "6:8", "3/4"), ("4:3", "3:5")),
     ("5-10 mg", ("5 to 10 mg", "5–10 mg", "5 mg to 10 mg", "between 5 and 10 mg", "5-10"),
@@ -92,6 +93,16 @@ ROWS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("4, 6", ("6, 4", "4 and 6", "4,6", "4; 6"), ("4", "46", "4, 7", "4, 6, 8", "4, 4")),
     ("5 mg, 10 mg", ("10 mg and 5 mg", "5 mg, 10 mg"), ("5 g, 10 mg", "5 mg")),
     ("(4, 6)", ("(4,6)",), ("(6, 4)", "(4, 7)")),
+    ("98.6 °F", ("37 °C", "98.6"), ("98.6 °C", "37 °F")),
+    ("10 mg/dL", ("0.1 g/L", "10"), ("10 mg/L", "10 g/dL")),
+    ("0.1 mcg/kg/min", ("6 mcg/kg/h", r"0.1 \mu\text{g}\cdot\text{kg}^{-1}\cdot\text{min}^{-1}"), ("0.1 mg/kg/min",)),
+    ("1.5 × 10^{-3} M", ("1.5 mM", "1.5 mmol/L"), ("1.5 M", "1.5 µM")),
+    ("120/80 mmHg", ("120/80",), ("120/90", "80/120")),
+    ("6 inches", ("6 in", "6 in total", "0.5 ft"), ("6 cm", "6 ft")),
+    ("60 mph", ("60 miles per hour", "88 ft/s"), ("60 km/h", "60 miles")),
+    ("8 bits", ("1 byte", "8"), ("8 bytes",)),
+    ("5 m", ("5 metres", "500 cm"), ("5 min", "5 minutes", "5 million")),
+    ("€3m", ("€3,000,000", "3 million euros"), ("€3", "$3 million")),
     # choices
     ("B", ("B", "(B)", "b)", "B) 12", "B. 12", r"\textbf{(B)}\ 12", r"\text{B}"), ("C) 12", "(A)", "12", "D")),
     ("B) 12", ("B", "12", "B. 12"), ("C) 12", "13", "D")),
@@ -137,6 +148,10 @@ TEXTS = (
     ("<think>\\boxed{42}</think>\n", "42", 1.0),
     ("<think>6 * 7</think>\n<answer>42</answer>", "42", 1.0),
     ("<think>x</think><answer>x+1</answer>", "1+x", 1.0),
+    ("It is \\$3{,}000{,}000.", "$3 million", 1.0),
+    ("It is $1\\frac34$.", "1.75", 1.0),
+    ("The answer is **18**.", "18", 1.0),
+    ("The answer is (B).", "B", 1.0),
     ("The options:\nA) 10\nAnswer: B) 12", "B", 1.0),
 )
 

@@ -15,7 +15,7 @@ def final_answer(text: str, *, numeric: bool) -> str:
     ``\\boxed{...}`` (several that follow each other are a list) and ``#### ...``; else what follows the last
     ``the answer is``; else the last number with its unit (`numeric`) or the last line.
     """
-    text = _final_part(text)
+    text = _LATEX_GROUPS.sub("", _final_part(text)).replace("{,}", ",")
     marked = marked_answer(text)
     if marked is not None:
         return marked
@@ -122,8 +122,10 @@ _STATED = re.compile(
 _SENTENCE_END = re.compile(r"(?<!\bsq)(?<!\bcu)(?<!\bRs)(?<!\bca)(?<!\bapprox)[.!?](?:\s|$)")
 _THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _NUMBER = re.compile(
-    rf"(?:(?<![\w)\]}}.])[-−])?{MONEY}?(?:\\[dt]?frac\{{\d+\}}\{{\d+\}}|(?:{DIGITS})(?:/\d+)?)\s?\\?%?", re.VERBOSE
+    rf"(?:(?<![\w)\]}}.])[-−])?{MONEY}?(?:\\[dt]?frac(?:\{{\d+\}}|\d)(?:\{{\d+\}}|\d)|(?:{DIGITS})(?:/\d+)?)(?:\s?\\?%)?",
+    re.VERBOSE,
 )
+_LATEX_GROUPS = re.compile(r"(?<=\d)\\[,;](?=\d{3}(?!\d))")
 _PART_OF_NAME = re.compile(r"(?:[A-Za-z_^]|[_^]\{)$")
 _DOLLARS = re.compile(r"\$(?=\S)([^$]*[^$\s])\$(?!\d)")
 _TIDY = (
@@ -136,7 +138,7 @@ _TIDY = (
     (re.compile(r"−"), "-"),
     (re.compile(r"\^\{\s*(-?\d)\s*\}"), r"^\1"),
     (re.compile(r"\\(?:text(?:bf|rm|it)?|math(?:rm|bf|it|sf)|mbox|operatorname)\s*\{([^{}]*)\}"), r" \1 "),
-    (re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}"), r" \1/\2"),
+    (re.compile(r"\\[dt]?frac\s?(?:\{(\d+)\}|(\d))\s?(?:\{(\d+)\}|(\d))"), r" \1\2/\3\4"),
 )
 _SUPERSCRIPT = re.compile("⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _PLAIN = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")

@@ -20,7 +20,8 @@ def equal(wanted: str, given: str, tolerance: float) -> bool:
         return True
     choices = _CHOICE.fullmatch(wanted), _CHOICE.fullmatch(given)
     if choices[0] and choices[1]:
-        return choices[0]["letter"].casefold() == choices[1]["letter"].casefold()
+        alone = len(wanted) == len(given) == 1  # then they may be variables, a and A
+        return not alone and choices[0]["letter"].casefold() == choices[1]["letter"].casefold()
     wanted, given = (
         choice["text"] if choice and choice["text"] else answer
         for choice, answer in zip(choices, (wanted, given), strict=True)
@@ -126,7 +127,7 @@ def _as_latex(answer: str) -> str:
     return re.sub(r"(?<![\\A-Za-z])(pi|sin|cos|tan|log|ln|exp)(?![A-Za-z])", r"\\\1 ", answer)
 
 
-_CHOICE = re.compile(r"\(?(?P<letter>[A-Z](?=\)?$)|[A-Za-z](?=[).:]))(?:[).:]\s*)*(?P<text>\S.*)?")
+_CHOICE = re.compile(r"\(?(?P<letter>[A-Za-z](?=\)?$)|[A-Za-z](?=[).:]))(?:[).:]\s*)*(?P<text>\S.*)?")
 _RANGE = re.compile(
     r"(?:from\s|(?P<between>between\s))?(?P<low>.*?\d.*?)\s?(?(between)\band\b|(?:(?P<minus>-)|–|—|\bto\b))\s?(?P<high>.*\d.*)"
 )

@@ -34,7 +34,7 @@ def math_score(completion: str, target: Any, tolerance: float = 1e-6) -> float:
     """1.0 if the completion's final answer equals the target, else 0.0.
 
     Raises:
-        InputError: the target is neither a number nor a formula, or takes too long to compare with itself.
+        InputError: the target is neither a number nor a formula, or takes too long to compare even with 1.
     """
     marked = marked_answer(str(target))
     wanted = tidy(str(target)) if marked is None else marked

@@ -12,10 +12,15 @@ LONGEST = 300
 
 
 class Quantity(NamedTuple):
-    """A value, and its unit if it has one; 50% is 50 with the unit percent."""
+    """A value, and its unit if it has one; 50% is 50 with the unit percent.
+
+    Args:
+        doubtful: the unit may be a word of scale instead (300K), so that it counts only beside another unit.
+    """
 
     value: Fraction
     unit: Unit | None = None
+    doubtful: bool = False
 
 
 class Found(NamedTuple):
@@ -67,7 +72,7 @@ def _read_one(text: str, start: int) -> Found | None:
         meanings = _with_units(value * size, unit.units if unit else ())
         as_unit = None if money else read_unit(text, end)  # 300K are 300,000 or 300 kelvin
         if as_unit is not None:
-            meanings += _with_units(value, as_unit.units)
+            meanings += tuple(Quantity(value, each, doubtful=True) for each in as_unit.units)
         return Found(meanings, unit.end if unit else short.end())
     unit = read_unit(text, end, money)
     return Found(_with_units(value * scale, unit.units if unit else ()), unit.end if unit else end)
@@ -79,6 +84,8 @@ def same(wanted: Quantity, given: Quantity, tolerance: float) -> bool:
     A percentage beside a number without unit may be meant as it stands or as a share: 50% is 50, and 0.5.
     """
     if wanted.unit is None or given.unit is None:
+        if wanted.doubtful or given.doubtful:
+            return False
         if _close(wanted.value, given.value, tolerance):
             return True
         share, other = (q.value / 100 if q.unit == PERCENT else q.value for q in (wanted, given))
@@ -174,8 +181,9 @@ _SCALE = re.compile(rf"[\s-]?({'|'.join(_SCALES)})s?\b", re.IGNORECASE)
 _SHORT_SCALES = {"k": Fraction(10**3), "m": Fraction(10**6), "b": Fraction(10**9), "t": Fraction(10**12)}
 _SHORT_SCALE = re.compile(r"([kKmMBtT])(?![\w/^])")
 _AND_MORE = re.compile(r"\s?(?:,|and\b|,\s?and\b)?\s?(?=\d)")
-_REST = re.compile(rf"[\s.,;]*(?:\s?[(,]?\s?(?!{_FUNCTION}\b)[A-Za-z]{{2}}[^=+*^\\<>\d]*)?")
+_REST = re.compile(rf"[\s.,;]*(?:[\s(,][\s(]?(?!{_FUNCTION}\b)[A-Za-z]{{2}}[^=+*^\\<>\d]*)?")
 _UNIT_LATEX = (
+    (re.compile(r"\bper\scent\b", re.IGNORECASE), "percent"),
     (re.compile(r"\\mu(?![a-z])\s*|μ"), "µ"),
     (re.compile(r"\\Omega(?![a-z])"), "Ω"),
     (
