@@ -106,6 +106,8 @@ ROWS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     # choices
     ("B", ("B", "(B)", "b)", "B) 12", "B. 12", r"\textbf{(B)}\ 12", r"\text{B}"), ("C) 12", "(A)", "12", "D")),
     ("B) 12", ("B", "12", "B. 12"), ("C) 12", "13", "D")),
+    ("(a)(a+1)", ("a(a+1)", "a^2+a"), ("(a)(a+2)", "(a+1)", "(a)")),
+    ("a_{11}", ("a_{11}",), ("10", "a_{12}", "11")),
     ("12", ("B) 12", "(B) 12"), ("B) 13",)),
 )  # fmt: skip
 RIGHT = [(target, answer) for target, right, _ in ROWS for answer in right]

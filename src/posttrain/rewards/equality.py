@@ -40,14 +40,14 @@ def _equal_quantities(wanted: str, given: str, tolerance: float) -> bool | None:
 
 
 def _match(wanted: Sequence[Quantity], given: Sequence[Quantity], tolerance: float) -> bool | None:
-    """Whether one meaning of each is the same; None where one is no quantity."""
+    """Whether a meaning of the one is a meaning of the other; None where one of them is no quantity."""
     if not wanted or not given:
         return None
     return any(same(a, b, tolerance) for a, b in product(wanted, given))
 
 
 def _equal_ranges(wanted: str, given: str, tolerance: float) -> bool | None:
-    """5-10 mg, 5 to 10 mg and between 5 and 10 mg are one range; None where one is none."""
+    """5-10 mg, 5 to 10 mg and between 5 and 10 mg are the same range; None where an answer is no range."""
     one, other = _range(wanted), _range(given)
     if one is None or other is None:
         return None
@@ -67,7 +67,7 @@ def _range(answer: str) -> tuple[Sequence[Quantity], Sequence[Quantity]] | None:
 
 
 def _equal_lists(wanted: str, given: str, tolerance: float) -> bool | None:
-    """4 and 6 are 6, 4: quantities in any order; None where neither is a list, or one holds anything else."""
+    """The same quantities in any order; None where neither answer is a list, or an item is no quantity."""
     lists = [[quantities(item) for item in _SEPARATOR.split(answer)] for answer in (wanted, given)]
     if max(map(len, lists)) < 2 or not all(item for items in lists for item in items) or "=" in wanted + given:
         return None
@@ -81,7 +81,7 @@ def _equal_lists(wanted: str, given: str, tolerance: float) -> bool | None:
 
 
 def _equal_times(wanted: str, given: str, tolerance: float) -> bool | None:
-    """2:30 pm is 14:30 and, as a time may leave out its half of the day, 2:30; None where no side says which half."""
+    """2:30 pm equals 14:30, and 2:30 too, which may be either half of the day; None where no answer names a half."""
     times = _TIME.fullmatch(wanted), _TIME.fullmatch(given)
     if times[0] is None or times[1] is None or not (times[0]["half"] or times[1]["half"]):
         return None
@@ -127,7 +127,7 @@ def _as_latex(answer: str) -> str:
     return re.sub(r"(?<![\\A-Za-z])(pi|sin|cos|tan|log|ln|exp)(?![A-Za-z])", r"\\\1 ", answer)
 
 
-_CHOICE = re.compile(r"\(?(?P<letter>[A-Za-z](?=\)?$)|[A-Za-z](?=[).:]))(?:[).:]\s*)*(?P<text>\S.*)?")
+_CHOICE = re.compile(r"\(?(?P<letter>[A-Za-z](?=\)?$)|[A-Ja-j](?=[).:]))[).:]*(?:\s+(?P<text>\S.*))?")
 _RANGE = re.compile(
     r"(?:from\s|(?P<between>between\s))?(?P<low>.*?\d.*?)\s?(?(between)\band\b|(?:(?P<minus>-)|–|—|\bto\b))\s?(?P<high>.*\d.*)"
 )

@@ -109,7 +109,7 @@ def _with_units(value: Fraction, units: tuple[Unit, ...]) -> tuple[Quantity, ...
 
 
 def _sum(first: Found, second: Found | None) -> Found | None:
-    """1 hour 30 minutes; None where the two do not add up."""
+    """The sum of two quantities, such as 1 hour 30 minutes; None where they have no sum."""
     meanings = () if second is None else tuple(_sums(first.meanings, second.meanings))
     return Found(meanings, second.end) if second is not None and meanings else None
 
@@ -157,7 +157,7 @@ DIGITS = r"""(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,2}(?:,\d{2}){1,9},\d{3}(?!\d)|\d{1
 _NUMBER = re.compile(
     rf"""(?P<sign>[-+]?)\s?(?P<money>{MONEY})?\s?(?P<inner>[-+]?)
     (?:10\s?\^\s?(?:\{{\s?)?(?P<alone>[-+]?\d{{1,3}})(?:\s?\}})?
-    |(?P<digits>\w+)_\{{?(?P<base>\d{{1,2}})\}}?
+    |(?P<digits>\d[0-9A-Za-z]*)_\{{?(?P<base>[12]\d|3[0-6]|[2-9])\}}?(?!\d)
     |(?:(?P<whole>\d+)\s(?=\d+/))?(?P<value>{DIGITS})(?:\s?/\s?(?P<below>\d+))?
     (?:[eE](?P<power>[-+]?\d{{1,3}})
     |\s?(?:\*|[×·x]|\\times|\\cdot)\s?10\s?\^\s?(?:\{{\s?)?(?P<ten>[-+]?\d{{1,3}})(?:\s?\}})?)?)""",
