@@ -75,6 +75,11 @@ def _check_files(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> No
         for key, file in stage.files.items():
             if not (path.parent / file).is_file():
                 raise InputError(f"{_at(path, lines, name, key)}: no file {file} beside the recipe")
+        for key, reward in stage.reward_specs.items():
+            try:
+                reward.check(path.parent)
+            except InputError as error:
+                raise InputError(f"{_at(path, lines, name, key)}: {error}") from error
 
 
 def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:

@@ -37,6 +37,16 @@ class RewardOptions(Options):
 
     weight: float = Field(default=1.0, allow_inf_nan=False, description="of this reward in the sum; negative: a cost")
 
+    def check(self, base: Path) -> None:
+        """Check the files that the reward reads; most rewards have none.
+
+        Args:
+            base: the recipe's folder.
+
+        Raises:
+            InputError: a file is at fault.
+        """
+
 
 def each(score_one: Callable[[str, Row], Score]) -> Batch:
     """A batch of calls to a function of one completion and its row; one that raises fails alone."""

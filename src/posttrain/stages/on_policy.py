@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from posttrain.experience.options import AlarmOptions
 from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
+from posttrain.rewards.types import RewardOptions
 from posttrain.rollout.options import SamplingOptions, VllmOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.reading import codec_for, told_of
@@ -84,11 +85,16 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
     def files(self) -> Mapping[str, str]:
         """Files its rewards read."""
         return {
-            f"{key}.{name}.file": file
-            for key, specs in (("rewards", self.rewards), ("gold", self.gold))
-            for name, reward in specs.items()
+            f"{key}.file": file
+            for key, reward in self.reward_specs.items()
             if isinstance(file := getattr(reward, "file", None), str)
         }
+
+    @property
+    def reward_specs(self) -> Mapping[str, RewardOptions]:
+        """Its rewards, and those that only measure."""
+        both = (("rewards", self.rewards), ("gold", self.gold))
+        return {f"{key}.{name}": reward for key, specs in both for name, reward in specs.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from posttrain.annotate.settings import Settings
 from posttrain.data.options import Sources
 from posttrain.errors import Stopped
 from posttrain.options import Options
+from posttrain.rewards.types import RewardOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.technique import Look, Other
 
@@ -76,6 +77,11 @@ class RankStage(Options):
     def files(self) -> Mapping[str, str]:
         """The guideline, if it brings one."""
         return {} if self.guideline is None else {"guideline": self.guideline}
+
+    @property
+    def reward_specs(self) -> Mapping[str, RewardOptions]:
+        """None: people score."""
+        return {}
 
 
 def look(stage: RankStage, context: Context) -> Look:

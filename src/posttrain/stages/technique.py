@@ -8,6 +8,7 @@ from pydantic import Field
 
 from posttrain.data.options import DataOptions, RowOptions
 from posttrain.policy.options import PlaceOptions, PolicyOptions
+from posttrain.rewards.types import RewardOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.train.options import TrainOptions
 
@@ -61,6 +62,11 @@ class BaseStage(RowOptions, PlaceOptions):
     @property
     def files(self) -> Mapping[str, str]:
         """Files it depends on beside its data, by where it names them, such as ``rewards.mine.file``."""
+        return {}
+
+    @property
+    def reward_specs(self) -> Mapping[str, RewardOptions]:
+        """Rewards it scores with, by where it names them, such as ``rewards.mine``."""
         return {}
 
 
