@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from posttrain.audit.columns import lost_columns
 from posttrain.audit.convention import Reading, convention_named
 from posttrain.audit.entry import Entry, entry_of, hash64, normalised, numbers_of
 from posttrain.audit.findings import EXAMPLES, Rule, Shown
@@ -21,7 +20,7 @@ from posttrain.audit.source import Fault, Item, parsed
 from posttrain.audit.wording import EMPTY_SIDE, ROW_CHECKS
 from posttrain.audit.words import U32
 from posttrain.data.example import Example
-from posttrain.data.formats import examples_of, filled_convention, renamed_row
+from posttrain.data.formats import examples_of, filled_convention, renamed_row, unread_columns
 from posttrain.data.preference_rows import OTHER_PROMPT, PART_EARLIER, PROMPTS_DIFFER, SAME, SYSTEMS_DIFFER, TIED
 from posttrain.data.read import Row
 from posttrain.errors import InputError
@@ -108,6 +107,7 @@ class Examined:
         tasks: crc → name of the tasks stated.
         asked: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
         leaked: (row of `rows`, number of an evaluation prompt) that share a run of words.
+        unread: column that nothing reads → how many rows fill it, and the first place.
     """
 
     rows: NDArray[np.void]
@@ -116,6 +116,7 @@ class Examined:
     tasks: dict[int, str] = field(default_factory=dict[int, str])
     asked: U32 | None = None
     leaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    unread: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
 
     def hit(self, rule: Rule, where: str, text: str) -> None:
         """Note one row, once; the first few with a text."""
@@ -181,8 +182,9 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
         convention = filled_convention(renamed, convention, reading.columns)
         if seen is not None and convention.required == ("chosen", "rejected"):
             _same_prompt(renamed, seen)
-        if seen is not None and (lost := lost_columns(renamed, convention)) is not None:
-            seen.hit(lost[0], row.where, lost[1])
+        for column in unread_columns(renamed, convention) if seen is not None else ():
+            count, first = seen.unread.get(column, (0, row.where))
+            seen.unread[column] = count + 1, first
         for found in examples_of(row, renamed, convention, reading.task):
             if isinstance(found, Example):
                 yield entry_of(found, reading.kind)
