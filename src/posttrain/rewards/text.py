@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from posttrain.errors import InputError
-from posttrain.rewards.types import Batch, RewardOptions, Row, Score, column, each
+from posttrain.rewards.types import Batch, NotApplicable, RewardOptions, Row, Score, Verdict, column, each
 
 PATTERN_SECONDS = 1.0
 """That one search may take: a pattern such as ``(a+)+$`` could otherwise go on for years."""
@@ -70,13 +70,13 @@ class RepetitionReward(RewardOptions):
 
 
 def build_match(options: MatchReward, base: Path) -> Batch:
-    """One score a completion; None where the row's target is null."""
+    """One score a completion; not applicable where the row's target is null."""
     labels = tuple(normalised(label) for label in options.labels)
 
-    def score_one(completion: str, row: Row) -> Score:
+    def score_one(completion: str, row: Row) -> Verdict:
         target = column(row, options.target)
         if target is None:
-            return None
+            return NotApplicable(f"`{options.target}` is null")
         if isinstance(target, dict | list):
             raise InputError(f"`{options.target}` is JSON, and `match` compares text; say `kind: json_fields`")
         if options.how == "exact":
