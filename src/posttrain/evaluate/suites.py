@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from posttrain.data.answer_text import answer_text
 from posttrain.data.chat import Codec, encode_prompt
 from posttrain.data.read import read_rows
 from posttrain.errors import InputError
@@ -76,7 +77,7 @@ def run_suite(
     measure = METRICS[options.metric]
     samples: list[Sample] = []
     for number, (question, tokens) in enumerate(zip(questions, answers, strict=True)):
-        answer: str = policy.tokenizer.decode(tokens.tolist(), skip_special_tokens=True).strip()
+        answer = answer_text(tokens, codec)
         samples.append(
             Sample(
                 id=str(question.row.get("id", number)),

@@ -107,7 +107,7 @@ def score(
     weights = {name: reward.weight for name, reward in rewards.items()}
     total = [_total({n: s[i] for n, s in components.items()}, weights) for i in range(len(completions))]
     for i, value in enumerate(total):
-        if value is not None and abs(value) > LARGEST:
+        if value is not None and not abs(value) <= LARGEST:  # true for NaN too
             failures.append(f"{wheres[i]}: the weighted sum of the rewards is {value:g}, which is too large")
             total[i] = None
     return Scored(tuple(total), components, tuple(failures), not_applicable)
