@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from posttrain.errors import InputError
-from posttrain.rewards.text import normalised
+from posttrain.rewards.text import normalised, stands_in
 from posttrain.rewards.types import Batch, NotApplicable, RewardOptions, Row, Verdict, column, each
 
 
@@ -68,7 +68,7 @@ def citation_score(
 
 def _states(text: str, ways: Iterable[str]) -> bool:
     """Whole words only: "2 mg" does not stand in "12 mg"."""
-    return any(f" {normalised(way)} " in f" {text} " for way in ways)
+    return any(stands_in(normalised(way), text) for way in ways)
 
 
 def _statements(row: Row, name: str | None) -> list[tuple[str, ...]]:

@@ -122,6 +122,16 @@ def normalised(text: str) -> str:
     return " ".join(_WORD.findall(_LOOSE_PERCENT.sub("%", text)))
 
 
+def stands_in(part: str, text: str) -> bool:
+    """Whether a text holds another as whole words and whole numbers: "5 mg" does not stand in "15 mg" or "1.5 mg".
+
+    Scripts that put no space between words have no such borders.
+    """
+    before = _NO_NUMBER_BEFORE if part[:1].isdigit() else f"(?<!{_LETTER})" if re.match(_LETTER, part) else ""
+    after = _NO_NUMBER_AFTER if part[-1:].isdigit() else f"(?!{_LETTER})" if re.match(_LETTER, part[-1:]) else ""
+    return re.search(before + re.escape(part) + after, text) is not None
+
+
 def label_score(completion: str, target: str, labels: Sequence[str]) -> float:
     """1.0 if the completion names the target and no other label. A label within a longer one is not named.
 
@@ -162,5 +172,10 @@ def repetition_penalty(words: Sequence[str], n: int) -> float:
     return len(set(grams)) / len(grams) - 1.0 if grams else 0.0
 
 
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""Thai, Lao, Burmese, Khmer, Japanese, Chinese, and Korean, whose particles cling to the word."""
+_LETTER = rf"[^\W{_UNSPACED}]"
+_NO_NUMBER_BEFORE = rf"(?<!{_LETTER})(?<!\d[.,])(?<!(?<!\w)-)"
+_NO_NUMBER_AFTER = rf"(?!{_LETTER})(?![.,]\d)(?!\s?%)"
 _WORD = re.compile(r"(?<![\w.])-?\d+(?:[.,]\d+)*%?|\w+")
 _LOOSE_PERCENT = re.compile(r"(?<=\d)\s+%")
