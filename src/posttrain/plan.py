@@ -9,6 +9,8 @@ from posttrain.recipe import Recipe, in_order, made_by_stages
 from posttrain.screen import Screen
 from posttrain.stages.context import Context
 from posttrain.stages.kinds import KINDS, Stage
+from posttrain.stages.on_policy import OnPolicyStage
+from posttrain.stages.reward_trial import PLANNED, SECONDS, lines_of, try_rewards
 from posttrain.stages.technique import BaseStage, Look
 
 Plan = dict[str, Any]
@@ -47,7 +49,9 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
         context = Context(name, Path(folder), base, model, recipe.seed, others, screen=told)
         screen.note(f"reading the data of {name}")
         seen = KINDS[stage.kind].look(stage, context)
-    return _plan(stage, name, recipe, seen, told)
+        trials = try_rewards(stage, context, PLANNED, SECONDS) if isinstance(stage, OnPolicyStage) else []
+    told.sentences += lines_of(trials)
+    return {**_plan(stage, name, recipe, seen, told), "rewards": [trial.counts for trial in trials]}
 
 
 def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, told: Notes) -> Plan:

@@ -91,7 +91,7 @@ def score(
     not_applicable: dict[str, Mapping[str, int]] = {}
     failures: list[str] = []
     for name, reward in rewards.items():
-        found = _checked(reward.batch, completions, rows)
+        found = verdicts(reward.batch, completions, rows)
         broken = {i: value.reason for i, value in enumerate(found) if isinstance(value, Failed)}
         sentences = [f"{wheres[i]}: reward `{name}`: {reason}" for i, reason in broken.items()]
         lone = len({wheres[i] for i in broken}) == 1 < len(set(wheres))
@@ -118,7 +118,8 @@ def _total(scores: Mapping[str, Score], weights: Mapping[str, float]) -> Score:
     return sum(applicable) if applicable else None
 
 
-def _checked(batch: Batch, completions: Sequence[str], rows: Sequence[Row]) -> list[float | NotApplicable | Failed]:
+def verdicts(batch: Batch, completions: Sequence[str], rows: Sequence[Row]) -> list[float | NotApplicable | Failed]:
+    """One verdict a completion: a finite number, why the reward does not apply, or why it failed."""
     try:
         with noticed():
             found = list(batch(completions, rows))

@@ -143,7 +143,7 @@ def label_score(completion: str, target: str, labels: Sequence[str]) -> float:
     """
     wanted = normalised(target)
     if wanted not in labels:
-        raise ValueError(f"the target {target!r} is none of the labels")
+        raise ValueError(f"the target {target[:80]!r} is none of the labels")
     longest_first = sorted(labels, key=len, reverse=True)
     pattern = r"(?<!\S)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\S)"
     return float(set(re.findall(pattern, normalised(completion))) == {wanted})
