@@ -34,6 +34,10 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
     Raises:
         InputError: whatever a run would stumble over at its start.
     """
+    from posttrain.evaluate.suites import read_suite
+
+    for suite in recipe.suites.values():
+        read_suite(suite, base)
     return [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
 
 

@@ -197,10 +197,12 @@ def test_a_run_whose_rewards_never_give_a_number_stops_and_says_why(policy: Poli
     never = replace(writing_of(policy), scorer=Scorer(rewards, {}, 256, 0.1, lambda sentence: None))
     _, told, memory = made(never, tmp_path)
     assert told["rewards/never/not_applicable"] == 1.0
-    with pytest.raises(RunError, match=r"first 6 prompts.*`never`: not applicable to 6, `answer` is null") as error:
+    with pytest.raises(
+        RunError, match=r"6 prompts drawn so far.*`never`: not applicable to 6, `answer` is null"
+    ) as error:
         made(never, tmp_path, number=1, memory=memory)  # by now every prompt was drawn
     assert "weightless" not in str(error.value)
-    with pytest.raises(RunError, match="first 3 prompts"):
+    with pytest.raises(RunError, match="3 prompts"):
         made(never, tmp_path, rollouts=1)
     made(never, tmp_path, number=1, memory=replace(memory, judged=1))
 

@@ -120,8 +120,8 @@ def _nothing_to_learn(experience: Experience, scorer: Scorer, prompts: int) -> s
         parts = [f"not applicable to {times}, {reason}" for reason, times in reasons.items()]
         told.append(f"`{name}`: {'; '.join([*parts, *([f'failed on {failed}'] if failed else [])])}")
     return (
-        f"no reward gave a number to any completion of the first {prompts} prompts, so nothing can be learnt. Of the "
-        f"{count} completions of this rollout, {'; '.join(told)}. Mend the rewards, or the columns that they read"
+        f"no reward gave a number for any of the {prompts} prompts drawn so far, so nothing can be learnt. Of the "
+        f"{count} completions of this rollout, {'; '.join(told)}. Correct the rewards, or the columns that they read"
     )
 
 
