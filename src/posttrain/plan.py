@@ -1,6 +1,6 @@
 """What a run would do, before any weight is loaded: rows, tokens, steps, memory, and what to know about the model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +12,7 @@ from posttrain.stages.kinds import KINDS, Stage
 from posttrain.stages.on_policy import OnPolicyStage
 from posttrain.stages.reward_trial import PLANNED, SECONDS, lines_of, try_rewards
 from posttrain.stages.technique import BaseStage, Look
+from posttrain.stages.trial import Trial
 
 Plan = dict[str, Any]
 
@@ -55,10 +56,10 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
         seen = KINDS[stage.kind].look(stage, context)
         trials = try_rewards(stage, context, PLANNED, SECONDS) if isinstance(stage, OnPolicyStage) else []
     told.sentences += lines_of(trials)
-    return {**_plan(stage, name, recipe, seen, told), "rewards": [trial.counts for trial in trials]}
+    return _plan(stage, name, recipe, seen, told, trials)
 
 
-def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, told: Notes) -> Plan:
+def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, told: Notes, trials: Sequence[Trial] = ()) -> Plan:
     from posttrain.policy.device import place
 
     placement = place(stage) if isinstance(stage, BaseStage) else None
@@ -76,6 +77,7 @@ def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, told: Notes) -> P
         "device": placement.device if placement else "no device",
         "precision": "bfloat16" if placement and placement.autocast is not None else "float32",
         "memory_bytes": {**seen.memory, "total": sum(seen.memory.values())},
+        "rewards": [trial.counts for trial in trials],
         "notes": told.sentences,
     }
 

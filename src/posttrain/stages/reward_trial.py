@@ -1,7 +1,9 @@
 """Rewards tried on the reference answers before anything is trained on them: the right answer should score well."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +121,8 @@ def _tried(
         if start and end is not None and time.monotonic() > end:
             return
         some = pairs[start : start + _TOGETHER]
-        found = verdicts(batch, [reference or "" for _, reference, _ in some], [row for *_, row in some])
+        with redirect_stdout(sys.stderr):  # what the user's function prints is no part of the answer in JSON
+            found = verdicts(batch, [reference or "" for _, reference, _ in some], [row for *_, row in some])
         for (where, reference, _), verdict in zip(some, found, strict=True):
             yield Tried(where, reference, verdict)
 
