@@ -14,6 +14,9 @@ from posttrain.stages.reward_trial import findings_of, lines_of, try_rewards
 from posttrain.stages.trial import Trial, Tried
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:code runs with process limits")
+
+
 def tried(folder: Path, data: list[dict[str, Any]], rewards: dict[str, Any], **how: Any) -> dict[str, Trial]:
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in data), encoding="utf-8")
     stage = GRPOStage.model_validate({"kind": "grpo", "data": "rows.jsonl", "rewards": rewards})
