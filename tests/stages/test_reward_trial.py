@@ -13,7 +13,6 @@ from posttrain.stages.grpo import GRPOStage
 from posttrain.stages.reward_trial import findings_of, lines_of, try_rewards
 from posttrain.stages.trial import Trial, Tried
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:code runs with process limits")
 
 
@@ -77,7 +76,8 @@ def test_programs_are_found_under_their_usual_names(tmp_path: Path, columns: dic
 
 
 def test_a_json_target_is_its_own_answer(tmp_path: Path) -> None:
-    rows = [{"prompt": f"{i}?", "target": {"n": i}} for i in range(3)]
+    targets: list[Any] = [{"n": 1}, ["a", "b"], '["a", "b"]']
+    rows = [{"prompt": f"{i}?", "target": target} for i, target in enumerate(targets)]
     assert tried(tmp_path, rows, {"same": {"kind": "json_fields"}})["same"].counts["right"] == 3
 
 
