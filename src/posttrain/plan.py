@@ -1,6 +1,6 @@
 """What a run would do, before any weight is loaded: rows, tokens, steps, memory, and what to know about the model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,7 +9,10 @@ from posttrain.recipe import Recipe, in_order, made_by_stages
 from posttrain.screen import Screen
 from posttrain.stages.context import Context
 from posttrain.stages.kinds import KINDS, Stage
+from posttrain.stages.on_policy import OnPolicyStage
+from posttrain.stages.reward_trial import PLANNED, SECONDS, lines_of, try_rewards
 from posttrain.stages.technique import BaseStage, Look
+from posttrain.stages.trial import Trial
 
 Plan = dict[str, Any]
 
@@ -32,6 +35,10 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
     Raises:
         InputError: whatever a run would stumble over at its start.
     """
+    from posttrain.evaluate.suites import read_suite
+
+    for suite in recipe.suites.values():
+        read_suite(suite, base)
     return [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
 
 
@@ -47,10 +54,12 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
         context = Context(name, Path(folder), base, model, recipe.seed, others, screen=told)
         screen.note(f"reading the data of {name}")
         seen = KINDS[stage.kind].look(stage, context)
-    return _plan(stage, name, recipe, seen, told)
+        trials = try_rewards(stage, context, PLANNED, SECONDS) if isinstance(stage, OnPolicyStage) else []
+    told.sentences += lines_of(trials)
+    return _plan(stage, name, recipe, seen, told, trials)
 
 
-def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, told: Notes) -> Plan:
+def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, told: Notes, trials: Sequence[Trial] = ()) -> Plan:
     from posttrain.policy.device import place
 
     placement = place(stage) if isinstance(stage, BaseStage) else None
@@ -68,6 +77,7 @@ def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, told: Notes) -> P
         "device": placement.device if placement else "no device",
         "precision": "bfloat16" if placement and placement.autocast is not None else "float32",
         "memory_bytes": {**seen.memory, "total": sum(seen.memory.values())},
+        "rewards": [trial.counts for trial in trials],
         "notes": told.sentences,
     }
 

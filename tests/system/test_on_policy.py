@@ -151,6 +151,26 @@ def test_a_plan_tells_steps_and_memory(tasks: Path, posttrain: Posttrain) -> Non
             assert memory["reward models"] == memory["reference"]
 
 
+def test_a_plan_says_what_rewards_make_of_the_answers_and_what_the_template_opens_them_with(
+    tasks: Path, posttrain: Posttrain
+) -> None:
+    turns = "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content + '</s>' }}{% endfor %}"
+    opening = "{% if add_generation_prompt %}{{ '<|assistant|><think>' }}{% endif %}"
+    (tasks / "opens.jinja").write_text(turns + opening)
+    mine = tasks / "mine.py"
+    mine.write_text(
+        mine.read_text().replace("def letters(completion, row):", "def letters(completion, row):\n    print(1)")
+    )
+    answer = posttrain("plan", "grpo.yaml", "--json", "--set", "stages.grpo.template=opens.jinja")
+    assert answer.code == 0, answer.err
+    (plan,) = json.loads(answer.out)
+    (letters,) = plan["rewards"]
+    assert (letters["reward"], letters["rows"]) == ("letters", 14)
+    assert sum(letters["not_applicable"].values()) == 1, "of the row whose answer is 5"
+    assert any("'<think>'" in note for note in plan["notes"])
+    assert any("`letters`" in note for note in plan["notes"])
+
+
 def test_a_kl_budget_is_watched_without_a_kl_term(tasks: Path, posttrain: Posttrain) -> None:
     budget = ("--set", "stages.grpo.beta=0", "--set", "stages.grpo.alarms={max_kl: 1.0e-3, action: stop}")
     answer = posttrain("run", "grpo.yaml", "--out", "out", *budget)
@@ -168,12 +188,24 @@ def test_a_reward_that_fails_on_one_row_is_told_and_the_run_goes_on(tasks: Path,
     answer = posttrain("run", "grpo.yaml", "--out", "out")
     assert answer.code == 0, answer.err
     assert "asked.jsonl:6: reward `letters`: KeyError: 'surname'" in answer.err
-    broken = "def letters(completion, row):\n    return completion\n"
-    mine.write_text(broken)
-    answer = posttrain("run", "grpo.yaml", "--out", "broken")
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("return completion", "reward `letters` failed on"),
+        ("raise SystemExit(0)", "reward `letters` failed on"),
+        ("return None", "`letters`: not applicable to"),
+    ],
+)
+def test_a_reward_that_never_gives_a_number_stops_the_run(
+    body: str, problem: str, tasks: Path, posttrain: Posttrain
+) -> None:
+    (tasks / "mine.py").write_text(f"def letters(completion, row):\n    {body}\n")
+    answer = posttrain("run", "grpo.yaml", "--out", "out", "--set", "stages.grpo.validation=null")
     assert answer.code == 1
-    assert "reward `letters` failed on" in answer.err
-    assert "asked.jsonl:" in answer.err
+    assert problem in answer.err
+    assert not (tasks / "out/stages/grpo/model").exists()
 
 
 LETTERS = "letters: {kind: python, file: mine.py, function: letters}"

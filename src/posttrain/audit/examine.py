@@ -14,13 +14,13 @@ from posttrain.audit.findings import EXAMPLES, Rule, Shown
 from posttrain.audit.form import ending_of, form_of
 from posttrain.audit.grams import Grams
 from posttrain.audit.judged import read_judged, verdicts
-from posttrain.audit.language import language_of
 from posttrain.audit.minhash import BANDS, band_keys, shingles
 from posttrain.audit.source import Fault, Item, parsed
 from posttrain.audit.wording import EMPTY_SIDE, ROW_CHECKS
 from posttrain.audit.words import U32
 from posttrain.data.example import Example
 from posttrain.data.formats import examples_of, filled_convention, renamed_row, unread_columns
+from posttrain.data.language import language_of
 from posttrain.data.preference_rows import OTHER_PROMPT, PART_EARLIER, PROMPTS_DIFFER, SAME, SYSTEMS_DIFFER, TIED
 from posttrain.data.read import Row
 from posttrain.errors import InputError

@@ -28,6 +28,7 @@ class Codec:
         truncation: what to do with more: "error" stops; "drop" leaves the row out; "left" cuts the start of the
             prompt; "right" cuts the end of the completion (the model then does not learn to stop there).
         seen: rows that something happened to on the way, by what it was; see `encode`.
+        prefill: what the template opens an answer with; see `prefill_of`.
     """
 
     tokenizer: Any
@@ -36,6 +37,7 @@ class Codec:
     max_length: int
     truncation: Truncation = "drop"
     seen: Counter[str] = field(default_factory=Counter)
+    prefill: str = ""
 
 
 _REWRITTEN = "rewritten answer"

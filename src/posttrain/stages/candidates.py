@@ -152,6 +152,7 @@ def _locals(stage: CandidatesStage, context: Context) -> "dict[str, Codec]":
 
 def _read(stage: CandidatesStage, codecs: "Sequence[Codec]", context: Context) -> "tuple[list[Ask], dict[str, Any]]":
     """The prompts, and a word on what was left out."""
+    from posttrain.data.answer_text import prefill_note
     from posttrain.data.asks import read_asks
 
     with context.screen.bar("reading", None) as advance:
@@ -162,7 +163,8 @@ def _read(stage: CandidatesStage, codecs: "Sequence[Codec]", context: Context) -
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
         )
-    for sentence in (f"prompts: {len(asks):,}", *left_out_of(about)):
+    prefills = dict.fromkeys(sentence for codec in codecs for sentence in prefill_note(codec))
+    for sentence in (f"prompts: {len(asks):,}", *left_out_of(about), *prefills):
         context.screen.note(sentence)
     if any(not isinstance(model, str) for model in stage.models):
         ask = next((ask for ask in asks if ask.tools), None)
@@ -212,15 +214,15 @@ def _local_writer(
     asks: "Sequence[Ask]",
     opened: "Callable[[str], Policy]",
 ) -> "Writer":
+    from posttrain.data.answer_text import answer_text
     from posttrain.experience.candidates import Draft, Writer
-    from posttrain.experience.scoring import text_of
     from posttrain.rollout.engine import generate
 
     def draw(places: Sequence[int], count: int, sampling: "Sampling") -> list[list[Draft]]:
         policy = opened(path)
         tokens = [asks[place].tokens[number] for place in places]
         written = generate(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
-        return [[Draft(_cut(text_of(w, policy.tokenizer), stage.stop), w.ended) for w in some] for some in written]
+        return [[Draft(_cut(answer_text(w.tokens, codec), stage.stop), w.ended) for w in some] for some in written]
 
     weights = sha256_of(Path(path)) if Path(path).is_dir() else path
     template = None if codec.template is None else hash_of(codec.template.source)

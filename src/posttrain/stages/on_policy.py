@@ -61,6 +61,13 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
             raise ValueError("`vllm` is handed the policy's weights, and a 4-bit base has none to hand; leave one out")
         return self
 
+    @model_validator(mode="after")
+    def _some_reward_counts(self) -> "OnPolicyStage":
+        if not any(reward.weight for reward in self.rewards.values()):
+            names = ", ".join(self.rewards)
+            raise ValueError(f"`rewards`: {names} has weight 0, so nothing would be learnt; give one of them a weight")
+        return self
+
     @property
     def held(self) -> bool:
         """Whether log-probs of the model before training are needed."""
@@ -142,6 +149,7 @@ def look(stage: OnPolicyStage, context: Context) -> Look:
 
 def read(stage: OnPolicyStage, codec: "Codec", context: Context) -> "Prompts":
     """The stage's prompts, and a word on what was left out."""
+    from posttrain.data.answer_text import prefill_note
     from posttrain.data.prompts import read_prompts
     from posttrain.data.split import part_of
 
@@ -155,7 +163,7 @@ def read(stage: OnPolicyStage, codec: "Codec", context: Context) -> "Prompts":
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
         )
-    for sentence in told_of(prompts.about):
+    for sentence in (*told_of(prompts.about), *prefill_note(codec)):
         context.screen.note(sentence)
     return prompts
 
@@ -191,7 +199,8 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
     if technique.value is not None:
         add_value_head(policy, separate=technique.value == "separate")
-    writing = writing_of(stage, technique, policy, prompts, scorer, context)
+    writing = writing_of(stage, technique, policy, codec, prompts, scorer, context)
+    rollouts = _rollouts(stage, len(prompts.train))
     source = Rollouts(
         maker(
             writing,
@@ -199,7 +208,8 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
             stage.alarms,
             folder / "completions",
             on_note=screen.note,
-            on_experience=shower(stage.show_every, _rollouts(stage, len(prompts.train)), screen),
+            rollouts=rollouts,
+            on_experience=shower(stage.show_every, rollouts, screen),
         ),
         prompts=len(prompts.train),
         batch_size=stage.batch_size,
