@@ -18,7 +18,19 @@ from posttrain.errors import InputError
 from posttrain.rewards.sandbox.isolate import WORK, Bounds
 
 ROOM = Path(__file__).parent
-SCRIPTS = ("child", "codec", "isolate", "roles", "seccomp")
+SCRIPTS = (
+    "candidate",
+    "child",
+    "codec",
+    "compare",
+    "isolate",
+    "program",
+    "roles",
+    "seccomp",
+    "solution",
+    "suites",
+    "tester",
+)
 START_SECONDS = 30.0
 NOT_NEEDED = ("_tkinter", "_test", "_ctypes_test", "_xxtest", "readline")
 """Extension modules whose libraries the sandbox does without."""

@@ -1,0 +1,264 @@
+"""What the text of tests says before any of it runs: which names they expect of the code, and where they catch.
+
+All of it depends on the row's tests alone, never on the tested code. So a row whose tests cannot be run apart from the
+code is the same for every answer.
+"""
+
+import ast
+import builtins
+import importlib
+import importlib.util
+import symtable
+import sys
+from collections.abc import Coroutine, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType
+
+from posttrain.rewards.sandbox.codec import TYPES
+
+SOLUTION_MODULES = frozenset({"solution", "main", "answer", "submission", "your_module", "candidate"})
+"""Modules by which tests import the code."""
+
+ALIASES = {"np": "numpy", "pd": "pandas"}
+"""Names that tests use for modules without an import of their own."""
+
+GIVEN_NAMES = frozenset({*dir(builtins), "__file__", "exit", "quit", "help"})
+"""Names that every module has."""
+
+PLAIN_ATTRIBUTES = frozenset(
+    name for kind in (*TYPES.values(), Generator, Coroutine) for name in (*dir(kind), "__name__", "__qualname__")
+)
+"""What tests can read of values that cross."""
+
+STOPPED = "__stopped__"
+"""The name under which a handler of the tests finds `Stopped`."""
+
+
+class Unfit(Exception):
+    """Tests that cannot be run apart from the code, or are no tests of it."""
+
+
+class Stopped(RuntimeError):
+    """A StopIteration of the code. No loop, `map` or `next` of the tests takes it for its own end."""
+
+
+Stopped.__name__ = Stopped.__qualname__ = "StopIteration"
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Tests that are ready to run.
+
+    Args:
+        parts: the compiled texts; the file name of each is its key in `catching`.
+        functions: names that stand for functions of the code.
+        modules: names that the tests use without importing them → the module.
+        catching: file name → first and last lines within which the tests may catch an exception.
+    """
+
+    parts: tuple[CodeType, ...]
+    functions: frozenset[str]
+    modules: dict[str, str]
+    catching: dict[str, list[tuple[int, int]]]
+
+
+def read(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None) -> Suite:
+    """Read the tests.
+
+    Args:
+        prompt: code whose names the tests may use; what itself leaves open does not matter.
+        setup: code that runs before the tests.
+        entry_point: the function's name; None: the names that setup and tests leave open.
+
+    Raises:
+        Unfit: the tests need more of the code than functions that take and return plain data.
+        SyntaxError: they do not compile. Or ValueError, RecursionError, MemoryError.
+    """
+    texts = {"prompt": prompt, "setup": setup, **{f"test {n}": text for n, text in enumerate(tests, 1)}}
+    trees = {name: ast.parse(text) for name, text in texts.items()}
+    own = [trees[name] for name in texts if name != "prompt"]
+    bound = set().union(*(bound_names(text) for text in texts.values()), *(_starred(tree) for tree in trees.values()))
+    opened = set().union(*(read_names(text) for name, text in texts.items() if name != "prompt"))
+    opened = opened - bound - GIVEN_NAMES
+    imported = {alias.asname or alias.name for node in _from_solution(own) for alias in node.names} - {"*"}
+    modules = {name: _module_of(name) for name in opened if _only_a_base(name, own) and _module_of(name)}
+    functions = _functions((opened | imported) - set(modules), own, entry_point)
+    catching = {name: list(_catching(tree)) for name, tree in trees.items()}
+    parts = tuple(
+        compile(ast.fix_missing_locations(_Handlers().visit(tree)), name, "exec") for name, tree in trees.items()
+    )
+    return Suite(parts, frozenset(functions), modules, catching)
+
+
+def read_names(text: str) -> set[str]:
+    """Global names that a module reads, in any scope."""
+    return {
+        symbol.get_name()
+        for table in _tables(symtable.symtable(text, "names", "exec"))
+        for symbol in table.get_symbols()
+        if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module")
+    }
+
+
+def bound_names(text: str) -> set[str]:
+    """Global names that a module binds: by assignment, definition or import."""
+    return {
+        symbol.get_name()
+        for table in _tables(symtable.symtable(text, "names", "exec"))
+        for symbol in table.get_symbols()
+        if (symbol.is_assigned() or symbol.is_imported())
+        and (table.get_type() == "module" or symbol.is_declared_global())
+    }
+
+
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _tables(child)
+
+
+def _starred(tree: ast.Module) -> set[str]:
+    """Names that `from module import *` brings."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and node.module not in SOLUTION_MODULES:
+            try:
+                names |= set(dir(importlib.import_module(node.module or "")))
+            except Exception as error:
+                raise Unfit(f"the tests import {node.module}, which is not there") from error
+    return names
+
+
+def _from_solution(trees: Sequence[ast.Module]) -> Iterator[ast.ImportFrom]:
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module in SOLUTION_MODULES:
+                yield node
+
+
+def _module_of(name: str) -> str:
+    """The module that a name stands for; empty if none."""
+    if name in sys.stdlib_module_names:
+        return name
+    module = ALIASES.get(name, "")
+    return module if module and importlib.util.find_spec(module) else ""
+
+
+def _only_a_base(name: str, trees: Sequence[ast.Module]) -> bool:
+    """Whether a name is only read to take an attribute of it."""
+    uses = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
+    return bool(uses) and len(uses) == len(_uses(trees, ast.Attribute, name))
+
+
+def _uses(trees: Sequence[ast.Module], kind: type[ast.AST], name: str) -> list[ast.AST]:
+    """The nodes of a kind that have the name as a direct child."""
+    return [
+        node
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, kind)
+        for child in ast.iter_child_nodes(node)
+        if isinstance(child, ast.Name) and child.id == name
+    ]
+
+
+def _functions(opened: set[str], trees: Sequence[ast.Module], entry_point: str | None) -> set[str]:
+    """The names that stand for functions of the code."""
+    for name in sorted(opened):
+        if _uses(trees, ast.ExceptHandler, name) or any(_is_type_check(node) for node in _uses(trees, ast.Call, name)):
+            raise Unfit(f"the tests use `{name}`, a class of the code, which does not reach the tests")
+        if not _uses(trees, ast.Call, name):
+            if _uses(trees, ast.Attribute, name):
+                raise Unfit(f"the tests read attributes of `{name}`, which only the code can define")
+            if any(_uses(trees, kind, name) for kind in (ast.Compare, ast.BinOp, ast.Subscript)):
+                raise Unfit(f"the tests use the value of `{name}`, which only the code can define")
+    if entry_point is None:
+        wanted = opened or _named_like_a_builtin(trees)
+    elif others := sorted(opened - {entry_point, "candidate"}):
+        raise Unfit(f"the tests use `{others[0]}`, which is neither the entry point nor defined by them")
+    else:
+        wanted = {entry_point, *(opened & {"candidate"})}
+    for node in (node for tree in trees for node in _of_results(tree, wanted)):
+        if node.attr not in PLAIN_ATTRIBUTES:
+            raise Unfit(f"the tests use `.{node.attr}` of an object of the code, and such objects do not reach them")
+    return wanted
+
+
+def _is_type_check(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass")
+
+
+def _of_results(tree: ast.Module, functions: set[str]) -> Iterator[ast.Attribute]:
+    """Attributes that are read from what the functions return, at once or by a variable that holds it."""
+
+    def is_result(node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions
+
+    holders = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and is_result(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (is_result(node.value) or getattr(node.value, "id", "") in holders):
+            yield node
+
+
+def _named_like_a_builtin(trees: Sequence[ast.Module]) -> set[str]:
+    """Where tests call nothing but builtins, the one that all of them call."""
+    called = [
+        {
+            node.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in dir(builtins)
+        }
+        for tree in trees
+    ]
+    common = set.intersection(*filter(None, called)) if any(called) else set[str]()
+    if len(common) > 1:
+        raise Unfit(f"the tests call only {' and '.join(sorted(common))}; name the function with `entry_point`")
+    return common
+
+
+def _catching(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    """Lines within which an exception may end in the tests' own hands."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Try(handlers=[_, *_], body=body) | ast.TryStar(body=body) | ast.With(body=body):
+                yield body[0].lineno, body[-1].end_lineno or body[-1].lineno
+            case ast.AsyncWith(body=body):
+                yield body[0].lineno, body[-1].end_lineno or body[-1].lineno
+            case ast.Call() if _raises(node):
+                yield node.lineno, node.end_lineno or node.lineno
+            case _:
+                pass
+
+
+def _raises(node: ast.Call) -> bool:
+    """Whether this is a call like ``assertRaises`` or ``pytest.raises``, or ``suppress``."""
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    return "raises" in name.lower() or name == "suppress"
+
+
+class _Handlers(ast.NodeTransformer):
+    """Where tests catch StopIteration, they catch `Stopped` too."""
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        self.generic_visit(node)
+        kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        if node.type is not None and any(_is_stop(kind) for kind in kinds):
+            node.type = ast.Tuple([*(kind for kind in kinds if kind), ast.Name(STOPPED, ast.Load())], ast.Load())
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if _raises(node):
+            both = ast.Tuple([ast.Name("StopIteration", ast.Load()), ast.Name(STOPPED, ast.Load())], ast.Load())
+            node.args = [both if _is_stop(argument) else argument for argument in node.args]
+        return node
+
+
+def _is_stop(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("StopIteration", "StopAsyncIteration")
