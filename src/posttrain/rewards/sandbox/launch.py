@@ -139,7 +139,8 @@ def wrapping(
 
     Started by root it makes no user namespace but keeps the right to become nobody, which the child does first.
     """
-    command = [find_bubblewrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+    command = [find_bubblewrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net"]
+    command += ["--unshare-uts", "--hostname", "sandbox"]
     command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv"]
     command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user"]
     for name, value in environment.items():

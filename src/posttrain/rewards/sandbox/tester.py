@@ -10,7 +10,7 @@ import threading
 import traceback
 import types
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from posttrain.rewards.sandbox import suites
 from posttrain.rewards.sandbox.codec import CALLS, VERDICT, Gone, Handle, NotPlain, TooLarge, receive, send
@@ -64,18 +64,18 @@ class Line:
                 send(CALLS, request, self._arguments_cap)
             except NotPlain as error:  # the size of what came back from the code is the code's doing
                 own = isinstance(error, TooLarge) and self.answered
-                self._settle("refused" if own else "broken", f"the tests pass {error}")
-            except Gone:
-                self._settle("gone", "the code ended its process")
+                raise self._end("refused" if own else "broken", f"the tests pass {error}") from error
+            except Gone as error:
+                raise self._end("gone", "the code ended its process") from error
             try:
                 kind, *rest = receive(CALLS, self._cap, self._pulled)
                 return self._read(str(kind), rest)
-            except Gone:
-                self._settle("gone", "the code ended its process")
+            except Gone as error:
+                raise self._end("gone", "the code ended its process") from error
             except (NotPlain, ValueError, TypeError, IndexError) as error:
                 if hasattr(error, "from_candidate"):
                     raise
-                self._settle("refused", f"the code sent {error}")
+                raise self._end("refused", f"the code sent {error}") from error
 
     def _read(self, kind: str, rest: list[Any]) -> Any:
         self.answered = True
@@ -87,13 +87,13 @@ class Line:
             error = _exception(*rest)
             if self._may_be_caught():
                 raise error
-            self._settle("memory" if isinstance(error, MemoryError) else "error", _said(error))
-        self._settle(kind if kind in ("refused", "memory") else "error", str(rest[0]))
+            raise self._end("memory" if isinstance(error, MemoryError) else "error", _said(error))
+        raise self._end(kind if kind in ("refused", "memory") else "error", str(rest[0]))
 
-    def _settle(self, kind: str, detail: str) -> NoReturn:
-        """Decide the verdict, unless it is decided, and end the tests."""
+    def _end(self, kind: str, detail: str) -> Gone:
+        """Decide the verdict, unless it is decided; what is to be raised then ends the tests."""
         self.settled = self.settled or (kind, detail)
-        raise Gone
+        return Gone()
 
     def _may_be_caught(self) -> bool:
         """Whether one of the lines that led here stands where the tests catch exceptions. Elsewhere an exception of the
@@ -114,7 +114,7 @@ class Line:
                 case [[*items], bool(done)]:
                     yield from items
                 case _:
-                    self._settle("refused", "the code sent a malformed answer")
+                    raise self._end("refused", "the code sent a malformed answer")
             count = min(2 * count, CHUNK)
 
 
