@@ -92,13 +92,14 @@ def pick_functions(blocks: Sequence[str], names: Collection[str]) -> str:
 
 
 def pick_program(blocks: Sequence[str], names: Collection[str]) -> str:
-    """The last block that is a program by itself, one that reads its input before others; else what acts, with what
-    it needs; empty if nothing acts."""
+    """The last block that runs by itself and reads its input; else the last that reads it, that runs by itself, or that
+    does something, with what it needs of the others; empty if none does."""
     acting = [i for i, block in enumerate(blocks) if (acts(block) if parsed(block) else READS.search(block))]
-    alone = [i for i in acting if not needs(blocks[i])]
-    if alone:
-        return blocks[next((i for i in reversed(alone) if READS.search(blocks[i])), alone[-1])]
-    return _joined(blocks, {acting[-1]}) if acting else ""
+    if not acting:
+        return ""
+    reads = {i for i in acting if READS.search(blocks[i])}
+    alone = {i for i in acting if not needs(blocks[i])}
+    return _joined(blocks, {max(reads & alone or reads or alone or acting)})
 
 
 def definitions(code: str) -> set[str]:
@@ -204,7 +205,7 @@ def _typed(text: str) -> str:
 
 def _joined(blocks: Sequence[str], chosen: set[int]) -> str:
     """The chosen blocks and those that define what they lack, in the order of the answer."""
-    defined = [definitions(block) for block in blocks]
+    defined = [bound_names(block) if parsed(block) else set[str]() for block in blocks]
     while True:
         code = "\n\n".join(blocks[i] for i in sorted(chosen))
         lacking = needs(code)

@@ -135,6 +135,8 @@ def judge(job: dict[str, Any]) -> tuple[str, str]:
         wrong = error
     if line.settled:
         return line.settled
+    if isinstance(wrong, suites.Unfit):
+        return "broken", str(wrong)
     if wrong is not None:
         return _reading(wrong, tests, line.answered)
     if not line.asked:
@@ -178,12 +180,19 @@ def _run(suite: suites.Suite, line: Line, entry_point: str | None) -> None:
             if error.code:
                 raise
     check = names.get("check")
-    if callable(check) and "check" not in suite.functions:
-        check(names[entry_point] if entry_point else None)
-    elif not line.asked:
-        for name, test in list(names.items()):
-            if name.startswith("test_") and callable(test):
-                test()
+    if entry_point and callable(check) and "check" not in suite.functions:
+        check(names[entry_point])
+    if not line.asked:
+        _run_test_functions(names)
+
+
+def _run_test_functions(names: dict[str, Any]) -> None:
+    """Call what pytest would call."""
+    for name, test in list(names.items()):
+        if name.startswith("test_") and callable(test):
+            if inspect.signature(test).parameters:
+                raise suites.Unfit(f"`{name}` takes arguments; only pytest knows which")
+            test()
 
 
 def _reading(error: BaseException, tests: list[str], answered: bool) -> tuple[str, str]:
