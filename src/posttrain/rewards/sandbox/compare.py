@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-RELATIVE = 1e-9
+RELATIVE = 1e-12
 """Numbers this close in proportion are the same: what a float keeps of a sum taken in another order."""
 
 NUMBER = re.compile(r"(?<![\w.])([+-]?(?:\d{1,300}\.?\d{0,300}|\.\d{1,300})(?:[eE][+-]?\d{1,3})?)(?![\w.])")
@@ -22,15 +22,15 @@ def alike(got: Any, wanted: Any, tolerance: float) -> bool:
         left, right = ({str(key): value for key, value in side.items()} for side in (got, wanted))
         return left.keys() == right.keys() and all(alike(left[key], right[key], tolerance) for key in left)
     if isinstance(got, int | float) and isinstance(wanted, int | float) and float in (type(got), type(wanted)):
-        return close(got, wanted, tolerance)
+        return got == wanted or close(got, wanted, tolerance)
     return bool(got == wanted)
 
 
 def close(got: float, wanted: float, tolerance: float) -> bool:
-    """Whether two numbers differ by no more than a tolerance; with a tolerance of 0 they are equal."""
+    """Whether two finite numbers differ by no more than a tolerance, which is not 0."""
     try:
-        same = got == wanted and not math.isinf(got)
-        return same or (tolerance > 0 and math.isclose(got, wanted, rel_tol=RELATIVE, abs_tol=tolerance))
+        near = math.isclose(got, wanted, rel_tol=RELATIVE, abs_tol=tolerance)
+        return near and tolerance > 0 and math.isfinite(got)
     except OverflowError:
         return False
 

@@ -80,9 +80,14 @@ def read(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None)
     bound = set().union(*(bound_names(text) for text in texts.values()), *(_starred(tree) for tree in trees.values()))
     opened = set().union(*(read_names(text) for name, text in texts.items() if name != "prompt"))
     opened = opened - bound - GIVEN_NAMES
-    imported = {alias.asname or alias.name for node in _from_solution(own) for alias in node.names} - {"*"}
+    imported = set(_from_solution(own))
     modules = {name: _module_of(name) for name in opened if _only_a_base(name, own) and _module_of(name)}
+    for name in (name for tree in own for name in _imported_first(tree)):
+        if importlib.util.find_spec(name) is None:
+            raise Unfit(f"the tests import {name}, which is not there")
     functions = _functions((opened | imported) - set(modules), own, entry_point)
+    if not functions:
+        raise Unfit("the tests never call the code")
     catching = {name: list(_catching(tree)) for name, tree in trees.items()}
     parts = tuple(
         compile(ast.fix_missing_locations(_Handlers().visit(tree)), name, "exec") for name, tree in trees.items()
@@ -129,11 +134,28 @@ def _starred(tree: ast.Module) -> set[str]:
     return names
 
 
-def _from_solution(trees: Sequence[ast.Module]) -> Iterator[ast.ImportFrom]:
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module in SOLUTION_MODULES:
-                yield node
+def _imported_first(tree: ast.Module) -> Iterator[str]:
+    """Packages that a module imports at its margin, but for the code's own."""
+    for node in tree.body:
+        match node:
+            case ast.Import(names=aliases):
+                yield from {alias.name.split(".")[0] for alias in aliases} - SOLUTION_MODULES
+            case ast.ImportFrom(module=str(name), level=0) if name not in SOLUTION_MODULES:
+                yield name.split(".")[0]
+            case _:
+                pass
+
+
+def _from_solution(trees: Sequence[ast.Module]) -> Iterator[str]:
+    """Names that the tests import from the code by a module's name, or read of that module."""
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        match node:
+            case ast.ImportFrom(module=module, names=aliases) if module in SOLUTION_MODULES:
+                yield from (alias.name for alias in aliases if alias.name != "*")
+            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in SOLUTION_MODULES:
+                yield attribute
+            case _:
+                pass
 
 
 def _module_of(name: str) -> str:

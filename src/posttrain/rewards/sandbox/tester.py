@@ -160,7 +160,8 @@ def judge_calls(job: dict[str, Any]) -> tuple[str, str]:
 
 
 def _run(suite: suites.Suite, line: Line, entry_point: str | None) -> None:
-    names = make_module("tests").__dict__
+    module = make_module("__main__")
+    names = module.__dict__
     stand_ins = {
         name: line.function(entry_point if name == "candidate" and entry_point else name) for name in suite.functions
     }
@@ -184,6 +185,8 @@ def _run(suite: suites.Suite, line: Line, entry_point: str | None) -> None:
         check(names[entry_point])
     if not line.asked:
         _run_test_functions(names)
+    if not line.asked and "unittest" in sys.modules:
+        _run_test_cases(module)
 
 
 def _run_test_functions(names: dict[str, Any]) -> None:
@@ -193,6 +196,16 @@ def _run_test_functions(names: dict[str, Any]) -> None:
             if inspect.signature(test).parameters:
                 raise suites.Unfit(f"`{name}` takes arguments; only pytest knows which")
             test()
+
+
+def _run_test_cases(module: types.ModuleType) -> None:
+    """Run the classes of unittest."""
+    import unittest  # slow to import, and rarely needed
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromModule(module).run(result)
+    if not result.wasSuccessful():
+        raise AssertionError([*result.failures, *result.errors][:1])
 
 
 def _reading(error: BaseException, tests: list[str], answered: bool) -> tuple[str, str]:
