@@ -119,9 +119,9 @@ def test_names_modules_classes_and_exceptions_reach_the_tests(box: Sandbox) -> N
         "assert f(1) == K",
         "assert f(1) == TABLE[0]",
         "assert abs(f(1) - K) < 1",
-        "assert f(1).value == 1",
-        "s = Stack()\ns.push(1)\nassert s.pop() == 1",
-        "assert Solution().f(1) == 1",
+        "assert f(1).value == 1 and f(1) == f(1)",
+        "assert Vector(1).plus(2) == 3 and Vector(1) + Vector(2) == Vector(3)",
+        "class Mine(Base):\n    pass\nassert f(Mine) == 1",
         "try:\n    f(1)\nexcept Mine:\n    pass",
         "assert isinstance(f(1), Mine)",
         "assert list(range(3)) == [0]",
@@ -142,6 +142,60 @@ def test_so_are_tests_that_turn_out_to_be_at_fault_before_the_code_answers(box: 
     for code in ("def f(x): return 1", "def f(x): raise StopIteration"):
         with pytest.raises(BrokenTests):
             box.check(code, tests)
+
+
+STACK = """
+class Stack:
+    def __init__(self): self.items = []
+    def push(self, x): self.items.append(x); return self
+    def pop(self): return self.items.pop()
+    def __len__(self): return len(self.items)
+    def __iter__(self): return iter(self.items)
+    def __eq__(self, other): return True
+"""
+NODE = """
+class Node:
+    def __init__(self, value, next=None): self.value, self.next = value, next
+def total(node):
+    return node.value + total(node.next) if node else 0
+def first(x): return Node(x)
+"""
+OBJECTS = [
+    (
+        STACK,
+        "s = Stack()\ns.push(1)\ns.push(2).push(3)\nassert (len(s), s.pop(), s.items, [*s]) == (3, 3, [1, 2], [1, 2])",
+        True,
+    ),
+    (STACK, "s = Stack()\nassert not s\ns.push(1)\nassert s and s.pop() == 1", True),
+    (STACK, "s = Stack()\ns.push(1)\nassert s.pop() == 2", False),
+    (STACK, "s = Stack()\nassert s.push(1) == 5", False),
+    (STACK, "s = Stack()\ns.push(1)\nassert s.top() == 1", False),
+    (STACK, "try:\n    Stack().push(1).popped()\n    assert 0\nexcept AttributeError:\n    pass", True),
+    (NODE, "n = Node(1)\nn.next = Node(2)\nassert total(n) == 3 and n.next.value == 2 and n.next.next is None", True),
+    (NODE, "assert first(2).value == 2", True),
+    (NODE, "assert first(2).value == 3", False),
+    (
+        "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f(): return P(1, 2)",
+        "assert f().y == 2",
+        True,
+    ),
+    ("class Solution:\n def add(self, x, y): return x + y", "assert Solution().add(1, 2) == 3", True),
+    ("class f:\n def __init__(s, x): pass\n startswith = lambda *a: True", "assert f(1).startswith('ab')", False),
+    (
+        "class f:\n def __init__(s, x): pass\n startswith = append = lambda *a: True",
+        "r = f(1)\nassert r == 'ab'",
+        False,
+    ),
+    ("def f(xs): xs.sort()", "xs = [2, 1]\nf(xs)\nassert xs == [1, 2]", True),
+    ("def f(xs): pass", "xs = [2, 1]\nf(xs)\nassert xs == [1, 2]", False),
+    ("def f(d, xs): d.clear(); xs.add(3)", "d, s = {1: 1}, {2}\nf(d, xs=s)\nassert d == {} and s == {2, 3}", True),
+    ("def f(xs):\n xs.clear()\n return []", "xs = [2, 1]\nassert f(xs) == sorted(xs)", False),
+]
+
+
+def test_objects_of_the_code_and_changed_arguments(box: Sandbox) -> None:
+    failed = {(code, tests) for code, tests, _ in failing(box, [(code, tests) for code, tests, _ in OBJECTS])}
+    assert [case for case in OBJECTS if (case[:2] not in failed) != case[2]] == []
 
 
 def test_a_failing_test_of_unittest_or_pytest_fails(box: Sandbox) -> None:

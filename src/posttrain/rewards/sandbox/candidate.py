@@ -3,11 +3,13 @@
 import re
 import types
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from posttrain.rewards.sandbox.codec import CALLS, Gone, NotPlain, receive, run_coroutine, send
+from posttrain.rewards.sandbox.codec import CALLS, CHANGEABLE, Gone, NotPlain, receive, run_coroutine, send
 from posttrain.rewards.sandbox.program import make_module
+from posttrain.rewards.sandbox.proxy import OPERATIONS
 from posttrain.rewards.sandbox.solution import Answer, choose
 
 TEXT = 10_000
@@ -20,9 +22,18 @@ METHOD = re.compile(r"(\w+)\(\)\.(\w+)")
 def be_candidate(job: dict[str, Any]) -> None:
     """Run the code, then answer requests until nobody asks. Whatever it does to this interpreter, it answers itself.
 
-    Requests: ``["load", names]``, ``["call", name, arguments, named]``, ``["more", number, count]``.
-    Answers: ``["value", value]``, ``["object", number]`` for a new object of a class of the code, ``["raised", builtin
-    base, name, text, arguments or None]``, ``["ended", text]``, ``["refused", text]``, ``["memory", text]``.
+    Requests:
+
+    - ``["load", names]``: choose the code that defines the names, and run it;
+    - ``["call", name, arguments, named]``: a function;
+    - ``["make", ...]``: likewise, where the result may be an object of the code;
+    - ``["change", ...]``: likewise, for what becomes of the arguments;
+    - ``["more", number, count]``: items of an iterator;
+    - ``["get", number, name]``, ``["set", number, name, value]``, ``["invoke", number, name, arguments, named]``: of an
+      object.
+
+    Answers: ``["value", value]``; ``["object", number]``; ``["method"]``; ``["raised", builtin base, name, text,
+    arguments or None]``; ``["ended", text]``; ``["refused", text]``; ``["memory", text]``.
     """
     cap: int = job["cap"]
     module = make_module("solution")
@@ -41,8 +52,31 @@ def be_candidate(job: dict[str, Any]) -> None:
     def call(name: str, arguments: Any, named: Any) -> list[Any]:
         function = find(module, name)
         result = run_coroutine(function(*arguments, **named))
-        made = isinstance(function, type) and isinstance(result, function) and function.__module__ == "solution"
-        return ["object", keep(result)] if made else ["value", result]
+        made = isinstance(function, type) and isinstance(result, function)
+        return told(result) if made else ["value", result]
+
+    def make(name: str, arguments: Any, named: Any) -> list[Any]:
+        return told(find(module, name)(*arguments, **named))
+
+    def change(name: str, arguments: Any, named: Any) -> list[Any]:
+        find(module, name)(*arguments, **named)
+        return ["value", [part if isinstance(part, CHANGEABLE) else None for part in (*arguments, *named.values())]]
+
+    def get(number: int, name: str) -> list[Any]:
+        value = getattr(kept[number], name)
+        return ["method"] if callable(value) else told(value)
+
+    def put(number: int, name: str, value: Any) -> list[Any]:
+        setattr(kept[number], name, value)
+        return ["value", None]
+
+    def invoke(number: int, name: str, arguments: Any, named: Any) -> list[Any]:
+        operation = OPERATIONS.get(name)
+        function = getattr(kept[number], name) if operation is None else partial(operation, kept[number])
+        return told(function(*arguments, **named))
+
+    def told(value: object) -> list[Any]:
+        return ["object", keep(value)] if type(value).__module__ == module.__name__ else ["value", value]
 
     def more(number: int, count: int) -> list[Any]:
         items: list[Any] = []
@@ -56,7 +90,8 @@ def be_candidate(job: dict[str, Any]) -> None:
             return ["value", [items, False]]
         return ["value", [items, len(items) < count]]
 
-    acts: dict[str, Callable[..., list[Any]]] = {"load": load, "call": call, "more": more}
+    acts: dict[str, Callable[..., list[Any]]] = {"load": load, "call": call, "make": make, "change": change}
+    acts |= {"more": more, "get": get, "set": put, "invoke": invoke}
     while True:
         try:
             act, *rest = receive(CALLS, job["arguments_cap"], kept.__getitem__)

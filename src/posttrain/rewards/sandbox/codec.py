@@ -119,6 +119,9 @@ TYPES: dict[str, type] = {
 }
 """Types that cross by their name."""
 
+CHANGEABLE = (list, dict, set, bytearray, deque)
+"""Types whose values a function can change in place."""
+
 Keep = Callable[[Iterator[Any]], int]
 """Keeps an iterator at home; returns the number by which the other side can have its items."""
 

@@ -25,6 +25,7 @@ SCRIPTS = (
     "compare",
     "isolate",
     "program",
+    "proxy",
     "roles",
     "seccomp",
     "solution",

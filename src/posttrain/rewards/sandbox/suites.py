@@ -30,8 +30,13 @@ PLAIN_ATTRIBUTES = frozenset(
 )
 """What tests can read of values that cross."""
 
-STOPPED = "__stopped__"
-"""The name under which a handler of the tests finds `Stopped`."""
+CHANGING = frozenset({"add", "append", "appendleft", "insert", "pop", "popleft", "remove", "update"})
+"""What tests call of containers, and of objects that are like them. None of it takes a wanted value."""
+
+IDENTITY = (ast.Is, ast.IsNot)
+
+STOPPED, IN_PLACE = "__stopped__", "__in_place__"
+"""Names under which the tests find `Stopped`, and what a call that stands alone goes through."""
 
 
 class Unfit(Exception):
@@ -52,12 +57,14 @@ class Suite:
     Args:
         parts: the compiled texts; the file name of each is its key in `catching`.
         functions: names that stand for functions of the code.
+        objects: those whose results the tests use as objects of the code.
         modules: names that the tests use without importing them → the module.
         catching: file name → first and last lines within which the tests may catch an exception.
     """
 
     parts: tuple[CodeType, ...]
     functions: frozenset[str]
+    objects: frozenset[str]
     modules: dict[str, str]
     catching: dict[str, list[tuple[int, int]]]
 
@@ -88,11 +95,12 @@ def read(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None)
     functions = _functions((opened | imported) - set(modules), own, entry_point)
     if not functions:
         raise Unfit("the tests never call the code")
+    objects = _objects(own, functions)
     catching = {name: list(_catching(tree)) for name, tree in trees.items()}
     parts = tuple(
-        compile(ast.fix_missing_locations(_Handlers().visit(tree)), name, "exec") for name, tree in trees.items()
+        compile(ast.fix_missing_locations(_Adapted().visit(tree)), name, "exec") for name, tree in trees.items()
     )
-    return Suite(parts, frozenset(functions), modules, catching)
+    return Suite(parts, frozenset(functions), frozenset(objects), modules, catching)
 
 
 def read_names(text: str) -> set[str]:
@@ -187,7 +195,9 @@ def _uses(trees: Sequence[ast.Module], kind: type[ast.AST], name: str) -> list[a
 def _functions(opened: set[str], trees: Sequence[ast.Module], entry_point: str | None) -> set[str]:
     """The names that stand for functions of the code."""
     for name in sorted(opened):
-        if _uses(trees, ast.ExceptHandler, name) or any(_is_type_check(node) for node in _uses(trees, ast.Call, name)):
+        if any(_uses(trees, kind, name) for kind in (ast.ExceptHandler, ast.ClassDef)) or any(
+            _is_type_check(node) for node in _uses(trees, ast.Call, name)
+        ):
             raise Unfit(f"the tests use `{name}`, a class of the code, which does not reach the tests")
         if not _uses(trees, ast.Call, name):
             if _uses(trees, ast.Attribute, name):
@@ -200,9 +210,6 @@ def _functions(opened: set[str], trees: Sequence[ast.Module], entry_point: str |
         raise Unfit(f"the tests use `{others[0]}`, which is neither the entry point nor defined by them")
     else:
         wanted = {entry_point, *(opened & {"candidate"})}
-    for node in (node for tree in trees for node in _of_results(tree, wanted)):
-        if node.attr not in PLAIN_ATTRIBUTES:
-            raise Unfit(f"the tests use `.{node.attr}` of an object of the code, and such objects do not reach them")
     return wanted
 
 
@@ -210,22 +217,33 @@ def _is_type_check(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("isinstance", "issubclass")
 
 
-def _of_results(tree: ast.Module, functions: set[str]) -> Iterator[ast.Attribute]:
-    """Attributes that are read from what the functions return, at once or by a variable that holds it."""
-
-    def is_result(node: ast.AST) -> bool:
-        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions
-
+def _objects(trees: Sequence[ast.Module], functions: set[str]) -> set[str]:
+    """The functions of whose results the tests read or set what no plain value has, at once or by a variable."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
     holders = {
-        target.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and is_result(node.value)
+        target.id: name
+        for node in nodes
+        if isinstance(node, ast.Assign) and (name := _called(node.value)) in functions
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and (is_result(node.value) or getattr(node.value, "id", "") in holders):
-            yield node
+
+    def source(node: ast.AST) -> str:
+        return holders.get(node.id, "") if isinstance(node, ast.Name) else _called(node)
+
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    objects = {source(node.value) for node in attributes if node.attr not in PLAIN_ATTRIBUTES} & functions
+    for node in nodes:
+        if isinstance(node, ast.BinOp) or (isinstance(node, ast.Compare) and not isinstance(node.ops[0], IDENTITY)):
+            compared = {source(child) for child in ast.iter_child_nodes(node)} & objects
+            if compared:
+                raise Unfit(f"the tests compare what `{compared.pop()}` returns, which is an object of the code")
+    return objects | ({source(node.value) for node in attributes if node.attr in CHANGING} & functions)
+
+
+def _called(node: ast.AST) -> str:
+    """The name of what a call calls; empty for anything else."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
 
 
 def _named_like_a_builtin(trees: Sequence[ast.Module]) -> set[str]:
@@ -264,8 +282,14 @@ def _raises(node: ast.Call) -> bool:
     return "raises" in name.lower() or name == "suppress"
 
 
-class _Handlers(ast.NodeTransformer):
-    """Where tests catch StopIteration, they catch `Stopped` too."""
+class _Adapted(ast.NodeTransformer):
+    """Where tests catch StopIteration, they catch `Stopped` too. A call that stands alone goes through `IN_PLACE`."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
+            node.value.func = ast.Call(ast.Name(IN_PLACE, ast.Load()), [node.value.func], [])
+        return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
         self.generic_visit(node)

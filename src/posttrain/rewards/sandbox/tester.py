@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 import types
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from posttrain.rewards.sandbox import suites
 from posttrain.rewards.sandbox.codec import CALLS, VERDICT, Gone, Handle, NotPlain, TooLarge, receive, send
 from posttrain.rewards.sandbox.compare import alike
 from posttrain.rewards.sandbox.program import make_module
+from posttrain.rewards.sandbox.proxy import Proxy, method
 
 DETAIL = 600
 """Characters of a detail."""
@@ -45,14 +47,25 @@ class Line:
         self._cap, self._arguments_cap, self._catching = cap, arguments_cap, catching
         self._lock = threading.RLock()
 
-    def function(self, name: str) -> Callable[..., Any]:
-        """A stand-in for a function of the code."""
+    def function(self, name: str, *, objects: bool = False) -> Callable[..., Any]:
+        """A stand-in for a function of the code.
+
+        Args:
+            objects: the tests use what it returns as an object of the code.
+        """
 
         def candidate(*arguments: Any, **named: Any) -> Any:
             self.asked = True
-            return self.ask("call", name, arguments, named)
+            return self.ask("make" if objects else "call", name, arguments, named)
+
+        def in_place(*arguments: Any, **named: Any) -> None:
+            self.asked = True
+            changed = self.ask("change", name, arguments, named)
+            for old, new in zip((*arguments, *named.values()), changed, strict=True):
+                _replace(old, new)
 
         candidate.__name__ = name
+        candidate.in_place = in_place  # type: ignore[attr-defined]
         return candidate
 
     def ask(self, *request: Any) -> Any:
@@ -69,7 +82,7 @@ class Line:
                 raise self._end("gone", "the code ended its process") from error
             try:
                 kind, *rest = receive(CALLS, self._cap, self._pulled)
-                return self._read(str(kind), rest)
+                return self._read(str(kind), rest, request)
             except Gone as error:
                 raise self._end("gone", "the code ended its process") from error
             except (NotPlain, ValueError, TypeError, IndexError) as error:
@@ -77,12 +90,14 @@ class Line:
                     raise
                 raise self._end("refused", f"the code sent {error}") from error
 
-    def _read(self, kind: str, rest: list[Any]) -> Any:
+    def _read(self, kind: str, rest: list[Any], request: tuple[Any, ...]) -> Any:
         self.answered = True
         if kind == "value":
             return rest[0]
         if kind == "object":
-            return Handle(rest[0])
+            return Handle(rest[0]) if request[0] == "call" else Proxy(rest[0], self.ask)
+        if kind == "method" and request[0] == "get":
+            return method(request[1], request[2], self.ask)
         if kind == "raised":
             error = _exception(*rest)
             if self._may_be_caught():
@@ -159,19 +174,43 @@ def judge_calls(job: dict[str, Any]) -> tuple[str, str]:
     return line.settled or ("passed", "")
 
 
+def _in_place(function: Any) -> Any:
+    """For a call that stands alone: the stand-in that brings back what becomes of the arguments."""
+    return getattr(function, "in_place", function) if isinstance(function, types.FunctionType) else function
+
+
+def _replace(old: Any, new: Any) -> None:
+    """Give a value of the tests the contents that the code gave it."""
+    if type(old) is not type(new):
+        return
+    match old:
+        case list() | bytearray():
+            old[:] = new
+        case deque():
+            old.clear()
+            old.extend(new)
+        case dict() | set():
+            old.clear()
+            old.update(new)
+        case _:
+            pass
+
+
 def _run(suite: suites.Suite, line: Line, entry_point: str | None) -> None:
     module = make_module("__main__")
     names = module.__dict__
     stand_ins = {
-        name: line.function(entry_point if name == "candidate" and entry_point else name) for name in suite.functions
+        name: line.function(entry_point if name == "candidate" and entry_point else name, objects=name in suite.objects)
+        for name in suite.functions
     }
     solution = types.ModuleType("solution")
     solution.__dict__.update(stand_ins)
     sys.modules.update(dict.fromkeys(suites.SOLUTION_MODULES, solution))
     prompt, setup, *parts = suite.parts
+    names |= {suites.STOPPED: suites.Stopped, suites.IN_PLACE: _in_place}
     exec(prompt, names)
     names.update({name: importlib.import_module(module) for name, module in suite.modules.items()})
-    names.update(stand_ins, **{suites.STOPPED: suites.Stopped})
+    names.update(stand_ins)
     line.ask("load", sorted({entry_point or name for name in suite.functions}))
     line.answered = False
     for part in (setup, *parts):
