@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from posttrain.errors import InputError
 from posttrain.rewards.code import CodeReward, build
 from posttrain.rewards.code_tests import read_tests
-from posttrain.rewards.sandbox.box import Call, Case
+from posttrain.rewards.sandbox.checks import Call, Case
 from posttrain.rewards.sandbox.solution import complete
 from posttrain.rewards.types import Batch, Failed
 from sandbox_boxes import need_bubblewrap

@@ -7,7 +7,8 @@ import pytest
 
 from code_cheats import CONSUMERS, ENDINGS, ESCAPES, FORGERIES, RIGHT, XS
 from posttrain.rewards.code import extract_code
-from posttrain.rewards.sandbox.box import Limits, Sandbox
+from posttrain.rewards.sandbox.box import Sandbox
+from posttrain.rewards.sandbox.checks import Limits
 from sandbox_boxes import need_bubblewrap
 
 SOME = ("map, all", "zip of map", "filter, list", "hasattr", "where something may be caught")

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from posttrain.rewards.sandbox.box import BrokenTests, Call, Case, Limits, Sandbox
+from posttrain.rewards.sandbox.box import Sandbox
+from posttrain.rewards.sandbox.checks import BrokenTests, Call, Case, Limits
 from sandbox_boxes import need_bubblewrap
 
 

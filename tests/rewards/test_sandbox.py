@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import posttrain
 from posttrain.errors import InputError
 from posttrain.rewards.sandbox import codec, launch
-from posttrain.rewards.sandbox.box import BrokenTests, Case, Limits, Sandbox
+from posttrain.rewards.sandbox.box import Sandbox
+from posttrain.rewards.sandbox.checks import BrokenTests, Case, Limits
 from posttrain.rewards.sandbox.compare import same_output
 from sandbox_boxes import descendants, need_bubblewrap
 

@@ -15,7 +15,8 @@ from pydantic import Field
 from posttrain.errors import InputError
 from posttrain.rewards.code_tests import read_tests
 from posttrain.rewards.fences import read_blocks
-from posttrain.rewards.sandbox.box import Case, Limits, Sandbox, cores
+from posttrain.rewards.sandbox.box import Sandbox, cores
+from posttrain.rewards.sandbox.checks import Case, Limits
 from posttrain.rewards.sandbox.launch import find_bubblewrap
 from posttrain.rewards.sandbox.solution import Answer
 from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, attempt, column

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from posttrain.errors import InputError
-from posttrain.rewards.sandbox.box import Call, Case, Tests
+from posttrain.rewards.sandbox.checks import Call, Case, Tests
 
 FUNCTION_KEYS = ("fn_name", "func_name")
 CALL_TYPES = ("function_call", "functional")

@@ -8,8 +8,7 @@ verdict has a pipe that only the tester holds. For programs tested by input and 
 What a process is locked in: `launch` (bubblewrap), `isolate` (namespaces, limits), `seccomp`.
 A warm process forks those of a check, so that a check costs milliseconds. docs/sandbox.md says what is blocked, how.
 
-Arguments are copies: what the code does to a list it was given is not seen by the tests. Functions and objects of
-own classes do not cross (`refused`).
+What crosses between the two, and what does not: docs/rewards-code.md.
 """
 
 import json
@@ -20,13 +19,13 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from posttrain.errors import InputError, RunError
 from posttrain.rewards.sandbox import seccomp
+from posttrain.rewards.sandbox.checks import PRELUDE, BrokenTests, Call, Case, Kind, Limits, Tests, Verdict
 from posttrain.rewards.sandbox.codec import CALLS, JOB, VERDICT
 from posttrain.rewards.sandbox.compare import same_output
 from posttrain.rewards.sandbox.isolate import Bounds
@@ -35,90 +34,12 @@ from posttrain.rewards.sandbox.pipes import Files, Heard, exchange, readable
 from posttrain.rewards.sandbox.slots import Ended, ForkingSlot, SingleUseSlot, SlotBroken
 from posttrain.rewards.sandbox.solution import Answer
 
-Kind = Literal["passed", "failed", "error", "timeout", "memory", "output", "refused"]
 MIB = 1 << 20
 DETAIL = 600
 ARGUMENTS_KIB = 1 << 16
 """The longest arguments that tests may pass: they are the row's own."""
 
-PRELUDE = """
-from typing import *
-from collections import *
-from itertools import *
-from functools import *
-from heapq import *
-from bisect import *
-from math import *
-import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
-"""
-"""What LeetCode imports before a solution; rows that call a function by its name expect the same."""
-
 TRIES = 3
-
-
-class BrokenTests(InputError):
-    """The tests themselves are at fault, whatever the code."""
-
-
-class Case(NamedTuple):
-    """A test of a program: what it reads and what it should write."""
-
-    stdin: str
-    stdout: str
-
-
-class Call(NamedTuple):
-    """A test of a function: its arguments, and the values any of which is right, as JSON has them."""
-
-    arguments: list[Any]
-    wanted: tuple[Any, ...]
-
-
-Tests = str | Sequence[str] | Sequence[Case] | Sequence[Call]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the tested code may use.
-
-    Args:
-        cpu_seconds: processor time of a process.
-        wall_seconds: of a check; of each case of a program. Wide, so that a busy machine does not decide.
-        memory_mib: address space of a process.
-        files_mib: what it may write in its work folder.
-        output_kib: what it may write to standard output and error together; also the longest value that crosses.
-        open_files: at once.
-        threads: at once; processes there are none.
-    """
-
-    cpu_seconds: int = 5
-    wall_seconds: float = 10.0
-    memory_mib: int = 512
-    files_mib: int = 16
-    output_kib: int = 1024
-    open_files: int = 64
-    threads: int = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a check found.
-
-    Args:
-        kind: `failed`: a test did not hold. `error`: the code raised, ended itself, or lacks the function.
-            `refused`: a value that cannot cross. Others: the limit that was passed.
-        detail: for people; written in part by the tested code.
-        seconds: wall time of the check.
-    """
-
-    kind: Kind
-    detail: str
-    seconds: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether all tests held."""
-        return self.kind == "passed"
 
 
 Slot = ForkingSlot | SingleUseSlot

@@ -19,18 +19,8 @@ from posttrain.rewards.sandbox.isolate import WORK, Bounds
 
 ROOM = Path(__file__).parent
 SCRIPTS = (
-    "candidate",
-    "child",
-    "codec",
-    "compare",
-    "isolate",
-    "program",
-    "proxy",
-    "roles",
-    "seccomp",
-    "solution",
-    "suites",
-    "tester",
+    *("adapt", "candidate", "child", "codec", "compare", "isolate", "line", "names", "program", "proxy", "roles"),
+    *("seccomp", "solution", "suites", "tester"),
 )
 START_SECONDS = 30.0
 NOT_NEEDED = ("_tkinter", "_test", "_ctypes_test", "_xxtest", "readline")

@@ -43,6 +43,8 @@ class Proxy(Handle):
         object.__setattr__(self, "_ask", ask)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python or a library looks for
+            raise AttributeError(name)
         return self._ask("get", self.number, name)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from posttrain.rewards.sandbox.suites import GIVEN_NAMES, bound_names, read_names
+from posttrain.rewards.sandbox.names import GIVEN_NAMES, bound_names, read_names
 
 PYTHON = frozenset({"python", "py", "ipython", "pycon", "pypy"})
 STARTS = 200

@@ -8,22 +8,20 @@ import ast
 import builtins
 import importlib
 import importlib.util
-import symtable
 import sys
 from collections.abc import Coroutine, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType
 
+from posttrain.rewards.sandbox.adapt import adapt, catching_lines
 from posttrain.rewards.sandbox.codec import TYPES
+from posttrain.rewards.sandbox.names import GIVEN_NAMES, bound_names, read_names
 
 SOLUTION_MODULES = frozenset({"solution", "main", "answer", "submission", "your_module", "candidate"})
 """Modules by which tests import the code."""
 
 ALIASES = {"np": "numpy", "pd": "pandas"}
 """Names that tests use for modules without an import of their own."""
-
-GIVEN_NAMES = frozenset({*dir(builtins), "__file__", "exit", "quit", "help"})
-"""Names that every module has."""
 
 PLAIN_ATTRIBUTES = frozenset(
     name for kind in (*TYPES.values(), Generator, Coroutine) for name in (*dir(kind), "__name__", "__qualname__")
@@ -35,19 +33,9 @@ CHANGING = frozenset({"add", "append", "appendleft", "insert", "pop", "popleft",
 
 IDENTITY = (ast.Is, ast.IsNot)
 
-STOPPED, IN_PLACE = "__stopped__", "__in_place__"
-"""Names under which the tests find `Stopped`, and what a call that stands alone goes through."""
-
 
 class Unfit(Exception):
     """Tests that cannot be run apart from the code, or are no tests of it."""
-
-
-class Stopped(RuntimeError):
-    """A StopIteration of the code. No loop, `map` or `next` of the tests takes it for its own end."""
-
-
-Stopped.__name__ = Stopped.__qualname__ = "StopIteration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,47 +75,18 @@ def read(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None)
     bound = set().union(*(bound_names(text) for text in texts.values()), *(_starred(tree) for tree in trees.values()))
     opened = set().union(*(read_names(text) for name, text in texts.items() if name != "prompt"))
     opened = opened - bound - GIVEN_NAMES
-    imported = set(_from_solution(own))
+    imported = _from_solution(own)
     modules = {name: _module_of(name) for name in opened if _only_a_base(name, own) and _module_of(name)}
-    for name in (name for tree in own for name in _imported_first(tree)):
+    for name in (name for tree in own for name in _imported(tree)):
         if importlib.util.find_spec(name) is None:
             raise Unfit(f"the tests import {name}, which is not there")
     functions = _functions((opened | imported) - set(modules), own, entry_point)
     if not functions:
         raise Unfit("the tests never call the code")
     objects = _objects(own, functions)
-    catching = {name: list(_catching(tree)) for name, tree in trees.items()}
-    parts = tuple(
-        compile(ast.fix_missing_locations(_Adapted().visit(tree)), name, "exec") for name, tree in trees.items()
-    )
+    catching = {name: list(catching_lines(tree)) for name, tree in trees.items()}
+    parts = tuple(compile(adapt(tree), name, "exec") for name, tree in trees.items())
     return Suite(parts, frozenset(functions), frozenset(objects), modules, catching)
-
-
-def read_names(text: str) -> set[str]:
-    """Global names that a module reads, in any scope."""
-    return {
-        symbol.get_name()
-        for table in _tables(symtable.symtable(text, "names", "exec"))
-        for symbol in table.get_symbols()
-        if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module")
-    }
-
-
-def bound_names(text: str) -> set[str]:
-    """Global names that a module binds: by assignment, definition or import."""
-    return {
-        symbol.get_name()
-        for table in _tables(symtable.symtable(text, "names", "exec"))
-        for symbol in table.get_symbols()
-        if (symbol.is_assigned() or symbol.is_imported())
-        and (table.get_type() == "module" or symbol.is_declared_global())
-    }
-
-
-def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-    yield table
-    for child in table.get_children():
-        yield from _tables(child)
 
 
 def _starred(tree: ast.Module) -> set[str]:
@@ -142,28 +101,32 @@ def _starred(tree: ast.Module) -> set[str]:
     return names
 
 
-def _imported_first(tree: ast.Module) -> Iterator[str]:
-    """Packages that a module imports at its margin, but for the code's own."""
-    for node in tree.body:
-        match node:
+def _imported(node: ast.AST) -> Iterator[str]:
+    """Packages that tests import come what may: outside `try` and `if`, and not the code's own."""
+    for child in ast.iter_child_nodes(node):
+        match child:
             case ast.Import(names=aliases):
                 yield from {alias.name.split(".")[0] for alias in aliases} - SOLUTION_MODULES
             case ast.ImportFrom(module=str(name), level=0) if name not in SOLUTION_MODULES:
                 yield name.split(".")[0]
-            case _:
+            case ast.Try() | ast.If():
                 pass
+            case _:
+                yield from _imported(child)
 
 
-def _from_solution(trees: Sequence[ast.Module]) -> Iterator[str]:
+def _from_solution(trees: Sequence[ast.Module]) -> set[str]:
     """Names that the tests import from the code by a module's name, or read of that module."""
-    for node in (node for tree in trees for node in ast.walk(tree)):
-        match node:
-            case ast.ImportFrom(module=module, names=aliases) if module in SOLUTION_MODULES:
-                yield from (alias.name for alias in aliases if alias.name != "*")
-            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in SOLUTION_MODULES:
-                yield attribute
-            case _:
-                pass
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    found: set[str] = set()
+    modules: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module in SOLUTION_MODULES:
+            found |= {alias.name for alias in node.names} - {"*"}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.asname or alias.name for alias in node.names if alias.name in SOLUTION_MODULES}
+    bases = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    return found | {node.attr for node in bases if getattr(node.value, "id", "") in modules}
 
 
 def _module_of(name: str) -> str:
@@ -260,51 +223,3 @@ def _named_like_a_builtin(trees: Sequence[ast.Module]) -> set[str]:
     if len(common) > 1:
         raise Unfit(f"the tests call only {' and '.join(sorted(common))}; name the function with `entry_point`")
     return common
-
-
-def _catching(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """Lines within which an exception may end in the tests' own hands."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Try(handlers=[_, *_], body=body) | ast.TryStar(body=body) | ast.With(body=body):
-                yield body[0].lineno, body[-1].end_lineno or body[-1].lineno
-            case ast.AsyncWith(body=body):
-                yield body[0].lineno, body[-1].end_lineno or body[-1].lineno
-            case ast.Call() if _raises(node):
-                yield node.lineno, node.end_lineno or node.lineno
-            case _:
-                pass
-
-
-def _raises(node: ast.Call) -> bool:
-    """Whether this is a call like ``assertRaises`` or ``pytest.raises``, or ``suppress``."""
-    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    return "raises" in name.lower() or name == "suppress"
-
-
-class _Adapted(ast.NodeTransformer):
-    """Where tests catch StopIteration, they catch `Stopped` too. A call that stands alone goes through `IN_PLACE`."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
-            node.value.func = ast.Call(ast.Name(IN_PLACE, ast.Load()), [node.value.func], [])
-        return node
-
-    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
-        self.generic_visit(node)
-        kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
-        if node.type is not None and any(_is_stop(kind) for kind in kinds):
-            node.type = ast.Tuple([*(kind for kind in kinds if kind), ast.Name(STOPPED, ast.Load())], ast.Load())
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if _raises(node):
-            both = ast.Tuple([ast.Name("StopIteration", ast.Load()), ast.Name(STOPPED, ast.Load())], ast.Load())
-            node.args = [both if _is_stop(argument) else argument for argument in node.args]
-        return node
-
-
-def _is_stop(node: ast.AST | None) -> bool:
-    return isinstance(node, ast.Name) and node.id in ("StopIteration", "StopAsyncIteration")
