@@ -57,6 +57,12 @@ CONSUMERS: dict[str, str] = {
     "        assert f(1) == 2\n        return 0\nlist(L())",
     "where something may be caught": "try:\n    same = all(map(lambda x: f(x) == 2 * x, XS))\n"
     "except ValueError:\n    same = False\nassert same",
+    "hasattr where something may be caught": "class P:\n    @property\n    def bad(self):\n"
+    "        if f(1) == 2: raise AttributeError\n"
+    "try:\n    assert not hasattr(P(), 'bad')\nexcept ValueError:\n    raise",
+    "iteration by index in a function that catches": "class Bad:\n    def __getitem__(self, i):\n"
+    "        return f(XS[i]) != 2 * XS[i]\ndef found():\n    try:\n        return any(Bad())\n    except ValueError:\n"
+    "        return True\nassert not found()\nassert f(2) == 4 or True",
     "in a with": "import contextlib\nwith contextlib.nullcontext():\n    assert all(map(lambda x: f(x) == 2 * x, XS))",
     "called by check": "def check(candidate):\n    assert all(map(lambda x: candidate(x) == 2 * x, XS))\ncheck(f)",
     "exit by the tests": "import sys\nif not all(map(lambda x: f(x) == 2 * x, XS)):\n    sys.exit('wrong')",

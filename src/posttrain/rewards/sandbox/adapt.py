@@ -3,8 +3,9 @@
 import ast
 from collections.abc import Iterator
 
-STOPPED, IN_PLACE = "__stopped__", "__in_place__"
-"""Names under which the tests find `Stopped`, and what a call that stands alone goes through."""
+STOPPED, IN_PLACE, CAUGHT = "__stopped__", "__in_place__", "__caught__"
+"""Names under which the tests find `Stopped`, what a call that stands alone goes through, and what notes that the tests
+themselves have caught an exception."""
 
 
 class Stopped(RuntimeError):
@@ -35,8 +36,13 @@ def _raises(node: ast.Call) -> bool:
 
 
 def adapt(tree: ast.Module) -> ast.Module:
-    """Tests as they run here: a handler of StopIteration takes `Stopped` too, and a call that stands alone as a
-    statement goes through `IN_PLACE`, for what it does to its arguments is all that the tests can see of it."""
+    """Tests as they run here.
+
+    - A handler of StopIteration takes `Stopped` too.
+    - A call that stands alone as a statement goes through `IN_PLACE`: what it does to its arguments is all that the
+      tests can see of it.
+    - A handler begins with `CAUGHT`, and a `with` or a call like `assertRaises` ends with it.
+    """
     return ast.fix_missing_locations(_Adapted().visit(tree))
 
 
@@ -47,8 +53,17 @@ class _Adapted(ast.NodeTransformer):
             node.value.func = ast.Call(ast.Name(IN_PLACE, ast.Load()), [node.value.func], [])
         return node
 
+    def visit_With(self, node: ast.With) -> list[ast.AST]:
+        self.generic_visit(node)
+        return [node, ast.Expr(_caught(ast.Constant(None)))]
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> list[ast.AST]:
+        self.generic_visit(node)
+        return [node, ast.Expr(_caught(ast.Constant(None)))]
+
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
         self.generic_visit(node)
+        node.body.insert(0, ast.Expr(_caught(ast.Constant(None))))
         kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
         if node.type is not None and any(_is_stop(kind) for kind in kinds):
             node.type = ast.Tuple([*(kind for kind in kinds if kind), ast.Name(STOPPED, ast.Load())], ast.Load())
@@ -59,7 +74,12 @@ class _Adapted(ast.NodeTransformer):
         if _raises(node):
             both = ast.Tuple([ast.Name("StopIteration", ast.Load()), ast.Name(STOPPED, ast.Load())], ast.Load())
             node.args = [both if _is_stop(argument) else argument for argument in node.args]
+            return _caught(node)
         return node
+
+
+def _caught(value: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(CAUGHT, ast.Load()), [value], [])
 
 
 def _is_stop(node: ast.AST | None) -> bool:

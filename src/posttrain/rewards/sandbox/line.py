@@ -27,6 +27,7 @@ class Line:
     def __init__(self, cap: int, arguments_cap: int, catching: dict[str, list[tuple[int, int]]]) -> None:
         self.settled: tuple[str, str] | None = None
         self.asked = self.answered = False
+        self._raised: Exception | None = None
         self._cap, self._arguments_cap, self._catching = cap, arguments_cap, catching
         self._lock = threading.RLock()
 
@@ -56,7 +57,7 @@ class Line:
     def ask(self, *request: Any) -> Any:
         """What the code answers; raises what it raises."""
         with self._lock:
-            if self.settled:
+            if self.swallowed() or self.settled:
                 raise Gone
             try:
                 send(CALLS, request, self._arguments_cap)
@@ -86,9 +87,22 @@ class Line:
         if kind == "raised":
             error = _exception(*rest)
             if self._may_be_caught():
+                self._raised = error
                 raise error
             raise self._end("memory" if isinstance(error, MemoryError) else "error", said(error))
         raise self._end(kind if kind in ("refused", "memory") else "error", str(rest[0]))
+
+    def caught(self, value: Any) -> Any:
+        """Note that the tests themselves have caught what the code raised; returns the value."""
+        self._raised = None
+        return value
+
+    def swallowed(self) -> bool:
+        """Whether an exception of the code is gone that the tests have not caught themselves: one of Python's protocols
+        has taken it for its own. Then it decides the verdict."""
+        if self._raised is not None:
+            self._end("error", said(self._raised))
+        return self._raised is not None
 
     def _end(self, kind: str, detail: str) -> Gone:
         """Decide the verdict, unless it is decided; what is to be raised then ends the tests."""
@@ -97,7 +111,7 @@ class Line:
 
     def _may_be_caught(self) -> bool:
         """Whether one of the lines that led here stands where the tests catch exceptions. Elsewhere an exception of the
-        code ends the tests: no protocol of Python (`hasattr`, iteration by index) may swallow it."""
+        code ends the tests."""
         frame = inspect.currentframe()
         while frame is not None:
             for first, last in self._catching.get(frame.f_code.co_filename, ()):

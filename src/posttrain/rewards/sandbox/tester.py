@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from posttrain.rewards.sandbox import suites
-from posttrain.rewards.sandbox.adapt import IN_PLACE, STOPPED, Stopped
+from posttrain.rewards.sandbox.adapt import CAUGHT, IN_PLACE, STOPPED, Stopped
 from posttrain.rewards.sandbox.codec import VERDICT, Gone
 from posttrain.rewards.sandbox.compare import alike
 from posttrain.rewards.sandbox.line import Line, said
@@ -42,6 +42,8 @@ def judge(job: dict[str, Any]) -> tuple[str, str]:
         _run(suite, line, job["entry_point"])
     except BaseException as error:
         wrong = error
+    if wrong is None:
+        line.swallowed()
     if line.settled:
         return line.settled
     if wrong is not None:
@@ -82,7 +84,7 @@ def _run(suite: suites.Suite, line: Line, entry_point: str | None) -> None:
     solution.__dict__.update(stand_ins)
     sys.modules.update(dict.fromkeys(suites.SOLUTION_MODULES, solution))
     prompt, setup, *parts = suite.parts
-    names |= {STOPPED: Stopped, IN_PLACE: _in_place}
+    names |= {STOPPED: Stopped, IN_PLACE: _in_place, CAUGHT: line.caught}
     exec(prompt, names)
     names.update({name: importlib.import_module(module) for name, module in suite.modules.items()})
     names.update(stand_ins)
