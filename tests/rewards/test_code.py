@@ -110,6 +110,46 @@ def test_a_completion_continues_the_prompt_or_repeats_it() -> None:
     assert complete("def f(x):\n", "def f(x): return 1", {"f"}) == "def f(x): return 1"
 
 
+def test_which_block_is_the_code_does_not_depend_on_luck() -> None:
+    need_bubblewrap()
+    run = build(options(entry_point=None), Path())
+    row = {"test": "assert f(2) == 4"}
+    good, broken, other = "def f(x):\n  return 2 * x\n", "def f(x) return 2 * x\n", "def g(x):\n  return x\n"
+    docstring = 'def f(x):\n  """\n  ```\n  f(2)\n  ```\n  """\n  return 2 * x\n'
+    answers = {
+        f"```python\n{good}```\nBetter:\n```python\n{broken}```": 0.0,
+        f"```python\n{broken}```\nBetter:\n```python\n{good}```": 1.0,
+        f"```python\n{good}print(f(2)\n```": 0.0,
+        f"```python\n{docstring}```\nDone.": 1.0,
+        f"```python\n{docstring.replace('2 * x', 'x')}```\nDone.": 0.0,
+        f"```python\n{good}```\n```python\n{other}```": 1.0,
+        f"```\n{good}```\n```python\n{good.replace('2', '3')}```": 0.0,
+        f"```python\n>>> f(2)\n4\n```\n```\n{good}```": 1.0,
+        "```pycon\n>>> def f(x):\n...   return 2 * x\n...\n>>> f(2)\n4\n```": 1.0,
+        f"```python\n{good}```\n```python\nfrom solution import f\nprint(f(3))\n```": 1.0,
+        "": 0.0,
+        "I cannot do that.": 0.0,
+    }
+    assert dict(zip(answers, run(list(answers), [row] * len(answers)), strict=True)) == answers
+
+
+def test_setup_may_need_the_codes_classes_and_calls_need_a_name() -> None:
+    need_bubblewrap()
+    node = "class Node:\n    def __init__(self, value):\n        self.value, self.left = value, None\n"
+    code = f"{node}def depth(node):\n    return 1 + depth(node.left) if node else 0\n"
+    row = {
+        "test": ["assert depth(root) == 3"],
+        "setup": "root = Node(4)\nroot.left = Node(2)\nroot.left.left = Node(1)",
+    }
+    run = build(options(entry_point=None, setup="setup"), Path())
+    assert run([code, code.replace("1 +", "2 +")], [row, row]) == [1.0, 0.0]
+    calls = {"test": [{"type": "function_call", "input": [1], "output": 1}], "name": "f"}
+    named = build(options(entry_point="name"), Path())
+    assert named(["def f(x): return x", "def f(x): return 2"], [calls, calls]) == [1.0, 0.0]
+    (nameless,) = named(["def f(x): return x"], [{**calls, "name": None}])
+    assert isinstance(nameless, Failed)
+
+
 @pytest.mark.parametrize(
     ("value", "function", "tests"),
     [

@@ -16,7 +16,7 @@ from posttrain.errors import InputError
 from posttrain.rewards.code_tests import read_tests
 from posttrain.rewards.fences import read_blocks
 from posttrain.rewards.sandbox.box import Sandbox, cores
-from posttrain.rewards.sandbox.checks import Case, Limits
+from posttrain.rewards.sandbox.checks import Call, Case, Limits
 from posttrain.rewards.sandbox.launch import find_bubblewrap
 from posttrain.rewards.sandbox.solution import Answer
 from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, attempt, column
@@ -26,7 +26,7 @@ class CodeReward(RewardOptions):
     """1 where the completion's code passes the row's tests, else 0."""
 
     kind: Literal["code"]
-    tests: str = Field(default="test", description="column: a suite, a list of asserts, or inputs and outputs")
+    tests: str = Field(default="test", description="column: a suite, asserts, calls, or inputs and outputs")
     entry_point: str | None = Field(
         default="entry_point", description="column: the function's name; null: what the tests call"
     )
@@ -65,6 +65,8 @@ def score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> Score
     function, tests = read_tests(wanted)
     program = not isinstance(tests, str) and isinstance(tests[0], Case)
     entry_point = None if program else function or _text(row, options.entry_point) or None
+    if entry_point is None and not isinstance(tests, str) and isinstance(tests[0], Call):
+        raise InputError("the tests call a function that neither they nor the column of `entry_point` name")
     verdict = box.check(
         extract_code(completion),
         tests,
