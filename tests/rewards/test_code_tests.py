@@ -173,6 +173,12 @@ OBJECTS = [
     (STACK, "s = Stack()\ns.push(1)\nassert s.top() == 1", False),
     (STACK, "try:\n    Stack().push(1).popped()\n    assert 0\nexcept AttributeError:\n    pass", True),
     (NODE, "n = Node(1)\nn.next = Node(2)\nassert total(n) == 3 and n.next.value == 2 and n.next.next is None", True),
+    (
+        STACK,
+        "import unittest\nclass T(unittest.TestCase):\n    def setUp(self):\n        self.s = Stack()\n"
+        "    def test(self):\n        self.s.push(1)\n        self.assertEqual(self.s.pop(), 1)",
+        True,
+    ),
     (NODE, "assert first(2).value == 2", True),
     (NODE, "assert first(2).value == 3", False),
     (

@@ -1,4 +1,4 @@
-"""The tested code's own process: untrusted. It answers calls with plain data and never sees a test or the verdict."""
+"""The tested code's own process, untrusted. It answers requests with plain data and sees neither tests nor verdict."""
 
 import re
 import types
@@ -22,84 +22,20 @@ METHOD = re.compile(r"(\w+)\(\)\.(\w+)")
 def be_candidate(job: dict[str, Any]) -> None:
     """Run the code, then answer requests until nobody asks. Whatever it does to this interpreter, it answers itself.
 
-    Requests:
-
-    - ``["load", names]``: choose the code that defines the names, and run it;
-    - ``["call", name, arguments, named]``: a function;
-    - ``["make", ...]``: likewise, where the result may be an object of the code;
-    - ``["change", ...]``: likewise, for what becomes of the arguments;
-    - ``["more", number, count]``: items of an iterator;
-    - ``["get", number, name]``, ``["set", number, name, value]``, ``["invoke", number, name, arguments, named]``: of an
-      object.
-
-    Answers: ``["value", value]``; ``["object", number]``; ``["method"]``; ``["raised", builtin base, name, text,
-    arguments or None]``; ``["ended", text]``; ``["refused", text]``; ``["memory", text]``.
+    A request is the name of a method of `Served` and its arguments. Answers: ``["value", value]``; ``["object",
+    number]``; ``["method"]``; ``["raised", builtin base, name, text, arguments or None]``; ``["ended", text]``;
+    ``["refused", text]``; ``["memory", text]``.
     """
     cap: int = job["cap"]
-    module = make_module("solution")
-    kept: list[Any] = []
-
-    def keep(value: object) -> int:
-        kept.append(value)
-        return len(kept) - 1
-
-    def load(names: list[str]) -> list[Any]:
-        code = choose(Answer.of(job["answer"]), names, prompt=job["prompt"])
-        exec(job["prelude"], module.__dict__)
-        exec(compile(code, "solution.py", "exec"), module.__dict__)
-        return ["value", None]
-
-    def call(name: str, arguments: Any, named: Any) -> list[Any]:
-        function = find(module, name)
-        result = run_coroutine(function(*arguments, **named))
-        made = isinstance(function, type) and isinstance(result, function)
-        return told(result) if made else ["value", result]
-
-    def make(name: str, arguments: Any, named: Any) -> list[Any]:
-        return told(find(module, name)(*arguments, **named))
-
-    def change(name: str, arguments: Any, named: Any) -> list[Any]:
-        find(module, name)(*arguments, **named)
-        return ["value", [part if isinstance(part, CHANGEABLE) else None for part in (*arguments, *named.values())]]
-
-    def get(number: int, name: str) -> list[Any]:
-        value = getattr(kept[number], name)
-        return ["method"] if callable(value) else told(value)
-
-    def put(number: int, name: str, value: Any) -> list[Any]:
-        setattr(kept[number], name, value)
-        return ["value", None]
-
-    def invoke(number: int, name: str, arguments: Any, named: Any) -> list[Any]:
-        operation = OPERATIONS.get(name)
-        function = getattr(kept[number], name) if operation is None else partial(operation, kept[number])
-        return told(function(*arguments, **named))
-
-    def told(value: object) -> list[Any]:
-        return ["object", keep(value)] if type(value).__module__ == module.__name__ else ["value", value]
-
-    def more(number: int, count: int) -> list[Any]:
-        items: list[Any] = []
-        try:
-            for item in islice(kept[number], count):
-                items.append(item)
-        except Exception as error:
-            if not items:
-                raise
-            kept[number] = _raising(error)
-            return ["value", [items, False]]
-        return ["value", [items, len(items) < count]]
-
-    acts: dict[str, Callable[..., list[Any]]] = {"load": load, "call": call, "make": make, "change": change}
-    acts |= {"more": more, "get": get, "set": put, "invoke": invoke}
+    served = Served(job)
     while True:
         try:
-            act, *rest = receive(CALLS, job["arguments_cap"], kept.__getitem__)
+            act, *rest = receive(CALLS, job["arguments_cap"], served.kept.__getitem__)
         except Gone:
             return
-        answer = _caught(acts[act], rest)
+        answer = _caught(getattr(served, act), rest)
         try:
-            send(CALLS, answer, cap, keep)
+            send(CALLS, answer, cap, served.keep)
         except MemoryError as error:
             send(CALLS, ["memory", str(error)[:TEXT]], cap)
         except (NotPlain, RecursionError) as error:
@@ -107,6 +43,76 @@ def be_candidate(job: dict[str, Any]) -> None:
                 send(CALLS, [*answer[:-1], None], cap)
             else:
                 send(CALLS, ["refused", f"{rest[0]} returned {str(error)[:TEXT]}"], cap)
+
+
+class Served:
+    """The code, and what it keeps here for the tests: iterators, and objects of its classes, by number."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.kept: list[Any] = []
+        self._job = job
+        self._module = make_module("solution")
+
+    def keep(self, value: object) -> int:
+        """Keep a value; returns its number."""
+        self.kept.append(value)
+        return len(self.kept) - 1
+
+    def load(self, names: list[str]) -> list[Any]:
+        """Choose the code that defines the names, and run it."""
+        code = choose(Answer.of(self._job["answer"]), names, prompt=self._job["prompt"])
+        exec(self._job["prelude"], self._module.__dict__)
+        exec(compile(code, "solution.py", "exec"), self._module.__dict__)
+        return ["value", None]
+
+    def call(self, name: str, arguments: Any, named: Any) -> list[Any]:
+        """Call a function or make an object of a class."""
+        function = find(self._module, name)
+        result = run_coroutine(function(*arguments, **named))
+        made = isinstance(function, type) and isinstance(result, function)
+        return self._told(result) if made else ["value", result]
+
+    def make(self, name: str, arguments: Any, named: Any) -> list[Any]:
+        """Call a function that may return an object."""
+        return self._told(find(self._module, name)(*arguments, **named))
+
+    def change(self, name: str, arguments: Any, named: Any) -> list[Any]:
+        """Call a function for what becomes of its arguments."""
+        find(self._module, name)(*arguments, **named)
+        return ["value", [part if isinstance(part, CHANGEABLE) else None for part in (*arguments, *named.values())]]
+
+    def more(self, number: int, count: int) -> list[Any]:
+        """The next items of an iterator, and whether these are all."""
+        items: list[Any] = []
+        try:
+            for item in islice(self.kept[number], count):
+                items.append(item)
+        except Exception as error:
+            if not items:
+                raise
+            self.kept[number] = _raising(error)
+            return ["value", [items, False]]
+        return ["value", [items, len(items) < count]]
+
+    def get(self, number: int, name: str) -> list[Any]:
+        """An attribute of an object."""
+        value = getattr(self.kept[number], name)
+        return ["method"] if callable(value) else self._told(value)
+
+    def set(self, number: int, name: str, value: Any) -> list[Any]:
+        """Set an attribute of an object."""
+        setattr(self.kept[number], name, value)
+        return ["value", None]
+
+    def invoke(self, number: int, name: str, arguments: Any, named: Any) -> list[Any]:
+        """Call a method of an object, or do with it what Python does by that name."""
+        value, operation = self.kept[number], OPERATIONS.get(name)
+        function = getattr(value, name) if operation is None else partial(operation, value)
+        return self._told(function(*arguments, **named))
+
+    def _told(self, value: object) -> list[Any]:
+        own = type(value).__module__ == self._module.__name__
+        return ["object", self.keep(value)] if own else ["value", value]
 
 
 def find(module: types.ModuleType, name: str) -> Callable[..., Any]:

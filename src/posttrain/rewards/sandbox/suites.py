@@ -184,15 +184,15 @@ def _objects(trees: Sequence[ast.Module], functions: set[str]) -> set[str]:
     """The functions of whose results the tests read or set what no plain value has, at once or by a variable."""
     nodes = [node for tree in trees for node in ast.walk(tree)]
     holders = {
-        target.id: name
+        ast.unparse(target): name
         for node in nodes
         if isinstance(node, ast.Assign) and (name := _called(node.value)) in functions
         for target in node.targets
-        if isinstance(target, ast.Name)
     }
 
     def source(node: ast.AST) -> str:
-        return holders.get(node.id, "") if isinstance(node, ast.Name) else _called(node)
+        held = holders.get(ast.unparse(node), "") if isinstance(node, ast.Name | ast.Attribute) else ""
+        return held or _called(node)
 
     attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
     objects = {source(node.value) for node in attributes if node.attr not in PLAIN_ATTRIBUTES} & functions
