@@ -63,6 +63,9 @@ CONSUMERS: dict[str, str] = {
     "iteration by index in a function that catches": "class Bad:\n    def __getitem__(self, i):\n"
     "        return f(XS[i]) != 2 * XS[i]\ndef found():\n    try:\n        return any(Bad())\n    except ValueError:\n"
     "        return True\nassert not found()\nassert f(2) == 4 or True",
+    "iteration by index in a with": "import contextlib\nclass Bad:\n"
+    "    def __getitem__(self, i): return f(XS[i]) != 2 * XS[i]\n"
+    "with contextlib.nullcontext():\n    assert not any(Bad())",
     "in a with": "import contextlib\nwith contextlib.nullcontext():\n    assert all(map(lambda x: f(x) == 2 * x, XS))",
     "called by check": "def check(candidate):\n    assert all(map(lambda x: candidate(x) == 2 * x, XS))\ncheck(f)",
     "exit by the tests": "import sys\nif not all(map(lambda x: f(x) == 2 * x, XS)):\n    sys.exit('wrong')",

@@ -3,9 +3,9 @@
 import ast
 from collections.abc import Iterator
 
-STOPPED, IN_PLACE, CAUGHT = "__stopped__", "__in_place__", "__caught__"
-"""Names under which the tests find `Stopped`, what a call that stands alone goes through, and what notes that the tests
-themselves have caught an exception."""
+STOPPED, IN_PLACE, CAUGHT, FINISHED = "__stopped__", "__in_place__", "__caught__", "__finished__"
+"""Names under which the tests find `Stopped`, what a call that stands alone goes through, what notes that the tests
+themselves have caught an exception, and what looks whether one is gone without that."""
 
 
 class Stopped(RuntimeError):
@@ -19,9 +19,12 @@ def catching_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
     """Lines within which an exception may end in the tests' own hands."""
     for node in ast.walk(tree):
         match node:
-            case ast.Try(handlers=[_, *_], body=body) | ast.TryStar(body=body) | ast.With(body=body):
-                yield body[0].lineno, body[-1].end_lineno or body[-1].lineno
-            case ast.AsyncWith(body=body):
+            case (
+                ast.Try(handlers=[_, *_], body=body)
+                | ast.TryStar(body=body)
+                | ast.With(body=body)
+                | ast.AsyncWith(body=body)
+            ):
                 yield body[0].lineno, body[-1].end_lineno or body[-1].lineno
             case ast.Call() if _raises(node):
                 yield node.lineno, node.end_lineno or node.lineno
@@ -41,7 +44,8 @@ def adapt(tree: ast.Module) -> ast.Module:
     - A handler of StopIteration takes `Stopped` too.
     - A call that stands alone as a statement goes through `IN_PLACE`: what it does to its arguments is all that the
       tests can see of it.
-    - A handler begins with `CAUGHT`, and a `with` or a call like `assertRaises` ends with it.
+    - A handler begins with `CAUGHT`, and a `with` or a call like `assertRaises` is followed by it. The body of a `with`
+      ends with `FINISHED`.
     """
     return ast.fix_missing_locations(_Adapted().visit(tree))
 
@@ -54,11 +58,14 @@ class _Adapted(ast.NodeTransformer):
         return node
 
     def visit_With(self, node: ast.With) -> list[ast.AST]:
-        self.generic_visit(node)
-        return [node, ast.Expr(_caught(ast.Constant(None)))]
+        return self._followed(node)
 
     def visit_AsyncWith(self, node: ast.AsyncWith) -> list[ast.AST]:
+        return self._followed(node)
+
+    def _followed(self, node: ast.With | ast.AsyncWith) -> list[ast.AST]:
         self.generic_visit(node)
+        node.body.append(ast.Expr(ast.Call(ast.Name(FINISHED, ast.Load()), [], [])))
         return [node, ast.Expr(_caught(ast.Constant(None)))]
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:

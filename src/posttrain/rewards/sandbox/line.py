@@ -97,6 +97,11 @@ class Line:
         self._raised = None
         return value
 
+    def finished(self) -> None:
+        """End the tests if an exception of the code has been swallowed."""
+        if self.swallowed():
+            raise Gone
+
     def swallowed(self) -> bool:
         """Whether an exception of the code is gone that the tests have not caught themselves: one of Python's protocols
         has taken it for its own. Then it decides the verdict."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from posttrain.rewards.sandbox import suites
-from posttrain.rewards.sandbox.adapt import CAUGHT, IN_PLACE, STOPPED, Stopped
+from posttrain.rewards.sandbox.adapt import CAUGHT, FINISHED, IN_PLACE, STOPPED, Stopped
 from posttrain.rewards.sandbox.codec import VERDICT, Gone
 from posttrain.rewards.sandbox.compare import alike
 from posttrain.rewards.sandbox.line import Line, said
@@ -84,7 +84,7 @@ def _run(suite: suites.Suite, line: Line, entry_point: str | None) -> None:
     solution.__dict__.update(stand_ins)
     sys.modules.update(dict.fromkeys(suites.SOLUTION_MODULES, solution))
     prompt, setup, *parts = suite.parts
-    names |= {STOPPED: Stopped, IN_PLACE: _in_place, CAUGHT: line.caught}
+    names |= {STOPPED: Stopped, IN_PLACE: _in_place, CAUGHT: line.caught, FINISHED: line.finished}
     exec(prompt, names)
     names.update({name: importlib.import_module(module) for name, module in suite.modules.items()})
     names.update(stand_ins)
