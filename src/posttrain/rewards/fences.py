@@ -1,39 +1,60 @@
-"""The fenced code blocks of a Markdown text, read by the block rules of CommonMark (https://spec.commonmark.org)."""
+"""The fenced blocks of an answer, read as Markdown (CommonMark) has them."""
 
 import re
-from functools import lru_cache
-from typing import NamedTuple
+import textwrap
+from functools import cache
+from typing import TYPE_CHECKING
 
-from markdown_it import MarkdownIt
+from posttrain.rewards.sandbox.solution import Block
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+CHARACTERS, LINES = 1_000_000, 50_000
+"""How much of an answer is read; of a longer one, the end."""
+
+NESTING = 10
+"""Lists within each other that are read."""
+
+WITHIN = 2
+"""Times that a block of indented text is read for fences of its own: in lists, models indent by more than Markdown."""
+
+LANGUAGE = re.compile(r"[a-z]+")
+RULES = ("code", "fence", "heading", "hr", "list", "paragraph")
+"""Without block quotes: with that rule the time grows with the square of the text."""
 
 
-class Block(NamedTuple):
-    """A fenced block: its language in lower case (empty where none is written), and its text without the fences."""
+def read_blocks(text: str, within: int = WITHIN) -> tuple[Block, ...]:
+    """The fenced blocks of a text, in order. A block that is never closed ends with the text.
 
-    language: str
-    text: str
-
-
-def fenced_blocks(text: str) -> list[Block]:
-    """Every fenced block, in order; a fence without an end goes on to the end of its list item or of the text.
-
-    A fence has three or more backticks or tildes. Its indent in a list is removed, line ends become ``\\n``, and only
-    the first word behind the opening fence is the language: ``python title="a.py"``, ``{.python}`` and ``python:a.py``
-    are all ``python``. A fence within a block quote (``> ``) is not read: with that rule the time would grow with the
-    square of the text's length, and now it is linear.
+    The language is the first word of the info string in small letters, without a version (``python3.11``: ``python``).
+    A fence within a block quote (``> ``) is not read. Takes time in proportion to the text, whatever it holds.
     """
-    return [Block(_language(token.info), token.content) for token in _reader().parse(text) if token.type == "fence"]
+    text = text[-CHARACTERS:]
+    if text.count("\n") > LINES:
+        text = "\n".join(text.split("\n")[-LINES:])
+    if "```" not in text and "~~~" not in text:
+        return ()
+    found: list[Block] = []
+    for token in _reader().parse(text):
+        if token.type == "fence":
+            language = LANGUAGE.search(token.info.lower())
+            found.append(Block(language[0] if language else "", _at_the_margin(token.content)))
+        elif token.type == "code_block" and within:
+            found += read_blocks(token.content, within - 1)
+    return tuple(found)
 
 
-def _language(info: str) -> str:
-    word = _WORD.search(info)
-    return word[0].lower() if word else ""
+def _at_the_margin(text: str) -> str:
+    """Without the indent that all of the lines have, if the first has one."""
+    return textwrap.dedent(text) if text[:1].isspace() else text
 
 
-@lru_cache(maxsize=1)
-def _reader() -> MarkdownIt:
-    """Only the rules that decide where a fence stands; text within lines is not read."""
-    return MarkdownIt("zero").enable(["fence", "code", "list"]).disable(["inline", "text_join"])
+@cache
+def _reader() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
 
-
-_WORD = re.compile(r"[^\W_][\w+#.-]*")
+    reader = MarkdownIt("commonmark", {"maxNesting": NESTING})
+    reader.core.ruler.enableOnly(["normalize", "block"])
+    reader.block.ruler.enableOnly(RULES)
+    return reader

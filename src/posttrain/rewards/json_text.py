@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from posttrain.data.strict_json import BadJson, decode_at, skip_space
-from posttrain.rewards.fences import fenced_blocks
+from posttrain.rewards.fences import read_blocks
 
 STARTS = 100
 """Brackets tried as the start of a value; a text of nothing but brackets would take the square of its length."""
@@ -24,7 +24,7 @@ def read(completion: str, *, extract: bool = False) -> tuple[Any] | None:
     found = _whole(completion)
     if found is not None or not extract:
         return found
-    blocks = fenced_blocks(completion)
+    blocks = read_blocks(completion)
     for language, text in reversed(blocks):
         if language in LANGUAGES:
             return _whole(text)
