@@ -10,7 +10,7 @@ import typer
 
 from posttrain import __version__, annotate_cli, data_cli
 from posttrain.cli_options import AsJson, Overrides
-from posttrain.errors import InputError, RunError, Stopped
+from posttrain.errors import InputError, RunError, Stopped, Waiting
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -180,14 +180,19 @@ def common(
 
 
 def main() -> None:
-    """Run the command line; errors the user can mend are one message and an exit code, never a traceback."""
+    """Run the command line; what the user can put right is one message and an exit code, never a traceback.
+
+    Exit codes: 0 all is done; 1 the run cannot go on; 2 the input or the usage is wrong; 3 people have work to do
+    first; 128 + n signal n stopped the work, and all is saved.
+    """
     try:
         app(standalone_mode=False)
     except (InputError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
-    except Stopped as stopped:
-        print(f"{stopped}. Run the same command to go on.", file=sys.stderr)
+    except (Stopped, Waiting) as early:
+        print(f"{early}. Run the same command to go on.", file=sys.stderr)
+        sys.exit(128 + early.signal if isinstance(early, Stopped) else 3)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):

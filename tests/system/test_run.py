@@ -176,12 +176,13 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(work: Path, posttr
     assert told == list(range(1, len(told) + 1)), "no step is told twice or lost"
 
 
-def test_sigterm_saves_and_exits_cleanly(work: Path, posttrain: Posttrain) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_its_number_is_the_exit_code(number: int, work: Path, posttrain: Posttrain) -> None:
     process = start(work, "--out", "out")
     wait_for(work / "out/stages/sft/metrics.jsonl", process)
-    process.terminate()
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    assert process.returncode == 128 + number, err
     assert b"everything is saved" in err
     assert list((work / "out/stages/sft/checkpoints").glob("step-*"))
     assert not (work / "out/stages/sft/stage.json").exists()

@@ -5,6 +5,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
+from posttrain.errors import Stopped
+
 
 @contextmanager
 def graceful_stop() -> Generator[Callable[[], bool]]:
@@ -12,19 +14,26 @@ def graceful_stop() -> Generator[Callable[[], bool]]:
 
     Yields:
         a function that says whether a stop was asked for.
+
+    Raises:
+        Stopped: as the work inside raises it; it then names the signal that came.
     """
-    asked = False
+    received: int | None = None
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
+        nonlocal received
+        received = number
         signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
 
     for number in before:
         signal.signal(number, ask)
     try:
-        yield lambda: asked
+        yield lambda: received is not None
+    except Stopped as stopped:
+        if received is not None:
+            stopped.signal = received
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
