@@ -31,6 +31,21 @@ def shown(text: object) -> str:
     return clean if len(clean) <= CELL else clean[:CELL] + " …"
 
 
+def bytes_told(count: float) -> str:
+    """Bytes for people."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.0f} MiB"
+
+
+def time_told(seconds: float | None) -> str:
+    """A duration for people: one figure that counts, no more."""
+    if seconds is None:
+        return "?"
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"~{seconds / size:,.0f} {unit}".replace("~1 days", "~1 day")
+    return "under a minute"
+
+
 class Screen:
     """Notes and bars, on standard error, so that standard output stays for results.
 

@@ -1,7 +1,7 @@
 """Candidates: the first step of RLHF. Models write several completions of each prompt, and people rank them later."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -86,23 +86,30 @@ def name_of(model: str | EndpointOptions) -> str:
     return model if isinstance(model, str) else f"{model.model}@{model.url}"
 
 
-def look(stage: CandidatesStage, context: Context) -> Look:
-    """What a run would do: prompts, and the memory of the largest model."""
+def needs(stage: CandidatesStage, context: Context, longest: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Bytes of memory at the peak, by purpose: of the largest model, since they write one after another.
+
+    Args:
+        longest: tokens of the longest prompt by the model's path; the least there can be if it is not known.
+    """
     from posttrain.policy.memory import cache_bytes
     from posttrain.policy.outline import outline
 
-    locals_ = _locals(stage, context)
-    asks = _read(stage, list(locals_.values()), context)
-    memory = {"weights": 0, "writing": 0}
-    for number, path in enumerate(locals_):
+    most = {"weights": 0, "writing": 0}
+    for path in (path for _, path in _paths(stage, context) if isinstance(path, str)):
         shape = outline(path, trust_remote_code=stage.trust_remote_code)
-        longest = max(len(ask.tokens[number]) for ask in asks[0]) + stage.max_new_tokens
-        sizes = {
-            "weights": 4 * shape.parameters,
-            "writing": cache_bytes(shape, rows=stage.rollout_rows, length=longest),
-        }
-        memory = max(memory, sizes, key=lambda some: sum(some.values()))
-    return Look(asks[1], 0, memory, tuple(locals_.values()))
+        length = (longest or {}).get(path, 1) + stage.max_new_tokens
+        cache = cache_bytes(shape, rows=stage.rollout_rows, length=length)
+        most = max(most, {"weights": 4 * shape.parameters, "writing": cache}, key=lambda some: sum(some.values()))
+    return most
+
+
+def look(stage: CandidatesStage, context: Context) -> Look:
+    """What a run would do: prompts, and the memory of the largest model."""
+    locals_ = _locals(stage, context)
+    asks, about = _read(stage, list(locals_.values()), context)
+    longest = {path: max(len(ask.tokens[number]) for ask in asks) for number, path in enumerate(locals_)}
+    return Look(about, 0, needs(stage, context, longest), tuple(locals_.values()))
 
 
 def write(stage: CandidatesStage, context: Context) -> dict[str, Figure]:

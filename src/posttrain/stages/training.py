@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from posttrain.files import read_json, write_json
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.reading import codec_for, prepare_data
+from posttrain.stages.steps import early_end, steps_of
 from posttrain.stages.technique import Look, Technique, TrainingStage
 
 if TYPE_CHECKING:
@@ -40,25 +41,27 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
     return figures | (technique.figures(prepared.held_out["validation"]) if "validation" in prepared.held_out else {})
 
 
-def look(stage: TrainingStage, technique: Technique, context: Context) -> Look:
-    """Read a stage's data and count."""
+def needs(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, int]:
+    """Bytes of memory at the peak, by purpose."""
     from posttrain.policy.memory import estimate
     from posttrain.policy.outline import outline
-    from posttrain.train.source import Source
 
     shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
+    return estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score")
+
+
+def look(stage: TrainingStage, technique: Technique, context: Context) -> Look:
+    """Read a stage's data and count."""
+    from posttrain.train.source import Source
+
+    memory = needs(stage, technique, context)
     codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, technique, codec, context)
     store = prepared.train
     rows = None if stage.batch_tokens else stage.batch_size
     source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
-    steps = source.total(stage.epochs)
-    return Look(
-        prepared.about,
-        steps if stage.max_steps is None else min(steps, stage.max_steps),
-        estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score"),
-        (codec,),
-    )
+    by_epochs = source.total(stage.epochs)
+    return Look(prepared.about, steps_of(stage, by_epochs), memory, (codec,), by_epochs)
 
 
 def finish(stage: TrainingStage, training: "Training", codec: "Codec", context: Context) -> dict[str, Figure]:
@@ -68,6 +71,8 @@ def finish(stage: TrainingStage, training: "Training", codec: "Codec", context: 
     from posttrain.train.loop import Watch, fit
 
     screen, folder, policy = context.screen, context.folder, training.policy
+    for sentence in early_end(stage, training.source.total(stage.epochs)):
+        screen.note(sentence)
     before = _before(training, context)
     with screen.bar("training", training.steps) as advance:
         watch = Watch(lambda step, total, values: advance(step, words_of(values)), screen.note, context.stop)
