@@ -18,7 +18,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"evaluate", "experience"},
     {"annotate", "audit"},
     {"stages"},
-    {"overrides", "recipe_problems", "run", "starters", "tables"},
+    {"earlier", "overrides", "recipe_problems", "run", "starters", "tables"},
     {"recipe"},
     {"advise", "generate", "pipeline", "plan"},
     {"audit_recipe"},

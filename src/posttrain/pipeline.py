@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from posttrain.data.options import DataSource
-from posttrain.errors import RunError, Stopped
+from posttrain.earlier import Inputs, begin, changes, finished, flat, has_work, started_with, strangers
+from posttrain.errors import InputError, RunError, Stopped
 from posttrain.evaluate.options import SuiteOptions
-from posttrain.files import hash_of, sha256_of, write_json
-from posttrain.recipe import Recipe, in_order, made_by_stages
-from posttrain.run import begin, data_hashes, file_hashes, finished, locked, write_manifest
-from posttrain.screen import Screen
+from posttrain.files import sha256_of, write_json
+from posttrain.recipe import Recipe, in_order, made_by_stages, origin
+from posttrain.run import check_owner, data_hashes, file_hashes, locked, write_manifest
+from posttrain.screen import Screen, shown
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.fits import less_memory, short_of_memory
 from posttrain.stages.kinds import KINDS, Stage
 from posttrain.stages.technique import TrainingStage
 
@@ -27,7 +30,32 @@ class _Model:
 
     path: str
     fingerprint: str
-    behaviour: Mapping[str, Figure]
+    behaviour: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
+
+
+Models = dict[str | None, _Model]
+"""By name: stages, folders and hub ids; None is the recipe's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What stays the same over all stages; see `run_recipe`.
+
+    Args:
+        hashes: of every file the recipe names.
+    """
+
+    recipe: Recipe
+    base: Path
+    out: Path
+    hashes: Mapping[str, str]
+    screen: Screen
+    stop: Callable[[], bool]
+    wait: bool
+
+    def folder(self, name: str) -> Path:
+        """A stage's."""
+        return self.out / "stages" / name
 
 
 def run_recipe(
@@ -38,33 +66,41 @@ def run_recipe(
     screen: Screen,
     stop: Callable[[], bool] = lambda: False,
     wait: bool = False,
+    file: Path | None = None,
+    start_over: Callable[[], bool] = lambda: True,
 ) -> Summary:
-    """Run all stages; writes ``manifest.json``, ``recipe.json``, ``summary.json`` and a folder a stage.
+    """Run all stages; writes ``manifest.json``, ``summary.json`` and a folder a stage.
 
     Args:
         base: folder that relative paths in the recipe start from.
         out: the run directory.
         stop: whether the user asked to stop.
         wait: whether to wait for people where a stage needs them.
+        file: the recipe's; a run directory belongs to one.
+        start_over: called once it is shown which stages start over, and why; False ends the run before it begins.
 
     Raises:
-        InputError, RunError, Stopped: see there; what was done stays, and the same call goes on.
+        InputError, RunError, Waiting, Stopped: see there; what was done stays, and the same call goes on.
     """
     with locked(out):
+        if file is not None and (moved := check_owner(out, file)) is not None:
+            screen.note(moved)
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
         hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
+        run = _Run(recipe, base, out, hashes, screen, stop, wait)
         origin = _local(recipe.model, base)
         weights = sha256_of(Path(origin)) if Path(origin).is_dir() else origin
-        write_manifest(out, recipe=recipe.model_dump(mode="json"), model=weights, data=hashes)
-        models: dict[str | None, _Model] = {}
-        models[None] = _base_model(recipe, origin, weights, hashes, base, out, screen)
+        models: Models = {None: _Model(origin, weights)}
+        _look_ahead(run, models, start_over)
+        write_manifest(out, file=file, recipe=recipe.model_dump(mode="json"), model=weights, data=hashes)
+        models[None] = _base_model(run, models[None])
         summary: Summary = {}
         for number, name in enumerate(in_order(recipe), start=1):
             if stop():
                 raise Stopped(f"stopped before stage {name}; everything is saved")
             screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind})")
-            models[name], summary[name] = _run_stage(recipe, name, models, hashes, base, out, screen, stop, wait)
+            models[name], summary[name] = _run_stage(run, name, models)
             write_json(out / "summary.json", as_json(summary))
         return summary
 
@@ -81,57 +117,125 @@ def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
     return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
 
 
-def _run_stage(
-    recipe: Recipe,
-    name: str,
-    models: Mapping[str | None, _Model],
-    hashes: Mapping[str, str],
-    base: Path,
-    out: Path,
-    screen: Screen,
-    stop: Callable[[], bool],
-    wait: bool,
-) -> tuple[_Model, dict[str, Figure]]:
-    stage, folder = recipe.stages[name], out / "stages" / name
-    origin = _origin(stage.model, models, base)
-    others = {other.name: _origin(other.name, models, base) for other in stage.others}
-    suites = suites_of(recipe, name)
+def _look_ahead(run: _Run, models: Models, start_over: Callable[[], bool]) -> None:
+    """Before anything begins: show what starts over and why, and refuse what does not fit into memory.
+
+    Raises:
+        InputError: the user does not want it to start over, or a stage does not fit.
+    """
+    recipe, known = run.recipe, dict(models)
+    restarts: dict[str, list[str]] = {}
+    for name in in_order(recipe):
+        inputs, folder = _inputs(run, name, known), run.folder(name)
+        done = _done(run, name, inputs, known)
+        if done is None:
+            if (short := short_of_memory(recipe.stages[name], _outline(run, name))) is not None:
+                raise InputError(f"stages.{name}: {short}")
+            before = started_with(folder)
+            if has_work(folder) and before != inputs:
+                restarts[name] = changes(before, inputs)
+        known[name] = _Model(str(folder / "model"), done["fingerprint"] if done else inputs.fingerprint)
+    for name in strangers(run.out / "stages", recipe.stages):
+        run.screen.note(f"stages/{name}/ is of an earlier recipe, and is left as it is")
+    for name, told in restarts.items():
+        run.screen.title(f"{name} starts over; its inputs changed")
+        for sentence in told:
+            run.screen.note(shown(sentence))
+    if restarts and not start_over():
+        raise InputError(
+            f"{run.out}: the inputs of {', '.join(restarts)} changed, and nothing was started. Put them back, name "
+            "another run directory with --out, or say --fresh: earlier results are kept then, too"
+        )
+
+
+def _outline(run: _Run, name: str) -> Context:
+    """A stage's surroundings for what depends on shapes alone: each model is the one that its chain began with."""
+    stage = run.recipe.stages[name]
+    others = {other.name: origin(run.recipe, other.name, run.base) for other in stage.others}
+    model = origin(run.recipe, stage.model, run.base)
+    return Context(name, run.folder(name), run.base, model, run.recipe.seed, others)
+
+
+def _inputs(run: _Run, name: str, models: Models) -> Inputs:
+    """What a stage's result depends on, as far as it is there."""
+    recipe, stage, suites = run.recipe, run.recipe.stages[name], suites_of(run.recipe, name)
     paths = [*stage.paths, *stage.files.values(), *_suite_paths(suites)]
-    made = {other: _product(recipe, other, out) for other in made_by_stages(recipe, name)}
-    fingerprint = hash_of(
-        [
-            stage.model_dump(mode="json"),
-            recipe.seed,
-            origin.fingerprint,
-            [other.fingerprint for other in others.values()],
-            {key: suite.model_dump(mode="json") for key, suite in suites.items()},
-            [value for key, value in hashes.items() if _belongs(key, paths)],
-            *([[sha256_of(path) for path in made.values()]] if made else []),
-        ]
-    )
-    done = finished(folder, fingerprint)
+    content = {f"the model {stage.model or recipe.model}": _model(run, stage.model, models).fingerprint}
+    content |= {f"the model {other.name}": _model(run, other.name, models).fingerprint for other in stage.others}
+    content |= {file: value for file, value in run.hashes.items() if _belongs(file, paths)}
+    made = {other: _product(run, other) for other in made_by_stages(recipe, name)}
+    content |= {f"the data of {other}": sha256_of(path) for other, path in made.items() if path.is_file()}
+    keys = {
+        "stages": {name: stage.model_dump(mode="json")},
+        "seed": recipe.seed,
+        "suites": {key: suite.model_dump(mode="json") for key, suite in suites.items()},
+    }
+    return Inputs(keys, content)
+
+
+def _run_stage(run: _Run, name: str, models: Models) -> tuple[_Model, dict[str, Figure]]:
+    recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
+    suites, inputs, start = suites_of(recipe, name), _inputs(run, name, models), _model(run, stage.model, models)
+    done = _done(run, name, inputs, models)
     if done is not None:
-        screen.note("done already, with the same inputs")
+        run.screen.note("done already, with the same inputs")
         figures = {key: Figure(**figure) for key, figure in done["figures"].items()}
     else:
-        if (sentence := begin(folder, fingerprint)) is not None:
-            screen.note(sentence)
+        if (aside := begin(folder, inputs)) is not None:
+            what = "the earlier result" if finished(aside) else "the earlier, unfinished work"
+            run.screen.note(f"its inputs changed, so it starts over; {what} is in {aside}/")
         started = time.monotonic()
-        paths_of = {other: model.path for other, model in others.items()}
-        context = Context(name, folder, base, origin.path, recipe.seed, paths_of, suites, screen, stop, wait)
-        ready = with_products(stage, made)
+        ready, context = _ready(run, name, models)
         figures = _guarded(lambda: KINDS[stage.kind].run(ready, context), stage, name)
-        figures = _with_before(figures, origin.behaviour)
-        write_json(
-            folder / "stage.json",
-            {
-                "fingerprint": fingerprint,
-                "seconds": round(time.monotonic() - started, 1),
-                "figures": {key: asdict(figure) for key, figure in figures.items()},
-            },
-        )
+        figures = _with_before(figures, start.behaviour)
+        done = {
+            "fingerprint": inputs.fingerprint,
+            "seconds": round(time.monotonic() - started, 1),
+            "figures": {key: asdict(figure) for key, figure in figures.items()},
+        }
+        write_json(folder / "stage.json", done)
     behaviour = {key: figures[key] for key in figures if key.split("/")[0] in suites}
-    return _Model(str(folder / "model"), fingerprint, behaviour), figures
+    return _Model(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
+
+
+def _ready(run: _Run, name: str, models: Models) -> tuple[Stage, Context]:
+    """A stage as it runs: its data found, its surroundings made."""
+    recipe, stage = run.recipe, run.recipe.stages[name]
+    others = {other.name: _model(run, other.name, models).path for other in stage.others}
+    made = {other: _product(run, other) for other in made_by_stages(recipe, name)}
+    model, suites = _model(run, stage.model, models).path, suites_of(recipe, name)
+    context = Context(
+        name, run.folder(name), run.base, model, recipe.seed, others, suites, run.screen, run.stop, run.wait
+    )
+    return with_products(stage, made), context
+
+
+def _done(run: _Run, name: str, inputs: Inputs, models: Models) -> dict[str, Any] | None:
+    """What a stage wrote when it was done with these inputs, or with others that come to the same."""
+    folder = run.folder(name)
+    done, before = finished(folder), started_with(folder)
+    if done is None or done.get("fingerprint") == inputs.fingerprint:
+        return done
+    known = before is not None and done.get("fingerprint") == before.fingerprint
+    return done if before is not None and known and _same_end(run, name, before, inputs, models) else None
+
+
+def _same_end(run: _Run, name: str, before: Inputs, inputs: Inputs, models: Models) -> bool:
+    """Whether only `epochs` and `max_steps` differ, and both come to the same number of steps."""
+    old, new = flat(before.keys), flat(inputs.keys)
+    ends = {f"stages.{name}.{key}": key for key in ("epochs", "max_steps")}
+    moved = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+    stage, context = _ready(run, name, models)
+    if before.content != inputs.content or not moved <= ends.keys() <= old.keys():
+        return False
+    earlier = stage.model_copy(update={key: old[place] for place, key in ends.items()})
+    return _steps(earlier, context) == _steps(stage, context)
+
+
+def _steps(stage: Stage, context: Context) -> int:
+    with TemporaryDirectory() as folder:
+        quiet = replace(context, folder=Path(folder), screen=Screen(quiet=True))
+        return KINDS[stage.kind].look(stage, quiet).steps
 
 
 def with_products(stage: Stage, made: Mapping[str, Path]) -> Stage:
@@ -147,9 +251,9 @@ def with_products(stage: Stage, made: Mapping[str, Path]) -> Stage:
     return stage.model_copy(update={"data": found(stage.data), **more})
 
 
-def _product(recipe: Recipe, name: str, out: Path) -> Path:
-    """The file of data that a stage left."""
-    return (out / "stages" / name / str(KINDS[recipe.stages[name].kind].product)).resolve()
+def _product(run: _Run, name: str) -> Path:
+    """The file of data that a stage leaves."""
+    return (run.folder(name) / str(KINDS[run.recipe.stages[name].kind].product)).resolve()
 
 
 def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> dict[str, Figure]:
@@ -161,20 +265,15 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> d
     except RunError as error:
         raise RunError(f"stage {name}, {error}") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
-        raise RunError(f"stage {name}: out of memory. {_less_memory(stage)}; what is done already is kept") from error
+        raise RunError(f"stage {name}: out of memory. {less_memory(stage)}; what is done already is kept") from error
 
 
-def _less_memory(stage: Stage) -> str:
-    if not isinstance(stage, TrainingStage):
-        return "Lower rollout_rows, max_new_tokens or max_length"
-    return "Lower row_tokens or max_length, set gradient_checkpointing: true, or train adapters (lora: {})"
-
-
-def _origin(name: str | None, models: Mapping[str | None, _Model], base: Path) -> _Model:
-    if name is None or name in models:
-        return models[name]
-    path = _local(name, base)
-    return _Model(path, sha256_of(Path(path)) if Path(path).is_dir() else path, {})
+def _model(run: _Run, name: str | None, models: Models) -> _Model:
+    """A model by its name; one that is no stage is hashed once."""
+    if name not in models:
+        path = _local(str(name), run.base)
+        models[name] = _Model(path, sha256_of(Path(path)) if Path(path).is_dir() else path)
+    return models[name]
 
 
 def _local(model: str, base: Path) -> str:
@@ -182,28 +281,27 @@ def _local(model: str, base: Path) -> str:
     return str((base / model).resolve()) if (base / model).is_dir() else model
 
 
-def _base_model(
-    recipe: Recipe, path: str, weights: str, hashes: Mapping[str, str], base: Path, out: Path, screen: Screen
-) -> _Model:
+def _base_model(run: _Run, model: _Model) -> _Model:
     """The recipe's model, its behaviour measured before any training."""
+    recipe, path = run.recipe, model.path
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and KINDS[s.kind].makes == "causal"]
     if not recipe.suites or not writing:
-        return _Model(path, weights, {})
+        return model
     from posttrain.policy.open import open_policy
     from posttrain.stages.behaviour import measure
     from posttrain.stages.reading import codec_for
 
-    folder = out / "base"
-    suites = {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
-    begin(folder, hash_of([weights, suites, [hashes[k] for k in hashes if _belongs(k, _suite_paths(recipe.suites))]]))
-    screen.title("before training")
+    folder, suites = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
+    asked = {file: value for file, value in run.hashes.items() if _belongs(file, _suite_paths(recipe.suites))}
+    begin(folder, Inputs({"suites": suites}, {f"the model {recipe.model}": model.fingerprint, **asked}))
+    run.screen.title("before training")
     first = writing[0]
-    context = Context("base", folder, base, path, recipe.seed, screen=Screen(quiet=True))
+    context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
     codec = codec_for(first, context, trust_remote_code=first.trust_remote_code)
-    policy = open_policy(path, first, train=False, on_note=screen.note)
+    policy = open_policy(path, first, train=False, on_note=run.screen.note)
     policy.end_tokens = tuple(sorted(codec.end_tokens))
-    measured = measure(policy, codec, recipe.suites, base=base, folder=folder / "behaviour", screen=screen)
-    return _Model(path, weights, {key: Figure(None, m.value, m.n, m.interval) for key, m in measured.items()})
+    found = measure(policy, codec, recipe.suites, base=run.base, folder=folder / "behaviour", screen=run.screen)
+    return replace(model, behaviour={key: Figure(None, m.value, m.n, m.interval) for key, m in found.items()})
 
 
 def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure]) -> dict[str, Figure]:

@@ -79,8 +79,8 @@ def test_what_is_done_is_not_done_again(stack: Path, posttrain: Posttrain) -> No
     before = {s: (stack / "out/stages" / s / "stage.json").stat().st_mtime_ns for s in ("sft", "dpo", "reward")}
     answer = posttrain("run", "stack.yaml", "--out", "out", "--set", "stages.dpo.beta=0.3")
     assert answer.err.count("done already") == 2
-    assert "starts anew" in answer.err
-    assert (stack / "out/stages/dpo.previous/model").is_dir()
+    assert "starts over" in answer.err
+    assert (stack / "out/stages/dpo.previous-1/model").is_dir()
     after = {s: (stack / "out/stages" / s / "stage.json").stat().st_mtime_ns for s in ("sft", "dpo", "reward")}
     assert [s for s in before if before[s] != after[s]] == ["dpo"]
 
@@ -89,7 +89,7 @@ def test_changed_data_is_noticed(work: Path, posttrain: Posttrain) -> None:
     posttrain("run", "recipe.yaml", "--out", "out")
     with (work / "train.jsonl").open("a") as file:
         file.write('{"prompt": "Say more", "completion": "more"}\n')
-    assert "starts anew" in posttrain("run", "recipe.yaml", "--out", "out").err
+    assert "starts over" in posttrain("run", "recipe.yaml", "--out", "out").err
 
 
 def test_a_seed_gives_the_same_bytes_and_another_seed_others(work: Path, posttrain: Posttrain) -> None:
