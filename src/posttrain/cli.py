@@ -150,7 +150,8 @@ def generate(
         if as_json:
             typer.echo(json.dumps(to_json({"candidates": figures})["candidates"], indent=2))
         else:
-            show_figures({"candidates": figures}, f"{out}, ready to be ranked")
+            show_figures({"candidates": figures})
+            typer.echo(f"The candidates are in {out}, ready to be ranked")
 
     _stoppable(work)
 

@@ -301,7 +301,9 @@ def _base_model(run: _Run, model: _Model) -> _Model:
     policy = open_policy(path, first, train=False, on_note=run.screen.note)
     policy.end_tokens = tuple(sorted(codec.end_tokens))
     found = measure(policy, codec, recipe.suites, base=run.base, folder=folder / "behaviour", screen=run.screen)
-    return replace(model, behaviour={key: Figure(None, m.value, m.n, m.interval) for key, m in found.items()})
+    return replace(
+        model, behaviour={key: Figure(None, m.value, m.n, m.interval, "share", "answers") for key, m in found.items()}
+    )
 
 
 def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure]) -> dict[str, Figure]:

@@ -50,14 +50,21 @@ def test_stages_stack_and_leave_evidence(stack: Path, posttrain: Posttrain) -> N
     assert summary["sft"]["eval_loss"]["after"] < summary["sft"]["eval_loss"]["before"]
     assert summary["sft"]["echo"]["n"] == 5
     assert summary["dpo"]["echo"]["before"] == summary["sft"]["echo"]["after"]
-    assert {"before", "after", "n", "interval"} == set(summary["reward"]["eval_accuracy"])
+    assert {"before", "after", "n", "interval", "unit", "of"} == set(summary["reward"]["eval_accuracy"])
+    assert [(summary["sft"][name]["unit"], summary["sft"][name]["of"]) for name in ("eval_loss", "echo")] == [
+        ("nats", "tokens"),
+        ("share", "answers"),
+    ]
+    assert summary["sft"]["eval_first_token_loss"]["n"] < summary["sft"]["eval_loss"]["n"]
     assert "eval_longer_wins_accuracy" in summary["reward"]
     manifest = json.loads((stack / "out/manifest.json").read_text())
     assert set(manifest["data"]) == {"train.jsonl", "pairs.jsonl", "asks.jsonl"}
     samples = (stack / "out/stages/sft/behaviour/samples_echo.jsonl").read_text().splitlines()
     assert len(samples) == 5
     lines = [json.loads(line) for line in (stack / "out/stages/dpo/metrics.jsonl").read_text().splitlines()]
-    assert {"step", "loss", "rewards/margins", "grad_norm", "learning_rate", "num_tokens"} <= lines[0].keys()
+    assert {"step", "loss", "rewards/margins", "grad_norm", "learning_rate", "num_tokens", "time"} <= lines[0].keys()
+    assert {line["split"] for line in lines if "loss" in line} == {"train"}
+    assert {line["split"] for line in lines if "eval_loss" in line} == {"eval"}
 
 
 def test_saved_folders_load_in_transformers(stack: Path, posttrain: Posttrain) -> None:

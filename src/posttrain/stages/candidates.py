@@ -14,6 +14,7 @@ from posttrain.files import hash_of, sha256_of, write_json, write_whole
 from posttrain.policy.options import PolicyOptions
 from posttrain.rollout.options import SamplingOptions, sampling_of
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.figures import unit_of
 from posttrain.stages.reading import codec_for, left_out_of
 from posttrain.stages.technique import BaseStage, Look, Other
 
@@ -136,7 +137,10 @@ def write(stage: CandidatesStage, context: Context) -> dict[str, Figure]:
     write_json(folder / "params.json", found.params)
     lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows)
     write_whole(folder / FILE, "".join(lines))
-    return {name: Figure(None, value, n) for name, (value, n) in found.figures.items()}
+    return {
+        name: Figure(None, value, n, None, unit_of(name), "prompts" if name.endswith("prompt") else "candidates")
+        for name, (value, n) in found.figures.items()
+    }
 
 
 def _paths(stage: CandidatesStage, context: Context) -> list[tuple[str, str | EndpointOptions]]:

@@ -175,7 +175,9 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
     from posttrain.policy.frozen import adapted, freeze, frozen_logprobs
     from posttrain.policy.heads import add_value_head
     from posttrain.policy.open import open_policy
+    from posttrain.stages.answers import asked_of_prompts
     from posttrain.stages.completions import shower
+    from posttrain.stages.figures import rollout_figures
     from posttrain.stages.held_out import held_out_rewards
     from posttrain.stages.rewarding import open_scorer
     from posttrain.stages.writing import writing_of
@@ -218,7 +220,9 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         measure = held_out_rewards(writing, prompts.held_out, gold, reference, stage.alarms, context)
     judged = ("eval_reward", True)
     training = Training(policy, source, technique.objective, stage, folder, measure=measure, judged=judged)
-    return finish(stage, training, codec, context)
+    figures = finish(stage, training, codec, context, asked_of_prompts(prompts))
+    completions = stage.batch_size * stage.minibatches * stage.num_generations
+    return rollout_figures(folder / "metrics.jsonl", completions) | figures
 
 
 def _by_epochs(stage: OnPolicyStage, prompts: int) -> int:

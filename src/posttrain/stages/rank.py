@@ -111,8 +111,8 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
         context.screen.note(f"left out, {why}: {count:,} items")
     rows = manifest["rows"]["train"]
     return {
-        "rank/rows": Figure(None, float(rows), rows),
-        "rank/krippendorff_alpha": Figure(None, alpha["value"], alpha["n"], alpha["interval"]),
+        "rank/rows": Figure(None, float(rows), rows, unit="count", of="rows"),
+        "rank/krippendorff_alpha": Figure(None, alpha["value"], alpha["n"], alpha["interval"], of="items"),
     }
 
 
