@@ -12,7 +12,7 @@ ROOT = Path(posttrain.__file__).parent
 
 FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"errors", "heap", "options", "cli_options", "__init__"},
-    {"endpoint", "files", "screen", "yaml_lines", "core"},
+    {"endpoint", "files", "library_log", "screen", "yaml_lines", "core"},
     {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},
     {"evaluate", "experience"},

@@ -11,6 +11,7 @@ import typer
 from posttrain import __version__, annotate_cli, data_cli
 from posttrain.cli_options import AsJson, Overrides
 from posttrain.errors import InputError, RunError, Stopped, Waiting
+from posttrain.library_log import library_log
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -217,7 +218,8 @@ def main() -> None:
     first; 128 + n signal n stopped the work, and all is saved.
     """
     try:
-        app(standalone_mode=False)
+        with library_log(None):
+            app(standalone_mode=False)
     except (InputError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)

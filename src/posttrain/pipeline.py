@@ -12,6 +12,7 @@ from posttrain.earlier import Inputs, begin, changes, finished, flat, has_work, 
 from posttrain.errors import InputError, RunError, Stopped
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import sha256_of, write_json
+from posttrain.library_log import library_log
 from posttrain.recipe import Recipe, in_order, made_by_stages, origin
 from posttrain.run import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.screen import Screen, shown
@@ -19,6 +20,9 @@ from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import less_memory, short_of_memory
 from posttrain.stages.kinds import KINDS, Stage
 from posttrain.stages.technique import TrainingStage
+
+LOG = "log.txt"
+"""What libraries warn of, in the run directory."""
 
 Summary = dict[str, dict[str, Figure]]
 """stage → metric → figure."""
@@ -69,7 +73,7 @@ def run_recipe(
     file: Path | None = None,
     start_over: Callable[[], bool] = lambda: True,
 ) -> Summary:
-    """Run all stages; writes ``manifest.json``, ``summary.json`` and a folder a stage.
+    """Run all stages; writes ``manifest.json``, ``summary.json`` and a folder a stage; ``log.txt`` if libraries warn.
 
     Args:
         base: folder that relative paths in the recipe start from.
@@ -82,7 +86,7 @@ def run_recipe(
     Raises:
         InputError, RunError, Waiting, Stopped: see there; what was done stays, and the same call goes on.
     """
-    with locked(out):
+    with locked(out), library_log(out / LOG):
         if file is not None and (moved := check_owner(out, file)) is not None:
             screen.note(moved)
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]

@@ -111,7 +111,7 @@ def show_plan(plans: list[Plan]) -> None:
     from rich.table import Table
 
     table = Table("stage", "kind", "from")
-    for heading in ("rows", "held out", "tokens", "steps", "memory", "time", "disk"):
+    for heading in ("rows", "held out", "tokens", "steps", "memory"):
         table.add_column(heading, justify="right")
     for plan in plans:
         parts: Mapping[str, Mapping[str, int]] = plan["parts"]
@@ -126,8 +126,6 @@ def show_plan(plans: list[Plan]) -> None:
             f"{parts['train']['tokens']:,}",
             f"{plan['steps']:,}",
             bytes_told(memory) if memory else "–",
-            "–" if plan["seconds"] is None else time_told(plan["seconds"]),
-            "–" if plan["disk_bytes"] is None else bytes_told(plan["disk_bytes"]),
         )
     console = Console(highlight=False)
     console.print(table)
@@ -135,12 +133,14 @@ def show_plan(plans: list[Plan]) -> None:
         console.print(f"[bold]{plan['stage']}[/bold] {_place(plan)}", soft_wrap=True)
         if plan["short"] is not None:
             console.print(f"  {plan['short']}", style="bold red", markup=False, soft_wrap=True)
+        if plan["seconds"] is not None:
+            disk = "" if plan["disk_bytes"] is None else f", disk: {bytes_told(plan['disk_bytes'])}"
+            console.print(f"  time: {time_told(plan['seconds'])}{disk} (orders of magnitude)")
         if plan["max_length"] is not None:
             ends = ", ".join(plan["stops_on"])
             console.print(f"  answers end with {ends}; at most {plan['max_length']} tokens", markup=False)
         for note in plan["notes"]:
             console.print(f"  {note}", markup=False)
-    console.print("[dim]Time and disk are orders of magnitude.[/dim]")
 
 
 def _place(plan: Plan) -> str:

@@ -8,13 +8,8 @@ from rich.table import Table
 
 from posttrain.stages.context import Figure, Unit
 
-STYLES: Mapping[Unit, tuple[str, str]] = {
-    "value": (".4f", ""),
-    "share": (".1%", ""),
-    "count": (",.0f", ""),
-    "nats": (".4f", " nats"),
-}
-"""How a figure of a unit is written, and what follows it."""
+STYLES: Mapping[Unit, str] = {"value": ".4f", "share": ".1%", "count": ",.0f", "nats": ".4f"}
+"""How a figure of a unit is written."""
 
 PLACES = (
     "model",
@@ -41,21 +36,22 @@ def show_summary(summary: Mapping[str, Mapping[str, Figure]], out: Path) -> None
 
 
 def show_figures(summary: Mapping[str, Mapping[str, Figure]]) -> None:
-    """One table: each metric before and after, with the latter's 95% interval."""
-    table = Table("stage", "metric", title=None)
-    for heading in ("before", "after", "95% interval", "n"):
+    """One table: each metric before and after, with the latter's 95% interval, and what it is taken over."""
+    table = Table("stage")
+    table.add_column("metric", overflow="fold")
+    for heading in ("before", "after", "95% interval", "taken over"):
         table.add_column(heading, justify="right")
     for stage, figures in summary.items():
         for number, (name, figure) in enumerate(figures.items()):
-            table.add_row(stage if number == 0 else "", name, *cells(figure))
+            unit = " (nats)" if figure.unit == "nats" else ""
+            table.add_row(stage if number == 0 else "", name + unit, *cells(figure))
         table.add_section()
     Console().print(table)
 
 
 def cells(figure: Figure) -> tuple[str, str, str, str]:
-    """before, after, interval, n with what it counts; shares as percentages, nats with their unit."""
-    style, unit = STYLES[figure.unit]
-    ends = figure.interval
-    before, after = ("–" if value is None else f"{value:{style}}{unit}" for value in (figure.before, figure.after))
-    between = "" if ends is None else f"{ends[0]:{style}} to {ends[1]:{style}}{unit}"
+    """before, after, interval, and how many of what; shares as percentages, counts as whole numbers."""
+    style, ends = STYLES[figure.unit], figure.interval
+    before, after = ("–" if value is None else f"{value:{style}}" for value in (figure.before, figure.after))
+    between = "" if ends is None else f"{ends[0]:{style}} to {ends[1]:{style}}"
     return before, after, between, f"{figure.n:,} {figure.of}".rstrip()

@@ -127,6 +127,7 @@ def test_lora_saves_an_adapter_that_the_next_stage_starts_from(work: Path, postt
     )
     answer = posttrain("run", "two.yaml", "--out", "out")
     assert answer.code == 0, answer.err
+    assert "Warning" not in answer.err
     from peft import AutoPeftModelForCausalLM
 
     adapter = AutoPeftModelForCausalLM.from_pretrained(work / "out/stages/sft/model")

@@ -12,7 +12,7 @@ from posttrain.core.group import Group, Ints
 from posttrain.files import read_json, write_json
 from posttrain.policy.outline import positions_of
 from posttrain.rollout.engine import greedy
-from posttrain.screen import Screen
+from posttrain.screen import Screen, shown
 
 if TYPE_CHECKING:
     from posttrain.data.prompts import Prompts
@@ -80,9 +80,11 @@ def answer_after(policy: "Policy", asked: Sequence[Asked], path: Path, screen: S
     rows = [{**row, "after": answer} for row, answer in zip(read_json(path), after, strict=True)]
     write_json(path, rows)
     for number, row in enumerate(rows, start=1):
-        told = [(name, row[name]) for name in ("before", "after", "target") if row[name] is not None]
-        held = "held out" if row["part"] != "train" else "trained on; nothing is held out"
-        screen.table(f"answer {number} of {len(rows)} ({row['where']}, {held})", [("asked", row["prompt"]), *told])
+        held = "held out" if row["part"] != "train" else "trained on, since nothing is held out"
+        screen.note(f"answer {number} of {len(rows)}, to {row['where']} ({held})")
+        for name in ("prompt", "before", "after", "target"):
+            if row[name] is not None:
+                screen.note(f"  {name:<8}{shown(' '.join(row[name].split()))}")
 
 
 def _first(part: str, groups: Iterable[Group]) -> list[Asked]:
