@@ -20,6 +20,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"stages"},
     {"earlier", "overrides", "recipe_problems", "run", "starters", "tables"},
     {"recipe"},
+    {"wiring"},
     {"advise", "generate", "pipeline", "plan"},
     {"audit_recipe"},
     {"annotate_cli", "data_cli", "demo"},

@@ -115,7 +115,7 @@ def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> N
     checked = load_recipe(recipe, set_)
     plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
     typer.echo(json.dumps(plans, indent=2)) if as_json else show_plan(plans)
-    if short := [one["stage"] for one in plans if one["short"] is not None]:
+    if short := [one["stage"] for one in plans if one["does_not_fit"] is not None]:
         raise InputError(f"{recipe}: does not fit into the free memory: {', '.join(short)}")
 
 

@@ -18,6 +18,7 @@ from posttrain.run import data_hashes, locked
 from posttrain.screen import Screen
 from posttrain.stages.candidates import FILE, CandidatesStage, write
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.fits import short_of_memory
 
 
 def generate_file(
@@ -56,6 +57,8 @@ def generate_file(
         if (aside := begin(work / "stage", inputs)) is not None:
             screen.note(f"the settings changed since the last call, so it starts over; the earlier draws: {aside}/")
         context = Context("candidates", work / "stage", Path(), models[0], seed, paths, screen=screen, stop=stop)
+        if (short := short_of_memory(stage, context)) is not None:
+            raise InputError(short)
         figures = write(stage, context)
         write_json(out.with_suffix(".params.json"), read_json(work / "stage/params.json"))
         write_whole(out, (work / "stage" / FILE).read_text(encoding="utf-8"))

@@ -2,64 +2,40 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from posttrain.data.options import DataSource
-from posttrain.earlier import Inputs, begin, changes, finished, flat, has_work, started_with, strangers
+from posttrain.earlier import Inputs, begin, changes, finished, has_work, started_with, strangers
 from posttrain.errors import InputError, RunError, Stopped
-from posttrain.evaluate.options import SuiteOptions
-from posttrain.files import sha256_of, write_json
+from posttrain.files import write_json
 from posttrain.library_log import library_log
-from posttrain.recipe import Recipe, in_order, made_by_stages, origin
+from posttrain.recipe import Recipe, in_order
 from posttrain.run import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.screen import Screen, shown
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import less_memory, short_of_memory
 from posttrain.stages.kinds import KINDS, Stage
 from posttrain.stages.technique import TrainingStage
+from posttrain.wiring import (
+    Model,
+    Models,
+    Run,
+    belongs,
+    done_already,
+    inputs_of,
+    model_named,
+    outlined,
+    ready,
+    suite_paths,
+    suites_of,
+)
 
 LOG = "log.txt"
 """What libraries warn of, in the run directory."""
 
 Summary = dict[str, dict[str, Figure]]
 """stage → metric → figure."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """A model a stage may start from: where it lies, what it depends on, how it behaves."""
-
-    path: str
-    fingerprint: str
-    behaviour: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
-
-
-Models = dict[str | None, _Model]
-"""By name: stages, folders and hub ids; None is the recipe's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What stays the same over all stages; see `run_recipe`.
-
-    Args:
-        hashes: of every file the recipe names.
-    """
-
-    recipe: Recipe
-    base: Path
-    out: Path
-    hashes: Mapping[str, str]
-    screen: Screen
-    stop: Callable[[], bool]
-    wait: bool
-
-    def folder(self, name: str) -> Path:
-        """A stage's."""
-        return self.out / "stages" / name
 
 
 def run_recipe(
@@ -92,12 +68,12 @@ def run_recipe(
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
         hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
-        run = _Run(recipe, base, out, hashes, screen, stop, wait)
-        origin = _local(recipe.model, base)
-        weights = sha256_of(Path(origin)) if Path(origin).is_dir() else origin
-        models: Models = {None: _Model(origin, weights)}
+        run = Run(recipe, base, out, hashes, screen, stop, wait)
+        models: Models = {None: model_named(run, recipe.model, {})}
         _look_ahead(run, models, start_over)
-        write_manifest(out, file=file, recipe=recipe.model_dump(mode="json"), model=weights, data=hashes)
+        write_manifest(
+            out, file=file, recipe=recipe.model_dump(mode="json"), model=models[None].fingerprint, data=hashes
+        )
         models[None] = _base_model(run, models[None])
         summary: Summary = {}
         for number, name in enumerate(in_order(recipe), start=1):
@@ -114,14 +90,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
     return {stage: {name: asdict(figure) for name, figure in figures.items()} for stage, figures in summary.items()}
 
 
-def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
-    """The suites that measure a stage's model, if it leaves one."""
-    if KINDS[recipe.stages[name].kind].makes == "data":
-        return {}
-    return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
-
-
-def _look_ahead(run: _Run, models: Models, start_over: Callable[[], bool]) -> None:
+def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> None:
     """Before anything begins: show what starts over and why, and refuse what does not fit into memory.
 
     Raises:
@@ -130,15 +99,16 @@ def _look_ahead(run: _Run, models: Models, start_over: Callable[[], bool]) -> No
     recipe, known = run.recipe, dict(models)
     restarts: dict[str, list[str]] = {}
     for name in in_order(recipe):
-        inputs, folder = _inputs(run, name, known), run.folder(name)
-        done = _done(run, name, inputs, known)
+        inputs, folder = inputs_of(run, name, known), run.folder(name)
+        done = done_already(run, name, inputs, known)
         if done is None:
-            if (short := short_of_memory(recipe.stages[name], _outline(run, name))) is not None:
+            if (short := short_of_memory(recipe.stages[name], outlined(run, name))) is not None:
                 raise InputError(f"stages.{name}: {short}")
             before = started_with(folder)
             if has_work(folder) and before != inputs:
                 restarts[name] = changes(before, inputs)
-        known[name] = _Model(str(folder / "model"), done["fingerprint"] if done else inputs.fingerprint)
+        known[name] = Model(str(folder / "model"), done["fingerprint"] if done else inputs.fingerprint)
+    models |= {name: model for name, model in known.items() if name not in recipe.stages}
     for name in strangers(run.out / "stages", recipe.stages):
         run.screen.note(f"stages/{name}/ is of an earlier recipe, and is left as it is")
     for name, told in restarts.items():
@@ -152,35 +122,10 @@ def _look_ahead(run: _Run, models: Models, start_over: Callable[[], bool]) -> No
         )
 
 
-def _outline(run: _Run, name: str) -> Context:
-    """A stage's surroundings for what depends on shapes alone: each model is the one that its chain began with."""
-    stage = run.recipe.stages[name]
-    others = {other.name: origin(run.recipe, other.name, run.base) for other in stage.others}
-    model = origin(run.recipe, stage.model, run.base)
-    return Context(name, run.folder(name), run.base, model, run.recipe.seed, others)
-
-
-def _inputs(run: _Run, name: str, models: Models) -> Inputs:
-    """What a stage's result depends on, as far as it is there."""
-    recipe, stage, suites = run.recipe, run.recipe.stages[name], suites_of(run.recipe, name)
-    paths = [*stage.paths, *stage.files.values(), *_suite_paths(suites)]
-    content = {f"the model {stage.model or recipe.model}": _model(run, stage.model, models).fingerprint}
-    content |= {f"the model {other.name}": _model(run, other.name, models).fingerprint for other in stage.others}
-    content |= {file: value for file, value in run.hashes.items() if _belongs(file, paths)}
-    made = {other: _product(run, other) for other in made_by_stages(recipe, name)}
-    content |= {f"the data of {other}": sha256_of(path) for other, path in made.items() if path.is_file()}
-    keys = {
-        "stages": {name: stage.model_dump(mode="json")},
-        "seed": recipe.seed,
-        "suites": {key: suite.model_dump(mode="json") for key, suite in suites.items()},
-    }
-    return Inputs(keys, content)
-
-
-def _run_stage(run: _Run, name: str, models: Models) -> tuple[_Model, dict[str, Figure]]:
+def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Figure]]:
     recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
-    suites, inputs, start = suites_of(recipe, name), _inputs(run, name, models), _model(run, stage.model, models)
-    done = _done(run, name, inputs, models)
+    suites, inputs, start = suites_of(recipe, name), inputs_of(run, name, models), model_named(run, stage.model, models)
+    done = done_already(run, name, inputs, models)
     if done is not None:
         run.screen.note("done already, with the same inputs")
         figures = {key: Figure(**figure) for key, figure in done["figures"].items()}
@@ -189,8 +134,8 @@ def _run_stage(run: _Run, name: str, models: Models) -> tuple[_Model, dict[str, 
             what = "the earlier result" if finished(aside) else "the earlier, unfinished work"
             run.screen.note(f"its inputs changed, so it starts over; {what} is in {aside}/")
         started = time.monotonic()
-        ready, context = _ready(run, name, models)
-        figures = _guarded(lambda: KINDS[stage.kind].run(ready, context), stage, name)
+        found, context = ready(run, name, models)
+        figures = _guarded(lambda: KINDS[stage.kind].run(found, context), stage, name)
         figures = _with_before(figures, start.behaviour)
         done = {
             "fingerprint": inputs.fingerprint,
@@ -199,65 +144,7 @@ def _run_stage(run: _Run, name: str, models: Models) -> tuple[_Model, dict[str, 
         }
         write_json(folder / "stage.json", done)
     behaviour = {key: figures[key] for key in figures if key.split("/")[0] in suites}
-    return _Model(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
-
-
-def _ready(run: _Run, name: str, models: Models) -> tuple[Stage, Context]:
-    """A stage as it runs: its data found, its surroundings made."""
-    recipe, stage = run.recipe, run.recipe.stages[name]
-    others = {other.name: _model(run, other.name, models).path for other in stage.others}
-    made = {other: _product(run, other) for other in made_by_stages(recipe, name)}
-    model, suites = _model(run, stage.model, models).path, suites_of(recipe, name)
-    context = Context(
-        name, run.folder(name), run.base, model, recipe.seed, others, suites, run.screen, run.stop, run.wait
-    )
-    return with_products(stage, made), context
-
-
-def _done(run: _Run, name: str, inputs: Inputs, models: Models) -> dict[str, Any] | None:
-    """What a stage wrote when it was done with these inputs, or with others that come to the same."""
-    folder = run.folder(name)
-    done, before = finished(folder), started_with(folder)
-    if done is None or done.get("fingerprint") == inputs.fingerprint:
-        return done
-    known = before is not None and done.get("fingerprint") == before.fingerprint
-    return done if before is not None and known and _same_end(run, name, before, inputs, models) else None
-
-
-def _same_end(run: _Run, name: str, before: Inputs, inputs: Inputs, models: Models) -> bool:
-    """Whether only `epochs` and `max_steps` differ, and both come to the same number of steps."""
-    old, new = flat(before.keys), flat(inputs.keys)
-    ends = {f"stages.{name}.{key}": key for key in ("epochs", "max_steps")}
-    moved = {key for key in {*old, *new} if old.get(key) != new.get(key)}
-    stage, context = _ready(run, name, models)
-    if before.content != inputs.content or not moved <= ends.keys() <= old.keys():
-        return False
-    earlier = stage.model_copy(update={key: old[place] for place, key in ends.items()})
-    return _steps(earlier, context) == _steps(stage, context)
-
-
-def _steps(stage: Stage, context: Context) -> int:
-    with TemporaryDirectory() as folder:
-        quiet = replace(context, folder=Path(folder), screen=Screen(quiet=True))
-        return KINDS[stage.kind].look(stage, quiet).steps
-
-
-def with_products(stage: Stage, made: Mapping[str, Path]) -> Stage:
-    """The stage, reading the files that earlier stages made where its data names them."""
-
-    def found(sources: tuple[DataSource, ...]) -> tuple[DataSource, ...]:
-        return tuple(s.model_copy(update={"path": str(made[s.path])}) if s.path in made else s for s in sources)
-
-    if not made:
-        return stage
-    held = getattr(stage, "validation", None)
-    more = {"validation": found(held)} if isinstance(held, tuple) else {}
-    return stage.model_copy(update={"data": found(stage.data), **more})
-
-
-def _product(run: _Run, name: str) -> Path:
-    """The file of data that a stage leaves."""
-    return (run.folder(name) / str(KINDS[run.recipe.stages[name].kind].product)).resolve()
+    return Model(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
 
 
 def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> dict[str, Figure]:
@@ -272,20 +159,7 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> d
         raise RunError(f"stage {name}: out of memory. {less_memory(stage)}; what is done already is kept") from error
 
 
-def _model(run: _Run, name: str | None, models: Models) -> _Model:
-    """A model by its name; one that is no stage is hashed once."""
-    if name not in models:
-        path = _local(str(name), run.base)
-        models[name] = _Model(path, sha256_of(Path(path)) if Path(path).is_dir() else path)
-    return models[name]
-
-
-def _local(model: str, base: Path) -> str:
-    """A folder beside the recipe, or the hub id as it stands."""
-    return str((base / model).resolve()) if (base / model).is_dir() else model
-
-
-def _base_model(run: _Run, model: _Model) -> _Model:
+def _base_model(run: Run, model: Model) -> Model:
     """The recipe's model, its behaviour measured before any training."""
     recipe, path = run.recipe, model.path
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and KINDS[s.kind].makes == "causal"]
@@ -296,8 +170,8 @@ def _base_model(run: _Run, model: _Model) -> _Model:
     from posttrain.stages.reading import codec_for
 
     folder, suites = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
-    asked = {file: value for file, value in run.hashes.items() if _belongs(file, _suite_paths(recipe.suites))}
-    begin(folder, Inputs({"suites": suites}, {f"the model {recipe.model}": model.fingerprint, **asked}))
+    asked = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(recipe.suites))}
+    begin(folder, Inputs({"suites": suites}, {"the model": model.fingerprint, **asked}))
     run.screen.title("before training")
     first = writing[0]
     context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
@@ -315,11 +189,3 @@ def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure])
         key: replace(figure, before=behaviour[key].after) if key in behaviour else figure
         for key, figure in figures.items()
     }
-
-
-def _suite_paths(suites: Mapping[str, SuiteOptions]) -> list[str]:
-    return [suite.data for suite in suites.values()]
-
-
-def _belongs(file: str, paths: list[str]) -> bool:
-    return any(file == path or file.startswith(path.rstrip("/") + "/") for path in paths)

@@ -74,7 +74,7 @@ def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, model: str, notes
         "precision": _precision(stage) if found else "float32",
         "memory_bytes": {**seen.memory, "total": sum(seen.memory.values())},
         "free_bytes": found.free if found else None,
-        "short": found.short if found else None,
+        "does_not_fit": found.short if found else None,
         **_time_and_disk(stage, seen, model, found),
         "notes": notes.sentences,
     }
@@ -131,7 +131,7 @@ def show_plan(plans: list[Plan]) -> None:
     console.print(table)
     for plan in plans:
         console.print(f"[bold]{plan['stage']}[/bold] {_place(plan)}", soft_wrap=True)
-        if plan["short"] is not None:
+        if plan["does_not_fit"] is not None:
             console.print(f"  {plan['short']}", style="bold red", markup=False, soft_wrap=True)
         if plan["seconds"] is not None:
             disk = "" if plan["disk_bytes"] is None else f", disk: {bytes_told(plan['disk_bytes'])}"

@@ -1,7 +1,11 @@
 """A recipe run a second time: no result is lost, what changed is shown, what comes to the same is not done again."""
 
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,10 +138,34 @@ def test_a_plan_tells_time_and_disk_and_no_memory_of_an_audit(work: Path, posttr
     with (work / "recipe.yaml").open("a") as file:
         file.write("  check: {kind: audit, data: train.jsonl}\n")
     check, sft = json.loads(posttrain("plan", "recipe.yaml", "--json").out)
-    assert (check["memory_bytes"]["total"], check["free_bytes"], check["short"]) == (0, None, None)
+    assert (check["memory_bytes"]["total"], check["free_bytes"], check["does_not_fit"]) == (0, None, None)
     assert sft["seconds"] > 0
     assert posttrain("run", "recipe.yaml", "--out", "out").code == 0
     stage = work / "out/stages/sft"
     kept = [path for name in ("model", "checkpoints", "data") for path in (stage / name).rglob("*") if path.is_file()]
     assert sft["disk_bytes"] == pytest.approx(sum(path.stat().st_size for path in kept), rel=0.5)
     assert "loads no model" in posttrain("plan", "recipe.yaml").out
+
+
+def test_at_a_terminal_it_asks_before_it_starts_over(work: Path, posttrain: Posttrain) -> None:
+    assert posttrain("run", "recipe.yaml", "--out", "out", *rate("0.001")).code == 0
+    before = weights(work / "out/stages/sft")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "posttrain", "run", "recipe.yaml", "--out", "out", *rate("0.002")]
+    process = subprocess.Popen(command, cwd=work, stdin=theirs, stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    os.write(ours, b"n\n")
+    shown = b""
+    while chunk := _read(ours):
+        shown += chunk
+    assert process.wait() == 2
+    assert b"[y/N]" in shown
+    assert weights(work / "out/stages/sft") == before
+    assert not (work / "out/stages/sft.previous-1").exists()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other end is closed
+        return b""

@@ -1,8 +1,9 @@
 """Stop cleanly: a first SIGTERM or SIGINT asks, a second one insists."""
 
+import os
 import signal
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from posttrain.errors import Stopped
@@ -24,6 +25,8 @@ def graceful_stop() -> Generator[Callable[[], bool]]:
     def ask(number: int, frame: FrameType | None) -> None:
         nonlocal received
         received = number
+        with suppress(OSError):  # standard error is closed
+            os.write(2, b"\nstopping at the next point where all is saved; once more to stop at once\n")
         signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
 
     for number in before:
