@@ -21,14 +21,14 @@ _CONTAINER = (
 
 def total_memory() -> int:
     """Bytes of main memory, or of the part of it that a container may use."""
-    return min(psutil.virtual_memory().total, *(limit for limit, _ in _container(Path("/sys/fs/cgroup"))))
+    return min(psutil.virtual_memory().total, *(limit for limit, _ in container_limits(Path("/sys/fs/cgroup"))))
 
 
 def free_memory(device: str) -> int:
     """Bytes that a new process can have: of a GPU's memory, or of main memory within a container's limit."""
     if device.startswith("cuda"):
         return int(torch.cuda.mem_get_info(torch.device(device))[0])
-    left = (max(0, limit - used) for limit, used in _container(Path("/sys/fs/cgroup")))
+    left = (max(0, limit - used) for limit, used in container_limits(Path("/sys/fs/cgroup")))
     return min(psutil.virtual_memory().available, *left)
 
 
@@ -37,7 +37,7 @@ def speed(device: str) -> float:
     return _gpu_speed() if device.startswith("cuda") else _cpu_speed()
 
 
-def _container(root: Path) -> Iterator[tuple[int, int]]:
+def container_limits(root: Path) -> Iterator[tuple[int, int]]:
     """(limit, bytes in use that cannot be given back) of each container's limit; one without a limit at the end."""
     for limit, used, cached in _CONTAINER:
         try:
