@@ -41,11 +41,11 @@ def library_log(path: Path | None) -> Generator[None]:
     target.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
     handed, shown = logging.Logger.callHandlers, warnings.showwarning
 
-    def hand(logger: logging.Logger, record: logging.LogRecord) -> None:
+    def hand(self: logging.Logger, record: logging.LogRecord) -> None:
         if record.name.partition(".")[0] in LIBRARIES:
             target.handle(record)
         else:
-            handed(logger, record)
+            handed(self, record)
 
     def show(
         message: Any,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -58,14 +58,13 @@ def answer_before(policy: "Policy", asked: Sequence[Asked], path: Path) -> None:
     """Write the answers of the model that the stage starts from; a resumed stage finds them there."""
     if path.is_file():
         return
-    read = _reader(policy)
     answers = _answers(policy, asked)
     rows = [
         {
             "part": one.part,
             "where": one.where,
-            "prompt": read(one.tokens),
-            "target": None if one.target is None else read(one.target),
+            "prompt": _text(policy, one.tokens),
+            "target": None if one.target is None else _text(policy, one.target),
             "before": answer,
             "after": None,
         }
@@ -113,9 +112,9 @@ def _answers(policy: "Policy", asked: Sequence[Asked]) -> list[str]:
     room = LONGEST if most is None else min(LONGEST, most - max(len(one.tokens) for one in asked))
     if room < 1:
         return [""] * len(asked)
-    read = _reader(policy)
-    return [read(tokens) for tokens in greedy(policy, [one.tokens for one in asked], max_new_tokens=room)]
+    written = greedy(policy, [one.tokens for one in asked], max_new_tokens=room)
+    return [_text(policy, tokens) for tokens in written]
 
 
-def _reader(policy: "Policy") -> Any:
-    return lambda tokens: policy.tokenizer.decode(tokens.tolist(), skip_special_tokens=True).strip()
+def _text(policy: "Policy", tokens: Ints) -> str:
+    return policy.tokenizer.decode(tokens.tolist(), skip_special_tokens=True).strip()
