@@ -32,9 +32,10 @@ MOST_GROUPS = 4
 
 
 def comparable(groups: Sequence[Group]) -> list[Group]:
-    """The first few groups that are short enough to be compared on; the shortest one where none is."""
-    short = [g for g in groups if max(_lengths(g)) <= MOST_TOKENS]
-    return short[:MOST_GROUPS] or sorted(groups, key=lambda g: max(_lengths(g)))[:1]
+    """The first few groups with loss that are short enough to be compared on; the shortest one where none is."""
+    usable = [g for g in groups if g.loss_tokens]
+    short = [g for g in usable if max(_lengths(g)) <= MOST_TOKENS]
+    return short[:MOST_GROUPS] or sorted(usable, key=lambda g: max(_lengths(g)))[:1]
 
 
 def values_in_memory(policy: Policy, groups: Sequence[Group], row_tokens: int = 1024) -> Floats:

@@ -15,13 +15,14 @@ class MetricsLog:
 
     Args:
         path: the file.
-        keep: bytes to keep of an earlier attempt.
+        keep: bytes to keep of an earlier attempt; `kept` says how many of them there were.
     """
 
     def __init__(self, path: Path, keep: int = 0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = path.open("ab")
-        self._file.truncate(min(keep, self._file.tell()))
+        self.kept = min(keep, self._file.tell())
+        self._file.truncate(self.kept)
         self._file.seek(0, os.SEEK_END)
 
     def write(self, values: Mapping[str, float | int | None], split: Split) -> None:

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
 
 import torch
 
 from posttrain.core.group import Group
 from posttrain.core.outputs import Objective
-from posttrain.errors import Stopped
+from posttrain.errors import RunError, Stopped
 from posttrain.policy.load import Policy
 from posttrain.train import guard
 from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
@@ -98,6 +99,8 @@ def fit(training: Training, watch: Watch | None = None) -> tuple[State, dict[str
     total = training.steps
     measured: dict[str, Mean] | None = None  # of the weights as they are
     log = MetricsLog(training.folder / "metrics.jsonl", keep=state.log_bytes)
+    if log.kept < state.log_bytes:
+        watch.on_note(f"metrics.jsonl was cut or deleted since step {state.step}; the figures of those steps are lost")
     try:
         while not (finished := _finished(state, total, options)):
             values, measured = _step(training, optimizer, state, total), None
@@ -131,13 +134,25 @@ def fit(training: Training, watch: Watch | None = None) -> tuple[State, dict[str
 
 
 def evaluate_all(training: Training) -> dict[str, Mean]:
-    """Metrics of every held-out set: ``eval_loss``... of "validation", ``eval_{set}_loss``... of others."""
+    """Metrics of every held-out set: ``eval_loss``... of "validation", ``eval_{set}_loss``... of others.
+
+    Raises:
+        RunError: one of them is not finite.
+    """
     values: dict[str, Mean] = {}
     for name, groups in training.held_out.items():
         prefix = "eval_" if name == VALIDATION else f"eval_{name}_"
         found = evaluate(training.policy, training.objective, groups, training.options.row_tokens)
         values |= {prefix + metric: mean for metric, mean in found.items()}
-    return values if training.measure is None else {**values, **training.measure()}
+    if training.measure is not None:
+        values |= training.measure()
+    for name, mean in values.items():
+        if mean.value is not None and not isfinite(mean.value):
+            raise RunError(
+                f"{name} is {mean.value}, so the model gives no usable figures on held-out rows; lower the learning "
+                "rate or beta, or start from another model"
+            )
+    return values
 
 
 def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, total: int) -> Values:
