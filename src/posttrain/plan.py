@@ -132,7 +132,7 @@ def show_plan(plans: list[Plan]) -> None:
     for plan in plans:
         console.print(f"[bold]{plan['stage']}[/bold] {_place(plan)}", soft_wrap=True)
         if plan["does_not_fit"] is not None:
-            console.print(f"  {plan['short']}", style="bold red", markup=False, soft_wrap=True)
+            console.print(f"  {plan['does_not_fit']}", style="bold red", markup=False, soft_wrap=True)
         if plan["seconds"] is not None:
             disk = "" if plan["disk_bytes"] is None else f", disk: {bytes_told(plan['disk_bytes'])}"
             console.print(f"  time: {time_told(plan['seconds'])}{disk} (orders of magnitude)")

@@ -33,6 +33,9 @@ def locked(folder: Path) -> Generator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise InputError(f"{folder}: another run is at work here; wait for it, or choose another --out") from error
+        with disk_errors(folder):  # a full disk is seen here, before anything is loaded
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(handle)

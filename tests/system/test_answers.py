@@ -42,7 +42,8 @@ def test_three_held_out_prompts_are_answered_before_and_after(work: Path, posttr
 
 
 def test_without_held_out_rows_the_prompts_are_of_the_training_rows(work: Path, posttrain: Posttrain) -> None:
-    answer = posttrain("run", "recipe.yaml", *QUICK, "--set", "stages.sft.validation=null")
+    sets = ("validation=null", "batch_size=1", "max_steps=4")
+    answer = posttrain("run", "recipe.yaml", *QUICK, *(word for s in sets for word in ("--set", f"stages.sft.{s}")))
     assert [one["part"] for one in samples(work)] == ["train"] * 3
     assert "nothing is held out" in answer.err
 

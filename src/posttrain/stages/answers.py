@@ -42,10 +42,11 @@ class Asked:
 
 
 def asked_of_groups(training: "Training") -> list[Asked]:
-    """The first prompts of a held-out part, or of the first step where nothing is held out, with their best answers."""
+    """The first prompts of a held-out part, or of training where nothing is held out, with their best answers."""
     for part, groups in training.held_out.items():
         return _first(part, (groups[i] for i in range(len(groups))))
-    return _first("train", training.source.step(0))
+    steps = (training.source.step(number) for number in range(training.steps))
+    return _first("train", (group for groups in steps for group in groups))
 
 
 def asked_of_prompts(prompts: "Prompts") -> list[Asked]:
