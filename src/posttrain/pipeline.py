@@ -66,7 +66,7 @@ def run_recipe(
         if file is not None and (moved := check_owner(out, file)) is not None:
             screen.note(moved)
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
-        hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
+        hashes = data_hashes([*paths, *suite_paths(recipe.suites)], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
         run = Run(recipe, base, out, hashes, screen, stop, wait)
         models: Models = {None: model_named(run, recipe.model, {})}
