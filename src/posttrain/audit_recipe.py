@@ -10,8 +10,8 @@ from posttrain.audit.run import Report, audit, with_more
 from posttrain.audit.source import Source
 from posttrain.data.options import DataSource
 from posttrain.errors import InputError
-from posttrain.plan import Notes, origin
-from posttrain.recipe import Recipe, in_order, made_by_stages
+from posttrain.plan import Notes
+from posttrain.recipe import Recipe, in_order, made_by_stages, origin
 from posttrain.screen import Screen
 from posttrain.stages.audit import figures_of
 from posttrain.stages.budget import Budget, budget, budget_findings, reads

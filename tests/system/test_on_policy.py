@@ -45,8 +45,8 @@ def test_a_stack_of_reward_model_ppo_and_grpo_leaves_evidence_and_models(tasks: 
     assert answer.code == 0, answer.err
     summary = json.loads(answer.out)
     assert set(summary) == {"rm", "ppo", "grpo"}
-    assert set(summary["grpo"]) == FIGURES
-    assert set(summary["ppo"]) == FIGURES | {"eval_gold/letters"}
+    assert set(summary["grpo"]) == FIGURES | {"rollout/reward", "rollout/pass_rate"}
+    assert set(summary["ppo"]) == FIGURES | {"rollout/reward", "eval_gold/letters"}
     for stage in ("ppo", "grpo"):
         for name, figure in summary[stage].items():
             assert None not in (figure["before"], figure["after"]), name
@@ -60,6 +60,9 @@ def test_a_stack_of_reward_model_ppo_and_grpo_leaves_evidence_and_models(tasks: 
         assert all(line.keys() >= ROLLOUT for line in told)
         assert all("clip_ratio" in line for line in steps)
         assert steps[0]["ratio"] == pytest.approx(1.0, abs=1e-5)
+        first_and_last = summary[stage]["rollout/reward"]
+        assert (first_and_last["before"], first_and_last["after"]) == (told[0]["reward"], told[-1]["reward"])
+        assert [one["target"] for one in json.loads((folder / "samples.json").read_text())] == [None] * 3
         tables = sorted((folder / "completions").iterdir())
         assert len(tables) == len(told)
         row = lines_of(tables[0])[0]

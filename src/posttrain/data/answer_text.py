@@ -1,7 +1,7 @@
 """An answer that a model wrote, as the text that rewards, metrics and people read."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from posttrain.core.group import Ints
@@ -18,11 +18,15 @@ def answer_text(tokens: Ints, codec: Codec) -> str:
 
     All other special tokens stay: reasoning marks and marks of tool calls carry meaning.
     """
-    no_text = codec.end_tokens | {codec.tokenizer.pad_token_id}
+    return codec.prefill + written_text(tokens, codec.tokenizer, codec.end_tokens)
+
+
+def written_text(tokens: Ints, tokenizer: Any, end_tokens: Collection[int]) -> str:
+    """What the model itself wrote, without the end tokens and padding behind it."""
     length = len(tokens)
-    while length and int(tokens[length - 1]) in no_text:
+    while length and (int(tokens[length - 1]) in end_tokens or int(tokens[length - 1]) == tokenizer.pad_token_id):
         length -= 1
-    return codec.prefill + decoded(tokens[:length].tolist(), codec.tokenizer)
+    return decoded(tokens[:length].tolist(), tokenizer)
 
 
 def decoded(tokens: Sequence[int], tokenizer: Any) -> str:

@@ -98,12 +98,14 @@ class Look:
         steps: optimiser steps.
         memory: bytes at the peak, by purpose.
         codecs: how each model it starts from reads conversations.
+        by_epochs: optimiser steps that the epochs alone would take.
     """
 
     about: Mapping[str, Any]
     steps: int
     memory: Mapping[str, int]
     codecs: "Sequence[Codec]"
+    by_epochs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
