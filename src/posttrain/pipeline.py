@@ -8,7 +8,7 @@ from typing import Any
 
 from posttrain.earlier import Inputs, begin, changes, finished, has_work, started_with, strangers
 from posttrain.errors import InputError, RunError, Stopped
-from posttrain.files import write_json
+from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
 from posttrain.recipe import Recipe, in_order
 from posttrain.run import check_owner, data_hashes, file_hashes, locked, write_manifest
@@ -133,6 +133,8 @@ def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Fi
         if (aside := begin(folder, inputs)) is not None:
             what = "the earlier result" if finished(aside) else "the earlier, unfinished work"
             run.screen.note(f"its inputs changed, so it starts over; {what} is in {aside}/")
+        elif finished(folder) is not None:
+            run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
         started = time.monotonic()
         found, context = ready(run, name, models)
         figures = _guarded(lambda: KINDS[stage.kind].run(found, context), stage, name)
@@ -141,6 +143,7 @@ def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Fi
             "fingerprint": inputs.fingerprint,
             "seconds": round(time.monotonic() - started, 1),
             "figures": {key: asdict(figure) for key, figure in figures.items()},
+            "model": hashes_of(folder / "model"),
         }
         write_json(folder / "stage.json", done)
     behaviour = {key: figures[key] for key in figures if key.split("/")[0] in suites}

@@ -12,7 +12,7 @@ from typing import Any
 
 from posttrain import __version__
 from posttrain.data.read import source_files
-from posttrain.errors import InputError
+from posttrain.errors import InputError, RunError
 from posttrain.files import disk_errors, read_json, sha256_of, write_json
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "safetensors", "numpy")
@@ -24,6 +24,7 @@ def locked(folder: Path) -> Generator[None]:
 
     Raises:
         InputError: another process holds it, or it cannot be written.
+        RunError: it was deleted or moved while it was held.
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,9 +37,22 @@ def locked(folder: Path) -> Generator[None]:
         with disk_errors(folder):  # a full disk is seen here, before anything is loaded
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()}\n".encode())
-        yield
+        try:
+            yield
+        except FileNotFoundError as error:
+            _check_still_there(folder, error)
+            raise
+        _check_still_there(folder, None)
     finally:
         os.close(handle)
+
+
+def _check_still_there(folder: Path, cause: Exception | None) -> None:
+    if not (folder / ".lock").exists():
+        raise RunError(
+            f"{folder}: this folder was deleted or moved while the run was at work, so results are missing; "
+            "run the same command again"
+        ) from cause
 
 
 def folder_for(recipe: Path) -> Path:

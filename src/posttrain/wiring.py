@@ -9,7 +9,7 @@ from typing import Any
 from posttrain.data.options import DataSource
 from posttrain.earlier import Inputs, finished, flat, started_with
 from posttrain.evaluate.options import SuiteOptions
-from posttrain.files import sha256_of
+from posttrain.files import sha256_of, unchanged
 from posttrain.recipe import Recipe, made_by_stages, origin
 from posttrain.screen import Screen
 from posttrain.stages.context import Context, Figure
@@ -108,10 +108,15 @@ def ready(run: Run, name: str, models: Models) -> tuple[Stage, Context]:
 
 
 def done_already(run: Run, name: str, inputs: Inputs, models: Models) -> dict[str, Any] | None:
-    """What a stage wrote when it was done with these inputs, or with others that come to the same."""
+    """What a stage wrote when it was done with these inputs, or with others that come to the same.
+
+    None where its model is not as it was written: the stage makes it again, from its last checkpoint if it can.
+    """
     folder = run.folder(name)
     done, before = finished(folder), started_with(folder)
-    if done is None or done.get("fingerprint") == inputs.fingerprint:
+    if done is None or not unchanged(folder / "model", done.get("model", {})):
+        return None
+    if done.get("fingerprint") == inputs.fingerprint:
         return done
     known = before is not None and done.get("fingerprint") == before.fingerprint
     return done if before is not None and known and _same_end(run, name, before, inputs, models) else None

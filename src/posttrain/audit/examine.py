@@ -19,7 +19,7 @@ from posttrain.audit.source import Fault, Item, parsed
 from posttrain.audit.wording import EMPTY_SIDE, ROW_CHECKS
 from posttrain.audit.words import U32
 from posttrain.data.example import Example
-from posttrain.data.formats import examples_of, filled_convention, renamed_row, unread_columns
+from posttrain.data.formats import Convention, examples_of, filled_convention, renamed_row, unread_columns
 from posttrain.data.language import language_of
 from posttrain.data.preference_rows import OTHER_PROMPT, PART_EARLIER, PROMPTS_DIFFER, SAME, SYSTEMS_DIFFER, TIED
 from posttrain.data.read import Row
@@ -182,9 +182,8 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
         convention = filled_convention(renamed, convention, reading.columns)
         if seen is not None and convention.required == ("chosen", "rejected"):
             _same_prompt(renamed, seen)
-        for column in unread_columns(renamed, convention) if seen is not None else ():
-            count, first = seen.unread.get(column, (0, row.where))
-            seen.unread[column] = count + 1, first
+        if seen is not None:
+            _count_unread(renamed, convention, seen)
         for found in examples_of(row, renamed, convention, reading.task):
             if isinstance(found, Example):
                 yield entry_of(found, reading.kind)
@@ -196,6 +195,12 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
     except InputError as error:
         if seen is not None:
             seen.hit(ODD, row.where, str(error).removeprefix(f"{row.where}: "))
+
+
+def _count_unread(row: Row, convention: Convention, seen: Examined) -> None:
+    for column in unread_columns(row, convention):
+        count, first = seen.unread.get(column, (0, row.where))
+        seen.unread[column] = count + 1, first
 
 
 def _same_prompt(row: Row, seen: Examined) -> None:
