@@ -154,8 +154,8 @@ def _pair_rows(judged: Judged, consensus: Consensus, options: ExportOptions) -> 
         better, worse = candidates[pair.better], candidates[pair.worse]
         row = {
             **_question(item),
-            "chosen": _answer(item, better["text"]),
-            "rejected": _answer(item, worse["text"]),
+            "chosen": better.get("turns") or _answer(item, better["text"]),
+            "rejected": worse.get("turns") or _answer(item, worse["text"]),
             "meta_item": item.name,
             "meta_weight": weight,
             "meta_agreement": round(pair.support, 6),
