@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from posttrain.annotate.aggregate import Consensus, Method, majority, plackett_luce
 from posttrain.annotate.chain import broken_links
+from posttrain.annotate.characters import whole
 from posttrain.annotate.judging import current
 from posttrain.annotate.rankings import Policy, pairs_of, weight_of
 from posttrain.annotate.store import Row
@@ -185,7 +186,7 @@ def _ranking_row(item: Row, judgment: Row, name: str) -> dict[str, Any]:
 
 
 def _sft_row(item: Row, judgment: Row) -> dict[str, Any]:
-    row = {**_question(item), "completion": _answer(item, judgment.body["rewrite"]), "meta_item": item.name}
+    row = {**_question(item), "completion": _answer(item, whole(judgment.body["rewrite"])), "meta_item": item.name}
     row["meta_simulated"] = judgment.body["origin"] == "simulated"
     return _traced(row, [judgment], {candidate["id"]: candidate for candidate in item.candidates})
 

@@ -56,6 +56,8 @@ def using(where: str | Path) -> Generator[Engine]:
         yield engine
     except DatabaseError as error:
         raise InputError(f"--db {_shown(str(where))}: {_first_line(error)}") from error
+    except UnicodeEncodeError as error:
+        raise InputError(f"{error.object!r:.60} holds half of a character; write it as UTF-8") from error
     finally:
         engine.dispose()
 

@@ -6,9 +6,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 
 from posttrain.annotate.access import new_token
 from posttrain.annotate.export import ExportOptions, export
@@ -83,20 +84,31 @@ def write_guideline(project_id: Id, new: GuidelineIn, person: Person, store: Sto
 async def add_rows(project_id: Id, request: Request, person: Person, store: Store) -> dict[str, int]:
     """Add items: JSON lines in any convention that `posttrain annotate import` reads. All of them, or none."""
     check_may(person, "manage")
-    body = await request.body()
+    await run_in_threadpool(_check_project, store, project_id)
 
-    def work() -> dict[str, int]:
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "rows.jsonl").write_bytes(body)
-            found = list(read_imports("rows.jsonl", base=Path(folder)))
+    def work(folder: Path) -> dict[str, int]:
+        found = list(read_imports("rows.jsonl", base=folder))
         with writing(store) as connection:
             found_project(connection, project_id, lock=True)
             return add_imports(connection, project_id, iter(found), now(), by=person.id)
 
-    try:
-        return await run_in_threadpool(work)
-    except InputError as error:
-        raise Invalid(str(error)) from error
+    with tempfile.TemporaryDirectory() as name:
+        with (Path(name) / "rows.jsonl").open("wb") as file:
+            async for piece in request.stream():
+                file.write(piece)
+        try:
+            return await to_thread.run_sync(work, Path(name), limiter=_ONE_IMPORT)
+        except InputError as error:
+            raise Invalid(str(error)) from error
+
+
+_ONE_IMPORT = CapacityLimiter(1)
+"""Imports are read one after the other: each may take several times its size in memory."""
+
+
+def _check_project(store: Engine, number: int) -> None:
+    with reading(store) as connection:
+        found_project(connection, number)
 
 
 @router.get("/projects/{project_id}/dashboard")

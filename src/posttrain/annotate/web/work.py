@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Response
 from sqlalchemy import Connection, func, select
 
+from posttrain.annotate.characters import whole
 from posttrain.annotate.judging import Said, current, judge
 from posttrain.annotate.people import check_may, may
 from posttrain.annotate.problems import Missing
@@ -157,7 +158,7 @@ def _in_places(body: dict[str, Any], shown: list[str]) -> dict[str, Any]:
         "ranks": [body["ranks"][name] for name in shown],
         "all_bad": body["all_bad"],
         "criteria": {name: [shown.index(c) for c in some] for name, some in body["criteria"].items()},
-        "rewrite": body["rewrite"],
+        "rewrite": None if body["rewrite"] is None else whole(body["rewrite"]),
     }
 
 
