@@ -145,7 +145,7 @@ def invite(
     url: Annotated[str, typer.Option(help="Where people reach the app.")] = "http://127.0.0.1:8500",
 ) -> None:
     """Print a link to sign up with, good for one person and seven days."""
-    from posttrain.annotate.people import invite as make
+    from posttrain.annotate.invitations import invite as make
     from posttrain.annotate.store import now, using, writing
 
     with using(db) as engine, writing(engine) as connection, _problems():

@@ -77,6 +77,8 @@ OVERSIGHT = (
     ("PUT", "/projects/{p}/settings"),
     ("POST", "/projects"),
     ("POST", "/invitations"),
+    ("GET", "/invitations"),
+    ("DELETE", "/invitations/1"),
     ("GET", "/people"),
     ("PATCH", "/people/1"),
     ("GET", "/audit"),

@@ -8,7 +8,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from posttrain.annotate.access import SESSION_SECONDS, close_session, open_session
-from posttrain.annotate.people import invited, join, note, sign_in, tidy_name
+from posttrain.annotate.invitations import invited, join
+from posttrain.annotate.people import note, sign_in, tidy_name
 from posttrain.annotate.problems import Invalid, Problem
 from posttrain.annotate.store import Row, now, reading, writing
 from posttrain.annotate.web.guard import COOKIE, Person, Store, Unknown, check_origin, client_of, engine_of
