@@ -65,10 +65,9 @@ def read_ranking(row: Row) -> Example:
     ranks = _ranks(row, list(texts))
     if len(set(ranks.values())) == 1:
         raise RowSkipped(TIED)
-    if len(set(texts.values())) == 1:
+    if all(turns == next(iter(texts.values())) for turns in texts.values()):
         raise RowSkipped(SAME)
-    completions = tuple(({"role": "assistant", "content": text},) for text in texts.values())
-    return chat_example(row, prompt, completions, rank=tuple(ranks[name] for name in texts))
+    return chat_example(row, prompt, tuple(texts.values()), rank=tuple(ranks[name] for name in texts))
 
 
 def _with_prompt(row: Row, prompt: Turns) -> Example:
@@ -127,19 +126,20 @@ def _answers(turns: Turns) -> bool:
     return roles[:1] == ["assistant"] and set(roles) <= {"assistant", "tool"}
 
 
-def _candidates(row: Row) -> dict[str, str]:
-    """id → text, in the row's order."""
+def _candidates(row: Row) -> dict[str, Turns]:
+    """id → the answer's messages (``turns``, or else ``text`` as one), in the row's order."""
     found = structure(row.values["candidates"], f"{row.where}: candidates")
     if not isinstance(found, list | tuple):
         raise InputError(f"{row.where}: candidates must be a list, this is {kind_of(found)}")
-    texts: dict[str, str] = {}
+    texts: dict[str, Turns] = {}
     for index, item in enumerate(found):
         where = f"{row.where}: candidates[{index}]"
         if not isinstance(item, Mapping) or not isinstance(item.get("text"), str) or item.get("id") is None:
             raise InputError(f"{where} must be an object {{id, text}} with a string text")
         if str(item["id"]) in texts:
             raise InputError(f"{where}: the id `{item['id']}` stands twice")
-        texts[str(item["id"])] = item["text"]
+        turns = item["text"] if item.get("turns") is None else item["turns"]
+        texts[str(item["id"])] = text_or_turns(turns, "assistant", where)
     if len(texts) < 2:
         raise InputError(f"{row.where}: a ranking needs at least 2 candidates, candidates holds {len(texts)}")
     return texts
