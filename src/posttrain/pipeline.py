@@ -52,7 +52,7 @@ def run_recipe(
     """
     with locked(out):
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
-        hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
+        hashes = data_hashes([*paths, *_suite_paths(recipe.suites)], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
         origin = _local(recipe.model, base)
         weights = sha256_of(Path(origin)) if Path(origin).is_dir() else origin
@@ -214,7 +214,7 @@ def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure])
 
 
 def _suite_paths(suites: Mapping[str, SuiteOptions]) -> list[str]:
-    return [suite.data for suite in suites.values()]
+    return [path for suite in suites.values() for path in suite.paths]
 
 
 def _belongs(file: str, paths: list[str]) -> bool:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.chat import Codec, encode_prompt
-from posttrain.data.read import read_rows
 from posttrain.errors import InputError
 from posttrain.evaluate.metrics import METRICS
 from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.rows import suite_rows
 from posttrain.policy.load import Policy
 from posttrain.rollout.engine import greedy
 
@@ -48,11 +48,14 @@ def read_suite(options: SuiteOptions, base: Path) -> list[Question]:
         InputError: a row without ``input`` or, where the metric compares with it, ``target``.
     """
     questions: list[Question] = []
-    for row in islice(read_rows(options.data, base=base), options.rows):
+    rows = (row for source in options.data for row in suite_rows(source, base))
+    for row in islice(rows, options.rows):
         asked = row.values.get("input")
         messages = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
         if not isinstance(messages, list) or not messages or not all(_is_message(m) for m in messages):
-            raise InputError(f"{row.where}: `input` should be a question or a list of messages with role and content")
+            raise InputError(
+                f"{row.where}: `input` (or `prompt`) should be a question or a list of messages with role and content"
+            )
         if options.metric in {"exact", "json_equal", "contains"} and "target" not in row.values:
             raise InputError(f"{row.where}: no `target`, which {options.metric} compares with")
         if not isinstance(row.values.get("metadata", {}), dict):
