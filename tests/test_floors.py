@@ -11,14 +11,15 @@ import posttrain
 ROOT = Path(posttrain.__file__).parent
 
 FLOORS = (  # lowest first; rooms of one floor do not know each other
-    {"errors", "heap", "options", "cli_options", "__init__"},
+    {"errors", "heap", "options", "cli_options", "key_aliases", "__init__"},
     {"endpoint", "files", "library_log", "screen", "yaml_lines", "core"},
     {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},
     {"evaluate", "experience"},
     {"annotate", "audit"},
     {"stages"},
-    {"earlier", "overrides", "recipe_problems", "run", "starters", "tables"},
+    {"earlier", "overrides", "recipe_keys", "run", "starters", "tables"},
+    {"recipe_problems"},
     {"recipe"},
     {"wiring"},
     {"advise", "generate", "pipeline", "plan"},

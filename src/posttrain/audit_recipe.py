@@ -10,6 +10,7 @@ from posttrain.audit.run import Report, audit, with_more
 from posttrain.audit.source import Source
 from posttrain.data.options import DataSource
 from posttrain.errors import InputError
+from posttrain.evaluate.rows import asked_column
 from posttrain.plan import Notes
 from posttrain.recipe import Recipe, in_order, made_by_stages, origin
 from posttrain.screen import Screen
@@ -124,5 +125,6 @@ def _context(recipe: Recipe, name: str, stage: TrainingStage, base: Path, screen
 def _held_out(recipe: Recipe, stage: TrainingStage, base: Path) -> list[Source]:
     """What the recipe evaluates on: the stage's own validation files, and the suites."""
     own = stage.validation if isinstance(stage.validation, tuple) else ()
-    suites = [Source(suite.data, {"prompt": "input"}, base=base) for suite in recipe.suites.values()]
+    asked = [source for suite in recipe.suites.values() for source in suite.data]
+    suites = [Source(s.path, {"prompt": asked_column(s, base)}, rows=s.rows, base=base) for s in asked]
     return [*(Source(s.path, s.columns, s.task, s.rows, base) for s in own), *suites]

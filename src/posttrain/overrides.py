@@ -2,53 +2,49 @@
 
 from typing import Any
 
-import yaml
-
 from posttrain.errors import InputError
-from posttrain.yaml_lines import KeyPath
+from posttrain.yaml_lines import KeyPath, parse_yaml
 
 
-def override(values: dict[str, Any], text: str) -> KeyPath:
-    """Put one override into a recipe's values; numbers count the items of a list.
+def override(values: dict[str, Any], text: str) -> tuple[KeyPath, str]:
+    """Put one override into a recipe's values.
+
+    Where the recipe has a list, a number counts its items. A key that holds dots is found as it is written.
 
     Returns:
-        the key path that was set.
+        the key path that was set, and the value's text.
 
     Raises:
         InputError: it is not ``key.path=value``, or leads through what is no mapping or list.
     """
     key, sign, raw = text.partition("=")
-    path: KeyPath = tuple(int(part) if part.isdigit() else part for part in key.split("."))
-    if not sign or not all(str(part) for part in path):
+    rest = key.split(".")
+    if not sign or not all(rest):
         raise InputError(f"--set {text}: expected key.path=value, such as --set stages.sft.learning_rate=1e-4")
-    try:
-        value = _number(yaml.safe_load(raw))
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {text}: the value is not valid YAML") from error
+    value = parse_yaml(raw, f"--set {key}")
+    path: KeyPath = ()
     holder: Any = values
-    for depth, part in enumerate(path):
-        if not _fits(part, holder):
-            raise InputError(f"--set {text}: the recipe has no {'.'.join(map(str, path[: depth + 1]))}")
-        if depth == len(path) - 1:
+    while rest:
+        part, rest = _next(holder, rest, f"--set {key}: the recipe has no {'.'.join(map(str, (*path, rest[0])))}")
+        path = (*path, part)
+        if not rest:
             holder[part] = value
-        elif part not in holder and isinstance(part, str):
+        elif isinstance(holder, dict) and holder.get(part) is None:
             holder[part] = {}
         holder = holder[part]
-    return path
+    return path, raw
 
 
-def _fits(part: str | int, holder: Any) -> bool:
-    """Whether `holder` can be asked for `part`: a mapping for any key, a list for an item it has."""
-    if isinstance(holder, list):
-        return isinstance(part, int) and part < len(holder)
-    return isinstance(holder, dict)
+def _next(holder: Any, rest: list[str], problem: str) -> tuple[str | int, list[str]]:
+    """The next key or index below `holder`, and what remains of the path.
 
-
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-4 as a string; people mean the number."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    Raises:
+        InputError: `problem`, where there can be no such key.
+    """
+    if isinstance(holder, dict):
+        known = (n for n in range(len(rest), 0, -1) if ".".join(rest[:n]) in holder)
+        taken = next(known, 1)
+        return ".".join(rest[:taken]), rest[taken:]
+    if isinstance(holder, list) and rest[0].isascii() and rest[0].isdecimal() and int(rest[0]) < len(holder):
+        return int(rest[0]), rest[1:]
+    raise InputError(problem)

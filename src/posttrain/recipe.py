@@ -1,20 +1,37 @@
 """A recipe: one YAML file of stages that name each other's outputs, checked before anything is loaded."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
-from posttrain.options import Options
+from posttrain.options import Name, Options
 from posttrain.overrides import override
-from posttrain.recipe_problems import explain, near
+from posttrain.recipe_problems import Written, explain, near, real_path
 from posttrain.stages.kinds import KINDS, Stage
 from posttrain.stages.technique import Other
 from posttrain.yaml_lines import KeyPath, read_yaml
+
+Value = TypeVar("Value")
+
+
+def _told_apart_by_letters(values: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Names become file names, and some file systems take `SFT` and `sft` for one."""
+    count = Counter(name.lower() for name in values)
+    twins = [name for name in values if count[name.lower()] > 1]
+    if twins:
+        raise ValueError(f"{' and '.join(twins)} differ in capital letters only; give one another name")
+    return values
+
+
+Named = Annotated[Mapping[Name, Value], AfterValidator(_told_apart_by_letters)]
+"""Name → value."""
 
 
 class Recipe(Options):
@@ -22,10 +39,16 @@ class Recipe(Options):
 
     model: str = Field(min_length=1, description="folder or hub id every stage starts from unless it names another")
     seed: int = Field(default=0, ge=0, description="of splits and orders; the same seed gives the same run")
-    suites: Mapping[str, SuiteOptions] = Field(
-        default={}, description="behaviour measured before training and after stages"
-    )
-    stages: Mapping[str, Stage] = Field(min_length=1, description="name → stage")
+    suites: Named[SuiteOptions] = Field(default={}, description="behaviour measured before training and after stages")
+    stages: Annotated[Named[Stage], Field(min_length=1)] = Field(description="name → stage")
+
+
+class PathNamed(NamedTuple):
+    """A path that a recipe names: of a model (or its hub id), of data, or of another file."""
+
+    key: KeyPath
+    path: str
+    what: Literal["model", "data", "file"]
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -34,18 +57,45 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: naming the file's line or the override, and the key path of each problem.
     """
+    written = read_recipe(path, overrides)
+    recipe = _validated(written)
+    _check_paths(recipe, written)
+    _check_models(recipe, written)
+    return recipe
+
+
+def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Written:
+    """A recipe as it is written, overrides included.
+
+    Raises:
+        InputError: it is no YAML mapping, or an override fits nowhere.
+    """
     values, lines = read_yaml(path)
     if not isinstance(values, dict):
         raise InputError(f"{path}:1: a recipe is a mapping with `model` and `stages`; see `posttrain init`")
-    overridden = [override(values, text) for text in overrides]
+    return Written(path, Recipe, values, lines, dict(override(values, text) for text in overrides))
+
+
+def _validated(written: Written) -> Recipe:
     try:
-        recipe = Recipe.model_validate(values)
+        return Recipe.model_validate(written.values)
     except ValidationError as error:
-        told = dict.fromkeys(explain(e, values, lines, overridden, path) for e in error.errors(include_url=False))
-        raise InputError("\n".join(told)) from error
-    _check_models(recipe, lines, path)
-    _check_files(recipe, lines, path)
-    return recipe
+        errors = error.errors(include_url=False)
+        if [one for one in errors if _read_as_text(one, written)]:
+            return _validated(written)
+        raise InputError("\n".join(explain(errors, written))) from error
+
+
+def _read_as_text(error: Any, written: Written) -> bool:
+    """Take an override as it was typed, where text belongs and YAML sees a number: ``--set model=7``."""
+    key = real_path(error, written.values)
+    if error["type"] != "string_type" or key not in written.overridden or isinstance(error["input"], list | dict):
+        return False
+    holder = written.values
+    for step in key[:-1]:
+        holder = holder[step]
+    holder[key[-1]] = written.overridden[key]
+    return True
 
 
 def in_order(recipe: Recipe) -> list[str]:
@@ -71,27 +121,40 @@ def origin(recipe: Recipe, model: str | None, base: Path) -> str:
     return str((base / model).resolve()) if (base / model).is_dir() else model
 
 
-def _at(path: Path, lines: Mapping[KeyPath, int], name: str, key: str = "model") -> str:
-    """Where a stage's key stands, for errors."""
-    place: KeyPath = ("stages", name, *key.split("."))
-    line = lines.get(place, lines.get(tuple(int(k) if str(k).isdigit() else k for k in place)))
-    return f"{path}{f':{line}' if line else ''}: stages.{name}.{key}"
+def paths_named(recipe: Recipe) -> Iterator[PathNamed]:
+    """Every model, data path and file that the recipe names, outputs of its own stages left out."""
+    yield PathNamed(("model",), recipe.model, "model")
+    for name, suite in recipe.suites.items():
+        yield from (PathNamed(("suites", name, "data"), path, "data") for path in suite.paths)
+    for name, stage in recipe.stages.items():
+        found = [PathNamed(("model",), stage.model, "model")] if stage.model is not None else []
+        found += [PathNamed(tuple(other.key.split(".")), other.name, "model") for other in stage.others]
+        found += [PathNamed(("data",), path, "data") for path in stage.paths]
+        found += [PathNamed(tuple(key.split(".")), file, "file") for key, file in stage.files.items()]
+        yield from (one._replace(key=("stages", name, *one.key)) for one in found if one.path not in recipe.stages)
 
 
-def _check_files(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:
+def _check_paths(recipe: Recipe, written: Written) -> None:
+    """Refuse what no file system takes, before anything looks for it."""
+    for key, path, _ in paths_named(recipe):
+        if len(os.fsencode(path)) >= 4096 or any(len(os.fsencode(part)) > 255 for part in path.split("/")):
+            raise InputError(f"{written.where(key)}: {len(path):,} characters are too long for a path")
     for name, stage in recipe.stages.items():
         for key, file in stage.files.items():
-            if not (path.parent / file).is_file():
-                raise InputError(f"{_at(path, lines, name, key)}: no file {file} beside the recipe")
+            if not (written.path.parent / file).is_file():
+                place = written.where(("stages", name, *key.split(".")))
+                raise InputError(f"{place}: no file {file} beside the recipe")
         for key, reward in stage.reward_specs.items():
             try:
-                reward.check(path.parent)
+                reward.check(written.path.parent)
             except InputError as error:
-                raise InputError(f"{_at(path, lines, name, key)}: {error}") from error
+                raise InputError(f"{written.where(('stages', name, *key.split('.')))}: {error}") from error
 
 
-def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:
-    at = partial(_at, path, lines)
+def _check_models(recipe: Recipe, written: Written) -> None:
+    def at(name: str, key: str = "model") -> str:
+        return written.where(("stages", name, *key.split(".")))
+
     try:
         in_order(recipe)
     except CycleError as error:
@@ -109,11 +172,16 @@ def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> N
                 made = KINDS[recipe.stages[other.name].kind].makes
                 if made != other.makes:
                     raise InputError(f"{at(name, other.key)}: {other.name} {_WRONG[made]}")
-            elif "/" not in other.name and not (path.parent / other.name).is_dir():
+            elif "/" not in other.name and not (written.path.parent / other.name).is_dir():
                 raise InputError(
                     f"{at(name, other.key)}: {other.name} is neither a stage nor a folder"
                     f"{near(other.name, recipe.stages)}"
                 )
+    for name, suite in recipe.suites.items():
+        for other in suite.stages or ():
+            if other not in recipe.stages:
+                where = written.where(("suites", name, "stages"))
+                raise InputError(f"{where}: there is no stage {other}{near(other, recipe.stages)}")
 
 
 _WRONG = {

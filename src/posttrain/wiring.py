@@ -160,7 +160,7 @@ def product_of(run: Run, name: str) -> Path:
 
 def suite_paths(suites: Mapping[str, SuiteOptions]) -> list[str]:
     """The suites' data."""
-    return [suite.data for suite in suites.values()]
+    return [path for suite in suites.values() for path in suite.paths]
 
 
 def belongs(file: str, paths: list[str]) -> bool:

@@ -1,5 +1,11 @@
-"""YAML that remembers on which line each key stands, and refuses a key given twice."""
+"""YAML that remembers on which line each key stands.
 
+Keys are the words as they are written. Numbers are those of YAML 1.2: `1e-4` is one, and `1:30` and a date are text.
+What a recipe never needs is refused: a key given twice, tags, values that hold themselves, aliases without end.
+"""
+
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,46 +15,174 @@ from posttrain.errors import InputError
 
 KeyPath = tuple[str | int, ...]
 
+DEEPEST = 40
+"""Levels of nesting; a recipe has about eight."""
+MOST_NODES = 100_000
+"""Values and keys, those behind an alias counted each time it is used."""
+
+_TAG = "tag:yaml.org,2002:"
+_BOOLEANS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's reader of YAML 1.1, with the numbers of YAML 1.2 and without dates."""
+
+    yaml_implicit_resolvers: Any = {}  # noqa: RUF012
+
+
+for _kind, _pattern, _first in (
+    ("bool", r"(?i:yes|no|true|false|on|off)", "yYnNtTfFoO"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(?i:inf)|\.(?i:nan)", "-+.0123456789"),
+    ("null", r"~|(?i:null)|", ["~", "n", "N", ""]),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(f"^(?:{_pattern})$"), list(_first))
+
 
 def read_yaml(path: Path) -> tuple[Any, dict[KeyPath, int]]:
     """The document, and the line of every key path in it, counted from 1.
 
     Raises:
-        InputError: missing, not UTF-8, not YAML, or a key given twice in one mapping.
+        InputError: missing, not UTF-8, not YAML, or something that a recipe never needs (see above).
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such recipe; `posttrain init sft` writes one to start from")
     try:
+        if not path.is_file():
+            raise InputError(f"{path}: no such recipe; `posttrain init sft` writes one to start from")
         text = path.read_text(encoding="utf-8")
-        if "\0" in text:
-            raise InputError(f"{path}: holds NUL bytes; save the recipe as plain UTF-8 text")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        value = yaml.safe_load(text)
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 (byte {error.start}); save the recipe as UTF-8") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{path}:{line}: not valid YAML ({error.problem or error.context})") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{path}: not valid YAML ({str(error).splitlines()[0]})") from error
-    lines: dict[KeyPath, int] = {}
-    if node is not None:
-        _note_lines(node, (), lines, path)
-    return value, lines
+    except OSError as error:
+        raise InputError(f"{path}: the recipe cannot be read ({error.strerror})") from error
+    if "\0" in text:
+        raise InputError(f"{path}: holds NUL bytes; save the recipe as plain UTF-8 text")
+    walk = _Walk(str(path))
+    return walk.read(text), walk.lines
 
 
-def _note_lines(node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> None:
-    if isinstance(node, yaml.MappingNode):
+def parse_yaml(text: str, name: str) -> Any:
+    """The value of a short text, such as an override.
+
+    Raises:
+        InputError: see `read_yaml`; the message begins with `name`.
+    """
+    return _Walk(name).read(text)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """From PyYAML's nodes to values.
+
+    Args:
+        name: the file, for messages.
+        lines: the line of each key path met so far.
+        nodes: how many were met.
+    """
+
+    name: str
+    lines: dict[KeyPath, int] = field(default_factory=dict[KeyPath, int])
+    nodes: int = 0
+
+    def read(self, text: str) -> Any:
+        try:
+            self._check_depth(text)
+            node = _Loader(text).get_single_node()
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise InputError(f"{self.name}:{line}: not valid YAML ({error.problem or error.context})") from error
+        except yaml.reader.ReaderError as error:
+            line = text[: error.position].count("\n") + 1
+            raise InputError(f"{self.name}:{line}: a character that YAML does not allow ({error.reason})") from error
+        return None if node is None else self._value(node, (), ())
+
+    def _check_depth(self, text: str) -> None:
+        """PyYAML's composer calls itself at each level, its parser does not."""
+        depth = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise self._error(event, f"values are nested more than {DEEPEST} deep; a recipe needs a few levels")
+
+    def _error(self, at: yaml.Node | yaml.Event, problem: str) -> InputError:
+        return InputError(f"{self.name}:{at.start_mark.line + 1}: {problem}")
+
+    def _value(self, node: yaml.Node, at: KeyPath, inside: tuple[yaml.Node, ...]) -> Any:
+        self.nodes += 1
+        if node in inside:
+            raise self._error(node, f"{_shown(at)} holds itself (`*` names the value it stands in); write it out")
+        if self.nodes > MOST_NODES:
+            raise self._error(
+                node, f"more than {MOST_NODES:,} values (are there aliases of aliases?); write a smaller recipe"
+            )
+        inside = (*inside, node)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, at)
+        if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
+            for index, item in enumerate(node.value):
+                self.lines[(*at, index)] = item.start_mark.line + 1
+            return [self._value(item, (*at, index), inside) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
+            return self._mapping(node, at, inside)
+        raise self._tag_error(node)
+
+    def _mapping(self, node: yaml.MappingNode, at: KeyPath, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        own: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            here = (*at, str(key_node.value))
-            line = key_node.start_mark.line + 1
-            if here in lines:
-                raise InputError(
-                    f"{path}:{line}: {'.'.join(map(str, here))} is given twice (first on line {lines[here]}); keep one"
+            if key_node.tag == _TAG + "merge":
+                merged |= self._merged(value_node, at, inside)
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(key_node, "a key is a word, and this is a list or a mapping")
+            key = self._text(key_node, str(key_node.value))
+            here, line = (*at, key), key_node.start_mark.line + 1
+            if key in own:
+                raise self._error(
+                    key_node, f"{_shown(here)} is given twice (first on line {self.lines[here]}); keep one"
                 )
-            lines[here] = line
-            _note_lines(value_node, here, lines, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value_node in enumerate(node.value):
-            lines[(*at, index)] = value_node.start_mark.line + 1
-            _note_lines(value_node, (*at, index), lines, path)
+            self.lines[here] = line
+            own[key] = self._value(value_node, here, inside)
+        return merged | own
+
+    def _merged(self, node: yaml.Node, at: KeyPath, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
+        """The keys that `<<` brings: of one mapping, or of several, of which an earlier one counts."""
+        found: dict[str, Any] = {}
+        for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            value = self._value(one, at, inside)
+            if not isinstance(value, dict):
+                raise self._error(one, "`<<` takes a mapping, or a list of them")
+            found = value | found
+        return found
+
+    def _scalar(self, node: yaml.ScalarNode, at: KeyPath) -> Any:
+        text, kind = str(node.value), node.tag.removeprefix(_TAG)
+        try:
+            match kind:
+                case "str":
+                    return self._text(node, text)
+                case "null":
+                    return None
+                case "bool":
+                    return _BOOLEANS[text.lower()]
+                case "int":
+                    return int(text, 0 if text[1:2] in {"o", "x"} else 10)
+                case "float":
+                    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+                case _:
+                    raise self._tag_error(node)
+        except (ValueError, KeyError) as error:
+            raise self._error(node, f"{_shown(at)} is no {kind}, though it is marked as one") from error
+
+    def _text(self, node: yaml.Node, text: str) -> str:
+        if _UNUSABLE.search(text):
+            raise self._error(node, "a NUL or half a character (a lone surrogate) stands in a text; take it out")
+        return text
+
+    def _tag_error(self, node: yaml.Node) -> InputError:
+        tag = node.tag.replace(_TAG, "!!")
+        return self._error(node, f"the tag {tag} is not read in recipes; write plain text, numbers, lists and mappings")
+
+
+def _shown(at: KeyPath) -> str:
+    return ".".join(map(str, at)) or "the recipe"

@@ -3,18 +3,29 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from posttrain.options import Options
 
 Truncation = Literal["error", "drop", "left", "right"]
 
 
+def _each_from_its_own(columns: Mapping[str, str]) -> Mapping[str, str]:
+    taken: dict[str, str] = {}
+    for ours, theirs in columns.items():
+        if theirs in taken:
+            raise ValueError(f"{taken[theirs]} and {ours} are both read from the column `{theirs}`")
+        taken[theirs] = ours
+    return columns
+
+
 class DataSource(Options):
     """A file, a folder of files, or ``hf://org/name``."""
 
     path: str = Field(min_length=1, description="relative to the recipe's folder")
-    columns: Mapping[str, str] = Field(default={}, description="our name: the file's name, where they differ")
+    columns: Annotated[Mapping[str, str], AfterValidator(_each_from_its_own)] = Field(
+        default={}, description="our name: the file's name, where they differ"
+    )
     task: str | None = Field(
         default=None, description="the task all its rows belong to; a `task` column says it row by row"
     )
@@ -24,6 +35,8 @@ class DataSource(Options):
 
 def as_sources(value: Any) -> Any:
     """A path, one source, or a list of either, as a list of sources."""
+    if value is None:
+        return None
     items: Any = value if isinstance(value, list | tuple) else [value]
     return [{"path": item} if isinstance(item, str) else item for item in items]
 
@@ -32,7 +45,7 @@ Sources = Annotated[tuple[DataSource, ...], Field(min_length=1), BeforeValidator
 
 
 def _as_validation(value: Any) -> Any:
-    return value if value is None or isinstance(value, float | int) else as_sources(value)
+    return as_sources(value) if isinstance(value, str | list | tuple | dict | DataSource) else value
 
 
 class RowOptions(Options):

@@ -9,11 +9,11 @@ from typing import Any
 from posttrain.data.answer_text import answer_text
 from posttrain.data.chat import Codec, encode_prompt
 from posttrain.data.language import LANGUAGES, language_of
-from posttrain.data.read import read_rows
 from posttrain.errors import InputError
 from posttrain.evaluate.metrics import METRICS, check_row, metadata_of, own_words
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.refusal import KNOWN
+from posttrain.evaluate.rows import suite_rows
 from posttrain.policy.load import Policy
 from posttrain.rollout.engine import greedy
 
@@ -59,11 +59,14 @@ def read_suite(options: SuiteOptions, base: Path) -> list[Question]:
             language whose refusals the metric does not know.
     """
     questions: list[Question] = []
-    for row in islice(read_rows(options.data, base=base), options.rows):
+    rows = (row for source in options.data for row in suite_rows(source, base))
+    for row in islice(rows, options.rows):
         asked = row.values.get("input")
         messages = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
         if not isinstance(messages, list) or not messages or not all(_is_message(m) for m in messages):
-            raise InputError(f"{row.where}: `input` should be a question or a list of messages with role and content")
+            raise InputError(
+                f"{row.where}: `input` (or `prompt`) should be a question or a list of messages with role and content"
+            )
         try:
             check_row(options.metric, row.values)
             if isinstance(metadata_of(row.values).get("slice"), dict | list):

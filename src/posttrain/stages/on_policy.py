@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from posttrain.experience.options import AlarmOptions
+from posttrain.options import Name
 from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
 from posttrain.rewards.types import RewardOptions
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from posttrain.experience.types import Credit, Reference
     from posttrain.policy.load import Policy
 
-Rewards = Mapping[str, RewardSpec]
+Rewards = Mapping[Name, RewardSpec]
 Value = Literal["shared", "separate"]
 
 
