@@ -33,6 +33,10 @@ def serve(
     secure: Annotated[
         bool, typer.Option("--secure", help="The proxy speaks HTTPS: cookies are sent over it alone.")
     ] = False,
+    proxy: Annotated[
+        str | None,
+        typer.Option(help="Address of the proxy before the app: whom it names in X-Forwarded-For is who asks."),
+    ] = None,
     oidc: Annotated[
         str | None, typer.Option(help="People may also sign in here: an OpenID Connect provider's URL.")
     ] = None,
@@ -43,7 +47,7 @@ def serve(
     """Serve the ranking app. The first time, it prints a link to sign up as the owner."""
     from posttrain.annotate.serve import serve_app
 
-    serve_app(db, host, port, secure=secure, oidc=oidc, oidc_client=oidc_client)
+    serve_app(db, host, port, secure=secure, proxy=proxy, oidc=oidc, oidc_client=oidc_client)
 
 
 @app.command("import", epilog="Example: posttrain annotate import candidates.jsonl --project tone --set overlap=3")

@@ -65,6 +65,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no such person": (("users", "change", "zoe", "--role", "viewer"), ("no person zoe",)),
     "no place": (("trace", "out"), ("FOLDER/train.jsonl:LINE",)),
     "a port that is taken": (("serve", "--host", "203.0.113.1"), ("203.0.113.1", "cannot be listened on")),
+    "a proxy that is no address": (("serve", "--proxy", "yes"), ("--proxy yes", "127.0.0.1")),
     "half of a sign-in service": (("serve", "--oidc", "https://issuer.example"), ("--oidc-client",)),
     "a sign-in service over plain HTTP": (
         ("serve", "--oidc", "http://issuer.example", "--oidc-client", "x"),
