@@ -142,6 +142,20 @@ def trace(
         typer.echo(whole(json.dumps(trace_row(engine, place), indent=2, ensure_ascii=False)))
 
 
+@app.command(epilog="Example: posttrain annotate backup annotate-2026-01-31.db")
+def backup(
+    out: Annotated[Path, typer.Argument(help="The copy to write.", show_default=False)],
+    db: Database = DB,
+) -> None:
+    """Copy the whole database, while the app runs; the file alone lacks what was written last."""
+    from posttrain.annotate.database_file import back_up
+
+    if "://" in db and not db.startswith("sqlite:///"):
+        raise InputError(f"--db: of a PostgreSQL server, pg_dump makes the backup: pg_dump DATABASE > {out}")
+    back_up(Path(db.removeprefix("sqlite:///")), out)
+    typer.echo(f"{out}: a copy of {db}. To go back: stop the app, and put the copy in its place without {db}-wal")
+
+
 @users.command("invite", epilog="Example: posttrain annotate users invite --role annotator")
 def invite(
     role: Annotated[str, typer.Option(help="owner, admin, adjudicator, annotator or viewer.")] = "annotator",
