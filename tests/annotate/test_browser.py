@@ -495,8 +495,8 @@ def test_a_text_goes_in_the_direction_of_its_script_wherever_it_is_shown_or_writ
         assert not ends_left(selector, "Take 20 mg twice a day."), "each paragraph has a direction of its own"
     page.locator("#view").select_option("markdown")
     assert ends_left(".candidate .markdown li")
-    assert page.locator(".candidate .markdown p").first.evaluate("node => getComputedStyle(node).direction") == "rtl"
-    assert page.locator(".candidate .markdown li").nth(1).evaluate("node => getComputedStyle(node).direction") == "ltr"
+    assert page.locator(".candidate .markdown ul").evaluate("node => getComputedStyle(node).direction") == "rtl"
+    assert not ends_left(".candidate .markdown li:nth-child(2)", "two.")
     page.keyboard.press("g")
     assert ends_left("#guideline .text")
     page.keyboard.press("Escape")
