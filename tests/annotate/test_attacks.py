@@ -9,8 +9,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.testclient import TestClient
 
 from annotate_server import PASSWORD, Client, Server, lines_of, owner_of, running
+from annotating import item, team
+from posttrain.annotate.access import new_token
+from posttrain.annotate.people import change_person
+from posttrain.annotate.store import open_store, writing
+from posttrain.annotate.web.app import make_app
 
 ROWS = [
     {"id": f"row {n}", "prompt": f"Question {n}?", "candidates": [{"id": x, "text": f"{x} {n}"} for x in "ab"]}
@@ -215,6 +221,52 @@ def test_passwords_are_not_guessed_again_and_again(tmp_path: Path) -> None:
         assert tries[-3:] == [429] * 3
         right = httpx2.post(f"{server.url}/api/v1/sessions", json={"name": "owen", "password": PASSWORD})
         assert right.status_code == 429, "nor once the right one is found"
+
+
+def test_only_a_proxy_that_was_named_says_where_a_request_comes_from(tmp_path: Path) -> None:
+    def guess(server: Server, n: int, address: str) -> int:
+        body = {"name": "owen", "password": f"guess {n}" if n else PASSWORD}
+        headers = {"X-Forwarded-For": address}
+        return httpx2.post(f"{server.url}/api/v1/sessions", json=body, headers=headers).status_code
+
+    with running(str(tmp_path / "a.db")) as server:
+        owner_of(server)
+        assert [guess(server, n, f"203.0.113.{n}") for n in range(1, 13)] == [401] * 10 + [429] * 2
+    with running(str(tmp_path / "a.db"), "--proxy", "127.0.0.1") as server:
+        assert [guess(server, n, "203.0.113.1") for n in range(1, 13)] == [401] * 10 + [429] * 2
+        assert guess(server, 0, "203.0.113.2") == 201, "a stranger's guesses lock nobody else out"
+
+
+def test_no_redirect_names_a_host(ann: Client, server: Server, project: int) -> None:
+    for path in ("/api/v1/me/", f"/projects/{project}/rank/", "/static", "/", "/login/"):
+        answer = ann.http.get(path, headers={"Host": "evil.example"}, follow_redirects=False)
+        assert "evil.example" not in answer.headers.get("location", "")
+
+
+@pytest.mark.parametrize("role", ["annotator", "viewer"])
+def test_who_is_no_adjudicator_any_more_sees_no_dispute(tmp_path: Path, role: str) -> None:
+    engine = open_store(tmp_path / "a.db")
+    found = team(engine, item("one"), overlap=2)
+    for name, order in (("ann", "a>b"), ("bob", "b>a")):
+        found.rank(name, order)
+    held = found.next("ada", "adjudication")
+    assert held is not None
+    with writing(engine) as connection:
+        secret = new_token(connection, found.people["ada"], "t", found.at)[1]
+    path = f"/api/v1/assignments/{held.id}"
+    with TestClient(make_app(engine), headers={"Authorization": f"Bearer {secret}"}) as http:
+        assert http.get(path).json()["others"]
+        with writing(engine) as connection:
+            change_person(connection, None, found.people["ada"].id, found.at, role=role, active=None)
+        assert http.get(path).status_code == 403
+        for what, body in (
+            ("renewals", None),
+            ("judgments", {"ranks": [1, 2]}),
+            ("skips", {"reason": "x"}),
+            ("flags", {"reason": "x"}),
+        ):
+            assert http.post(f"{path}/{what}", json=body).status_code == 403, what
+    engine.dispose()
 
 
 def test_an_unknown_name_and_a_wrong_password_are_answered_alike(server: Server) -> None:

@@ -1,5 +1,6 @@
 """The database keeps what it was told, refuses to forget it, and shows when someone changed it behind its back."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 from annotating import Team, item, team
 from posttrain.annotate import store
 from posttrain.annotate.chain import broken_links
+from posttrain.annotate.database_file import back_up
 from posttrain.annotate.invitations import open_invitations
 from posttrain.annotate.store import open_store, reading, using, writing
 from posttrain.annotate.tables import audit, guidelines, invitations, judgments, metadata, projects, tokens
@@ -128,6 +130,44 @@ def test_sqlite_syncs_every_commit(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_no_other_user_of_the_machine_may_read_the_database(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        made, found, shared = tmp_path / "made.db", tmp_path / "found.db", tmp_path / "shared.db"
+        found.touch(0o644)
+        shared.touch(0o640)
+        for where, mode in ((made, 0o600), (found, 0o600), (shared, 0o640)):
+            with using(where) as engine, writing(engine) as connection:
+                connection.execute(audit.insert().values(at=0.0, action="x", detail={}))
+                files = sorted(tmp_path.glob(f"{where.name}*"))
+                assert [path.name.removeprefix(where.name) for path in files] == ["", "-shm", "-wal"]
+                assert [path.stat().st_mode & 0o777 for path in files] == [mode] * 3
+    finally:
+        os.umask(before)
+
+
+def test_a_backup_holds_what_was_written_a_moment_ago(tmp_path: Path) -> None:
+    where, out = tmp_path / "a.db", tmp_path / "copy.db"
+    with using(where) as engine:
+        with writing(engine) as connection:
+            connection.execute(audit.insert().values(at=0.0, action="early", detail={}))
+        with writing(engine) as connection:
+            back_up(where, out)
+            connection.execute(audit.insert().values(at=0.0, action="late", detail={}))
+        assert (tmp_path / "a.db-wal").stat().st_size > 0
+    assert [path.name for path in tmp_path.glob("copy*")] == ["copy.db"]
+    assert out.stat().st_mode & 0o777 == 0o600
+    with using(out) as engine, reading(engine) as connection:
+        assert connection.execute(select(audit.c.action)).scalars().all() == ["early"]
+    for source, target, told in ((where, out, "there already"), (tmp_path / "b.db", tmp_path / "x", "no such file")):
+        with pytest.raises(InputError, match=told):
+            back_up(source, target)
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to be read as the header of one " * 20)
+    with pytest.raises(InputError, match="not a database"):
+        back_up(tmp_path / "notes.txt", tmp_path / "x")
+    assert not list(tmp_path.glob("x*"))
 
 
 def test_a_place_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:

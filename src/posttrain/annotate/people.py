@@ -4,21 +4,17 @@ Every secret (invitation, session, token) is 256 random bits, kept only as its S
 """
 
 import hashlib
-import secrets
-import unicodedata
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from posttrain.annotate.names import checked_name, look_alike, tidy_name
+from posttrain.annotate.passwords import checked_password, is_password, kept_password
 from posttrain.annotate.problems import Forbidden, Invalid, Missing
 from posttrain.annotate.store import Row
 from posttrain.annotate.tables import ROLES, audit, invitations, people, sessions
-
-if TYPE_CHECKING:
-    from argon2 import PasswordHasher
 
 MAY: Mapping[str, frozenset[str]] = {
     "judge": frozenset({"owner", "admin", "adjudicator", "annotator"}),
@@ -27,9 +23,6 @@ MAY: Mapping[str, frozenset[str]] = {
     "manage": frozenset({"owner", "admin"}),
 }
 """What each deed needs. Managing is projects, imports, exports, guidelines and people."""
-
-LEAST_PASSWORD = 10
-MOST_PASSWORD = 200
 
 
 def may(person: Row, deed: str) -> bool:
@@ -59,12 +52,10 @@ def add_person(
     invitation: Row | None = None,
 ) -> Row:
     """A new person; without a password or an account elsewhere one who never signs in."""
-    name = tidy_name(name)
-    if not 1 <= len(name) <= 80 or not name.isprintable():
-        raise Invalid("a name has 1 to 80 printable characters")
-    if connection.execute(select(people.c.id).where(_is_called(name))).first():
-        raise Invalid(f"the name {name} is taken; choose another")
-    kept = None if password is None else hasher().hash(_checked(password))
+    name = checked_name(name)
+    if is_taken(connection, name, origin=origin):
+        raise Invalid(f"the name {name} is taken, or looks like one that is; choose another")
+    kept = None if password is None else kept_password(checked_password(password, name))
     values = {"name": name, "role": role, "password": kept, "origin": origin, "active": True, "created": at}
     try:
         person = connection.execute(insert(people).values(values).returning(people)).one()
@@ -75,22 +66,23 @@ def add_person(
     return person
 
 
+def is_taken(connection: Connection, name: str, *, origin: str = "app") -> bool:
+    """Whether a person has this name, or, of those who sign in here, one that cannot be told from it by eye.
+
+    Names in files are ids as often as not (``u1`` beside ``ul``), and nobody signs in under them.
+    """
+    if connection.execute(select(people.c.id).where(_is_called(name))).first():
+        return True
+    return origin == "app" and any(
+        look_alike(name, other) for other in connection.execute(select(people.c.name)).scalars()
+    )
+
+
 def sign_in(connection: Connection, name: str, password: str) -> Row | None:
     """The person with this name and password; takes equally long whether or not there is one."""
-    from argon2.exceptions import Argon2Error, InvalidHashError
-
     found = connection.execute(select(people).where(_is_called(tidy_name(name)))).first()
     kept = found.password if found is not None and found.password is not None and found.active else None
-    try:
-        hasher().verify(kept or _nobody(), password[: MOST_PASSWORD + 1])
-    except (Argon2Error, InvalidHashError):
-        return None
-    return found if kept is not None else None
-
-
-def tidy_name(name: str) -> str:
-    """A name as it is kept, however its spaces and accents were typed."""
-    return " ".join(unicodedata.normalize("NFC", name).split())
+    return found if is_password(password, kept) else None
 
 
 def _is_called(name: str) -> ColumnElement[bool]:
@@ -132,25 +124,6 @@ def check_grants(by: Row | None, role: str) -> None:
         raise Forbidden(f"a person with the role {by.role} may not give or take the role {role}")
 
 
-def _checked(password: str) -> str:
-    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
-        raise Invalid(f"a password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters")
-    return password
-
-
 def hashed(secret: str) -> str:
     """A secret as it is kept."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@cache
-def hasher() -> "PasswordHasher":
-    """argon2id with OWASP's second parameter set: 19 MiB, 2 passes, one lane."""
-    from argon2 import PasswordHasher
-
-    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-
-
-@cache
-def _nobody() -> str:
-    return hasher().hash(secrets.token_urlsafe(32))

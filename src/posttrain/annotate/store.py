@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
+from posttrain.annotate.database_file import create_private, keep_private
 from posttrain.annotate.tables import projects
 from posttrain.errors import InputError
 
@@ -41,6 +42,8 @@ def open_store(where: str | Path) -> Engine:
     except (SQLAlchemyError, OSError) as error:
         engine.dispose()
         raise InputError(f"--db {_shown(str(where))}: cannot be opened ({_first_line(error)})") from error
+    if engine.dialect.name == "sqlite":
+        keep_private(Path(str(engine.url.database)))
     return engine
 
 
@@ -117,6 +120,7 @@ def _engine(where: str) -> Engine:
     parent = Path(str(url.database)).parent
     if not parent.is_dir():
         raise InputError(f"--db {where}: there is no folder {parent}; create it first")
+    create_private(Path(str(url.database)))
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=20, max_overflow=30)
     event.listen(engine, "connect", _sqlite_settings)
     event.listen(engine, "begin", _sqlite_begin)

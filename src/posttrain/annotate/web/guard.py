@@ -173,10 +173,14 @@ async def _refuse(send: Callable[..., Any], status: int, why: str) -> None:
 
 
 class Limiter:
-    """So many tries within a window of seconds, for each key; kept in memory, for one process serves the app."""
+    """So many tries within a window of seconds, for each key; kept in memory, for one process serves the app.
 
-    def __init__(self, most: int, seconds: float) -> None:
-        self.most, self.seconds = most, seconds
+    Args:
+        pace: seconds from one further try to the next, once there were too many; without it the window must pass.
+    """
+
+    def __init__(self, most: int, seconds: float, *, pace: float | None = None) -> None:
+        self.most, self.seconds, self.pace = most, seconds, pace
         self._tries: dict[str, deque[float]] = defaultdict(deque)
         self._lock = Lock()
 
@@ -194,7 +198,9 @@ class Limiter:
             while tries and tries[0] <= at - self.seconds:
                 tries.popleft()
             if len(tries) >= self.most:
-                raise TooMany(f"too many tries; wait {self.seconds / 60:.0f} minutes")
+                until = tries[0] + self.seconds if self.pace is None else tries[-1] + self.pace
+                if until > at:
+                    raise TooMany(until - at)
             tries.append(at)
 
     def forget(self, key: str) -> None:

@@ -70,9 +70,12 @@ def _star(state: Any, silent: bool) -> bool:
 
 
 def _direction(state: Any) -> None:
-    """Each paragraph, heading, item and cell goes in the direction of its own script."""
+    """Each outermost block goes in the direction of its script; the style sees to the parts within it.
+
+    A part with a direction of its own would not count for the block that it stands in (a list would be left to right).
+    """
     for token in state.tokens:
-        if token.nesting == 1:
+        if token.nesting == 1 and token.level == 0:
             token.attrSet("dir", "auto")
 
 

@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from posttrain.annotate.access import SESSION_SECONDS, close_session, open_session
 from posttrain.annotate.invitations import invited, join
-from posttrain.annotate.people import note, sign_in, tidy_name
+from posttrain.annotate.names import tidy_name
+from posttrain.annotate.people import note, sign_in
 from posttrain.annotate.problems import Invalid, Problem
 from posttrain.annotate.store import Row, now, reading, writing
 from posttrain.annotate.web.guard import COOKIE, Person, Store, Unknown, check_origin, client_of, engine_of
@@ -91,10 +92,14 @@ def _join(request: Request, secret: str, name: str, password: str) -> Any:
 
 
 def _checked(request: Request, name: str, password: str) -> Row:
-    """The person with this name and password; too many tries are refused before any is checked."""
-    limits, by_name = request.app.state.limits, tidy_name(name).lower()
-    limits["sign-ins from"].count(client_of(request))
-    limits["sign-ins as"].count(by_name)
+    """The person with this name and password; too many tries are refused before any is checked.
+
+    Tries for a name count for the address that they come from: a stranger cannot keep others from signing in.
+    """
+    limits, client = request.app.state.limits, client_of(request)
+    tried = f"{client} {tidy_name(name).lower()}"
+    limits["sign-ins from"].count(client)
+    limits["sign-ins as"].count(tried)
     with reading(engine_of(request)) as connection:
         person = None if "\0" in name else sign_in(connection, name, password)
     with writing(engine_of(request)) as connection:
@@ -104,7 +109,7 @@ def _checked(request: Request, name: str, password: str) -> Row:
             note(connection, now(), person.id, "signed in")
     if person is None:
         raise Unknown("the name or the password is wrong")
-    limits["sign-ins as"].forget(by_name)
+    limits["sign-ins as"].forget(tried)
     return person
 
 
