@@ -40,23 +40,19 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice."""
-    from posttrain.recipe import load_recipe
+    from posttrain.recipe_inputs import load_ready
 
-    checked = load_recipe(recipe, set_)
+    checked = load_ready(recipe, set_)
     _run(checked, recipe.parent, out or Path("runs") / recipe.stem, wait, as_json)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
 def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
-    """Check a recipe and the presence of its files, without loading anything."""
-    from posttrain.data.read import source_files
-    from posttrain.recipe import in_order, load_recipe
+    """Check a recipe, and that its files, models, functions and devices are there, without loading anything."""
+    from posttrain.recipe import in_order
+    from posttrain.recipe_inputs import load_ready
 
-    checked = load_recipe(recipe, set_)
-    for stage in checked.stages.values():
-        for path in stage.paths:
-            if path not in checked.stages and not path.startswith("hf://"):
-                source_files(path, base=recipe.parent)
+    checked = load_ready(recipe, set_)
     typer.echo(f"{recipe}: fine. Stages: {' → '.join(in_order(checked))}")
 
 
@@ -64,10 +60,10 @@ def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
 def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
     """Read the data and say what a run would do: rows, tokens, steps, memory. Loads no weights."""
     from posttrain.plan import plan_recipe, show_plan
-    from posttrain.recipe import load_recipe
+    from posttrain.recipe_inputs import load_ready
     from posttrain.screen import Screen
 
-    checked = load_recipe(recipe, set_)
+    checked = load_ready(recipe, set_)
     plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
     typer.echo(json.dumps(plans, indent=2)) if as_json else show_plan(plans)
 
@@ -109,17 +105,21 @@ def generate(
     _stoppable(work)
 
 
-@app.command(epilog="Example: posttrain init dpo > recipe.yaml")
+@app.command(epilog="Example: posttrain init sft --data notes.csv --model ./base > recipe.yaml")
 def init(
     kind: Annotated[
-        str,
+        str | None,
         typer.Argument(help="sft, ift, dpo, reward, candidates, rank, ppo, grpo, audit or all.", show_default=False),
-    ],
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="The first stage's data.", show_default=False)] = None,
+    model: Annotated[str | None, typer.Option(help="A folder or a hub id.", show_default=False)] = None,
 ) -> None:
-    """Print a commented recipe for a technique, to start from."""
-    from posttrain.starters import starter
+    """Print a commented recipe for a technique, to start from. Without a kind: the kinds there are."""
+    from posttrain.starters import kinds_of_starters, starter
 
-    typer.echo(starter(kind), nl=False)
+    if kind is None:
+        raise InputError(f"init: {kinds_of_starters()}")
+    typer.echo(starter(kind, data=data, model=model), nl=False)
 
 
 @app.command(epilog="Example: posttrain demo --seed 1 --json")

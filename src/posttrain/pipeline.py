@@ -10,7 +10,8 @@ from posttrain.data.options import DataSource
 from posttrain.errors import RunError, Stopped
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import hash_of, sha256_of, write_json
-from posttrain.recipe import Recipe, in_order, made_by_stages
+from posttrain.out_folder import check_out
+from posttrain.recipe import Recipe, in_order, made_by_stages, paths_named
 from posttrain.run import begin, data_hashes, file_hashes, finished, locked, write_manifest
 from posttrain.screen import Screen
 from posttrain.stages.context import Context, Figure
@@ -50,6 +51,8 @@ def run_recipe(
     Raises:
         InputError, RunError, Stopped: see there; what was done stays, and the same call goes on.
     """
+    named = list(paths_named(recipe))
+    check_out(out, base, *([one.path for one in named if one.what == what] for what in ("model", "data")))
     with locked(out):
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
         hashes = data_hashes([*paths, *_suite_paths(recipe.suites)], base)

@@ -83,6 +83,7 @@ def origin(recipe: Recipe, model: str | None, base: Path) -> str:
 def show_plan(plans: list[Plan]) -> None:
     """The plan as a table, then what to know about each stage."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("stage", "kind", "from")
@@ -94,7 +95,7 @@ def show_plan(plans: list[Plan]) -> None:
         table.add_row(
             plan["stage"],
             plan["kind"],
-            ", ".join(Path(model).name for model in plan["models"]),
+            escape(", ".join(Path(model).name for model in plan["models"])),
             f"{parts['train']['groups']:,}",
             f"{held:,}",
             f"{parts['train']['tokens']:,}",

@@ -131,12 +131,6 @@ def _check_paths(recipe: Recipe, written: Written) -> None:
     for key, path, _ in paths_named(recipe):
         if len(os.fsencode(path)) >= 4096 or any(len(os.fsencode(part)) > 255 for part in path.split("/")):
             raise InputError(f"{written.where(key)}: {len(path):,} characters are too long for a path")
-    for name, stage in recipe.stages.items():
-        for key, file in stage.files.items():
-            if not (written.path.parent / file).is_file():
-                raise InputError(
-                    f"{written.where(('stages', name, *key.split('.')))}: no file {file} beside the recipe"
-                )
 
 
 def _check_models(recipe: Recipe, written: Written) -> None:

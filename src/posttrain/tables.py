@@ -23,7 +23,7 @@ def show_figures(summary: Mapping[str, Mapping[str, Figure]], where: str) -> Non
         for number, (name, figure) in enumerate(figures.items()):
             table.add_row(stage if number == 0 else "", name, *cells(name, figure))
         table.add_section()
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     console.print(f"Everything is in {where}", highlight=False)
 
