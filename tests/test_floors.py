@@ -21,7 +21,7 @@ FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"out_folder", "overrides", "recipe_keys", "run", "starters", "tables"},
     {"recipe_problems"},
     {"recipe"},
-    {"advise", "generate", "pipeline", "plan", "recipe_inputs"},
+    {"advise", "generate", "pipeline", "plan", "recipe_inputs", "recipe_reference"},
     {"audit_recipe"},
     {"annotate_cli", "data_cli", "demo"},
     {"cli"},

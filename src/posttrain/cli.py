@@ -122,6 +122,14 @@ def init(
     typer.echo(starter(kind, data=data, model=model), nl=False)
 
 
+@app.command(epilog="Example: posttrain keys | less")
+def keys() -> None:
+    """Print every key of a recipe with its values, default and meaning, as Markdown."""
+    from posttrain.recipe_reference import reference
+
+    typer.echo(reference(), nl=False)
+
+
 @app.command(epilog="Example: posttrain demo --seed 1 --json")
 def demo(
     seed: Annotated[int, typer.Option(help="Of the rows drawn and of training.", min=0)] = 0,

@@ -117,7 +117,7 @@ def _check_function(path: Path, name: str) -> None:
     names = dict(_bound(tree.body))
     if name not in names and "*" not in names:
         functions = [known for known, is_function in names.items() if is_function]
-        known = near(name, functions) or f" (it has {', '.join(functions) or 'none'})"
+        known = f" (it has {', '.join(functions) or 'none'}){near(name, functions)}"
         raise InputError(f"function: {path} has no function {name}{known}")
 
 
