@@ -1,5 +1,8 @@
 """posttrain beside TRL, as ratios: `POSTTRAIN_TEST_DATA=... python bench/compare.py [--quick]`.
 
+With `--quick` a step has a quarter of the rows, one step is counted, and TRL runs in its default setting alone: minutes
+a model shape, to see that both sides work. Its ratios are no evidence.
+
 Each side runs in a process of its own: same model folder, token ids, batches, optimizer steps, dtype and threads,
 no dropout, one warm-up step not counted. First every TRL setting runs for a few steps. The fastest as TRL ships, and
 the fastest with gradient checkpointing switched off if that is faster, then meet posttrain, alternated A B A B; ratios
@@ -20,6 +23,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -46,6 +50,9 @@ CASES: dict[str, list[dict[str, Any]]] = {
         for task, size in (("sft", 8), ("dpo", 4), ("reward", 4))  # eight texts a step
     ],
 }
+QUICK = {"sft": 2, "dpo": 1, "reward": 1}
+"""Groups a step with --quick: two texts. The first step warms up, the second counts."""
+
 HEAD = (
     "| case | TRL setting | tokens/s TRL | ours | **ratio** | processor time | memory MiB TRL | ours | **ratio** | "
     "whole process | share of peak TRL | ours | loss |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
@@ -87,6 +94,11 @@ def work_of(job: dict[str, Any], shape: str) -> tuple[int, float]:
     return prompts * (1 if job["task"] == "sft" else 2) + completions, operations
 
 
+def name_of(job: Mapping[str, Any]) -> str:
+    """A case, in the table and in progress lines."""
+    return job["task"] + (", LoRA" if job.get("lora") else "") + (", bfloat16" if job["bf16"] else "")
+
+
 def settings_of(task: str) -> list[str]:
     """TRL's settings, each with and without gradient checkpointing."""
     return [name + suffix for name in AS_SHIPPED[task] for suffix in ("", UNCHECKED)]
@@ -109,9 +121,8 @@ def compare(job: dict[str, Any], shape: str, setting: str, rounds: int, threads:
     share = [operations / s / 1e9 / peak for s in seconds]
     packed = setting.startswith("packing")  # other rows to a step, so other losses
     apart = max(abs(a - b) for a, b in zip(pairs[0][0]["losses"], pairs[0][1]["losses"], strict=not packed))
-    case = job["task"] + (", LoRA" if job.get("lora") else "") + (", bfloat16" if job["bf16"] else "")
     return (
-        f"| {case} | {setting} | {tokens / seconds[0]:,.0f} | {tokens / seconds[1]:,.0f} | **{faster:.1f}x** | "
+        f"| {name_of(job)} | {setting} | {tokens / seconds[0]:,.0f} | {tokens / seconds[1]:,.0f} | **{faster:.1f}x** | "
         f"{cheaper:.1f}x | "
         f"{above[0] / 2**20:,.0f} | {above[1] / 2**20:,.0f} | **{above[1] / above[0]:.2f}x** | "
         f"{whole[1] / whole[0]:.2f}x | {share[0]:.0%} | {share[1]:.0%} | {'-' if packed else f'{apart:.0e}'} |"
@@ -133,7 +144,9 @@ def best_settings(job: dict[str, Any], steps: int, threads: int) -> dict[str, fl
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a few steps, one round")
+    parser.add_argument(
+        "--quick", action="store_true", help="one small step of each case, against TRL's default setting"
+    )
     parser.add_argument("--shape", choices=list(SHAPES), action="append", help="only this model")
     parser.add_argument("--task", choices=["sft", "dpo", "reward"], action="append", help="only this task")
     parser.add_argument("--threads", type=int, default=2)
@@ -144,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--setting", help="only this setting of TRL's, instead of its fastest")
     chosen = parser.parse_args(arguments)
     data_folder()
+    started = time.monotonic()
 
     def say(line: str) -> None:
         print(line, flush=True)
@@ -166,22 +180,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             say(f"\n{SHAPES[shape]['what']}\n")
             say(HEAD)
-            for case in CASES[shape]:
-                if case["task"] not in (chosen.task or [case["task"]]):
-                    continue
-                job = {**case, "folder": str(place)}
-                if chosen.quick:
-                    job["rows"] = min(job["rows"], 3 * job["batch_size"])
-                for bf16 in (False, True) if fast else (False,):
-                    if chosen.precision not in (None, "bfloat16" if bf16 else "float32"):
-                        continue
-                    job["bf16"] = bf16
-                    found = {} if chosen.setting else best_settings(job, 2, chosen.threads)
-                    rounds = 1 if chosen.quick else chosen.rounds
-                    peak = peaks["bfloat16" if bf16 else "float32"]
-                    for setting in [chosen.setting] if chosen.setting else rivals(found):
-                        say(compare(job, shape, setting, rounds, chosen.threads, peak))
+            jobs = jobs_of(shape, str(place), chosen, fast)
+            for number, job in enumerate(jobs, start=1):
+                progress = f"[{number}/{len(jobs)}] {name_of(job)}, {time.monotonic() - started:.0f} s so far"
+                print(progress, file=sys.stderr, flush=True)
+                only = chosen.setting or ("default" if chosen.quick else None)
+                found = {} if only else best_settings(job, 2, chosen.threads)
+                rounds = 1 if chosen.quick else chosen.rounds
+                peak = peaks["bfloat16" if job["bf16"] else "float32"]
+                for setting in [only] if only else rivals(found):
+                    say(compare(job, shape, setting, rounds, chosen.threads, peak))
+                if found:
                     print({name: round(seconds, 1) for name, seconds in found.items()}, file=sys.stderr, flush=True)
+    print(f"done in {time.monotonic() - started:.0f} s", file=sys.stderr)
+
+
+def jobs_of(shape: str, folder: str, chosen: argparse.Namespace, fast: bool) -> list[dict[str, Any]]:
+    """The cases to run of a shape: with --quick smaller, and in the faster precision alone."""
+    precisions = [False, True] if fast else [False]
+    if chosen.precision is not None:
+        precisions = [bf16 for bf16 in precisions if bf16 == (chosen.precision == "bfloat16")]
+    elif chosen.quick:
+        precisions = precisions[-1:]
+    cases = [case for case in CASES[shape] if case["task"] in (chosen.task or [case["task"]])]
+    if chosen.quick:
+        sizes = [QUICK[case["task"]] for case in cases]
+        cases = [{**case, "batch_size": size, "rows": 2 * size} for case, size in zip(cases, sizes, strict=True)]
+    return [{**case, "folder": folder, "bf16": bf16} for case in cases for bf16 in precisions]
 
 
 if __name__ == "__main__":

@@ -57,12 +57,12 @@ def run(
     """
     from posttrain.pipeline import as_json as to_json
     from posttrain.pipeline import run_recipe
-    from posttrain.recipe import load_recipe
+    from posttrain.recipe_inputs import load_ready
     from posttrain.run import folder_for
     from posttrain.screen import Screen
     from posttrain.tables import show_summary
 
-    checked, folder = load_recipe(recipe, set_), out or folder_for(recipe)
+    checked, folder = load_ready(recipe, set_), out or folder_for(recipe)
     asked = fresh is None and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
     def start_over() -> bool:
@@ -90,15 +90,11 @@ def run(
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
 def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
-    """Check a recipe and the presence of its files, without loading anything."""
-    from posttrain.data.read import source_files
-    from posttrain.recipe import in_order, load_recipe
+    """Check a recipe, and that its files, models, functions and devices are there, without loading anything."""
+    from posttrain.recipe import in_order
+    from posttrain.recipe_inputs import load_ready
 
-    checked = load_recipe(recipe, set_)
-    for stage in checked.stages.values():
-        for path in stage.paths:
-            if path not in checked.stages and not path.startswith("hf://"):
-                source_files(path, base=recipe.parent)
+    checked = load_ready(recipe, set_)
     typer.echo(f"{recipe}: fine. Stages: {' → '.join(in_order(checked))}")
 
 
@@ -109,10 +105,10 @@ def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> N
     Ends with exit code 2 if a stage does not fit into the free memory.
     """
     from posttrain.plan import plan_recipe, show_plan
-    from posttrain.recipe import load_recipe
+    from posttrain.recipe_inputs import load_ready
     from posttrain.screen import Screen
 
-    checked = load_recipe(recipe, set_)
+    checked = load_ready(recipe, set_)
     plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
     typer.echo(json.dumps(plans, indent=2)) if as_json else show_plan(plans)
     if short := [one["stage"] for one in plans if one["does_not_fit"] is not None]:
@@ -157,17 +153,29 @@ def generate(
     _stoppable(work)
 
 
-@app.command(epilog="Example: posttrain init dpo > recipe.yaml")
+@app.command(epilog="Example: posttrain init sft --data notes.csv --model ./base > recipe.yaml")
 def init(
     kind: Annotated[
-        str,
+        str | None,
         typer.Argument(help="sft, ift, dpo, reward, candidates, rank, ppo, grpo, audit or all.", show_default=False),
-    ],
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="The first stage's data.", show_default=False)] = None,
+    model: Annotated[str | None, typer.Option(help="A folder or a hub id.", show_default=False)] = None,
 ) -> None:
-    """Print a commented recipe for a technique, to start from."""
-    from posttrain.starters import starter
+    """Print a commented recipe for a technique, to start from. Without a kind: the kinds there are."""
+    from posttrain.starters import kinds_of_starters, starter
 
-    typer.echo(starter(kind), nl=False)
+    if kind is None:
+        raise InputError(f"init: {kinds_of_starters()}")
+    typer.echo(starter(kind, data=data, model=model), nl=False)
+
+
+@app.command(epilog="Example: posttrain keys | less")
+def keys() -> None:
+    """Print every key of a recipe with its values, default and meaning, as Markdown."""
+    from posttrain.recipe_reference import reference
+
+    typer.echo(reference(), nl=False)
 
 
 @app.command(epilog="Example: posttrain demo --seed 1 --json")

@@ -10,7 +10,8 @@ from posttrain.earlier import Inputs, begin, changes, finished, has_work, starte
 from posttrain.errors import InputError, RunError, Stopped
 from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
-from posttrain.recipe import Recipe, in_order
+from posttrain.out_folder import check_out
+from posttrain.recipe import Recipe, in_order, paths_named
 from posttrain.run import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.screen import Screen, shown
 from posttrain.stages.context import Context, Figure
@@ -62,6 +63,8 @@ def run_recipe(
     Raises:
         InputError, RunError, Waiting, Stopped: see there; what was done stays, and the same call goes on.
     """
+    named = list(paths_named(recipe))
+    check_out(out, base, *([one.path for one in named if one.what == what] for what in ("model", "data")))
     with locked(out), library_log(out / LOG):
         if file is not None and (moved := check_owner(out, file)) is not None:
             screen.note(moved)

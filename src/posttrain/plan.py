@@ -122,6 +122,7 @@ def _time_and_disk(stage: Stage, seen: Look, model: str, found: Room | None) -> 
 def show_plan(plans: list[Plan]) -> None:
     """The plan as a table, then what to know about each stage."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("stage", "kind", "from")
@@ -134,7 +135,7 @@ def show_plan(plans: list[Plan]) -> None:
         table.add_row(
             plan["stage"],
             plan["kind"],
-            ", ".join(Path(model).name for model in plan["models"]),
+            escape(", ".join(Path(model).name for model in plan["models"])),
             f"{parts['train']['groups']:,}",
             f"{held:,}",
             f"{parts['train']['tokens']:,}",

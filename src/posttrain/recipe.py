@@ -140,10 +140,6 @@ def _check_paths(recipe: Recipe, written: Written) -> None:
         if len(os.fsencode(path)) >= 4096 or any(len(os.fsencode(part)) > 255 for part in path.split("/")):
             raise InputError(f"{written.where(key)}: {len(path):,} characters are too long for a path")
     for name, stage in recipe.stages.items():
-        for key, file in stage.files.items():
-            if not (written.path.parent / file).is_file():
-                place = written.where(("stages", name, *key.split(".")))
-                raise InputError(f"{place}: no file {file} beside the recipe")
         for key, reward in stage.reward_specs.items():
             try:
                 reward.check(written.path.parent)

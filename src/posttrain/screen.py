@@ -62,7 +62,7 @@ class Screen:
 
     def title(self, sentence: str) -> None:
         """Say what begins now."""
-        self.console.print(f"[bold]{sentence}[/bold]", soft_wrap=True)
+        self.console.print(sentence, style="bold", markup=False, soft_wrap=True)
 
     def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
         """A small table; its first row is the heading. Cells are shown as they are, cut to a few lines."""

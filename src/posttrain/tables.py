@@ -46,7 +46,7 @@ def show_figures(summary: Mapping[str, Mapping[str, Figure]]) -> None:
             unit = " (nats)" if figure.unit == "nats" else ""
             table.add_row(stage if number == 0 else "", name + unit, *cells(figure))
         table.add_section()
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def cells(figure: Figure) -> tuple[str, str, str, str]:

@@ -253,7 +253,7 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "no such function of gold": (
         REWARDS,
         f"{REWARDS}\n    gold: {{x: {{kind: python, file: mine.py, function: f}}}}",
-        ("error: gold.x", "function f"),
+        (":17", "gold.x", "function f"),
     ),
     "vllm without a GPU": (
         REWARDS,

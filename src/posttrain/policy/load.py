@@ -18,6 +18,7 @@ from transformers import (
 from posttrain.core import attention
 from posttrain.errors import InputError
 from posttrain.policy.broken_tokenizer import broken_merge
+from posttrain.policy.hub_names import unreachable
 from posttrain.policy.weights import check_finite, check_left_over, check_types
 
 Task = Literal["causal", "score"]
@@ -66,7 +67,9 @@ def load_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:
         reason = broken_merge(Path(name) / "tokenizer.json") or _first_line(error)
-        raise InputError(f"{name}: the tokenizer cannot be loaded ({reason})") from error
+        raise InputError(
+            f"{name}: {unreachable(name, error) or f'the tokenizer cannot be loaded ({reason})'}"
+        ) from error
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(f"{name}: needs a fast tokenizer (tokenizer.json), for the place of each token in its text")
     return tokenizer
@@ -119,7 +122,9 @@ def load_policy(
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{name}: the model cannot be loaded ({_first_line(error)})") from error
+        raise InputError(
+            f"{name}: {unreachable(name, error) or f'the model cannot be loaded ({_first_line(error)})'}"
+        ) from error
     rows = int(model.get_input_embeddings().weight.shape[0])
     if len(tokenizer) > rows:
         raise InputError(

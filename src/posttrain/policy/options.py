@@ -22,7 +22,9 @@ class PlaceOptions(Options):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="of matrix products; auto measures whether this machine does bfloat16 faster"
     )
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps")
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1, mps"
+    )
     trust_remote_code: bool = Field(
         default=False, description="run code that comes with the model; only if you trust its author"
     )

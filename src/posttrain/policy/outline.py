@@ -5,6 +5,7 @@ from typing import Any
 
 from posttrain.errors import InputError
 from posttrain.policy.adapter_folder import adapted_model
+from posttrain.policy.hub_names import unreachable
 from posttrain.policy.load import check_folder
 
 
@@ -60,7 +61,8 @@ def load_config(name: str, *, trust_remote_code: bool = False) -> Any:
     try:
         return AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:
-        raise InputError(f"{name}: the model's configuration cannot be read ({_first(error)})") from error
+        reason = unreachable(name, error) or f"the model's configuration cannot be read ({_first(error)})"
+        raise InputError(f"{name}: {reason}") from error
 
 
 def positions_of(config: Any) -> int | None:

@@ -1,0 +1,73 @@
+"""What to say of a model's name that leads nowhere: what is in the cache, and which name was perhaps meant."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+SHOWN = 8
+"""Names of cached models in a message, at most."""
+
+
+def cached_models() -> list[str]:
+    """The hub ids of the models in the Hugging Face cache."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        return sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == "model")
+    except (CacheNotFound, ValueError, OSError):
+        return []
+
+
+def is_offline() -> bool:
+    """Whether `HF_HUB_OFFLINE` keeps the hub from being reached."""
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_OFFLINE
+
+
+def unreachable(name: str, error: BaseException) -> str | None:
+    """A sentence about a hub id that could not be had; None where something else went wrong.
+
+    Args:
+        name: the hub id.
+        error: what transformers raised; its causes tell a missing connection from a missing repository.
+    """
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    if Path(name).exists():
+        return None
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    if any(isinstance(one, RepositoryNotFoundError) for one in causes):
+        return f"the hub has no such model, or it is private{_meant(name)}"
+    if not any(isinstance(one, LocalEntryNotFoundError | OfflineModeIsEnabled | ConnectionError) for one in causes):
+        return None
+    why = "offline (HF_HUB_OFFLINE is set)" if is_offline() else "the hub cannot be reached"
+    return f"{why} and not in the cache{_meant(name)}"
+
+
+def not_cached(name: str) -> str:
+    """The sentence about a hub id that is not in the cache while the hub is not to be asked."""
+    return f"offline (HF_HUB_OFFLINE is set) and not in the cache{_meant(name)}"
+
+
+def near_folder(name: str, base: Path) -> str | None:
+    """A folder beside the recipe that a name may have meant."""
+    path = base / name
+    try:
+        folders = [one.name for one in path.parent.iterdir() if one.is_dir()]
+    except OSError:
+        return None
+    found = get_close_matches(path.name, folders, n=1)
+    return str(Path(name).with_name(found[0])) if found else None
+
+
+def _meant(name: str) -> str:
+    cached = cached_models()
+    folder = near_folder(name, Path())
+    near = [*([folder] if folder else []), *get_close_matches(name, cached, n=1)]
+    more = f" and {len(cached) - SHOWN} more" if len(cached) > SHOWN else ""
+    here = f"; cached here: {', '.join(cached[:SHOWN])}{more}" if cached else "; nothing is cached here"
+    return here + (f"; did you mean {near[0]}?" if near else "")
