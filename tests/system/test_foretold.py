@@ -132,13 +132,13 @@ STARTER_ROWS: dict[str, list[dict[str, Any]]] = {
         for n in range(80)
     ],
 }
-STARTER_FILES = {"prompts": "asked", "test": "asked", "pairs": "pairs", "rankings": "rankings"}
+STARTER_FILES = {"prompts": "asked", "questions": "asked", "test": "asked", "pairs": "pairs", "rankings": "rankings"}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in STARTERS if kind != "candidates"])
 def test_of_the_recipes_to_start_from(kind: str, data_dir: Path, tmp_path: Path) -> None:
     values = yaml.safe_load(starter(kind))
-    named = ("train", "test", "pairs", "rankings", "prompts", "extraction", "summaries", "general")
+    named = ("train", "test", "pairs", "rankings", "prompts", "questions", "extraction", "summaries", "general")
     for name in named:
         rows = STARTER_ROWS[STARTER_FILES.get(name, "answered")]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -167,6 +167,18 @@ def test_every_folder_gives_what_the_run_measured(stack: str, here: Path, posttr
     assert compared >= 2
 
 
+def test_an_adapter_without_a_tokenizer_is_a_model_to_start_from(here: Path, posttrain: Posttrain) -> None:
+    """peft alone writes none; its base has one."""
+    write_recipe({"a": sft(LORA)})
+    assert posttrain("run", "recipe.yaml", "--out", "out").code == 0
+    folder = here / "out/stages/a/model"
+    for path in [*folder.glob("tokenizer*"), *folder.glob("*.jinja")]:
+        path.unlink()
+    write_recipe({"b": sft(LORA)})
+    answer = posttrain("run", "recipe.yaml", "--out", "two", "--set", f"model={folder}")
+    assert answer.code == 0, answer.err
+
+
 @pytest.mark.parametrize("lora", ["", LORA], ids=["all weights", "lora"])
 def test_a_seed_gives_the_same_bytes_in_every_kind_of_stage(lora: str, here: Path, posttrain: Posttrain) -> None:
     """Whatever else has drawn random numbers in the process; another seed gives others."""

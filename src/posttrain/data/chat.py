@@ -59,8 +59,11 @@ class _Text:
         return int(np.argmax(self.loss))
 
 
-def encode(example: Example, codec: Codec) -> Group | str:
+def encode(example: Example, codec: Codec, *, wordless: bool = False) -> Group | str:
     """Tokens and loss mask of a row, or the reason for leaving it out.
+
+    Args:
+        wordless: whether the end token of an answer without words bears loss too, as scoring needs it.
 
     Counts in ``codec.seen``, once for each row that is kept: "cut left", "cut right" (truncated); "token across the
     border" (it holds the prompt's last and the completion's first characters, and bears loss); "leading blanks of an
@@ -73,7 +76,9 @@ def encode(example: Example, codec: Codec) -> Group | str:
     """
     if any(not _to_learn(completion) for completion in example.completions):
         return "every answer is marked as not to be learnt"
-    texts = [_raw(example, c, codec) if example.raw else _chat(example, c, codec) for c in example.completions]
+    texts = [
+        _raw(example, c, codec) if example.raw else _chat(example, c, codec, wordless) for c in example.completions
+    ]
     notes = set(example.notes).union(*(text.notes for text in texts))
     if any(not text.loss.any() for text in texts):
         why = {
@@ -132,7 +137,7 @@ def _template(codec: Codec, where: str) -> Template:
     return codec.template
 
 
-def _chat(example: Example, completion: Sequence[Message], codec: Codec) -> _Text:
+def _chat(example: Example, completion: Sequence[Message], codec: Codec, wordless: bool) -> _Text:
     text, spans, lost = answer_spans(
         _template(codec, example.where), example.prompt, completion, where=example.where, tools=example.tools
     )
@@ -142,7 +147,9 @@ def _chat(example: Example, completion: Sequence[Message], codec: Codec) -> _Tex
     whole = len(spans) == sum(1 for m in completion if m["role"] == "assistant" and m.get(LEARNT, True))
     for span in spans:
         inside, told = _written(tokens, offsets, span, codec)
-        if whole and not _has_words(tokens, offsets, inside, text, codec):  # else a span is a part of an answer
+        if (
+            whole and not wordless and not _has_words(tokens, offsets, inside, text, codec)
+        ):  # else a span is a part of an answer
             notes |= {_WORDLESS}
             continue
         ends = np.flatnonzero(inside & np.isin(tokens, list(codec.end_tokens)))

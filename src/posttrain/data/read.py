@@ -107,7 +107,7 @@ def _not_regular(path: Path) -> str | None:
     if path.is_file() or path.is_dir():
         return None
     if path.is_symlink():
-        return f"a link to {path.readlink()}, which is not there"
+        return f"a link to {path.readlink()}, which leads to nothing"
     return "a pipe, socket or device, and no file of rows" if path.exists() else None
 
 

@@ -113,7 +113,9 @@ def _judged(
 
 def _read(prompt: Prompt, text: str, codec: Codec) -> Group | str:
     """The conversation as a reward model with another tokenizer reads it."""
-    return encode(Example(prompt.where, prompt.messages, (({"role": "assistant", "content": text},),)), codec)
+    return encode(
+        Example(prompt.where, prompt.messages, (({"role": "assistant", "content": text},),)), codec, wordless=True
+    )
 
 
 def _array(values: Sequence[Score], count: int) -> Floats:

@@ -17,6 +17,7 @@ from transformers import (
 
 from posttrain.core import attention
 from posttrain.errors import InputError
+from posttrain.policy.adapter_folder import adapter_in, has_tokenizer
 from posttrain.policy.broken_tokenizer import broken_merge
 from posttrain.policy.hub_names import unreachable
 from posttrain.policy.weights import check_finite, check_left_over, check_types
@@ -62,7 +63,9 @@ class Policy:
 
 
 def load_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
-    """The tokenizer beside a model; one clear error where it is missing or damaged."""
+    """The tokenizer beside a model, or of the base of an adapter that has none; one clear error where it is damaged."""
+    if (adapter := adapter_in(name)) is not None and not has_tokenizer(name):
+        name = adapter.base
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:

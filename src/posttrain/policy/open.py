@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from posttrain.errors import InputError
-from posttrain.policy.adapter_folder import adapter_in, has_tokenizer
+from posttrain.policy.adapter_folder import adapter_in
 from posttrain.policy.device import Placement, place
 from posttrain.policy.load import Policy, Task, load_policy
 from posttrain.policy.lora import add_lora, attach
@@ -68,7 +68,6 @@ def _load(name: str, options: PolicyOptions, placement: Placement, task: Task) -
         return load_policy(name, task=task, **settings)
     if adapter.scores and task == "causal":
         raise InputError(f"{name}: an adapter that scores and does not write; start from the model it was made of")
-    tokenizer_from = name if has_tokenizer(name) else None
-    policy = load_policy(adapter.base, task=task, tokenizer_from=tokenizer_from, **settings)
+    policy = load_policy(adapter.base, task=task, tokenizer_from=name, **settings)
     attach(policy, adapter, merge=options.lora is None)
     return policy
