@@ -60,7 +60,7 @@ def add_person(
     try:
         person = connection.execute(insert(people).values(values).returning(people)).one()
     except IntegrityError as error:  # another one of that name joined at the same moment
-        raise Invalid(f"the name {name} is taken; choose another") from error
+        raise Invalid(f"the name {name} is taken, or looks like one that is; choose another") from error
     if invitation is not None:
         connection.execute(update(invitations).where(invitations.c.id == invitation.id).values(person_id=person.id))
     return person
