@@ -12,15 +12,16 @@ ROOT = Path(posttrain.__file__).parent
 
 FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"errors", "heap", "options", "cli_options", "key_aliases", "__init__"},
-    {"endpoint", "files", "screen", "yaml_lines", "core"},
+    {"endpoint", "files", "library_log", "screen", "yaml_lines", "core"},
     {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},
     {"evaluate", "experience"},
     {"annotate", "audit"},
     {"stages"},
-    {"out_folder", "overrides", "recipe_keys", "run", "starters", "tables"},
+    {"earlier", "out_folder", "overrides", "recipe_keys", "run", "starters", "tables"},
     {"recipe_problems"},
     {"recipe"},
+    {"wiring"},
     {"advise", "generate", "pipeline", "plan", "recipe_inputs", "recipe_reference"},
     {"audit_recipe"},
     {"annotate_cli", "data_cli", "demo"},

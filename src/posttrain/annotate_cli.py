@@ -33,6 +33,10 @@ def serve(
     secure: Annotated[
         bool, typer.Option("--secure", help="The proxy speaks HTTPS: cookies are sent over it alone.")
     ] = False,
+    proxy: Annotated[
+        str | None,
+        typer.Option(help="Address of the proxy before the app: whom it names in X-Forwarded-For is who asks."),
+    ] = None,
     oidc: Annotated[
         str | None, typer.Option(help="People may also sign in here: an OpenID Connect provider's URL.")
     ] = None,
@@ -43,7 +47,7 @@ def serve(
     """Serve the ranking app. The first time, it prints a link to sign up as the owner."""
     from posttrain.annotate.serve import serve_app
 
-    serve_app(db, host, port, secure=secure, oidc=oidc, oidc_client=oidc_client)
+    serve_app(db, host, port, secure=secure, proxy=proxy, oidc=oidc, oidc_client=oidc_client)
 
 
 @app.command("import", epilog="Example: posttrain annotate import candidates.jsonl --project tone --set overlap=3")
@@ -130,11 +134,26 @@ def trace(
     db: Database = DB,
 ) -> None:
     """Who judged what behind a row of an export: in which order shown, under which guideline; verified."""
+    from posttrain.annotate.characters import whole
     from posttrain.annotate.store import using
     from posttrain.annotate.trace import trace_row
 
     with using(db) as engine:
-        typer.echo(json.dumps(trace_row(engine, place), indent=2, ensure_ascii=False))
+        typer.echo(whole(json.dumps(trace_row(engine, place), indent=2, ensure_ascii=False)))
+
+
+@app.command(epilog="Example: posttrain annotate backup annotate-2026-01-31.db")
+def backup(
+    out: Annotated[Path, typer.Argument(help="The copy to write.", show_default=False)],
+    db: Database = DB,
+) -> None:
+    """Copy the whole database, while the app runs; the file alone lacks what was written last."""
+    from posttrain.annotate.database_file import back_up
+
+    if "://" in db and not db.startswith("sqlite:///"):
+        raise InputError(f"--db: of a PostgreSQL server, pg_dump makes the backup: pg_dump DATABASE > {out}")
+    back_up(Path(db.removeprefix("sqlite:///")), out)
+    typer.echo(f"{out}: a copy of {db}. To go back: stop the app, and put the copy in its place without {db}-wal")
 
 
 @users.command("invite", epilog="Example: posttrain annotate users invite --role annotator")
@@ -144,7 +163,7 @@ def invite(
     url: Annotated[str, typer.Option(help="Where people reach the app.")] = "http://127.0.0.1:8500",
 ) -> None:
     """Print a link to sign up with, good for one person and seven days."""
-    from posttrain.annotate.people import invite as make
+    from posttrain.annotate.invitations import invite as make
     from posttrain.annotate.store import now, using, writing
 
     with using(db) as engine, writing(engine) as connection, _problems():

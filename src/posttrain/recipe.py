@@ -113,6 +113,14 @@ def made_by_stages(recipe: Recipe, name: str) -> list[str]:
     return [path for path in dict.fromkeys(recipe.stages[name].paths) if path in recipe.stages]
 
 
+def origin(recipe: Recipe, model: str | None, base: Path) -> str:
+    """The model that a chain of stages began with: its tokenizer and shape are theirs."""
+    while model is not None and model in recipe.stages:
+        model = recipe.stages[model].model
+    model = model or recipe.model
+    return str((base / model).resolve()) if (base / model).is_dir() else model
+
+
 def paths_named(recipe: Recipe) -> Iterator[PathNamed]:
     """Every model, data path and file that the recipe names, outputs of its own stages left out."""
     yield PathNamed(("model",), recipe.model, "model")

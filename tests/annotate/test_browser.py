@@ -448,3 +448,71 @@ def test_axe_finds_no_serious_violation_on_any_page(
     ):
         check(path)
     context.close()
+
+
+ARABIC = "الجرعة 20 mg مرتين يوميا."
+MIXED = f"{ARABIC}\n\nTake 20 mg twice a day."
+
+
+def test_a_text_goes_in_the_direction_of_its_script_wherever_it_is_shown_or_written(
+    page: Page, owen: Client, server: Server
+) -> None:
+    def ends_left(selector: str, paragraph: str = ARABIC) -> bool:
+        """Whether the paragraph's last character, its full stop, stands left of its first."""
+        return bool(
+            page.locator(selector).first.evaluate(
+                """(node, wanted) => {
+                  const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+                  while (walker.nextNode()) {
+                    const at = walker.currentNode.textContent.indexOf(wanted);
+                    if (at < 0) continue;
+                    const place = (index) => {
+                      const range = document.createRange();
+                      range.setStart(walker.currentNode, at + index);
+                      range.setEnd(walker.currentNode, at + index + 1);
+                      return range.getBoundingClientRect().left;
+                    };
+                    return place(wanted.length - 1) < place(0);
+                  }
+                  throw new Error(`not found: ${wanted}`);
+                }""",
+                paragraph,
+            )
+        )
+
+    candidates = [{"id": "a", "text": MIXED}, {"id": "b", "text": f"- {ARABIC}\n- two."}]
+    new = [{"id": ARABIC, "prompt": MIXED, "candidates": candidates, "slice": ARABIC}]
+    number = project(owen, new, rewrite=True, criteria=[ARABIC], flags=1)
+    owen.post(f"/projects/{number}/guidelines", {"text": MIXED})
+    sign_in(page, "owen")
+    page.goto(f"/projects/{number}/rank")
+    texts(page)
+    place = page.locator(".candidate .body").all_inner_texts().index(MIXED)
+    mixed = f".candidate[data-place='{place}'] .body .text"
+    for selector in ("#prompt .text", mixed, ".candidate .criteria span"):
+        assert ends_left(selector), selector
+    for selector in ("#prompt .text", mixed):
+        assert not ends_left(selector, "Take 20 mg twice a day."), "each paragraph has a direction of its own"
+    page.locator("#view").select_option("markdown")
+    assert ends_left(".candidate .markdown li")
+    assert page.locator(".candidate .markdown ul").evaluate("node => getComputedStyle(node).direction") == "rtl"
+    assert not ends_left(".candidate .markdown li:nth-child(2)", "two.")
+    page.keyboard.press("g")
+    assert ends_left("#guideline .text")
+    page.keyboard.press("Escape")
+    direction = "node => getComputedStyle(node).direction"
+    page.locator("#rewrite").fill(ARABIC)
+    assert page.locator("#rewrite").evaluate(direction) == "rtl"
+    page.locator("#strip-title").click()
+    page.keyboard.press("f")
+    page.get_by_label("Why?").fill(ARABIC)
+    assert page.locator("#reason").evaluate(direction) == "rtl"
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#empty")).to_be_visible()
+    page.goto(f"/projects/{number}/items")
+    assert ends_left("tbody th a")
+    page.goto(f"/projects/{number}/items/1")
+    for selector in ("h2.subtitle bdi", ".card .text", ".candidate .body", ".plain bdi"):
+        assert ends_left(selector), selector
+    page.goto(f"/projects/{number}/settings")
+    assert page.locator("#guideline-text").evaluate(direction) == "rtl"

@@ -1,5 +1,6 @@
 """Names and passwords, on both databases."""
 
+import contextlib
 import unicodedata
 from threading import Barrier, Thread
 
@@ -10,8 +11,9 @@ from starlette.testclient import TestClient
 from annotate_server import PASSWORD
 from annotating import START
 from posttrain.annotate.access import new_token
+from posttrain.annotate.passwords import checked_password
 from posttrain.annotate.people import add_person, sign_in
-from posttrain.annotate.problems import Invalid
+from posttrain.annotate.problems import Invalid, TooMany
 from posttrain.annotate.store import reading, writing
 from posttrain.annotate.web.app import make_app
 from posttrain.annotate.web.guard import Limiter
@@ -61,7 +63,76 @@ def test_of_two_who_join_at_once_under_one_name_one_does(engine: Engine) -> None
         thread.start()
     for thread in threads:
         thread.join()
-    assert [str(problem) for problem in refused] == ["the name ann is taken; choose another"]
+    assert [str(problem) for problem in refused] == ["the name ann is taken, or looks like one that is; choose another"]
+
+
+BLANK = ("\u3164", "\u2800", "ann\u3164", "\u2800 \u2800", "a\ufe0fnn", "\u200b", "\u00ad", "\u034f")
+TWINS = {
+    "ann": ("\u0430nn", "a\uff4en", "\uff21\uff2e\uff2e", "\U0001d41ann"),
+    "Bill": ("BiIl", "Bi1l", "B\u0456ll", "BILL"),
+    "\u0441\u043e\u0440\u0430": ("copa", "COPA"),
+}
+
+
+@pytest.mark.parametrize("name", BLANK)
+def test_a_name_shows_all_its_characters(engine: Engine, name: str) -> None:
+    with pytest.raises(Invalid, match="printable"), writing(engine) as connection:
+        add_person(connection, name, "annotator", START)
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_two_people_are_told_apart_by_eye(engine: Engine, name: str) -> None:
+    with writing(engine) as connection:
+        add_person(connection, name, "annotator", START)
+    for twin in TWINS[name]:
+        with pytest.raises(Invalid, match="looks like"), writing(engine) as connection:
+            add_person(connection, twin, "annotator", START)
+    with writing(engine) as connection:
+        for other in ("anna", "Bille", "\u0441\u043e\u0440\u0442", "\U0001f642"):
+            add_person(connection, other, "annotator", START)
+
+
+def test_names_in_files_are_ids_and_may_look_alike(engine: Engine) -> None:
+    with writing(engine) as connection:
+        for name in ("u1", "ul", "uI0", "u10"):
+            add_person(connection, name, "annotator", START, origin="import")
+
+
+WEAK = (" " * 10, "\u00a0" * 12, "a" * 10, "ababababab", "1234567890", "qwertyuiop", "password123", "owenowenowen")
+STRONG = (
+    "a long enough password",
+    "Tr0ub4dor&3 twice",
+    "\u043a\u043e\u0440\u043e\u0432\u0430 \u0438 \u0434\u043e\u0436\u0434\u044c",
+    "x7$Kq9!vLp2",
+)
+
+
+def test_a_password_that_is_guessed_first_is_refused() -> None:
+    for password in WEAK:
+        with pytest.raises(Invalid, match="guess"):
+            checked_password(password, "Owen")
+    for password in STRONG:
+        assert checked_password(password, "Owen") == password
+    for password in (STRONG[0][:9], STRONG[0] * 20):
+        with pytest.raises(Invalid, match="10 to 200"):
+            checked_password(password, "Owen")
+
+
+def test_after_too_many_tries_a_further_one_is_heard_at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("posttrain.annotate.web.guard.time.monotonic", lambda: clock[0])
+
+    def heard(limiter: Limiter, seconds: int) -> list[int]:
+        found: list[int] = []
+        for second in range(seconds):
+            clock[0] += 1
+            with contextlib.suppress(TooMany):
+                limiter.count("someone")
+                found.append(second)
+        return found
+
+    assert heard(Limiter(3, 60, pace=10), 33) == [0, 1, 2, 12, 22, 32]
+    assert heard(Limiter(3, 60), 64) == [0, 1, 2, 60, 61, 62]
 
 
 def test_whoever_asks_too_often_is_told_to_wait(engine: Engine) -> None:

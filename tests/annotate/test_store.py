@@ -1,5 +1,6 @@
 """The database keeps what it was told, refuses to forget it, and shows when someone changed it behind its back."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from starlette.testclient import TestClient
 from annotating import Team, item, team
 from posttrain.annotate import store
 from posttrain.annotate.chain import broken_links
+from posttrain.annotate.database_file import back_up
+from posttrain.annotate.invitations import open_invitations
 from posttrain.annotate.store import open_store, reading, using, writing
-from posttrain.annotate.tables import audit, guidelines, judgments, metadata, projects
+from posttrain.annotate.tables import audit, guidelines, invitations, judgments, metadata, projects, tokens
 from posttrain.annotate.web.app import make_app
 from posttrain.errors import InputError
 
@@ -37,14 +40,44 @@ def test_the_migrations_lead_to_the_tables_the_code_knows(engine: Engine) -> Non
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_a_database_of_the_first_schema_is_brought_to_the_newest(judged: Team, where: str) -> None:
-    with writing(judged.engine) as connection:
-        connection.execute(text("DROP TABLE identities"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+def test_a_database_of_the_first_schema_is_brought_to_the_newest(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are written as SQL: the code of today does not write yesterday's tables."""
+    bring = store._migrate  # pyright: ignore[reportPrivateUsage]
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_migrate", lambda engine: bring(engine, "0001"))
+        old = open_store(where)
+    people = [(1, "owen", "owner", True), (2, "adam", "admin", False), (3, "eve", "admin", True)]
+    links = [
+        (1, "owner", 50.0, None),
+        (2, "admin", 60.0, None),
+        (3, "annotator", 70.0, None),
+        (4, "viewer", 80.0, 81.0),
+    ]
+    with writing(old) as connection:
+        for row in people:
+            values = dict(zip(("id", "name", "role", "active"), row, strict=True))
+            insert = "INSERT INTO people (id, name, role, origin, active, created)"
+            connection.execute(text(f"{insert} VALUES (:id, :name, :role, 'app', :active, 1)"), values)
+        for row in links:
+            values = dict(zip(("id", "role", "at", "used"), row, strict=True))
+            insert = "INSERT INTO invitations (id, secret, role, created, expires, used)"
+            connection.execute(text(f"{insert} VALUES (:id, :id, :role, :at, 9999999999, :used)"), values)
+        for by, at in ((None, 50.0), (2, 60.0), (3, 70.0)):
+            insert = "INSERT INTO audit (at, person_id, action, detail) VALUES (:at, :by, 'invited', '{}')"
+            connection.execute(text(insert), {"at": at, "by": by})
+        connection.execute(text("INSERT INTO tokens (id, secret, person_id, name, created) VALUES (1, 't', 1, 'n', 1)"))
+    old.dispose()
     again = open_store(where)
     with again.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        assert len(connection.execute(select(judgments)).all()) == 3
+        found = connection.execute(select(invitations).order_by(invitations.c.id)).all()
+        assert [row.inviter_id for row in found] == [None, 2, 3, None]
+        assert [row.first for row in found] == [True, False, False, False]
+        assert [row.revoked is not None for row in found] == [False, True, False, False], "adam is locked out"
+        assert [row.id for row in open_invitations(connection, 1000.0)] == [3], "there is an owner"
+        assert connection.execute(select(tokens.c.name, tokens.c.parent_id)).all() == [("n", None)]
+    with pytest.raises(DatabaseError), writing(again) as connection:
+        connection.execute(delete(audit))
     again.dispose()
 
 
@@ -97,6 +130,44 @@ def test_sqlite_syncs_every_commit(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_no_other_user_of_the_machine_may_read_the_database(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        made, found, shared = tmp_path / "made.db", tmp_path / "found.db", tmp_path / "shared.db"
+        found.touch(0o644)
+        shared.touch(0o640)
+        for where, mode in ((made, 0o600), (found, 0o600), (shared, 0o640)):
+            with using(where) as engine, writing(engine) as connection:
+                connection.execute(audit.insert().values(at=0.0, action="x", detail={}))
+                files = sorted(tmp_path.glob(f"{where.name}*"))
+                assert [path.name.removeprefix(where.name) for path in files] == ["", "-shm", "-wal"]
+                assert [path.stat().st_mode & 0o777 for path in files] == [mode] * 3
+    finally:
+        os.umask(before)
+
+
+def test_a_backup_holds_what_was_written_a_moment_ago(tmp_path: Path) -> None:
+    where, out = tmp_path / "a.db", tmp_path / "copy.db"
+    with using(where) as engine:
+        with writing(engine) as connection:
+            connection.execute(audit.insert().values(at=0.0, action="early", detail={}))
+        with writing(engine) as connection:
+            back_up(where, out)
+            connection.execute(audit.insert().values(at=0.0, action="late", detail={}))
+        assert (tmp_path / "a.db-wal").stat().st_size > 0
+    assert [path.name for path in tmp_path.glob("copy*")] == ["copy.db"]
+    assert out.stat().st_mode & 0o777 == 0o600
+    with using(out) as engine, reading(engine) as connection:
+        assert connection.execute(select(audit.c.action)).scalars().all() == ["early"]
+    for source, target, told in ((where, out, "there already"), (tmp_path / "b.db", tmp_path / "x", "no such file")):
+        with pytest.raises(InputError, match=told):
+            back_up(source, target)
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to be read as the header of one " * 20)
+    with pytest.raises(InputError, match="not a database"):
+        back_up(tmp_path / "notes.txt", tmp_path / "x")
+    assert not list(tmp_path.glob("x*"))
 
 
 def test_a_place_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ def test_rankings_go_in_and_pairs_come_out_and_are_traced(rows: Path, posttrain:
     assert told["item"] == "r1"
     assert [one["person"] for one in told["judgments"]] == ["ann", "bob"]
     assert "ann" in posttrain("annotate", "users", "list").out
+    assert posttrain("annotate", "backup", "copy.db").code == 0
+    assert "ann" in posttrain("annotate", "users", "list", "--db", "copy.db").out
 
 
 def test_the_app_serves_what_was_imported_and_roles_change_from_the_command_line(
@@ -63,8 +65,14 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no such database server": (("users", "list", "--db", "oracle://x"), ("oracle", "postgresql")),
     "no such role": (("users", "invite", "--role", "king"), ("no role king",)),
     "no such person": (("users", "change", "zoe", "--role", "viewer"), ("no person zoe",)),
+    "a backup in place of another": (
+        ("backup", "candidates.jsonl", "--db", "known.db"),
+        ("candidates.jsonl", "already"),
+    ),
+    "a backup of a server": (("backup", "copy.db", "--db", "postgresql://host/name"), ("pg_dump",)),
     "no place": (("trace", "out"), ("FOLDER/train.jsonl:LINE",)),
     "a port that is taken": (("serve", "--host", "203.0.113.1"), ("203.0.113.1", "cannot be listened on")),
+    "a proxy that is no address": (("serve", "--proxy", "yes"), ("--proxy yes", "127.0.0.1")),
     "half of a sign-in service": (("serve", "--oidc", "https://issuer.example"), ("--oidc-client",)),
     "a sign-in service over plain HTTP": (
         ("serve", "--oidc", "http://issuer.example", "--oidc-client", "x"),

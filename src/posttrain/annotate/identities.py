@@ -2,7 +2,9 @@
 
 from sqlalchemy import Connection, insert, select
 
-from posttrain.annotate.people import add_person, note, tidy_name, use_invitation
+from posttrain.annotate.invitations import use_invitation
+from posttrain.annotate.names import is_visible, tidy_name
+from posttrain.annotate.people import add_person, is_taken, note
 from posttrain.annotate.problems import Invalid
 from posttrain.annotate.store import Row
 from posttrain.annotate.tables import identities, people
@@ -34,9 +36,8 @@ def join_as(connection: Connection, secret: str, issuer: str, subject: str, name
 
 
 def _free(connection: Connection, name: str) -> str:
-    tidy = "".join(c for c in tidy_name(name) if c.isprintable())[:70] or "unnamed"
-    taken = {one.lower() for one in connection.execute(select(people.c.name)).scalars()}
+    tidy = tidy_name("".join(filter(is_visible, tidy_name(name)))[:70]) or "unnamed"
     for wanted in (tidy, *(f"{tidy} {n}" for n in range(2, SAME_NAME))):
-        if wanted.lower() not in taken:
+        if not is_taken(connection, wanted):
             return wanted
     raise Invalid(f"the name {tidy} is taken too often")

@@ -1,24 +1,20 @@
-"""Who may do what, how people join, and how they prove who they are.
+"""Who may do what, and how people prove who they are.
 
 Every secret (invitation, session, token) is 256 random bits, kept only as its SHA-256. Passwords are kept as argon2id.
 """
 
 import hashlib
-import secrets
-import unicodedata
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from posttrain.annotate.names import checked_name, look_alike, tidy_name
+from posttrain.annotate.passwords import checked_password, is_password, kept_password
 from posttrain.annotate.problems import Forbidden, Invalid, Missing
 from posttrain.annotate.store import Row
 from posttrain.annotate.tables import ROLES, audit, invitations, people, sessions
-
-if TYPE_CHECKING:
-    from argon2 import PasswordHasher
 
 MAY: Mapping[str, frozenset[str]] = {
     "judge": frozenset({"owner", "admin", "adjudicator", "annotator"}),
@@ -27,10 +23,6 @@ MAY: Mapping[str, frozenset[str]] = {
     "manage": frozenset({"owner", "admin"}),
 }
 """What each deed needs. Managing is projects, imports, exports, guidelines and people."""
-
-INVITATION_SECONDS = 7 * 24 * 3600
-LEAST_PASSWORD = 10
-MOST_PASSWORD = 200
 
 
 def may(person: Row, deed: str) -> bool:
@@ -49,57 +41,6 @@ def note(connection: Connection, at: float, by: int | None, action: str, /, **de
     connection.execute(insert(audit).values(at=at, person_id=by, action=action, detail=detail))
 
 
-def invite(connection: Connection, by: Row | None, role: str, at: float) -> str:
-    """A new invitation.
-
-    Args:
-        by: who invites; None for the command line, whose user holds the database anyway.
-
-    Returns:
-        its secret, which is nowhere kept.
-    """
-    _check_grants(by, role)
-    secret = secrets.token_urlsafe(32)
-    values = {"secret": hashed(secret), "role": role, "created": at, "expires": at + INVITATION_SECONDS}
-    connection.execute(insert(invitations).values(values))
-    note(connection, at, None if by is None else by.id, "invited", role=role)
-    return secret
-
-
-def invited(connection: Connection, secret: str, at: float) -> Row:
-    """The invitation behind a link.
-
-    Raises:
-        Missing: there is none, it was used, or it has expired.
-    """
-    where = (invitations.c.secret == hashed(secret), invitations.c.used.is_(None), invitations.c.expires > at)
-    row = connection.execute(select(invitations).where(*where)).one_or_none()
-    if row is None:
-        raise Missing("this invitation is unknown, used or expired; ask for a new one")
-    return row
-
-
-def join(connection: Connection, secret: str, name: str, password: str, at: float) -> Row:
-    """Sign up by invitation, which is then used up."""
-    invitation = use_invitation(connection, secret, at)
-    person = add_person(connection, name, invitation.role, at, password=password, invitation=invitation)
-    note(connection, at, person.id, "joined", role=person.role)
-    return person
-
-
-def use_invitation(connection: Connection, secret: str, at: float) -> Row:
-    """The invitation behind a link, good for nobody else from now on.
-
-    Raises:
-        Missing: there is none, it was used, or it has expired.
-    """
-    invitation = invited(connection, secret, at)
-    used = update(invitations).where(invitations.c.id == invitation.id, invitations.c.used.is_(None)).values(used=at)
-    if connection.execute(used).rowcount != 1:
-        raise Missing("this invitation is unknown, used or expired; ask for a new one")
-    return invitation
-
-
 def add_person(
     connection: Connection,
     name: str,
@@ -111,12 +52,10 @@ def add_person(
     invitation: Row | None = None,
 ) -> Row:
     """A new person; without a password or an account elsewhere one who never signs in."""
-    name = tidy_name(name)
-    if not 1 <= len(name) <= 80 or not name.isprintable():
-        raise Invalid("a name has 1 to 80 printable characters")
-    if connection.execute(select(people.c.id).where(_is_called(name))).first():
-        raise Invalid(f"the name {name} is taken; choose another")
-    kept = None if password is None else hasher().hash(_checked(password))
+    name = checked_name(name)
+    if is_taken(connection, name, origin=origin):
+        raise Invalid(f"the name {name} is taken, or looks like one that is; choose another")
+    kept = None if password is None else kept_password(checked_password(password, name))
     values = {"name": name, "role": role, "password": kept, "origin": origin, "active": True, "created": at}
     try:
         person = connection.execute(insert(people).values(values).returning(people)).one()
@@ -127,22 +66,23 @@ def add_person(
     return person
 
 
+def is_taken(connection: Connection, name: str, *, origin: str = "app") -> bool:
+    """Whether a person has this name, or, of those who sign in here, one that cannot be told from it by eye.
+
+    Names in files are ids as often as not (``u1`` beside ``ul``), and nobody signs in under them.
+    """
+    if connection.execute(select(people.c.id).where(_is_called(name))).first():
+        return True
+    return origin == "app" and any(
+        look_alike(name, other) for other in connection.execute(select(people.c.name)).scalars()
+    )
+
+
 def sign_in(connection: Connection, name: str, password: str) -> Row | None:
     """The person with this name and password; takes equally long whether or not there is one."""
-    from argon2.exceptions import Argon2Error, InvalidHashError
-
     found = connection.execute(select(people).where(_is_called(tidy_name(name)))).first()
     kept = found.password if found is not None and found.password is not None and found.active else None
-    try:
-        hasher().verify(kept or _nobody(), password[: MOST_PASSWORD + 1])
-    except (Argon2Error, InvalidHashError):
-        return None
-    return found if kept is not None else None
-
-
-def tidy_name(name: str) -> str:
-    """A name as it is kept, however its spaces and accents were typed."""
-    return " ".join(unicodedata.normalize("NFC", name).split())
+    return found if is_password(password, kept) else None
 
 
 def _is_called(name: str) -> ColumnElement[bool]:
@@ -153,7 +93,7 @@ def _is_called(name: str) -> ColumnElement[bool]:
 def change_person(
     connection: Connection, by: Row | None, number: int, at: float, *, role: str | None, active: bool | None
 ) -> Row:
-    """Give another role, or lock out or readmit; sessions of whom it concerns end.
+    """Give another role, or lock out or readmit; sessions and open invitations of whom it concerns end.
 
     Raises:
         Forbidden: nobody gives or takes a role above his own, and the last owner stays.
@@ -161,45 +101,29 @@ def change_person(
     person = connection.execute(select(people).where(people.c.id == number).with_for_update()).one_or_none()
     if person is None:
         raise Missing("there is no such person")
-    _check_grants(by, person.role)
-    _check_grants(by, role or person.role)
+    check_grants(by, person.role)
+    check_grants(by, role or person.role)
     new = {"role": role or person.role, "active": person.active if active is None else active}
     owners = select(func.count()).where(people.c.role == "owner", people.c.active, people.c.id != number)
     stays = new["role"] == "owner" and new["active"]
     if person.role == "owner" and not stays and not connection.execute(owners).scalar_one():
         raise Forbidden("the last owner cannot be taken away; make another one first")
     connection.execute(delete(sessions).where(sessions.c.person_id == number))
+    given = (invitations.c.inviter_id == number, invitations.c.used.is_(None), invitations.c.revoked.is_(None))
+    connection.execute(update(invitations).where(*given).values(revoked=at))
     changed = update(people).where(people.c.id == number).values(new).returning(people)
     note(connection, at, None if by is None else by.id, "role changed", person=number, before=person.role, **new)
     return connection.execute(changed).one()
 
 
-def _check_grants(by: Row | None, role: str) -> None:
+def check_grants(by: Row | None, role: str) -> None:
+    """Refuse to give or take a role above one's own; the command line, None, may give all."""
     if role not in ROLES:
         raise Invalid(f"there is no role {role}; one of {', '.join(ROLES)}")
     if by is not None and (not may(by, "manage") or ROLES.index(role) < ROLES.index(by.role)):
         raise Forbidden(f"a person with the role {by.role} may not give or take the role {role}")
 
 
-def _checked(password: str) -> str:
-    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
-        raise Invalid(f"a password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters")
-    return password
-
-
 def hashed(secret: str) -> str:
     """A secret as it is kept."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@cache
-def hasher() -> "PasswordHasher":
-    """argon2id with OWASP's second parameter set: 19 MiB, 2 passes, one lane."""
-    from argon2 import PasswordHasher
-
-    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-
-
-@cache
-def _nobody() -> str:
-    return hasher().hash(secrets.token_urlsafe(32))

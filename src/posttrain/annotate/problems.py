@@ -1,5 +1,7 @@
 """What the app refuses, each with the sentence a person reads and the HTTP status a program does."""
 
+from math import ceil
+
 
 class Problem(Exception):
     """A request that cannot be done; nothing of it was."""
@@ -32,6 +34,15 @@ class Conflict(Problem):
 
 
 class TooMany(Problem):
-    """Too many tries in a short time."""
+    """Too many tries in a short time.
+
+    Args:
+        seconds: until the next one is heard.
+    """
 
     status = 429
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = max(1, ceil(seconds))
+        wait = f"{self.seconds} seconds" if self.seconds < 120 else f"{ceil(self.seconds / 60)} minutes"
+        super().__init__(f"too many tries; wait {wait}")

@@ -4,15 +4,15 @@ import os
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import typer
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
-from posttrain.annotate.people import invite
+from posttrain.annotate.invitations import invite_first_owner
 from posttrain.annotate.store import now, open_store, writing
-from posttrain.annotate.tables import people
 from posttrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,10 +23,13 @@ OIDC_SECRET = "POSTTRAIN_OIDC_SECRET"
 LOOPBACK = "127.0.0.1"
 
 
-def serve_app(db: str, host: str, port: int, *, secure: bool, oidc: str | None, oidc_client: str | None) -> None:
+def serve_app(
+    db: str, host: str, port: int, *, secure: bool, proxy: str | None, oidc: str | None, oidc_client: str | None
+) -> None:
     """Serve until stopped; while there is no owner, print a link to become one.
 
     Args:
+        proxy: address of a proxy whose `X-Forwarded-For` is believed; without one nobody's is.
         oidc: issuer of an OpenID Connect provider, where people may sign in.
         oidc_client: what the app is called there; its secret is in the environment (`OIDC_SECRET`).
 
@@ -38,6 +41,8 @@ def serve_app(db: str, host: str, port: int, *, secure: bool, oidc: str | None, 
 
     if (oidc is None) != (oidc_client is None):
         raise InputError("--oidc and --oidc-client go together: the provider's URL, and what the app is called there")
+    if proxy is not None:
+        _check_address(proxy)
     provider = discover(oidc, oidc_client, os.environ.get(OIDC_SECRET, "")) if oidc and oidc_client else None
     engine = open_store(db)
     listener = _listen(host, port)
@@ -45,7 +50,7 @@ def serve_app(db: str, host: str, port: int, *, secure: bool, oidc: str | None, 
     if (path := _owner_path(engine)) is not None:
         typer.echo(f"Sign up as the owner: {url}{path}")
     typer.echo(f"The ranking app is at {url}; stop it with Ctrl-C.")
-    _server(make_app(engine, secure=secure, provider=provider)).run(sockets=[listener])
+    _server(make_app(engine, secure=secure, provider=provider), proxy).run(sockets=[listener])
 
 
 @contextmanager
@@ -74,10 +79,17 @@ def serving(db: str) -> Generator[str]:
 def _owner_path(engine: Engine) -> str | None:
     """An invitation for the first owner; None if there is one."""
     with writing(engine) as connection:
-        owners = select(func.count()).where(people.c.role == "owner", people.c.active)
-        if connection.execute(owners).scalar_one():
-            return None
-        return f"/join/{invite(connection, None, 'owner', now())}"
+        secret = invite_first_owner(connection, now())
+    return None if secret is None else f"/join/{secret}"
+
+
+def _check_address(proxy: str) -> None:
+    try:
+        ip_network(proxy)
+    except ValueError as error:
+        raise InputError(
+            f"--proxy {proxy}: must be an address or a network, such as 127.0.0.1 or 10.0.0.0/8"
+        ) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -87,7 +99,12 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InputError(f"--host {host} --port {port}: cannot be listened on ({error.strerror})") from error
 
 
-def _server(app: "FastAPI") -> "Server":
+def _server(app: "FastAPI", proxy: str | None = None) -> "Server":
     from uvicorn import Config, Server
 
-    return Server(Config(app, log_level="warning", server_header=False))
+    believed = proxy or []  # an empty list, since None would be uvicorn's own default: everybody on this machine
+    return Server(
+        Config(
+            app, log_level="warning", server_header=False, proxy_headers=proxy is not None, forwarded_allow_ips=believed
+        )
+    )

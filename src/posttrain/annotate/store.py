@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
+from posttrain.annotate.database_file import create_private, keep_private
 from posttrain.annotate.tables import projects
 from posttrain.errors import InputError
 
@@ -41,6 +42,8 @@ def open_store(where: str | Path) -> Engine:
     except (SQLAlchemyError, OSError) as error:
         engine.dispose()
         raise InputError(f"--db {_shown(str(where))}: cannot be opened ({_first_line(error)})") from error
+    if engine.dialect.name == "sqlite":
+        keep_private(Path(str(engine.url.database)))
     return engine
 
 
@@ -56,6 +59,8 @@ def using(where: str | Path) -> Generator[Engine]:
         yield engine
     except DatabaseError as error:
         raise InputError(f"--db {_shown(str(where))}: {_first_line(error)}") from error
+    except UnicodeEncodeError as error:
+        raise InputError(f"{error.object!r:.60} holds half of a character; write it as UTF-8") from error
     finally:
         engine.dispose()
 
@@ -115,6 +120,7 @@ def _engine(where: str) -> Engine:
     parent = Path(str(url.database)).parent
     if not parent.is_dir():
         raise InputError(f"--db {where}: there is no folder {parent}; create it first")
+    create_private(Path(str(url.database)))
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=20, max_overflow=30)
     event.listen(engine, "connect", _sqlite_settings)
     event.listen(engine, "begin", _sqlite_begin)
@@ -142,7 +148,7 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine, to: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -155,7 +161,7 @@ def _migrate(engine: Engine) -> None:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7605103842)")
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
         except CommandError as error:
             newest = ScriptDirectory.from_config(config).get_current_head()
             raise InputError(

@@ -14,8 +14,8 @@ class SuiteOptions(Options):
     """Questions put to a model, and how its answers are measured: before training and after each stage."""
 
     data: Sources = Field(
-        description="a path, a source, or a list of either: rows of input and target, or of prompt and completion; "
-        "also id and metadata (slice, refusal)"
+        description="a path, a source, or a list of either: rows of input and target (one or several), or of prompt "
+        "and completion; also id and metadata (slice, refusal)"
     )
     metric: MetricName = Field(description="measure of one answer, 0 to 1")
     max_new_tokens: int = Field(default=128, ge=1, description="an answer that has not ended by then is cut")

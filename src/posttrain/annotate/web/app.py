@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from posttrain import __version__
-from posttrain.annotate.problems import Problem
+from posttrain.annotate.problems import Problem, TooMany
 from posttrain.annotate.web import manage, oidc, screens, sessions, work
 from posttrain.annotate.web.guard import Guard, Limiter, signed_in
 from posttrain.annotate.web.oidc import Provider
@@ -34,6 +34,7 @@ def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None 
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # such redirects name the host that the request claims
         responses={
             status: {"description": told}
             for status, told in {
@@ -49,7 +50,7 @@ def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None 
     )
     app.state.engine, app.state.secure, app.state.oidc = engine, secure, provider
     app.state.limits = {
-        "sign-ins as": Limiter(10, QUARTER),
+        "sign-ins as": Limiter(10, QUARTER, pace=30),
         "sign-ins from": Limiter(100, QUARTER),
         "joins": Limiter(100, QUARTER),
         "requests": Limiter(1200, 60),
@@ -68,7 +69,7 @@ def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None 
 def _problem(request: Request, error: Exception) -> Any:
     status = getattr(error, "status", 400)
     if request.url.path.startswith("/api/"):
-        headers = {"Retry-After": str(QUARTER)} if status == 429 else {}
+        headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooMany) else {}
         if status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         return JSONResponse({"detail": str(error)}, status_code=status, headers=headers)

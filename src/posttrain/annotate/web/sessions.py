@@ -8,14 +8,18 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from posttrain.annotate.access import SESSION_SECONDS, close_session, open_session
-from posttrain.annotate.people import invited, join, note, sign_in, tidy_name
-from posttrain.annotate.problems import Problem
+from posttrain.annotate.invitations import invited, join
+from posttrain.annotate.names import tidy_name
+from posttrain.annotate.people import note, sign_in
+from posttrain.annotate.problems import Invalid, Problem
 from posttrain.annotate.store import Row, now, reading, writing
 from posttrain.annotate.web.guard import COOKIE, Person, Store, Unknown, check_origin, client_of, engine_of
 from posttrain.annotate.web.models import Credentials
 from posttrain.annotate.web.templates import page
 
 router = APIRouter()
+
+MOST_FIELDS = 10
 
 
 @router.post("/api/v1/sessions", status_code=201, tags=["signing in"])
@@ -88,10 +92,14 @@ def _join(request: Request, secret: str, name: str, password: str) -> Any:
 
 
 def _checked(request: Request, name: str, password: str) -> Row:
-    """The person with this name and password; too many tries are refused before any is checked."""
-    limits, by_name = request.app.state.limits, tidy_name(name).lower()
-    limits["sign-ins from"].count(client_of(request))
-    limits["sign-ins as"].count(by_name)
+    """The person with this name and password; too many tries are refused before any is checked.
+
+    Tries for a name count for the address that they come from: a stranger cannot keep others from signing in.
+    """
+    limits, client = request.app.state.limits, client_of(request)
+    tried = f"{client} {tidy_name(name).lower()}"
+    limits["sign-ins from"].count(client)
+    limits["sign-ins as"].count(tried)
     with reading(engine_of(request)) as connection:
         person = None if "\0" in name else sign_in(connection, name, password)
     with writing(engine_of(request)) as connection:
@@ -101,7 +109,7 @@ def _checked(request: Request, name: str, password: str) -> Row:
             note(connection, now(), person.id, "signed in")
     if person is None:
         raise Unknown("the name or the password is wrong")
-    limits["sign-ins as"].forget(by_name)
+    limits["sign-ins as"].forget(tried)
     return person
 
 
@@ -117,4 +125,8 @@ def begin(request: Request, response: Response, person: Row) -> str:
 
 async def _form(request: Request) -> dict[str, str]:
     body = (await request.body()).decode("utf-8", "replace")
-    return {name: values[0] for name, values in parse_qs(body, max_num_fields=10, keep_blank_values=True).items()}
+    try:
+        fields = parse_qs(body, max_num_fields=MOST_FIELDS, keep_blank_values=True)
+    except ValueError as error:
+        raise Invalid(f"a form has at most {MOST_FIELDS} fields") from error
+    return {name: values[0] for name, values in fields.items()}

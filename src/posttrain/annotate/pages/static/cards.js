@@ -1,6 +1,6 @@
 // The candidates side by side, each a card: its text, its place in the order, its buttons and criteria.
 import { diff } from "./diff.js";
-import { $, make, nth } from "./dom.js";
+import { $, make, makeText, nth } from "./dom.js";
 
 /** A candidate's number: pressed it comes next, dragged it goes where it is dropped. */
 export function chip(place, change) {
@@ -56,7 +56,7 @@ export function showTexts(item, order, view) {
   for (const card of $("candidates").children) {
     const place = Number(card.dataset.place);
     const { text, html } = item.candidates[place];
-    const node = make("div", view === "markdown" && html !== null ? "markdown" : "text");
+    const node = makeText("div", view === "markdown" && html !== null ? "markdown" : "text");
     if (view === "markdown" && html !== null) node.innerHTML = html; // made by the server, which lets nothing active through
     else if (view === "diff" && place !== base) node.append(...differences(item.candidates[base].text, text));
     else node.textContent = text;
@@ -115,7 +115,7 @@ function boxes(item, place, criteria, keep) {
     box.dataset.place = place;
     box.checked = (criteria[name] ?? []).includes(place);
     box.addEventListener("change", keep);
-    label.append(box, name);
+    label.append(box, makeText("span", "", name));
     row.append(label);
   }
   return row;

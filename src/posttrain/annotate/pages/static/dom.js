@@ -9,6 +9,13 @@ export function make(tag, className, text) {
   return node;
 }
 
+/** The same for a text of a model or a person, which goes in the direction of its script. */
+export function makeText(tag, className, text) {
+  const node = make(tag, className, text);
+  node.dir = "auto";
+  return node;
+}
+
 /** Tell a screen reader, even what it was told last. */
 export function say(text) {
   $("said").textContent = "";

@@ -1,6 +1,6 @@
 // The ranking page: takes an item, lets a person order its candidates by key, click or drag, and sends the order.
 import { criteriaSaid, drawCards, focusCard, focused, showRanks, showTexts } from "./cards.js";
-import { $, make, nth, problem, say } from "./dom.js";
+import { $, make, makeText, nth, problem, say } from "./dom.js";
 import { Drafts } from "./drafts.js";
 import { ask } from "./http.js";
 import { Order } from "./order.js";
@@ -91,7 +91,7 @@ function show(told) {
 function turn(one) {
   const node = make("div", "turn");
   if (item.prompt.length > 1 || one.role !== "user") node.append(make("b", "", one.role));
-  node.append(make("div", "text", one.text));
+  node.append(makeText("div", "text", one.text));
   return node;
 }
 
