@@ -1,7 +1,7 @@
 """posttrain beside TRL, as ratios: `POSTTRAIN_TEST_DATA=... python bench/compare.py [--quick]`.
 
-With `--quick` a step has a quarter of the rows, one step is counted, and TRL runs in its default setting alone: minutes
-a model shape, to see that both sides work. Its ratios are no evidence.
+With `--quick` a step has a quarter of the rows, one step is counted, of a large shape only adapters are trained, and
+TRL runs in its default setting alone: minutes a shape, to see that both sides work. Its ratios are no evidence.
 
 Each side runs in a process of its own: same model folder, token ids, batches, optimizer steps, dtype and threads,
 no dropout, one warm-up step not counted. First every TRL setting runs for a few steps. The fastest as TRL ships, and
@@ -204,6 +204,7 @@ def jobs_of(shape: str, folder: str, chosen: argparse.Namespace, fast: bool) -> 
         precisions = precisions[-1:]
     cases = [case for case in CASES[shape] if case["task"] in (chosen.task or [case["task"]])]
     if chosen.quick:
+        cases = [case for case in cases if case.get("lora", True)]  # a shape's adapters, where it has both
         sizes = [QUICK[case["task"]] for case in cases]
         cases = [{**case, "batch_size": size, "rows": 2 * size} for case, size in zip(cases, sizes, strict=True)]
     return [{**case, "folder": folder, "bf16": bf16} for case in cases for bf16 in precisions]

@@ -6,6 +6,7 @@ import pytest
 
 from posttrain.errors import InputError
 from posttrain.recipe import in_order, load_recipe
+from posttrain.recipe_inputs import load_ready
 from posttrain.starters import STARTERS, starter
 from posttrain.yaml_lines import read_yaml
 
@@ -97,4 +98,4 @@ def test_a_json_schema_that_cannot_be_checked_is_refused_with_its_line(given: st
         f"        kind: json_schema\n        {given}\n"
     )
     with pytest.raises(InputError, match=r"recipe\.yaml:\d: stages\.g\.rewards\.s.*'datetime'.*\$\.items\.format"):
-        load_recipe(recipe)
+        load_ready(recipe)

@@ -139,12 +139,6 @@ def _check_paths(recipe: Recipe, written: Written) -> None:
     for key, path, _ in paths_named(recipe):
         if len(os.fsencode(path)) >= 4096 or any(len(os.fsencode(part)) > 255 for part in path.split("/")):
             raise InputError(f"{written.where(key)}: {len(path):,} characters are too long for a path")
-    for name, stage in recipe.stages.items():
-        for key, reward in stage.reward_specs.items():
-            try:
-                reward.check(written.path.parent)
-            except InputError as error:
-                raise InputError(f"{written.where(('stages', name, *key.split('.')))}: {error}") from error
 
 
 def _check_models(recipe: Recipe, written: Written) -> None:

@@ -1,6 +1,5 @@
 """What a recipe names, looked for before anything is loaded: data, models, rewards' files and functions, devices."""
 
-import ast
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,6 @@ from posttrain.data.read import source_files
 from posttrain.errors import InputError
 from posttrain.policy.hub_names import cached_models, is_offline, near_folder, not_cached
 from posttrain.recipe import PathNamed, Recipe, load_recipe, paths_named, read_recipe
-from posttrain.recipe_problems import near
-from posttrain.rewards.python_file import PythonReward
-from posttrain.rewards.schema import JsonSchemaReward, build_schema
 from posttrain.yaml_lines import KeyPath
 
 
@@ -36,10 +32,12 @@ def _problems(recipe: Recipe, base: Path) -> Iterator[tuple[KeyPath, str]]:
             missing.add(named.path)
             yield named.key, problem
     for name, stage in recipe.stages.items():
-        for part in ("rewards", "gold"):
-            for reward, spec in getattr(stage, part, {}).items():
-                if getattr(spec, "file", None) not in missing and (problem := _reward_problem(spec, base)) is not None:
-                    yield ("stages", name, part, reward), problem
+        for key, reward in stage.reward_specs.items():
+            try:
+                if getattr(reward, "file", None) not in missing:
+                    reward.check(base)
+            except InputError as error:
+                yield ("stages", name, *key.split(".")), str(error)
         if (problem := _device_problem(stage)) is not None:
             yield ("stages", name), problem
 
@@ -89,51 +87,3 @@ def _device_problem(stage: Any) -> str | None:
     except InputError as error:
         return str(error)
     return None
-
-
-def _reward_problem(spec: Any, base: Path) -> str | None:
-    try:
-        if isinstance(spec, JsonSchemaReward):
-            build_schema(spec, base)
-        elif isinstance(spec, PythonReward):
-            _check_function(base / spec.file, spec.function)
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def _check_function(path: Path, name: str) -> None:
-    """Look for a function in a Python file without running it.
-
-    Raises:
-        InputError: the file is no Python, or nothing in it has this name.
-    """
-    try:
-        tree = ast.parse(path.read_bytes())
-    except SyntaxError as error:
-        raise InputError(f"{path}:{error.lineno or 1}: {error.msg}") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"file: {path} cannot be read as Python ({error})") from error
-    names = dict(_bound(tree.body))
-    if name not in names and "*" not in names:
-        functions = [known for known, is_function in names.items() if is_function]
-        known = f" (it has {', '.join(functions) or 'none'}){near(name, functions)}"
-        raise InputError(f"function: {path} has no function {name}{known}")
-
-
-def _bound(body: Sequence[ast.AST]) -> Iterator[tuple[str, bool]]:
-    """Every name that a module's statements bind, and whether it is a function; `*` where that cannot be read off."""
-    for node in body:
-        match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                yield name, True
-            case ast.ClassDef(name=name):
-                yield name, False
-            case ast.Import(names=names) | ast.ImportFrom(names=names):
-                yield from (((alias.asname or alias.name).split(".")[0], False) for alias in names)
-            case ast.Name(id=name, ctx=ast.Store()):
-                yield name, False
-            case ast.Name(id="globals" | "exec" | "vars"):
-                yield "*", False
-            case _:
-                yield from _bound(list(ast.iter_child_nodes(node)))

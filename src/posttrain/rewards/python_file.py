@@ -20,6 +20,7 @@ from pydantic import Field
 from posttrain.errors import InputError
 from posttrain.files import hash_of
 from posttrain.rewards.interrupts import from_user, noticed
+from posttrain.rewards.python_names import check_function
 from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Verdict, each, failed
 
 
@@ -29,6 +30,14 @@ class PythonReward(RewardOptions):
     kind: Literal["python"]
     file: str = Field(min_length=1, description="Python file, relative to the recipe's folder; it is run as it is")
     function: str = Field(min_length=1, description="its function that scores")
+
+    def check(self, base: Path) -> None:
+        """Look for the function without running the file.
+
+        Raises:
+            InputError: the file is no Python, or has no such function.
+        """
+        check_function(base / self.file, self.function)
 
 
 def build(options: PythonReward, base: Path) -> Batch:
