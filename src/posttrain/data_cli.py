@@ -56,7 +56,7 @@ def audit(
     audit_files(data, against, columns, waive, out, screen, presidio=presidio, to_json=as_json)
 
 
-@app.command(epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep normalised-duplicate")
+@app.command(epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep exact-duplicate")
 def clean(
     data: Annotated[str, typer.Argument(help="A file, a folder or hf://org/name.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The file to write, .jsonl; a log is written beside it.")],

@@ -27,14 +27,14 @@ KNOWN: dict[str, Known] = {
     "GSM8K": Known("verifiable/gsm8k_train.jsonl.gz", ("SFT", "GRPO"), ("reward math reads 100%", "base model")),
     "SVAMP": Known("verifiable/svamp_test.jsonl.gz", ("GRPO",), ("reward math reads 100%",)),
     "HumanEval": Known("verifiable/HumanEval.jsonl.gz", ("SFT", "GRPO"), ("code with tests", "336 more prompts")),
-    "HH-RLHF": Known("preference/hh_rlhf_helpful_base_test.jsonl.gz", ("DPO",), ("2,334 pairs", "fixed beforehand")),
+    "HH-RLHF": Known("preference/hh_rlhf_helpful_base_test.jsonl.gz", ("DPO",), ("2,339 pairs", "fixed beforehand")),
     "HH-RLHF, broad": Known(
         "preference/hh_rlhf_helpful_base_test.jsonl.gz",
         ("DPO",),
         ("100 prompts at least",),  # transcripts hold their prompts inside
         Answers(preferences="broad", people=2),
     ),
-    "PandaLM": Known("preference/pandalm_testset_v1.jsonl.gz", ("DPO",), ("831 pairs", "34 pairs have the same")),
+    "PandaLM": Known("preference/pandalm_testset_v1.jsonl.gz", ("DPO",), ("936 pairs", "34 pairs have the same")),
     "Alpaca": Known("instruct/alpaca_en_demo.jsonl.gz", ("IFT",), ("43 kinds of request", "1,015 more rows")),
     "Dolly": Known("instruct/dolly_3k.jsonl.gz", ("IFT",), ("22 kinds of request",)),
     "MTS-Dialog": Known(

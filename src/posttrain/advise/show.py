@@ -48,9 +48,7 @@ def show(advice: Advice, out: Path) -> None:
         console.print(f"Recipe: {out}", markup=False)
         if any(one.severity == "block" for one in mend):
             console.print(
-                console.print(
-                    "Its run stops at what blocks. Mend those rows (posttrain clean writes a copy), then advise again."
-                )
+                "Its run stops at what blocks. Correct those rows (posttrain clean writes a copy), then advise again."
             )
         else:
             console.print(f"Next: posttrain plan {out}, then posttrain run {out}", markup=False)
@@ -137,7 +135,7 @@ def _file(file: File) -> str:
         "unknown": "no known convention",
     }[file.kind]
     columns = ", ".join(f"{ours}={theirs}" for ours, theirs in file.columns.items())
-    fit = f", {file.usable:,} after `posttrain clean`" if file.usable < file.rows else ""
+    fit = f", {file.usable:,} of them fit to train on" if file.usable < file.rows else ""
     check = ""
     if file.check is not None:
         against = file.check.spec.get("target", "the answers")

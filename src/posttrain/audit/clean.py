@@ -1,4 +1,7 @@
-"""The safe fixes, applied to a copy: rows dropped, repeats dropped, placeholders and broken characters mended."""
+"""The safe fixes, applied to a copy: rows dropped, repeats dropped, placeholders and broken characters corrected.
+
+No row is dropped that says anything which no other row says, in any column.
+"""
 
 import json
 import re
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from posttrain.audit.duplicates import EXACT
 from posttrain.audit.run import Report
 from posttrain.audit.source import Source, items, parsed
 from posttrain.data.read import Row, source_files
@@ -15,6 +19,12 @@ from posttrain.files import whole_file
 
 _SEVERAL = "self-instruct"
 """The convention whose rows hold several examples: one bad example is no reason to drop the row."""
+
+_BROKEN = frozenset({"unreadable-row", "odd-row"})
+"""Findings on rows at which training stops."""
+
+_JUDGMENTS = frozenset({"ranking", "two responses and annotators' verdicts"})
+"""Conventions whose rows are what people said: a row that cannot train still counts in their agreement."""
 
 _WINDOWS = ("cp1252", "latin-1")
 """What UTF-8 is usually misread as."""
@@ -67,13 +77,14 @@ def clean(source: Source, report: Report, out: Path, keep: Collection[str] = ())
 
 def _planned(report: Report, keep: Collection[str]) -> tuple[dict[str, str], dict[str, set[str]]]:
     """Place → the finding it is dropped for; place → the findings it is mended for."""
-    several = any(about["convention"] == _SEVERAL for about in report.files.values())
+    conventions = {about["convention"] for about in report.files.values()}
+    droppable = _BROKEN if _SEVERAL in conventions else _BROKEN | {EXACT.name} if conventions & _JUDGMENTS else None
     drop: dict[str, str] = {}
     mend: dict[str, set[str]] = {}
     for one in report.findings:
         if one.name in keep:
             continue
-        if one.safe == "drop" and (not several or one.name in {"unreadable-row", "odd-row"}):
+        if one.safe == "drop" and (droppable is None or one.name in droppable):
             drop.update({where: one.name for where in one.rows if where not in drop})
         elif one.safe == "normalise":
             for where in one.rows:
@@ -101,6 +112,8 @@ def _fixed(
 
 
 def _empty_input(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "input" not in values:  # one of several examples that the row holds
+        return
     yield {"did": "emptied", "why": "placeholder-input", "column": "input", "was": values["input"]}
     values["input"] = ""
 
