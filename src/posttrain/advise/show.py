@@ -105,8 +105,6 @@ def _explained(technique: Technique) -> Table:
 def _advice(advice: Advice) -> str:
     if advice.stack:
         return " → ".join(advice.stack)
-    if advice.seen.of("unknown"):
-        return "name the columns of the data first: --columns prompt=NAME,completion=NAME"
     waiting = [opinion.technique for opinion in advice.opinions if opinion.verdict == "wait"]
     return f"collect data first, for {' → '.join(waiting)}" if waiting else "none of the five, as things stand"
 

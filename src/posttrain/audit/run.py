@@ -9,7 +9,7 @@ import numpy as np
 from posttrain.audit.breadth import breadth
 from posttrain.audit.consistency import consistency_checks
 from posttrain.audit.contradictions import contradictions
-from posttrain.audit.convention import Reading, reading_of
+from posttrain.audit.convention import Reading, columns_option, reading_of
 from posttrain.audit.duplicates import duplicates
 from posttrain.audit.examine import ROW, UNREADABLE, Examined, entries
 from posttrain.audit.findings import Finding, Rule, Shown, finding, sorted_findings
@@ -194,7 +194,11 @@ def _readings(table: Table, count: int) -> list[Finding]:
         for source, reading in pairs
         if reading.guessed
     ]
-    unknown = [Shown(f"{source.path}:1", "") for source, reading in pairs if reading.kind == "unknown"]
+    unknown = [
+        Shown(f"{source.path}:1", columns_option(reading.columns))
+        for source, reading in pairs
+        if reading.kind == "unknown"
+    ]
     return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown)) if hits]
 
 
