@@ -59,6 +59,7 @@ ROWS: Mapping[str, st.SearchStrategy[Row]] = {
         SIDES,
     ),
     "chats": st.fixed_dictionaries({"messages": CHATS}, optional={"score": SCORES, "judge": PEOPLE, "task": TEXTS}),
+    "guessed": st.fixed_dictionaries({"question": TEXTS}, optional={"answer": TEXTS, "note": TEXTS}),
     "prompts": st.fixed_dictionaries({"prompt": TEXTS, "target": SCORES}, optional={"note": TEXTS}),
     "answers": st.fixed_dictionaries({"prompt": TEXTS, "completion": TEXTS}, optional={"label": SCORES}),
     "unknown": st.fixed_dictionaries(

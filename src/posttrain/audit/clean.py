@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.audit.duplicates import EXACT
+from posttrain.audit.examine import ODD, UNREADABLE
 from posttrain.audit.run import Report
 from posttrain.audit.source import Source, items, parsed
 from posttrain.data.read import Row, source_files
@@ -20,7 +21,7 @@ from posttrain.files import whole_file
 _SEVERAL = "self-instruct"
 """The convention whose rows hold several examples: one bad example is no reason to drop the row."""
 
-_BROKEN = frozenset({"unreadable-row", "odd-row"})
+_BROKEN = frozenset({UNREADABLE.name, ODD.name})
 """Findings on rows at which training stops."""
 
 _JUDGMENTS = frozenset({"ranking", "two responses and annotators' verdicts"})
@@ -77,19 +78,30 @@ def clean(source: Source, report: Report, out: Path, keep: Collection[str] = ())
 
 def _planned(report: Report, keep: Collection[str]) -> tuple[dict[str, str], dict[str, set[str]]]:
     """Place → the finding it is dropped for; place → the findings it is mended for."""
-    conventions = {about["convention"] for about in report.files.values()}
-    droppable = _BROKEN if _SEVERAL in conventions else _BROKEN | {EXACT.name} if conventions & _JUDGMENTS else None
+    droppable = _droppable(report)
     drop: dict[str, str] = {}
     mend: dict[str, set[str]] = {}
     for one in report.findings:
         if one.name in keep:
             continue
-        if one.safe == "drop" and (droppable is None or one.name in droppable):
+        if one.name in droppable:
             drop.update({where: one.name for where in one.rows if where not in drop})
         elif one.safe == "normalise":
             for where in one.rows:
                 mend.setdefault(where, set()).add(one.name)
     return drop, mend
+
+
+def _droppable(report: Report) -> frozenset[str]:
+    """Findings whose rows may be dropped, as the file's convention has it."""
+    safe = frozenset(one.name for one in report.findings if one.safe == "drop")
+    conventions = {about["convention"] for about in report.files.values()}
+    if _SEVERAL in conventions:
+        return safe & _BROKEN
+    if conventions & _JUDGMENTS:
+        return safe & (_BROKEN | {EXACT.name})
+    guessed = any(about["guessed"] for about in report.files.values())
+    return safe - {ODD.name} if guessed else safe  # a row without a column that was only guessed is not broken
 
 
 def _fixed(

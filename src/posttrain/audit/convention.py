@@ -13,16 +13,19 @@ ReadAs = Literal["sft", "preference", "prompt", "judged", "unknown"]
 
 _ASKED = (
     *("prompt", "question", "query", "instruction", "dialogue", "problem", "body", "document", "article"),
-    *("utterance", "review", "sentence", "note"),
+    *("transcript", "conversation", "utterance", "review", "sentence", "note"),
 )
 """Names that others give to what is asked, the surest first."""
 
 _ANSWERED = (
     *("completion", "answer", "response", "output", "long_answer", "target", "summary", "section_text"),
-    *("canonical_solution", "solution", "code", "reply", "translation", "note", "record"),
+    *("canonical_solution", "solution", "code", "reply", "translation", "record"),
     *("label", "sentiment", "intent", "class"),
 )
-"""Names that others give to the answer, the surest first. A note is the answer beside a dialogue."""
+"""Names that others give to the answer, the surest first."""
+
+_TALK = frozenset({"dialogue", "transcript", "conversation"})
+"""Columns beside which a note is the answer; elsewhere it may be a remark."""
 
 _CHECKED_BY = frozenset({"test", "tests", "test_list", "input_output", "label", "sentiment", "intent", "class"})
 """Columns that hold what an answer is checked by: tests of code, or a label, perhaps as a number."""
@@ -89,6 +92,8 @@ def _guess(values: Mapping[str, Any]) -> dict[str, str]:
     texts = {name.lower(): name for name, value in values.items() if isinstance(value, str)}
     asked = next((texts[name] for name in _ASKED if name in texts), None)
     answered = next((texts[name] for name in _ANSWERED if name in texts and texts[name] != asked), None)
+    if answered is None and asked is not None and asked.lower() in _TALK:
+        answered = texts.get("note")
     checked = {name.lower() for name, value in values.items() if value is not None and not isinstance(value, bool)}
     if asked is None and "text" in texts and (answered is not None or _CHECKED_BY & checked):
         asked = texts["text"]

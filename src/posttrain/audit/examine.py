@@ -12,7 +12,7 @@ from posttrain.audit.convention import Reading, convention_named
 from posttrain.audit.entry import Entry, entry_of, hash64, key_of, leaves, normalised, numbers_of
 from posttrain.audit.findings import EXAMPLES, Rule, Shown
 from posttrain.audit.form import ending_of, form_of
-from posttrain.audit.grams import Grams
+from posttrain.audit.grams import HIT, Grams
 from posttrain.audit.judged import read_judged, verdicts
 from posttrain.audit.language import language_of
 from posttrain.audit.minhash import BANDS, band_keys, shingles
@@ -105,7 +105,7 @@ class Examined:
         verdicts: how often each annotator said tie (0), first (1), second (2).
         tasks: crc → name of the tasks stated.
         asked: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
-        leaked: (row of `rows`, number of an evaluation prompt) that share a run of words.
+        leaked: `grams.HIT` of the runs of words that a row of `rows` shares with evaluation prompts.
     """
 
     rows: NDArray[np.void]
@@ -113,7 +113,7 @@ class Examined:
     verdicts: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
     tasks: dict[int, str] = field(default_factory=dict[int, str])
     asked: U32 | None = None
-    leaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    leaked: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=HIT))
 
     def hit(self, rule: Rule, where: str, text: str) -> None:
         """Note one row, once; the first few with a text."""

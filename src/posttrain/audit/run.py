@@ -13,7 +13,7 @@ from posttrain.audit.convention import Reading, columns_option, reading_of
 from posttrain.audit.duplicates import duplicates
 from posttrain.audit.examine import ROW, UNREADABLE, Examined, entries
 from posttrain.audit.findings import Finding, Rule, Shown, finding, sorted_findings
-from posttrain.audit.grams import Grams, grams_of
+from posttrain.audit.grams import Grams, Shared, grams_of
 from posttrain.audit.labels import label_checks
 from posttrain.audit.leakage import leakage
 from posttrain.audit.preferences import preference_checks
@@ -84,14 +84,14 @@ def audit(
     Raises:
         InputError: a source is not there, or Presidio is asked for and is not installed.
     """
-    table, leaked, grams = read_table(sources, against, screen, workers)
+    table, shared = read_table(sources, against, screen, workers)
     found = [finding(rule, hits) for rule, hits in table.hits.values()]
     found += _readings(table, len(sources))
     figures: dict[str, Any] = {}
     with screen.bar("comparing rows", None) as advance:
         found += duplicates(table, advance)
         found += contradictions(table)
-        found += leakage(table, grams, leaked, advance)
+        found += leakage(table, shared, advance)
         for check in (consistency_checks, label_checks, preference_checks, breadth):
             more, measured = check(table)
             found += more
@@ -114,18 +114,20 @@ def with_more(report: Report, findings: Sequence[Finding], figures: Mapping[str,
 
 def read_table(
     sources: Sequence[Source], against: Sequence[Source], screen: Screen, workers: int | None
-) -> tuple[Table, list[tuple[int, int]], Grams | None]:
-    """Every row looked at once; the table of all, (row, evaluation row) pairs that share words, and those words."""
+) -> tuple[Table, Shared | None]:
+    """Every row looked at once; the table of all, and the words that they share with evaluation rows, if any."""
     table = Table(sources=[*sources, *against])
     table.readings = [_reading(source) for source in table.sources]
     grams = grams_of(_prompts(table, len(sources))) if against else None
+    shared = None if grams is None else Shared(grams)
     parts: list[Examined] = []
-    leaked: list[tuple[int, int]] = []
     trained = 0
     with screen.bar("reading", None) as advance:
         for seen, number in _examined(table, grams, workers, advance):
             if number < len(sources):
-                leaked += [(trained + row, prompt) for row, prompt in seen.leaked]
+                if shared is not None:
+                    seen.leaked["row"] += trained
+                    shared.add(seen.leaked)
                 trained += len(seen.rows)
                 _add(table, seen)
             elif unread := seen.hits.get(UNREADABLE.name):
@@ -135,7 +137,7 @@ def read_table(
     asked = [seen.asked for seen in parts if seen.asked is not None]
     table.asked = np.concatenate(asked) if asked else table.asked
     table.trained = trained
-    return table, [(row, trained + prompt) for row, prompt in leaked], grams
+    return table, shared
 
 
 def _examined(
@@ -209,6 +211,7 @@ def _files(table: Table, sources: Sequence[Source]) -> dict[str, dict[str, Any]]
             "kind": reading.kind,
             "convention": reading.convention,
             "columns": dict(reading.columns),
+            "guessed": reading.guessed,
             "rows": end - start,
             "evaluation": number >= len(sources),
         }
