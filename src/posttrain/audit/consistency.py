@@ -1,6 +1,7 @@
 """What most rows of a task have in common, and the rows that lack it: form, ending, language, length."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
@@ -59,7 +60,10 @@ _NEAR = 50
 """Words that begin alike which are looked at."""
 
 _WORD = 3
-"""Letters that a word has which lacks an ending."""
+"""Letters of a word that needs not be frequent, and that may lack an ending."""
+
+_FREQUENT = 0.01
+"""Share of the answers that hold a word of fewer letters."""
 
 _SUFFIXES = frozenset({"es", "ed", "ing", "ly"})
 """Endings that a whole word may lack."""
@@ -141,7 +145,7 @@ def _unfinished(table: Table, members: NDArray[np.intp]) -> tuple[list[Shown], l
         return [], []
     answers = {i: entry.answer.rstrip() for i, entry in fetch(table, left)}
     vocabulary = _vocabulary(table, members[closed], answers.values())
-    cut = [i for i in left if i in answers and _is_cut(words_of(answers[i])[-1:], vocabulary)]
+    cut = [i for i in left if i in answers and _is_cut(answers[i], vocabulary)]
     rest = [i for i in left if i not in set(cut)]
     return table.shown(cut, _end), table.shown(rest, _end)
 
@@ -151,22 +155,28 @@ def _end(entry: Entry) -> str:
 
 
 def _vocabulary(table: Table, members: NDArray[np.intp], answers: Iterable[str]) -> list[str]:
-    """The words of some answers that end well, and of others but for their last, sorted."""
-    words = {word for answer in answers for word in words_of(answer)[:-1]}
+    """The words of some answers that end well, and of others but for their last, sorted.
+
+    A word of one or two letters must be frequent: others are marks, units and remains.
+    """
+    held: Counter[str] = Counter()
+    for answer in answers:
+        held.update(set(words_of(answer)[:-1]))
     some = members[:: max(1, len(members) // _READ)]
     for _, entry in fetch(table, some.tolist()):
-        words.update(words_of(entry.answer))
-    return sorted(words)
+        held.update(set(words_of(entry.answer)))
+    return sorted(word for word, n in held.items() if len(word) >= _WORD or n >= _FREQUENT * len(some))
 
 
-def _is_cut(last: Sequence[str], vocabulary: Sequence[str]) -> bool:
-    """Whether a last word is none, but the beginning of one; a word that only lacks an ending is one."""
-    if not last:
+def _is_cut(answer: str, vocabulary: Sequence[str]) -> bool:
+    """Whether its last word is none, but the beginning of one; a word that only lacks an ending, or a unit, is one."""
+    *before, last = ["", *words_of(answer)]
+    if not last or (before[-1:] and before[-1].isdecimal()):
         return False
-    at = bisect_left(vocabulary, last[0])
-    longer = list(takewhile(lambda word: word.startswith(last[0]), vocabulary[at : at + _NEAR]))
-    bare = len(last[0]) >= _WORD and any(word[len(last[0]) :] in _SUFFIXES for word in longer)
-    return bool(longer) and longer[0] != last[0] and not bare
+    at = bisect_left(vocabulary, last)
+    longer = list(takewhile(lambda word: word.startswith(last), vocabulary[at : at + _NEAR]))
+    bare = len(last) >= _WORD and any(word[len(last) :] in _SUFFIXES for word in longer)
+    return bool(longer) and longer[0] != last and not bare
 
 
 def _language(table: Table, members: NDArray[np.intp]) -> list[Finding]:
