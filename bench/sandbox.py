@@ -24,8 +24,8 @@ def main() -> None:
     rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
 
     def check(box: Sandbox, row: dict[str, str]) -> float:
-        code, entry_point = row["prompt"] + row["canonical_solution"], row["entry_point"]
-        verdict = box.check(code, row["test"], entry_point=entry_point, given=row["prompt"])
+        code, entry_point = row["canonical_solution"], row["entry_point"]
+        verdict = box.check(code, row["test"], entry_point=entry_point, prompt=row["prompt"])
         assert verdict.passed, (row["task_id"], verdict)
         return verdict.seconds
 

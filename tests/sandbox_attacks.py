@@ -91,6 +91,18 @@ BREAKOUTS = {
     "name lookup": "import socket\ndef f(): return bool(socket.getaddrinfo('example.com', 80))",
     "loopback": "import socket\ndef f():\n s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); return True",
     "abstract socket": "import socket\ndef f():\n s = socket.socket(socket.AF_UNIX); s.bind('\\0x'); return True",
+    "abstract name of a pair": "import socket\ndef f():\n socket.socketpair()[0].bind('\\0' + 'x'); return True",
+    "abstract name of a pair, given by the kernel": "import socket as s\ndef f():\n"
+    " a, b = s.socketpair(s.AF_UNIX, s.SOCK_DGRAM)\n a.setsockopt(s.SOL_SOCKET, s.SO_PASSCRED, 1)\n"
+    " for send in (lambda: a.sendto(b'x', '\\0nobody'), lambda: a.sendmsg([b'x'], [], 0, '\\0nobody')):\n"
+    "  try: send()\n  except OSError: pass\n return a.getsockname() != ''",
+    "name of the host": "import os\ndef f(): return os.uname().nodename != 'sandbox'",
+    "lock on a shared file": "import fcntl, os\ndef f():\n fcntl.flock(open(os.__file__), fcntl.LOCK_EX); return True",
+    "record lock on a shared file": "import fcntl, os\ndef f():\n"
+    " fcntl.lockf(open(os.__file__), fcntl.LOCK_SH); return True",
+    "lease on a shared file": "import fcntl, os\ndef f():\n"
+    " fcntl.fcntl(open(os.__file__), fcntl.F_GETLEASE); return True",
+    "watch on shared files": CALL + "def f(): return libc.inotify_init1(0) >= 0",
     "child process": "import os\ndef f():\n if os.fork() == 0: os._exit(0)\n return True",
     "shell": "import subprocess\ndef f(): return subprocess.run(['/bin/sh', '-c', 'true']).returncode == 0",
     "another program": "import os, sys\ndef f():\n os.execv(sys.executable, ['python', '-c', '0'])",

@@ -12,14 +12,15 @@ ROOT = Path(posttrain.__file__).parent
 
 FLOORS = (  # lowest first; rooms of one floor do not know each other
     {"errors", "heap", "options", "cli_options", "__init__"},
-    {"endpoint", "files", "screen", "yaml_lines", "core"},
+    {"endpoint", "files", "library_log", "screen", "yaml_lines", "core"},
     {"objectives", "credit", "data", "policy"},
     {"rewards", "rollout", "train"},
     {"evaluate", "experience"},
     {"annotate", "audit"},
     {"stages"},
-    {"overrides", "recipe_problems", "run", "starters", "tables"},
+    {"earlier", "overrides", "recipe_problems", "run", "starters", "tables"},
     {"recipe"},
+    {"wiring"},
     {"advise", "generate", "pipeline", "plan"},
     {"audit_recipe"},
     {"annotate_cli", "data_cli", "demo"},

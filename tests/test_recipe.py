@@ -86,3 +86,15 @@ def test_the_readme_shows_a_recipe_that_is_right(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(block)
     assert load_recipe(path).stages
+
+
+@pytest.mark.parametrize("given", ["inline: {items: {format: datetime}}", "file: schema.json"])
+def test_a_json_schema_that_cannot_be_checked_is_refused_with_its_line(given: str, tmp_path: Path) -> None:
+    (tmp_path / "schema.json").write_text('{"items": {"format": "datetime"}}')
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "model: some/model\nstages:\n  g:\n    kind: grpo\n    data: rows.jsonl\n    rewards:\n      s:\n"
+        f"        kind: json_schema\n        {given}\n"
+    )
+    with pytest.raises(InputError, match=r"recipe\.yaml:\d: stages\.g\.rewards\.s.*'datetime'.*\$\.items\.format"):
+        load_recipe(recipe)

@@ -130,11 +130,12 @@ def trace(
     db: Database = DB,
 ) -> None:
     """Who judged what behind a row of an export: in which order shown, under which guideline; verified."""
+    from posttrain.annotate.characters import whole
     from posttrain.annotate.store import using
     from posttrain.annotate.trace import trace_row
 
     with using(db) as engine:
-        typer.echo(json.dumps(trace_row(engine, place), indent=2, ensure_ascii=False))
+        typer.echo(whole(json.dumps(trace_row(engine, place), indent=2, ensure_ascii=False)))
 
 
 @users.command("invite", epilog="Example: posttrain annotate users invite --role annotator")
@@ -144,7 +145,7 @@ def invite(
     url: Annotated[str, typer.Option(help="Where people reach the app.")] = "http://127.0.0.1:8500",
 ) -> None:
     """Print a link to sign up with, good for one person and seven days."""
-    from posttrain.annotate.people import invite as make
+    from posttrain.annotate.invitations import invite as make
     from posttrain.annotate.store import now, using, writing
 
     with using(db) as engine, writing(engine) as connection, _problems():

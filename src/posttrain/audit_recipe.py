@@ -10,15 +10,15 @@ from posttrain.audit.run import Report, audit, with_more
 from posttrain.audit.source import Source
 from posttrain.data.options import DataSource
 from posttrain.errors import InputError
-from posttrain.plan import Notes, origin
-from posttrain.recipe import Recipe, in_order, made_by_stages
+from posttrain.plan import Notes
+from posttrain.recipe import Recipe, in_order, made_by_stages, origin
 from posttrain.screen import Screen
 from posttrain.stages.audit import figures_of
 from posttrain.stages.budget import Budget, budget, budget_findings, reads
 from posttrain.stages.context import Context
 from posttrain.stages.on_policy import OnPolicyStage
 from posttrain.stages.reading import codec_for
-from posttrain.stages.reward_trial import try_rewards
+from posttrain.stages.reward_trial import findings_of, lines_of, try_rewards
 from posttrain.stages.technique import TrainingStage
 
 
@@ -98,9 +98,14 @@ def _audit_stage(
         return report
     found = _budget(recipe, name, stage, base, screen)
     more = budget_findings(found)
+    figures = {"budget": figures_of(found)}
     if isinstance(stage, OnPolicyStage):
-        more += try_rewards(stage, _context(recipe, name, stage, base, screen))
-    return with_more(report, more, {"budget": figures_of(found)})
+        trials = try_rewards(stage, _context(recipe, name, stage, base, screen))
+        more += findings_of(trials)
+        figures["rewards"] = {trial.reward: trial.counts for trial in trials}
+        for line in lines_of(trials):
+            screen.note(line)
+    return with_more(report, more, figures)
 
 
 def _budget(recipe: Recipe, name: str, stage: TrainingStage, base: Path, screen: Screen) -> Budget:

@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from posttrain import __version__, annotate_cli, data_cli
 from posttrain.cli_options import AsJson, Overrides
-from posttrain.errors import InputError, RunError, Stopped
+from posttrain.errors import InputError, RunError, Stopped, Waiting
+from posttrain.library_log import library_log
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,7 +27,16 @@ app.add_typer(annotate_cli.app, name="annotate")
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]
-Out = Annotated[Path | None, typer.Option("--out", help="The run directory; runs/<recipe's name> if not given.")]
+Out = Annotated[Path | None, typer.Option("--out", help="The run directory; runs/<path of the recipe> if not given.")]
+Fresh = Annotated[
+    bool | None,
+    typer.Option(
+        "--fresh/--keep",
+        help="Where the recipe or its data changed since the last run: start those stages over without a question, or "
+        "refuse to. Earlier results are kept in either case. Without a terminal: --fresh.",
+        show_default=False,
+    ),
+]
 
 
 @app.command(epilog="Example: posttrain run recipe.yaml --set stages.dpo.beta=0.2 --out runs/beta-02")
@@ -37,13 +47,45 @@ def run(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for people where a stage of kind rank needs them.")
     ] = False,
+    fresh: Fresh = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice."""
-    from posttrain.recipe import load_recipe
+    """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice.
 
-    checked = load_recipe(recipe, set_)
-    _run(checked, recipe.parent, out or Path("runs") / recipe.stem, wait, as_json)
+    Exit codes: 0 every stage is done; 1 error; 2 bad input, or a model that does not fit; 3 people have to rank first;
+    130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
+    """
+    from posttrain.pipeline import as_json as to_json
+    from posttrain.pipeline import run_recipe
+    from posttrain.recipe import load_recipe
+    from posttrain.run import folder_for
+    from posttrain.screen import Screen
+    from posttrain.tables import show_summary
+
+    checked, folder = load_recipe(recipe, set_), out or folder_for(recipe)
+    asked = fresh is None and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def start_over() -> bool:
+        return typer.confirm("Start these stages over?", err=True) if asked else fresh is not False
+
+    def work(stop: Callable[[], bool]) -> None:
+        screen = Screen(quiet=as_json)
+        summary = run_recipe(
+            checked,
+            base=recipe.parent,
+            out=folder,
+            screen=screen,
+            stop=stop,
+            wait=wait,
+            file=recipe,
+            start_over=start_over,
+        )
+        if as_json:
+            typer.echo(json.dumps(to_json(summary), indent=2))
+        else:
+            show_summary(summary, folder)
+
+    _stoppable(work)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
@@ -62,7 +104,10 @@ def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
 
 @app.command(epilog="Example: posttrain plan recipe.yaml")
 def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
-    """Read the data and say what a run would do: rows, tokens, steps, memory. Loads no weights."""
+    """Read the data and say what a run would do: rows, tokens, steps, memory, time, disk. Loads no weights.
+
+    Ends with exit code 2 if a stage does not fit into the free memory.
+    """
     from posttrain.plan import plan_recipe, show_plan
     from posttrain.recipe import load_recipe
     from posttrain.screen import Screen
@@ -70,6 +115,8 @@ def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> N
     checked = load_recipe(recipe, set_)
     plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
     typer.echo(json.dumps(plans, indent=2)) if as_json else show_plan(plans)
+    if short := [one["stage"] for one in plans if one["does_not_fit"] is not None]:
+        raise InputError(f"{recipe}: does not fit into the free memory: {', '.join(short)}")
 
 
 @app.command(
@@ -104,7 +151,8 @@ def generate(
         if as_json:
             typer.echo(json.dumps(to_json({"candidates": figures})["candidates"], indent=2))
         else:
-            show_figures({"candidates": figures}, f"{out}, ready to be ranked")
+            show_figures({"candidates": figures})
+            typer.echo(f"The candidates are in {out}, ready to be ranked")
 
     _stoppable(work)
 
@@ -141,22 +189,6 @@ def demo(
     _stoppable(lambda stop: run_demo(folder, seed, screen, stop, annotate=annotate, to_json=as_json))
 
 
-def _run(recipe: Any, base: Path, out: Path, wait: bool, as_json: bool) -> None:
-    from posttrain.pipeline import as_json as to_json
-    from posttrain.pipeline import run_recipe
-    from posttrain.screen import Screen
-    from posttrain.tables import show_summary
-
-    def work(stop: Callable[[], bool]) -> None:
-        summary = run_recipe(recipe, base=base, out=out, screen=Screen(quiet=as_json), stop=stop, wait=wait)
-        if as_json:
-            typer.echo(json.dumps(to_json(summary), indent=2))
-        else:
-            show_summary(summary, out)
-
-    _stoppable(work)
-
-
 def _stoppable(work: Callable[[Callable[[], bool]], None]) -> None:
     from posttrain.train.signals import graceful_stop
 
@@ -180,14 +212,20 @@ def common(
 
 
 def main() -> None:
-    """Run the command line; errors the user can mend are one message and an exit code, never a traceback."""
+    """Run the command line; what the user can put right is one message and an exit code, never a traceback.
+
+    Exit codes: 0 all is done; 1 the run cannot go on; 2 the input or the usage is wrong; 3 people have work to do
+    first; 128 + n signal n stopped the work, and all is saved.
+    """
     try:
-        app(standalone_mode=False)
+        with library_log(None):
+            app(standalone_mode=False)
     except (InputError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
-    except Stopped as stopped:
-        print(f"{stopped}. Run the same command to go on.", file=sys.stderr)
+    except (Stopped, Waiting) as early:
+        print(f"{early}. Run the same command to go on.", file=sys.stderr)
+        sys.exit(128 + early.signal if isinstance(early, Stopped) else 3)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):

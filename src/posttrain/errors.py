@@ -1,4 +1,6 @@
-"""The one error a user's input can cause. The lowest floor: every other module may import this one."""
+"""What ends a command before its work is done. The lowest floor: every other module may import this one."""
+
+import signal
 
 
 class InputError(Exception):
@@ -17,5 +19,15 @@ class RunError(Exception):
     """
 
 
+class Waiting(Exception):
+    """People have work to do before the run can go on. All is saved. The command line exits with code 3."""
+
+
 class Stopped(Exception):
-    """The user asked to stop (SIGTERM, SIGINT); everything is saved. The command line exits with code 0."""
+    """The user stopped the work with a signal. All is saved. The command line exits with 128 + the signal's number.
+
+    Args:
+        signal: SIGINT (Ctrl-C) or SIGTERM; `train.signals.graceful_stop` sets it.
+    """
+
+    signal: int = signal.SIGINT

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -142,17 +142,26 @@ HASHES = "hashes.json"
 
 def seal(folder: Path) -> None:
     """Write the hash of every file of a folder beside them, so that damage can be seen later."""
-    names = [str(p.relative_to(folder)) for p in sorted(folder.rglob("*")) if p.is_file() and p.name != HASHES]
-    write_json(folder / HASHES, {name: sha256_of(folder / name) for name in names})
+    write_json(folder / HASHES, hashes_of(folder))
 
 
 def is_sound(folder: Path) -> bool:
     """Whether a sealed folder is there and all its files are as they were written."""
     try:
-        hashes: dict[str, str] = read_json(folder / HASHES)
-        return all(sha256_of(folder / name) == digest for name, digest in hashes.items())
-    except (OSError, ValueError, AttributeError):
+        return unchanged(folder, read_json(folder / HASHES))
+    except (OSError, ValueError):
         return False
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """Name → hash of every file of a folder, at any depth; of none where there is no folder."""
+    names = [str(p.relative_to(folder)) for p in sorted(folder.rglob("*")) if p.is_file() and p.name != HASHES]
+    return {name: sha256_of(folder / name) for name in names}
+
+
+def unchanged(folder: Path, hashes: Mapping[str, str]) -> bool:
+    """Whether all these files of a folder are there and are as they were; further files do not matter."""
+    return all((folder / name).is_file() and sha256_of(folder / name) == value for name, value in hashes.items())
 
 
 def hash_of(value: Any) -> str:

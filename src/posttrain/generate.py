@@ -9,14 +9,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from posttrain.earlier import Inputs, begin
 from posttrain.errors import InputError
-from posttrain.files import hash_of, read_json, sha256_of, write_json, write_whole
+from posttrain.files import read_json, sha256_of, write_json, write_whole
 from posttrain.overrides import override
 from posttrain.recipe_problems import near
-from posttrain.run import begin, data_hashes, locked
+from posttrain.run import data_hashes, locked
 from posttrain.screen import Screen
 from posttrain.stages.candidates import FILE, CandidatesStage, write
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.fits import short_of_memory
 
 
 def generate_file(
@@ -49,12 +51,14 @@ def generate_file(
     paths = {model: model for model in stage.starts_from}
     work = out.with_name(out.name + ".draws")
     with _kept_if_of_use(work), locked(work):
-        weights = [sha256_of(Path(path)) if Path(path).is_dir() else path for path in paths.values()]
-        hashes = data_hashes(list(stage.paths), Path())
-        told = begin(work / "stage", hash_of([stage.model_dump(mode="json"), seed, weights, hashes]))
-        if told is not None:
-            screen.note(told)
+        content = {name: sha256_of(Path(path)) if Path(path).is_dir() else path for name, path in paths.items()}
+        content |= data_hashes(list(stage.paths), Path())
+        inputs = Inputs({"candidates": stage.model_dump(mode="json"), "seed": seed}, content)
+        if (aside := begin(work / "stage", inputs)) is not None:
+            screen.note(f"the settings changed since the last call, so it starts over; the earlier draws: {aside}/")
         context = Context("candidates", work / "stage", Path(), models[0], seed, paths, screen=screen, stop=stop)
+        if (short := short_of_memory(stage, context)) is not None:
+            raise InputError(short)
         figures = write(stage, context)
         write_json(out.with_suffix(".params.json"), read_json(work / "stage/params.json"))
         write_whole(out, (work / "stage" / FILE).read_text(encoding="utf-8"))
@@ -68,7 +72,7 @@ def _kept_if_of_use(work: Path) -> Generator[None]:
     try:
         yield
     except BaseException:
-        if not (work / "stage/draws").is_dir() and not (work / "stage.previous").is_dir():
+        if not (work / "stage/draws").is_dir() and not [*work.glob("stage.previous-*")]:
             shutil.rmtree(work, ignore_errors=True)
         raise
 

@@ -2,32 +2,40 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from posttrain.data.options import DataSource
-from posttrain.errors import RunError, Stopped
-from posttrain.evaluate.options import SuiteOptions
-from posttrain.files import hash_of, sha256_of, write_json
-from posttrain.recipe import Recipe, in_order, made_by_stages
-from posttrain.run import begin, data_hashes, file_hashes, finished, locked, write_manifest
-from posttrain.screen import Screen
+from posttrain.earlier import Inputs, begin, changes, finished, has_work, started_with, strangers
+from posttrain.errors import InputError, RunError, Stopped
+from posttrain.files import hashes_of, write_json
+from posttrain.library_log import library_log
+from posttrain.recipe import Recipe, in_order
+from posttrain.run import check_owner, data_hashes, file_hashes, locked, write_manifest
+from posttrain.screen import Screen, shown
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.fits import less_memory, short_of_memory
 from posttrain.stages.kinds import KINDS, Stage
 from posttrain.stages.technique import TrainingStage
+from posttrain.wiring import (
+    Model,
+    Models,
+    Run,
+    belongs,
+    done_already,
+    inputs_of,
+    model_named,
+    outlined,
+    ready,
+    suite_paths,
+    suites_of,
+)
+
+LOG = "log.txt"
+"""What libraries warn of, in the run directory."""
 
 Summary = dict[str, dict[str, Figure]]
 """stage → metric → figure."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """A model a stage may start from: where it lies, what it depends on, how it behaves."""
-
-    path: str
-    fingerprint: str
-    behaviour: Mapping[str, Figure]
 
 
 def run_recipe(
@@ -38,33 +46,41 @@ def run_recipe(
     screen: Screen,
     stop: Callable[[], bool] = lambda: False,
     wait: bool = False,
+    file: Path | None = None,
+    start_over: Callable[[], bool] = lambda: True,
 ) -> Summary:
-    """Run all stages; writes ``manifest.json``, ``recipe.json``, ``summary.json`` and a folder a stage.
+    """Run all stages; writes ``manifest.json``, ``summary.json`` and a folder a stage; ``log.txt`` if libraries warn.
 
     Args:
         base: folder that relative paths in the recipe start from.
         out: the run directory.
         stop: whether the user asked to stop.
         wait: whether to wait for people where a stage needs them.
+        file: the recipe's; a run directory belongs to one.
+        start_over: called once it is shown which stages start over, and why; False ends the run before it begins.
 
     Raises:
-        InputError, RunError, Stopped: see there; what was done stays, and the same call goes on.
+        InputError, RunError, Waiting, Stopped: see there; what was done stays, and the same call goes on.
     """
-    with locked(out):
+    with locked(out), library_log(out / LOG):
+        if file is not None and (moved := check_owner(out, file)) is not None:
+            screen.note(moved)
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
-        hashes = data_hashes([*paths, *(suite.data for suite in recipe.suites.values())], base)
+        hashes = data_hashes([*paths, *suite_paths(recipe.suites)], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
-        origin = _local(recipe.model, base)
-        weights = sha256_of(Path(origin)) if Path(origin).is_dir() else origin
-        write_manifest(out, recipe=recipe.model_dump(mode="json"), model=weights, data=hashes)
-        models: dict[str | None, _Model] = {}
-        models[None] = _base_model(recipe, origin, weights, hashes, base, out, screen)
+        run = Run(recipe, base, out, hashes, screen, stop, wait)
+        models: Models = {None: model_named(run, recipe.model, {})}
+        _look_ahead(run, models, start_over)
+        write_manifest(
+            out, file=file, recipe=recipe.model_dump(mode="json"), model=models[None].fingerprint, data=hashes
+        )
+        models[None] = _base_model(run, models[None])
         summary: Summary = {}
         for number, name in enumerate(in_order(recipe), start=1):
             if stop():
                 raise Stopped(f"stopped before stage {name}; everything is saved")
             screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind})")
-            models[name], summary[name] = _run_stage(recipe, name, models, hashes, base, out, screen, stop, wait)
+            models[name], summary[name] = _run_stage(run, name, models)
             write_json(out / "summary.json", as_json(summary))
         return summary
 
@@ -74,82 +90,64 @@ def as_json(summary: Summary) -> dict[str, Any]:
     return {stage: {name: asdict(figure) for name, figure in figures.items()} for stage, figures in summary.items()}
 
 
-def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
-    """The suites that measure a stage's model, if it leaves one."""
-    if KINDS[recipe.stages[name].kind].makes == "data":
-        return {}
-    return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
+def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> None:
+    """Before anything begins: show what starts over and why, and refuse what does not fit into memory.
+
+    Raises:
+        InputError: the user does not want it to start over, or a stage does not fit.
+    """
+    recipe, known = run.recipe, dict(models)
+    restarts: dict[str, list[str]] = {}
+    for name in in_order(recipe):
+        inputs, folder = inputs_of(run, name, known), run.folder(name)
+        done = done_already(run, name, inputs, known)
+        if done is None:
+            if (short := short_of_memory(recipe.stages[name], outlined(run, name))) is not None:
+                raise InputError(f"stages.{name}: {short}")
+            before = started_with(folder)
+            if has_work(folder) and before != inputs:
+                restarts[name] = changes(before, inputs)
+        known[name] = Model(str(folder / "model"), done["fingerprint"] if done else inputs.fingerprint)
+    models |= {name: model for name, model in known.items() if name not in recipe.stages}
+    for name in strangers(run.out / "stages", recipe.stages):
+        run.screen.note(f"stages/{name}/ is of an earlier recipe, and is left as it is")
+    for name, told in restarts.items():
+        run.screen.title(f"{name} starts over; its inputs changed")
+        for sentence in told:
+            run.screen.note(shown(sentence))
+    if restarts and not start_over():
+        raise InputError(
+            f"{run.out}: the inputs of {', '.join(restarts)} changed, and nothing was started. Put them back, name "
+            "another run directory with --out, or say --fresh: earlier results are kept then, too"
+        )
 
 
-def _run_stage(
-    recipe: Recipe,
-    name: str,
-    models: Mapping[str | None, _Model],
-    hashes: Mapping[str, str],
-    base: Path,
-    out: Path,
-    screen: Screen,
-    stop: Callable[[], bool],
-    wait: bool,
-) -> tuple[_Model, dict[str, Figure]]:
-    stage, folder = recipe.stages[name], out / "stages" / name
-    origin = _origin(stage.model, models, base)
-    others = {other.name: _origin(other.name, models, base) for other in stage.others}
-    suites = suites_of(recipe, name)
-    paths = [*stage.paths, *stage.files.values(), *_suite_paths(suites)]
-    made = {other: _product(recipe, other, out) for other in made_by_stages(recipe, name)}
-    fingerprint = hash_of(
-        [
-            stage.model_dump(mode="json"),
-            recipe.seed,
-            origin.fingerprint,
-            [other.fingerprint for other in others.values()],
-            {key: suite.model_dump(mode="json") for key, suite in suites.items()},
-            [value for key, value in hashes.items() if _belongs(key, paths)],
-            *([[sha256_of(path) for path in made.values()]] if made else []),
-        ]
-    )
-    done = finished(folder, fingerprint)
+def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Figure]]:
+    recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
+    suites, inputs, start = suites_of(recipe, name), inputs_of(run, name, models), model_named(run, stage.model, models)
+    done = done_already(run, name, inputs, models)
     if done is not None:
-        screen.note("done already, with the same inputs")
+        run.screen.note("done already, with the same inputs")
         figures = {key: Figure(**figure) for key, figure in done["figures"].items()}
     else:
-        if (sentence := begin(folder, fingerprint)) is not None:
-            screen.note(sentence)
+        if (aside := begin(folder, inputs)) is not None:
+            what = "the earlier result" if finished(aside) else "the earlier, unfinished work"
+            run.screen.note(f"its inputs changed, so it starts over; {what} is in {aside}/")
+        elif finished(folder) is not None:
+            run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
         started = time.monotonic()
-        paths_of = {other: model.path for other, model in others.items()}
-        context = Context(name, folder, base, origin.path, recipe.seed, paths_of, suites, screen, stop, wait)
-        ready = with_products(stage, made)
-        figures = _guarded(lambda: KINDS[stage.kind].run(ready, context), stage, name)
-        figures = _with_before(figures, origin.behaviour)
-        write_json(
-            folder / "stage.json",
-            {
-                "fingerprint": fingerprint,
-                "seconds": round(time.monotonic() - started, 1),
-                "figures": {key: asdict(figure) for key, figure in figures.items()},
-            },
-        )
+        found, context = ready(run, name, models)
+        figures = _guarded(lambda: KINDS[stage.kind].run(found, context), stage, name)
+        figures = _with_before(figures, start.behaviour)
+        done = {
+            "fingerprint": inputs.fingerprint,
+            "seconds": round(time.monotonic() - started, 1),
+            "figures": {key: asdict(figure) for key, figure in figures.items()},
+            "model": hashes_of(folder / "model"),
+        }
+        write_json(folder / "stage.json", done)
     behaviour = {key: figures[key] for key in figures if key.split("/")[0] in suites}
-    return _Model(str(folder / "model"), fingerprint, behaviour), figures
-
-
-def with_products(stage: Stage, made: Mapping[str, Path]) -> Stage:
-    """The stage, reading the files that earlier stages made where its data names them."""
-
-    def found(sources: tuple[DataSource, ...]) -> tuple[DataSource, ...]:
-        return tuple(s.model_copy(update={"path": str(made[s.path])}) if s.path in made else s for s in sources)
-
-    if not made:
-        return stage
-    held = getattr(stage, "validation", None)
-    more = {"validation": found(held)} if isinstance(held, tuple) else {}
-    return stage.model_copy(update={"data": found(stage.data), **more})
-
-
-def _product(recipe: Recipe, name: str, out: Path) -> Path:
-    """The file of data that a stage left."""
-    return (out / "stages" / name / str(KINDS[recipe.stages[name].kind].product)).resolve()
+    return Model(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
 
 
 def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> dict[str, Figure]:
@@ -161,49 +159,32 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> d
     except RunError as error:
         raise RunError(f"stage {name}, {error}") from error
     except (MemoryError, torch.OutOfMemoryError) as error:
-        raise RunError(f"stage {name}: out of memory. {_less_memory(stage)}; what is done already is kept") from error
+        raise RunError(f"stage {name}: out of memory. {less_memory(stage)}; what is done already is kept") from error
 
 
-def _less_memory(stage: Stage) -> str:
-    if not isinstance(stage, TrainingStage):
-        return "Lower rollout_rows, max_new_tokens or max_length"
-    return "Lower row_tokens or max_length, set gradient_checkpointing: true, or train adapters (lora: {})"
-
-
-def _origin(name: str | None, models: Mapping[str | None, _Model], base: Path) -> _Model:
-    if name is None or name in models:
-        return models[name]
-    path = _local(name, base)
-    return _Model(path, sha256_of(Path(path)) if Path(path).is_dir() else path, {})
-
-
-def _local(model: str, base: Path) -> str:
-    """A folder beside the recipe, or the hub id as it stands."""
-    return str((base / model).resolve()) if (base / model).is_dir() else model
-
-
-def _base_model(
-    recipe: Recipe, path: str, weights: str, hashes: Mapping[str, str], base: Path, out: Path, screen: Screen
-) -> _Model:
+def _base_model(run: Run, model: Model) -> Model:
     """The recipe's model, its behaviour measured before any training."""
+    recipe, path = run.recipe, model.path
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and KINDS[s.kind].makes == "causal"]
     if not recipe.suites or not writing:
-        return _Model(path, weights, {})
+        return model
     from posttrain.policy.open import open_policy
     from posttrain.stages.behaviour import measure
     from posttrain.stages.reading import codec_for
 
-    folder = out / "base"
-    suites = {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
-    begin(folder, hash_of([weights, suites, [hashes[k] for k in hashes if _belongs(k, _suite_paths(recipe.suites))]]))
-    screen.title("before training")
+    folder, suites = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
+    asked = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(recipe.suites))}
+    begin(folder, Inputs({"suites": suites}, {"the model": model.fingerprint, **asked}))
+    run.screen.title("before training")
     first = writing[0]
-    context = Context("base", folder, base, path, recipe.seed, screen=Screen(quiet=True))
+    context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
     codec = codec_for(first, context, trust_remote_code=first.trust_remote_code)
-    policy = open_policy(path, first, train=False, on_note=screen.note)
+    policy = open_policy(path, first, train=False, on_note=run.screen.note)
     policy.end_tokens = tuple(sorted(codec.end_tokens))
-    measured = measure(policy, codec, recipe.suites, base=base, folder=folder / "behaviour", screen=screen)
-    return _Model(path, weights, {key: Figure(None, m.value, m.n, m.interval) for key, m in measured.items()})
+    found = measure(policy, codec, recipe.suites, base=run.base, folder=folder / "behaviour", screen=run.screen)
+    return replace(
+        model, behaviour={key: Figure(None, m.value, m.n, m.interval, "share", "answers") for key, m in found.items()}
+    )
 
 
 def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure]) -> dict[str, Figure]:
@@ -211,11 +192,3 @@ def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure])
         key: replace(figure, before=behaviour[key].after) if key in behaviour else figure
         for key, figure in figures.items()
     }
-
-
-def _suite_paths(suites: Mapping[str, SuiteOptions]) -> list[str]:
-    return [suite.data for suite in suites.values()]
-
-
-def _belongs(file: str, paths: list[str]) -> bool:
-    return any(file == path or file.startswith(path.rstrip("/") + "/") for path in paths)

@@ -1,15 +1,21 @@
-"""What a run would do, before any weight is loaded: rows, tokens, steps, memory, and what to know about the model."""
+"""What a run would do, before any weight is loaded: rows, tokens, steps, memory, time, disk, and notes on the model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from posttrain.recipe import Recipe, in_order, made_by_stages
-from posttrain.screen import Screen
+from posttrain.recipe import Recipe, in_order, made_by_stages, origin
+from posttrain.screen import Screen, bytes_told, time_told
+from posttrain.stages.candidates import CandidatesStage
 from posttrain.stages.context import Context
+from posttrain.stages.fits import Room, room
 from posttrain.stages.kinds import KINDS, Stage
-from posttrain.stages.technique import BaseStage, Look
+from posttrain.stages.on_policy import OnPolicyStage
+from posttrain.stages.reward_trial import PLANNED, SECONDS, lines_of, try_rewards
+from posttrain.stages.steps import early_end
+from posttrain.stages.technique import BaseStage, Look, TrainingStage
+from posttrain.stages.trial import Trial
 
 Plan = dict[str, Any]
 
@@ -32,52 +38,85 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
     Raises:
         InputError: whatever a run would stumble over at its start.
     """
+    from posttrain.evaluate.suites import read_suite
+
+    for suite in recipe.suites.values():
+        read_suite(suite, base)
     return [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
 
 
 def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
-    stage = recipe.stages[name]
-    told = Notes()
-    if made := made_by_stages(recipe, name):
-        told.note(f"its data comes from {' and '.join(made)}, and is read once that has run")
-        return _plan(stage, name, recipe, Look({"parts": {"train": {"groups": 0, "tokens": 0}}}, 0, {}, ()), told)
+    stage, notes = recipe.stages[name], Notes()
+    model = origin(recipe, stage.model, base)
+    others = {other.name: origin(recipe, other.name, base) for other in stage.others}
     with TemporaryDirectory() as folder:
-        model = origin(recipe, stage.model, base)
-        others = {other.name: origin(recipe, other.name, base) for other in stage.others}
-        context = Context(name, Path(folder), base, model, recipe.seed, others, screen=told)
-        screen.note(f"reading the data of {name}")
-        seen = KINDS[stage.kind].look(stage, context)
-    return _plan(stage, name, recipe, seen, told)
+        trials: list[Trial] = []
+        context = Context(name, Path(folder), base, model, recipe.seed, others, screen=notes)
+        if made := made_by_stages(recipe, name):
+            notes.note(f"its data comes from {' and '.join(made)}, and is read once that has run")
+            unread = {"parts": {"train": {"groups": 0, "tokens": 0}}}
+            seen = Look(unread, 0, KINDS[stage.kind].needs(stage, context), ())
+        else:
+            screen.note(f"reading the data of {name}")
+            seen = KINDS[stage.kind].look(stage, context)
+            if isinstance(stage, OnPolicyStage):
+                trials = try_rewards(stage, context, PLANNED, SECONDS)
+                notes.sentences += lines_of(trials)
+            if isinstance(stage, TrainingStage):
+                for sentence in early_end(stage, seen.by_epochs):
+                    notes.note(sentence)
+    return _plan(stage, name, recipe, seen, model, notes, trials)
 
 
-def _plan(stage: Stage, name: str, recipe: Recipe, seen: Look, told: Notes) -> Plan:
-    from posttrain.policy.device import place
-
-    placement = place(stage) if isinstance(stage, BaseStage) else None
+def _plan(
+    stage: Stage, name: str, recipe: Recipe, seen: Look, model: str, notes: Notes, trials: Sequence[Trial]
+) -> Plan:
     ends = {
         codec.tokenizer.convert_ids_to_tokens(end): None for codec in seen.codecs for end in sorted(codec.end_tokens)
     }
+    found = room(stage, seen.memory)
     return {
         "stage": name,
         "kind": stage.kind,
-        "models": list(stage.starts_from) or ([recipe.model] if placement else []),
+        "models": list(stage.starts_from) or ([recipe.model] if isinstance(stage, BaseStage) else []),
         "parts": seen.about["parts"],
         "steps": seen.steps,
         "max_length": min((codec.max_length for codec in seen.codecs), default=None),
         "stops_on": list(ends),
-        "device": placement.device if placement else "no device",
-        "precision": "bfloat16" if placement and placement.autocast is not None else "float32",
+        "device": found.device if found else "no device",
+        "precision": _precision(stage) if found else "float32",
         "memory_bytes": {**seen.memory, "total": sum(seen.memory.values())},
-        "notes": told.sentences,
+        "free_bytes": found.free if found else None,
+        "does_not_fit": found.short if found else None,
+        **_time_and_disk(stage, seen, model, found),
+        "rewards": [trial.counts for trial in trials],
+        "notes": notes.sentences,
     }
 
 
-def origin(recipe: Recipe, model: str | None, base: Path) -> str:
-    """The model that a chain of stages began with: its tokenizer and shape are theirs."""
-    while model is not None and model in recipe.stages:
-        model = recipe.stages[model].model
-    model = model or recipe.model
-    return str((base / model).resolve()) if (base / model).is_dir() else model
+def _precision(stage: Stage) -> str:
+    from posttrain.policy.device import place
+
+    return "bfloat16" if isinstance(stage, BaseStage) and place(stage).autocast is not None else "float32"
+
+
+def _time_and_disk(stage: Stage, seen: Look, model: str, found: Room | None) -> Mapping[str, float | None]:
+    """``seconds`` and ``disk_bytes``, by order of magnitude; None where its data or models are not known yet."""
+    from posttrain.policy.machine import speed
+    from posttrain.policy.outline import outline
+    from posttrain.stages.cost import Load, disk_bytes, flops, seconds
+
+    train = seen.about["parts"]["train"]
+    if found is None or not train["groups"] or not isinstance(stage, TrainingStage | CandidatesStage):
+        return {"seconds": None, "disk_bytes": None}
+    shape = outline(model, trust_remote_code=stage.trust_remote_code)
+    share = seen.steps / seen.by_epochs if seen.by_epochs else 1.0
+    work = flops(stage, shape.parameters, Load(train["groups"], train["tokens"] / train["groups"], 0.0))
+    tokens = sum(part["tokens"] for part in seen.about["parts"].values())
+    return {
+        "seconds": share * seconds(work, speed(found.device), found.device),
+        "disk_bytes": disk_bytes(stage, shape, tokens) if isinstance(stage, TrainingStage) else None,
+    }
 
 
 def show_plan(plans: list[Plan]) -> None:
@@ -91,6 +130,7 @@ def show_plan(plans: list[Plan]) -> None:
     for plan in plans:
         parts: Mapping[str, Mapping[str, int]] = plan["parts"]
         held = sum(sizes["groups"] for part, sizes in parts.items() if part != "train")
+        memory = plan["memory_bytes"]["total"]
         table.add_row(
             plan["stage"],
             plan["kind"],
@@ -99,13 +139,17 @@ def show_plan(plans: list[Plan]) -> None:
             f"{held:,}",
             f"{parts['train']['tokens']:,}",
             f"{plan['steps']:,}",
-            _gib(plan["memory_bytes"]["total"]),
+            bytes_told(memory) if memory else "–",
         )
     console = Console(highlight=False)
     console.print(table)
     for plan in plans:
-        memory = ", ".join(f"{part} {_gib(n)}" for part, n in plan["memory_bytes"].items() if part != "total")
-        console.print(f"[bold]{plan['stage']}[/bold] on {plan['device']}, {plan['precision']}; memory: {memory}")
+        console.print(f"[bold]{plan['stage']}[/bold] {_place(plan)}", soft_wrap=True)
+        if plan["does_not_fit"] is not None:
+            console.print(f"  {plan['does_not_fit']}", style="bold red", markup=False, soft_wrap=True)
+        if plan["seconds"] is not None:
+            disk = "" if plan["disk_bytes"] is None else f", disk: {bytes_told(plan['disk_bytes'])}"
+            console.print(f"  time: {time_told(plan['seconds'])}{disk} (orders of magnitude)")
         if plan["max_length"] is not None:
             ends = ", ".join(plan["stops_on"])
             console.print(f"  answers end with {ends}; at most {plan['max_length']} tokens", markup=False)
@@ -113,5 +157,10 @@ def show_plan(plans: list[Plan]) -> None:
             console.print(f"  {note}", markup=False)
 
 
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.0f} MiB"
+def _place(plan: Plan) -> str:
+    """Where a stage computes, and what its memory is for."""
+    if plan["free_bytes"] is None:
+        return "loads no model"
+    parts = ", ".join(f"{part} {bytes_told(n)}" for part, n in plan["memory_bytes"].items() if part != "total")
+    free = bytes_told(plan["free_bytes"])
+    return f"on {plan['device']}, {plan['precision']}; memory: {parts}; {free} free"

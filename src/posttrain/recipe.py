@@ -63,6 +63,14 @@ def made_by_stages(recipe: Recipe, name: str) -> list[str]:
     return [path for path in dict.fromkeys(recipe.stages[name].paths) if path in recipe.stages]
 
 
+def origin(recipe: Recipe, model: str | None, base: Path) -> str:
+    """The model that a chain of stages began with: its tokenizer and shape are theirs."""
+    while model is not None and model in recipe.stages:
+        model = recipe.stages[model].model
+    model = model or recipe.model
+    return str((base / model).resolve()) if (base / model).is_dir() else model
+
+
 def _at(path: Path, lines: Mapping[KeyPath, int], name: str, key: str = "model") -> str:
     """Where a stage's key stands, for errors."""
     place: KeyPath = ("stages", name, *key.split("."))
@@ -75,6 +83,11 @@ def _check_files(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> No
         for key, file in stage.files.items():
             if not (path.parent / file).is_file():
                 raise InputError(f"{_at(path, lines, name, key)}: no file {file} beside the recipe")
+        for key, reward in stage.reward_specs.items():
+            try:
+                reward.check(path.parent)
+            except InputError as error:
+                raise InputError(f"{_at(path, lines, name, key)}: {error}") from error
 
 
 def _check_models(recipe: Recipe, lines: Mapping[KeyPath, int], path: Path) -> None:

@@ -4,7 +4,6 @@ import fcntl
 import importlib.metadata
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 
 from posttrain import __version__
 from posttrain.data.read import source_files
-from posttrain.errors import InputError
+from posttrain.errors import InputError, RunError
 from posttrain.files import disk_errors, read_json, sha256_of, write_json
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "safetensors", "numpy")
@@ -25,6 +24,7 @@ def locked(folder: Path) -> Generator[None]:
 
     Raises:
         InputError: another process holds it, or it cannot be written.
+        RunError: it was deleted or moved while it was held.
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,15 +34,65 @@ def locked(folder: Path) -> Generator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise InputError(f"{folder}: another run is at work here; wait for it, or choose another --out") from error
-        yield
+        with disk_errors(folder):  # a full disk is seen here, before anything is loaded
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
+        try:
+            yield
+        except FileNotFoundError as error:
+            _check_still_there(folder, error)
+            raise
+        _check_still_there(folder, None)
     finally:
         os.close(handle)
 
 
-def write_manifest(folder: Path, *, recipe: Mapping[str, Any], model: str, data: Mapping[str, str]) -> None:
+def _check_still_there(folder: Path, cause: Exception | None) -> None:
+    if not (folder / ".lock").exists():
+        raise RunError(
+            f"{folder}: this folder was deleted or moved while the run was at work, so results are missing; "
+            "run the same command again"
+        ) from cause
+
+
+def folder_for(recipe: Path) -> Path:
+    """The run directory of a recipe where none is named: ``runs/`` and the recipe's path with ``-`` for ``/``.
+
+    Of a recipe outside the working directory the path is its folder's name and its own: ``../a/sft.yaml`` runs in
+    ``runs/a-sft``.
+    """
+    place = recipe.resolve().with_suffix("")
+    inside = place.is_relative_to(Path.cwd())
+    return Path("runs") / "-".join(place.relative_to(Path.cwd()).parts if inside else place.parts[-2:])
+
+
+def check_owner(folder: Path, recipe: Path) -> str | None:
+    """Refuse a run directory that belongs to another recipe.
+
+    Returns:
+        a sentence where the recipe was moved since.
+
+    Raises:
+        InputError: the directory holds the run of another recipe, which is still there.
+    """
+    try:
+        owner = read_json(folder / "manifest.json").get("recipe_file")
+    except (OSError, ValueError, AttributeError):  # a new directory, or a damaged manifest
+        return None
+    if owner is None or Path(owner) == recipe.resolve():
+        return None
+    if Path(owner).is_file():
+        raise InputError(f"{folder}: holds the run of {owner}, not of {recipe}; name another run directory with --out")
+    return f"this run directory's recipe was {owner}, which is not there any more"
+
+
+def write_manifest(
+    folder: Path, *, file: Path | None, recipe: Mapping[str, Any], model: str, data: Mapping[str, str]
+) -> None:
     """``manifest.json``: what went in, and on what it ran.
 
     Args:
+        file: the recipe's file, if it has one.
         recipe: as resolved, overrides and defaults included.
         model: hash of the base model's folder, or its hub id.
         data: path → hash of every file read.
@@ -52,6 +102,7 @@ def write_manifest(folder: Path, *, recipe: Mapping[str, Any], model: str, data:
         {
             "posttrain": __version__,
             "code": sha256_of_code(),
+            "recipe_file": None if file is None else str(file.resolve()),
             "recipe": recipe,
             "model": model,
             "data": data,
@@ -81,35 +132,3 @@ def data_hashes(paths: list[str], base: Path) -> dict[str, str]:
 def file_hashes(paths: list[str], base: Path) -> dict[str, str]:
     """Path → hash of files that are no data (a reward's code...); a missing one is told by whoever reads it."""
     return {path: sha256_of(base / path) for path in dict.fromkeys(paths) if (base / path).exists()}
-
-
-def begin(folder: Path, fingerprint: str) -> str | None:
-    """Make ready a stage's folder for inputs with this fingerprint.
-
-    What an earlier run left there with other inputs is set aside as ``{folder}.previous``, never mixed in.
-
-    Returns:
-        a sentence if something was set aside.
-    """
-    started = folder / "started.json"
-    if started.is_file() and read_json(started)["fingerprint"] == fingerprint:
-        return None
-    told = None
-    if folder.is_dir() and any(folder.iterdir()):
-        previous = folder.with_name(folder.name + ".previous")
-        shutil.rmtree(previous, ignore_errors=True)
-        folder.rename(previous)
-        told = f"its inputs changed since the last run, so it starts anew; the earlier result is in {previous.name}/"
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_json(started, {"fingerprint": fingerprint})
-    return told
-
-
-def finished(folder: Path, fingerprint: str) -> dict[str, Any] | None:
-    """What a stage left when it was done with exactly these inputs; None if it was not."""
-    path = folder / "stage.json"
-    if not path.is_file():
-        return None
-    done = read_json(path)
-    return done if done["fingerprint"] == fingerprint else None

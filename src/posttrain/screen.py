@@ -18,7 +18,7 @@ Advance = Callable[[int, str], None]
 """(how much is done, a few words beside the bar)."""
 
 LINE_SECONDS = 20.0
-"""Without a terminal a bar is a line this often."""
+"""Without a terminal a bar is a line at least this often."""
 
 
 CELL = 400
@@ -29,6 +29,21 @@ def shown(text: object) -> str:
     """Text that may be a model's, cut, with nothing in it that a terminal would obey."""
     clean = "".join(c for c in str(text) if c.isprintable() or c == "\n")
     return clean if len(clean) <= CELL else clean[:CELL] + " …"
+
+
+def bytes_told(count: float) -> str:
+    """Bytes for people."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.0f} MiB"
+
+
+def time_told(seconds: float | None) -> str:
+    """A duration for people: one figure that counts, no more."""
+    if seconds is None:
+        return "?"
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"~{seconds / size:,.0f} {unit}".replace("~1 days", "~1 day")
+    return "under a minute"
 
 
 class Screen:
@@ -88,14 +103,16 @@ class Screen:
             yield lambda done, words: progress.update(task, completed=done, words=words)
 
     def _lines(self, title: str, total: int | None) -> Advance:
-        started = said = time.monotonic()
+        """A line at every tenth of the whole, and at the latest after some seconds."""
+        started = last = time.monotonic()
+        tenths = 0
 
         def advance(done: int, words: str) -> None:
-            nonlocal said
-            now = time.monotonic()
-            if now - said < LINE_SECONDS:
+            nonlocal last, tenths
+            now, reached = time.monotonic(), 10 * done // total if total else 0
+            if now - last < LINE_SECONDS and reached <= tenths:
                 return
-            said = now
+            last, tenths = now, reached
             left = f", {(now - started) * (total - done) / done:.0f} s left" if total and done else ""
             self.note(f"{title}: {done}{f' of {total}' if total else ''}{left}  {words}")
 

@@ -6,34 +6,52 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from posttrain.stages.context import Figure
+from posttrain.stages.context import Figure, Unit
+
+STYLES: Mapping[Unit, str] = {"value": ".4f", "share": ".1%", "count": ",.0f", "nats": ".4f"}
+"""How a figure of a unit is written."""
+
+PLACES = (
+    "model",
+    "export",
+    "candidates.jsonl",
+    "report.html",
+    "metrics.jsonl",
+    "samples.json",
+    "completions",
+    "behaviour",
+)
+"""What a stage's folder may hold for people to look at."""
 
 
 def show_summary(summary: Mapping[str, Mapping[str, Figure]], out: Path) -> None:
     """One table of all stages, and where all else is."""
-    show_figures(summary, f"{out}/ (summary.json, stages/*/model, metrics.jsonl)")
+    show_figures(summary)
+    console = Console(highlight=False)
+    console.print(f"The figures are in {out}/summary.json. Each stage's folder:", soft_wrap=True, markup=False)
+    for stage in summary:
+        folder = out / "stages" / stage
+        found = [f"{name}{'/' if (folder / name).is_dir() else ''}" for name in PLACES if (folder / name).exists()]
+        console.print(f"  {folder}/ ({', '.join(found)})", soft_wrap=True, markup=False)
 
 
-def show_figures(summary: Mapping[str, Mapping[str, Figure]], where: str) -> None:
-    """One table: each metric before and after, with the latter's 95% interval."""
-    table = Table("stage", "metric", title=None)
-    for heading in ("before", "after", "95% interval", "n"):
+def show_figures(summary: Mapping[str, Mapping[str, Figure]]) -> None:
+    """One table: each metric before and after, with the latter's 95% interval, and what it is taken over."""
+    table = Table("stage")
+    table.add_column("metric", overflow="fold")
+    for heading in ("before", "after", "95% interval", "taken over"):
         table.add_column(heading, justify="right")
     for stage, figures in summary.items():
         for number, (name, figure) in enumerate(figures.items()):
-            table.add_row(stage if number == 0 else "", name, *cells(name, figure))
+            unit = " (nats)" if figure.unit == "nats" else ""
+            table.add_row(stage if number == 0 else "", name + unit, *cells(figure))
         table.add_section()
-    console = Console()
-    console.print(table)
-    console.print(f"Everything is in {where}", highlight=False)
+    Console().print(table)
 
 
-def cells(name: str, figure: Figure) -> tuple[str, str, str, str]:
-    """before, after, interval, n; shares as percentages."""
-    share = figure.interval is not None
-
-    def shown(value: float | None) -> str:
-        return "–" if value is None else f"{value:.1%}" if share else f"{value:.4f}"
-
-    ends = f"{figure.interval[0]:.1%} to {figure.interval[1]:.1%}" if figure.interval else ""
-    return shown(figure.before), shown(figure.after), ends, f"{figure.n:,}"
+def cells(figure: Figure) -> tuple[str, str, str, str]:
+    """before, after, interval, and how many of what; shares as percentages, counts as whole numbers."""
+    style, ends = STYLES[figure.unit], figure.interval
+    before, after = ("–" if value is None else f"{value:{style}}" for value in (figure.before, figure.after))
+    between = "" if ends is None else f"{ends[0]:{style}} to {ends[1]:{style}}"
+    return before, after, between, f"{figure.n:,} {figure.of}".rstrip()

@@ -77,6 +77,8 @@ OVERSIGHT = (
     ("PUT", "/projects/{p}/settings"),
     ("POST", "/projects"),
     ("POST", "/invitations"),
+    ("GET", "/invitations"),
+    ("DELETE", "/invitations/1"),
     ("GET", "/people"),
     ("PATCH", "/people/1"),
     ("GET", "/audit"),
@@ -279,6 +281,71 @@ def test_bodies_that_are_too_large_are_refused_before_they_are_read(owen: Client
     with socket.create_connection(("127.0.0.1", server.port)) as raw:
         raw.sendall(b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
         assert raw.recv(4096).split()[1] == b"413"
+
+
+def test_a_stranger_sends_little_and_is_known_before_more_is_read(owen: Client, ann: Client, server: Server) -> None:
+    token = {"Authorization": f"Bearer {owen.post('/tokens', {'name': 'imports'}).json()['token']}"}
+    unknown = {"Authorization": "Bearer none"}
+    for path, headers, answers in (
+        ("/api/v1/projects/1/imports", {}, (b"401",)),
+        ("/api/v1/projects/1/imports", unknown, (b"401",)),
+        ("/api/v1/projects/99999/imports", token, (b"404",)),
+        ("/x/imports", {}, (b"413",)),
+        ("/api/v1/projects/1/guidelines", {}, (b"413",)),
+        ("/login", {}, (b"413",)),
+        ("/login", {"Transfer-Encoding": "chunked"}, (b"413",)),
+    ):
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        length = "" if "Transfer-Encoding" in headers else "Content-Length: 900000\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw:
+            raw.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{lines}{length}\r\n".encode())
+            if not length:
+                raw.sendall(b"11000\r\n" + b"x" * 0x11000)
+            assert raw.recv(4096).split()[1] in answers, f"{path} is answered while most of its body is still to come"
+    long = "x" * 49_000 + "é" * 10_000
+    assert owen.post("/projects/1/guidelines", {"text": long[:50_000]}).status_code in (201, 404)
+    answer = ann.http.post("/api/v1/projects/1/imports", content=b"x" * (2 << 20))
+    assert answer.status_code == 403
+
+
+def test_an_import_may_be_large(owen: Client, project: int) -> None:
+    rows = [{**ROWS[0], "id": f"large {n}", "about": "x" * 1_000_000} for n in range(3)]
+    answer = owen.http.post(f"/api/v1/projects/{project}/imports", content=lines_of(rows))
+    assert (answer.status_code, answer.json()["items"]) == (201, 3)
+
+
+HALVES = (rb'"\ud800"', rb'"\uDFFFx"', b'"\xed\xa0\x80"', '"\ud800"'.encode("utf-16-le", "surrogatepass"))
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_half_a_character_is_refused_wherever_it_stands(
+    owen: Client, server: Server, project: int, half: bytes
+) -> None:
+    def json_of(before: str, after: str) -> bytes:
+        encoding = "utf-16-le" if half[1:2] == b"\0" else "utf-8"
+        return before.encode(encoding) + half + after.encode(encoding)
+
+    for method, path, before, after in (
+        ("POST", "sessions", '{"password": "x", "name": ', "}"),
+        ("POST", "sessions", '{"name": "x", "password": ', "}"),
+        ("POST", "tokens", '{"name": ', "}"),
+        ("POST", "projects", '{"name": ', "}"),
+        ("POST", f"projects/{project}/guidelines", '{"text": ', "}"),
+        ("PUT", f"projects/{project}/settings", '{"criteria": [', "]}"),
+        ("POST", "assignments/1/judgments", '{"ranks": [1, 2], "rewrite": ', "}"),
+        ("POST", "assignments/1/judgments", '{"ranks": [1, 2], "criteria": {', ": []}}"),
+        ("POST", "assignments/1/skips", '{"reason": ', "}"),
+        ("POST", "assignments/1/skips", "{", ": 1}"),
+    ):
+        sent = {"content": json_of(before, after), "headers": {"Content-Type": "application/json"}}
+        assert owen.http.request(method, f"/api/v1/{path}", **sent).status_code == 422, (path, before)
+    emoji = owen.http.post("/api/v1/tokens", content=rb'{"name": "\ud83d\ude00"}', headers=sent["headers"])
+    assert emoji.status_code == 201, "both halves are a character"
+
+
+def test_a_form_of_many_fields_is_refused(owen: Client, server: Server) -> None:
+    for path in ("/login", owen.link()):
+        assert httpx2.post(server.url + path, data={f"x{n}": "1" for n in range(12)}).status_code == 422
 
 
 def test_every_answer_carries_the_policy_that_forbids_foreign_and_inline_scripts(server: Server) -> None:

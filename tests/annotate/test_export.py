@@ -12,15 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sqlalchemy import Engine, select
+from starlette.testclient import TestClient
 
-from annotating import Team, item, team
+from annotating import Team, item, said, team
+from posttrain.annotate.access import new_token
 from posttrain.annotate.aggregate import SPREAD, SURE, Consensus, majority, plackett_luce
 from posttrain.annotate.disagreement import distance, verdict
 from posttrain.annotate.export import ExportOptions, export
 from posttrain.annotate.rankings import pairs_of, weight_of
-from posttrain.annotate.store import locked_project, reading, writing
+from posttrain.annotate.store import locked_project, open_store, reading, writing
 from posttrain.annotate.tables import projects
 from posttrain.annotate.trace import trace_row
+from posttrain.annotate.web.app import make_app
 from posttrain.data.formats import examples
 from posttrain.data.read import read_rows
 from posttrain.data.split import prompt_key
@@ -242,3 +245,20 @@ def test_a_broken_chain_is_not_exported(engine: Engine, tmp_path: Path) -> None:
         connection.execute(projects.update().values(head="0" * 64))
     with pytest.raises(InputError, match="chain"):
         exported(found, tmp_path / "out")
+
+
+def test_half_a_character_that_was_kept_once_stops_no_export(tmp_path: Path) -> None:
+    found = team(open_store(tmp_path / "a.db"), item("one"), rewrite=True)
+    assignment = found.next("ann")
+    assert assignment is not None
+    found.say("ann", assignment, said(assignment, "a>b", rewrite="good \ud800"))
+    exported(found, tmp_path / "out", what="sft")
+    (row,) = rows_of(tmp_path / "out/train.jsonl")
+    assert row["completion"] == "good ?"
+    with TestClient(make_app(found.engine)) as http:
+        for name, path in (("ann", f"/api/v1/assignments/{assignment.id}"), ("owen", "/projects/1/items/1")):
+            with writing(found.engine) as connection:
+                secret = new_token(connection, found.people[name], "t", found.at)[1]
+            answer = http.get(path, headers={"Authorization": f"Bearer {secret}"})
+            assert (answer.status_code, "good ?" in answer.text) == (200, True)
+    found.engine.dispose()

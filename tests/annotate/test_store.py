@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 from annotating import Team, item, team
 from posttrain.annotate import store
 from posttrain.annotate.chain import broken_links
+from posttrain.annotate.invitations import open_invitations
 from posttrain.annotate.store import open_store, reading, using, writing
-from posttrain.annotate.tables import audit, guidelines, judgments, metadata, projects
+from posttrain.annotate.tables import audit, guidelines, invitations, judgments, metadata, projects, tokens
 from posttrain.annotate.web.app import make_app
 from posttrain.errors import InputError
 
@@ -37,14 +38,44 @@ def test_the_migrations_lead_to_the_tables_the_code_knows(engine: Engine) -> Non
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_a_database_of_the_first_schema_is_brought_to_the_newest(judged: Team, where: str) -> None:
-    with writing(judged.engine) as connection:
-        connection.execute(text("DROP TABLE identities"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+def test_a_database_of_the_first_schema_is_brought_to_the_newest(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are written as SQL: the code of today does not write yesterday's tables."""
+    bring = store._migrate  # pyright: ignore[reportPrivateUsage]
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_migrate", lambda engine: bring(engine, "0001"))
+        old = open_store(where)
+    people = [(1, "owen", "owner", True), (2, "adam", "admin", False), (3, "eve", "admin", True)]
+    links = [
+        (1, "owner", 50.0, None),
+        (2, "admin", 60.0, None),
+        (3, "annotator", 70.0, None),
+        (4, "viewer", 80.0, 81.0),
+    ]
+    with writing(old) as connection:
+        for row in people:
+            values = dict(zip(("id", "name", "role", "active"), row, strict=True))
+            insert = "INSERT INTO people (id, name, role, origin, active, created)"
+            connection.execute(text(f"{insert} VALUES (:id, :name, :role, 'app', :active, 1)"), values)
+        for row in links:
+            values = dict(zip(("id", "role", "at", "used"), row, strict=True))
+            insert = "INSERT INTO invitations (id, secret, role, created, expires, used)"
+            connection.execute(text(f"{insert} VALUES (:id, :id, :role, :at, 9999999999, :used)"), values)
+        for by, at in ((None, 50.0), (2, 60.0), (3, 70.0)):
+            insert = "INSERT INTO audit (at, person_id, action, detail) VALUES (:at, :by, 'invited', '{}')"
+            connection.execute(text(insert), {"at": at, "by": by})
+        connection.execute(text("INSERT INTO tokens (id, secret, person_id, name, created) VALUES (1, 't', 1, 'n', 1)"))
+    old.dispose()
     again = open_store(where)
     with again.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        assert len(connection.execute(select(judgments)).all()) == 3
+        found = connection.execute(select(invitations).order_by(invitations.c.id)).all()
+        assert [row.inviter_id for row in found] == [None, 2, 3, None]
+        assert [row.first for row in found] == [True, False, False, False]
+        assert [row.revoked is not None for row in found] == [False, True, False, False], "adam is locked out"
+        assert [row.id for row in open_invitations(connection, 1000.0)] == [3], "there is an owner"
+        assert connection.execute(select(tokens.c.name, tokens.c.parent_id)).all() == [("n", None)]
+    with pytest.raises(DatabaseError), writing(again) as connection:
+        connection.execute(delete(audit))
     again.dispose()
 
 

@@ -209,7 +209,8 @@ def test_a_system_message_whose_blanks_are_cut_is_not_called_dropped(qwen: Any) 
 
 def test_dropped_tools_calls_and_results_are_counted(phi: Any, qwen: Any) -> None:
     example = sft([Q], calling("look"), tool("Hg"), assistant("It is."), tools=(schema("look"),))
-    for tokenizer, seen in ((phi, {"tool call dropped": 1, "tool message dropped": 1, "tools dropped": 1}), (qwen, {})):
+    dropped = ("answer without words", "tool call dropped", "tool message dropped", "tools dropped")
+    for tokenizer, seen in ((phi, dict.fromkeys(dropped, 1)), (qwen, {})):
         how = codec(tokenizer)
         group_of(example, how)
         assert list(how.seen.items()) == list(seen.items()), "in the same order in every process"
@@ -249,8 +250,8 @@ def test_a_row_whose_answer_the_template_rewrites_is_left_out(qwen: Any) -> None
 
 def test_a_row_is_left_out_where_nothing_bears_loss(qwen: Any) -> None:
     nothing = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}"
-    assert encode(sft([Q], A), codec(qwen, nothing)) == "no token bears loss"
-    assert encode(sft([Q], A), codec(qwen, "{{ '' }}")) == "no token bears loss"
+    for source in (nothing, "{{ '' }}"):
+        assert str(encode(sft([Q], A), codec(qwen, source))).startswith("no token bears loss")
 
 
 def test_a_row_is_left_out_where_no_token_precedes_the_answer(qwen: Any) -> None:
@@ -312,7 +313,7 @@ def test_plain_text_of_a_tokenizer_without_an_end_token_is_refused(stories: Any)
 
 # Whatever the text
 
-_TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cn"]), min_size=1, max_size=30)
+_TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cn"]), min_size=1, max_size=30).filter(str.strip)
 _TALK = st.lists(st.tuples(_TEXT, _TEXT), min_size=1, max_size=3)
 
 

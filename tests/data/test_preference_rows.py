@@ -163,7 +163,7 @@ UNTRAINABLE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "one transcript goes on": (
         {"chosen": HH + " y", "rejected": HH + " y\n\nHuman: how?\n\nAssistant: z"},
-        "the prompts of chosen and rejected differ",
+        "chosen and rejected part before the last question",
     ),
     "the longer transcript is chosen": (
         {"rejected": HH + " y", "chosen": HH + " y\n\nHuman: how?\n\nAssistant: z"},
@@ -171,11 +171,11 @@ UNTRAINABLE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "the dialogue parts ways": (
         {"chosen": [Q, A, Q, A], "rejected": [Q, B, Q, A]},
-        "the prompts of chosen and rejected differ",
+        "chosen and rejected part before the last question",
     ),
     "a side repeats another prompt": (
         {"prompt": "why?", "chosen": [user("how?"), A], "rejected": "z"},
-        "the prompts of chosen and rejected differ",
+        "chosen or rejected repeats another prompt than the row's own",
     ),
     "empty rejected": ({"prompt": "x", "chosen": "y", "rejected": " "}, "empty completion"),
     "empty transcript end": ({"chosen": HH + " y", "rejected": HH}, "empty completion"),

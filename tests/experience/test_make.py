@@ -12,6 +12,7 @@ import pytest
 from experiences import asked
 from posttrain.core.group import Group
 from posttrain.credit.group import varies
+from posttrain.data.chat import Codec
 from posttrain.errors import RunError
 from posttrain.experience.grpo import grpo_credit
 from posttrain.experience.make import Writing, maker, write_and_score
@@ -20,7 +21,7 @@ from posttrain.experience.scoring import Scorer
 from posttrain.experience.types import Credit, Experience, Memory, Told
 from posttrain.policy.load import Policy, load_policy
 from posttrain.rewards.score import Reward
-from posttrain.rewards.types import each
+from posttrain.rewards.types import NotApplicable, each
 from posttrain.rollout.engine import writer
 from posttrain.rollout.sampling import Sampling
 from posttrain.train.source import shuffled
@@ -42,7 +43,10 @@ def worth(completion: str, row: Mapping[str, Any]) -> float | None:
 def writing_of(policy: Policy, function: Callable[[str, Mapping[str, Any]], float | None] = worth) -> Writing:
     prompts = [asked(n, number=n) for n in range(6)]
     scorer = Scorer({"worth": Reward(each(function))}, {}, 256, 0.1, lambda sentence: None)
-    return Writing(policy, writer(policy, 4), prompts, shuffled(6, 0), Sampling(5, seed=1), n=2, size=3, scorer=scorer)
+    codec = Codec(policy.tokenizer, None, frozenset(policy.end_tokens), 256)
+    return Writing(
+        policy, codec, writer(policy, 4), prompts, shuffled(6, 0), Sampling(5, seed=1), n=2, size=3, scorer=scorer
+    )
 
 
 def made(
@@ -54,8 +58,10 @@ def made(
     credit: Credit = GRPO,
     alarms: AlarmOptions | None = None,
     notes: list[str] | None = None,
+    rollouts: int | None = None,
 ) -> tuple[list[Group], Told, Memory]:
-    make = maker(writing, credit, alarms or AlarmOptions(), folder, on_note=([] if notes is None else notes).append)
+    on_note = ([] if notes is None else notes).append
+    make = maker(writing, credit, alarms or AlarmOptions(), folder, on_note=on_note, rollouts=rollouts)
     return make(number, memory or Memory(beta=0.3))
 
 
@@ -174,6 +180,31 @@ def test_a_reward_that_does_not_apply_anywhere_teaches_nothing(policy: Policy, t
     groups, told, _ = made(writing_of(policy, lambda completion, row: None), tmp_path)
     assert told["reward"] is None
     assert not any(group.columns["advantage"].any() for group in groups)
+
+
+def test_rewards_read_what_the_template_opens_the_answer_with(policy: Policy, tmp_path: Path) -> None:
+    writing = writing_of(policy, lambda completion, row: float(completion.startswith("<think>")))
+    opened = replace(writing, codec=replace(writing.codec, prefill="<think>\n"))
+    assert made(opened, tmp_path)[1]["reward"] == 1.0
+    assert made(writing, tmp_path)[1]["reward"] == 0.0
+
+
+def test_a_run_whose_rewards_never_give_a_number_stops_and_says_why(policy: Policy, tmp_path: Path) -> None:
+    rewards = {
+        "never": Reward(each(lambda completion, row: NotApplicable("`answer` is null"))),
+        "weightless": Reward(each(lambda completion, row: 1.0), 0.0),
+    }
+    never = replace(writing_of(policy), scorer=Scorer(rewards, {}, 256, 0.1, lambda sentence: None))
+    _, told, memory = made(never, tmp_path)
+    assert told["rewards/never/not_applicable"] == 1.0
+    with pytest.raises(
+        RunError, match=r"6 prompts drawn so far.*`never`: not applicable to 6, `answer` is null"
+    ) as error:
+        made(never, tmp_path, number=1, memory=memory)  # by now every prompt was drawn
+    assert "weightless" not in str(error.value)
+    with pytest.raises(RunError, match="3 prompts"):
+        made(never, tmp_path, rollouts=1)
+    made(never, tmp_path, number=1, memory=replace(memory, judged=1))
 
 
 def test_what_a_credit_remembers_of_the_first_rollout_does_not_disturb_the_alarms(

@@ -1,6 +1,6 @@
 """From completions to rewards: texts, failures by row, reward models by tokens or by text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from transformers import AutoModelForSequenceClassification
 from byte_model import TEMPLATE, save_byte_model
 from experiences import asked, said
 from posttrain.core.group import Ints
+from posttrain.data.answer_text import answer_text
 from posttrain.data.chat import Codec
 from posttrain.data.codec import codec_of
 from posttrain.data.options import DataOptions
@@ -37,6 +38,11 @@ def answer(policy: Policy, text: str, *, ended: bool = True) -> Written:
     return said([*ids, END] if ended else ids, ended=ended)
 
 
+def texts_of(written: Sequence[Sequence[Written]], policy: Policy) -> list[list[str]]:
+    codec = Codec(policy.tokenizer, None, frozenset({END}), 256)
+    return [[answer_text(one.tokens, codec) for one in some] for some in written]
+
+
 def by(failures: list[str] | None = None, **rewards: Reward) -> Scorer:
     told = [] if failures is None else failures
     return Scorer(rewards, {}, 256, 0.5, told.append)
@@ -52,7 +58,7 @@ def test_rewards_read_text_without_end_tokens_and_the_prompts_row(policy: Policy
     prompts = [asked(n, answer=str(n)) for n in range(2)]
     written = [[answer(policy, "0"), answer(policy, "1", ended=False)], [answer(policy, "é"), answer(policy, "1")]]
     other = Reward(each(lambda completion, row: float(len(completion))), -2.0)
-    found = scored(prompts, written, policy.tokenizer, by(exact=Reward(each(note)), long=other))
+    found = scored(prompts, written, texts_of(written, policy), by(exact=Reward(each(note)), long=other))
     assert seen == [("0", "0"), ("1", "0"), ("é", "1"), ("1", "1")]
     assert found.texts == (("0", "1"), ("é", "1"))
     assert found.components["exact"].tolist() == [[1.0, 0.0], [0.0, 1.0]]
@@ -69,7 +75,7 @@ def test_none_and_a_reward_that_raises_are_missing_and_the_row_is_named(policy: 
     prompts = [asked(n) for n in range(2)]
     written = [[answer(policy, "a"), answer(policy, "b")], [answer(policy, "c"), answer(policy, "a")]]
     failures: list[str] = []
-    found = scored(prompts, written, policy.tokenizer, by(failures, picky=Reward(each(picky))))
+    found = scored(prompts, written, texts_of(written, policy), by(failures, picky=Reward(each(picky))))
     assert np.isnan(found.reward_GK).tolist() == [[False, True], [True, False]]
     (sentence,) = failures
     assert sentence.startswith("prompts.jsonl:1: reward `picky`: KeyError: 'surname'")
@@ -81,7 +87,7 @@ def test_a_reward_that_always_fails_stops_the_run_with_rows(policy: Policy) -> N
 
     written = [[answer(policy, "a")], [answer(policy, "b")]]
     with pytest.raises(RunError, match=r"reward `broken` failed on 2 of 2(.|\n)*prompts.jsonl:1"):
-        scored([asked(0), asked(1)], written, policy.tokenizer, by(broken=Reward(each(broken))))
+        scored([asked(0), asked(1)], written, texts_of(written, policy), by(broken=Reward(each(broken))))
 
 
 def reward_model(folder: Path, template: str = TEMPLATE) -> Policy:
@@ -110,7 +116,7 @@ def test_a_reward_model_with_the_same_tokens_scores_them_as_they_are(policy: Pol
     prompts = [chat_prompt(policy, n) for n in range(2)]
     written = [[answer(policy, "zero"), answer(policy, "no", ended=False)], [answer(policy, "x"), answer(policy, "1")]]
     scorer = Scorer({"short": Reward(each(lambda c, row: -float(len(c))))}, {"rm": Judge(judge, 0.5)}, 64, 0.0, print)
-    found = scored(prompts, written, policy.tokenizer, scorer)
+    found = scored(prompts, written, texts_of(written, policy), scorer)
     texts = [[*p.tokens.tolist(), *w.tokens.tolist()] for p, some in zip(prompts, written, strict=True) for w in some]
     expected = np.array(by_transformers(tmp_path, texts)).reshape(2, 2)
     assert np.allclose(found.components["rm"], expected, atol=1e-4)
@@ -135,7 +141,10 @@ def test_a_reward_model_with_another_tokenizer_reads_the_text_in_its_own_way(pol
     prompts = [chat_prompt(policy, n) for n in range(2)]
     written = [[answer(policy, "zero"), answer(policy, "no", ended=False)], [answer(policy, "x"), answer(policy, "1")]]
     found = scored(
-        prompts, written, policy.tokenizer, Scorer({}, {"rm": Judge(judge, 1.0, codec_for(judge, 64))}, 64, 0.0, print)
+        prompts,
+        written,
+        texts_of(written, policy),
+        Scorer({}, {"rm": Judge(judge, 1.0, codec_for(judge, 64))}, 64, 0.0, print),
     )
     texts = [f"<s>u: {p.text}</s><s>a: {t}</s>" for p, some in zip(prompts, found.texts, strict=True) for t in some]
     ids = [judge.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
@@ -148,7 +157,7 @@ def test_a_text_too_long_for_the_reward_model_is_a_failure_of_its_row(policy: Po
     prompts = [chat_prompt(policy, n) for n in range(2)]
     written = [[answer(policy, "long " * 9)], [answer(policy, "1")]]
     scorer = Scorer({}, {"rm": Judge(judge, 1.0, codec_for(judge, 30))}, 64, 0.5, failures.append)
-    found = scored(prompts, written, policy.tokenizer, scorer)
+    found = scored(prompts, written, texts_of(written, policy), scorer)
     assert np.isnan(found.reward_GK).tolist() == [[True], [False]]
     assert failures[0].startswith("prompts.jsonl:1: reward `rm`: ")
 
@@ -156,5 +165,6 @@ def test_a_text_too_long_for_the_reward_model_is_a_failure_of_its_row(policy: Po
 def test_an_empty_answer_is_scored_too(policy: Policy, tmp_path: Path) -> None:
     judge = reward_model(tmp_path, OTHER)
     scorer = Scorer({}, {"rm": Judge(judge, 1.0, codec_for(judge, 64))}, 64, 1.0, print)
-    found = scored([chat_prompt(policy, 0)], [[said([END]), answer(policy, "1")]], policy.tokenizer, scorer)
+    written = [[said([END]), answer(policy, "1")]]
+    found = scored([chat_prompt(policy, 0)], written, texts_of(written, policy), scorer)
     assert np.isfinite(found.reward_GK).all()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from posttrain.rewards.citation import CitationReward, build, citation_score
-from posttrain.rewards.types import Failed
+from posttrain.rewards.types import Failed, NotApplicable
 
 TEXT = "Take 12 mg twice a day, with food; tell your doctor of any rash."
 
@@ -73,7 +73,8 @@ def test_facts_come_from_the_recipe_and_from_the_row() -> None:
 
 def test_a_row_that_asks_for_nothing_is_not_scored() -> None:
     options = CitationReward(kind="citation", facts_column="must")
-    assert build(options, Path())([TEXT, TEXT], [{"must": None}, {"must": []}]) == [None, None]
+    found = build(options, Path())([TEXT, TEXT], [{"must": None}, {"must": []}])
+    assert all(isinstance(one, NotApplicable) for one in found)
 
 
 def test_a_reward_that_asks_for_nothing_is_refused() -> None:

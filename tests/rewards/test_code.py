@@ -9,8 +9,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from posttrain.errors import InputError
-from posttrain.rewards.code import CodeReward, build, complete, extract_code, read_tests
-from posttrain.rewards.sandbox.box import Case
+from posttrain.rewards.code import CodeReward, build
+from posttrain.rewards.code_tests import read_tests
+from posttrain.rewards.sandbox.checks import Call, Case
+from posttrain.rewards.sandbox.solution import complete
 from posttrain.rewards.types import Batch, Failed
 from sandbox_boxes import need_bubblewrap
 
@@ -100,35 +102,97 @@ def test_a_row_at_fault_fails_alone_and_null_tests_do_not_apply() -> None:
     assert "no column `test`" in fourth.reason
 
 
+def test_a_completion_continues_the_prompt_or_repeats_it() -> None:
+    stub = 'def f(x):\n    """Double."""\n'
+    assert complete(stub, "    return 2 * x\n", {"f"}) == stub + "    return 2 * x\n"
+    assert complete(stub, "return 2 * x\n", {"f"}) == stub + "    return 2 * x\n"
+    assert complete(stub, "def f(x): return 2 * x", {"f"}).endswith("\n\ndef f(x): return 2 * x")
+    assert complete("def f(x):\n", "def f(x): return 1", {"f"}) == "def f(x): return 1"
+
+
+def test_which_block_is_the_code_does_not_depend_on_luck() -> None:
+    need_bubblewrap()
+    run = build(options(entry_point=None), Path())
+    row = {"test": "assert f(2) == 4"}
+    good, broken, other = "def f(x):\n  return 2 * x\n", "def f(x) return 2 * x\n", "def g(x):\n  return x\n"
+    docstring = 'def f(x):\n  """\n  ```\n  f(2)\n  ```\n  """\n  return 2 * x\n'
+    answers = {
+        f"```python\n{good}```\nBetter:\n```python\n{broken}```": 0.0,
+        f"```python\n{broken}```\nBetter:\n```python\n{good}```": 1.0,
+        f"```python\n{good}print(f(2)\n```": 0.0,
+        f"```python\n{docstring}```\nDone.": 1.0,
+        f"```python\n{docstring.replace('2 * x', 'x')}```\nDone.": 0.0,
+        f"```python\n{good}```\n```python\n{other}```": 1.0,
+        f"```\n{good}```\n```python\n{good.replace('2', '3')}```": 0.0,
+        f"```python\n>>> f(2)\n4\n```\n```\n{good}```": 1.0,
+        "```pycon\n>>> def f(x):\n...   return 2 * x\n...\n>>> f(2)\n4\n```": 1.0,
+        f"```python\n{good}```\n```python\nfrom solution import f\nprint(f(3))\n```": 1.0,
+        "": 0.0,
+        "I cannot do that.": 0.0,
+    }
+    assert dict(zip(answers, run(list(answers), [row] * len(answers)), strict=True)) == answers
+
+
+def test_setup_may_need_the_codes_classes_and_calls_need_a_name() -> None:
+    need_bubblewrap()
+    node = "class Node:\n    def __init__(self, value):\n        self.value, self.left = value, None\n"
+    code = f"{node}def depth(node):\n    return 1 + depth(node.left) if node else 0\n"
+    row = {
+        "test": ["assert depth(root) == 3"],
+        "setup": "root = Node(4)\nroot.left = Node(2)\nroot.left.left = Node(1)",
+    }
+    run = build(options(entry_point=None, setup="setup"), Path())
+    assert run([code, code.replace("1 +", "2 +")], [row, row]) == [1.0, 0.0]
+    calls = {"test": [{"type": "function_call", "input": [1], "output": 1}], "name": "f"}
+    named = build(options(entry_point="name"), Path())
+    assert named(["def f(x): return x", "def f(x): return 2"], [calls, calls]) == [1.0, 0.0]
+    (nameless,) = named(["def f(x): return x"], [{**calls, "name": None}])
+    assert isinstance(nameless, Failed)
+
+
 @pytest.mark.parametrize(
-    ("completion", "code"),
+    ("value", "function", "tests"),
     [
-        ("x = 1", "x = 1"),
-        ("a\n```python\nx = 1\n```\nb", "x = 1\n"),
-        ("```\nx = 1\n```\n```py\ny = 2\n```", "y = 2\n"),
-        ("```python\nx = 1", "x = 1"),
-        ("```Python\r\nx = 1\n```".replace("\r", ""), "x = 1\n"),
+        ("assert f() == 1", None, "assert f() == 1"),
+        (["assert f()", "assert g()"], None, ["assert f()", "assert g()"]),
+        ({"inputs": [["1", "2"]], "outputs": ["3"]}, None, [Case("1\n2", "3")]),
+        ({"inputs": ["1"], "outputs": ["3"], "fn_name": None}, None, [Case("1", "3")]),
+        ([{"input": 1, "output": 2}], None, [Case("1", "2")]),
+        ([{"input": "1", "output": "2", "testtype": "stdin"}], None, [Case("1", "2")]),
+        ({"test_cases": [{"input": "1", "output": "2", "type": "stdin_stdout"}]}, None, [Case("1", "2")]),
+        ({"inputs": [[1, 2]], "outputs": [3], "fn_name": "add"}, "add", [Call([1, 2], (3,))]),
+        ('{"inputs": [[1, 2]], "outputs": [[3]], "fn_name": "add"}', "add", [Call([1, 2], ([3], 3))]),
+        ([{"input": [1], "output": 2, "type": "function_call", "fn_name": "f"}], "f", [Call([1], (2,))]),
+        ([{"input": [1], "output": 2, "type": "function_call"}], None, [Call([1], (2,))]),
+        ([{"input": '[1]\n"a"', "output": "[2]", "testtype": "functional"}], None, [Call([[1], "a"], ([[2]], [2]))]),
+        ({"fn_name": "f", "test_cases": [{"input": [1], "output": 2}]}, "f", [Call([1], (2,))]),
     ],
 )
-def test_code_of_a_completion(completion: str, code: str) -> None:
-    assert extract_code(completion) == code
+def test_forms_of_tests(value: Any, function: str | None, tests: Any) -> None:
+    assert read_tests(value) == (function, tests)
 
 
-def test_a_completion_goes_on_or_begins_anew() -> None:
-    stub = 'def f(x):\n    """Double."""\n'
-    assert complete(stub, "    return 2 * x\n", "f") == stub + "    return 2 * x\n"
-    assert complete(stub, "def f(x): return 2 * x", "f").endswith("\n\ndef f(x): return 2 * x")
-    assert complete("def f(x):\n", "def f(x): return 1", "f") == "def f(x): return 1"
-
-
-def test_forms_of_tests() -> None:
-    assert read_tests("assert f() == 1") == "assert f() == 1"
-    assert read_tests(["assert f()", "assert g()"]) == ["assert f()", "assert g()"]
-    assert read_tests({"inputs": [["1", "2"]], "outputs": ["3"]}) == [Case("1\n2", "3")]
-    assert read_tests([{"input": 1, "output": 2}]) == [Case("1", "2")]
-    for nothing in ("", [], {}, 3, [1], {"inputs": [], "outputs": []}):
-        with pytest.raises(InputError):
-            read_tests(nothing)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        [],
+        {},
+        3,
+        [1],
+        {"inputs": [], "outputs": []},
+        {"inputs": ["1"], "outputs": []},
+        {"test_cases": []},
+        [{"input": 1, "output": 2, "type": "interactive"}],
+        [{"input": 1, "output": 2, "type": "stdin"}, {"input": 1, "output": 2, "type": "functional"}],
+        [{"input": 1, "output": 2, "fn_name": "f"}, {"input": 1, "output": 2, "fn_name": "g"}],
+        [{"input": "one", "output": "2", "type": "functional"}],
+    ],
+    ids=str,
+)
+def test_tests_of_no_known_form_are_refused(value: Any) -> None:
+    with pytest.raises(InputError):
+        read_tests(value)
 
 
 def test_a_missing_folder_of_packages_is_named(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def impatient() -> Algebra:
 def test_a_hostile_answer_scores_nothing_and_comes_to_an_end(
     hostile: str, impatient: Algebra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("posttrain.rewards.math.shared_algebra", lambda: impatient)
+    monkeypatch.setattr("posttrain.rewards.equality.shared_algebra", lambda: impatient)
     assert math_score(f"\\boxed{{{hostile}}}", "x+18") == 0.0
 
 
@@ -124,6 +124,11 @@ def test_algebra_that_ran_out_of_time_answers_the_next_question() -> None:
     algebra = Algebra(seconds=0.5)
     assert not algebra.equal("1", "9^{9^{9^{9}}}")
     assert algebra.equal("1/2", "\\frac12")
+
+
+def test_a_target_that_takes_too_long_is_a_failure(impatient: Algebra) -> None:
+    with pytest.raises(InputError, match="too long"):
+        impatient.equal("9^{9^{9^{9}}}", "1")
 
 
 def test_a_target_that_is_no_formula_is_a_failure_that_says_so() -> None:

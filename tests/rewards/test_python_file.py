@@ -1,5 +1,7 @@
 """The user's own reward function: every form of it, and what is said when it cannot work."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,9 @@ import pytest
 
 from posttrain.errors import InputError
 from posttrain.rewards.python_file import PythonReward, build
+from posttrain.rewards.score import Reward, score
 from posttrain.rewards.types import Batch, Failed
+from posttrain.train.signals import graceful_stop
 
 ROWS = [{"prompt": "p", "n": 1}, {"prompt": "q", "n": 2}]
 
@@ -43,6 +47,46 @@ def test_an_async_function_waits_for_all_at_once(opened: Any) -> None:
     )
     assert batch(["a", "bad"], ROWS) == [2, Failed("ValueError: no (rewards.py:11)")]
     assert batch(["a"], ROWS[:1]) == [2]  # and once more, in a loop of its own
+
+
+FORMS = ("def reward(completion, row)", "async def reward(completion, row)", "def reward(completions)")
+FORMS += ("async def reward(completions)",)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("exit", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "asyncio.CancelledError"])
+def test_a_function_that_exits_fails_and_the_run_goes_on(opened: Any, form: str, exit: str) -> None:
+    batch = opened(f"import asyncio\n{form}:\n    raise {exit}\n")
+    scored = score({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"], max_failures=1.0)
+    assert scored.components["mine"] == (None, None)
+    name = exit.split("(")[0].removeprefix("asyncio.")
+    starts = [text.startswith(f"r:{i}: reward `mine`: {name}") for i, text in enumerate(scored.failures, 1)]
+    assert starts == [True, True]
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Python's own handler, whatever the test runner has put in its place."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_users_own_interrupt_is_no_failure_of_a_reward(opened: Any, form: str, interruptible: None) -> None:
+    values = "[1.0, 1.0]" if "completions" in form else "1.0"
+    batch = opened(f"import signal\n{form}:\n    signal.raise_signal(signal.SIGINT)\n    return {values}\n")
+    with pytest.raises(KeyboardInterrupt):
+        score({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"], max_failures=1.0)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # A run notes the first interrupt and finishes its step; here the second completion's interrupt insists.
+    with graceful_stop() as asked:
+        if "completions" in form:
+            assert score({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"]).total == (1.0, 1.0)
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                score({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"])
+        assert asked()
 
 
 @pytest.mark.parametrize("form", ["def", "async def"])
@@ -85,6 +129,7 @@ def test_a_module_beside_the_file_can_be_imported(tmp_path: Path, opened: Any) -
         ("def reward(completion, row)\n    pass\n", r"rewards.py:1: SyntaxError: expected ':'"),
         ("def f():\n    raise ValueError('bad')\n\nf()\n", r"rewards.py:2: ValueError: bad"),
         ("import sys\nsys.exit(3)\n", r"rewards.py:2: SystemExit: 3"),
+        ("raise KeyboardInterrupt\n", r"rewards.py:1: KeyboardInterrupt"),
         ("def other(completion, row): ...\n", r"has no function reward \(it has other\)"),
         ("reward = 3\n", r"has no function reward \(it has none\)"),
         (

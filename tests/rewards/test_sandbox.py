@@ -2,10 +2,11 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 import time
-from collections import Counter, OrderedDict, namedtuple
+from collections import Counter, namedtuple
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 
 import posttrain
 from posttrain.errors import InputError
-from posttrain.rewards.sandbox import codec, launch, roles
-from posttrain.rewards.sandbox.box import BrokenTests, Case, Limits, Sandbox, same_output
+from posttrain.rewards.sandbox import codec, launch
+from posttrain.rewards.sandbox.box import Sandbox
+from posttrain.rewards.sandbox.checks import BrokenTests, Case, Limits
+from posttrain.rewards.sandbox.compare import same_output
 from sandbox_boxes import descendants, need_bubblewrap
 
 HASHABLE = st.recursive(
@@ -60,13 +63,14 @@ def test_corners_cross(value: Any) -> None:
 
 def test_subclasses_cross_as_their_base() -> None:
     point = namedtuple("point", "x y")(1, 2)
-    for value, plain in ((Counter("aab"), {"a": 2, "b": 1}), (OrderedDict(a=1), {"a": 1}), (point, (1, 2))):
+    mine = type("Mine", (Counter,), {})("aab")
+    for value, plain in ((mine, Counter("aab")), (signal.SIGINT, 2), (point, (1, 2))):
         back = codec.decode(codec.encode(value, CAP))
         assert type(back) is type(plain)
         assert back == plain
 
 
-@pytest.mark.parametrize("value", [object(), len, int, iter([]), {1: [lambda: 0]}, bytearray(1)])
+@pytest.mark.parametrize("value", [object(), len, object, codec, {1: [lambda: 0]}])
 def test_nothing_else_crosses(value: Any) -> None:
     with pytest.raises(codec.NotPlain):
         codec.encode(value, CAP)
@@ -105,7 +109,7 @@ def test_a_test_may_expect_an_exception(box: Sandbox) -> None:
 
 @pytest.mark.parametrize("code", ["import os; os._exit(0)", "def f(x): return open", "def f(x): raise SystemExit"])
 def test_no_except_in_the_tests_hides_the_end_of_the_code(box: Sandbox, code: str) -> None:
-    assert not box.check(code, "try:\n    f(1)\nexcept BaseException:\n    pass\n").passed
+    assert not box.check(code, "try:\n    x = f(1)\nexcept BaseException:\n    pass\n").passed
 
 
 @pytest.mark.parametrize("name", ["abs", "all", "len", "isinstance"])
@@ -117,7 +121,7 @@ def test_a_builtin_is_never_the_codes(box: Sandbox, name: str) -> None:
 def test_helpers_of_the_tests_are_theirs(box: Sandbox) -> None:
     given_code = "def twice(x):\n    return 2 * x\n"
     code = "def twice(x): return 4\ndef f(x): return 0"
-    assert not box.check(code, ["assert twice(f(2)) == 4"], entry_point="f", given=given_code).passed
+    assert not box.check(code, ["assert twice(f(2)) == 4"], entry_point="f", setup=given_code).passed
 
 
 @pytest.mark.parametrize(
@@ -235,8 +239,3 @@ def test_process_limits_warn_and_bound() -> None:
         assert box.check("def f():\n while True: pass", ["assert f() == 1"]).kind == "timeout"
         assert box.check("import os\ndef f(): return os.fork()", ["assert f() >= 0"]).kind == "error"
         assert box.check("import os, signal\ndef f(): os.kill(os.getppid(), 9)", ["assert not f()"]).kind == "error"
-
-
-def test_names_that_tests_leave_open() -> None:
-    tests = ["import math\nassert math.isclose(area(3), 9)", "for n in range(3):\n    assert helper(n) == len([n])"]
-    assert roles.free_names("def helper(n): return 1", tests) == {"area"}

@@ -9,7 +9,8 @@ import pytest
 
 import posttrain
 import sandbox_attacks as attacks
-from posttrain.rewards.sandbox.box import Case, Limits, Sandbox, Verdict
+from posttrain.rewards.sandbox.box import Sandbox
+from posttrain.rewards.sandbox.checks import Case, Limits, Verdict
 from sandbox_boxes import descendants, need_bubblewrap, strays
 
 WALL = 3.0

@@ -3,6 +3,9 @@
 import copy
 import json
 import math
+import re
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from posttrain.rewards.schema import (
     fields_score,
     leaves,
     read,
+    validator,
 )
 from posttrain.rewards.types import Failed
 
@@ -155,6 +159,16 @@ def test_fields_by_hand(expected: Any, given_value: Any, score: float) -> None:
         (" [1]\n", [1], [1]),
         ('```json\n{"a": 1}\n```', None, {"a": 1}),
         ('First ```json\n{"a": 1}\n``` then\n```\n{"a": 2}\n```', None, {"a": 2}),
+        ('```json\n{"a": 1}\n```\n```json5\n{"a": 2}\n```', None, {"a": 2}),
+        ('```json\r\n{"a": 1}\r\n```\r\n```json\r\n{"a": 2}\r\n```\r\n', None, {"a": 2}),
+        ('- ```json\n  {"a": [1,\n  2]}\n  ```\n- longer: [1, 2, 3, 4, 5]', None, {"a": [1, 2]}),
+        ('~~~json title="a"\n{"a": 1}\n~~~\nin [1, 2, 3, 4, 5]', None, {"a": 1}),
+        ('```json\n{"a": 1}\n```\nprints\n```\n9\n```', None, {"a": 1}),
+        ('```json\n{"a": 1}\n```\n```bash\n{}\n```', None, {"a": 1}),
+        ('```python\n[1]\n```\nso\n```\n{"a": 1}\n```', None, {"a": 1}),
+        ('```json\n{"a": "```"}\n```', None, {"a": "```"}),
+        ("```\n42\n```", None, 42),
+        ('```json\n{"a": 1}\n```\nfinally\n```json\n{"a": {"b": 2}\n```', None, None),
         ('As in [1]: {"a": [1, 2]} is it.', None, {"a": [1, 2]}),
         ('{"a": NaN}', None, None),
         ('{"a": 1, "a": 2}', None, None),
@@ -212,8 +226,9 @@ def test_a_schema_comes_from_the_recipe_a_file_or_the_row(tmp_path: Path) -> Non
 
 
 def test_what_is_no_schema_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"inline: no JSON Schema: .*not valid.*at \$\.type"):
-        build_schema(JsonSchemaReward(kind="json_schema", inline={"type": "thing"}), tmp_path)
+    (tmp_path / "bad.json").write_text('{"type": "thing"}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"bad\.json: no JSON Schema: .*at \$\.type"):
+        build_schema(JsonSchemaReward(kind="json_schema", file="bad.json"), tmp_path)
     with pytest.raises(InputError, match="cannot be read"):
         build_schema(JsonSchemaReward(kind="json_schema", file="none.json"), tmp_path)
     (failed,) = build_schema(JsonSchemaReward(kind="json_schema", column="s"), tmp_path)(["{}"], [{"s": {"type": 3}}])
@@ -225,14 +240,127 @@ def test_what_is_no_schema_is_told(tmp_path: Path) -> None:
 
 def test_a_schema_is_never_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
-        raise AssertionError("the network was asked")
+        raise AssertionError("the network was used")
 
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
     monkeypatch.setattr("socket.create_connection", refuse)
-    spec = JsonSchemaReward(kind="json_schema", inline={"$ref": "http://127.0.0.1:9/schema.json"})
-    (failed,) = build_schema(spec, Path())(["{}"], [{}])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"
+        with pytest.raises(InputError, match=re.escape(url)):
+            validator({"$ref": url}, "inline")
+        with pytest.raises(BlockingIOError):  # nobody has connected
+            server.accept()
+
+
+DRAFT_7 = "http://json-schema.org/draft-07/schema#"
+
+FORMATS = {
+    "date": ("2026-02-28", "2026-02-30"),
+    "date-time": ("2026-02-28T12:00:00Z", "tomorrow at noon"),
+    "time": ("12:00:00+01:00", "noon"),
+    "duration": ("P3DT2H", "two days"),
+    "email": ("a.b@example.org", "a @ b"),
+    "idn-email": ("ä@exämple.org", "nobody"),
+    "hostname": ("www.example.org", "-bad-.example.."),
+    "idn-hostname": ("exämple.org", "-bad-"),
+    "ipv4": ("10.0.0.1", "300.1.1.1"),
+    "ipv6": ("::1", "12345::"),
+    "uri": ("https://example.org/a?b#c", "not a uri"),
+    "uri-reference": ("../a", "\\\\a"),
+    "iri": ("https://exämple.org/ä", "no iri"),
+    "iri-reference": ("/ä", "\\\\a"),
+    "uri-template": ("https://example.org/{id}", "{id"),
+    "uuid": ("123e4567-e89b-12d3-a456-426614174000", "1234"),
+    "json-pointer": ("/a/0", "a/b"),
+    "relative-json-pointer": ("1/a", "/a"),
+    "regex": ("^a+$", "("),
+}
+
+
+@pytest.mark.parametrize("draft", [None, DRAFT_7])
+@pytest.mark.parametrize(("name", "texts"), FORMATS.items())
+def test_every_format_of_json_schema_is_checked(name: str, texts: tuple[str, str], draft: str | None) -> None:
+    fits = validator({"format": name} if draft is None else {"$schema": draft, "format": name}, "inline")
+    assert [fits(text) for text in (*texts, 3)] == [True, False, True]
+
+
+RULES = (
+    ({"multipleOf": 0.01}, 19.99, True),
+    ({"multipleOf": 0.01}, 1157.85, True),
+    ({"multipleOf": 0.01}, 19.995, False),
+    ({"multipleOf": 0.1}, 0.3, True),
+    ({"multipleOf": 7}, 7 * 10**30 + 1, False),
+    ({"pattern": "^\\d+$"}, "34", True),
+    ({"pattern": "^\\d+$"}, "٣٤", False),
+    ({"pattern": "^\\w+$"}, "Zoë", False),
+    ({"pattern": "^[A-Z]{3}$"}, "ABC\n", False),
+    ({"pattern": "^\\p{L}+$"}, "Zoë", True),
+    ({"pattern": "^\\p{Script=Greek}$"}, "λ", True),
+    ({"pattern": "^(?!no)[a-z]+$"}, "nose", False),
+    ({"pattern": "^.$"}, "🐲", True),
+    ({"pattern": "b"}, "abc", True),
+    ({"patternProperties": {"^\\d$": {"type": "null"}}}, {"1": 2}, False),
+    ({"patternProperties": {"^a$": {}}, "additionalProperties": False}, {"a\n": 1}, False),
+    ({"patternProperties": {"^\\p{L}$": {}}, "unevaluatedProperties": False}, {"ë": 1}, True),
+    ({"properties": {"format": {"enum": ["x"]}}}, {"format": "x"}, True),
+    ({"const": 1}, True, False),
+    ({"type": "integer"}, 1.0, True),
+    ({"$ref": "https://json-schema.org/draft/2020-12/schema"}, {"type": "thing"}, False),
+    ({"$id": "https://example.org/a", "$defs": {"b": {"$id": "b", "type": "null"}}, "$ref": "b"}, 1, False),
+    ({"$defs": {"b": {"$dynamicAnchor": "b", "type": "null"}}, "$dynamicRef": "#b"}, 1, False),
+)
+
+
+@pytest.mark.parametrize(("schema", "value", "fits"), RULES)
+def test_a_rule_holds_as_json_schema_has_it(schema: dict[str, Any], value: Any, fits: bool) -> None:
+    assert validator(schema, "inline")(value) is fits
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        ({"items": {"properties": {"on": {"format": "datetime"}}}}, "$.items.properties.on.format"),
+        ({"items": {"pattern": "("}}, "$.items.pattern"),
+        ({"allOf": [{}, {"pattern": "a\\Z"}]}, "$.allOf[1].pattern"),
+        ({"properties": {"a": {"patternProperties": {"(": {}}}}}, "$.properties.a.patternProperties.("),
+        ({"properties": {"a": {"$ref": "#/$defs/nope"}}}, "/$defs/nope"),
+        ({"anyOf": [{}, {"items": {"$dynamicRef": "#nope"}}]}, "nope"),
+        ({"$ref": "https://example.org/s.json"}, "https://example.org/s.json"),
+        ({"$ref": "other.json#/a"}, "other.json"),
+        ({"$ref": "#/required", "required": ["a"]}, "$.required"),
+        ({"$schema": "https://example.org/unknown"}, "https://example.org/unknown"),
+        ({"minimum": "3"}, "$.minimum"),
+    ],
+)
+def test_a_rule_that_cannot_be_checked_is_refused_with_the_recipe(schema: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(place)):
+        JsonSchemaReward(kind="json_schema", inline=schema)
+
+
+@pytest.mark.parametrize("schema", ["text", 3, [], None])
+def test_a_schema_is_an_object_or_a_boolean(schema: Any) -> None:
+    with pytest.raises(InputError, match="no JSON Schema"):
+        validator(schema, "`schema`")
+
+
+@pytest.mark.parametrize("pattern", [r"^(\w+\s?)*$", r"^(?!x)(\w+\s?)*$"])
+def test_a_pattern_does_not_hang_on_a_hostile_text(pattern: str) -> None:
+    assert not validator({"pattern": pattern}, "inline")("a" * 2_000 + "!")
+
+
+@pytest.mark.parametrize(
+    ("schema", "wrap"),
+    [
+        ({"pattern": r"(a*)*\1b$"}, lambda text: text),
+        ({"not": {"pattern": r"(a*)*\1b$"}}, lambda text: text),
+        ({"patternProperties": {r"(a*)*\1b$": False}}, lambda text: {text: 1}),
+    ],
+)
+def test_a_pattern_that_takes_too_many_steps_is_no_verdict(schema: dict[str, Any], wrap: Callable[[str], Any]) -> None:
+    batch = build_schema(JsonSchemaReward(kind="json_schema", inline=schema), Path())
+    (failed,) = batch([json.dumps(wrap("a" * 30 + "!"))], [{}])
     assert isinstance(failed, Failed)
-    assert "Unresolvable" in failed.reason
+    assert "pattern" in failed.reason
 
 
 def test_fields_are_compared_with_the_row() -> None:

@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 
 from posttrain.errors import InputError, RunError
 from posttrain.rewards.kinds import KINDS, NEEDS_TOKENS, RewardSpec
-from posttrain.rewards.score import Reward, open_rewards, score
-from posttrain.rewards.types import Failed, each
+from posttrain.rewards.score import NO_REASON, Reward, open_rewards, score
+from posttrain.rewards.types import Failed, NotApplicable, each
 
 SCORES = st.none() | st.floats(-5, 5)
 
@@ -44,7 +44,8 @@ def test_what_is_a_number_to_a_user_is_one(number: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), "1.0", [1], torch.ones(2), object(), 10**400, Failed("why not")]
+    "value",
+    [float("nan"), float("inf"), 1e39, -1e308, "1.0", [1], torch.ones(2), object(), 10**400, Failed("why not")],
 )
 def test_what_is_no_number_is_a_failure_that_names_row_and_reward(value: Any) -> None:
     scored = score({"a": fixed([1.0, value]), "b": fixed([0.5, 0.5])}, ["", ""], [{}, {}], wheres(2))
@@ -52,6 +53,24 @@ def test_what_is_no_number_is_a_failure_that_names_row_and_reward(value: Any) ->
     assert scored.total == (1.5, 0.5)
     assert len(scored.failures) == 1
     assert scored.failures[0].startswith("rows.jsonl:2: reward `a`: ")
+
+
+def test_what_does_not_apply_is_no_failure_and_is_counted_by_its_reason() -> None:
+    null, cut = NotApplicable("`target` is null"), NotApplicable("the completion was cut")
+    scored = score(
+        {"a": fixed([null, None, null, 1.0]), "b": fixed([0.5, 0.5, cut, 0.5])}, [""] * 4, [{}] * 4, wheres(4)
+    )
+    assert scored.total == (0.5, 0.5, None, 1.5)
+    assert scored.components == {"a": (None, None, None, 1.0), "b": (0.5, 0.5, None, 0.5)}
+    assert scored.not_applicable == {"a": {null.reason: 2, NO_REASON: 1}, "b": {cut.reason: 1}}
+    assert not scored.failures
+
+
+def test_a_sum_that_float32_cannot_hold_is_a_failure_that_names_the_row() -> None:
+    scored = score({"a": Reward(lambda c, r: [1e30, 1.0], 1e30), "b": fixed([1.0, 1.0])}, ["", ""], [{}, {}], wheres(2))
+    assert scored.total == (None, 1e30 + 1.0)
+    (sentence,) = scored.failures
+    assert sentence.startswith("rows.jsonl:1: ")
 
 
 def failing(share: int) -> Reward:

@@ -23,7 +23,7 @@ from posttrain.rewards.text import (
     regex_score,
     repetition_penalty,
 )
-from posttrain.rewards.types import Failed
+from posttrain.rewards.types import Failed, NotApplicable
 
 MATCHES = (
     ("exact", " 12 mg\n", "12 mg", 1.0),
@@ -78,7 +78,7 @@ def test_a_target_that_is_no_label_is_a_failure() -> None:
     failed, null = batch(["yes", "yes"], [{"target": "perhaps"}, {"target": None}])
     assert isinstance(failed, Failed)
     assert "'perhaps' is none of the labels" in failed.reason
-    assert null is None
+    assert null == NotApplicable("`target` is null")
 
 
 def test_a_target_that_is_json_is_a_failure_with_a_way_out() -> None:

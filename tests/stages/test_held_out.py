@@ -24,13 +24,6 @@ from posttrain.stages.held_out import held_out_rewards
 from posttrain.train.step import Mean
 
 
-class Words:
-    """A tokenizer that says token numbers."""
-
-    def decode(self, tokens: Sequence[int], *, skip_special_tokens: bool) -> str:
-        return " ".join(map(str, tokens))
-
-
 class Noted(Screen):
     def __init__(self) -> None:
         super().__init__(quiet=True)
@@ -58,9 +51,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
         from types import SimpleNamespace
 
         monkeypatch.setattr(held_out, "write_and_score", lambda *a, **k: some)
-        writing: Any = SimpleNamespace(
-            sampling=SimpleNamespace(seed=0), policy=SimpleNamespace(tokenizer=Words()), prompts=[]
-        )
+        writing: Any = SimpleNamespace(sampling=SimpleNamespace(seed=0), prompts=[])
         if before is not None:
             (tmp_path / "before.json").write_text(json.dumps({name: [value, 4] for name, value in before.items()}))
         rewards = {name: Reward(each(function)) for name, function in (gold or {}).items()}

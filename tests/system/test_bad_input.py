@@ -67,7 +67,6 @@ USER, ASSISTANT = {"role": "user", "content": "Hi"}, {"role": "assistant", "cont
 CASES: dict[str, tuple[Spoil, tuple[str, ...]]] = {
     # data
     "broken JSON": (data(GOOD * 2 + '{"prompt": "Say"\n'), ("train.jsonl:3",)),
-    "byte-order mark": (data(b"\xef\xbb\xbf" + GOOD.encode()), ("train.jsonl:1", "byte order mark")),
     "UTF-16": (data(GOOD.encode("utf-16")), ("train.jsonl:1", "UTF-16")),
     "Latin-1": (data(GOOD.encode() + '{"prompt": "é"}'.encode("latin-1")), ("train.jsonl:2", "UTF-8")),
     "NUL bytes": (data(GOOD + "\0\0\0\n"), ("train.jsonl:2", "NUL")),

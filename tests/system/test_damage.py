@@ -107,3 +107,51 @@ def test_a_damaged_cache_of_reference_log_probs_is_computed_again(
     assert posttrain("run", "pairs.yaml", "--out", "two", *sets).code == 0
     assert sha256_of(Path("one/stages/dpo/model")) == sha256_of(Path("two/stages/dpo/model"))
     assert json.loads(Path("one/summary.json").read_text()) == json.loads(Path("two/summary.json").read_text())
+
+
+@pytest.mark.parametrize("damage", [flip, Path.unlink])
+def test_a_damaged_finished_model_is_made_again(
+    damage: Callable[[Path], None], work: Path, posttrain: Posttrain
+) -> None:
+    """From its last checkpoint, before a further stage trains on it; a file that someone adds is no damage."""
+    more = "  more: {kind: sft, model: sft, data: train.jsonl, max_length: 128, max_steps: 1}\n"
+    Path("two.yaml").write_text(Path("recipe.yaml").read_text() + more)
+    assert posttrain("run", "two.yaml", "--out", "out").code == 0
+    stages = work / "out/stages"
+    whole = [sha256_of(stages / name / "model") for name in ("sft", "more")]
+    damage(stages / "sft/model/model.safetensors")
+    answer = posttrain("run", "two.yaml", "--out", "out")
+    assert answer.code == 0, answer.err
+    assert "damaged" in answer.out + answer.err
+    assert [sha256_of(stages / name / "model") for name in ("sft", "more")] == whole
+    (stages / "sft/model/NOTES.md").write_text("good")
+    assert "damaged" not in posttrain("run", "two.yaml", "--out", "out").out
+
+
+@pytest.mark.parametrize("file", ["started.json", "stage.json"])
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_damaged_record_of_a_stage_ends_in_no_traceback(
+    file: str, finished: bool, work: Path, posttrain: Posttrain
+) -> None:
+    assert posttrain("run", "recipe.yaml", "--out", "out", *SETS).code == 0
+    stage = work / "out/stages/sft"
+    whole = sha256_of(stage / "model")
+    if not finished:
+        interrupt(stage, 3)
+    (stage / file).write_text("{")
+    assert posttrain("run", "recipe.yaml", "--out", "out", *SETS).code == 0
+    assert sha256_of(stage / "model") == whole
+
+
+def test_a_run_directory_that_is_deleted_during_the_run_is_one_sentence(work: Path, posttrain: Posttrain) -> None:
+    rewards = (
+        "def short(completion, row):\n    import shutil\n    shutil.rmtree('out', ignore_errors=True)\n    return 1.0\n"
+    )
+    Path("mine.py").write_text(rewards)
+    Path("g.yaml").write_text(
+        "model: model\nstages:\n  g: {kind: grpo, data: train.jsonl, max_new_tokens: 4, max_steps: 2, max_length: 64,\n"
+        "    rewards: {short: {kind: python, file: mine.py, function: short}}}\n"
+    )
+    answer = posttrain("run", "g.yaml", "--out", "out")
+    assert answer.code == 1
+    assert "was deleted or moved while the run was at work" in answer.err

@@ -45,8 +45,8 @@ def test_a_stack_of_reward_model_ppo_and_grpo_leaves_evidence_and_models(tasks: 
     assert answer.code == 0, answer.err
     summary = json.loads(answer.out)
     assert set(summary) == {"rm", "ppo", "grpo"}
-    assert set(summary["grpo"]) == FIGURES
-    assert set(summary["ppo"]) == FIGURES | {"eval_gold/letters"}
+    assert set(summary["grpo"]) == FIGURES | {"rollout/reward", "rollout/pass_rate"}
+    assert set(summary["ppo"]) == FIGURES | {"rollout/reward", "eval_gold/letters"}
     for stage in ("ppo", "grpo"):
         for name, figure in summary[stage].items():
             assert None not in (figure["before"], figure["after"]), name
@@ -60,6 +60,9 @@ def test_a_stack_of_reward_model_ppo_and_grpo_leaves_evidence_and_models(tasks: 
         assert all(line.keys() >= ROLLOUT for line in told)
         assert all("clip_ratio" in line for line in steps)
         assert steps[0]["ratio"] == pytest.approx(1.0, abs=1e-5)
+        first_and_last = summary[stage]["rollout/reward"]
+        assert (first_and_last["before"], first_and_last["after"]) == (told[0]["reward"], told[-1]["reward"])
+        assert [one["target"] for one in json.loads((folder / "samples.json").read_text())] == [None] * 3
         tables = sorted((folder / "completions").iterdir())
         assert len(tables) == len(told)
         row = lines_of(tables[0])[0]
@@ -151,6 +154,26 @@ def test_a_plan_tells_steps_and_memory(tasks: Path, posttrain: Posttrain) -> Non
             assert memory["reward models"] == memory["reference"]
 
 
+def test_a_plan_says_what_rewards_make_of_the_answers_and_what_the_template_opens_them_with(
+    tasks: Path, posttrain: Posttrain
+) -> None:
+    turns = "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content + '</s>' }}{% endfor %}"
+    opening = "{% if add_generation_prompt %}{{ '<|assistant|><think>' }}{% endif %}"
+    (tasks / "opens.jinja").write_text(turns + opening)
+    mine = tasks / "mine.py"
+    mine.write_text(
+        mine.read_text().replace("def letters(completion, row):", "def letters(completion, row):\n    print(1)")
+    )
+    answer = posttrain("plan", "grpo.yaml", "--json", "--set", "stages.grpo.template=opens.jinja")
+    assert answer.code == 0, answer.err
+    (plan,) = json.loads(answer.out)
+    (letters,) = plan["rewards"]
+    assert (letters["reward"], letters["rows"]) == ("letters", 14)
+    assert sum(letters["not_applicable"].values()) == 1, "of the row whose answer is 5"
+    assert any("'<think>'" in note for note in plan["notes"])
+    assert any("`letters`" in note for note in plan["notes"])
+
+
 def test_a_kl_budget_is_watched_without_a_kl_term(tasks: Path, posttrain: Posttrain) -> None:
     budget = ("--set", "stages.grpo.beta=0", "--set", "stages.grpo.alarms={max_kl: 1.0e-3, action: stop}")
     answer = posttrain("run", "grpo.yaml", "--out", "out", *budget)
@@ -168,12 +191,24 @@ def test_a_reward_that_fails_on_one_row_is_told_and_the_run_goes_on(tasks: Path,
     answer = posttrain("run", "grpo.yaml", "--out", "out")
     assert answer.code == 0, answer.err
     assert "asked.jsonl:6: reward `letters`: KeyError: 'surname'" in answer.err
-    broken = "def letters(completion, row):\n    return completion\n"
-    mine.write_text(broken)
-    answer = posttrain("run", "grpo.yaml", "--out", "broken")
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("return completion", "reward `letters` failed on"),
+        ("raise SystemExit(0)", "reward `letters` failed on"),
+        ("return None", "`letters`: not applicable to"),
+    ],
+)
+def test_a_reward_that_never_gives_a_number_stops_the_run(
+    body: str, problem: str, tasks: Path, posttrain: Posttrain
+) -> None:
+    (tasks / "mine.py").write_text(f"def letters(completion, row):\n    {body}\n")
+    answer = posttrain("run", "grpo.yaml", "--out", "out", "--set", "stages.grpo.validation=null")
     assert answer.code == 1
-    assert "reward `letters` failed on" in answer.err
-    assert "asked.jsonl:" in answer.err
+    assert problem in answer.err
+    assert not (tasks / "out/stages/grpo/model").exists()
 
 
 LETTERS = "letters: {kind: python, file: mine.py, function: letters}"

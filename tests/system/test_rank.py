@@ -51,7 +51,7 @@ def rank_all(client: Client) -> int:
 
 def test_a_recipe_waits_for_people_and_goes_on_once_they_have_ranked(asked: Path, posttrain: Posttrain) -> None:
     answer = posttrain("run", "rank.yaml", "--out", "out")
-    assert answer.code == 0, answer.err
+    assert answer.code == 3, answer.err
     assert "16 of 16 judgments are missing" in answer.err
     assert "posttrain annotate serve --db" in answer.err
     assert not (asked / "out/stages/rank/stage.json").exists()
@@ -59,7 +59,7 @@ def test_a_recipe_waits_for_people_and_goes_on_once_they_have_ranked(asked: Path
         owen = owner_of(server)
         assert rank_all(owen) == 8
         answer = posttrain("run", "rank.yaml", "--out", "out")
-        assert (answer.code, "8 of 16 judgments are missing" in answer.err) == (0, True)
+        assert (answer.code, "8 of 16 judgments are missing" in answer.err) == (3, True)
         command = [sys.executable, "-m", "posttrain", "run", "rank.yaml", "--out", "out", "--wait", "--json"]
         waiting = subprocess.Popen(command, cwd=asked, stdout=subprocess.PIPE, text=True)
         time.sleep(1)

@@ -50,14 +50,21 @@ def test_stages_stack_and_leave_evidence(stack: Path, posttrain: Posttrain) -> N
     assert summary["sft"]["eval_loss"]["after"] < summary["sft"]["eval_loss"]["before"]
     assert summary["sft"]["echo"]["n"] == 5
     assert summary["dpo"]["echo"]["before"] == summary["sft"]["echo"]["after"]
-    assert {"before", "after", "n", "interval"} == set(summary["reward"]["eval_accuracy"])
+    assert {"before", "after", "n", "interval", "unit", "of"} == set(summary["reward"]["eval_accuracy"])
+    assert [(summary["sft"][name]["unit"], summary["sft"][name]["of"]) for name in ("eval_loss", "echo")] == [
+        ("nats", "tokens"),
+        ("share", "answers"),
+    ]
+    assert summary["sft"]["eval_first_token_loss"]["n"] < summary["sft"]["eval_loss"]["n"]
     assert "eval_longer_wins_accuracy" in summary["reward"]
     manifest = json.loads((stack / "out/manifest.json").read_text())
     assert set(manifest["data"]) == {"train.jsonl", "pairs.jsonl", "asks.jsonl"}
     samples = (stack / "out/stages/sft/behaviour/samples_echo.jsonl").read_text().splitlines()
     assert len(samples) == 5
     lines = [json.loads(line) for line in (stack / "out/stages/dpo/metrics.jsonl").read_text().splitlines()]
-    assert {"step", "loss", "rewards/margins", "grad_norm", "learning_rate", "num_tokens"} <= lines[0].keys()
+    assert {"step", "loss", "rewards/margins", "grad_norm", "learning_rate", "num_tokens", "time"} <= lines[0].keys()
+    assert {line["split"] for line in lines if "loss" in line} == {"train"}
+    assert {line["split"] for line in lines if "eval_loss" in line} == {"eval"}
 
 
 def test_saved_folders_load_in_transformers(stack: Path, posttrain: Posttrain) -> None:
@@ -79,8 +86,8 @@ def test_what_is_done_is_not_done_again(stack: Path, posttrain: Posttrain) -> No
     before = {s: (stack / "out/stages" / s / "stage.json").stat().st_mtime_ns for s in ("sft", "dpo", "reward")}
     answer = posttrain("run", "stack.yaml", "--out", "out", "--set", "stages.dpo.beta=0.3")
     assert answer.err.count("done already") == 2
-    assert "starts anew" in answer.err
-    assert (stack / "out/stages/dpo.previous/model").is_dir()
+    assert "starts over" in answer.err
+    assert (stack / "out/stages/dpo.previous-1/model").is_dir()
     after = {s: (stack / "out/stages" / s / "stage.json").stat().st_mtime_ns for s in ("sft", "dpo", "reward")}
     assert [s for s in before if before[s] != after[s]] == ["dpo"]
 
@@ -89,7 +96,7 @@ def test_changed_data_is_noticed(work: Path, posttrain: Posttrain) -> None:
     posttrain("run", "recipe.yaml", "--out", "out")
     with (work / "train.jsonl").open("a") as file:
         file.write('{"prompt": "Say more", "completion": "more"}\n')
-    assert "starts anew" in posttrain("run", "recipe.yaml", "--out", "out").err
+    assert "starts over" in posttrain("run", "recipe.yaml", "--out", "out").err
 
 
 def test_a_seed_gives_the_same_bytes_and_another_seed_others(work: Path, posttrain: Posttrain) -> None:
@@ -120,6 +127,7 @@ def test_lora_saves_an_adapter_that_the_next_stage_starts_from(work: Path, postt
     )
     answer = posttrain("run", "two.yaml", "--out", "out")
     assert answer.code == 0, answer.err
+    assert "Warning" not in answer.err
     from peft import AutoPeftModelForCausalLM
 
     adapter = AutoPeftModelForCausalLM.from_pretrained(work / "out/stages/sft/model")
@@ -176,12 +184,13 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(work: Path, posttr
     assert told == list(range(1, len(told) + 1)), "no step is told twice or lost"
 
 
-def test_sigterm_saves_and_exits_cleanly(work: Path, posttrain: Posttrain) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_its_number_is_the_exit_code(number: int, work: Path, posttrain: Posttrain) -> None:
     process = start(work, "--out", "out")
     wait_for(work / "out/stages/sft/metrics.jsonl", process)
-    process.terminate()
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    assert process.returncode == 128 + number, err
     assert b"everything is saved" in err
     assert list((work / "out/stages/sft/checkpoints").glob("step-*"))
     assert not (work / "out/stages/sft/stage.json").exists()

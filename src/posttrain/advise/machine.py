@@ -1,15 +1,13 @@
 """The machine and the model: what fits, and how long it takes, by order of magnitude."""
 
-import os
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from posttrain.errors import InputError
-from posttrain.policy.device import bfloat16_is_fast, matmul_speed
+from posttrain.policy.machine import speed, total_memory
 from posttrain.rewards.sandbox.box import cores
 
 if TYPE_CHECKING:
@@ -19,9 +17,6 @@ GIB = 2**30
 
 ROOM = 0.8
 """Share of the memory that training may plan with; the rest is the system's, and the estimate's error."""
-
-_REPEATS = 5
-"""Measurements of which the best counts: another program may be in the way of some."""
 
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)[ -]?([bm])(?![a-z0-9])", re.IGNORECASE)
 _INSTRUCT = re.compile(r"instruct|chat|[-_]it\b|[-_](?:sft|dpo|rlhf)\b", re.IGNORECASE)
@@ -88,54 +83,11 @@ def this_machine() -> Machine:
     """Ask it."""
     import torch
 
-    memory = _memory()
+    memory = total_memory()
     if torch.cuda.is_available():
         found = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-        return Machine(cores(), memory, tuple(gpu.total_memory for gpu in found), _gpu_speed(), found[0].name)
-    return Machine(cores(), memory, (), _cpu_speed())
-
-
-def _memory() -> int:
-    """Bytes of main memory, or of the part of it that a container may use."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in _CONTAINER:
-        try:
-            found.append(int(path.read_text()))
-        except (OSError, ValueError):  # no container, or one without a limit
-            continue
-    return min(found)
-
-
-_CONTAINER = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where Linux says how much memory a container may use."""
-
-
-def _cpu_speed() -> float:
-    """FLOP/s of all cores: one measured, since several wait for each other where another program has one of them."""
-    import torch
-
-    dtype = torch.bfloat16 if bfloat16_is_fast("cpu") else torch.float32
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return max(matmul_speed(dtype) for _ in range(_REPEATS)) * 1e9 * threads
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _gpu_speed() -> float:
-    """FLOP/s of square bfloat16 products."""
-    import torch
-
-    a = torch.ones(4096, 4096, dtype=torch.bfloat16, device="cuda")
-    best = float("inf")
-    for _ in range(10):
-        torch.cuda.synchronize()
-        started = time.perf_counter()
-        _ = a @ a
-        torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - started)
-    return 2 * 4096**3 / best
+        return Machine(cores(), memory, tuple(gpu.total_memory for gpu in found), speed("cuda"), found[0].name)
+    return Machine(cores(), memory, (), speed("cpu"))
 
 
 def model_of(name: str, texts: tuple[str, ...]) -> Model:

@@ -12,11 +12,12 @@ from rich.text import Text
 
 from posttrain.advise.command import Advice
 from posttrain.advise.decide import Opinion
-from posttrain.advise.estimate import H100, SHARES
+from posttrain.advise.estimate import H100
 from posttrain.advise.rules import FACTS, SPEAKS, TECHNIQUES, Technique
 from posttrain.advise.seen import File
 from posttrain.audit.findings import Finding
-from posttrain.screen import shown
+from posttrain.screen import bytes_told, shown, time_told
+from posttrain.stages.cost import SHARES
 
 _WORST = 5
 """Findings that are told; the audit tells all."""
@@ -175,9 +176,9 @@ def _costs(advice: Advice) -> Table:
         table.add_column(heading, justify="right")
     wheres = ((advice.machine.speed, advice.machine.device), (H100, "cuda"))
     for cost in advice.costs:
-        people = f"{_time(cost.people)} of people" if cost.people else None
-        memory = "?" if cost.memory is None else "" if people else _gib(cost.memory)
-        times = [people or _time(cost.seconds(*where)) for where in wheres]
+        people = f"{time_told(cost.people)} of people" if cost.people else None
+        memory = "?" if cost.memory is None else "" if people else bytes_told(cost.memory)
+        times = [people or time_told(cost.seconds(*where)) for where in wheres]
         table.add_row(cost.stage, cost.kind, f"{cost.rows:,}", memory, *(times if slow else times[:1]))
     return table
 
@@ -189,18 +190,3 @@ def _how(advice: Advice) -> str:
         f"Orders of magnitude. Memory: from {shape}. Time: every token times every weight, at {training:.0%} of the "
         f"measured speed of matrix products, {writing:.0%} while writing. posttrain plan counts exactly."
     )
-
-
-def _gib(count: float) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.0f} MiB"
-
-
-def _time(seconds: float | None) -> str:
-    """One figure that counts, no more."""
-    if seconds is None:
-        return "?"
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            amount = seconds / size
-            return f"~{amount:,.0f} {unit}".replace("~1 days", "~1 day")
-    return "under a minute"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.advise.draft import Draft, Plan
-from posttrain.advise.estimate import Load
 from posttrain.advise.facts import chosen_in
 from posttrain.advise.rules import THRESHOLDS, Name
 from posttrain.advise.seen import File, path_from
 from posttrain.policy.options import PolicyOptions
+from posttrain.stages.cost import Load
 
 
 def draft_of(stack: Sequence[Name], plan: Plan, how: PolicyOptions) -> Draft:

@@ -2,9 +2,11 @@
 
 import secrets
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
+from posttrain.annotate.invitations import revoke_made_with
 from posttrain.annotate.people import hashed, note
+from posttrain.annotate.problems import Forbidden, Missing
 from posttrain.annotate.store import Row
 from posttrain.annotate.tables import people, sessions, tokens
 
@@ -33,16 +35,55 @@ def close_session(connection: Connection, secret: str) -> None:
 
 
 def new_token(connection: Connection, person: Row, name: str, at: float) -> tuple[int, str]:
-    """(id, secret) of a token with the person's own rights, for programs."""
+    """(id, secret) of a token with the person's own rights, for programs.
+
+    One that is made with another token ends with that one.
+
+    Raises:
+        Forbidden: that one was revoked meanwhile.
+    """
     secret = secrets.token_urlsafe(32)
-    values = {"secret": hashed(secret), "person_id": person.id, "name": name, "created": at}
+    parent: int | None = getattr(person, "token_id", None)
+    if parent is not None:
+        held = select(tokens.c.revoked).where(tokens.c.id == parent).with_for_update()
+        if connection.execute(held).scalar_one() is not None:
+            raise Forbidden("this token is unknown or revoked")
+    values = {"secret": hashed(secret), "person_id": person.id, "name": name, "created": at, "parent_id": parent}
     number = connection.execute(insert(tokens).values(values).returning(tokens.c.id)).scalar_one()
     note(connection, at, person.id, "token made", token=number)
     return number, secret
 
 
 def token_of(connection: Connection, secret: str) -> Row | None:
-    """The person behind a token."""
-    joined = select(people).join(tokens, tokens.c.person_id == people.c.id)
+    """The person behind a token, with its `token_id`."""
+    joined = select(people, tokens.c.id.label("token_id")).join(tokens, tokens.c.person_id == people.c.id)
     where = (tokens.c.secret == hashed(secret), tokens.c.revoked.is_(None), people.c.active)
     return connection.execute(joined.where(*where)).one_or_none()
+
+
+def tokens_of(connection: Connection, person: Row) -> list[Row]:
+    """A person's tokens that are not revoked."""
+    own = (tokens.c.person_id == person.id, tokens.c.revoked.is_(None))
+    return list(connection.execute(select(tokens).where(*own).order_by(tokens.c.id)))
+
+
+def revoke_token(connection: Connection, person: Row, number: int, at: float) -> None:
+    """Revoke a token of one's own, and all that was made with it: further tokens, and invitations that are open.
+
+    Raises:
+        Missing: there is no such token of this person's.
+    """
+    ended = {number}
+    own = (tokens.c.person_id == person.id, tokens.c.revoked.is_(None))
+    held = connection.execute(select(tokens.c.id).where(tokens.c.id == number, *own).with_for_update())
+    if held.first() is None:
+        raise Missing("there is no such token of yours")
+    while True:
+        revoked = update(tokens).where(tokens.c.id.in_(ended)).values(revoked=at)
+        connection.execute(revoked.where(tokens.c.revoked.is_(None)))
+        made = set(connection.execute(select(tokens.c.id).where(tokens.c.parent_id.in_(ended))).scalars())
+        if made <= ended:
+            break
+        ended |= made
+    revoke_made_with(connection, ended, at)
+    note(connection, at, person.id, "token revoked", token=number, also=len(ended) - 1)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from posttrain.annotate.aggregate import Consensus, Method, majority, plackett_luce
 from posttrain.annotate.chain import broken_links
+from posttrain.annotate.characters import whole
 from posttrain.annotate.judging import current
 from posttrain.annotate.rankings import Policy, pairs_of, weight_of
 from posttrain.annotate.store import Row
@@ -154,8 +155,8 @@ def _pair_rows(judged: Judged, consensus: Consensus, options: ExportOptions) -> 
         better, worse = candidates[pair.better], candidates[pair.worse]
         row = {
             **_question(item),
-            "chosen": _answer(item, better["text"]),
-            "rejected": _answer(item, worse["text"]),
+            "chosen": better.get("turns") or _answer(item, better["text"]),
+            "rejected": worse.get("turns") or _answer(item, worse["text"]),
             "meta_item": item.name,
             "meta_weight": weight,
             "meta_agreement": round(pair.support, 6),
@@ -185,7 +186,7 @@ def _ranking_row(item: Row, judgment: Row, name: str) -> dict[str, Any]:
 
 
 def _sft_row(item: Row, judgment: Row) -> dict[str, Any]:
-    row = {**_question(item), "completion": _answer(item, judgment.body["rewrite"]), "meta_item": item.name}
+    row = {**_question(item), "completion": _answer(item, whole(judgment.body["rewrite"])), "meta_item": item.name}
     row["meta_simulated"] = judgment.body["origin"] == "simulated"
     return _traced(row, [judgment], {candidate["id"]: candidate for candidate in item.candidates})
 

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection, insert, select
 
-from posttrain.annotate.people import add_person, note, tidy_name, use_invitation
+from posttrain.annotate.invitations import use_invitation
+from posttrain.annotate.people import add_person, note, tidy_name
 from posttrain.annotate.problems import Invalid
 from posttrain.annotate.store import Row
 from posttrain.annotate.tables import identities, people

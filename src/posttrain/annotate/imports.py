@@ -13,7 +13,9 @@ from sqlalchemy import Connection, select, update
 
 from posttrain.annotate.chain import append
 from posttrain.annotate.disagreement import dense
-from posttrain.annotate.foreign import read_argilla, read_label_studio, read_mt_bench, read_pandalm
+from posttrain.annotate.foreign import read_mt_bench, read_pandalm
+from posttrain.annotate.foreign_argilla import read_argilla
+from posttrain.annotate.foreign_label_studio import read_label_studio
 from posttrain.annotate.people import add_person, note, tidy_name
 from posttrain.annotate.problems import Invalid
 from posttrain.annotate.projects import Item, add_items, guideline_of

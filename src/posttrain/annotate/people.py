@@ -1,4 +1,4 @@
-"""Who may do what, how people join, and how they prove who they are.
+"""Who may do what, and how people prove who they are.
 
 Every secret (invitation, session, token) is 256 random bits, kept only as its SHA-256. Passwords are kept as argon2id.
 """
@@ -28,7 +28,6 @@ MAY: Mapping[str, frozenset[str]] = {
 }
 """What each deed needs. Managing is projects, imports, exports, guidelines and people."""
 
-INVITATION_SECONDS = 7 * 24 * 3600
 LEAST_PASSWORD = 10
 MOST_PASSWORD = 200
 
@@ -47,57 +46,6 @@ def check_may(person: Row, deed: str) -> None:
 def note(connection: Connection, at: float, by: int | None, action: str, /, **detail: Any) -> None:
     """A line of the audit log; `by` is None for the command line."""
     connection.execute(insert(audit).values(at=at, person_id=by, action=action, detail=detail))
-
-
-def invite(connection: Connection, by: Row | None, role: str, at: float) -> str:
-    """A new invitation.
-
-    Args:
-        by: who invites; None for the command line, whose user holds the database anyway.
-
-    Returns:
-        its secret, which is nowhere kept.
-    """
-    _check_grants(by, role)
-    secret = secrets.token_urlsafe(32)
-    values = {"secret": hashed(secret), "role": role, "created": at, "expires": at + INVITATION_SECONDS}
-    connection.execute(insert(invitations).values(values))
-    note(connection, at, None if by is None else by.id, "invited", role=role)
-    return secret
-
-
-def invited(connection: Connection, secret: str, at: float) -> Row:
-    """The invitation behind a link.
-
-    Raises:
-        Missing: there is none, it was used, or it has expired.
-    """
-    where = (invitations.c.secret == hashed(secret), invitations.c.used.is_(None), invitations.c.expires > at)
-    row = connection.execute(select(invitations).where(*where)).one_or_none()
-    if row is None:
-        raise Missing("this invitation is unknown, used or expired; ask for a new one")
-    return row
-
-
-def join(connection: Connection, secret: str, name: str, password: str, at: float) -> Row:
-    """Sign up by invitation, which is then used up."""
-    invitation = use_invitation(connection, secret, at)
-    person = add_person(connection, name, invitation.role, at, password=password, invitation=invitation)
-    note(connection, at, person.id, "joined", role=person.role)
-    return person
-
-
-def use_invitation(connection: Connection, secret: str, at: float) -> Row:
-    """The invitation behind a link, good for nobody else from now on.
-
-    Raises:
-        Missing: there is none, it was used, or it has expired.
-    """
-    invitation = invited(connection, secret, at)
-    used = update(invitations).where(invitations.c.id == invitation.id, invitations.c.used.is_(None)).values(used=at)
-    if connection.execute(used).rowcount != 1:
-        raise Missing("this invitation is unknown, used or expired; ask for a new one")
-    return invitation
 
 
 def add_person(
@@ -153,7 +101,7 @@ def _is_called(name: str) -> ColumnElement[bool]:
 def change_person(
     connection: Connection, by: Row | None, number: int, at: float, *, role: str | None, active: bool | None
 ) -> Row:
-    """Give another role, or lock out or readmit; sessions of whom it concerns end.
+    """Give another role, or lock out or readmit; sessions and open invitations of whom it concerns end.
 
     Raises:
         Forbidden: nobody gives or takes a role above his own, and the last owner stays.
@@ -161,20 +109,23 @@ def change_person(
     person = connection.execute(select(people).where(people.c.id == number).with_for_update()).one_or_none()
     if person is None:
         raise Missing("there is no such person")
-    _check_grants(by, person.role)
-    _check_grants(by, role or person.role)
+    check_grants(by, person.role)
+    check_grants(by, role or person.role)
     new = {"role": role or person.role, "active": person.active if active is None else active}
     owners = select(func.count()).where(people.c.role == "owner", people.c.active, people.c.id != number)
     stays = new["role"] == "owner" and new["active"]
     if person.role == "owner" and not stays and not connection.execute(owners).scalar_one():
         raise Forbidden("the last owner cannot be taken away; make another one first")
     connection.execute(delete(sessions).where(sessions.c.person_id == number))
+    given = (invitations.c.inviter_id == number, invitations.c.used.is_(None), invitations.c.revoked.is_(None))
+    connection.execute(update(invitations).where(*given).values(revoked=at))
     changed = update(people).where(people.c.id == number).values(new).returning(people)
     note(connection, at, None if by is None else by.id, "role changed", person=number, before=person.role, **new)
     return connection.execute(changed).one()
 
 
-def _check_grants(by: Row | None, role: str) -> None:
+def check_grants(by: Row | None, role: str) -> None:
+    """Refuse to give or take a role above one's own; the command line, None, may give all."""
     if role not in ROLES:
         raise Invalid(f"there is no role {role}; one of {', '.join(ROLES)}")
     if by is not None and (not may(by, "manage") or ROLES.index(role) < ROLES.index(by.role)):

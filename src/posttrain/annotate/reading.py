@@ -8,7 +8,7 @@ from typing import Any
 from posttrain.annotate.disagreement import Ranks
 from posttrain.annotate.projects import Item
 from posttrain.data.strict_json import kind_of
-from posttrain.data.turns import text_or_turns
+from posttrain.data.turns import conversation, text_or_turns
 from posttrain.errors import InputError
 from posttrain.files import hash_of
 
@@ -64,6 +64,11 @@ def object_in(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
+def objects_in(value: Any, where: str) -> list[Mapping[str, Any]]:
+    """A list of objects, as a foreign row should hold one here."""
+    return [object_in(one, f"{where}[{n}]") for n, one in enumerate(list_in(value, where))]
+
+
 def list_in(value: Any, where: str) -> Sequence[Any]:
     """A list, as a foreign row should hold one here."""
     if not isinstance(value, list | tuple):
@@ -92,7 +97,10 @@ def whole_in(value: Any, where: str, *, least: int) -> int | None:
 
 
 def candidates_in(value: Any, where: str) -> list[dict[str, Any]]:
-    """``{id, text, model, params_hash}`` each, the last two as far as known."""
+    """``{id, text, model, params_hash, turns}`` each, the last three as far as known.
+
+    ``turns`` are the messages of an answer that is more than one message; ``text`` is how people see them.
+    """
     given = list_in(value, f"{where}: candidates")
     if not 2 <= len(given) <= MOST_CANDIDATES:
         raise InputError(f"{where}: candidates must be a list of 2 to {MOST_CANDIDATES}, this one has {len(given)}")
@@ -105,8 +113,16 @@ def candidates_in(value: Any, where: str) -> list[dict[str, Any]]:
         if name in found:
             raise InputError(f"{place}: the id `{name}` stands twice")
         known = {key: str(item[key]) for key in ("model", "params_hash") if item.get(key) is not None}
-        found[name] = {"id": name, "text": item["text"], **known}
+        turns = {} if item.get("turns") is None else {"turns": _answers_in(item["turns"], f"{place}.turns")}
+        found[name] = {"id": name, "text": item["text"], **known, **turns}
     return list(found.values())
+
+
+def _answers_in(value: Any, where: str) -> list[dict[str, Any]]:
+    turns = conversation(value, where)
+    if turns[0]["role"] != "assistant" or turns[-1]["role"] != "assistant":
+        raise InputError(f"{where} must start and end with an answer of the assistant")
+    return [dict(turn) for turn in turns]
 
 
 def checked_ranks(value: Any, names: Sequence[str], where: str) -> dict[str, int]:

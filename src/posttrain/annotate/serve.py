@@ -8,11 +8,10 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import typer
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
-from posttrain.annotate.people import invite
+from posttrain.annotate.invitations import invite_first_owner
 from posttrain.annotate.store import now, open_store, writing
-from posttrain.annotate.tables import people
 from posttrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,10 +73,8 @@ def serving(db: str) -> Generator[str]:
 def _owner_path(engine: Engine) -> str | None:
     """An invitation for the first owner; None if there is one."""
     with writing(engine) as connection:
-        owners = select(func.count()).where(people.c.role == "owner", people.c.active)
-        if connection.execute(owners).scalar_one():
-            return None
-        return f"/join/{invite(connection, None, 'owner', now())}"
+        secret = invite_first_owner(connection, now())
+    return None if secret is None else f"/join/{secret}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -56,6 +56,8 @@ def using(where: str | Path) -> Generator[Engine]:
         yield engine
     except DatabaseError as error:
         raise InputError(f"--db {_shown(str(where))}: {_first_line(error)}") from error
+    except UnicodeEncodeError as error:
+        raise InputError(f"{error.object!r:.60} holds half of a character; write it as UTF-8") from error
     finally:
         engine.dispose()
 
@@ -142,7 +144,7 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine, to: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -155,7 +157,7 @@ def _migrate(engine: Engine) -> None:
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7605103842)")
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
         except CommandError as error:
             newest = ScriptDirectory.from_config(config).get_current_head()
             raise InputError(

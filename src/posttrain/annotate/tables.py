@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -76,7 +77,11 @@ invitations = Table(
     Column("created", Float, nullable=False),
     Column("expires", Float, nullable=False),
     Column("used", Float),
-    _of("people", nullable=True),
+    Column("revoked", Float),
+    Column("first", Boolean, nullable=False, default=False, server_default=false()),  # for the first owner alone
+    _of("people", nullable=True),  # who joined by it
+    Column("inviter_id", Integer, ForeignKey("people.id")),  # null for the command line
+    _of("tokens", nullable=True),  # that it was made with
     _one_of("role", ROLES),
 )
 
@@ -110,6 +115,7 @@ tokens = Table(
     Column("name", String(80), nullable=False),
     Column("created", Float, nullable=False),
     Column("revoked", Float),
+    Column("parent_id", Integer, ForeignKey("tokens.id")),  # the token that made it, and takes it along
 )
 
 projects = Table(

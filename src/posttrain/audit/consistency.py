@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from posttrain.audit.entry import Entry, words_of
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.form import ENDINGS, FORMS
-from posttrain.audit.language import LANGUAGES
 from posttrain.audit.table import Table, fetch
+from posttrain.data.language import LANGUAGES
 
 FORM = Rule(
     "inconsistent-form",

@@ -14,14 +14,14 @@ from posttrain.audit.findings import EXAMPLES, Rule, Shown
 from posttrain.audit.form import ending_of, form_of
 from posttrain.audit.grams import HIT, Grams
 from posttrain.audit.judged import read_judged, verdicts
-from posttrain.audit.language import language_of
 from posttrain.audit.minhash import BANDS, band_keys, shingles
 from posttrain.audit.source import Fault, Item, parsed
 from posttrain.audit.wording import EMPTY_SIDE, ROW_CHECKS
 from posttrain.audit.words import U32
 from posttrain.data.example import Example
-from posttrain.data.formats import examples_of, renamed_row
-from posttrain.data.preference_rows import PROMPTS_DIFFER, SAME, TIED
+from posttrain.data.formats import Convention, examples_of, filled_convention, renamed_row, unread_columns
+from posttrain.data.language import language_of
+from posttrain.data.preference_rows import OTHER_PROMPT, PART_EARLIER, PROMPTS_DIFFER, SAME, SYSTEMS_DIFFER, TIED
 from posttrain.data.read import Row
 from posttrain.errors import InputError
 
@@ -68,6 +68,14 @@ ODD = Rule(
     "mend or drop them: training stops at the first one",
     "drop",
 )
+DIFFERING = Rule(
+    "differing-prompts",
+    "warn",
+    "pairs have another prompt on each side",
+    "pair answers to the same prompt, or drop the rows",
+    "drop",
+)
+
 _LEFT_OUT = {
     "empty completion": Rule(
         "empty-output", "warn", "rows have an empty answer", "write the answers, or drop the rows", "drop"
@@ -81,13 +89,7 @@ _LEFT_OUT = {
         "drop them: they teach nothing, and count as preferences",
         "drop",
     ),
-    PROMPTS_DIFFER: Rule(
-        "differing-prompts",
-        "warn",
-        "pairs have another prompt on each side",
-        "pair answers to the same prompt, or drop the rows",
-        "drop",
-    ),
+    **dict.fromkeys((PROMPTS_DIFFER, SYSTEMS_DIFFER, OTHER_PROMPT, PART_EARLIER), DIFFERING),
     TIED: Rule("all-tied", "info", "rankings tie all candidates", "keep them for the record; training leaves them out"),
 }
 """Why the reader leaves a row out → what that is as a finding."""
@@ -106,6 +108,7 @@ class Examined:
         tasks: crc → name of the tasks stated.
         asked: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
         leaked: `grams.HIT` of the runs of words that a row of `rows` shares with evaluation prompts.
+        unread: column that nothing reads → how many rows fill it, and the first place.
     """
 
     rows: NDArray[np.void]
@@ -114,6 +117,7 @@ class Examined:
     tasks: dict[int, str] = field(default_factory=dict[int, str])
     asked: U32 | None = None
     leaked: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=HIT))
+    unread: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
 
     def hit(self, rule: Rule, where: str, text: str) -> None:
         """Note one row, once; the first few with a text."""
@@ -176,8 +180,11 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
         missing = [column for column in convention.required if column not in renamed.values]
         if missing:
             raise InputError(f"{row.where}: no column `{missing[0]}`; the row has {', '.join(row.values)}")
+        convention = filled_convention(renamed, convention, reading.columns)
         if seen is not None and convention.required == ("chosen", "rejected"):
             _same_prompt(renamed, seen)
+        if seen is not None:
+            _count_unread(renamed, convention, seen)
         for found in examples_of(row, renamed, convention, reading.task):
             if isinstance(found, Example):
                 yield entry_of(found, reading.kind)
@@ -191,6 +198,12 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
             seen.hit(ODD, row.where, str(error).removeprefix(f"{row.where}: "))
 
 
+def _count_unread(row: Row, convention: Convention, seen: Examined) -> None:
+    for column in unread_columns(row, convention):
+        count, first = seen.unread.get(column, (0, row.where))
+        seen.unread[column] = count + 1, first
+
+
 def _same_prompt(row: Row, seen: Examined) -> None:
     """Transcripts that, cut at their last answer as most readers cut them, ask different things.
 
@@ -199,7 +212,7 @@ def _same_prompt(row: Row, seen: Examined) -> None:
     sides = [row.values["chosen"], row.values["rejected"]]
     cut = [side.rpartition("\n\nAssistant:")[0] for side in sides if isinstance(side, str)]
     if len(cut) == 2 and cut[0] != cut[1] and sides[0] != sides[1]:
-        seen.hit(_LEFT_OUT[PROMPTS_DIFFER], row.where, "cut at the last answer: " + cut[0][-100:])
+        seen.hit(DIFFERING, row.where, "cut at the last answer: " + cut[0][-100:])
 
 
 def _asked(row: Row) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from posttrain.audit.breadth import breadth
+from posttrain.audit.columns import column_findings
 from posttrain.audit.consistency import consistency_checks
 from posttrain.audit.contradictions import contradictions
 from posttrain.audit.convention import Reading, columns_option, reading_of
@@ -87,6 +88,7 @@ def audit(
     table, shared = read_table(sources, against, screen, workers)
     found = [finding(rule, hits) for rule, hits in table.hits.values()]
     found += _readings(table, len(sources))
+    found += column_findings(table.unread)
     figures: dict[str, Any] = {}
     with screen.bar("comparing rows", None) as advance:
         found += duplicates(table, advance)
@@ -187,6 +189,9 @@ def _add(table: Table, seen: Examined) -> None:
         table.hits.setdefault(name, (rule, []))[1].extend(hits)
     table.verdicts.update(seen.verdicts)
     table.tasks |= seen.tasks
+    for column, (count, first) in seen.unread.items():
+        before, place = table.unread.get(column, (0, first))
+        table.unread[column] = before + count, place
 
 
 def _readings(table: Table, count: int) -> list[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.read import Row, read_rows, source_files
-from posttrain.data.streams import COMPRESSED, MAX_LINE, damaged, open_binary
+from posttrain.data.streams import BYTE_ORDER_MARK, COMPRESSED, MAX_LINE, damaged, open_binary
 from posttrain.data.strict_json import decode, kind_of
 from posttrain.errors import InputError
 
@@ -17,8 +17,6 @@ CHUNK = 512
 
 CHUNK_BYTES = 4 * 2**20
 """Bytes of JSON Lines from which on fewer rows are checked together: a bound of what all processes hold."""
-
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +119,8 @@ def _lines(name: str, path: Path) -> Iterator[Item]:
             while line := stream.readline(MAX_LINE + 1):
                 number += 1
                 where = f"{name}:{number}"
-                if number == 1 and line.startswith(BYTE_ORDER_MARK):
-                    yield (
-                        where,
-                        Fault(where, "the file starts with a UTF-8 byte order mark; save it as UTF-8 without one"),
-                    )
-                    line = line[len(BYTE_ORDER_MARK) :]
+                if number == 1:
+                    line = line.removeprefix(BYTE_ORDER_MARK)
                 if len(line) > MAX_LINE:
                     yield where, Fault(where, f"the line is longer than {MAX_LINE // 2**20} MiB")
                     while not line.endswith(b"\n") and (line := stream.readline(MAX_LINE)):

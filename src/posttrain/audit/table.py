@@ -65,6 +65,7 @@ class Table:
         sources, readings, starts: each source, how it is read, and the index of its first row.
         tasks: crc → name.
         verdicts: how often each annotator said tie (0), first (1), second (2).
+        unread: column that nothing reads → how many rows fill it, and the first place.
     """
 
     rows: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=ROW))
@@ -77,6 +78,7 @@ class Table:
     starts: list[int] = field(default_factory=list[int])
     tasks: dict[int, str] = field(default_factory=dict[int, str])
     verdicts: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
+    unread: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
 
     @property
     def train(self) -> NDArray[np.void]:

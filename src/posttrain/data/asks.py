@@ -97,6 +97,7 @@ def read_asks(
         "parts": {TRAIN: {"groups": len(asks), "tokens": sum(longest)}},
         "skipped": skips.told(),
         "noted": dict(noted),
+        "unread": dict(skips.unread),
     }
     return asks, about
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from posttrain.core.group import Bools, Completion, Group, Ints
 from posttrain.data.example import Example, Message
 from posttrain.data.options import Truncation
 from posttrain.data.template import BUILT_IN, Template, answer_spans, render
+from posttrain.data.turns import KNOWN_KEYS, LEARNT, REASONING
 from posttrain.errors import InputError
 
 
@@ -27,6 +28,7 @@ class Codec:
         truncation: what to do with more: "error" stops; "drop" leaves the row out; "left" cuts the start of the
             prompt; "right" cuts the end of the completion (the model then does not learn to stop there).
         seen: rows that something happened to on the way, by what it was; see `encode`.
+        prefill: what the template opens an answer with; see `prefill_of`.
     """
 
     tokenizer: Any
@@ -35,9 +37,12 @@ class Codec:
     max_length: int
     truncation: Truncation = "drop"
     seen: Counter[str] = field(default_factory=Counter)
+    prefill: str = ""
 
 
 _REWRITTEN = "rewritten answer"
+_WORDLESS = "answer without words"
+_NO_LOSS = {_REWRITTEN: ": the template rewrites the answer", _WORDLESS: ": the template leaves no word of the answer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +64,23 @@ def encode(example: Example, codec: Codec) -> Group | str:
 
     Counts in ``codec.seen``, once for each row that is kept: "cut left", "cut right" (truncated); "token across the
     border" (it holds the prompt's last and the completion's first characters, and bears loss); "leading blanks of an
-    answer lost" (in the template's token before it, which bears none); "rewritten answer" (see `answer_spans`);
-    "system message dropped" and what else of the conversation the template leaves out.
+    answer lost" (in the template's token before it, which bears none); "rewritten answer" (see `answer_spans`); "answer
+    without words" (its end token alone, which bears no loss); "system message dropped" and what else of the
+    conversation the template leaves out.
 
     Raises:
         InputError: the row is too long and truncation is "error", or the template refuses it.
     """
+    if any(not _to_learn(completion) for completion in example.completions):
+        return "every answer is marked as not to be learnt"
     texts = [_raw(example, c, codec) if example.raw else _chat(example, c, codec) for c in example.completions]
-    notes = set[str]().union(*(text.notes for text in texts))
+    notes = set(example.notes).union(*(text.notes for text in texts))
     if any(not text.loss.any() for text in texts):
-        return "no token bears loss" + (": the template rewrites the answer" if _REWRITTEN in notes else "")
+        why = {
+            _REWRITTEN: ": the template rewrites the answer",
+            _WORDLESS: ": the template leaves no word of the answer",
+        }
+        return "no token bears loss" + next((why[note] for note in why if note in notes), "")
     shared = _shared(texts)
     if shared == 0:
         return "no token before the completion"
@@ -127,8 +139,12 @@ def _chat(example: Example, completion: Sequence[Message], codec: Codec) -> _Tex
     notes = _left_out(example, completion, text) | ({_REWRITTEN} if lost else set[str]())
     tokens, offsets = _tokenised(text, codec)
     loss = np.zeros(len(tokens), dtype=np.bool_)
+    whole = len(spans) == sum(1 for m in completion if m["role"] == "assistant" and m.get(LEARNT, True))
     for span in spans:
         inside, told = _written(tokens, offsets, span, codec)
+        if whole and not _has_words(tokens, offsets, inside, text, codec):  # else a span is a part of an answer
+            notes |= {_WORDLESS}
+            continue
         ends = np.flatnonzero(inside & np.isin(tokens, list(codec.end_tokens)))
         if len(ends):
             inside[ends[-1] + 1 :] = False
@@ -179,18 +195,59 @@ def _written(tokens: Ints, offsets: Ints, span: tuple[int, int], codec: Codec) -
     return inside & ~special, {"leading blanks of an answer lost" if special.any() else "token across the border"}
 
 
+def _to_learn(completion: Sequence[Message]) -> bool:
+    """Whether an answer of the completion is to be learnt."""
+    return any(message["role"] == "assistant" and message.get(LEARNT, True) for message in completion)
+
+
+def _has_words(tokens: Ints, offsets: Ints, inside: Bools, text: str, codec: Codec) -> bool:
+    """Whether an answer holds more than special tokens and blanks: an end token alone would teach to say nothing."""
+    plain = inside & ~np.isin(tokens, list(codec.tokenizer.added_tokens_decoder))
+    return any(text[start:end].strip() for start, end in offsets[plain])
+
+
 def _left_out(example: Example, completion: Sequence[Message], text: str) -> set[str]:
-    """What of a conversation its rendering lacks; an answer that lacks something is found by its span."""
+    """What of a conversation its rendering lacks."""
     notes: set[str] = set()
     for message in (*example.prompt, *completion):
-        said = (message.get("content") or "").strip()
-        if message["role"] != "assistant" and not (said in text or json.dumps(said, ensure_ascii=False)[1:-1] in text):
-            notes.add(f"{message['role']} message dropped")
-        if any(call["function"]["name"] not in text for call in message.get("tool_calls", ())):
-            notes.add("tool call dropped")
+        role = message["role"]
+        if not _stands_in(message.get("content") or "", text):
+            notes.add(f"{role} message dropped" if role != "assistant" else "assistant message changed")
+        if not _stands_in(message.get(REASONING, ""), text):
+            notes.add("reasoning dropped")
+        for call in message.get("tool_calls", ()):
+            if call["function"]["name"] not in text:
+                notes.add("tool call dropped")
+            elif not all(_stands_in(value, text) for value in _texts_of(call["function"]["arguments"])):
+                notes.add("tool call's arguments dropped")
+        if role != "tool" and not _stands_in(str(message.get("name", "")), text):
+            notes.add("name of a speaker dropped")
+        for key in message.keys() - KNOWN_KEYS:
+            if not all(_stands_in(value, text) for value in _texts_of(message[key])):
+                notes.add(f"message key `{key}` dropped")
     if any(tool["function"]["name"] not in text for tool in example.tools or ()):
         notes.add("tools dropped")
     return notes
+
+
+def _stands_in(words: str, text: str) -> bool:
+    """Whether a rendering holds some words as they are, or as JSON writes them."""
+    words = words.strip()
+    return words in text or json.dumps(words, ensure_ascii=False)[1:-1] in text or json.dumps(words)[1:-1] in text
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    """Every text and number inside a value; a blank one says nothing."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts_of(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts_of(inner)
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield str(value)
 
 
 def _shared(texts: Sequence[_Text]) -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from posttrain.data.answer_text import prefill_of
 from posttrain.data.chat import Codec
 from posttrain.data.options import RowOptions
 from posttrain.data.template import template_of, traits_of
@@ -37,4 +38,5 @@ def codec_of(
     if ends is None:
         told.append("the chat template ends an answer with no special token: the model will not learn where to stop")
     all_ends = frozenset(end_tokens) | ({ends} if ends is not None else set())
-    return Codec(tokenizer, template, all_ends, length, options.truncation), told
+    codec = Codec(tokenizer, template, all_ends, length, options.truncation, prefill=prefill_of(template))
+    return codec, told

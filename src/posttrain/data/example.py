@@ -28,6 +28,7 @@ class Example:
         raw: the row is plain text without roles: no chat template is applied, and each message's content is
             taken as it stands (continued pre-training, or a base model's prompt and completion).
         row: the source row, unchanged; rewards and metrics read it.
+        notes: what its reader left out, a phrase each.
     """
 
     where: str
@@ -39,3 +40,4 @@ class Example:
     phrasing: str | None = None
     raw: bool = False
     row: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

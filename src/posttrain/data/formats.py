@@ -1,4 +1,6 @@
-"""Rows become `Example`s. The convention is told from the columns of a source's first row and holds for all.
+"""Rows become `Example`s. The columns of a source's first row say its convention, which holds for all.
+
+Where a file has the columns of several conventions (a union of data sets), a row is of the one that it fills.
 
 To read a further convention, write a function from a `Row` to an `Example` and add a line to `CONVENTIONS`.
 """
@@ -9,9 +11,16 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from posttrain.data.example import Example
-from posttrain.data.preference_rows import read_implicit_pair, read_pair, read_ranking, read_sharegpt_pair
+from posttrain.data.preference_rows import (
+    read_alpaca_pair,
+    read_implicit_pair,
+    read_pair,
+    read_ranking,
+    read_sharegpt_pair,
+)
 from posttrain.data.read import Row
 from posttrain.data.sft_rows import (
+    CONTEXT,
     instances,
     read_alpaca,
     read_messages,
@@ -52,26 +61,36 @@ class Convention:
     split: Callable[[Row], list[Mapping[str, Any]]] = lambda row: [{}]
 
 
-_ALPACA_MORE = ("input", "history", "system", "tools")
+_MORE = (*CONTEXT, "system", "tools")
+_ALPACA_MORE = (*CONTEXT, "history", "system", "tools")
 
 CONVENTIONS = (  # of those that fit a row's columns the first is taken
     Convention("messages", "sft", ("messages",), read_messages),
     Convention("ShareGPT", "sft", ("conversations",), read_sharegpt),
     Convention("Alpaca", "sft", ("instruction", "output"), read_alpaca, _ALPACA_MORE),
     Convention("self-instruct", "sft", ("instruction", "instances"), read_alpaca, _ALPACA_MORE, instances),
-    Convention("prompt and completion", "sft", ("prompt", "completion"), read_prompt_completion),
+    Convention("prompt and completion", "sft", ("prompt", "completion"), read_prompt_completion, _MORE),
     Convention("text", "sft", ("text",), read_text, ()),
-    Convention("pairs", "preference", ("prompt", "chosen", "rejected"), read_pair),
+    Convention("pairs", "preference", ("prompt", "chosen", "rejected"), read_pair, _MORE),
     Convention("ShareGPT pairs", "preference", ("conversations", "chosen", "rejected"), read_sharegpt_pair),
-    Convention("ranking", "preference", ("prompt", "candidates", "ranks"), read_ranking),
+    Convention("Alpaca pairs", "preference", ("instruction", "chosen", "rejected"), read_alpaca_pair, _ALPACA_MORE),
+    Convention("ranking", "preference", ("prompt", "candidates", "ranks"), read_ranking, _MORE),
     Convention("pairs, prompt inside", "preference", ("chosen", "rejected"), read_implicit_pair),
-    Convention("prompts", "prompt", ("prompt",), read_prompt),
+    Convention("prompts", "prompt", ("prompt",), read_prompt, _MORE),
 )
+
+_STANDARD = frozenset(name for c in CONVENTIONS for name in (*c.required, *c.optional))
+"""Every column that some convention reads."""
 
 _TELLING = tuple(convention for convention in CONVENTIONS if convention.kind != "prompt")
 """Those whose columns tell what a row is meant for; a prompt is in most rows."""
 
 _EVERY_ROW = ("task", "phrasing")
+
+_BOOKKEEPING = frozenset({"id", "annotator", "guideline_version", "shown_order", "duration_ms"})
+"""Columns of this project's own files that say nothing to a model; so do those that begin with ``meta_``."""
+
+NULL_ARGUMENTS = "null arguments or parameters of tools left out, which Parquet fills in"
 
 
 def examples(
@@ -105,7 +124,9 @@ def examples(
             convention, first = _detect(renamed, kind, columns), row.where
         elif any(column not in renamed.values for column in convention.required):
             raise _other_schema(renamed, convention, first)
-        for found in examples_of(row, renamed, convention, task):
+        own = filled_convention(renamed, convention, columns)
+        skipped.unread.update(unread_columns(renamed, own))
+        for found in examples_of(row, renamed, own, task):
             if isinstance(found, RowSkipped):
                 skipped.add(str(found), row.where)
             else:
@@ -127,11 +148,54 @@ def examples_of(row: Row, renamed: Row, convention: Convention, task: str | None
     about = {"task": _label(renamed, "task") or task, "phrasing": _label(renamed, "phrasing")}
     for over in convention.split(renamed):
         try:
-            example = convention.read(Row(row.where, {**renamed.values, **over}))
+            example = convention.read(replace(renamed, values={**renamed.values, **over}))
         except RowSkipped as reason:
             yield reason
         else:
-            yield replace(example, row={**row.values, **over}, **about)
+            yield replace(example, row={**row.values, **over}, notes=_notes(row, renamed, convention), **about)
+
+
+def _notes(row: Row, renamed: Row, convention: Convention) -> tuple[str, ...]:
+    """What its reader did to a row that the user may not expect; Alpaca's input belongs to the question by custom."""
+    notes = [NULL_ARGUMENTS] if row.null_arguments else []
+    if isinstance(renamed.values.get("prompt"), str) and set(CONTEXT) <= set(convention.optional):
+        names = (name for name in CONTEXT if _says_something(renamed.values.get(name), name))
+        notes += [f"`{name}` joined to the prompt" for name in names]
+    return tuple(notes)
+
+
+def unread_columns(row: Row, convention: Convention) -> list[str]:
+    """Columns with a text, or under another convention's name, that reach neither the model nor a reward.
+
+    Args:
+        row: with its columns under their standard names.
+    """
+    if convention.kind == "prompt":  # every column reaches the rewards
+        return []
+    read = {*convention.required, *convention.optional, *_EVERY_ROW, *_BOOKKEEPING}
+    if not isinstance(row.values.get(convention.required[0]), str):
+        read -= set(CONTEXT)  # only a question that is a text is joined with its context
+    names = (name for name in row.values if name not in read and not name.startswith("meta_"))
+    return [name for name in names if _says_something(row.values[name], name)]
+
+
+def _says_something(value: Any, name: str) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip())
+    return name in _STANDARD and value not in (None, [], {}, ()) and not isinstance(value, bool)
+
+
+def filled_convention(row: Row, convention: Convention, columns: Names) -> Convention:
+    """The convention of one row of a source: the source's, or where the row does not fill it another one of its kind.
+
+    Args:
+        row: with its columns under their standard names.
+    """
+    return convention if _fills(row, convention) else _detect(row, convention.kind, columns)
+
+
+def _fills(row: Row, convention: Convention) -> bool:
+    return all(row.values.get(column) is not None for column in convention.required)
 
 
 def convention_of(row: Row, kind: Kind, columns: Names | None = None) -> str:
@@ -156,7 +220,8 @@ def renamed_row(row: Row, columns: Names) -> Row:
                 f"the row has {', '.join(row.values)}"
             )
     kept = {name: value for name, value in row.values.items() if name not in columns.values()}
-    return Row(row.where, kept | {standard: row.values[name] for standard, name in columns.items()})
+    values = kept | {standard: row.values[name] for standard, name in columns.items()}
+    return replace(row, values=values)
 
 
 def _check_standard(columns: Names, kind: Kind) -> None:
@@ -171,10 +236,10 @@ def _check_standard(columns: Names, kind: Kind) -> None:
 
 
 def _detect(row: Row, kind: Kind, columns: Names) -> Convention:
-    """The first convention of the kind whose columns are all there, and that reads every renamed column."""
+    """The first convention of the kind whose columns are all filled, or there, and that reads every renamed column."""
     wanted = set(columns) - set(_EVERY_ROW)
     usable = [c for c in CONVENTIONS if c.kind == kind and wanted <= {*c.required, *c.optional}]
-    for convention in usable:
+    for convention in sorted(usable, key=lambda c: not _fills(row, c)):
         if all(column in row.values for column in convention.required):
             if kind == "sft" and isinstance(row.values.get("label"), bool):
                 raise InputError(

@@ -43,6 +43,28 @@ def parquet_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         raise damaged(error, name) from error
 
 
+def without_nulls(row: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A row without the nulls inside its columns, and whether some were arguments or parameters of a tool.
+
+    Arrow gives every struct of a column the keys of all rows: inside a column a null says "not there". The columns
+    themselves stay.
+    """
+    found = [False]
+
+    def cleaned(value: Any, tool: bool) -> Any:
+        if isinstance(value, dict):
+            kept = {k: cleaned(v, tool or k in _TOOL_KEYS) for k, v in value.items() if v is not None}
+            found[0] |= tool and len(kept) < len(value)
+            return kept
+        return [cleaned(item, tool) for item in value] if isinstance(value, list) else value
+
+    return {name: cleaned(value, False) for name, value in row.items()}, found[0]
+
+
+_TOOL_KEYS = {"arguments", "properties"}
+"""Below these, names are a tool's own."""
+
+
 def _seekable(path: Path) -> Any:
     """The file itself, or its decompressed copy on disk: Parquet is read from its end."""
     if path.suffix.lower() not in COMPRESSED:

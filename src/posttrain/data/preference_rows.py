@@ -9,14 +9,17 @@ from typing import Any
 
 from posttrain.data.example import Example
 from posttrain.data.read import Row
-from posttrain.data.sft_rows import chat_example
+from posttrain.data.sft_rows import alpaca_prompt, chat_example, question_turns
 from posttrain.data.skips import RowSkipped
 from posttrain.data.strict_json import kind_of
-from posttrain.data.turns import Turns, conversation, text_or_turns, transcript
+from posttrain.data.turns import Turns, conversation, structure, text_or_turns, transcript
 from posttrain.errors import InputError
 
 SAME = "chosen equals rejected"
 PROMPTS_DIFFER = "the prompts of chosen and rejected differ"
+SYSTEMS_DIFFER = "chosen and rejected begin with different system messages"
+OTHER_PROMPT = "chosen or rejected repeats another prompt than the row's own"
+PART_EARLIER = "chosen and rejected part before the last question"
 TIED = "all candidates are tied"
 
 _PAIR = (1.0, 2.0)
@@ -24,7 +27,12 @@ _PAIR = (1.0, 2.0)
 
 def read_pair(row: Row) -> Example:
     """``prompt, chosen, rejected``: each a string or messages; the two may repeat the prompt at their start."""
-    return _with_prompt(row, text_or_turns(row.values["prompt"], "user", f"{row.where}: prompt"))
+    return _with_prompt(row, question_turns(row))
+
+
+def read_alpaca_pair(row: Row) -> Example:
+    """``instruction, input, chosen, rejected``, as LLaMA-Factory writes them."""
+    return _with_prompt(row, alpaca_prompt(row))
 
 
 def read_sharegpt_pair(row: Row) -> Example:
@@ -37,33 +45,36 @@ def read_implicit_pair(row: Row) -> Example:
     chosen, rejected = (_whole(row, side) for side in ("chosen", "rejected"))
     if chosen == rejected:
         raise RowSkipped(SAME)
-    if isinstance(row.values["chosen"], str):
+    if isinstance(structure(row.values["chosen"], row.where), str):
         shared = len(chosen) - 1  # a transcript's only completion is its last turn
     else:
         pairs = zip(chosen, rejected, strict=False)
         shared = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(chosen), len(rejected)))
     prompt, branches = chosen[:shared], (chosen[shared:], rejected[shared:])
-    if rejected[:shared] != prompt or not all(_answers(branch) for branch in branches):
+    if rejected[:shared] != prompt:
         raise RowSkipped(PROMPTS_DIFFER)
+    if not all(_answers(branch) for branch in branches):
+        raise RowSkipped(PART_EARLIER if shared else PROMPTS_DIFFER)
     return _pair(row, prompt, *branches)
 
 
 def read_ranking(row: Row) -> Example:
     """``prompt, candidates`` [{id, text}, ...] and ``ranks`` {id: rank}; equal ranks are a tie."""
-    prompt = text_or_turns(row.values["prompt"], "user", f"{row.where}: prompt")
+    prompt = question_turns(row)
     texts = _candidates(row)
     ranks = _ranks(row, list(texts))
     if len(set(ranks.values())) == 1:
         raise RowSkipped(TIED)
-    if len(set(texts.values())) == 1:
+    if all(turns == next(iter(texts.values())) for turns in texts.values()):
         raise RowSkipped(SAME)
-    completions = tuple(({"role": "assistant", "content": text},) for text in texts.values())
-    return chat_example(row, prompt, completions, rank=tuple(ranks[name] for name in texts))
+    return chat_example(row, prompt, tuple(texts.values()), rank=tuple(ranks[name] for name in texts))
 
 
 def _with_prompt(row: Row, prompt: Turns) -> Example:
-    chosen, rejected = (_after(row, prompt, side) for side in ("chosen", "rejected"))
-    return _pair(row, prompt, chosen, rejected)
+    (before, chosen), (also_before, rejected) = (_parted(row, prompt, side) for side in ("chosen", "rejected"))
+    if before != also_before:
+        raise RowSkipped(SYSTEMS_DIFFER)
+    return _pair(row, (*before, *prompt), chosen, rejected)
 
 
 def _pair(row: Row, prompt: Turns, chosen: Turns, rejected: Turns) -> Example:
@@ -72,23 +83,23 @@ def _pair(row: Row, prompt: Turns, chosen: Turns, rejected: Turns) -> Example:
     return chat_example(row, prompt, (chosen, rejected), rank=_PAIR)
 
 
-def _after(row: Row, prompt: Turns, side: str) -> Turns:
-    """What a side says after the prompt, which it may repeat, with or without its system message."""
+def _parted(row: Row, prompt: Turns, side: str) -> tuple[Turns, Turns]:
+    """A side's system message, if the prompt has none, and what the side says after the prompt, which it may repeat."""
     turns = text_or_turns(row.values[side], "assistant", f"{row.where}: {side}")
-    if turns[0]["role"] != "assistant":
-        asked = tuple(turn for turn in prompt if turn["role"] != "system")
-        repeated = next((p for p in (prompt, asked) if turns[: len(p)] == p), None)
-        if repeated is None:
-            raise RowSkipped(PROMPTS_DIFFER)
-        turns = turns[len(repeated) :]
     _check_end(row, turns, side)
-    if turns[0]["role"] != "assistant":
-        raise RowSkipped(PROMPTS_DIFFER)
-    return turns
+    if turns[0]["role"] == "assistant":
+        return (), turns
+    system = turns[:1] if turns[0]["role"] == "system" and prompt[0]["role"] != "system" else ()
+    rest = turns[len(system) :]
+    question = tuple(turn for turn in prompt if turn["role"] != "system")
+    repeated = next((p for p in (prompt, question) if rest[: len(p)] == p), None)
+    if repeated is None or not _answers(rest[len(repeated) :]):
+        raise RowSkipped(OTHER_PROMPT)
+    return system, rest[len(repeated) :]
 
 
 def _whole(row: Row, side: str) -> Turns:
-    value = row.values[side]
+    value = structure(row.values[side], f"{row.where}: {side}")
     if not isinstance(value, str):
         turns = conversation(value, f"{row.where}: {side}")
         _check_end(row, turns, side)
@@ -115,26 +126,27 @@ def _answers(turns: Turns) -> bool:
     return roles[:1] == ["assistant"] and set(roles) <= {"assistant", "tool"}
 
 
-def _candidates(row: Row) -> dict[str, str]:
-    """id → text, in the row's order."""
-    found = row.values["candidates"]
+def _candidates(row: Row) -> dict[str, Turns]:
+    """id → the answer's messages (``turns``, or else ``text`` as one), in the row's order."""
+    found = structure(row.values["candidates"], f"{row.where}: candidates")
     if not isinstance(found, list | tuple):
         raise InputError(f"{row.where}: candidates must be a list, this is {kind_of(found)}")
-    texts: dict[str, str] = {}
+    texts: dict[str, Turns] = {}
     for index, item in enumerate(found):
         where = f"{row.where}: candidates[{index}]"
         if not isinstance(item, Mapping) or not isinstance(item.get("text"), str) or item.get("id") is None:
             raise InputError(f"{where} must be an object {{id, text}} with a string text")
         if str(item["id"]) in texts:
             raise InputError(f"{where}: the id `{item['id']}` stands twice")
-        texts[str(item["id"])] = item["text"]
+        turns = item["text"] if item.get("turns") is None else item["turns"]
+        texts[str(item["id"])] = text_or_turns(turns, "assistant", where)
     if len(texts) < 2:
         raise InputError(f"{row.where}: a ranking needs at least 2 candidates, candidates holds {len(texts)}")
     return texts
 
 
 def _ranks(row: Row, names: list[str]) -> dict[str, float]:
-    given: Any = row.values["ranks"]
+    given: Any = structure(row.values["ranks"], f"{row.where}: ranks")
     if not isinstance(given, Mapping):
         raise InputError(f"{row.where}: ranks must be an object {{id: rank}}, this is {kind_of(given)}")
     ranks: dict[str, float] = {}

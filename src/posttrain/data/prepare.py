@@ -158,6 +158,7 @@ def _write(
         "tasks": [{"name": name, "groups": counts[i], "weight": w} for i, (name, w) in enumerate(weights.items())],
         "skipped": skips.told(),
         "noted": dict(codec.seen),
+        "unread": dict(skips.unread),
         "max_length": codec.max_length,
     }
     write_json(folder / "data.json", about)

@@ -92,6 +92,7 @@ def read_prompts(
         "parts": sizes,
         "skipped": skips.told(),
         "noted": dict(codec.seen),
+        "unread": dict(skips.unread),
         "max_length": codec.max_length,
     }
     return Prompts(train, held_out, about)
@@ -128,6 +129,7 @@ def encoded(example: Example, codec: Codec, room: int) -> Prompt | str:
         tokens = cut_left(tokens, over, codec)
     if len(tokens) == 0:
         return "no token before the completion"
+    codec.seen.update(example.notes)
     row = {"prompt": as_said(example.prompt), **example.row}
     return Prompt(example.where, example.prompt, tokens, row)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.hub import SCHEME, hub_files
-from posttrain.data.parquet_files import parquet_rows
+from posttrain.data.parquet_files import parquet_rows, without_nulls
 from posttrain.data.streams import COMPRESSED
 from posttrain.data.text_files import csv_rows, json_rows, jsonl_rows, text_rows
 from posttrain.errors import InputError
@@ -24,10 +24,12 @@ class Row:
     Args:
         where: ``file:line`` the row starts at, the file named as the user gave it; ``file:row N`` in Parquet.
         values: its columns.
+        null_arguments: whether Parquet held null arguments or parameters of a tool, which are left out.
     """
 
     where: str
     values: Mapping[str, Any]
+    null_arguments: bool = False
 
 
 _READERS: dict[str, Callable[[Path, str], Iterator[tuple[int, dict[str, Any]]]]] = {
@@ -61,20 +63,24 @@ def source_files(source: str | Path, *, base: Path | None = None) -> list[tuple[
     if path.is_dir():
         return _folder_files(path, name)
     if not path.is_file():
-        raise InputError(f"{name}: no such file{_nearest_file(path)}")
+        raise InputError(f"{name}: {_not_regular(path) or f'no such file{_nearest_file(path)}'}")
     if _format(path) not in _READERS:
-        raise InputError(f"{name}: unknown kind of file; {_understood()}")
+        tabs = "; save it with commas, as .csv" if _format(path) in {".tsv", ".tab"} else ""
+        raise InputError(f"{name}: unknown kind of file; {_understood()}{tabs}")
     return [(name, path)]
 
 
 def _rows(files: list[tuple[str, Path]]) -> Iterator[Row]:
     for name, path in files:
         read = _READERS[_format(path)]
-        place = "row " if read is parquet_rows else ""
         count = 0
         for number, values in read(path, name):
             count += 1
-            yield Row(f"{name}:{place}{number}", values)
+            if read is parquet_rows:
+                kept, arguments = without_nulls(values)
+                yield Row(f"{name}:row {number}", kept, arguments)
+            else:
+                yield Row(f"{name}:{number}", values)
         if count == 0:
             raise InputError(f"{name}: the file is empty (it holds no rows)")
 
@@ -84,6 +90,9 @@ def _folder_files(folder: Path, name: str) -> list[tuple[str, Path]]:
     unknown = [p.name + "/" * p.is_dir() for p in entries if p.is_dir() or _format(p) not in _READERS]
     if not entries:
         raise InputError(f"{name}: the folder is empty; {_understood()}")
+    for path in entries:
+        if reason := _not_regular(path):
+            raise InputError(f"{name}/{path.name}: {reason}; move it out of the folder")
     if unknown:
         listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
         raise InputError(
@@ -91,6 +100,15 @@ def _folder_files(folder: Path, name: str) -> list[tuple[str, Path]]:
             "Move it out, or name the data files one by one"
         )
     return [(f"{name.rstrip('/')}/{p.name}", p) for p in entries]
+
+
+def _not_regular(path: Path) -> str | None:
+    """What an entry of the file system is that can hold no rows; None for a file, a folder and nothing at all."""
+    if path.is_file() or path.is_dir():
+        return None
+    if path.is_symlink():
+        return f"a link to {path.readlink()}, which is not there"
+    return "a pipe, socket or device, and no file of rows" if path.exists() else None
 
 
 def _format(path: Path) -> str:

@@ -3,12 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from posttrain.data.example import Example
+from posttrain.data.example import Example, Message
 from posttrain.data.read import Row
 from posttrain.data.skips import RowSkipped
 from posttrain.data.strict_json import kind_of
-from posttrain.data.turns import Turns, conversation, is_blank, text_or_turns, tools
+from posttrain.data.turns import Turns, conversation, is_blank, structure, text_or_turns, tools
 from posttrain.errors import InputError
+
+CONTEXT = ("input", "context")
+"""Columns that hold what a question is about; they are joined to it."""
+
+_LONG = 40
+"""Characters from which on a text does not stand in a question by chance."""
 
 
 def read_messages(row: Row) -> Example:
@@ -27,23 +33,44 @@ def read_alpaca(row: Row) -> Example:
 
     The input follows the instruction after a blank line. The answers in the history bear loss like the last one.
     """
-    asked = [text(row, column) for column in ("instruction", "input") if row.values.get(column) is not None]
-    turns: list[Mapping[str, Any]] = []
-    history = row.values.get("history") or []
+    turns = (*alpaca_prompt(row), {"role": "assistant", "content": text(row, "output")})
+    return _from_conversation(row, turns, "output")
+
+
+def alpaca_prompt(row: Row) -> Turns:
+    """The history, and the instruction with its input and context."""
+    turns: list[Message] = []
+    history = structure(row.values.get("history") or [], f"{row.where}: history")
     if not isinstance(history, list | tuple):
         raise InputError(f"{row.where}: history must be a list of [said, answered], this is {kind_of(history)}")
     for index, pair in enumerate(history):
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(s, str) for s in pair):
             raise InputError(f"{row.where}: history[{index}] must be two strings [said, answered]")
         turns += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
-    turns.append({"role": "user", "content": "\n\n".join(part for part in asked if part.strip())})
-    turns.append({"role": "assistant", "content": text(row, "output")})
-    return _from_conversation(row, tuple(turns), "output")
+    return (*turns, {"role": "user", "content": with_context(row, text(row, "instruction"))})
+
+
+def with_context(row: Row, question: str) -> str:
+    """A question, and behind a blank line each what it is about: the row's ``input`` and ``context``.
+
+    A long text that the question holds already is not repeated.
+    """
+    about = [text(row, column) for column in CONTEXT if row.values.get(column) is not None]
+    parts = [question, *(part for part in about if len(part) < _LONG or part.strip() not in question)]
+    return "\n\n".join(part for part in parts if part.strip())
+
+
+def question_turns(row: Row, column: str = "prompt") -> Turns:
+    """The prompt column: a text with its context as a user's message, or messages."""
+    value = row.values[column]
+    if isinstance(value, str):
+        return ({"role": "user", "content": with_context(row, value)},)
+    return text_or_turns(value, "user", f"{row.where}: {column}")
 
 
 def instances(row: Row) -> list[Mapping[str, Any]]:
     """The ``instances``: [{input, output}, ...] of a self-instruct task; each becomes an Alpaca row."""
-    found = row.values["instances"]
+    found = structure(row.values["instances"], f"{row.where}: instances")
     if not isinstance(found, list | tuple):
         raise InputError(f"{row.where}: instances must be a list, this is {kind_of(found)}")
     if not found:
@@ -56,7 +83,7 @@ def instances(row: Row) -> list[Mapping[str, Any]]:
 
 def read_prompt_completion(row: Row) -> Example:
     """``prompt, completion``: strings are a user's and an assistant's message; or message lists."""
-    prompt = text_or_turns(row.values["prompt"], "user", f"{row.where}: prompt")
+    prompt = question_turns(row)
     completion = text_or_turns(row.values["completion"], "assistant", f"{row.where}: completion")
     if completion[0]["role"] != "assistant":
         raise InputError(
@@ -68,7 +95,7 @@ def read_prompt_completion(row: Row) -> Example:
 
 def read_prompt(row: Row) -> Example:
     """``prompt``: a user's message, or the messages up to the open answer; no completion, the model writes it."""
-    prompt = text_or_turns(row.values["prompt"], "user", f"{row.where}: prompt")
+    prompt = question_turns(row)
     if prompt[-1]["role"] == "assistant":
         raise InputError(
             f"{row.where}: prompt ends with the assistant's turn; it should end with what is to be answered"

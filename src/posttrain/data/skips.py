@@ -1,4 +1,4 @@
-"""Rows that are well-formed but cannot train: counted by reason, never dropped in silence."""
+"""What of a source is not used, rows that cannot train and columns that nothing reads: counted, never in silence."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,11 +19,13 @@ class Skips:
         counts: rows by reason.
         first: the first few places by reason.
         shown: how many places; None for all.
+        unread: rows that fill a column which nothing reads, by column.
     """
 
     counts: Counter[str] = field(default_factory=Counter[str])
     first: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     shown: int | None = _SHOWN
+    unread: Counter[str] = field(default_factory=Counter[str])
 
     def add(self, reason: str, where: str) -> None:
         """Count one row."""

@@ -16,11 +16,10 @@ another kind, or a broken one; without a bound one missing line end reads the wh
 
 COMPRESSED = frozenset({".gz", ".zst"})
 
-_MARKS = {
-    b"\xef\xbb\xbf": "a UTF-8 byte order mark",
-    b"\xff\xfe": "a UTF-16 byte order mark",
-    b"\xfe\xff": "a UTF-16 byte order mark",
-}
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What spreadsheets write before UTF-8 text. It is no part of the text."""
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def open_binary(path: Path) -> BufferedIOBase:
@@ -53,7 +52,7 @@ def lines(path: Path, name: str, *, limit: int | None = MAX_LINE) -> Iterator[tu
         limit: longest line in bytes, None for no bound.
 
     Raises:
-        InputError: damaged compression, byte order mark, NUL byte, invalid UTF-8, a line over the limit.
+        InputError: damaged compression, UTF-16, NUL byte, invalid UTF-8, a line over the limit.
     """
     offset = 0
     number = 0
@@ -62,7 +61,7 @@ def lines(path: Path, name: str, *, limit: int | None = MAX_LINE) -> Iterator[tu
             while line := stream.readline() if limit is None else stream.readline(limit + 1):
                 number += 1
                 if number == 1:
-                    _check_start(line, name)
+                    line, offset = _without_mark(line, name)
                 if limit is not None and len(line) > limit:
                     raise InputError(
                         f"{name}:{number}: the line is longer than {limit // 2**20} MiB; "
@@ -74,13 +73,15 @@ def lines(path: Path, name: str, *, limit: int | None = MAX_LINE) -> Iterator[tu
         raise damaged(error, name) from error
 
 
-def _check_start(line: bytes, name: str) -> None:
-    for mark, what in _MARKS.items():
-        if line.startswith(mark):
-            raise InputError(
-                f"{name}:1: the file starts with {what}; save it as UTF-8 without one "
-                "(in spreadsheets and editors: encoding `UTF-8`, not `UTF-8 with BOM` or `Unicode`)"
-            )
+def _without_mark(line: bytes, name: str) -> tuple[bytes, int]:
+    """The first line without a byte order mark, and the bytes of that mark."""
+    if line.startswith(_UTF_16):
+        raise InputError(
+            f"{name}:1: the file starts with a UTF-16 byte order mark; save it as UTF-8 "
+            "(in spreadsheets and editors: encoding `UTF-8`, not `Unicode`)"
+        )
+    mark = len(BYTE_ORDER_MARK) if line.startswith(BYTE_ORDER_MARK) else 0
+    return line[mark:], mark
 
 
 def _decode(line: bytes, name: str, number: int, offset: int) -> str:

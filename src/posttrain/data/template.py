@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.example import Message
+from posttrain.data.turns import LEARNT, REASONING
 from posttrain.errors import InputError
 
 BUILT_IN = ("plain", "chatml", "raw")
@@ -24,11 +25,13 @@ class Template:
         source: Jinja.
         special: ``bos_token``, ``eos_token``...
         marked: whether it marks the assistant's words with ``{% generation %}``.
+        reasoning: the key under which it reads an answer's reasoning, if it writes reasoning at all.
     """
 
     source: str
     special: Mapping[str, Any]
     marked: bool
+    reasoning: str = REASONING
 
 
 def template_of(tokenizer: Any, chosen: str | None, base: Path) -> Template | None:
@@ -52,7 +55,10 @@ def template_of(tokenizer: Any, chosen: str | None, base: Path) -> Template | No
             source = tokenizer.get_chat_template()
         except ValueError as error:
             raise InputError(f"template: {error}; save the one you want as a file and name it") from error
-    return Template(source, dict(tokenizer.special_tokens_map), bool(re.search(r"{%[-+]?\s*generation\b", source)))
+    marked = bool(re.search(r"{%[-+]?\s*generation\b", source))
+    names = (REASONING, "reasoning", "thinking")
+    reads = (name for name in names if re.search(rf"""(\.|\[['"]){name}\b""", source))
+    return Template(source, dict(tokenizer.special_tokens_map), marked, next(reads, REASONING))
 
 
 def _text_of(path: Path) -> str:
@@ -80,7 +86,7 @@ def _render(
 
     try:
         rendered: Any = render_jinja_template(
-            [[dict(message) for message in messages]],
+            [[_as_read(message, template) for message in messages]],
             tools=[dict(tool) for tool in tools] if tools else None,
             chat_template=template.source,
             return_assistant_tokens_mask=template.marked,
@@ -92,6 +98,12 @@ def _render(
         raise InputError(f"{where}: the model's chat template refuses this conversation ({why})") from error
     texts, spans = rendered
     return texts[0], [(int(start), int(end)) for start, end in spans[0]] if template.marked else []
+
+
+def _as_read(message: Message, template: Template) -> dict[str, Any]:
+    """A message as the template reads it."""
+    names = {REASONING: template.reasoning}
+    return {names.get(key, key): value for key, value in message.items() if key != LEARNT}
 
 
 def answer_spans(
@@ -107,7 +119,7 @@ def answer_spans(
     Marks in the template say so; without them an answer is what follows the rendering of all before it, and
     only if that rendering really is how the whole begins: a template may write an answer differently once
     further turns follow (earlier reasoning is cut, for instance), and what the model would not write it must
-    not learn.
+    not learn. An answer that its author marked as not to be learnt has no span.
 
     Returns:
         (text, spans, how many answers the template rewrote and thereby lost).
@@ -116,19 +128,28 @@ def answer_spans(
     text, marked = _render(template, whole, where, tools, open_answer=False)
     opening = render(template, prompt, where=where, tools=tools, open_answer=True)
     turns = [i for i, message in enumerate(whole) if message["role"] == "assistant" and i >= len(prompt)]
-    if template.marked:
-        spans = [(max(start, len(opening)), end) for start, end in marked if end > len(opening)]
-        # An answer may bear several marks, its reasoning one and its words another.
-        return (text, spans, max(0, len(turns) - len(spans))) if text.startswith(opening) else (text, [], len(turns))
-    spans: list[tuple[int, int]] = []
-    for i in turns:
+    learnt = [i for i in turns if whole[i].get(LEARNT, True)]
+
+    def place(i: int) -> tuple[int, int] | None:
+        """Where answer i stands in the text; None if the template writes it otherwise once further turns follow."""
         before = (
             opening if i == len(prompt) else render(template, whole[:i], where=where, tools=tools, open_answer=True)
         )
         after = text if i == len(whole) - 1 else render(template, whole[: i + 1], where=where, tools=tools)
-        if text.startswith(before) and text.startswith(after):
-            spans.append((len(before), len(after)))
-    return text, spans, len(turns) - len(spans)
+        return (len(before), len(after)) if text.startswith(before) and text.startswith(after) else None
+
+    if template.marked:
+        if not text.startswith(opening):
+            return text, [], len(learnt)
+        spans = [(max(start, len(opening)), end) for start, end in marked if end > len(opening)]
+        barred = [place(i) for i in turns if i not in learnt]
+        if None in barred:  # which marks are whose cannot be known
+            return text, [], len(learnt)
+        spans = [span for span in spans if not any(bar and bar[0] <= span[0] and span[1] <= bar[1] for bar in barred)]
+        # An answer may bear several marks, its reasoning one and its words another.
+        return text, spans, max(0, len(learnt) - len(spans))
+    spans = [span for i in learnt if (span := place(i)) is not None]
+    return text, spans, len(learnt) - len(spans)
 
 
 def shortest_question(template: Template) -> list[Message]:

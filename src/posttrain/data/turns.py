@@ -12,6 +12,20 @@ Turns = tuple[Message, ...]
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
 
+LEARNT = "learnt"
+"""Key of a message, False where its author marked it as one to read and not to learn."""
+
+REASONING = "reasoning_content"
+"""Key of an answer's reasoning, whatever the row calls it."""
+
+_FLAGS = ("weight", "train", "trainable", "training", "loss", "loss_mask")
+"""How rows mark a message as one to read and not to learn: 0 or false."""
+
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+
+KNOWN_KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id", LEARNT, REASONING})
+"""Keys of a message that are read; a template may write others too."""
+
 _SHAREGPT_ROLES = {
     "system": "system",
     "human": "user",
@@ -37,11 +51,21 @@ def conversation(value: Any, where: str) -> Turns:
     Raises:
         InputError: no list, an empty one, or a message that no template can take.
     """
+    value = structure(value, where)
     if not isinstance(value, list | tuple):
         raise InputError(f"{where} must be a list of messages, this is {kind_of(value)}")
     if not value:
         raise InputError(f"{where} is an empty conversation; drop the row")
     return tuple(message(item, f"{where}[{index}]") for index, item in enumerate(value))
+
+
+def structure(value: Any, where: str) -> Any:
+    """A list or object, also one that is written as JSON text, as CSV and some Parquet files have it.
+
+    Raises:
+        InputError: the text begins like a list or object and is broken JSON.
+    """
+    return decode(value, where) if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"} else value
 
 
 def text_or_turns(value: Any, role: str, where: str) -> Turns:
@@ -56,24 +80,61 @@ def text_or_turns(value: Any, role: str, where: str) -> Turns:
 
 
 def message(value: Any, where: str) -> Message:
-    """One message; keys without a value are left out (Parquet writes null for what other rows have)."""
+    """One message, in the one form that templates take.
+
+    Keys without a value are left out (Parquet writes null for what other rows have). Text parts are joined, the older
+    ``function_call`` becomes the tool call that it is, and reasoning and flags get one name each.
+    """
     if not isinstance(value, Mapping):
         raise InputError(f"{where} must be a message {{role, content}}, this is {kind_of(value)}")
-    if "from" in value and "role" not in value:
-        return _from_sharegpt(value, where)
-    role = value.get("role")
+    given = {key: inner for key, inner in value.items() if inner is not None}
+    if "from" in given and "role" not in given:
+        given = _from_sharegpt(given, where)
+    role = given.get("role")
     if role is None:
         raise InputError(f"{where} has no `role`; its keys are {', '.join(map(str, value))}")
+    if role == "function":  # OpenAI's older name of a tool's answer
+        role = "tool"
     if role not in ROLES:
         raise InputError(f"{where}.role is {role!r}; roles are {', '.join(ROLES)}")
-    kept = {key: inner for key, inner in value.items() if inner is not None}
-    calls = kept.pop("tool_calls", None)
+    kept = {"role": role, **{key: inner for key, inner in given.items() if key not in {"role", *_FLAGS, *_REASONING}}}
+    calls = _called(kept.pop("tool_calls", None), kept.pop("function_call", None), where)
     if calls:
-        kept["tool_calls"] = _calls(calls, f"{where}.tool_calls")
+        kept["tool_calls"] = calls
         kept.setdefault("content", "")
-    if not isinstance(kept.get("content"), str):
-        raise InputError(f"{where}.content must be a string, this is {kind_of(value.get('content'))}")
+    content, thought = content_of(kept.get("content"), f"{where}.content")
+    kept["content"] = content
+    if reasoning := _reasoning(given, thought, where):
+        kept[REASONING] = reasoning
+    if not _learnt(given, where):
+        kept[LEARNT] = False
     return kept
+
+
+def content_of(value: Any, where: str) -> tuple[str, str]:
+    """A message's text and its reasoning, of a string or of a list of parts; parts of text are joined.
+
+    Raises:
+        InputError: neither, or a part of another type, such as an image.
+    """
+    if isinstance(value, str):
+        return value, ""
+    if not isinstance(value, list | tuple):
+        raise InputError(f"{where} must be a string or a list of text parts, this is {kind_of(value)}")
+    texts: list[str] = []
+    thoughts: list[str] = []
+    for index, part in enumerate(value):
+        place = f"{where}[{index}]"
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        kind = part.get("type", "text") if isinstance(part, Mapping) else None
+        if not isinstance(part, Mapping) or kind not in {"text", "thinking", "reasoning"}:
+            shown = f"of type {kind!r}" if isinstance(part, Mapping) else kind_of(part)
+            raise InputError(f"{place} is {shown}; only parts of text are read, {{type: text, text: ...}}")
+        inner = part.get(kind, part.get("text"))
+        (texts if kind == "text" else thoughts).append(content_of(inner, f"{place}.{kind}")[0])
+    return "".join(texts), "".join(thoughts)
 
 
 def tools(value: Any, where: str) -> tuple[Mapping[str, Any], ...] | None:
@@ -106,24 +167,58 @@ def transcript(text: str) -> Turns | None:
 
 
 def is_blank(turn: Message) -> bool:
-    """Nothing is said and no tool is called."""
-    return not turn["content"].strip() and not turn.get("tool_calls")
+    """Nothing is said or thought, and no tool is called."""
+    return not turn["content"].strip() and not turn.get("tool_calls") and not turn.get(REASONING, "").strip()
 
 
-def _from_sharegpt(value: Mapping[str, Any], where: str) -> Message:
+def _from_sharegpt(value: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The message under the names that others use; what stands beside ``from`` and ``value`` stays."""
     speaker, said = value["from"], value.get("value")
     if not isinstance(speaker, str) or speaker not in _SHAREGPT_ROLES:
         raise InputError(f"{where}.from is {speaker!r}; known are {', '.join(_SHAREGPT_ROLES)}")
-    if not isinstance(said, str):
+    if not isinstance(said, str | list):
         raise InputError(f"{where}.value must be a string, this is {kind_of(said)}")
-    if speaker != "function_call":
-        return {"role": _SHAREGPT_ROLES[speaker], "content": said}
+    more = {key: inner for key, inner in value.items() if key not in {"from", "value"}}
+    if speaker != "function_call" or not isinstance(said, str):
+        return {**more, "role": _SHAREGPT_ROLES[speaker], "content": said}
     called = decode(said, f"{where}.value (a function_call)")
-    return {
-        "role": "assistant",
-        "content": "",
-        "tool_calls": _calls(called if isinstance(called, list) else [called], f"{where}.value"),
-    }
+    calls = _calls(called if isinstance(called, list) else [called], f"{where}.value")
+    return {**more, "role": "assistant", "content": "", "tool_calls": calls}
+
+
+def _called(calls: Any, function_call: Any, where: str) -> list[Mapping[str, Any]]:
+    """The tool calls, of the current form or the older one."""
+    if function_call in (None, "", {}):
+        return _calls(structure(calls, f"{where}.tool_calls"), f"{where}.tool_calls") if calls else []
+    if calls:
+        raise InputError(f"{where} has both `tool_calls` and `function_call`; keep one")
+    return [_call(structure(function_call, f"{where}.function_call"), f"{where}.function_call")]
+
+
+def _reasoning(given: Mapping[str, Any], thought: str, where: str) -> str:
+    """The reasoning behind an answer; blank where there is none."""
+    found = {key: given[key] for key in _REASONING if given.get(key) not in (None, "")}
+    texts = {key: content_of(inner, f"{where}.{key}")[0] for key, inner in found.items()}
+    different = {text for text in (*texts.values(), thought) if text}
+    if len(different) > 1:
+        raise InputError(f"{where} holds two different texts of reasoning ({', '.join(texts)}); keep one")
+    return next(iter(different)) if different else ""
+
+
+def _learnt(given: Mapping[str, Any], where: str) -> bool:
+    """Whether a message is to be learnt, as its flags say; it is where there is none."""
+    said: dict[str, bool] = {}
+    for key in _FLAGS:
+        if key in given:
+            flag = given[key]
+            if not isinstance(flag, bool | int | float) or flag not in (0, 1):
+                raise InputError(
+                    f"{where}.{key} is {flag!r}; it says whether the message is learnt, by 0 or 1 (false or true)"
+                )
+            said[key] = bool(flag)
+    if len(set(said.values())) > 1:
+        raise InputError(f"{where} says both yes and no: {', '.join(f'{k}: {given[k]}' for k in said)}; keep one")
+    return all(said.values())
 
 
 def _calls(value: Any, where: str) -> list[Mapping[str, Any]]:

@@ -63,7 +63,7 @@ def show_story(summary: Summary, out: Path, *, ranked: int) -> None:
     )
     for suite, stages, teacher in EXAMPLES:
         console.print(_example(out, suite, stages, teacher))
-    console.print(f"Everything is in {out}/: summary.json, manifest.json, stages/*/model, metrics.jsonl.")
+    console.print(f"Everything is in {out}/: summary.json, manifest.json, stages/*/model, stages/*/metrics.jsonl.")
 
 
 def _own_answers(summary: Summary) -> Table:

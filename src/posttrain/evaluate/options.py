@@ -12,7 +12,7 @@ MetricName = Literal["exact", "json_equal", "json_valid", "contains", "refused"]
 class SuiteOptions(Options):
     """Questions put to a model, and how its answers are measured: before training and after each stage."""
 
-    data: str = Field(min_length=1, description="rows of id, input, target, metadata (slice, refusal)")
+    data: str = Field(min_length=1, description="rows of id, input, target (one or several), metadata (slice, refusal)")
     metric: MetricName = Field(description="measure of one answer, 0 to 1")
     max_new_tokens: int = Field(default=128, ge=1, description="an answer that has not ended by then is cut")
     rows: int | None = Field(default=None, ge=1, description="use only the first rows")

@@ -1,18 +1,27 @@
 """Put a suite's questions to a policy and measure its answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from posttrain.data.answer_text import answer_text
 from posttrain.data.chat import Codec, encode_prompt
+from posttrain.data.language import LANGUAGES, language_of
 from posttrain.data.read import read_rows
 from posttrain.errors import InputError
-from posttrain.evaluate.metrics import METRICS
+from posttrain.evaluate.metrics import METRICS, check_row, metadata_of, own_words
 from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.refusal import KNOWN
 from posttrain.policy.load import Policy
 from posttrain.rollout.engine import greedy
+
+PORTION = 600
+"""Characters of questions whose language is judged together; single ones are too short."""
+
+WORDS = 30
+"""Different words that a text in a known language cannot have without some of its small words among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +47,16 @@ class Question:
     @property
     def slice(self) -> str | None:
         """The part of the suite it is reported under."""
-        return self.row.get("metadata", {}).get("slice")
+        part = metadata_of(self.row).get("slice")
+        return None if part is None else str(part)
 
 
 def read_suite(options: SuiteOptions, base: Path) -> list[Question]:
     """The suite's questions.
 
     Raises:
-        InputError: a row without ``input`` or, where the metric compares with it, ``target``.
+        InputError: a row without ``input``, or without what the metric needs (a ``target``, say), or questions in a
+            language whose refusals the metric does not know.
     """
     questions: list[Question] = []
     for row in islice(read_rows(options.data, base=base), options.rows):
@@ -53,12 +64,50 @@ def read_suite(options: SuiteOptions, base: Path) -> list[Question]:
         messages = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
         if not isinstance(messages, list) or not messages or not all(_is_message(m) for m in messages):
             raise InputError(f"{row.where}: `input` should be a question or a list of messages with role and content")
-        if options.metric in {"exact", "json_equal", "contains"} and "target" not in row.values:
-            raise InputError(f"{row.where}: no `target`, which {options.metric} compares with")
-        if not isinstance(row.values.get("metadata", {}), dict):
-            raise InputError(f'{row.where}: `metadata` should be an object, such as {{"slice": "..."}}')
+        try:
+            check_row(options.metric, row.values)
+            if isinstance(metadata_of(row.values).get("slice"), dict | list):
+                raise InputError("`metadata.slice` should be a text, the name of a part of the suite")
+        except InputError as error:
+            raise InputError(f"{row.where}: {error}") from error
         questions.append(Question(row.where, tuple(messages), row.values))
+    if options.metric == "refused":
+        _check_language([question for question in questions if not own_words(question.row)])
     return questions
+
+
+def _check_language(questions: Sequence[Question]) -> None:
+    """Whether the list of refusals knows the language of these questions, read in portions of `PORTION` characters.
+
+    Raises:
+        InputError: many of them are in another one, which would be measured as no refusals at all.
+    """
+    unknown: list[tuple[Question, str]] = []
+    portions = 0
+    waiting: list[Question] = []
+    for question in questions:
+        waiting.append(question)
+        text = " ".join(one.messages[-1]["content"] for one in waiting)
+        if len(text) >= PORTION or question is questions[-1]:
+            portions += 1
+            language = LANGUAGES[language_of(text)]
+            if language not in KNOWN and (language != "unknown" or _is_prose(text)):
+                unknown.append((waiting[0], language))
+            waiting = []
+    if len(unknown) > portions / 4:
+        question, language = unknown[0]
+        name = "a language it does not know" if language == "unknown" else language
+        raise InputError(
+            f"{question.where}: this question and others seem to be in {name}, and `refused` knows refusals in "
+            f"{', '.join(KNOWN)} only. Give the words by which a refusal is known, in each row: "
+            '"metadata": {"refusal": ["..."]}'
+        )
+
+
+def _is_prose(text: str) -> bool:
+    """Enough different words, most of them of letters alone: no code, no table."""
+    words = text.split()
+    return len(set(words)) >= WORDS and sum(word.strip(".,;:!?\"'()").isalpha() for word in words) > 0.8 * len(words)
 
 
 def run_suite(
@@ -76,10 +125,10 @@ def run_suite(
     measure = METRICS[options.metric]
     samples: list[Sample] = []
     for number, (question, tokens) in enumerate(zip(questions, answers, strict=True)):
-        answer: str = policy.tokenizer.decode(tokens.tolist(), skip_special_tokens=True).strip()
+        answer = answer_text(tokens, codec)
         samples.append(
             Sample(
-                id=str(question.row.get("id", number)),
+                id=str(number if question.row.get("id") is None else question.row["id"]),
                 slice=question.slice,
                 question=question.messages[-1]["content"],
                 target=question.row.get("target"),

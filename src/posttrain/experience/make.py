@@ -4,8 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from posttrain.core.group import Group
 from posttrain.credit.group import varies
+from posttrain.data.answer_text import answer_text
+from posttrain.data.chat import Codec
 from posttrain.data.prompts import Prompt
 from posttrain.errors import RunError
 from posttrain.experience import watch
@@ -19,6 +23,9 @@ from posttrain.rollout.request import Write
 from posttrain.rollout.sampling import Sampling
 from posttrain.train.source import Order
 
+PATIENCE = 64
+"""Prompts drawn at most until a reward must have given a number: a run that learns nothing should not go on."""
+
 COMPARED = ("completions/mean_length", "entropy")
 """Figures of the first rollout that alarms look back at."""
 
@@ -29,6 +36,7 @@ class Writing:
 
     Args:
         policy: the one that learns.
+        codec: how its tokens become text.
         write: writes completions, with the weights the policy has when asked.
         prompts: to draw from.
         order: their order in each epoch.
@@ -42,6 +50,7 @@ class Writing:
     """
 
     policy: Policy
+    codec: Codec
     write: Write
     prompts: Sequence[Prompt]
     order: Order
@@ -61,6 +70,7 @@ def maker(
     tables: Path,
     *,
     on_note: Callable[[str], None],
+    rollouts: int | None = None,
     on_experience: Callable[[int, Experience], None] = lambda number, experience: None,
 ) -> Make:
     """What makes rollouts for a `Rollouts` source.
@@ -68,16 +78,21 @@ def maker(
     Args:
         tables: takes ``rollout-N.jsonl``, every completion with its rewards.
         on_note: told alarms.
+        rollouts: how many there will be, if that is known.
         on_experience: shown each rollout.
     """
+    enough = min(PATIENCE, len(writing.prompts))
 
     def make(number: int, memory: Memory) -> tuple[list[Group], Told, Memory]:
         every, chosen, cursor = _written(writing, memory.cursor)
         watch.write_table(tables / f"rollout-{number:08d}.jsonl", watch.table(every, number))
         on_experience(number, every)
+        judged = memory.judged + _judged(every, writing.scorer)
+        if not judged and (cursor >= enough or number + 1 == rollouts):
+            raise RunError(f"rollout {number + 1}: {_nothing_to_learn(every, writing.scorer, cursor)}")
         if writing.correct is not None:
             chosen = writing.correct(chosen)
-        groups, credited, memory = credit(chosen, replace(memory, cursor=cursor))
+        groups, credited, memory = credit(chosen, replace(memory, cursor=cursor, judged=judged))
         told: dict[str, float | None] = {**watch.figures(every), **importance_figures(chosen), **credited}
         if writing.most_draws:
             told["num_drawn"] = float(len(every.prompts))
@@ -88,6 +103,26 @@ def maker(
         return groups, told, memory
 
     return make
+
+
+def _judged(experience: Experience, scorer: Scorer) -> int:
+    """Completions that some reward with a weight gave a number."""
+    known = [np.isfinite(experience.components[name]) for name in scorer.learnt]
+    return int(np.any(known, axis=0).sum()) if known else 0
+
+
+def _nothing_to_learn(experience: Experience, scorer: Scorer, prompts: int) -> str:
+    count = experience.reward_GK.size
+    told: list[str] = []
+    for name in sorted(scorer.learnt):
+        reasons = experience.not_applicable.get(name, {})
+        failed = count - sum(reasons.values())
+        parts = [f"not applicable to {times}, {reason}" for reason, times in reasons.items()]
+        told.append(f"`{name}`: {'; '.join([*parts, *([f'failed on {failed}'] if failed else [])])}")
+    return (
+        f"no reward gave a number for any of the {prompts} prompts drawn so far, so nothing can be learnt. Of the "
+        f"{count} completions of this rollout, {'; '.join(told)}. Correct the rewards, or the columns that they read"
+    )
 
 
 def raise_or_note(sentence: str, options: AlarmOptions, on_note: Callable[[str], None]) -> None:
@@ -112,7 +147,8 @@ def write_and_score(
     """
     sampling = writing.sampling if seed is None else replace(writing.sampling, seed=seed)
     written = writing.write([p.tokens for p in prompts], sampling, n, ids)
-    return scored(prompts, written, writing.policy.tokenizer, writing.scorer)
+    texts = [[answer_text(one.tokens, writing.codec) for one in some] for some in written]
+    return scored(prompts, written, texts, writing.scorer)
 
 
 def _written(writing: Writing, cursor: int) -> tuple[Experience, Experience, int]:

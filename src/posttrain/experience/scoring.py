@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +42,8 @@ class Scorer:
         judges: reward models.
         row_tokens: tokens a reward model computes at once.
         max_failures: see `score`.
-        on_failure: told each failure, a sentence with row and reward.
+        on_failure: given each failure, a sentence with row and reward.
+        on_not_applicable: given each reward's name, a reason, and for how many completions it could not judge.
     """
 
     rewards: Mapping[str, Reward]
@@ -51,22 +51,26 @@ class Scorer:
     row_tokens: int
     max_failures: float
     on_failure: Callable[[str], None]
+    on_not_applicable: Callable[[str, str, int], None] = lambda name, reason, count: None
 
-
-def text_of(written: Written, tokenizer: Any) -> str:
-    """A completion as text, as rewards and people read it: without special tokens."""
-    return tokenizer.decode(written.tokens.tolist(), skip_special_tokens=True)
+    @property
+    def learnt(self) -> frozenset[str]:
+        """Names of the rewards that have a weight."""
+        weights = {name: one.weight for some in (self.rewards, self.judges) for name, one in some.items()}
+        return frozenset(name for name, weight in weights.items() if weight)
 
 
 def scored(
-    prompts: Sequence[Prompt], written: Sequence[Sequence[Written]], tokenizer: Any, scorer: Scorer
+    prompts: Sequence[Prompt], written: Sequence[Sequence[Written]], texts: Sequence[Sequence[str]], scorer: Scorer
 ) -> Experience:
     """Score K completions of each prompt.
+
+    Args:
+        texts: the completions as text; see `answer_text`.
 
     Raises:
         RunError: a reward failed too often.
     """
-    texts = tuple(tuple(text_of(one, tokenizer) for one in some) for some in written)
     flat = list(chain.from_iterable(texts))
     each = [prompt for prompt, some in zip(prompts, written, strict=True) for _ in some]
     rewards = dict(scorer.rewards)
@@ -78,14 +82,18 @@ def scored(
     )
     for sentence in result.failures:
         scorer.on_failure(sentence)
+    for name, reasons in result.not_applicable.items():
+        for reason, times in reasons.items():
+            scorer.on_not_applicable(name, reason, times)
     count = len(written[0])
     return Experience(
         prompts=tuple(prompts),
         written=tuple(tuple(some) for some in written),
-        texts=texts,
+        texts=tuple(tuple(some) for some in texts),
         reward_GK=_array(result.total, count),
         components={name: _array(values, count) for name, values in result.components.items()},
         costs=frozenset(name for name, reward in rewards.items() if reward.weight < 0),
+        not_applicable=result.not_applicable,
     )
 
 

@@ -1,5 +1,6 @@
 """A rollout's completions with their rewards, and what one rollout hands to the next."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,10 +22,11 @@ class Experience:
     Args:
         prompts: G.
         written: G times K completions.
-        texts: the same as text, without end tokens.
+        texts: the same as text; see `answer_text`.
         reward_GK: the weighted sum of rewards; NaN where none applies.
         components: each reward alone, unweighted, [G, K].
         costs: names of those that count against a completion (a weight below 0).
+        not_applicable: reward → reason → completions that it could not judge.
     """
 
     prompts: tuple[Prompt, ...]
@@ -33,13 +35,14 @@ class Experience:
     reward_GK: Floats
     components: Mapping[str, Floats]
     costs: frozenset[str] = frozenset()
+    not_applicable: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def groups(self) -> list[Group]:
         """See `groups_of`."""
         return groups_of(self.prompts, self.written)
 
     def chosen(self, places: Sequence[int]) -> "Experience":
-        """Some of the prompts."""
+        """Some of the prompts; what did not apply stays counted over all of them."""
         index = np.array(places, dtype=np.int64)
         return Experience(
             tuple(self.prompts[i] for i in places),
@@ -48,6 +51,7 @@ class Experience:
             self.reward_GK[index],
             {name: values[index] for name, values in self.components.items()},
             self.costs,
+            self.not_applicable,
         )
 
     def joined(self, other: "Experience") -> "Experience":
@@ -59,6 +63,10 @@ class Experience:
             np.concatenate([self.reward_GK, other.reward_GK]),
             {name: np.concatenate([values, other.components[name]]) for name, values in self.components.items()},
             self.costs,
+            {
+                name: Counter(self.not_applicable.get(name, {})) + Counter(other.not_applicable.get(name, {}))
+                for name in self.components
+            },
         )
 
     def learnt_GK(self, *, mask_truncated: bool) -> Floats:
@@ -98,11 +106,13 @@ class Memory:
         cursor: prompts taken so far, over all epochs.
         beta: KL coefficient of the next rollout.
         first: figures of the first rollout, which rewards are scaled by and alarms compare with.
+        judged: completions so far that a reward with a weight gave a number.
     """
 
     cursor: int = 0
     beta: float = 0.0
     first: Mapping[str, Any] = field(default_factory=dict)
+    judged: int = 0
 
 
 Credit = Callable[[Experience, Memory], tuple[list[Group], Told, Memory]]

@@ -22,6 +22,7 @@ def figures(experience: Experience) -> dict[str, float | None]:
     """A rollout in numbers, under the names TRL users know.
 
     ``reward`` and ``reward_std`` (mean deviation within a group), ``rewards/{name}/mean`` and ``/std``,
+    ``rewards/{name}/not_applicable`` (share of completions that it cannot judge, where there are any),
     ``frac_reward_zero_std`` (groups that teach nothing), ``pass_rate`` (completions with the full reward, where each
     lies between 0 and 1; costs aside), ``entropy`` (nats a token: the mean of -log p of what was drawn),
     ``completions/...`` (lengths in tokens, the share cut at the limit, the share of repeated 4-grams).
@@ -35,6 +36,8 @@ def figures(experience: Experience) -> dict[str, float | None]:
     }
     for name, values in experience.components.items():
         told |= {f"rewards/{name}/mean": mean(values), f"rewards/{name}/std": _or_none(deviation(values.ravel()))}
+        if reasons := experience.not_applicable.get(name):
+            told[f"rewards/{name}/not_applicable"] = sum(reasons.values()) / values.size
     if experience.reward_GK.shape[1] > 1:
         told["frac_reward_zero_std"] = mean(np.array([not varies(row) for row in _known(experience)]))
     return told | {

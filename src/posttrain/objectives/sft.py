@@ -11,10 +11,16 @@ from posttrain.core.packing import Batch
 
 
 def sft_loss(outputs: Outputs, batch: Batch) -> Loss:
-    """Summed negative log-likelihood of the loss tokens."""
+    """Summed negative log-likelihood of the loss tokens.
+
+    ``first_token_loss`` is that of each completion's first loss token alone: a mean over all tokens hides whether the
+    model begins its answers as it should.
+    """
     assert outputs.logp_N is not None
     total = -outputs.logp_N.sum()
-    return Loss(total, {"loss": (total.detach(), len(outputs.logp_N))})
+    first_N = batch.completion_N.diff(prepend=batch.completion_N.new_tensor([-1])) > 0
+    first = -outputs.logp_N.detach()[first_N].sum()
+    return Loss(total, {"loss": (total.detach(), len(outputs.logp_N)), "first_token_loss": (first, first_N.sum())})
 
 
 SFT = Objective(sft_loss, wants=frozenset({"logp"}), needs=frozenset(), unit="token", uniform=True)

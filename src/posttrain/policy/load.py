@@ -23,7 +23,6 @@ from posttrain.policy.weights import check_finite, check_left_over, check_types
 Task = Literal["causal", "score"]
 
 transformers.logging.disable_progress_bar()
-transformers.logging.set_verbosity_error()
 
 
 @dataclass(slots=True)

@@ -29,13 +29,15 @@ class Algebra:
         self._child: subprocess.Popen[str] | None = None
 
     def equal(self, target: str, answer: str) -> bool:
-        """Whether `answer` equals `target`, both LaTeX or plain. False where it takes too long to say.
+        """Whether `answer` equals `target`, both LaTeX or plain. False where the answer takes too long to compare.
 
         Raises:
-            InputError: `target` is no formula.
+            InputError: `target` is no formula, or takes too long to compare even with 1.
         """
         with self._lock:
             said = self._ask(json.dumps([target, answer]))
+            if not said and not self._ask(json.dumps([target, "1"])):
+                raise InputError(f"the target {target[:80]!r} takes too long to compare; write it in a simpler form")
         if said == "unreadable":
             raise InputError(f"the target {target[:80]!r} is neither a number nor a formula that can be read")
         return said == "equal"

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from posttrain.errors import InputError
-from posttrain.rewards.text import normalised
-from posttrain.rewards.types import Batch, RewardOptions, Row, Score, column, each
+from posttrain.rewards.text import normalised, stands_in
+from posttrain.rewards.types import Batch, NotApplicable, RewardOptions, Row, Verdict, column, each
 
 
 def _as_ways(value: Any) -> Any:
@@ -42,12 +42,14 @@ class CitationReward(RewardOptions):
 
 
 def build(options: CitationReward, base: Path) -> Batch:
-    """One score a completion; None where all columns it reads are null or empty and the options say nothing."""
+    """One score a completion; not applicable where the row and the options name no fact and no claim."""
 
-    def score_one(completion: str, row: Row) -> Score:
+    def score_one(completion: str, row: Row) -> Verdict:
         facts = [*options.facts, *_statements(row, options.facts_column)]
         forbidden = [*options.forbidden, *_statements(row, options.forbidden_column)]
-        return citation_score(completion, facts, forbidden, options.penalty) if facts or forbidden else None
+        if not (facts or forbidden):
+            return NotApplicable("the row names no fact and no forbidden claim")
+        return citation_score(completion, facts, forbidden, options.penalty)
 
     return each(score_one)
 
@@ -66,7 +68,7 @@ def citation_score(
 
 def _states(text: str, ways: Iterable[str]) -> bool:
     """Whole words only: "2 mg" does not stand in "12 mg"."""
-    return any(f" {normalised(way)} " in f" {text} " for way in ways)
+    return any(stands_in(normalised(way), text) for way in ways)
 
 
 def _statements(row: Row, name: str | None) -> list[tuple[str, ...]]:

@@ -1,43 +1,43 @@
 """Reward 1 for code that passes its row's tests, else 0: run in a sandbox (`sandbox.py`).
 
-Rows as known data sets have them:
-
-- HumanEval: ``prompt: prompt, tests: test, entry_point: entry_point``; the suite defines ``check(candidate)``;
-- MBPP: ``tests: test_list, entry_point: null, setup: test_setup_code``; a list of ``assert`` lines;
-- APPS and the like: ``tests: input_output``; ``{"inputs": [...], "outputs": [...]}``, also as JSON text, or a list of
-  ``{"input": ..., "output": ...}``; the completion is a program.
+docs/rewards-code.md says which rows are understood, which part of an answer is its code, and when a row does not apply.
 """
 
-import ast
 import atexit
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from posttrain.errors import InputError
-from posttrain.rewards.sandbox.box import Case, Limits, Sandbox, cores
+from posttrain.rewards.code_tests import read_tests
+from posttrain.rewards.fences import read_blocks
+from posttrain.rewards.sandbox.box import Sandbox, cores
+from posttrain.rewards.sandbox.checks import Call, Case, Limits
 from posttrain.rewards.sandbox.launch import find_bubblewrap
+from posttrain.rewards.sandbox.solution import Answer
 from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, attempt, column
-
-FENCE = re.compile(r"^[ \t]*```[ \t]*(?:python3?|py)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL | re.I)
 
 
 class CodeReward(RewardOptions):
     """1 where the completion's code passes the row's tests, else 0."""
 
     kind: Literal["code"]
-    tests: str = Field(default="test", description="column: a suite, a list of asserts, or inputs and outputs")
+    tests: str = Field(default="test", description="column: a suite, asserts, calls, or inputs and outputs")
     entry_point: str | None = Field(
         default="entry_point", description="column: the function's name; null: what the tests call"
     )
     prompt: str | None = Field(default=None, description="column: code that the completion continues (HumanEval)")
     setup: str | None = Field(default=None, description="column: code that the tests need, such as imports")
+    output_tolerance: float = Field(
+        default=1e-6,
+        ge=0,
+        allow_inf_nan=False,
+        description="by how much decimal numbers may differ in a program's output or a call's value; 0: not at all",
+    )
     sandbox: Literal["bubblewrap", "process-limits"] = Field(
         default="bubblewrap", description="process-limits: without isolation; the code can read this machine's files"
     )
@@ -47,49 +47,10 @@ class CodeReward(RewardOptions):
     workers: int | None = Field(default=None, ge=1, description="checks at once; default: the cores")
 
 
-def extract_code(completion: str) -> str:
-    """The last fenced block, which may lack its end; without a fence, all of it."""
-    blocks = FENCE.findall(completion)
-    return blocks[-1] if blocks else completion
-
-
-def defines(code: str, name: str) -> bool:
-    """Whether a line at the margin begins a function or class of that name. (Not parsed: Python's parser, given what
-    a model wrote, can take this process down.)"""
-    return re.search(rf"^(async[ \t]+def|def|class)[ \t]+{re.escape(name)}\b", code, re.MULTILINE) is not None
-
-
-def complete(prompt: str, code: str, entry_point: str | None) -> str:
-    """The program of a prompt with code and its completion, which may say the function anew or go on with its body."""
-    if entry_point is not None and defines(code, entry_point):
-        return f"{prompt}\n\n{code}" if _parsed(prompt) is not None else code
-    return prompt + code
-
-
-def read_tests(value: Any) -> str | list[str] | list[Case]:
-    """A row's tests.
-
-    Raises:
-        InputError: they are of no known form, or none.
-    """
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return value
-    if isinstance(value, str) and value.strip():
-        return value
-    if isinstance(value, Mapping) and {"inputs", "outputs"} <= set(value):
-        return _cases(zip(value["inputs"], value["outputs"], strict=True))
-    if isinstance(value, Sequence) and not isinstance(value, str) and value:
-        if all(isinstance(test, str) for test in value):
-            return list(value)
-        if all(isinstance(test, Mapping) and {"input", "output"} <= set(test) for test in value):
-            return _cases((test["input"], test["output"]) for test in value)
-    raise InputError(
-        "the tests are neither text (a suite), a list of asserts, nor inputs with outputs, or there are none: "
-        f"{str(value)[:80]!r}"
-    )
+def extract_code(completion: str) -> Answer:
+    """What a model wrote, with its fenced blocks. Which of it is the code is decided where the code runs: Python's
+    parser, given what a model wrote, can take this process down."""
+    return Answer(completion, read_blocks(completion))
 
 
 def score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> Score:
@@ -101,18 +62,20 @@ def score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> Score
     wanted = column(row, options.tests)
     if wanted is None:
         return None
-    tests = read_tests(wanted)
-    code = extract_code(completion)
-    given = _text(row, options.setup)
-    if isinstance(tests, list) and isinstance(tests[0], Case):
-        return float(box.check(_text(row, options.prompt) + code, tests).passed)
-    entry_point = _text(row, options.entry_point) or None
-    if options.prompt:
-        prompt = _text(row, options.prompt)
-        code = complete(prompt, code, entry_point)
-        if _parsed(prompt) is not None:  # helpers beside the function are the tests' too, in the row's own version
-            given = f"{prompt}\n{given}"
-    return float(box.check(code, tests, entry_point=entry_point, given=given).passed)
+    function, tests = read_tests(wanted)
+    program = not isinstance(tests, str) and isinstance(tests[0], Case)
+    entry_point = None if program else function or _text(row, options.entry_point) or None
+    if entry_point is None and not isinstance(tests, str) and isinstance(tests[0], Call):
+        raise InputError("the tests call a function that neither they nor the column of `entry_point` name")
+    verdict = box.check(
+        extract_code(completion),
+        tests,
+        entry_point=entry_point,
+        prompt=_text(row, options.prompt),
+        setup="" if program else _text(row, options.setup),
+        tolerance=options.output_tolerance,
+    )
+    return float(verdict.passed)
 
 
 def build(options: CodeReward, base: Path) -> Batch:
@@ -146,24 +109,6 @@ def build(options: CodeReward, base: Path) -> Batch:
             return list(threads.map(one, completions, rows))
 
     return run
-
-
-def _cases(pairs: Any) -> list[Case]:
-    cases = [Case(_lines(stdin), _lines(stdout)) for stdin, stdout in pairs]
-    if not cases:
-        raise InputError("the row has no inputs and outputs")
-    return cases
-
-
-def _lines(value: Any) -> str:
-    return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _parsed(code: str) -> ast.Module | None:
-    try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _text(row: Row, name: str | None) -> str:

@@ -2,7 +2,8 @@
 
 Either of one completion, ``(completion: str, row: dict) -> float | None``, or of all at once, as TRL's,
 ``(completions: list[str], **columns: list) -> list[float | None]``: told apart by a parameter named ``completions``.
-Both may be ``async``.
+Both may be ``async``. Instead of None, which says that the reward does not apply, both may give
+``posttrain.rewards.types.NotApplicable("why")``: the run counts these by their reason.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ from pydantic import Field
 
 from posttrain.errors import InputError
 from posttrain.files import hash_of
-from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, each, reason_of
+from posttrain.rewards.interrupts import from_user, noticed
+from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Verdict, each, failed
 
 
 class PythonReward(RewardOptions):
@@ -70,9 +72,12 @@ def load(path: Path, name: str) -> Callable[..., Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[title] = module
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        with noticed():
+            spec.loader.exec_module(module)
+    except BaseException as error:
         del sys.modules[title]
+        if from_user(error):
+            raise
         raise InputError(f"{path}:{_line(error, path)}: {type(error).__name__}: {_said(error)}") from error
     function = getattr(module, name, None)
     if not callable(function):
@@ -86,7 +91,7 @@ def _all_at_once(function: Callable[..., Any], parameters: Mapping[str, inspect.
     named = {n: p for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     required = [name for name, p in named.items() if p.default is p.empty]
 
-    def run(completions: Sequence[str], rows: Sequence[Row]) -> Sequence[Score | Failed]:
+    def run(completions: Sequence[str], rows: Sequence[Row]) -> Sequence[Verdict | Failed]:
         names = dict.fromkeys(name for row in rows for name in row)
         columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in names}
         if "prompt" in columns:
@@ -103,13 +108,13 @@ def _all_at_once(function: Callable[..., Any], parameters: Mapping[str, inspect.
 
 
 def _concurrently(function: Callable[..., Any]) -> Batch:
-    async def one(completion: str, row: Row) -> Score | Failed:
+    async def one(completion: str, row: Row) -> Verdict | Failed:
         try:
             return await function(completion, dict(row))
-        except Exception as error:
-            return Failed(reason_of(error))
+        except BaseException as error:
+            return failed(error)
 
-    async def all_of(completions: Sequence[str], rows: Sequence[Row]) -> list[Score | Failed]:
+    async def all_of(completions: Sequence[str], rows: Sequence[Row]) -> list[Verdict | Failed]:
         return await asyncio.gather(*(one(c, r) for c, r in zip(completions, rows, strict=True)))
 
     return lambda completions, rows: asyncio.run(all_of(completions, rows))

@@ -1,19 +1,16 @@
 """Rewards of JSON: that it is JSON, that it fits a JSON Schema, and how many of its fields are the expected ones."""
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from posttrain.data.strict_json import BadJson, decode, decode_at, skip_space
+from posttrain.data.strict_json import decode
 from posttrain.errors import InputError
+from posttrain.rewards.json_schema import validator
+from posttrain.rewards.json_text import read
 from posttrain.rewards.types import Batch, RewardOptions, Row, Score, column, each
-
-STARTS = 100
-"""Brackets tried as the start of a value; a text of nothing but brackets would take the square of its length."""
 
 Leaf = tuple[Literal["string", "number", "boolean", "null", "object", "list"], Any]
 
@@ -46,6 +43,25 @@ class JsonSchemaReward(JsonOptions):
             raise ValueError("needs one of `file`, `inline` and `column`")
         return self
 
+    @field_validator("inline")
+    @classmethod
+    def _applies(cls, schema: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        if schema is not None:
+            try:
+                validator(schema, "inline")
+            except InputError as error:
+                raise ValueError(str(error)) from error
+        return schema
+
+    def check(self, base: Path) -> None:
+        """Read the schema's file, if there is one.
+
+        Raises:
+            InputError: it cannot be read, or holds no JSON Schema.
+        """
+        if self.file is not None:
+            _from_file(base / self.file)
+
 
 class JsonFieldsReward(JsonOptions):
     """The share of fields, at any depth, that are as the row expects; fields too many cost like wrong ones."""
@@ -68,14 +84,9 @@ def build_schema(options: JsonSchemaReward, base: Path) -> Batch:
     """
     fixed: Callable[[Any], bool] | None = None
     if options.file is not None:
-        path = base / options.file
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"file: {path} cannot be read ({error})") from error
-        fixed = validator(decode(text, str(path)), str(path))
+        fixed = _from_file(base / options.file)
     elif options.inline is not None:
-        fixed = validator(json.loads(json.dumps(options.inline)), "inline")
+        fixed = validator(options.inline, "inline")
 
     def score_one(completion: str, row: Row) -> Score:
         fits = fixed
@@ -92,6 +103,14 @@ def build_schema(options: JsonSchemaReward, base: Path) -> Batch:
     return each(score_one)
 
 
+def _from_file(path: Path) -> Callable[[Any], bool]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"file: {path} cannot be read ({error})") from error
+    return validator(decode(text, str(path)), str(path))
+
+
 def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
     """A share, or 1 or 0, a completion; None where the row's target is null."""
 
@@ -106,68 +125,6 @@ def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
         return float(score == 1.0) if options.whole else score
 
     return each(score_one)
-
-
-def read(completion: str, *, extract: bool = False) -> tuple[Any] | None:
-    """The JSON value of a completion, in a tuple of its own since it may be null; None where there is none.
-
-    With `extract` it is the last ```json block's, or else the longest object or list that stands in the text.
-    """
-    texts = [completion]
-    if extract:
-        texts += [block[1] for block in reversed(list(_FENCED.finditer(completion)))]
-    for text in texts:
-        try:
-            value, end = decode_at(text, 0)
-        except BadJson:
-            continue
-        if skip_space(text, end) == len(text):
-            return (value,)
-    return _longest(completion) if extract else None
-
-
-def _longest(text: str) -> tuple[Any] | None:
-    found: tuple[int, tuple[Any]] | None = None
-    at = 0
-    for _ in range(STARTS):
-        start = _OPENING.search(text, at)
-        if start is None:
-            break
-        at = start.start() + 1
-        try:
-            value, end = decode_at(text, start.start())
-        except BadJson:
-            continue
-        at = end
-        if found is None or end - start.start() >= found[0]:
-            found = (end - start.start(), (value,))
-    return None if found is None else found[1]
-
-
-def validator(schema: Any, where: str) -> Callable[[Any], bool]:
-    """Whether a value fits the schema; the draft is the one that `$schema` names, else 2020-12. Nothing is fetched.
-
-    Raises:
-        InputError: it is no schema.
-    """
-    from jsonschema.exceptions import SchemaError
-    from jsonschema.validators import Draft202012Validator, validator_for
-    from referencing import Registry
-
-    cls: Any = validator_for(schema, default=Draft202012Validator)
-    try:
-        cls.check_schema(schema)
-    except SchemaError as error:
-        raise InputError(f"{where}: no JSON Schema: {error.message} (at {error.json_path})") from error
-    checker = cls(schema, registry=Registry(), format_checker=cls.FORMAT_CHECKER)
-
-    def fits(value: Any) -> bool:
-        try:
-            return checker.is_valid(value)
-        except RecursionError:  # nested deeper than any schema asks for
-            return False
-
-    return fits
 
 
 def fields_score(expected: Any, given: Any) -> float:
@@ -212,7 +169,3 @@ def _leaf(value: Any) -> Leaf:
             return ("list", None)
         case _:
             raise InputError(f"{value!r} is no JSON value")
-
-
-_FENCED = re.compile(r"```(?:json|JSON)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
-_OPENING = re.compile(r"[{\[]")

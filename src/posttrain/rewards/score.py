@@ -1,17 +1,24 @@
 """Score completions by several rewards: a weighted sum, every component, and what went wrong, by row and name."""
 
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from posttrain.errors import InputError, RunError
+from posttrain.rewards.interrupts import noticed
 from posttrain.rewards.kinds import KINDS, NEEDS_TOKENS
-from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, reason_of
+from posttrain.rewards.types import Batch, Failed, NotApplicable, RewardOptions, Row, Score, Verdict, failed
 
 SHOWN = 3
 """Failures quoted when too many stop the run."""
+
+LARGEST = 1e38
+"""Size of a reward at most. Rewards are float32, where the difference of two must fit below 3.4e38 as well."""
+
+NO_REASON = "it returned no number"
+"""Why a reward that gives None does not apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +37,13 @@ class Scored:
         total: the weighted sum over the rewards that apply, a completion each; None where none does.
         components: each reward's own scores, unweighted.
         failures: sentences, each with row and reward.
+        not_applicable: reward → reason → completions that it could not judge.
     """
 
     total: tuple[Score, ...]
     components: Mapping[str, tuple[Score, ...]]
     failures: tuple[str, ...]
+    not_applicable: Mapping[str, Mapping[str, int]]
 
 
 def open_rewards(specs: Mapping[str, RewardOptions], base: Path, *, key: str = "rewards") -> dict[str, Reward]:
@@ -79,22 +88,29 @@ def score(
         RunError: a reward failed on more.
     """
     components: dict[str, tuple[Score, ...]] = {}
+    not_applicable: dict[str, Mapping[str, int]] = {}
     failures: list[str] = []
     for name, reward in rewards.items():
-        found = _checked(reward.batch, completions, rows)
-        failed = [i for i, value in enumerate(found) if isinstance(value, Failed)]
-        told = [f"{wheres[i]}: reward `{name}`: {_reason(found[i])}" for i in failed]
-        lone = len({wheres[i] for i in failed}) == 1 < len(set(wheres))
-        if len(failed) > max_failures * len(found) and not lone:
+        found = verdicts(reward.batch, completions, rows)
+        broken = {i: value.reason for i, value in enumerate(found) if isinstance(value, Failed)}
+        sentences = [f"{wheres[i]}: reward `{name}`: {reason}" for i, reason in broken.items()]
+        lone = len({wheres[i] for i in broken}) == 1 < len(set(wheres))
+        if len(broken) > max_failures * len(found) and not lone:
             raise RunError(
-                f"reward `{name}` failed on {len(failed)} of {len(found)} completions, more than the "
-                f"{max_failures:.0%} allowed:\n" + "\n".join(f"  {line}" for line in list(dict.fromkeys(told))[:SHOWN])
+                f"reward `{name}` failed on {len(broken)} of {len(found)} completions, more than the "
+                f"{max_failures:.0%} allowed:\n"
+                + "\n".join(f"  {line}" for line in list(dict.fromkeys(sentences))[:SHOWN])
             )
-        failures += told
-        components[name] = tuple(None if isinstance(value, Failed) else value for value in found)
+        failures += sentences
+        components[name] = tuple(value if isinstance(value, float) else None for value in found)
+        not_applicable[name] = Counter(value.reason for value in found if isinstance(value, NotApplicable))
     weights = {name: reward.weight for name, reward in rewards.items()}
-    total = tuple(_total({n: s[i] for n, s in components.items()}, weights) for i in range(len(completions)))
-    return Scored(total, components, tuple(failures))
+    total = [_total({n: s[i] for n, s in components.items()}, weights) for i in range(len(completions))]
+    for i, value in enumerate(total):
+        if value is not None and not abs(value) <= LARGEST:  # true for NaN too
+            failures.append(f"{wheres[i]}: the weighted sum of the rewards is {value:g}, which is too large")
+            total[i] = None
+    return Scored(tuple(total), components, tuple(failures), not_applicable)
 
 
 def _total(scores: Mapping[str, Score], weights: Mapping[str, float]) -> Score:
@@ -102,28 +118,32 @@ def _total(scores: Mapping[str, Score], weights: Mapping[str, float]) -> Score:
     return sum(applicable) if applicable else None
 
 
-def _checked(batch: Batch, completions: Sequence[str], rows: Sequence[Row]) -> list[Score | Failed]:
+def verdicts(batch: Batch, completions: Sequence[str], rows: Sequence[Row]) -> list[float | NotApplicable | Failed]:
+    """One verdict a completion: a finite number, why the reward does not apply, or why it failed."""
     try:
-        found = list(batch(completions, rows))
-    except Exception as error:
-        return [Failed(reason_of(error))] * len(completions)
+        with noticed():
+            found = list(batch(completions, rows))
+    except BaseException as error:
+        return [failed(error)] * len(completions)
     if len(found) != len(completions):
         return [Failed(f"gave {len(found)} scores for {len(completions)} completions")] * len(completions)
     return [_number(value) for value in found]
 
 
-def _number(value: Any) -> Score | Failed:
+def _number(value: Verdict | Failed | Any) -> float | NotApplicable | Failed:
     """A finite float; booleans and the scalars of numpy and torch are numbers too."""
-    if value is None or isinstance(value, Failed):
+    if value is None:
+        return NotApplicable(NO_REASON)
+    if isinstance(value, NotApplicable | Failed):
         return value
     if isinstance(value, str | bytes):
         return Failed(f"gave {value[:40]!r}, which is no number")
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        return Failed(f"gave {str(value)[:40]!r}, which is no number")
-    return number if math.isfinite(number) else Failed(f"gave {number}, which is no number to learn from")
-
-
-def _reason(value: Score | Failed) -> str:
-    return value.reason if isinstance(value, Failed) else ""
+    except Exception:  # a value of the user's own class may raise anything
+        return Failed(f"gave a value of type {type(value).__name__}, which is no number")
+    if abs(number) <= LARGEST:  # false for NaN
+        return number
+    return Failed(
+        f"gave {number:g}, which is no number to learn from (rewards lie between -{LARGEST:g} and {LARGEST:g})"
+    )

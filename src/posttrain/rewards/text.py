@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from posttrain.errors import InputError
-from posttrain.rewards.types import Batch, RewardOptions, Row, Score, column, each
+from posttrain.rewards.types import Batch, NotApplicable, RewardOptions, Row, Score, Verdict, column, each
 
 PATTERN_SECONDS = 1.0
 """That one search may take: a pattern such as ``(a+)+$`` could otherwise go on for years."""
@@ -70,13 +70,13 @@ class RepetitionReward(RewardOptions):
 
 
 def build_match(options: MatchReward, base: Path) -> Batch:
-    """One score a completion; None where the row's target is null."""
+    """One score a completion; not applicable where the row's target is null."""
     labels = tuple(normalised(label) for label in options.labels)
 
-    def score_one(completion: str, row: Row) -> Score:
+    def score_one(completion: str, row: Row) -> Verdict:
         target = column(row, options.target)
         if target is None:
-            return None
+            return NotApplicable(f"`{options.target}` is null")
         if isinstance(target, dict | list):
             raise InputError(f"`{options.target}` is JSON, and `match` compares text; say `kind: json_fields`")
         if options.how == "exact":
@@ -122,6 +122,16 @@ def normalised(text: str) -> str:
     return " ".join(_WORD.findall(_LOOSE_PERCENT.sub("%", text)))
 
 
+def stands_in(part: str, text: str) -> bool:
+    """Whether a text holds another as whole words and whole numbers: "5 mg" does not stand in "15 mg" or "1.5 mg".
+
+    Scripts that put no space between words have no such borders.
+    """
+    before = _NO_NUMBER_BEFORE if part[:1].isdigit() else f"(?<!{_LETTER})" if re.match(_LETTER, part) else ""
+    after = _NO_NUMBER_AFTER if part[-1:].isdigit() else f"(?!{_LETTER})" if re.match(_LETTER, part[-1:]) else ""
+    return re.search(before + re.escape(part) + after, text) is not None
+
+
 def label_score(completion: str, target: str, labels: Sequence[str]) -> float:
     """1.0 if the completion names the target and no other label. A label within a longer one is not named.
 
@@ -133,7 +143,7 @@ def label_score(completion: str, target: str, labels: Sequence[str]) -> float:
     """
     wanted = normalised(target)
     if wanted not in labels:
-        raise ValueError(f"the target {target!r} is none of the labels")
+        raise ValueError(f"the target {target[:80]!r} is none of the labels")
     longest_first = sorted(labels, key=len, reverse=True)
     pattern = r"(?<!\S)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\S)"
     return float(set(re.findall(pattern, normalised(completion))) == {wanted})
@@ -162,5 +172,10 @@ def repetition_penalty(words: Sequence[str], n: int) -> float:
     return len(set(grams)) / len(grams) - 1.0 if grams else 0.0
 
 
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""Thai, Lao, Burmese, Khmer, Japanese, Chinese, and Korean, whose particles cling to the word."""
+_LETTER = rf"[^\W{_UNSPACED}]"
+_NO_NUMBER_BEFORE = rf"(?<!{_LETTER})(?<!\d[.,])(?<!(?<!\w)-)"
+_NO_NUMBER_AFTER = rf"(?!{_LETTER})(?![.,]\d)(?!\s?%)"
 _WORD = re.compile(r"(?<![\w.])-?\d+(?:[.,]\d+)*%?|\w+")
 _LOOSE_PERCENT = re.compile(r"(?<=\d)\s+%")

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from posttrain.core.group import Floats, Ints
+from posttrain.data.answer_text import decoded
 from posttrain.policy.load import Policy
 from posttrain.policy.probe import plain_attention
 from posttrain.rollout.sampling import Sampling
@@ -60,7 +60,7 @@ def ends(tokens: Sequence[int], policy: Policy, stop: Sequence[str]) -> bool:
     if not stop:
         return False
     enough = max(len(text.encode()) for text in stop) + 4  # a token is a byte at least; a few more for marks
-    text: Any = policy.tokenizer.decode(list(tokens[-enough:]))
+    text = decoded(tokens[-enough:], policy.tokenizer)
     return any(one in text for one in stop)
 
 

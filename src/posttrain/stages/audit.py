@@ -52,7 +52,7 @@ def run(stage: AuditStage, context: Context) -> dict[str, Figure]:
     counts = {severity: sum(one.severity == severity for one in report.findings) for severity in ("warn", "info")}
     waived = [one for one in report.blocking if one.name in stage.waive]
     figures = {"findings/waived": len(waived)} | {f"findings/{name}": n for name, n in counts.items()}
-    return {name: Figure(None, float(n), report.rows) for name, n in figures.items()}
+    return {name: Figure(None, float(n), report.rows, unit="count", of="rows") for name, n in figures.items()}
 
 
 def look(stage: AuditStage, context: Context) -> Look:

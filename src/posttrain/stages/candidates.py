@@ -1,7 +1,7 @@
 """Candidates: the first step of RLHF. Models write several completions of each prompt, and people rank them later."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -14,6 +14,7 @@ from posttrain.files import hash_of, sha256_of, write_json, write_whole
 from posttrain.policy.options import PolicyOptions
 from posttrain.rollout.options import SamplingOptions, sampling_of
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.figures import unit_of
 from posttrain.stages.reading import codec_for, left_out_of
 from posttrain.stages.technique import BaseStage, Look, Other
 
@@ -86,23 +87,30 @@ def name_of(model: str | EndpointOptions) -> str:
     return model if isinstance(model, str) else f"{model.model}@{model.url}"
 
 
-def look(stage: CandidatesStage, context: Context) -> Look:
-    """What a run would do: prompts, and the memory of the largest model."""
+def needs(stage: CandidatesStage, context: Context, longest: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Bytes of memory at the peak, by purpose: of the largest model, since they write one after another.
+
+    Args:
+        longest: tokens of the longest prompt by the model's path; the least there can be if it is not known.
+    """
     from posttrain.policy.memory import cache_bytes
     from posttrain.policy.outline import outline
 
-    locals_ = _locals(stage, context)
-    asks = _read(stage, list(locals_.values()), context)
-    memory = {"weights": 0, "writing": 0}
-    for number, path in enumerate(locals_):
+    most = {"weights": 0, "writing": 0}
+    for path in (path for _, path in _paths(stage, context) if isinstance(path, str)):
         shape = outline(path, trust_remote_code=stage.trust_remote_code)
-        longest = max(len(ask.tokens[number]) for ask in asks[0]) + stage.max_new_tokens
-        sizes = {
-            "weights": 4 * shape.parameters,
-            "writing": cache_bytes(shape, rows=stage.rollout_rows, length=longest),
-        }
-        memory = max(memory, sizes, key=lambda some: sum(some.values()))
-    return Look(asks[1], 0, memory, tuple(locals_.values()))
+        length = (longest or {}).get(path, 1) + stage.max_new_tokens
+        cache = cache_bytes(shape, rows=stage.rollout_rows, length=length)
+        most = max(most, {"weights": 4 * shape.parameters, "writing": cache}, key=lambda some: sum(some.values()))
+    return most
+
+
+def look(stage: CandidatesStage, context: Context) -> Look:
+    """What a run would do: prompts, and the memory of the largest model."""
+    locals_ = _locals(stage, context)
+    asks, about = _read(stage, list(locals_.values()), context)
+    longest = {path: max(len(ask.tokens[number]) for ask in asks) for number, path in enumerate(locals_)}
+    return Look(about, 0, needs(stage, context, longest), tuple(locals_.values()))
 
 
 def write(stage: CandidatesStage, context: Context) -> dict[str, Figure]:
@@ -129,7 +137,10 @@ def write(stage: CandidatesStage, context: Context) -> dict[str, Figure]:
     write_json(folder / "params.json", found.params)
     lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows)
     write_whole(folder / FILE, "".join(lines))
-    return {name: Figure(None, value, n) for name, (value, n) in found.figures.items()}
+    return {
+        name: Figure(None, value, n, None, unit_of(name), "prompts" if name.endswith("prompt") else "candidates")
+        for name, (value, n) in found.figures.items()
+    }
 
 
 def _paths(stage: CandidatesStage, context: Context) -> list[tuple[str, str | EndpointOptions]]:
@@ -152,6 +163,7 @@ def _locals(stage: CandidatesStage, context: Context) -> "dict[str, Codec]":
 
 def _read(stage: CandidatesStage, codecs: "Sequence[Codec]", context: Context) -> "tuple[list[Ask], dict[str, Any]]":
     """The prompts, and a word on what was left out."""
+    from posttrain.data.answer_text import prefill_note
     from posttrain.data.asks import read_asks
 
     with context.screen.bar("reading", None) as advance:
@@ -162,7 +174,8 @@ def _read(stage: CandidatesStage, codecs: "Sequence[Codec]", context: Context) -
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
         )
-    for sentence in (f"prompts: {len(asks):,}", *left_out_of(about)):
+    prefills = dict.fromkeys(sentence for codec in codecs for sentence in prefill_note(codec))
+    for sentence in (f"prompts: {len(asks):,}", *left_out_of(about), *prefills):
         context.screen.note(sentence)
     if any(not isinstance(model, str) for model in stage.models):
         ask = next((ask for ask in asks if ask.tools), None)
@@ -212,15 +225,15 @@ def _local_writer(
     asks: "Sequence[Ask]",
     opened: "Callable[[str], Policy]",
 ) -> "Writer":
+    from posttrain.data.answer_text import answer_text
     from posttrain.experience.candidates import Draft, Writer
-    from posttrain.experience.scoring import text_of
     from posttrain.rollout.engine import generate
 
     def draw(places: Sequence[int], count: int, sampling: "Sampling") -> list[list[Draft]]:
         policy = opened(path)
         tokens = [asks[place].tokens[number] for place in places]
         written = generate(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
-        return [[Draft(_cut(text_of(w, policy.tokenizer), stage.stop), w.ended) for w in some] for some in written]
+        return [[Draft(_cut(answer_text(w.tokens, codec), stage.stop), w.ended) for w in some] for some in written]
 
     weights = sha256_of(Path(path)) if Path(path).is_dir() else path
     template = None if codec.template is None else hash_of(codec.template.source)

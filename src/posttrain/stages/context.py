@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import hash_of
@@ -44,14 +45,25 @@ class Context:
         return int(hash_of([self.seed, self.name])[:15], 16)
 
 
+Unit = Literal["value", "share", "count", "nats"]
+"""What a figure is: a number on a scale of its own, a share of a whole, a whole number, or nats."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One line of ``summary.json``: a metric before and after a stage, with the latter's 95% interval.
 
     Missing evidence is None, never 0.
+
+    Args:
+        n: how many the figure is taken over.
+        unit: of the figure.
+        of: what `n` counts, such as tokens or pairs.
     """
 
     before: float | None
     after: float | None
     n: int
     interval: tuple[float, float] | None = None
+    unit: Unit = "value"
+    of: str = ""

@@ -42,7 +42,7 @@ def held_out_rewards(
             found |= {f"eval_rewards/{name}": _mean(values) for name, values in experience.components.items()}
         errors: dict[str, float] = {}
         if gold.rewards or gold.judges:
-            judged = scored(prompts, experience.written, writing.policy.tokenizer, gold)
+            judged = scored(prompts, experience.written, experience.texts, gold)
             for name, values in judged.components.items():
                 found[f"eval_gold/{name}"] = _mean(values)
                 errors[f"eval_gold/{name}"] = _error(values)

@@ -28,6 +28,7 @@ Stage = Annotated[
 
 Run = Callable[[Any, Context], dict[str, Figure]]
 See = Callable[[Any, Context], Look]
+Needs = Callable[[Any, Context], Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Kind:
         options: what the recipe can say.
         run: what it does.
         look: what it would do, for plans.
+        needs: bytes of memory at the peak, by purpose, known before its data; nothing where no model is loaded.
         makes: what it leaves: a model that writes, one that scores, or data and no model.
         product: the file of data that it leaves, which later stages read under the stage's name.
     """
@@ -45,11 +47,12 @@ class Kind:
     options: type[Any]
     run: Run
     look: See
+    needs: Needs = lambda stage, context: {}
     makes: Makes = "causal"
     product: str | None = None
 
 
-def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See]:
+def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See, Needs]:
     """A stage on data that is there beforehand."""
 
     def run(stage: Any, context: Context) -> dict[str, Figure]:
@@ -60,17 +63,26 @@ def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See]:
         stage = with_fitting_rows(stage, context)
         return training.look(stage, technique(stage, context.seed), context)
 
-    return run, see
+    def needs(stage: Any, context: Context) -> Mapping[str, int]:
+        return training.needs(with_fitting_rows(stage, context), technique(stage, context.seed), context)
+
+    return run, see, needs
 
 
-def _on_policy(technique: Callable[[Any], OnPolicy]) -> tuple[Run, See]:
+def _on_policy(technique: Callable[[Any], OnPolicy]) -> tuple[Run, See, Needs]:
     """A stage on what the model itself writes."""
 
     def run(stage: Any, context: Context) -> dict[str, Figure]:
         stage = with_fitting_rows(stage, context)
         return on_policy.train_on_policy(stage, technique(stage), context)
 
-    return run, lambda stage, context: on_policy.look(with_fitting_rows(stage, context), context)
+    def see(stage: Any, context: Context) -> Look:
+        return on_policy.look(with_fitting_rows(stage, context), context)
+
+    def needs(stage: Any, context: Context) -> Mapping[str, int]:
+        return on_policy.needs(with_fitting_rows(stage, context), context)
+
+    return run, see, needs
 
 
 KINDS: Mapping[str, Kind] = {
@@ -81,6 +93,8 @@ KINDS: Mapping[str, Kind] = {
     "ppo": Kind(PPOStage, *_on_policy(ppo.technique)),
     "grpo": Kind(GRPOStage, *_on_policy(grpo.technique)),
     "audit": Kind(AuditStage, audit.run, audit.look, makes="data"),
-    "candidates": Kind(CandidatesStage, candidates.write, candidates.look, "data", candidates.FILE),
-    "rank": Kind(RankStage, rank.rank, rank.look, "data", rank.FILE),
+    "candidates": Kind(
+        CandidatesStage, candidates.write, candidates.look, candidates.needs, makes="data", product=candidates.FILE
+    ),
+    "rank": Kind(RankStage, rank.rank, rank.look, makes="data", product=rank.FILE),
 }

@@ -11,9 +11,11 @@ from pydantic import Field, model_validator
 from posttrain.experience.options import AlarmOptions
 from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
+from posttrain.rewards.types import RewardOptions
 from posttrain.rollout.options import SamplingOptions, VllmOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.reading import codec_for, told_of
+from posttrain.stages.steps import steps_of
 from posttrain.stages.technique import Look, Other, TrainingStage
 from posttrain.stages.training import finish
 
@@ -60,6 +62,13 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
             raise ValueError("`vllm` is handed the policy's weights, and a 4-bit base has none to hand; leave one out")
         return self
 
+    @model_validator(mode="after")
+    def _some_reward_counts(self) -> "OnPolicyStage":
+        if not any(reward.weight for reward in self.rewards.values()):
+            names = ", ".join(self.rewards)
+            raise ValueError(f"`rewards`: {names} has weight 0, so nothing would be learnt; give one of them a weight")
+        return self
+
     @property
     def held(self) -> bool:
         """Whether log-probs of the model before training are needed."""
@@ -84,11 +93,16 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
     def files(self) -> Mapping[str, str]:
         """Files its rewards read."""
         return {
-            f"{key}.{name}.file": file
-            for key, specs in (("rewards", self.rewards), ("gold", self.gold))
-            for name, reward in specs.items()
+            f"{key}.file": file
+            for key, reward in self.reward_specs.items()
             if isinstance(file := getattr(reward, "file", None), str)
         }
+
+    @property
+    def reward_specs(self) -> Mapping[str, RewardOptions]:
+        """Its rewards, and those that only measure."""
+        both = (("rewards", self.rewards), ("gold", self.gold))
+        return {f"{key}.{name}": reward for key, specs in both for name, reward in specs.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +125,19 @@ class OnPolicy:
     mask_truncated: bool = False
 
 
-def look(stage: OnPolicyStage, context: Context) -> Look:
-    """What a run would do: rows, tokens, steps and memory."""
+def needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str, int]:
+    """Bytes of memory at the peak, by purpose.
+
+    Args:
+        longest: tokens of the longest prompt; the least there can be if it is not known.
+    """
     from posttrain.policy.memory import cache_bytes, estimate
     from posttrain.policy.outline import outline
 
     shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
-    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prompts = read(stage, codec, context)
-    longest = max(len(prompt.tokens) for prompt in prompts.train) + stage.max_new_tokens
     memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=False)
     if stage.vllm is None:
-        memory["writing"] = cache_bytes(shape, rows=stage.rollout_rows, length=longest)
+        memory["writing"] = cache_bytes(shape, rows=stage.rollout_rows, length=longest + stage.max_new_tokens)
     if stage.lora is None and stage.held:
         memory["reference"] = 4 * shape.parameters
     if stage.value_trunk:
@@ -130,12 +145,21 @@ def look(stage: OnPolicyStage, context: Context) -> Look:
     judges = [outline(context.models[other.name], trust_remote_code=stage.trust_remote_code) for other in stage.others]
     if judges:
         memory["reward models"] = 4 * sum(judge.parameters for judge in judges)
-    steps = _rollouts(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs
-    return Look(prompts.about, steps if stage.max_steps is None else min(steps, stage.max_steps), memory, (codec,))
+    return memory
+
+
+def look(stage: OnPolicyStage, context: Context) -> Look:
+    """What a run would do: rows, tokens, steps and memory."""
+    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    prompts = read(stage, codec, context)
+    memory = needs(stage, context, max(len(prompt.tokens) for prompt in prompts.train))
+    by_epochs = _by_epochs(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs
+    return Look(prompts.about, steps_of(stage, by_epochs), memory, (codec,), by_epochs)
 
 
 def read(stage: OnPolicyStage, codec: "Codec", context: Context) -> "Prompts":
     """The stage's prompts, and a word on what was left out."""
+    from posttrain.data.answer_text import prefill_note
     from posttrain.data.prompts import read_prompts
     from posttrain.data.split import part_of
 
@@ -149,7 +173,7 @@ def read(stage: OnPolicyStage, codec: "Codec", context: Context) -> "Prompts":
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
         )
-    for sentence in told_of(prompts.about):
+    for sentence in (*told_of(prompts.about), *prefill_note(codec)):
         context.screen.note(sentence)
     return prompts
 
@@ -165,7 +189,9 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
     from posttrain.policy.frozen import adapted, freeze, frozen_logprobs
     from posttrain.policy.heads import add_value_head
     from posttrain.policy.open import open_policy
+    from posttrain.stages.answers import asked_of_prompts
     from posttrain.stages.completions import shower
+    from posttrain.stages.figures import rollout_figures
     from posttrain.stages.held_out import held_out_rewards
     from posttrain.stages.rewarding import open_scorer
     from posttrain.stages.writing import writing_of
@@ -185,7 +211,8 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
     if technique.value is not None:
         add_value_head(policy, separate=technique.value == "separate")
-    writing = writing_of(stage, technique, policy, prompts, scorer, context)
+    writing = writing_of(stage, technique, policy, codec, prompts, scorer, context)
+    rollouts = _rollouts(stage, len(prompts.train))
     source = Rollouts(
         maker(
             writing,
@@ -193,7 +220,8 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
             stage.alarms,
             folder / "completions",
             on_note=screen.note,
-            on_experience=shower(stage.show_every, _rollouts(stage, len(prompts.train)), screen),
+            rollouts=rollouts,
+            on_experience=shower(stage.show_every, rollouts, screen),
         ),
         prompts=len(prompts.train),
         batch_size=stage.batch_size,
@@ -208,13 +236,20 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         measure = held_out_rewards(writing, prompts.held_out, gold, reference, stage.alarms, context)
     judged = ("eval_reward", True)
     training = Training(policy, source, technique.objective, stage, folder, measure=measure, judged=judged)
-    return finish(stage, training, codec, context)
+    figures = finish(stage, training, codec, context, asked_of_prompts(prompts))
+    completions = stage.batch_size * stage.minibatches * stage.num_generations
+    return rollout_figures(folder / "metrics.jsonl", completions) | figures
+
+
+def _by_epochs(stage: OnPolicyStage, prompts: int) -> int:
+    """Rollouts that the epochs alone would take."""
+    from posttrain.experience.source import rollouts_in
+
+    return rollouts_in(stage.epochs, prompts, stage.batch_size * stage.minibatches)
 
 
 def _rollouts(stage: OnPolicyStage, prompts: int) -> int:
     """Rollouts in all."""
-    from posttrain.experience.source import rollouts_in
-
-    rollouts = rollouts_in(stage.epochs, prompts, stage.batch_size * stage.minibatches)
     most = None if stage.max_steps is None else ceil(stage.max_steps / (stage.minibatches * stage.inner_epochs))
+    rollouts = _by_epochs(stage, prompts)
     return rollouts if most is None else min(rollouts, most)

@@ -12,8 +12,9 @@ from pydantic import Field
 
 from posttrain.annotate.settings import Settings
 from posttrain.data.options import Sources
-from posttrain.errors import Stopped
+from posttrain.errors import Stopped, Waiting
 from posttrain.options import Options
+from posttrain.rewards.types import RewardOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.technique import Look, Other
 
@@ -77,6 +78,11 @@ class RankStage(Options):
         """The guideline, if it brings one."""
         return {} if self.guideline is None else {"guideline": self.guideline}
 
+    @property
+    def reward_specs(self) -> Mapping[str, RewardOptions]:
+        """None: people score."""
+        return {}
+
 
 def look(stage: RankStage, context: Context) -> Look:
     """What a run would do: how many items there are to rank."""
@@ -91,7 +97,8 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
     """Put the candidates into the app; go on once people have ranked them all.
 
     Raises:
-        Stopped: judgments are missing (unless told to wait), or the user asked to stop.
+        Waiting: judgments are missing, and the run does not wait for them.
+        Stopped: the user stopped the run while it waited.
     """
     from posttrain.annotate.agreeing import agreement
     from posttrain.annotate.projects import project_named
@@ -110,8 +117,8 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
         context.screen.note(f"left out, {why}: {count:,} items")
     rows = manifest["rows"]["train"]
     return {
-        "rank/rows": Figure(None, float(rows), rows),
-        "rank/krippendorff_alpha": Figure(None, alpha["value"], alpha["n"], alpha["interval"]),
+        "rank/rows": Figure(None, float(rows), rows, unit="count", of="rows"),
+        "rank/krippendorff_alpha": Figure(None, alpha["value"], alpha["n"], alpha["interval"], of="items"),
     }
 
 
@@ -141,7 +148,7 @@ def _wait(stage: RankStage, context: Context, engine: "Engine", where: str) -> N
         return
     command = f"posttrain annotate serve --db {where}"
     if not context.wait:
-        raise Stopped(f"waiting for people: {missing:,} of {total:,} judgments are missing. To rank: {command}")
+        raise Waiting(f"waiting for people: {missing:,} of {total:,} judgments are missing. To rank: {command}")
     with serving(where) if stage.serve else nullcontext(command) as place:
         print(f"waiting for people: {missing:,} judgments are missing. To rank: {place}", file=sys.stderr, flush=True)
         with context.screen.bar("judgments", total) as advance:

@@ -67,4 +67,10 @@ def left_out_of(about: dict[str, Any]) -> list[str]:
     for reason, skipped in about["skipped"].items():
         told.append(f"left out, {reason}: {skipped['rows']:,} rows ({', '.join(skipped['first'])})")
     told.extend(f"{what}: {count:,} rows" for what, count in about["noted"].items())
+    if unread := about.get("unread"):
+        listed = ", ".join(f"`{column}` ({count:,} rows)" for column, count in unread.items())
+        told.append(
+            f"columns that are not read: {listed}. To join one to the question, say columns: {{context: its_name}}; "
+            "drop the others from the file to be rid of this line"
+        )
     return told

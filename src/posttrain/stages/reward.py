@@ -52,4 +52,5 @@ def longer_wins(store: "GroupStore") -> dict[str, Figure]:
                     right += (lengths[better] > lengths[worse]) + 0.5 * (lengths[better] == lengths[worse])
     if not pairs:
         return {}
-    return {"eval_longer_wins_accuracy": Figure(None, right / pairs, pairs, wilson(round(right), pairs))}
+    sure = wilson(round(right), pairs)
+    return {"eval_longer_wins_accuracy": Figure(None, right / pairs, pairs, sure, "share", "pairs")}

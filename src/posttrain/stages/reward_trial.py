@@ -1,11 +1,18 @@
 """Rewards tried on the reference answers before anything is trained on them: the right answer should score well."""
 
-from collections.abc import Iterator, Mapping
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
+from posttrain.errors import InputError
+from posttrain.rewards.types import Failed, NotApplicable
 from posttrain.stages.context import Context
+from posttrain.stages.reference import reference_of
+from posttrain.stages.trial import Trial, Tried
 
 if TYPE_CHECKING:
     from posttrain.stages.on_policy import OnPolicyStage
@@ -14,52 +21,110 @@ FAILS = Rule(
     "reward-fails-on-reference",
     "block",
     "reference answers make a reward fail",
-    "mend the answers or the reward: it would fail on every completion of these prompts",
+    "correct the answers or the reward: it would fail on every completion of these prompts",
 )
 MISSES = Rule(
     "reward-misses-reference",
     "warn",
     "reference answers do not get a reward's full score",
-    "a policy that answered rightly would be punished; mend the answers or the reward",
+    "a policy that answers right would be punished; correct the answers or the reward",
+)
+NEVER = Rule(
+    "reward-never-applies",
+    "warn",
+    "rows are all that a reward was tried on, and it applies to none of them",
+    "nothing can be learnt from this reward; correct the column that it reads, or leave the reward out",
 )
 
-TRIED = 2000
-"""Rows that are tried, the first ones."""
+AUDITED = 2000
+"""Rows that an audit tries, the first ones."""
+
+PLANNED, SECONDS = 32, 5.0
+"""Rows that a plan tries at most, and how long it goes on to further rows of a reward."""
+
+_TOGETHER = 8
+"""Rows scored at once."""
 
 _SLOW = frozenset({"judge", "model"})
 """Kinds that need a server or weights: not tried."""
 
-_EXACT = frozenset({"math", "match", "json_fields"})
-"""Kinds that compare with a column, so that the column itself must get 1."""
 
-_REFERENCE = ("completion", "answer", "output", "response", "reference", "canonical_solution")
-
-
-def try_rewards(stage: "OnPolicyStage", context: Context) -> list[Finding]:
+def try_rewards(
+    stage: "OnPolicyStage", context: Context, rows: int = AUDITED, seconds: float | None = None
+) -> list[Trial]:
     """Score each row's own answer by each reward of the stage that reads text.
+
+    Args:
+        rows: tried at most, the first ones.
+        seconds: after which a reward is tried on no further rows; None: on all of them.
 
     Raises:
         InputError: a reward's file or function is not there.
     """
-    from posttrain.rewards.score import open_rewards, score
+    from posttrain.rewards.score import open_rewards
 
-    specs = {name: spec for name, spec in stage.rewards.items() if spec.kind not in _SLOW}
-    opened = open_rewards(specs, context.base)
-    fails: list[Shown] = []
-    misses: list[Shown] = []
-    for where, row in islice(_rows(stage, context), TRIED):
-        for name, spec in specs.items():
-            reference = _reference(spec, row)
-            if reference is None:
-                continue
-            done = score({name: opened[name]}, [reference], [row], [where], max_failures=1.0)
-            value = done.components[name][0]
-            said = f"{name}: {reference[:80]!r}"
-            if done.failures:
-                fails.append(Shown(where, f"{said}: {done.failures[0]}"[:300]))
-            elif value is not None and value < 1 and spec.kind in _EXACT:
-                misses.append(Shown(where, f"{said} gets {value:g}"))
-    return [finding(rule, hits) for rule, hits in ((FAILS, fails), (MISSES, misses)) if hits]
+    found = list(islice(_rows(stage, context), rows))
+    trials: list[Trial] = []
+    for name, spec in stage.rewards.items():
+        if spec.kind in _SLOW:
+            trials.append(Trial(name, spec.kind, problem="it needs a server or a model"))
+            continue
+        try:
+            batch = open_rewards({name: spec}, context.base)[name].batch
+        except InputError as error:
+            if spec.kind != "code" or seconds is None:
+                raise
+            trials.append(Trial(name, spec.kind, problem=str(error)))  # the run may be on another machine
+            continue
+        pairs = [(where, reference_of(spec, row), row) for where, row in found]
+        trials.append(Trial(name, spec.kind, tuple(_tried(batch, pairs, seconds))))
+    return trials
+
+
+def findings_of(trials: Sequence[Trial]) -> list[Finding]:
+    """What an audit says about them."""
+    fails = [
+        Shown(one.where, f"{_shown(trial, one)}: {_reason(one)}"[:300]) for trial in trials for one in trial.failed
+    ]
+    misses = [Shown(one.where, f"{_shown(trial, one)} gets {one.verdict:g}") for trial in trials for one in trial.wrong]
+    never = [
+        Shown(one.where, f"{trial.reward}: {_reason(one)}")
+        for trial in trials
+        if trial.never_applies
+        for one in trial.tried
+    ]
+    return [finding(rule, hits) for rule, hits in ((FAILS, fails), (MISSES, misses), (NEVER, never)) if hits]
+
+
+def lines_of(trials: Sequence[Trial]) -> list[str]:
+    """What a plan says about them, a line a reward; a warning where a run would learn nothing from it."""
+    lines: list[str] = []
+    for trial in trials:
+        line = f"reward `{trial.reward}`: {_told(trial)}"
+        if trial.never_applies:
+            line = f"warning: {line}. It applies to none of these rows, and would teach nothing"
+        elif trial.tried and len(trial.failed) == len(trial.tried):
+            line = f"warning: {line}. It fails on all of these rows, and a run would stop"
+        elif trial.wrong and len(trial.wrong) == len(trial.scores):
+            line = f"warning: {line}. It would never reward a right answer"
+        lines.append(line)
+    return lines
+
+
+def _tried(
+    batch: Any, pairs: Sequence[tuple[str, str | None, Mapping[str, Any]]], seconds: float | None
+) -> Iterator[Tried]:
+    from posttrain.rewards.score import verdicts
+
+    end = None if seconds is None else time.monotonic() + seconds
+    for start in range(0, len(pairs), _TOGETHER):
+        if start and end is not None and time.monotonic() > end:
+            return
+        some = pairs[start : start + _TOGETHER]
+        with redirect_stdout(sys.stderr):  # what the user's function prints is no part of the answer in JSON
+            found = verdicts(batch, [reference or "" for _, reference, _ in some], [row for *_, row in some])
+        for (where, reference, _), verdict in zip(some, found, strict=True):
+            yield Tried(where, reference, verdict)
 
 
 def _rows(stage: "OnPolicyStage", context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -73,8 +138,25 @@ def _rows(stage: "OnPolicyStage", context: Context) -> Iterator[tuple[str, Mappi
             yield example.where, {"prompt": as_said(example.prompt), **example.row}
 
 
-def _reference(spec: Any, row: Mapping[str, Any]) -> str | None:
-    """The row's own answer: the column that the reward compares with, or one of a usual name."""
-    names = (spec.target,) if isinstance(getattr(spec, "target", None), str) else _REFERENCE
-    value = next((row[name] for name in names if row.get(name) is not None), None)
-    return None if value is None or isinstance(value, dict | list) else str(value)
+def _told(trial: Trial) -> str:
+    if trial.problem is not None:
+        return f"not tried: {trial.problem}"
+    counts = trial.counts
+    parts = [f"{counts[key]} {key}" for key in ("right", "wrong") if counts[key]]
+    if trial.scores and not trial.compares:
+        low, high = min(trial.scores) + 0.0, max(trial.scores) + 0.0  # no -0
+        parts = [f"{len(trial.scores)} score {low:g}" + ("" if low == high else f" to {high:g}")]
+    parts += [f"{times} not applicable ({reason})" for reason, times in trial.not_applicable.items()]
+    if trial.failed:
+        parts.append(f"{len(trial.failed)} failed ({trial.failed[0].where}: {_reason(trial.failed[0])})")
+    if trial.unknown:
+        parts.append(f"{len(trial.unknown)} without one")
+    return f"reference answers of {len(trial.tried)} rows: {', '.join(parts)}"
+
+
+def _shown(trial: Trial, one: Tried) -> str:
+    return f"{trial.reward}: {(one.reference or '')[:80]!r}"
+
+
+def _reason(one: Tried) -> str:
+    return one.verdict.reason if isinstance(one.verdict, NotApplicable | Failed) else ""

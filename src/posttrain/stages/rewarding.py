@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from posttrain.stages.on_policy import OnPolicyStage
 
 TOLD = 5
-"""Failures of rewards told one by one; what follows is only counted."""
+"""Failures of rewards, and reasons why they do not apply, that are shown; what follows is only counted."""
 
 
 def open_scorer(stage: "OnPolicyStage", policy: Policy, context: Context) -> tuple[Scorer, Scorer]:
@@ -48,7 +48,15 @@ def _open(
             more = " (the last of these told)" if told == TOLD else ""
             context.screen.note(f"reward failed, so it does not count there: {sentence}{more}")
 
-    return Scorer(open_rewards(specs, context.base, key=key), judges, stage.row_tokens, stage.max_failures, on_failure)
+    seen: set[tuple[str, str]] = set()
+
+    def on_not_applicable(name: str, reason: str, count: int) -> None:
+        if (name, reason) not in seen and len(seen) < TOLD:
+            seen.add((name, reason))
+            context.screen.note(f"{key}.{name} does not apply to {count} completions of this rollout: {reason}")
+
+    rewards = open_rewards(specs, context.base, key=key)
+    return Scorer(rewards, judges, stage.row_tokens, stage.max_failures, on_failure, on_not_applicable)
 
 
 def _judge(where: str, spec: ModelReward, stage: "OnPolicyStage", policy: Policy, context: Context) -> Judge:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from posttrain.data.options import DataOptions, RowOptions
 from posttrain.policy.options import PlaceOptions, PolicyOptions
+from posttrain.rewards.types import RewardOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.train.options import TrainOptions
 
@@ -63,6 +64,11 @@ class BaseStage(RowOptions, PlaceOptions):
         """Files it depends on beside its data, by where it names them, such as ``rewards.mine.file``."""
         return {}
 
+    @property
+    def reward_specs(self) -> Mapping[str, RewardOptions]:
+        """Rewards it scores with, by where it names them, such as ``rewards.mine``."""
+        return {}
+
 
 class TrainingStage(BaseStage, DataOptions, TrainOptions, PolicyOptions):
     """A stage that changes a model's weights."""
@@ -92,12 +98,14 @@ class Look:
         steps: optimiser steps.
         memory: bytes at the peak, by purpose.
         codecs: how each model it starts from reads conversations.
+        by_epochs: optimiser steps that the epochs alone would take.
     """
 
     about: Mapping[str, Any]
     steps: int
     memory: Mapping[str, int]
     codecs: "Sequence[Codec]"
+    by_epochs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

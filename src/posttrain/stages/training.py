@@ -1,11 +1,15 @@
 """What all training stages share: open the model, prepare the data, measure, fit, measure again, save."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from posttrain.files import read_json, write_json
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.figures import figure_of
+from posttrain.stages.progress import watch_of
 from posttrain.stages.reading import codec_for, prepare_data
+from posttrain.stages.steps import early_end, steps_of
 from posttrain.stages.technique import Look, Technique, TrainingStage
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from posttrain.data.prepare import Prepared
     from posttrain.data.store import GroupStore
     from posttrain.policy.load import Policy
+    from posttrain.stages.answers import Asked
     from posttrain.train.loop import Training
     from posttrain.train.step import Mean
 
@@ -30,52 +35,68 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
         the stage's part of ``summary.json``.
     """
     from posttrain.policy.open import open_policy
+    from posttrain.stages.answers import asked_of_groups
 
     codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, technique, codec, context)
     policy = open_policy(context.model, stage, task=technique.task, seed=context.draws, on_note=context.screen.note)
     policy.end_tokens = tuple(sorted(codec.end_tokens))  # it stops where it trains answers to end
     training = _training(policy, prepared, stage, technique, context)
-    figures = finish(stage, training, codec, context)
+    asked = asked_of_groups(training) if technique.task == "causal" else []
+    figures = finish(stage, training, codec, context, asked)
     return figures | (technique.figures(prepared.held_out["validation"]) if "validation" in prepared.held_out else {})
+
+
+def needs(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, int]:
+    """Bytes of memory at the peak, by purpose."""
+    from posttrain.policy.memory import estimate
+    from posttrain.policy.outline import outline
+
+    shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
+    return estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score")
 
 
 def look(stage: TrainingStage, technique: Technique, context: Context) -> Look:
     """Read a stage's data and count."""
-    from posttrain.policy.memory import estimate
-    from posttrain.policy.outline import outline
     from posttrain.train.source import Source
 
-    shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
+    memory = needs(stage, technique, context)
     codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, technique, codec, context)
     store = prepared.train
     rows = None if stage.batch_tokens else stage.batch_size
     source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
-    steps = source.total(stage.epochs)
-    return Look(
-        prepared.about,
-        steps if stage.max_steps is None else min(steps, stage.max_steps),
-        estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score"),
-        (codec,),
-    )
+    by_epochs = source.total(stage.epochs)
+    return Look(prepared.about, steps_of(stage, by_epochs), memory, (codec,), by_epochs)
 
 
-def finish(stage: TrainingStage, training: "Training", codec: "Codec", context: Context) -> dict[str, Figure]:
-    """Measure, fit, measure again, save: what is the same for every technique."""
+def finish(
+    stage: TrainingStage, training: "Training", codec: "Codec", context: Context, asked: "Sequence[Asked]"
+) -> dict[str, Figure]:
+    """Measure, fit, measure again, save: what is the same for every technique.
+
+    Args:
+        asked: prompts whose answers are shown before and after; none of a model that does not write.
+    """
     from posttrain.policy.save import save_policy
+    from posttrain.stages.answers import answer_after, answer_before
     from posttrain.stages.behaviour import measure
-    from posttrain.train.loop import Watch, fit
+    from posttrain.train.loop import fit
 
     screen, folder, policy = context.screen, context.folder, training.policy
+    for sentence in early_end(stage, training.source.total(stage.epochs)):
+        screen.note(sentence)
     before = _before(training, context)
+    if asked:
+        answer_before(policy, asked, folder / "samples.json")
     with screen.bar("training", training.steps) as advance:
-        watch = Watch(lambda step, total, values: advance(step, words_of(values)), screen.note, context.stop)
-        state, after = fit(training, watch)
-    figures = {name: _figure(name, before.get(name), mean) for name, mean in after.items()}
+        state, after = fit(training, watch_of(advance, context))
+    figures = {name: figure_of(name, before.get(name), mean, training) for name, mean in after.items()}
+    if asked:
+        answer_after(policy, asked, folder / "samples.json", screen)
     if policy.task == "causal" and context.suites:
         measured = measure(policy, codec, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)
-        figures |= {name: Figure(None, m.value, m.n, m.interval) for name, m in measured.items()}
+        figures |= {name: Figure(None, m.value, m.n, m.interval, "share", "answers") for name, m in measured.items()}
     template = codec.template.source if codec.template is not None else None
     save_policy(
         policy,
@@ -93,18 +114,6 @@ def _compared(training: "Training", steps: int) -> "list[Group]":
     """Groups to compare the saved model on: held-out ones, or those of the last step where none are held out."""
     held_out = training.held_out.get("validation", ())
     return [held_out[i] for i in range(min(len(held_out), COMPARED))] or training.source.step(steps - 1)
-
-
-def words_of(values: "dict[str, float | int | None]") -> str:
-    """Beside the progress bar: the loss, what it is for, and the speed."""
-    loss, speed, reward = values.get("loss"), values.get("tokens_per_second"), values.get("reward")
-    accuracy = values.get("rewards/accuracies", values.get("accuracy"))
-    words = [f"loss {loss:.4f}" if loss is not None else "no loss"]
-    if reward is not None:
-        words.append(f"reward {reward:.3f}")
-    if accuracy is not None:
-        words.append(f"accuracy {accuracy:.0%}")
-    return "  ".join([*words, f"{speed:,.0f} tokens/s"])
 
 
 def _training(
@@ -153,10 +162,3 @@ def _before(training: "Training", context: Context) -> dict[str, "Mean"]:
     if not path.is_file():
         write_json(path, evaluate_all(training))
     return {name: Mean(*mean) for name, mean in read_json(path).items()}
-
-
-def _figure(name: str, before: "Mean | None", after: "Mean") -> Figure:
-    from posttrain.evaluate.statistics import wilson
-
-    sure = wilson(round(after.value * after.n), after.n) if "accura" in name and after.value is not None else None
-    return Figure(None if before is None else before.value, after.value, after.n, sure)

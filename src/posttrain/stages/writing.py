@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from posttrain.data.chat import Codec
 from posttrain.data.prompts import Prompts
 from posttrain.errors import InputError
 from posttrain.experience.importance import corrected
@@ -21,7 +22,13 @@ from posttrain.train.source import shuffled
 
 
 def writing_of(
-    stage: OnPolicyStage, technique: OnPolicy, policy: Policy, prompts: Prompts, scorer: Scorer, context: Context
+    stage: OnPolicyStage,
+    technique: OnPolicy,
+    policy: Policy,
+    codec: Codec,
+    prompts: Prompts,
+    scorer: Scorer,
+    context: Context,
 ) -> Writing:
     """How a stage's rollouts are written.
 
@@ -31,6 +38,7 @@ def writing_of(
     write, correct = _writer(stage, policy, prompts, context)
     return Writing(
         policy,
+        codec,
         write,
         prompts.train,
         shuffled(len(prompts.train), context.seed),

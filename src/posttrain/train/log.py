@@ -3,8 +3,11 @@
 import json
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
+
+Split = Literal["train", "eval"]
 
 
 class MetricsLog:
@@ -22,9 +25,10 @@ class MetricsLog:
         self._file.truncate(self.kept)
         self._file.seek(0, os.SEEK_END)
 
-    def write(self, values: Mapping[str, float | int | None]) -> None:
-        """Append a line."""
-        self._file.write(json.dumps(values, allow_nan=False).encode() + b"\n")
+    def write(self, values: Mapping[str, float | int | None], split: Split) -> None:
+        """Append a line, with the part of the data it is of and the time (UTC)."""
+        line = {**values, "split": split, "time": datetime.now(UTC).isoformat(timespec="seconds")}
+        self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self._file.flush()
 
     def synced_bytes(self) -> int:

@@ -32,11 +32,13 @@ class Watch:
 
     Args:
         on_step: called after each step with (steps done, steps in all, what was logged).
+        on_eval: called after each evaluation with (steps done, held-out metrics).
         on_note: called with a sentence worth telling.
         stop: says whether the user asked to stop.
     """
 
     on_step: Callable[[int, int, Values], None] = lambda step, total, values: None
+    on_eval: Callable[[int, Mapping[str, float | None]], None] = lambda step, metrics: None
     on_note: Callable[[str], None] = lambda sentence: None
     stop: Callable[[], bool] = lambda: False
 
@@ -103,12 +105,13 @@ def fit(training: Training, watch: Watch | None = None) -> tuple[State, dict[str
         while not (finished := _finished(state, total, options)):
             values, measured = _step(training, optimizer, state, total), None
             state = replace(state, step=state.step + 1, losses=_recent(state, values))
-            log.write(values)
+            log.write(values, "train")
             watch.on_step(state.step, total, values)
             if (training.held_out or training.measure) and _due(options.eval_every, state.step, total):
                 measured = evaluate_all(training)
                 told = {name: mean.value for name, mean in measured.items()}
-                log.write({"step": state.step, **told})
+                log.write({"step": state.step, **told}, "eval")
+                watch.on_eval(state.step, told)
                 state = _judge(training, state, told)
             finished = _finished(state, total, options)
             stopping = watch.stop() and not finished

@@ -6,21 +6,23 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select
 
-from posttrain.annotate.access import new_token
+from posttrain.annotate.access import new_token, revoke_token, tokens_of
 from posttrain.annotate.export import ExportOptions, export
 from posttrain.annotate.imports import add_imports, read_imports
+from posttrain.annotate.invitations import invite, open_invitations, revoke_invitation
 from posttrain.annotate.oversight import dashboard, disputed_items
-from posttrain.annotate.people import change_person, check_may, invite, note
-from posttrain.annotate.problems import Invalid, Missing
+from posttrain.annotate.people import change_person, check_may, note
+from posttrain.annotate.problems import Invalid
 from posttrain.annotate.projects import change_settings, new_guideline, new_project, reopen_item
 from posttrain.annotate.settings import Settings
 from posttrain.annotate.spoken import spoken
 from posttrain.annotate.store import now, reading, writing
-from posttrain.annotate.tables import audit, people, tokens
+from posttrain.annotate.tables import audit, people
 from posttrain.annotate.web.guard import Person, Store
 from posttrain.annotate.web.models import (
     FlagIn,
@@ -83,20 +85,31 @@ def write_guideline(project_id: Id, new: GuidelineIn, person: Person, store: Sto
 async def add_rows(project_id: Id, request: Request, person: Person, store: Store) -> dict[str, int]:
     """Add items: JSON lines in any convention that `posttrain annotate import` reads. All of them, or none."""
     check_may(person, "manage")
-    body = await request.body()
+    await run_in_threadpool(_check_project, store, project_id)
 
-    def work() -> dict[str, int]:
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "rows.jsonl").write_bytes(body)
-            found = list(read_imports("rows.jsonl", base=Path(folder)))
+    def work(folder: Path) -> dict[str, int]:
+        found = list(read_imports("rows.jsonl", base=folder))
         with writing(store) as connection:
             found_project(connection, project_id, lock=True)
             return add_imports(connection, project_id, iter(found), now(), by=person.id)
 
-    try:
-        return await run_in_threadpool(work)
-    except InputError as error:
-        raise Invalid(str(error)) from error
+    with tempfile.TemporaryDirectory() as name:
+        with (Path(name) / "rows.jsonl").open("wb") as file:
+            async for piece in request.stream():
+                file.write(piece)
+        try:
+            return await to_thread.run_sync(work, Path(name), limiter=_ONE_IMPORT)
+        except InputError as error:
+            raise Invalid(str(error)) from error
+
+
+_ONE_IMPORT = CapacityLimiter(1)
+"""Imports are read one after the other: each may take several times its size in memory."""
+
+
+def _check_project(store: Engine, number: int) -> None:
+    with reading(store) as connection:
+        found_project(connection, number)
 
 
 @router.get("/projects/{project_id}/dashboard")
@@ -159,6 +172,24 @@ def make_invitation(new: InvitationIn, person: Person, store: Store) -> dict[str
         return {"path": f"/join/{invite(connection, person, new.role, now())}", "role": new.role}
 
 
+@router.get("/invitations", response_model=Listed)
+def list_invitations(person: Person, store: Store) -> Any:
+    """Invitations that somebody could still join by; their secrets are kept nowhere."""
+    check_may(person, "manage")
+    columns = ("id", "role", "created", "expires", "by")
+    with reading(store) as connection:
+        rows = open_invitations(connection, now())
+    return listed([{name: getattr(row, name) for name in columns} for row in rows])
+
+
+@router.delete("/invitations/{invitation_id}", status_code=204)
+def take_back_invitation(invitation_id: Id, person: Person, store: Store) -> None:
+    """Revoke an open invitation."""
+    check_may(person, "manage")
+    with writing(store) as connection:
+        revoke_invitation(connection, person, invitation_id, now())
+
+
 @router.get("/people", response_model=Listed)
 def list_people(person: Person, store: Store) -> Any:
     """Everybody, with their roles."""
@@ -186,14 +217,19 @@ def make_token(new: TokenIn, person: Person, store: Store) -> dict[str, Any]:
         return {"id": number, "token": secret}
 
 
+@router.get("/tokens", response_model=Listed)
+def list_tokens(person: Person, store: Store) -> Any:
+    """Your tokens that are not revoked, each with the token that it was made with."""
+    columns = ("id", "name", "created", "parent_id")
+    with reading(store) as connection:
+        return listed([{name: getattr(row, name) for name in columns} for row in tokens_of(connection, person)])
+
+
 @router.delete("/tokens/{token_id}", status_code=204)
-def revoke_token(token_id: Id, person: Person, store: Store) -> None:
-    """Revoke a token of yours."""
+def end_token(token_id: Id, person: Person, store: Store) -> None:
+    """Revoke a token of yours, and the tokens and open invitations that were made with it."""
     with writing(store) as connection:
-        own = (tokens.c.id == token_id, tokens.c.person_id == person.id, tokens.c.revoked.is_(None))
-        if connection.execute(update(tokens).where(*own).values(revoked=now())).rowcount != 1:
-            raise Missing("there is no such token of yours")
-        note(connection, now(), person.id, "token revoked", token=token_id)
+        revoke_token(connection, person, token_id, now())
 
 
 @router.get("/audit", response_model=Listed)

@@ -1,15 +1,31 @@
-"""Markdown of models and users as HTML that can do nothing: no raw HTML, no images, links that lead out and say so."""
+"""Markdown of models and users as HTML that can do nothing: no raw HTML, no images, links that lead out and say so.
 
-from functools import cache
+People compare texts, so that texts which differ must look different. Where CommonMark would hide characters that
+answers hold for other reasons, they stay: a backslash before a bracket (formulas), stars within a word or a formula,
+line ends, entities, and lines that only define a link.
+"""
+
+from functools import cache, lru_cache
 from typing import Any
 
-MOST = 50_000
+MOST = 20_000
 """Characters that are rendered; longer texts are shown as text alone."""
 
+MOST_BRACKETS = 2_000
+"""Of "[" in a text; each may begin a link that ends anywhere, which takes the square of their number."""
 
+MOST_CELLS = 8_000
+"""Of a table as wide as the widest line and as long as the text."""
+
+
+@lru_cache(maxsize=128)
 def rendered(text: str) -> str | None:
-    """The text as safe HTML, None if it is too long."""
-    return None if len(text) > MOST else _reader().render(text)
+    """The text as safe HTML, None if it would take long."""
+    lines = text.splitlines()
+    cells = len(lines) * max((line.count("|") for line in lines), default=0)
+    if len(text) > MOST or text.count("[") > MOST_BRACKETS or cells > MOST_CELLS:
+        return None
+    return _reader().render(text)
 
 
 @cache
@@ -17,14 +33,53 @@ def _reader() -> Any:
     """CommonMark with tables; raw HTML is shown as text, images are not loaded, only http(s) and mailto are links."""
     from markdown_it import MarkdownIt
 
-    reader = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
-    reader.disable(["image", "html_block", "html_inline"])
+    reader = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
+    reader.enable(["table", "strikethrough"])
+    reader.disable(["image", "html_block", "html_inline", "entity", "reference"])
+    reader.inline.ruler.before("escape", "bracket", _bracket)
+    reader.inline.ruler.before("emphasis", "star", _star)
+    reader.core.ruler.push("direction", _direction)
     reader.validateLink = lambda url: url.strip().lower().startswith(("http://", "https://", "mailto:"))  # pyright: ignore
     reader.add_render_rule("link_open", _link)
     return reader
 
 
+def _bracket(state: Any, silent: bool) -> bool:
+    r"""``\\(`` and ``\\[`` begin formulas, and stay as they are written."""
+    if state.src[state.pos] != "\\" or state.src[state.pos + 1 : state.pos + 2] not in tuple("()[]"):
+        return False
+    if not silent:
+        state.push("text", "", 0).content = state.src[state.pos : state.pos + 2]
+    state.pos += 2
+    return True
+
+
+def _star(state: Any, silent: bool) -> bool:
+    """Stars between two letters or digits, as in ``2**3**2``, are no emphasis; scripts without spaces keep theirs."""
+    if silent or state.src[state.pos] != "*":
+        return False
+    end = state.pos
+    while end < state.posMax and state.src[end] == "*":
+        end += 1
+    around = (state.src[state.pos - 1 : state.pos], state.src[end : end + 1])
+    if not all(one.isascii() and one.isalnum() for one in around):
+        return False
+    state.push("text", "", 0).content = state.src[state.pos : end]
+    state.pos = end
+    return True
+
+
+def _direction(state: Any) -> None:
+    """Each paragraph, heading, item and cell goes in the direction of its own script."""
+    for token in state.tokens:
+        if token.nesting == 1:
+            token.attrSet("dir", "auto")
+
+
 def _link(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
-    tokens[index].attrSet("rel", "noopener noreferrer nofollow")
-    tokens[index].attrSet("target", "_blank")
+    token = tokens[index]
+    token.attrSet("rel", "noopener noreferrer nofollow")
+    token.attrSet("target", "_blank")
+    if tokens[index + 1].content != token.attrGet("href"):
+        token.attrSet("class", "named")  # the style shows where it leads
     return self.renderToken(tokens, index, options, env)

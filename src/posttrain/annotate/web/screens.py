@@ -7,7 +7,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import exists, func, select
 
+from posttrain.annotate.access import tokens_of
 from posttrain.annotate.inspection import item_told, listed_items
+from posttrain.annotate.invitations import open_invitations
 from posttrain.annotate.oversight import dashboard, disputed_items
 from posttrain.annotate.people import check_may
 from posttrain.annotate.projects import guideline_of, settings_of
@@ -126,14 +128,18 @@ def people_page(request: Request, store: Store) -> Any:
             .order_by(audit.c.id.desc())
             .limit(50)
         ).all()
+        links = open_invitations(connection, now())
     roles = ROLES[ROLES.index(person.role) :]
-    return page(request, "people.html", person=person, rows=rows, log=log, roles=roles)
+    return page(request, "people.html", person=person, rows=rows, log=log, roles=roles, links=links)
 
 
 @router.get("/api")
-def api_page(request: Request) -> Any:
+def api_page(request: Request, store: Store) -> Any:
     """The API, told from its own OpenAPI description; no script from elsewhere."""
-    return page(request, "api.html", person=signed_in(request), api=request.app.openapi())
+    person = signed_in(request)
+    with reading(store) as connection:
+        own = [] if person is None else tokens_of(connection, person)
+    return page(request, "api.html", person=person, api=request.app.openapi(), own=own)
 
 
 def _ranking(request: Request, store: Any, number: int, kind: str, deed: str) -> Any:

@@ -8,14 +8,17 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from posttrain.annotate.access import SESSION_SECONDS, close_session, open_session
-from posttrain.annotate.people import invited, join, note, sign_in, tidy_name
-from posttrain.annotate.problems import Problem
+from posttrain.annotate.invitations import invited, join
+from posttrain.annotate.people import note, sign_in, tidy_name
+from posttrain.annotate.problems import Invalid, Problem
 from posttrain.annotate.store import Row, now, reading, writing
 from posttrain.annotate.web.guard import COOKIE, Person, Store, Unknown, check_origin, client_of, engine_of
 from posttrain.annotate.web.models import Credentials
 from posttrain.annotate.web.templates import page
 
 router = APIRouter()
+
+MOST_FIELDS = 10
 
 
 @router.post("/api/v1/sessions", status_code=201, tags=["signing in"])
@@ -117,4 +120,8 @@ def begin(request: Request, response: Response, person: Row) -> str:
 
 async def _form(request: Request) -> dict[str, str]:
     body = (await request.body()).decode("utf-8", "replace")
-    return {name: values[0] for name, values in parse_qs(body, max_num_fields=10, keep_blank_values=True).items()}
+    try:
+        fields = parse_qs(body, max_num_fields=MOST_FIELDS, keep_blank_values=True)
+    except ValueError as error:
+        raise Invalid(f"a form has at most {MOST_FIELDS} fields") from error
+    return {name: values[0] for name, values in fields.items()}

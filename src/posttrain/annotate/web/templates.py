@@ -9,6 +9,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from posttrain.annotate.characters import whole
 from posttrain.annotate.people import may
 
 FOLDER = Path(__file__).parents[1] / "pages"
@@ -18,7 +19,8 @@ def page(request: Request, template: str, *, status: int = 200, person: Any = No
     """A page for a person, who may be nobody yet."""
     known = {"person": person, "may": may, "problem": None, "name": "", "path": request.url.path}
     known |= {"oidc": request.app.state.oidc, "secret": ""}
-    return HTMLResponse(_environment().get_template(template).render(**{**known, **values}), status_code=status)
+    html = _environment().get_template(template).render(**{**known, **values})
+    return HTMLResponse(whole(html), status_code=status)
 
 
 @cache

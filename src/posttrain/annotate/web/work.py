@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Response
 from sqlalchemy import Connection, func, select
 
+from posttrain.annotate.characters import whole
 from posttrain.annotate.judging import Said, current, judge
 from posttrain.annotate.people import check_may, may
 from posttrain.annotate.problems import Missing
 from posttrain.annotate.projects import guideline_of, settings_of
-from posttrain.annotate.queue import assignment_of, next_assignment, renew, set_aside
+from posttrain.annotate.queue import DEEDS, assignment_of, next_assignment, renew, set_aside
 from posttrain.annotate.store import Row, locked_project, now, reading, writing
 from posttrain.annotate.tables import assignments, items, judgments, projects
 from posttrain.annotate.web.guard import Person, Store
@@ -54,7 +55,8 @@ def take(project_id: Id, person: Person, store: Store, kind: Kind = "ranking") -
         taken = next_assignment(connection, project, person, now(), kind)
         if taken is None:
             return Response(status_code=204)
-        return shown(connection, project, assignment_of(connection, taken.id, person), person)
+        told = shown(connection, project, assignment_of(connection, taken.id, person), person)
+    return _with_markdown(told)
 
 
 @router.get("/assignments/{assignment_id}")
@@ -63,7 +65,9 @@ def look(assignment_id: Id, person: Person, store: Store) -> dict[str, Any]:
     with reading(store) as connection:
         assignment = assignment_of(connection, assignment_id, person)
         project = found_project(connection, assignment.item_project_id)
-        return shown(connection, project, assignment, person)
+        check_may(person, DEEDS[assignment.kind])
+        told = shown(connection, project, assignment, person)
+    return _with_markdown(told)
 
 
 @router.post("/assignments/{assignment_id}/renewals")
@@ -139,7 +143,7 @@ def shown(connection: Connection, project: Row, assignment: Row, person: Row) ->
         "id": assignment.id,
         "kind": assignment.kind,
         "prompt": [{"role": turn["role"], "text": str(turn.get("content") or "")} for turn in turns],
-        "candidates": [{"text": texts[name], "html": rendered(texts[name])} for name in assignment.shown],
+        "candidates": [{"text": texts[name]} for name in assignment.shown],
         "guideline_version": assignment.guideline,
         "expires": assignment.expires,
         "lease_seconds": settings.lease_minutes * 60,
@@ -151,13 +155,18 @@ def shown(connection: Connection, project: Row, assignment: Row, person: Row) ->
     }
 
 
+def _with_markdown(told: dict[str, Any]) -> dict[str, Any]:
+    """With each candidate as HTML; made after the transaction, since it takes time and others wait for the database."""
+    return {**told, "candidates": [{**one, "html": rendered(one["text"])} for one in told["candidates"]]}
+
+
 def _in_places(body: dict[str, Any], shown: list[str]) -> dict[str, Any]:
     """What was said, candidates named by their places again."""
     return {
         "ranks": [body["ranks"][name] for name in shown],
         "all_bad": body["all_bad"],
         "criteria": {name: [shown.index(c) for c in some] for name, some in body["criteria"].items()},
-        "rewrite": body["rewrite"],
+        "rewrite": None if body["rewrite"] is None else whole(body["rewrite"]),
     }
 
 
@@ -181,9 +190,10 @@ def _progress(connection: Connection, project: int, person: Row) -> dict[str, in
 
 
 def _mine(connection: Connection, number: int, person: Row) -> tuple[Row, Row]:
-    """An assignment of one's own, read again under its project's lock."""
-    check_may(person, "judge")
-    project = locked_project(connection, assignment_of(connection, number, person).item_project_id)
+    """An assignment of one's own that the role still allows, read again under its project's lock."""
+    assignment = assignment_of(connection, number, person)
+    check_may(person, DEEDS[assignment.kind])
+    project = locked_project(connection, assignment.item_project_id)
     return project, assignment_of(connection, number, person)
 
 

@@ -8,8 +8,7 @@ verdict has a pipe that only the tester holds. For programs tested by input and 
 What a process is locked in: `launch` (bubblewrap), `isolate` (namespaces, limits), `seccomp`.
 A warm process forks those of a check, so that a check costs milliseconds. docs/sandbox.md says what is blocked, how.
 
-Arguments are copies: what the code does to a list it was given is not seen by the tests. Functions and objects of
-own classes do not cross (`refused`).
+What crosses between the two, and what does not: docs/rewards-code.md.
 """
 
 import json
@@ -20,78 +19,27 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from posttrain.errors import InputError, RunError
 from posttrain.rewards.sandbox import seccomp
+from posttrain.rewards.sandbox.checks import PRELUDE, BrokenTests, Call, Case, Kind, Limits, Tests, Verdict
+from posttrain.rewards.sandbox.codec import CALLS, JOB, VERDICT
+from posttrain.rewards.sandbox.compare import same_output
 from posttrain.rewards.sandbox.isolate import Bounds
 from posttrain.rewards.sandbox.launch import Started, find_bubblewrap, start
 from posttrain.rewards.sandbox.pipes import Files, Heard, exchange, readable
-from posttrain.rewards.sandbox.roles import CALLS, JOB, VERDICT
 from posttrain.rewards.sandbox.slots import Ended, ForkingSlot, SingleUseSlot, SlotBroken
+from posttrain.rewards.sandbox.solution import Answer
 
-Kind = Literal["passed", "failed", "error", "timeout", "memory", "output", "refused"]
 MIB = 1 << 20
 DETAIL = 600
+ARGUMENTS_KIB = 1 << 16
+"""The longest arguments that tests may pass: they are the row's own."""
+
 TRIES = 3
-
-
-class BrokenTests(InputError):
-    """The tests themselves are at fault, whatever the code."""
-
-
-class Case(NamedTuple):
-    """A test of a program: what it reads and what it should write."""
-
-    stdin: str
-    stdout: str
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the tested code may use.
-
-    Args:
-        cpu_seconds: processor time of a process.
-        wall_seconds: of a check; of each case of a program. Wide, so that a busy machine does not decide.
-        memory_mib: address space of a process.
-        files_mib: what it may write in its work folder.
-        output_kib: what it may write to standard output and error together; also the longest value that crosses.
-        open_files: at once.
-        threads: at once; processes there are none.
-    """
-
-    cpu_seconds: int = 5
-    wall_seconds: float = 10.0
-    memory_mib: int = 512
-    files_mib: int = 16
-    output_kib: int = 1024
-    open_files: int = 64
-    threads: int = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a check found.
-
-    Args:
-        kind: `failed`: a test did not hold. `error`: the code raised, ended itself, or lacks the function.
-            `refused`: a value that cannot cross. Others: the limit that was passed.
-        detail: for people; written in part by the tested code.
-        seconds: wall time of the check.
-    """
-
-    kind: Kind
-    detail: str
-    seconds: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether all tests held."""
-        return self.kind == "passed"
 
 
 Slot = ForkingSlot | SingleUseSlot
@@ -171,34 +119,53 @@ class Sandbox:
         self._starter.shutdown()
 
     def check(
-        self, code: str, tests: str | Sequence[str] | Sequence[Case], *, entry_point: str | None = None, given: str = ""
+        self,
+        code: str | Answer,
+        tests: Tests,
+        *,
+        entry_point: str | None = None,
+        prompt: str = "",
+        setup: str = "",
+        tolerance: float = 0.0,
     ) -> Verdict:
         """Run code against tests.
 
         Args:
-            code: the tested code.
+            code: the tested code, or the answer that holds it.
             tests: a suite (``assert`` lines; if it defines ``check``, that is called with the function), a list of
-                ``assert`` lines, or cases for a program.
+                ``assert`` lines, calls of the function, or cases for a program.
             entry_point: the function the tests call; None: every name that the tests leave undefined.
-            given: trusted code the tests may use: imports, helpers.
+            prompt: code that the tested code may continue. If it compiles, the tests have their own copy of it.
+            setup: trusted code that runs before the tests.
+            tolerance: by how much numbers may differ, in calls and in what programs write.
 
         Raises:
-            BrokenTests: the tests do not compile, never call the code, or fail on their own.
+            BrokenTests: the tests do not compile, never call the code, fail on their own, or need more of the code than
+                a process of its own can give. This depends on the tests alone.
             RunError: the sandbox itself failed, several times.
         """
         began = time.monotonic()
-        cases = [test for test in tests if isinstance(test, Case)] if not isinstance(tests, str) else []
-        if cases:
-            kind, detail = self._check_program(code, cases)
+        answer = Answer(code) if isinstance(code, str) else code
+        known = [] if isinstance(tests, str) else list(tests)
+        candidate = {"role": "candidate", "answer": answer, "prompt": prompt, **self._caps()}
+        if cases := [test for test in known if isinstance(test, Case)]:
+            kind, detail = self._check_program(answer, prompt, cases, tolerance)
+        elif calls := [test for test in known if isinstance(test, Call)]:
+            tester = {"role": "tester", "calls": calls, "tolerance": tolerance, **self._caps()}
+            tester |= {"entry_point": entry_point}
+            kind, detail = self._check_function(tester, {**candidate, "prelude": PRELUDE})
         else:
-            texts = [tests] if isinstance(tests, str) else [str(test) for test in tests]
-            kind, detail = self._check_function(code, texts, entry_point, given)
+            texts = [tests] if isinstance(tests, str) else [str(test) for test in known]
+            tester = {"role": "tester", "calls": [], "tests": texts, "entry_point": entry_point, "setup": setup}
+            tester |= {"prompt": prompt if compiles(prompt) else "", **self._caps()}
+            kind, detail = self._check_function(tester, {**candidate, "prelude": ""})
         return Verdict(kind, readable(detail, DETAIL), time.monotonic() - began)
 
-    def _check_function(self, code: str, tests: list[str], entry_point: str | None, given: str) -> tuple[Kind, str]:
-        cap = self._limits.output_kib << 10
-        tester = {"role": "tester", "tests": tests, "entry_point": entry_point, "given": given, "cap": cap}
-        heard, said, (*_, ended) = self._play([tester, {"role": "candidate", "code": code, "cap": cap}], b"")
+    def _caps(self) -> dict[str, int]:
+        return {"cap": self._limits.output_kib << 10, "arguments_cap": ARGUMENTS_KIB << 10}
+
+    def _check_function(self, tester: Mapping[str, object], candidate: Mapping[str, object]) -> tuple[Kind, str]:
+        heard, said, (*_, ended) = self._play([tester, candidate], b"")
         if heard.over:
             return "output", f"more than {self._limits.output_kib} KiB written"
         if heard.late:
@@ -208,9 +175,10 @@ class Sandbox:
             raise BrokenTests(detail)
         return self._of_death(ended, said[2]) if kind == "gone" else (kind, detail)
 
-    def _check_program(self, code: str, cases: Sequence[Case]) -> tuple[Kind, str]:
+    def _check_program(self, answer: Answer, prompt: str, cases: Sequence[Case], tolerance: float) -> tuple[Kind, str]:
+        job = {"role": "program", "answer": answer, "prompt": prompt}
         for number, case in enumerate(cases, 1):
-            heard, said, (ended,) = self._play([{"role": "program", "code": code}], case.stdin.encode())
+            heard, said, (ended,) = self._play([job], case.stdin.encode())
             if heard.over:
                 return "output", f"case {number}: more than {self._limits.output_kib} KiB written"
             if heard.late:
@@ -218,7 +186,11 @@ class Sandbox:
             if ended.code:
                 kind, detail = self._of_death(ended, said[2])
                 return kind, f"case {number}: {detail}"
-            if not same_output(said[1].decode(errors="replace"), case.stdout):
+            try:
+                written = said[1].decode()
+            except UnicodeDecodeError:
+                return "failed", f"case {number}: the output is not UTF-8"
+            if not same_output(written, case.stdout, tolerance):
                 return "failed", f"case {number}: wrote {readable(said[1], 100)!r}, not {case.stdout[:100]!r}"
         return "passed", ""
 
@@ -302,10 +274,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def same_output(written: str, wanted: str) -> bool:
-    """Line by line, spaces at the ends of lines and empty lines at the end aside."""
-    left, right = ([line.rstrip() for line in text.rstrip().splitlines()] for text in (written, wanted))
-    return left == right
+def compiles(code: str) -> bool:
+    """Whether trusted code compiles."""
+    try:
+        compile(code, "prompt", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _verdict(text: bytes | bytearray) -> tuple[Any, str]:

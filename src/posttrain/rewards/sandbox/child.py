@@ -25,6 +25,7 @@ from posttrain.rewards.sandbox import isolate, roles, seccomp
 
 WARM = (
     "abc",
+    "ast",
     "bisect",
     "cmath",
     "collections.abc",

@@ -1,15 +1,26 @@
 """Plain data between two processes that do not trust each other: JSON with marks for what JSON lacks.
 
-Nothing is ever unpickled and no class crosses, so what arrives has no methods of the sender's: an ``__eq__`` that
-always says yes stays behind. A frame is four bytes of length, big-endian, and the text.
+Nothing is ever unpickled and no class of the code crosses, so what arrives has no methods of the sender's: an
+``__eq__`` that always says yes stays behind. A frame is four bytes of length, big-endian, and the text.
 
-Data are None, bool, int, float, complex, str, bytes, range, and list, tuple, set, frozenset and dict of data. A value
-of a subclass (Counter, namedtuple, IntEnum) crosses as its base.
+What crosses is None, bool, int, float, str, and the types of `FORMS`, with plain data inside. A value of a subclass
+(a namedtuple, an IntEnum) crosses as its base.
 """
 
+import datetime as dt
 import json
+import numbers
 import os
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from itertools import islice
 from typing import Any
+
+JOB, CALLS, VERDICT = 3, 4, 5
+"""File numbers: the job, the calls between candidate and tester, the verdict."""
 
 SMALL = 1 << 60
 """Integers below it are written in decimal, others in hexadecimal: linear time, and no limit of digits."""
@@ -17,100 +28,211 @@ SMALL = 1 << 60
 DEPTH = 100
 """Levels of nesting that cross."""
 
+ITEMS = 1 << 20
+"""Items of an iterator that cross by value."""
+
 
 class NotPlain(Exception):
     """A value that cannot cross."""
+
+
+class TooLarge(NotPlain):
+    """A value of plain data that is nested too deep, or has too many bytes or items."""
 
 
 class Gone(BaseException):
     """The other side has closed its end, or sends what is no frame. No `except Exception` of a test may hide it."""
 
 
-def encode(value: Any, cap: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What a coroutine of the code returned; it arrives as a coroutine that returns it."""
+
+    value: object
+
+
+class Handle:
+    """What the tests hold in place of an object of the code: it can be passed back, and has nothing else."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a type crosses: its parts, which are plain data, and how to make it from them."""
+
+    kind: Any
+    parts: Callable[[Any], Iterable[Any]]
+    make: Callable[[list[Any]], Any]
+
+
+async def _awaited(value: Any) -> Any:
+    return value
+
+
+def _by_text(kind: Any) -> Form:
+    return Form(kind, lambda value: [kind.isoformat(value)], lambda parts: kind.fromisoformat(parts[0]))
+
+
+def _pairs(value: Any) -> Iterable[Any]:
+    return map(list, dict.items(value))
+
+
+FORMS: dict[str, Form] = {  # a type stands before its bases
+    "Counter": Form(Counter, _pairs, lambda parts: Counter(dict(parts))),
+    "OrderedDict": Form(OrderedDict, lambda value: map(list, OrderedDict.items(value)), OrderedDict),
+    "defaultdict": Form(defaultdict, _pairs, lambda parts: defaultdict(None, parts)),
+    "dict": Form(dict, _pairs, dict),
+    "tuple": Form(tuple, tuple.__iter__, tuple),
+    "set": Form(set, set.__iter__, set),
+    "frozenset": Form(frozenset, frozenset.__iter__, frozenset),
+    "deque": Form(deque, lambda value: [value.maxlen, *value], lambda parts: deque(parts[1:], parts[0])),
+    "range": Form(range, lambda value: (value.start, value.stop, value.step), lambda parts: range(*parts)),
+    "complex": Form(complex, lambda value: (value.real, value.imag), lambda parts: complex(*parts)),
+    "bytes": Form(bytes, lambda value: [bytes.decode(value, "latin-1")], lambda parts: parts[0].encode("latin-1")),
+    "bytearray": Form(
+        bytearray,
+        lambda value: [bytearray.decode(value, "latin-1")],
+        lambda parts: bytearray(parts[0].encode("latin-1")),
+    ),
+    "keys": Form(type({}.keys()), iter, lambda parts: dict.fromkeys(parts).keys()),
+    "values": Form(type({}.values()), iter, lambda parts: dict(enumerate(parts)).values()),
+    "items": Form(type({}.items()), iter, lambda parts: dict(parts).items()),
+    "Fraction": Form(Fraction, lambda value: (value.numerator, value.denominator), lambda parts: Fraction(*parts)),
+    "Decimal": Form(Decimal, lambda value: [Decimal.__str__(value)], lambda parts: Decimal(parts[0])),
+    "datetime": _by_text(dt.datetime),
+    "date": _by_text(dt.date),
+    "time": _by_text(dt.time),
+    "timedelta": Form(
+        dt.timedelta, lambda value: (value.days, value.seconds, value.microseconds), lambda parts: dt.timedelta(*parts)
+    ),
+    "awaited": Form(Awaited, lambda value: [value.value], lambda parts: _awaited(parts[0])),
+}
+
+TYPES: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (*(form.kind for form in FORMS.values()), bool, int, float, str, list, type(None))
+    if kind is not Awaited
+}
+"""Types that cross by their name."""
+
+CHANGEABLE = (list, dict, set, bytearray, deque)
+"""Types whose values a function can change in place."""
+
+Keep = Callable[[Iterator[Any]], int]
+"""Keeps an iterator at home; returns the number by which the other side can have its items."""
+
+Pull = Callable[[int], Any]
+"""From the number of what one side keeps to what stands for it, or is it, on the other side."""
+
+
+def encode(value: Any, cap: int, keep: Keep | None = None) -> bytes:
     """A value as bytes.
 
+    Args:
+        keep: for iterators, which then stay here; without it their items cross, all at once.
+
     Raises:
-        NotPlain: it holds something else than plain data, is nested too deep, or takes more than `cap` bytes.
+        NotPlain: it holds something else than plain data.
+        TooLarge: it is nested too deep, or takes more than `cap` bytes.
     """
-    data = json.dumps(_marked(value, 0)).encode()
+    data = json.dumps(_marked(value, 0, keep)).encode()
     if len(data) > cap:
-        raise NotPlain(f"a value of {len(data)} bytes, more than {cap}")
+        raise TooLarge(f"a value of {len(data)} bytes, more than {cap}")
     return data
 
 
-def decode(data: bytes) -> Any:
+def decode(data: bytes, pull: Pull | None = None) -> Any:
     """The value.
+
+    Args:
+        pull: for what one of the two sides keeps.
 
     Raises:
         NotPlain: the bytes are not of `encode`.
     """
     try:
-        return _unmarked(json.loads(data), 0)
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:
+        return _unmarked(json.loads(data), 0, pull)
+    except Exception as error:
         raise NotPlain("bytes that are no value") from error
 
 
-def _marked(value: Any, depth: int) -> Any:
+def _marked(value: Any, depth: int, keep: Keep | None) -> Any:
     if depth > DEPTH:
-        raise NotPlain(f"a value nested more than {DEPTH} levels deep")
+        raise TooLarge(f"a value nested more than {DEPTH} levels deep")
     if value is None or isinstance(value, bool | float | str):
         return value
     if isinstance(value, int):
-        return int(value) if -SMALL < value < SMALL else {"int": hex(value)}
-    if isinstance(value, complex):
-        return {"complex": [value.real, value.imag]}
-    if isinstance(value, bytes):
-        return {"bytes": value.decode("latin-1")}
-    if isinstance(value, range):
-        return {"range": [_marked(part, depth + 1) for part in (value.start, value.stop, value.step)]}
+        return int(value) if -SMALL < value < SMALL else {"int": [hex(value)]}
     if isinstance(value, list):
-        return [_marked(part, depth + 1) for part in list.__iter__(value)]
-    if isinstance(value, dict):
-        pairs = dict.items(value)
-        return {"dict": [[_marked(key, depth + 1), _marked(part, depth + 1)] for key, part in pairs]}
-    if isinstance(value, tuple):
-        return {"tuple": [_marked(part, depth + 1) for part in tuple.__iter__(value)]}
-    if isinstance(value, set):
-        return {"set": [_marked(part, depth + 1) for part in set.__iter__(value)]}
-    if isinstance(value, frozenset):
-        return {"frozenset": [_marked(part, depth + 1) for part in frozenset.__iter__(value)]}
+        return [_marked(part, depth + 1, keep) for part in list.__iter__(value)]
+    for name, form in FORMS.items():
+        if isinstance(value, form.kind):
+            return {name: [_marked(part, depth + 1, keep) for part in form.parts(value)]}
+    if isinstance(value, Handle):
+        return {"kept": [value.number]}
+    if isinstance(value, type) and TYPES.get(value.__name__) is value:
+        return {"type": [value.__name__]}
+    if isinstance(value, Iterator):
+        return _iterator(value, depth, keep)
+    if isinstance(value, numbers.Integral):  # of numpy
+        return _marked(int(value), depth, keep)
+    if isinstance(value, numbers.Real):
+        return float(value)
     raise NotPlain(f"a value of type {type(value).__name__}, which is no plain data")
 
 
-def _unmarked(value: Any, depth: int) -> Any:
+def _iterator(value: Iterator[Any], depth: int, keep: Keep | None) -> Any:
+    if keep is not None:
+        return {"kept": [keep(value)]}
+    items = list(islice(value, ITEMS + 1))
+    if len(items) > ITEMS:
+        raise TooLarge(f"an iterator of more than {ITEMS} items")
+    return {"iterator": [_marked(part, depth + 1, keep) for part in items]}
+
+
+def _unmarked(value: Any, depth: int, pull: Pull | None) -> Any:
     if depth > DEPTH:
         raise ValueError
     if isinstance(value, list):
-        return [_unmarked(part, depth + 1) for part in value]
+        return [_unmarked(part, depth + 1, pull) for part in value]
     if not isinstance(value, dict):
         return value
-    ((kind, inner),) = value.items()
-    if kind == "int":
-        return int(inner, 16)
-    if kind == "bytes":
-        return inner.encode("latin-1")
-    parts = [_unmarked(part, depth + 1) for part in inner]
-    if kind == "dict":
-        return dict(parts)
-    return {"tuple": tuple, "set": set, "frozenset": frozenset, "complex": _complex, "range": _range}[kind](parts)
+    ((name, inner),) = value.items()
+    parts = [_unmarked(part, depth + 1, pull) for part in inner]
+    match name:
+        case "int":
+            return int(parts[0], 16)
+        case "type":
+            return TYPES[parts[0]]
+        case "iterator":
+            return iter(parts)
+        case "kept" if pull is not None:
+            return pull(parts[0])
+        case _:
+            return FORMS[name].make(parts)
 
 
-def _complex(parts: list[Any]) -> complex:
-    return complex(float(parts[0]), float(parts[1]))
+def run_coroutine(value: Any) -> Any:
+    """What a coroutine returns, as `Awaited`; any other value as it is."""
+    if not isinstance(value, Coroutine):
+        return value
+    import asyncio  # slow to import, and rarely needed
+
+    return Awaited(asyncio.run(value))
 
 
-def _range(parts: list[Any]) -> range:
-    return range(parts[0], parts[1], parts[2])
-
-
-def send(fd: int, value: Any, cap: int) -> None:
+def send(fd: int, value: Any, cap: int, keep: Keep | None = None) -> None:
     """Write one frame.
 
     Raises:
         NotPlain: the value cannot cross; nothing was written.
         Gone: nobody reads.
     """
-    data = encode(value, cap)
+    data = encode(value, cap, keep)
     left = memoryview(len(data).to_bytes(4, "big") + data)
     try:
         while left:
@@ -119,7 +241,7 @@ def send(fd: int, value: Any, cap: int) -> None:
         raise Gone from error
 
 
-def receive(fd: int, cap: int) -> Any:
+def receive(fd: int, cap: int, pull: Pull | None = None) -> Any:
     """Read one frame.
 
     Raises:
@@ -128,8 +250,8 @@ def receive(fd: int, cap: int) -> Any:
     """
     size = int.from_bytes(_exactly(fd, 4), "big")
     if size > cap:
-        raise NotPlain(f"a message of {size} bytes, more than {cap}")
-    return decode(_exactly(fd, size))
+        raise TooLarge(f"a message of {size} bytes, more than {cap}")
+    return decode(_exactly(fd, size), pull)
 
 
 def _exactly(fd: int, size: int) -> bytes:

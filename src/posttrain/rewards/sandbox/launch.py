@@ -18,7 +18,10 @@ from posttrain.errors import InputError
 from posttrain.rewards.sandbox.isolate import WORK, Bounds
 
 ROOM = Path(__file__).parent
-SCRIPTS = ("child", "codec", "isolate", "roles", "seccomp")
+SCRIPTS = (
+    *("adapt", "candidate", "child", "codec", "compare", "isolate", "line", "names", "program", "proxy", "roles"),
+    *("seccomp", "solution", "suites", "tester"),
+)
 START_SECONDS = 30.0
 NOT_NEEDED = ("_tkinter", "_test", "_ctypes_test", "_xxtest", "readline")
 """Extension modules whose libraries the sandbox does without."""
@@ -127,7 +130,8 @@ def wrapping(
 
     Started by root it makes no user namespace but keeps the right to become nobody, which the child does first.
     """
-    command = [find_bubblewrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+    command = [find_bubblewrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net"]
+    command += ["--unshare-uts", "--hostname", "sandbox"]
     command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv"]
     command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"] if root else ["--unshare-user"]
     for name, value in environment.items():

@@ -1,7 +1,8 @@
 """What the tested code may not ask of the kernel: a seccomp filter, put on by the process that is about to run it.
 
-No new process and no other program (threads are fine), no socket but a pair with itself, no look at or signal to
-another process, no memory that its limits do not count, no mounts and no namespaces. Calls newer than Linux 5.1
+No new process and no other program (threads are fine), no socket but a pair with itself, which has no name, no look
+at or signal to another process, no lock or watch on a file that others share, no memory that its limits do not count,
+no mounts and no namespaces. Calls newer than Linux 5.1
 "do not exist" (ENOSYS), so the C library takes the older ones, and io_uring, pidfd and what is yet to come are closed.
 
 Layout of the filter: <linux/filter.h>, <linux/seccomp.h>; numbers: the kernel's tables of x86_64 and arm64.
@@ -34,12 +35,22 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {  # name: number on (x86_64
     "rt_tgsigqueueinfo": (297, 240), "setpriority": (141, 140), "sched_setaffinity": (203, 122),
     "sched_setscheduler": (144, 119), "sched_setattr": (314, 274), "sched_setparam": (142, 118),
     "ioprio_set": (251, 30), "mknod": (133, None), "mknodat": (259, 33), "uselib": (134, None),
-    "sysfs": (139, None), "ustat": (136, None), "seccomp": (317, 277),
+    "sysfs": (139, None), "ustat": (136, None), "seccomp": (317, 277), "flock": (73, 32),
+    "inotify_init": (253, None), "inotify_init1": (294, 26), "bind": (49, 200), "connect": (42, 203),
+    "listen": (50, 201), "accept": (43, 202), "accept4": (288, 242), "sendmsg": (46, 211), "sendmmsg": (307, 269),
+    "mincore": (27, 232),
 }
 # fmt: on
 CLONE = (56, 220)
 TO_A_PROCESS = ((62, 129), (234, 131), (302, 261))
 """kill, tgkill, prlimit64: allowed towards the process itself."""
+
+FCNTL = (72, 25)
+LOCKS = (5, 6, 7, 36, 37, 38, 1024, 1025, 1026)
+"""Commands of fcntl: locks, leases and notes of files, which other processes with the same file can see."""
+
+SENDTO = (44, 206)
+"""Allowed without an address: to the other end of a pair."""
 
 NEW = 424
 """The first number that all architectures share; from here on nothing exists."""
@@ -50,8 +61,8 @@ MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 CLONE_THREAD = 0x10000
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
-"""Offsets in `struct seccomp_data`; the first argument's lower half, on little-endian machines."""
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT, SECOND_ARGUMENT, FIFTH_ARGUMENT = 0, 4, 16, 24, 48
+"""Offsets in `struct seccomp_data`; of arguments, the lower half, on little-endian machines."""
 
 
 def supported() -> bool:
@@ -82,6 +93,12 @@ def program(own_pid: int) -> bytes:
         refuse,
         _step(RETURN, ALLOW),
     ]
+    steps += [_step(EQUAL, FCNTL[column], 0, 3 + len(LOCKS)), _step(LOAD, SECOND_ARGUMENT)]
+    steps += [_step(EQUAL, command, len(LOCKS) - n, 0) for n, command in enumerate(LOCKS)]
+    steps += [_step(RETURN, ALLOW), refuse]
+    steps += [_step(EQUAL, SENDTO[column], 0, 6)]
+    steps += [_step(LOAD, FIFTH_ARGUMENT), _step(EQUAL, 0, 0, 3), _step(LOAD, FIFTH_ARGUMENT + 4)]
+    steps += [_step(EQUAL, 0, 0, 1), _step(RETURN, ALLOW), refuse]
     for call in TO_A_PROCESS:
         steps += [
             _step(EQUAL, call[column], 0, 5),

@@ -97,6 +97,13 @@ for (const button of document.querySelectorAll("[data-flag]")) {
   });
 }
 
+for (const button of document.querySelectorAll("[data-revoke]")) {
+  button.addEventListener("click", async () => {
+    await ask("DELETE", button.dataset.revoke);
+    location.reload();
+  });
+}
+
 async function changePerson(id, change) {
   try {
     await ask("PATCH", `/api/v1/people/${id}`, change);

@@ -1,0 +1,137 @@
+"""Whether two answers are equal: as quantities, lists, ranges, times of day, choices, words, or else as formulas."""
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import product
+
+from posttrain.rewards.algebra import shared_algebra
+from posttrain.rewards.quantity import Quantity, quantities, same
+from posttrain.rewards.units import Unit, read_unit
+
+
+def equal(wanted: str, given: str, tolerance: float) -> bool:
+    """Whether `given` equals `wanted`, both tidied. The first reading that fits both decides.
+
+    Raises:
+        InputError: `wanted` is neither a number nor a formula.
+    """
+    if given == wanted:
+        return True
+    choices = _CHOICE.fullmatch(wanted), _CHOICE.fullmatch(given)
+    if choices[0] and choices[1]:
+        alone = len(wanted) == len(given) == 1  # then they may be variables, a and A
+        return not alone and choices[0]["letter"].casefold() == choices[1]["letter"].casefold()
+    wanted, given = (
+        choice["text"] if choice and choice["text"] else answer
+        for choice, answer in zip(choices, (wanted, given), strict=True)
+    )
+    for reading in (_equal_quantities, _equal_ranges, _equal_lists, _equal_times):
+        verdict = reading(wanted, given, tolerance)
+        if verdict is not None:
+            return verdict
+    if _WORDS.fullmatch(wanted) or _WORDS.fullmatch(given):  # algebra would take them for products of letters
+        return wanted.casefold() == given.casefold()
+    return _equal_formulas(wanted, given)
+
+
+def _equal_quantities(wanted: str, given: str, tolerance: float) -> bool | None:
+    return _match(quantities(wanted), quantities(given), tolerance)
+
+
+def _match(wanted: Sequence[Quantity], given: Sequence[Quantity], tolerance: float) -> bool | None:
+    """Whether a meaning of the one is a meaning of the other; None where one of them is no quantity."""
+    if not wanted or not given:
+        return None
+    return any(same(a, b, tolerance) for a, b in product(wanted, given))
+
+
+def _equal_ranges(wanted: str, given: str, tolerance: float) -> bool | None:
+    """5-10 mg, 5 to 10 mg and between 5 and 10 mg are the same range; None where an answer is no range."""
+    one, other = _range(wanted), _range(given)
+    if one is None or other is None:
+        return None
+    return all(_match(a, b, tolerance) for a, b in zip(one, other, strict=True))
+
+
+def _range(answer: str) -> tuple[Sequence[Quantity], Sequence[Quantity]] | None:
+    found = _RANGE.fullmatch(answer)
+    if found is None:
+        return None
+    low, high = quantities(found["low"]), quantities(found["high"])
+    if not low or not high:
+        return None
+    if low[0].unit is None:  # the unit behind the range is that of both ends
+        low = tuple(Quantity(low[0].value, end.unit) for end in high)
+    return None if found["minus"] and low[0].value >= high[0].value else (low, high)  # 10-4 is a difference
+
+
+def _equal_lists(wanted: str, given: str, tolerance: float) -> bool | None:
+    """The same quantities in any order; None where neither answer is a list, or an item is no quantity."""
+    lists = [[quantities(item) for item in _SEPARATOR.split(answer)] for answer in (wanted, given)]
+    if max(map(len, lists)) < 2 or not all(item for items in lists for item in items) or "=" in wanted + given:
+        return None
+    waiting = lists[1]
+    for item in lists[0]:
+        fits = next((i for i, other in enumerate(waiting) if _match(item, other, tolerance)), None)
+        if fits is None:
+            return False
+        waiting.pop(fits)
+    return not waiting
+
+
+def _equal_times(wanted: str, given: str, tolerance: float) -> bool | None:
+    """2:30 pm equals 14:30, and 2:30 too, which may be either half of the day; None where no answer names a half."""
+    times = _TIME.fullmatch(wanted), _TIME.fullmatch(given)
+    if times[0] is None or times[1] is None or not (times[0]["half"] or times[1]["half"]):
+        return None
+    clocks = [(_minutes(time), bool(time["half"]) or int(time["hour"]) > 12) for time in times if time]
+    day = 24 * 60 if all(sure for _, sure in clocks) else 12 * 60
+    return clocks[0][0] % day == clocks[1][0] % day
+
+
+def _minutes(time: re.Match[str]) -> int:
+    hour, half = int(time["hour"]), (time["half"] or "").lower()
+    return (hour % 12 + 12 * (half == "p") if half else hour) * 60 + int(time["minute"] or 0)
+
+
+def _equal_formulas(wanted: str, given: str) -> bool:
+    (formula, units), (other, other_units) = _without_unit(wanted), _without_unit(given)
+    if units and other_units:
+        sizes = {a.size / b.size for a, b in product(units, other_units) if a.powers == b.powers and a.zero == b.zero}
+        return any(_equal_by_algebra(_times(size, formula), other) for size in sorted(sizes))
+    return _equal_by_algebra(formula, other)
+
+
+def _without_unit(answer: str) -> tuple[str, tuple[Unit, ...]]:
+    """A formula without variables, such as ``16\\pi``, and the unit behind it; any other answer as it stands."""
+    for space in re.finditer(r"\s", answer):
+        unit = read_unit(answer, space.end())
+        if unit is not None and unit.end == len(answer) and not _VARIABLE.search(answer, 0, space.start()):
+            return answer[: space.start()], unit.units
+    return answer, ()
+
+
+def _times(size: Fraction, formula: str) -> str:
+    return formula if size == 1 else f"\\frac{{{size.numerator}}}{{{size.denominator}}} \\cdot ({formula})"
+
+
+def _equal_by_algebra(wanted: str, given: str) -> bool:
+    return shared_algebra().equal(_as_latex(wanted), _as_latex(given))
+
+
+def _as_latex(answer: str) -> str:
+    """Plain notation as LaTeX: ``**``, ``*``, ``sqrt(2)``, ``pi``."""
+    answer = answer.replace("**", "^").replace("*", " \\cdot ").replace("$", "").replace("°", "")
+    answer = re.sub(r"(?<![\\\w])sqrt\(([^()]*)\)", r"\\sqrt{\1}", answer)
+    return re.sub(r"(?<![\\A-Za-z])(pi|sin|cos|tan|log|ln|exp)(?![A-Za-z])", r"\\\1 ", answer)
+
+
+_CHOICE = re.compile(r"\(?(?P<letter>[A-Za-z](?=\)?$)|[A-Ja-j](?=[).:]))[).:]*(?:\s+(?P<text>\S.*))?")
+_RANGE = re.compile(
+    r"(?:from\s|(?P<between>between\s))?(?P<low>.*?\d.*?)\s?(?(between)\band\b|(?:(?P<minus>-)|–|—|\bto\b))\s?(?P<high>.*\d.*)"
+)
+_SEPARATOR = re.compile(r"\s*(?:[,;]?\s*\b(?:and|or)\b|;|,\s|,(?!\d{3}(?!\d)))\s*")
+_TIME = re.compile(r"(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?\s*(?:(?P<half>[ap])\.?\s?m\.?)?", re.IGNORECASE)
+_WORDS = re.compile(r"[A-Za-z]{3,}(?: [A-Za-z]+)*")
+_VARIABLE = re.compile(r"(?<![A-Za-z\\])[A-Za-z]")

@@ -1,0 +1,70 @@
+"""Time and disk that a stage takes, by order of magnitude."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from posttrain.policy.outline import Outline
+from posttrain.stages.candidates import CandidatesStage
+from posttrain.stages.on_policy import OnPolicyStage
+from posttrain.stages.ppo import PPOStage
+from posttrain.stages.technique import TrainingStage
+
+SHARES: Mapping[str, tuple[float, float]] = {"cpu": (0.4, 0.1), "cuda": (0.2, 0.01)}
+"""Device → share of its speed of matrix products that a training step reaches, all in all, and that writing reaches:
+its products are thin, and memory decides."""
+
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a stage has to read.
+
+    Args:
+        rows: to train on, or prompts.
+        prompt, answer: tokens of a mean row; `answer` of all its completions.
+    """
+
+    rows: int
+    prompt: float
+    answer: float
+
+
+def flops(stage: Any, parameters: int, load: Load) -> tuple[float, float]:
+    """Of training, and of writing: 2 a weight and token forward, 4 more backward (2 where only adapters get gradients).
+
+    Reference, value and reward model are forwards of their own; completions are taken to be half as long as allowed.
+    """
+    if isinstance(stage, CandidatesStage):
+        return 0.0, load.rows * stage.k * stage.max_new_tokens * parameters
+    assert isinstance(stage, TrainingStage)
+    learnt = 4.0 if stage.lora is not None else 6.0
+    if not isinstance(stage, OnPolicyStage):
+        reference = 2.0 if getattr(stage, "kind", None) == "dpo" else 0.0
+        tokens = load.rows * (load.prompt + load.answer)
+        return tokens * parameters * (stage.epochs * learnt + reference), 0.0
+    written = load.rows * stage.epochs * stage.num_generations * stage.max_new_tokens / 2
+    read = load.rows * stage.epochs * load.prompt + written
+    forwards = stage.held + isinstance(stage, PPOStage) + scored(stage)
+    return read * parameters * (stage.inner_epochs * learnt + 2.0 * forwards), 2.0 * written * parameters
+
+
+def scored(stage: OnPolicyStage) -> bool:
+    """Whether a reward model is held beside the policy."""
+    return any(reward.kind == "model" for reward in stage.rewards.values())
+
+
+def seconds(work: tuple[float, float], speed: float, device: str) -> float:
+    """What `flops` gives takes on a device of so many FLOP/s."""
+    training, writing = SHARES["cuda" if device.startswith("cuda") else "cpu"]
+    return (work[0] / training + work[1] / writing) / speed
+
+
+def disk_bytes(stage: TrainingStage, shape: Outline, tokens: int) -> int:
+    """Bytes that a stage leaves: its model, checkpoints (weights and two moments, float32), and its data as tokens."""
+    adapters = None if stage.lora is None else sum(stage.lora.rank * (i + o) for i, o in shape.linear)
+    trained = shape.parameters if adapters is None else adapters
+    saved = trained * _BYTES[stage.save_dtype] if adapters is None else 4 * adapters
+    best = 4 * trained if stage.patience is not None else 0
+    return saved + 12 * trained * stage.keep_checkpoints + best + 5 * tokens

@@ -1,0 +1,68 @@
+"""Whether a stage fits into the memory that is free now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from posttrain.screen import bytes_told
+from posttrain.stages.context import Context
+from posttrain.stages.kinds import KINDS
+from posttrain.stages.technique import BaseStage, TrainingStage
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a stage needs of a device's memory, and what it can have.
+
+    Args:
+        needed: bytes at the peak.
+        free: bytes that a new process can have.
+        remedy: what makes the stage smaller.
+    """
+
+    device: str
+    needed: int
+    free: int
+    remedy: str
+
+    @property
+    def short(self) -> str | None:
+        """A sentence if the stage does not fit."""
+        if self.needed <= self.free:
+            return None
+        return (
+            f"does not fit: it takes {bytes_told(self.needed)}, and {self.device} has {bytes_told(self.free)} free. "
+            f"{self.remedy}"
+        )
+
+
+def room(stage: Any, memory: Mapping[str, int]) -> Room | None:
+    """A stage's memory against what is free; None if it loads no model."""
+    from posttrain.policy.device import place
+    from posttrain.policy.machine import free_memory
+
+    if not memory or not isinstance(stage, BaseStage):
+        return None
+    device = place(stage).device
+    return Room(device, sum(memory.values()), free_memory(device), less_memory(stage))
+
+
+def short_of_memory(stage: Any, context: Context) -> str | None:
+    """A sentence if a stage surely does not fit, before its data is read or any weight is loaded."""
+    found = room(stage, KINDS[stage.kind].needs(stage, context))
+    return None if found is None else found.short
+
+
+def less_memory(stage: Any) -> str:
+    """What makes a stage take less memory."""
+    if not isinstance(stage, TrainingStage):
+        return "Choose a smaller model, or lower rollout_rows, max_new_tokens or max_length"
+    ways = ["choose a smaller model", "lower row_tokens or max_length"]
+    if stage.gradient_checkpointing is not True:
+        ways.insert(0, "set gradient_checkpointing: true")
+    if stage.lora is None:
+        ways.insert(0, "train adapters (lora: {})")
+    elif stage.quantization is None:
+        ways.insert(0, "hold the weights in 4 bits (quantization: 4bit, on CUDA)")
+    sentence = ", ".join(ways[:-1]) + f" or {ways[-1]}"
+    return sentence[0].upper() + sentence[1:]

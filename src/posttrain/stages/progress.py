@@ -1,0 +1,70 @@
+"""What a person sees while a stage trains: the bar's words, a line an evaluation, a line a rollout."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from posttrain.screen import Advance
+from posttrain.stages.context import Context
+
+if TYPE_CHECKING:
+    from posttrain.train.loop import Watch
+
+Values = Mapping[str, float | int | None]
+
+EVALUATED = 4
+"""Held-out metrics that a line shows; ``metrics.jsonl`` has them all."""
+
+
+def watch_of(advance: Advance, context: Context) -> "Watch":
+    """Who looks on while a stage trains: the bar, and notes."""
+    from posttrain.train.loop import Watch
+
+    def on_step(step: int, total: int, values: Values) -> None:
+        for sentence in rollout_lines(step, values):
+            context.screen.note(sentence)
+        advance(step, words_of(values))
+
+    def on_eval(step: int, metrics: Mapping[str, float | None]) -> None:
+        known = [f"{name} {value:.4f}" for name, value in metrics.items() if value is not None]
+        context.screen.note(f"step {step:,}: {', '.join(known[:EVALUATED])}")
+
+    return Watch(on_step=on_step, on_eval=on_eval, on_note=context.screen.note, stop=context.stop)
+
+
+def words_of(values: Values) -> str:
+    """Beside the progress bar: the loss, what it is for, and the speed."""
+    loss, speed, reward = values.get("loss"), values.get("tokens_per_second"), values.get("reward")
+    accuracy = values.get("rewards/accuracies", values.get("accuracy"))
+    words = [f"loss {loss:.4f}" if loss is not None else "no loss"]
+    if reward is not None:
+        words.append(f"reward {reward:.3f}")
+    if accuracy is not None:
+        words.append(f"accuracy {accuracy:.0%}")
+    return "  ".join([*words, f"{speed:,.0f} tokens/s"])
+
+
+def rollout_lines(step: int, values: Values) -> Iterator[str]:
+    """A line on the rollout that begins with a step, and one on each reason why it teaches little or nothing."""
+    if (length := values.get("completions/mean_length")) is None:
+        return
+    parts = [f"{length:.0f} tokens an answer"]
+    for name, words in LINE.items():
+        if (value := values.get(name)) is not None:
+            parts.append(f"{words} {value:.0%}" if name in RATIOS else f"{words} {value:.4g}")
+    yield f"rollout at step {step:,}: {', '.join(parts)}"
+    if values.get("completions/clipped_ratio") == 1.0:
+        yield "warning: every answer was cut at max_new_tokens; raise it, or teach the model to end its answers first"
+    if values.get("frac_reward_zero_std") == 1.0:
+        yield "warning: no group's rewards differ, so nothing is learnt from this rollout; look at completions/"
+
+
+LINE = {
+    "reward": "reward",
+    "pass_rate": "full reward",
+    "frac_reward_zero_std": "groups without spread",
+    "completions/clipped_ratio": "cut",
+    "kl": "KL",
+}
+"""Figures of a rollout that its line shows, and what they are called there."""
+
+RATIOS = ("pass_rate", "frac_reward_zero_std", "completions/clipped_ratio")

@@ -1,0 +1,94 @@
+"""Texts that differ look different as Markdown, in the direction of their script, and none takes long."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from annotating import START, item, team
+from posttrain.annotate import store
+from posttrain.annotate.access import new_token
+from posttrain.annotate.projects import Item
+from posttrain.annotate.store import open_store, writing
+from posttrain.annotate.web import work
+from posttrain.annotate.web.app import make_app
+from posttrain.annotate.web.markdown import MOST, MOST_BRACKETS, MOST_CELLS, rendered
+
+
+def seen(text: str) -> str:
+    """What a person reads, line by line."""
+    made = rendered(text)
+    assert made is not None
+    return html.unescape(re.sub(r"<[^>]*>", "", made.replace("<br />\n", "\n"))).strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\(a\) and \[x_1 \cdot y_1\]",
+        r"\[a\](b)",
+        "2**3**2 = 512, a*b*c",
+        "a line\nand the next",
+        "5 &lt; 6 &amp; 7",
+        "[a]: https://x.example/y",
+        "<think>so</think> <b>bold</b>",
+        "C:\\new\\table",
+    ],
+)
+def test_no_character_of_an_answer_vanishes(text: str) -> None:
+    assert seen(text) == text
+
+
+def test_emphasis_stays_where_it_is_meant() -> None:
+    made = rendered("**bold**, *it*, (*both*) and 这是**重点**内容")
+    assert made is not None
+    assert re.findall(r"<(?:strong|em)>([^<]*)", made) == ["bold", "it", "both", "重点"]
+
+
+def test_a_link_that_hides_its_address_is_marked_for_the_style() -> None:
+    assert 'class="named"' in (rendered("[here](https://x.example)") or "")
+    assert 'class="named"' not in (rendered("<https://x.example>") or "")
+
+
+def test_each_part_goes_in_the_direction_of_its_script() -> None:
+    made = rendered("# عنوان\n\nفقرة\n\n- واحد\n\n> two\n\n|ا|b|\n|-|-|\n|1|2|") or ""
+    for tag in ("h1", "p", "li", "blockquote", "td", "th"):
+        opened = re.findall(rf"<{tag}\b[^>]*>", made)
+        assert opened, tag
+        assert all('dir="auto"' in one for one in opened)
+
+
+COSTLY = {
+    "brackets": "[" * (MOST_BRACKETS + 1),
+    "a wide table": "|a" * 200 + "\n" + "|-" * 200 + "\n" + "x\n" * (MOST_CELLS // 200),
+    "a long text": "x" * (MOST + 1),
+}
+
+
+@pytest.mark.parametrize("case", COSTLY)
+def test_what_would_take_long_is_shown_as_text(case: str) -> None:
+    assert rendered(COSTLY[case]) is None
+
+
+def test_nobody_waits_for_the_database_while_texts_are_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_store(tmp_path / "a.db")
+    found = team(engine, Item("one", "?", [{"id": x, "text": x} for x in "ab"]), item("two"))
+    held: list[bool] = []
+
+    def watched(text: str) -> str:
+        held.append(store._turns(engine).locked())  # pyright: ignore[reportPrivateUsage]
+        return text
+
+    monkeypatch.setattr(work, "rendered", watched)
+    with writing(engine) as connection:
+        secret = new_token(connection, found.people["ann"], "t", START)[1]
+        assert store._turns(engine).locked()  # pyright: ignore[reportPrivateUsage]
+    with TestClient(make_app(engine), headers={"Authorization": f"Bearer {secret}"}) as http:
+        taken = http.post(f"/api/v1/projects/{found.project}/assignments").json()
+        assert [one["html"] for one in taken["candidates"]] == [one["text"] for one in taken["candidates"]]
+    assert held == [False, False]
+    engine.dispose()
