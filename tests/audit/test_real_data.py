@@ -93,7 +93,8 @@ def test_dialogues_of_the_training_split_stand_in_validation_too(data_dir: Path)
     found = by_name(look(train, against=[held]))
     assert found["leakage-exact"].severity == "block"
     assert found["leakage-exact"].count == 2
-    assert found["leakage-13-gram"].count == 4
+    assert "leakage-13-gram" not in found
+    assert found["leakage-phrase"].count == 4  # "do you have any medical conditions that I should know about?"
     assert not [name for name in by_name(look(train)) if name.startswith("leakage")]
 
 

@@ -22,7 +22,7 @@ from posttrain.audit.presidio import presidio_findings
 from posttrain.audit.source import Source, chunks, items, parsed
 from posttrain.audit.table import Table
 from posttrain.audit.work import Task, examined
-from posttrain.data.read import Row
+from posttrain.data.read import Row, source_files
 from posttrain.screen import Advance, Screen
 
 GUESSED = Rule(
@@ -30,6 +30,12 @@ GUESSED = Rule(
     "info",
     "files have columns of other names, which were guessed",
     "say in the recipe what was guessed, as shown",
+)
+ONE_ROW = Rule(
+    "one-row-files",
+    "info",
+    "plain text files are one row each, which training cuts or leaves out beyond max_length",
+    "end each document with a line that holds only <|endoftext|>, or write JSON Lines with a column `text`",
 )
 UNREAD = Rule(
     "unread-evaluation-row",
@@ -206,22 +212,38 @@ def _readings(table: Table, count: int) -> list[Finding]:
         for source, reading in pairs
         if reading.kind == "unknown"
     ]
-    return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown)) if hits]
+    whole = [
+        hit
+        for source, rows in zip(table.sources, _rows_of(table)[:count], strict=False)
+        for hit in _whole(source, rows)
+    ]
+    return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown), (ONE_ROW, whole)) if hits]
+
+
+def _whole(source: Source, rows: int) -> list[Shown]:
+    """The plain text files of a source, if none holds more than one row."""
+    texts = [name for name, path in source_files(source.path, base=source.base) if ".txt" in path.suffixes]
+    return [Shown(f"{name}:1", "") for name in texts] if rows <= len(texts) else []
+
+
+def _rows_of(table: Table) -> list[int]:
+    """How many rows each source has."""
+    ends = [*table.starts[1:], len(table.places)]
+    return [end - start for start, end in zip(table.starts, ends, strict=True)]
 
 
 def _files(table: Table, sources: Sequence[Source]) -> dict[str, dict[str, Any]]:
-    ends = [*table.starts[1:], len(table.places)]
     return {
         source.path: {
             "kind": reading.kind,
             "convention": reading.convention,
             "columns": dict(reading.columns),
             "guessed": reading.guessed,
-            "rows": end - start,
+            "rows": rows,
             "evaluation": number >= len(sources),
         }
-        for number, (source, reading, start, end) in enumerate(
-            zip(table.sources, table.readings, table.starts, ends, strict=True)
+        for number, (source, reading, rows) in enumerate(
+            zip(table.sources, table.readings, _rows_of(table), strict=True)
         )
     }
 
