@@ -20,7 +20,7 @@ Columns = Annotated[
 ]
 
 
-@app.command(epilog="Example: posttrain audit train.jsonl --against test.jsonl --out audit")
+@app.command(epilog="Example: posttrain audit train.jsonl --against test.jsonl")
 def audit(
     data: Annotated[list[str], typer.Argument(help="Files, folders or hf://org/name.", show_default=False)] = [],  # noqa: B006
     recipe: Annotated[
@@ -35,7 +35,9 @@ def audit(
         str | None, typer.Option(help="Look for names and identifiers with Presidio too: a spaCy model, or blank.")
     ] = None,
     set_: Overrides = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="Folder for findings.json and report.html.")] = Path("audit"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for findings.json and report.html; audit/FILE or audit/RECIPE if unset.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at data before anything is trained on it. Exit code 2 if a finding blocks."""
@@ -47,7 +49,8 @@ def audit(
         from posttrain.recipe import load_recipe
 
         checked = load_recipe(recipe, set_)
-        audit_recipe(checked, recipe.parent, data, against, waive, out, screen, presidio=presidio, to_json=as_json)
+        folder = out or Path("audit") / recipe.stem
+        audit_recipe(checked, recipe.parent, data, against, waive, folder, screen, presidio=presidio, to_json=as_json)
         return
     if set_:
         raise InputError("--set changes a recipe; name it with --recipe")
@@ -56,7 +59,7 @@ def audit(
     audit_files(data, against, columns, waive, out, screen, presidio=presidio, to_json=as_json)
 
 
-@app.command(epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep normalised-duplicate")
+@app.command(epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep exact-duplicate")
 def clean(
     data: Annotated[str, typer.Argument(help="A file, a folder or hf://org/name.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The file to write, .jsonl; a log is written beside it.")],

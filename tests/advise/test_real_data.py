@@ -8,6 +8,7 @@ import pytest
 from advising import LAPTOP
 from posttrain.advise.answers import Answers
 from posttrain.advise.command import advise
+from posttrain.errors import InputError
 from posttrain.screen import Screen
 
 
@@ -27,14 +28,14 @@ KNOWN: dict[str, Known] = {
     "GSM8K": Known("verifiable/gsm8k_train.jsonl.gz", ("SFT", "GRPO"), ("reward math reads 100%", "base model")),
     "SVAMP": Known("verifiable/svamp_test.jsonl.gz", ("GRPO",), ("reward math reads 100%",)),
     "HumanEval": Known("verifiable/HumanEval.jsonl.gz", ("SFT", "GRPO"), ("code with tests", "336 more prompts")),
-    "HH-RLHF": Known("preference/hh_rlhf_helpful_base_test.jsonl.gz", ("DPO",), ("2,334 pairs", "fixed beforehand")),
+    "HH-RLHF": Known("preference/hh_rlhf_helpful_base_test.jsonl.gz", ("DPO",), ("2,339 pairs", "fixed beforehand")),
     "HH-RLHF, broad": Known(
         "preference/hh_rlhf_helpful_base_test.jsonl.gz",
         ("DPO",),
         ("100 prompts at least",),  # transcripts hold their prompts inside
         Answers(preferences="broad", people=2),
     ),
-    "PandaLM": Known("preference/pandalm_testset_v1.jsonl.gz", ("DPO",), ("831 pairs", "34 pairs have the same")),
+    "PandaLM": Known("preference/pandalm_testset_v1.jsonl.gz", ("DPO",), ("936 pairs", "34 pairs have the same")),
     "Alpaca": Known("instruct/alpaca_en_demo.jsonl.gz", ("IFT",), ("43 kinds of request", "1,015 more rows")),
     "Dolly": Known("instruct/dolly_3k.jsonl.gz", ("IFT",), ("22 kinds of request",)),
     "MTS-Dialog": Known(
@@ -55,7 +56,6 @@ KNOWN: dict[str, Known] = {
     ),
     "safety answers": Known("safety/safety_only_instructions.jsonl.gz", ("IFT",), ("61% of the answers refuse",)),
     "unpaired answers": Known("preference/kto_en_demo.jsonl.gz", (), ("marked good or bad",)),
-    "label sections": Known("pharma/fda_label_adverse_reactions_train.jsonl.gz", (), ("no answers to imitate",)),
     "answers removed": Known("pharma/medquad_answers_removed.jsonl.gz", (), ("100 rows with a right answer at least",)),
 }
 
@@ -85,3 +85,9 @@ def test_people_who_judged_pandalm_agree(data_dir: Path, tmp_path: Path) -> None
     assert agreement is not None
     assert agreement.people == 3
     assert 0.8 < agreement.alpha < 0.9
+
+
+def test_columns_that_fit_no_convention_get_no_advice(data_dir: Path, tmp_path: Path) -> None:
+    path = str(data_dir / "pharma/fda_label_adverse_reactions_train.jsonl.gz")
+    with pytest.raises(InputError, match=r"--columns"):
+        advise([path], Answers(), folder=tmp_path, screen=Screen(quiet=True), machine=LAPTOP)

@@ -120,8 +120,11 @@ SCENARIOS: dict[str, Scenario] = {
         ("grpo",),
         {"GRPO": ("number", "reward math reads 100%", "no people"), "SFT": ("bare results", "skip the working")},
     ),
-    "GRPO: labels": Scenario(
-        {"labelled.jsonl": labelled(150)}, ("GRPO",), ("grpo",), {"GRPO": ("one of 3 labels", "reward match")}
+    "SFT and GRPO: labels": Scenario(
+        {"labelled.jsonl": labelled(150)},
+        ("SFT", "GRPO"),
+        ("sft", "grpo"),
+        {"SFT": ("one form (label)",), "GRPO": ("one of 3 labels", "reward match")},
     ),
     "GRPO: code with tests": Scenario(
         {"functions.jsonl": functions(120)}, ("GRPO",), ("grpo",), {"GRPO": ("code with tests",)}
@@ -234,7 +237,7 @@ SCENARIOS: dict[str, Scenario] = {
         {"asked.jsonl": [{"prompt": r["prompt"], "gold": r["target"]} for r in asked_sums(150)] + half_said(100)},
         (),
         (),
-        {"GRPO": ("math reads only 60% of gold", "mend the rest")},
+        {"GRPO": ("math reads only 60% of gold", "correct the rest")},
         Answers(checkable=True),
     ),
     "trap: the answers to imitate do not earn the reward": Scenario(
@@ -344,8 +347,12 @@ SCENARIOS: dict[str, Scenario] = {
         {"GRPO": ("100 prompts at least",), "RLHF": ("100 prompts at least",), "IFT": ("2,000 rows", "there are none")},
         Answers(checkable=True, people=3, preferences="broad", tasks="many"),
     ),
-    "trap: data of no convention": Scenario(
-        {"strange.jsonl": strange(200)}, (), (), {"SFT": ("no answers to imitate",)}, notes=("--columns prompt=NAME",)
+    "trap: a file of no convention beside one that is known": Scenario(
+        {"strange.jsonl": strange(200), "replies.jsonl": replies(200)},
+        ("SFT",),
+        ("sft",),
+        {"SFT": ("right outputs",)},
+        notes=("--columns prompt=left,completion=right",),
     ),
     "trap: evaluation rows among the training rows": Scenario(
         {"replies.jsonl": replies(200)},

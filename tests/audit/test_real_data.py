@@ -93,7 +93,8 @@ def test_dialogues_of_the_training_split_stand_in_validation_too(data_dir: Path)
     found = by_name(look(train, against=[held]))
     assert found["leakage-exact"].severity == "block"
     assert found["leakage-exact"].count == 2
-    assert found["leakage-13-gram"].count == 4
+    assert "leakage-13-gram" not in found
+    assert found["leakage-phrase"].count == 4  # "do you have any medical conditions that I should know about?"
     assert not [name for name in by_name(look(train)) if name.startswith("leakage")]
 
 
@@ -117,13 +118,18 @@ def test_pandalm_has_booleans_repeats_swaps_and_one_circle(data_dir: Path) -> No
     assert lines_of(found["odd-row"]) == [i for i, s in enumerate(sides, 1) if not all(isinstance(t, str) for t in s)]
     assert found["odd-row"].count == 6
     seen: set[tuple[str, ...]] = set()
+    judged: set[tuple[object, ...]] = set()
     repeated, swapped = [], []
     for i, row in enumerate(rows, 1):
         asked, one, other = (row["instruction"], row["input"]), str(row["response1"]), str(row["response2"])
-        repeated += [i] if (*asked, one, other) in seen else []
+        votes = [row[f"annotator{n}"] for n in (1, 2, 3)]
+        said = next((vote for vote in (1, 2) if votes.count(vote) > 1), 0)
+        repeated += [i] if (*asked, one, other, said) in judged else []
         swapped += [i] if (*asked, other, one) in seen else []
         seen.add((*asked, one, other))
-    assert lines_of(found["exact-duplicate"]) == repeated
+        judged.add((*asked, one, other, said))
+    assert "exact-duplicate" not in found  # each row has a number, and people judged it
+    assert set(lines_of(found["normalised-duplicate"])) >= set(repeated)
     assert sorted(lines_of(found["swapped-pair"])) == swapped
     assert len(repeated) == 99
     assert len(swapped) == 50

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from posttrain.audit import words
 from posttrain.audit.entry import words_of
-from posttrain.audit.grams import LENGTH, grams_of
+from posttrain.audit.grams import LENGTH, Shared, grams_of
 from posttrain.audit.minhash import SIMILAR, band_keys, candidates, jaccard, shingle_sets, shingles
 from posttrain.audit.words import word_hashes
 
@@ -63,10 +63,51 @@ def test_thirteen_words_in_a_row_are_shared_twelve_are_not(count: int) -> None:
     common = " ".join(f"common{n}" for n in range(count))
     grams = grams_of(["nothing of it", f"before {common} after", ""])
     found = grams.shared_with(["", f"elsewhere {common} otherwise", common[:10]])
-    assert found == ([(1, 1)] if count >= LENGTH else [])
+    assert found["row"].tolist() == [1] * max(0, count - LENGTH + 1)
+    assert sorted(found["at"].tolist()) == [*range(1, count - LENGTH + 2)]
+    assert set(found["words"].tolist()) <= {count + 2}
 
 
 def test_words_that_many_evaluation_prompts_share_are_their_instruction() -> None:
     instruction = " ".join(f"please{n}" for n in range(LENGTH))
-    assert grams_of([instruction] * 9).shared_with([instruction]) == [(0, 0)]
-    assert grams_of([instruction] * 10).shared_with([instruction]) == []
+    assert len(grams_of([instruction] * 9).shared_with([instruction])) == 1
+    assert len(grams_of([instruction] * 10).shared_with([instruction])) == 0
+
+
+def words_from(start: int, count: int) -> str:
+    return " ".join(f"word{n}" for n in range(start, start + count))
+
+
+def leaks(train: list[str], held: list[str]) -> dict[int, int]:
+    grams = grams_of(held)
+    shared = Shared(grams)
+    for start in range(0, len(train), 3):  # chunks of three rows
+        hits = grams.shared_with(train[start : start + 3])
+        hits["row"] += start
+        shared.add(hits)
+    return shared.leaks()[0]
+
+
+@pytest.mark.parametrize(
+    ("covered", "of", "beside", "repeats", "leak"),
+    [
+        (40, 100, 100, 1, True),  # a fair part, in one row
+        (20, 100, 100, 1, False),  # a phrase
+        (40, 100, 100, 3, False),  # a fair part, but three rows hold it
+        (60, 100, 100, 3, True),  # most of it
+        (60, 100, 100, 11, False),  # most of it, in so many rows that it is a form
+        (20, 400, 20, 1, True),  # little of the evaluation row, but most of the row to train on
+    ],
+)
+def test_a_leak_is_a_fair_part_that_few_rows_hold(covered: int, of: int, beside: int, repeats: int, leak: bool) -> None:
+    held = [words_from(10_000, 50), words_from(0, of)]
+    rows = [f"{words_from(0, covered)} {words_from(20_000 + 1000 * n, beside)}" for n in range(repeats)]
+    found = leaks([words_from(50_000, 60), *rows], held)
+    assert found == ({1 + n: 1 for n in range(repeats)} if leak else {})
+
+
+def test_runs_apart_are_covered_together() -> None:
+    held = [words_from(0, 60)]
+    apart = f"{words_from(0, 15)} here {words_from(40, 15)} {words_from(1000, 60)}"
+    assert leaks([apart], held) == {0: 0}
+    assert leaks([f"{words_from(0, 15)} {words_from(1000, 60)}"], held) == {}

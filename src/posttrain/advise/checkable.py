@@ -1,25 +1,39 @@
-"""Which ready reward reads a file's reference answers: told by trying it on them."""
+"""Which ready reward reads a file's reference answers, found by trying each on them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from posttrain.advise.rules import THRESHOLDS
 from posttrain.errors import InputError
+from posttrain.rewards.code import read_tests
 from posttrain.rewards.kinds import KINDS, OPTIONS
 from posttrain.rewards.math import final_answer, math_score, number
 from posttrain.rewards.schema import read
 
 Values = Mapping[str, Any]
 
-_TARGETS = ("target", "answer", "label", "final_decision", "solution", "expected", "result", "gold", "output")
+_LABELS = ("label", "final_decision", "sentiment", "intent", "class", "category")
+"""Columns whose values are names, also where they are written as numbers."""
+
+_TARGETS = ("target", "answer", *_LABELS, "solution", "expected", "result", "gold", "output")
 """Columns in which others keep the right answer, beside the one that is read as the completion."""
 
 _TESTS = {"test": "entry_point", "test_list": None, "input_output": None, "tests": None}
 """Column of a code task's tests → column of the function's name."""
+
+_SETUPS = ("test_setup_code", "test_imports", "setup")
+"""Columns of code that the tests of a task need."""
+
+_FEWEST = 5
+"""Answers below which it says nothing that all are the same."""
+
+_CONSTANT = 0.99
+"""Share of the answers that say the same, from which on they are one answer to everything."""
 
 _LONGEST_NUMBER = 40
 _LONGEST_LABEL = 30
@@ -39,12 +53,19 @@ class Check:
         share: of the rows tried whose answer it reads.
         what: what the answers are, for people.
         earned: share of the answers to imitate that get it, where they stand in another column.
+        meant: share of the answers whose form says that they are to be compared, also where it cannot read them.
     """
 
     spec: Mapping[str, Any]
     share: float
     what: str
     earned: float = 1.0
+    meant: float = 0.0
+
+    @property
+    def expected(self) -> bool:
+        """Whether the answers were written to be compared, so that the rest is to be corrected."""
+        return max(self.share, self.meant) >= THRESHOLDS.mostly
 
     @property
     def reads(self) -> bool:
@@ -71,6 +92,8 @@ def check_of(rows: Sequence[Values], completion: str | None, wanted: str | None 
         found += _code(rows)
     for column in _columns(rows[0], completion):
         answers = [row.get(column) for row in rows]
+        if constant_of(answers) is not None:  # whoever always says it gets the reward, so nothing is learnt
+            continue
         for kind, looks in (("math", _math), ("json_fields", _json), ("match", _match)):
             if wanted in (None, kind) or (wanted == "json" and kind == "json_fields"):
                 check = looks(column, answers)
@@ -97,6 +120,14 @@ def labels_of(values: Iterable[object]) -> tuple[str, ...] | None:
     return tuple(seen) if few else None
 
 
+def constant_of(answers: Sequence[Any]) -> str | None:
+    """The answer that all rows have, or nearly all; None if they differ or are few."""
+    if len(answers) < _FEWEST:
+        return None
+    answer, count = Counter(str(value).strip() for value in answers).most_common(1)[0]
+    return answer if count >= _CONSTANT * len(answers) else None
+
+
 def _earned(spec: Mapping[str, Any], rows: Sequence[Values], completion: str) -> float:
     """Mean reward of the answers that would be imitated."""
     kind = str(spec["kind"])
@@ -120,26 +151,46 @@ def _code(rows: Sequence[Values]) -> list[Check]:
     if tests is None:
         return []
     entry = _TESTS[tests] if _TESTS[tests] in rows[0] else None
-    spec = {"kind": "code", "tests": tests, "entry_point": entry}
+    setup = next((name for name in _SETUPS if isinstance(rows[0].get(name), str)), None)
+    spec = {"kind": "code", "tests": tests, "entry_point": entry} | ({"setup": setup} if setup else {})
     if entry and str(rows[0].get("prompt", "")).rstrip().endswith(('"""', "'''", ":")):
         spec["prompt"] = "prompt"  # HumanEval's: the completion goes on with the function
-    return [Check(spec, _share([row.get(tests) for row in rows], bool), "code with tests")]
+    return [Check(spec, _share([row.get(tests) for row in rows], _are_tests), "code with tests")]
+
+
+def _are_tests(value: Any) -> bool:
+    try:
+        return bool(read_tests(value))
+    except (InputError, ValueError):
+        return False
 
 
 def _math(column: str, answers: Sequence[Any]) -> Check | None:
-    def reads(value: Any) -> bool:
-        text = str(value).strip()
-        if isinstance(value, bool) or not (_MARKED.search(text) or _ALONE.fullmatch(text)):
-            return False
-        answer = final_answer(text, numeric=False)
-        if len(answer) > _LONGEST_NUMBER or number(answer) is None:
-            return False
-        try:
-            return math_score(text, value) == 1.0
-        except InputError:
-            return False
+    if column.lower() in _LABELS:
+        return None
+    tried = answers[:: max(1, len(answers) // _TRIED)]  # a formula takes a while to read
+    kinds = Counter(_number_or_formula(value) for value in tried)
+    share = 1 - kinds[None] / len(tried)
+    what = "a number or a formula to compare" if kinds["formula"] else "a number to compare"
+    boxed = _share(tried, lambda value: _BOXED.search(str(value)) is not None)
+    return Check({"kind": "math", "target": column}, share, what, meant=boxed)
 
-    return Check({"kind": "math", "target": column}, _share(answers, reads), "a number to compare")
+
+def _number_or_formula(value: Any) -> Literal["number", "formula"] | None:
+    """What the reward `math` compares an answer as; None where it finds no answer that it is sure of."""
+    text = str(value).strip()
+    if value is None or isinstance(value, bool) or not (_MARKED.search(text) or _ALONE.fullmatch(text)):
+        return None
+    answer = final_answer(text, numeric=False)
+    try:
+        if number(answer) is not None and len(answer) <= _LONGEST_NUMBER:
+            return "number" if math_score(text, value) == 1.0 else None
+        if answer and _BOXED.search(text):
+            math_score("\\boxed{0}", value)  # raises where the formula cannot be read
+            return "formula"
+    except InputError:
+        pass
+    return None
 
 
 def _json(column: str, answers: Sequence[Any]) -> Check | None:
@@ -153,7 +204,7 @@ def _json(column: str, answers: Sequence[Any]) -> Check | None:
 
 
 def _match(column: str, answers: Sequence[Any]) -> Check | None:
-    texts = [value for value in answers if isinstance(value, str) and value.strip()]
+    texts = [str(v) for v in answers if isinstance(v, str | int) and not isinstance(v, bool) and str(v).strip()]
     if len(texts) < THRESHOLDS.parses * len(answers):
         return None
     labels = labels_of(texts)
@@ -169,6 +220,7 @@ def _short(value: str) -> bool:
 
 
 _SENTENCE = re.compile(r"[.!?]\s*$|\n")
+_BOXED = re.compile(r"\\f?box(?:ed)?\{")
 _MARKED = re.compile(r"####|\\boxed|\banswer\b", re.IGNORECASE)
 _ALONE = re.compile(r"[-+−$€£¥\s]*\d[\d.,/\s]*%?(?: [^\W\d]+){0,2}\.?")
 """A number with its unit, and nothing before it: of "we saw 3" nobody knows whether 3 is the answer."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.advise.answers import Answers, answers_of, asked, assumed, checked, with_goal
+from posttrain.advise.columns import check_known, name_them, named
 from posttrain.advise.decide import Opinion, opinions, stack_of
 from posttrain.advise.draft import Plan
 from posttrain.advise.estimate import Cost
@@ -15,6 +16,7 @@ from posttrain.advise.machine import Machine, Model, model_of, this_machine
 from posttrain.advise.recipe import text_of
 from posttrain.advise.rules import THRESHOLDS, Name
 from posttrain.advise.seen import Seen, look
+from posttrain.audit.source import Source
 from posttrain.errors import InputError
 from posttrain.files import write_whole
 from posttrain.screen import Screen
@@ -74,10 +76,13 @@ def advise(
         ask: puts a question to the user; None if there is nobody to ask.
 
     Raises:
-        InputError: a file or folder that is not there or cannot be read, or answers that contradict each other.
+        InputError: a file or folder that is not there or cannot be read, no file whose columns are known, or answers
+            that contradict each other.
     """
     answers, told = with_goal(checked(answers), goal)
-    seen = look(list(dict.fromkeys(data)), against, columns, answers.reward, screen)
+    sources = [Source(path, columns) for path in dict.fromkeys(data)]
+    seen = look(sources if ask is None else named(sources, ask), against, answers.reward, screen)
+    check_known(seen)
     if ask is not None:
         answers = asked(answers, _open(seen), ask)
     answers = checked(answers)
@@ -166,12 +171,11 @@ def _matters(case: Case, answers: Answers) -> dict[str, bool]:
 
 
 def _unread(seen: Seen) -> list[str]:
-    told = {
-        "unknown": "fits no convention, so nothing is advised on it; name its columns: "
-        "--columns prompt=NAME,completion=NAME",
-        "text": "plain text without prompts: it can go on training a base model, and teaches no task",
-    }
-    return [f"{file.path}: {told[file.kind]}" for file in seen.of(*told)]
+    plain = "plain text without prompts: it can go on training a base model, and teaches no task"
+    return [
+        *(f"{file.path}: {name_them(file.columns)}" for file in seen.of("unknown")),
+        *(f"{file.path}: {plain}" for file in seen.of("text")),
+    ]
 
 
 def _head(stack: Sequence[Name], said: Sequence[Opinion], seen: Seen, case: Case) -> list[str]:

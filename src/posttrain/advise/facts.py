@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from posttrain.advise.answers import Answers
+from posttrain.advise.checkable import Check
 from posttrain.advise.machine import Machine, Model
 from posttrain.advise.rules import FACTS
 from posttrain.advise.rules import THRESHOLDS as LIMITS
@@ -89,7 +90,7 @@ def _demonstrations(
     breadth: Mapping[str, Any] = seen.figure("breadth") or {}
     kinds = float(breadth.get("effective_tasks", 1.0))
     material = bool(files) and all(file.material for file in files)
-    checked = bool(files) and all(file.check is not None and file.check.fits for file in files)  # one kind of answer
+    checked = bool(files) and all(_one_kind(file.check) for file in files)
     broad = bool(rows) and kinds >= LIMITS.broad and not material and not checked
     many = answers.tasks == "many" or (answers.tasks is None and broad)
     names = len({name for file in files for name in file.names})
@@ -97,6 +98,7 @@ def _demonstrations(
     form = max(forms, key=forms.__getitem__, default="")
     contradictory = seen.count("contradictory-answers")
     unpaired = any(file.unpaired for file in files)
+    constant = [file.constant for file in files if file.constant is not None]
     refusals = max((file.refusals for file in files), default=0.0)
     held |= {
         "demonstrations": rows > 0,
@@ -111,6 +113,7 @@ def _demonstrations(
         "very_contradictory": contradictory > 0 and contradictory >= LIMITS.contradict * max(rows, 1),
         "boilerplate": bool(files) and seen.count("boilerplate") >= 0.01 * max(rows, 1),
         "refusals": refusals > 0.5,
+        "constant": bool(files) and len(constant) == len(files),
         "unpaired": unpaired,
         "bare": bool(files) and all(file.bare for file in files),
     }
@@ -133,10 +136,16 @@ def _demonstrations(
         "contradictory": contradictory,
         "boilerplate": seen.count("boilerplate"),
         "refusals": refusals,
+        "constant": " ".join(constant[0].split())[:60] if constant else "",
         "asked": asked,
         "wanted": wanted["many"] if answers.tasks else asked,
         "hold_out": _hold_out(rows),
     }
+
+
+def _one_kind(check: Check | None) -> bool:
+    """Whether all answers are of one kind, since one reward reads them or is meant to."""
+    return check is not None and (check.fits or (check.expected and check.earned >= 0.5))
 
 
 def _hold_out(rows: int) -> str:
@@ -208,7 +217,7 @@ def _checks(seen: Seen, answers: Answers, held: dict[str, bool], figures: dict[s
     ]
     fits, alone, share, path, best = max(checks, default=(False, False, 0.0, "", None), key=lambda some: some[:3])
     held["parser"] = fits and alone
-    held["checkable"] = answers.checkable is True or (answers.checkable is None and share >= _MOSTLY)
+    held["checkable"] = answers.checkable is True or (answers.checkable is None and best is not None and best.expected)
     figures["checked"] = "a right answer can be checked by a program"
     if best is None:
         figures["parser_missing"] = f"answers that a reward reads, in a column of their own. Rewards: {_READY}"
@@ -217,9 +226,8 @@ def _checks(seen: Seen, answers: Answers, held: dict[str, bool], figures: dict[s
     if best.reads:
         figures["checked"] = f"a right answer is {best.what}, and the reward {kind} reads {share:.0%} of them"
     if not best.reads:
-        told = (
-            f"answers that a reward reads: {kind} reads only {share:.0%} of {target}; mend the rest. Rewards: {_READY}"
-        )
+        rest = f"{kind} reads only {share:.0%} of {target}; correct the rest"
+        told = f"answers that a reward reads: {rest}. Rewards: {_READY}"
     elif not fits:
         told = (
             f"answers that earn the reward: {kind} reads {target}, but {best.earned:.0%} of the answers to imitate "
@@ -229,9 +237,6 @@ def _checks(seen: Seen, answers: Answers, held: dict[str, bool], figures: dict[s
         told = f"the whole prompt in one column, called prompt, beside the answer ({path} has it in several)"
     figures["parser_missing"] = told
 
-
-_MOSTLY = 0.8
-"""Share of the answers that a reward reads, from which on they are taken to be meant for it."""
 
 _READY = "math, match, json_fields, json_schema, code, regex, citation, or a Python function of your own"
 """Rewards that a recipe can name."""

@@ -29,6 +29,7 @@ class Thresholds:
     length_decides: float
     agree: float
     contradict: float
+    mostly: float
     parses: float
     learnable: float
     known_right: float

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from posttrain.advise.agreement import Agreement, agreement_of
-from posttrain.advise.checkable import Check, check_of, labels_of
+from posttrain.advise.checkable import Check, check_of, constant_of, labels_of
 from posttrain.audit.convention import Reading
 from posttrain.audit.entry import Entry
 from posttrain.audit.examine import entries
@@ -49,7 +49,7 @@ class File:
         path: as the user wrote it.
         kind: sft, preference, judged, prompt or unknown; "text" for plain text.
         convention: its name.
-        columns: standard name → the file's name.
+        columns: standard name → the file's name; of an unknown kind, what the user may have meant.
         rows: in the file.
         usable: those that are left after the safe fixes of `posttrain clean`.
         prompt_chars, answer_chars: the mean of the first rows; of all answers together.
@@ -57,6 +57,7 @@ class File:
         material: its prompts are texts to work on.
         unpaired: its rows are answers marked good or bad.
         refusals: share of answers that refuse.
+        constant: what its answers all say, or nearly all; None if they differ.
         check: the reward that reads its answers.
         agreement: of the people who judged.
         prompts: columns by which its rows are read as prompts; None if they cannot be.
@@ -75,6 +76,7 @@ class File:
     material: bool = False
     unpaired: bool = False
     refusals: float = 0.0
+    constant: str | None = None
     check: Check | None = None
     agreement: Agreement | None = None
     prompts: Mapping[str, str] | None = None
@@ -117,17 +119,14 @@ class Seen:
         return None if self.report is None else self.report.figures.get(topic)
 
 
-def look(
-    data: Sequence[str], against: Sequence[str], columns: Mapping[str, str], reward: str | None, screen: Screen
-) -> Seen:
+def look(sources: Sequence[Source], against: Sequence[str], reward: str | None, screen: Screen) -> Seen:
     """Audit the files and look at the first rows of each.
 
     Raises:
         InputError: a file is not there, or none of its rows can be read.
     """
-    if not data:
+    if not sources:
         return Seen(against=tuple(against))
-    sources = [Source(path, columns) for path in data]
     report = audit(sources, against=[Source(path, {}) for path in against], screen=screen)
     findings = {one.name: one for one in report.findings}
     files = tuple(_file(source, report.files[source.path], findings, reward) for source in sources)
@@ -157,6 +156,7 @@ def _file(source: Source, about: Mapping[str, Any], findings: Mapping[str, Findi
         reading.columns.get("prompt", "").lower() in _MATERIAL,
         kind == "sft" and any(isinstance(row.get("label"), bool) for row in values[:1]),
         fmean(refused(answer[:200], {}) for answer in answers) if answers else 0.0,
+        constant_of([entry.final or entry.answer for entry in seen]) if kind == "sft" else None,
         _check(source, reading, values, reward) if kind in {"sft", "prompt"} else None,
         agreement_of(row.values for row in _rows(source)) if kind in {"preference", "judged"} else None,
         _prompt_columns(reading, seen),
@@ -191,7 +191,7 @@ def _check(source: Source, reading: Reading, sample: Sequence[Mapping[str, Any]]
     if check is None or "labels" not in check.spec:
         return check
     column = check.spec["target"]
-    labels = labels_of(row.values.get(column) or "" for row in _rows(source))
+    labels = labels_of("" if (value := row.values.get(column)) is None else value for row in _rows(source))
     return None if labels is None else replace(check, spec={**check.spec, "labels": list(labels)})
 
 

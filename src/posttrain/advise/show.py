@@ -49,9 +49,7 @@ def show(advice: Advice, out: Path) -> None:
         console.print(f"Recipe: {out}", markup=False)
         if any(one.severity == "block" for one in mend):
             console.print(
-                console.print(
-                    "Its run stops at what blocks. Mend those rows (posttrain clean writes a copy), then advise again."
-                )
+                "Its run stops at what blocks. Correct those rows (posttrain clean writes a copy), then advise again."
             )
         else:
             console.print(f"Next: posttrain plan {out}, then posttrain run {out}", markup=False)
@@ -108,8 +106,6 @@ def _explained(technique: Technique) -> Table:
 def _advice(advice: Advice) -> str:
     if advice.stack:
         return " → ".join(advice.stack)
-    if advice.seen.of("unknown"):
-        return "name the columns of the data first: --columns prompt=NAME,completion=NAME"
     waiting = [opinion.technique for opinion in advice.opinions if opinion.verdict == "wait"]
     return f"collect data first, for {' → '.join(waiting)}" if waiting else "none of the five, as things stand"
 
@@ -138,7 +134,7 @@ def _file(file: File) -> str:
         "unknown": "no known convention",
     }[file.kind]
     columns = ", ".join(f"{ours}={theirs}" for ours, theirs in file.columns.items())
-    fit = f", {file.usable:,} after `posttrain clean`" if file.usable < file.rows else ""
+    fit = f", {file.usable:,} of them fit to train on" if file.usable < file.rows else ""
     check = ""
     if file.check is not None:
         against = file.check.spec.get("target", "the answers")

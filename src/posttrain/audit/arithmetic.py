@@ -18,6 +18,13 @@ _JOINS_BEFORE = set("+-*/×÷−=^%<>!√·–—_\\|&~{[")
 _JOINS_AFTER = set("+-*/×÷−=^%√·–_\\(\u00b0/:")
 _WORD_BEFORE = re.compile(r"(?:^|[^A-Za-z])(?:[A-Za-z]|sqrt|log|ln|sin|cos|tan|mod|exp|choose)\s*$")
 _OTHER_UNIT = re.compile(r"(?:x|mod|remainder|r|and \d|or|cents?|percent)\b|¢", re.IGNORECASE)
+_FACTOR_BEFORE = re.compile(r"\([^()]*\d[^()]*\)$")
+_NUMBERED = re.compile(r"(?:^|\n)[ \t]*\(\d{1,2}\)$")
+_MIXED_BEFORE = re.compile(r"\d (?:and )?$")
+_GROUP_AFTER = re.compile(r"[ \u00a0\u202f]\d{3}\b")
+_CLOCK = re.compile(r"(?<![\d.,])0\d")
+_CONVERTED = frozenset(Fraction(10) ** power for power in (-6, -3, 3, 6))
+_CENTS = frozenset({Fraction(100), Fraction(1, 100)})
 _MOST = 400
 """Characters of a left side; a longer one is no equation for people."""
 
@@ -35,6 +42,10 @@ def _wrong(match: re.Match[str], text: str) -> bool:
         before and (before[-1] in _JOINS_BEFORE or before[-1].isdigit() or _WORD_BEFORE.search(before[-8:]))
     ):
         return False
+    if _FACTOR_BEFORE.search(before) and not _NUMBERED.search(before):  # (1/2) 278 + 11: the brackets are a factor
+        return False
+    if _MIXED_BEFORE.search(text[: match.start()]) or _GROUP_AFTER.match(after) or _CLOCK.search(match[0]):
+        return False  # 1 and 1/4, 18 000, 0900
     if match.start() and (text[match.start() - 1].isalnum() or text[match.start() - 1] in ".,:"):
         return False
     rest = after.lstrip()
@@ -44,7 +55,14 @@ def _wrong(match: re.Match[str], text: str) -> bool:
         return False
     value = _value(match["left"].replace("$", ""))
     stated = match["right"].replace("$", "").replace(" ", "").replace("−", "-")
-    return value is not None and not _rounds_to(value, stated)
+    return value is not None and not _rounds_to(value, stated) and not _converted(value, stated, "$" in match["right"])
+
+
+def _converted(value: Fraction, stated: str, money: bool) -> bool:
+    """Whether the stated value is the same in another unit: thousands, or cents as dollars."""
+    number = Fraction(stated.replace(",", ""))
+    ratio = number / value if value else Fraction(0)
+    return ratio in _CONVERTED or (money and ratio in _CENTS)
 
 
 def _rounds_to(value: Fraction, stated: str) -> bool:

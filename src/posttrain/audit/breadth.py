@@ -65,7 +65,7 @@ _STOPS = re.compile(r"[.!?:\n]+")
 def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
     """Findings on the breadth of the prompts, and the figures behind them."""
     rows = table.train
-    asked = np.flatnonzero((rows["prompt_chars"] > 0) & (rows["kind"] != 1))
+    asked = np.flatnonzero((rows["prompt_chars"] > 0) & ((rows["kind"] == 0) | (rows["kind"] == 2)))
     asked = asked[np.unique(rows["prompt"][asked], return_index=True)[1]]
     if len(asked) < _FEWEST:
         return [], {}

@@ -1,4 +1,7 @@
-"""The safe fixes, applied to a copy: rows dropped, repeats dropped, placeholders and broken characters mended."""
+"""The safe fixes, applied to a copy: rows dropped, repeats dropped, placeholders and broken characters corrected.
+
+No row is dropped that says anything which no other row says, in any column.
+"""
 
 import json
 import re
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from posttrain.audit.duplicates import EXACT
+from posttrain.audit.examine import ODD, UNREADABLE
 from posttrain.audit.run import Report
 from posttrain.audit.source import Source, items, parsed
 from posttrain.data.read import Row, source_files
@@ -15,6 +20,12 @@ from posttrain.files import whole_file
 
 _SEVERAL = "self-instruct"
 """The convention whose rows hold several examples: one bad example is no reason to drop the row."""
+
+_BROKEN = frozenset({UNREADABLE.name, ODD.name})
+"""Findings on rows at which training stops."""
+
+_JUDGMENTS = frozenset({"ranking", "two responses and annotators' verdicts"})
+"""Conventions whose rows are what people said: a row that cannot train still counts in their agreement."""
 
 _WINDOWS = ("cp1252", "latin-1")
 """What UTF-8 is usually misread as."""
@@ -67,18 +78,30 @@ def clean(source: Source, report: Report, out: Path, keep: Collection[str] = ())
 
 def _planned(report: Report, keep: Collection[str]) -> tuple[dict[str, str], dict[str, set[str]]]:
     """Place → the finding it is dropped for; place → the findings it is mended for."""
-    several = any(about["convention"] == _SEVERAL for about in report.files.values())
+    droppable = _droppable(report)
     drop: dict[str, str] = {}
     mend: dict[str, set[str]] = {}
     for one in report.findings:
         if one.name in keep:
             continue
-        if one.safe == "drop" and (not several or one.name in {"unreadable-row", "odd-row"}):
+        if one.name in droppable:
             drop.update({where: one.name for where in one.rows if where not in drop})
         elif one.safe == "normalise":
             for where in one.rows:
                 mend.setdefault(where, set()).add(one.name)
     return drop, mend
+
+
+def _droppable(report: Report) -> frozenset[str]:
+    """Findings whose rows may be dropped, as the file's convention has it."""
+    safe = frozenset(one.name for one in report.findings if one.safe == "drop")
+    conventions = {about["convention"] for about in report.files.values()}
+    if _SEVERAL in conventions:
+        return safe & _BROKEN
+    if conventions & _JUDGMENTS:
+        return safe & (_BROKEN | {EXACT.name})
+    guessed = any(about["guessed"] for about in report.files.values())
+    return safe - {ODD.name} if guessed else safe  # a row without a column that was only guessed is not broken
 
 
 def _fixed(
@@ -101,6 +124,8 @@ def _fixed(
 
 
 def _empty_input(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "input" not in values:  # one of several examples that the row holds
+        return
     yield {"did": "emptied", "why": "placeholder-input", "column": "input", "was": values["input"]}
     values["input"] = ""
 

@@ -1,10 +1,13 @@
 """`posttrain audit` on files: read, told, written, and refused if something blocks."""
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from posttrain.audit.findings import Finding
+from posttrain.audit.names import NAMES
 from posttrain.audit.run import Report, audit
 from posttrain.audit.show import as_json, show
 from posttrain.audit.source import Source
@@ -18,13 +21,16 @@ def audit_files(
     against: Sequence[str],
     columns: str,
     waived: Collection[str],
-    out: Path,
+    out: Path | None,
     screen: Screen,
     *,
     presidio: str | None,
     to_json: bool,
 ) -> None:
     """Audit files, write ``findings.json`` into `out`, and show what was found.
+
+    Args:
+        out: see `folder_of` if None.
 
     Raises:
         InputError: a file is not there, or a finding blocks and is not waived.
@@ -39,9 +45,27 @@ def audit_files(
         presidio=presidio,
     )
     check_names("waive", waived, report)
+    out = out or folder_of(report)
     write_report(report, out, waived)
     show_report({"": report}, waived, out, to_json=to_json)
     refuse(report.blocking, waived)
+
+
+def folder_of(report: Report) -> Path:
+    """A folder for this audit: ``audit/FILE``, or ``audit/FILE-2``... where that holds an audit of other files."""
+    first, *more = report.files
+    name = re.sub(r"[^\w.-]+", "-", first.rstrip("/").rpartition("/")[2]).strip(".-") or "data"
+    several = f"-and-{len(more)}-more" if more else ""
+    numbered = (Path("audit") / f"{name}{several}{f'-{n}' if n > 1 else ''}" for n in count(1))
+    return next(folder for folder in numbered if _is_free(folder, list(report.files)))
+
+
+def _is_free(folder: Path, files: Sequence[str]) -> bool:
+    """Whether a folder is not there, or holds an audit of these files."""
+    try:
+        return list(json.loads((folder / "findings.json").read_text(encoding="utf-8"))["files"]) == list(files)
+    except (OSError, ValueError, KeyError, TypeError):
+        return not folder.exists()
 
 
 def clean_file(data: str, columns: str, keep: Collection[str], out: Path, screen: Screen, *, to_json: bool) -> None:
@@ -64,6 +88,7 @@ def clean_file(data: str, columns: str, keep: Collection[str], out: Path, screen
         print(
             f"{out}: {done.written:,} of {done.read:,} rows; {done.dropped:,} dropped, {done.changed:,} changed. "
             f"Each is in {out.with_name(out.name.removesuffix('.jsonl') + '.log.jsonl')}"
+            + (". Columns keep their names: name them in the recipe as here" if source.columns else "")
         )
 
 
@@ -108,7 +133,7 @@ def check_names(option: str, said: Collection[str], report: Report) -> None:
     """
     from difflib import get_close_matches
 
-    names = [one.name for one in report.findings]
+    names = [*(one.name for one in report.findings), *NAMES]
     for name in said:
         near = get_close_matches(name, names, n=1)
         if name not in names and near:

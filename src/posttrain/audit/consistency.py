@@ -1,13 +1,17 @@
 """What most rows of a task have in common, and the rows that lack it: form, ending, language, length."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posttrain.audit.entry import Entry, words_of
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.form import ENDINGS, FORMS
-from posttrain.audit.table import Table
+from posttrain.audit.table import Table, fetch
 from posttrain.data.language import LANGUAGES
 
 FORM = Rule(
@@ -22,8 +26,14 @@ BROKEN_JSON = Rule(
 ENDING = Rule(
     "unfinished",
     "warn",
-    "answers stop without a full stop, where most end with one",
+    "answers stop in the middle of a word, where most end with a full stop",
     "complete them or drop the rows: they were probably cut",
+)
+OPEN = Rule(
+    "no-full-stop",
+    "info",
+    "answers of several sentences end without a full stop, where most end with one",
+    "look at some: most were only written so, a few were cut",
 )
 LANGUAGE = Rule(
     "other-language",
@@ -42,6 +52,21 @@ _FEWEST = 30
 
 _USUAL = 0.9
 """Share of the answers that makes a form or a language the usual one."""
+
+_READ = 10_000
+"""Answers whose words are taken for all words there are."""
+
+_NEAR = 50
+"""Words that begin alike which are looked at."""
+
+_WORD = 3
+"""Letters of a word that needs not be frequent, and that may lack an ending."""
+
+_FREQUENT = 0.01
+"""Share of the answers that hold a word of fewer letters."""
+
+_SUFFIXES = frozenset({"es", "ed", "ing", "ly"})
+"""Endings that a whole word may lack."""
 
 _STRUCTURED = tuple(FORMS.index(form) for form in ("JSON", "code block", "headings", "list", "label"))
 _FAR = 5.0
@@ -64,11 +89,14 @@ def consistency_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
         found.append(finding(BROKEN_JSON, table.shown(broken.tolist(), lambda entry: entry.answer[:120])))
     forms: list[Shown] = []
     unfinished: list[Shown] = []
+    unstopped: list[Shown] = []
     for name, members in tasks_of(table, answered):
         forms += _other_form(table, members, name)
-        unfinished += _unfinished(table, members)
+        cut, open_ = _unfinished(table, members)
+        unfinished += cut
+        unstopped += open_
     found += [finding(FORM, forms)] if forms else []
-    found += [finding(ENDING, unfinished)] if unfinished else []
+    found += [finding(rule, hits) for rule, hits in ((ENDING, unfinished), (OPEN, unstopped)) if hits]
     figures["answer_forms"] = {
         FORMS[i]: int(n) for i, n in enumerate(np.bincount(rows["form"][answered], minlength=len(FORMS))) if n
     }
@@ -103,16 +131,52 @@ def _other_shape(table: Table, members: NDArray[np.intp], said: str) -> list[Sho
     return [Shown(table.where(int(i)), said) for i in members[inverse != counts.argmax()]]
 
 
-def _unfinished(table: Table, members: NDArray[np.intp]) -> list[Shown]:
+def _unfinished(table: Table, members: NDArray[np.intp]) -> tuple[list[Shown], list[Shown]]:
+    """Answers that stop in a word, and others that only lack a full stop, where nearly all have one."""
     ending = table.rows["ending"][members]
     prose = table.rows["form"][members] == FORMS.index("prose")
     closed, open_ = prose & (ending == ENDINGS.index("closed")), prose & (ending == ENDINGS.index("open"))
     if closed.sum() < max(_FEWEST, _USUAL * (closed | open_).sum()):
-        return []
-    _, known = table.hits.get("truncated", (None, []))  # those are told already, for a surer reason
-    told = {hit.where for hit in known}
-    left = [i for i in members[open_].tolist() if table.where(i) not in told]
-    return table.shown(left, lambda entry: "…" + entry.answer.rstrip()[-60:])
+        return [], []
+    _, known = table.hits.get("truncated", (None, []))  # those are reported already, for a surer reason
+    reported = {hit.where for hit in known}
+    left = [i for i in members[open_].tolist() if table.where(i) not in reported]
+    if not left:
+        return [], []
+    answers = {i: entry.answer.rstrip() for i, entry in fetch(table, left)}
+    vocabulary = _vocabulary(table, members[closed], answers.values())
+    cut = [i for i in left if i in answers and _is_cut(answers[i], vocabulary)]
+    rest = [i for i in left if i not in set(cut)]
+    return table.shown(cut, _end), table.shown(rest, _end)
+
+
+def _end(entry: Entry) -> str:
+    return "…" + entry.answer.rstrip()[-60:]
+
+
+def _vocabulary(table: Table, members: NDArray[np.intp], answers: Iterable[str]) -> list[str]:
+    """The words of some answers that end well, and of others but for their last, sorted.
+
+    A word of one or two letters must be frequent: others are marks, units and remains.
+    """
+    held: Counter[str] = Counter()
+    for answer in answers:
+        held.update(set(words_of(answer)[:-1]))
+    some = members[:: max(1, len(members) // _READ)]
+    for _, entry in fetch(table, some.tolist()):
+        held.update(set(words_of(entry.answer)))
+    return sorted(word for word, n in held.items() if len(word) >= _WORD or n >= _FREQUENT * len(some))
+
+
+def _is_cut(answer: str, vocabulary: Sequence[str]) -> bool:
+    """Whether its last word is none, but the beginning of one; a word that only lacks an ending, or a unit, is one."""
+    *before, last = ["", *words_of(answer)]
+    if not last or (before[-1:] and before[-1].isdecimal()):
+        return False
+    at = bisect_left(vocabulary, last)
+    longer = list(takewhile(lambda word: word.startswith(last), vocabulary[at : at + _NEAR]))
+    bare = len(last) >= _WORD and any(word[len(last) :] in _SUFFIXES for word in longer)
+    return bool(longer) and longer[0] != last and not bare
 
 
 def _language(table: Table, members: NDArray[np.intp]) -> list[Finding]:

@@ -18,16 +18,15 @@ AT_ONCE = 2**27
 EXACT = Rule(
     "exact-duplicate",
     "warn",
-    "rows repeat an earlier one exactly",
+    "rows repeat an earlier one in everything they say",
     "drop the repeats: what stands twice is learnt twice",
     "drop",
 )
 NORMALISED = Rule(
     "normalised-duplicate",
     "warn",
-    "rows repeat an earlier one but for letter case, punctuation and blanks",
-    "keep one of each",
-    "drop",
+    "rows repeat the words of an earlier one; letter case, punctuation or columns that training does not read differ",
+    "keep one of each, unless that difference is the lesson",
 )
 NEAR = Rule(
     "near-duplicate",

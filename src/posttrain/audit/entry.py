@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -11,11 +11,22 @@ from typing import Any, Literal
 from posttrain.audit.words import small_letters
 from posttrain.data.example import Example, Message
 
-Kind = Literal["sft", "preference", "prompt"]
+Kind = Literal["sft", "preference", "prompt", "unknown"]
 
 _WORD = re.compile(r"\w+")
 _SAID = re.compile(r"\w+|[+*/=<>%$€£^&|~]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+_COUNTED_BY_ID = ("sft", "prompt")
+"""Kinds of rows in which a bare id only counts the rows."""
+
+_BARE_IDS = frozenset(
+    ["", "id", "_id", "idx", "index", "row", "row_id", "uid", "uuid", "guid", "unnamed: 0", "__index_level_0__"]
+)
+"""Columns, in small letters, that count rows and say nothing."""
+
+_JUDGES = ("annotator", "annotator_id", "judge", "judge_id", "rater", "rater_id", "worker", "worker_id", "labeler")
+"""Columns that name who judged a row; the first that is filled counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +40,11 @@ class Entry:
         outputs: the assistant's words in each completion.
         ranks: of the completions, 1 the best; empty where there is one or none.
         row: the source row.
-        key: prompt, completions and tools as text: equal keys are one example twice.
+        key: all that the row says, see `key_of`: equal keys are one row twice.
         task: the task it belongs to, if stated.
         context: what was said after the first answer and before the last, in a conversation of several turns.
         final: the last answer of such a conversation.
+        judge: who judged or ranked, if the row names one person.
     """
 
     where: str
@@ -45,6 +57,7 @@ class Entry:
     task: str | None = None
     context: str = ""
     final: str = ""
+    judge: str = ""
 
     @property
     def answer(self) -> str:
@@ -68,10 +81,41 @@ def entry_of(example: Example, kind: Kind) -> Entry:
     """The example as the checks see it."""
     said = tuple(_said(c, {"assistant"}) for c in example.completions)
     prompt = _said(example.prompt, {"user", "tool", "assistant"})
-    key = json.dumps([example.prompt, example.completions, example.tools], ensure_ascii=False, sort_keys=True)
+    key, judge = key_of(example.row, kind), judge_of(example.row)
     ranks = example.columns.get("rank", ())
     context, final = _turns(example.completions[0]) if len(example.completions) == 1 else ("", "")
-    return Entry(example.where, kind, prompt, said, ranks, example.row, key, example.task, context, final)
+    return Entry(example.where, kind, prompt, said, ranks, example.row, key, example.task, context, final, judge)
+
+
+def key_of(row: Mapping[str, Any], kind: str) -> str:
+    """All that a row says, as text.
+
+    A bare id is left out where it only counts rows: rows to imitate and prompts. In preferences it names what was
+    judged, and in a file of unknown columns nobody knows what it names, so that it counts there.
+    """
+    counted = {name: v for name, v in row.items() if kind not in _COUNTED_BY_ID or not _is_bare_id(name, v)}
+    return json.dumps(counted, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def judge_of(row: Mapping[str, Any]) -> str:
+    """The person, or model, whose judgement a row holds; empty if it names none."""
+    return next((str(row[name]) for name in _JUDGES if isinstance(row.get(name), str | int) and row[name] != ""), "")
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every text inside a value, in its order."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from leaves(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from leaves(inner)
+
+
+def _is_bare_id(name: str, value: object) -> bool:
+    return name.strip().lower() in _BARE_IDS and not isinstance(value, Mapping | list | tuple)
 
 
 def _turns(completion: Sequence[Message]) -> tuple[str, str]:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.audit.convention import Reading, convention_named
-from posttrain.audit.entry import Entry, entry_of, hash64, normalised, numbers_of
+from posttrain.audit.entry import Entry, entry_of, hash64, key_of, leaves, normalised, numbers_of
 from posttrain.audit.findings import EXAMPLES, Rule, Shown
 from posttrain.audit.form import ending_of, form_of
-from posttrain.audit.grams import Grams
+from posttrain.audit.grams import HIT, Grams
 from posttrain.audit.judged import read_judged, verdicts
 from posttrain.audit.minhash import BANDS, band_keys, shingles
 from posttrain.audit.source import Fault, Item, parsed
@@ -30,8 +30,8 @@ ROW = np.dtype(
         ("place", np.uint32),  # index of the row among all rows
         ("part", np.uint16),  # which example of the row (self-instruct rows hold several)
         ("kind", np.uint8),  # index in KINDS
-        ("whole", np.uint64),  # prompt, completions and tools as they stand
-        ("norm", np.uint64),  # words alone
+        ("whole", np.uint64),  # all that the row says, see `entry.key_of`
+        ("norm", np.uint64),  # words alone; in preferences, with ranks and judge
         ("prompt", np.uint64),  # the prompt's words
         ("answer", np.uint64),  # the answer's words; the best completion as it stands where there are several
         ("worst", np.uint64),  # the worst completion as it stands; 0 without one
@@ -45,13 +45,14 @@ ROW = np.dtype(
         ("shape", np.uint32),  # of JSON keys or headings
         ("ending", np.uint8),  # see `form.ENDINGS`
         ("language", np.uint8),  # see `language.LANGUAGES`
+        ("judge", np.uint32),  # crc of who judged, 0 if not stated
         ("task", np.uint32),  # crc of the stated task, 0 if none
         ("bands", np.uint32, (BANDS,)),
     ]
 )
 """What is kept of each example: under 200 bytes, whatever its length."""
 
-KINDS = ("sft", "preference", "prompt")
+KINDS = ("sft", "preference", "prompt", "unknown")
 
 UNREADABLE = Rule(
     "unreadable-row",
@@ -106,7 +107,7 @@ class Examined:
         verdicts: how often each annotator said tie (0), first (1), second (2).
         tasks: crc → name of the tasks stated.
         asked: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
-        leaked: (row of `rows`, number of an evaluation prompt) that share a run of words.
+        leaked: `grams.HIT` of the runs of words that a row of `rows` shares with evaluation prompts.
         unread: column that nothing reads → how many rows fill it, and the first place.
     """
 
@@ -115,7 +116,7 @@ class Examined:
     verdicts: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
     tasks: dict[int, str] = field(default_factory=dict[int, str])
     asked: U32 | None = None
-    leaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    leaked: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=HIT))
     unread: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
 
     def hit(self, rule: Rule, where: str, text: str) -> None:
@@ -164,8 +165,8 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
 def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterator[Entry]:
     """The entries of a row; what it cannot give is noted."""
     if reading.kind == "unknown":
-        texts = [value for value in row.values.values() if isinstance(value, str)]
-        yield Entry(row.where, "prompt", "\n".join(texts), (), (), row.values, repr(sorted(row.values.items())))
+        texts = "\n".join(leaves(row.values))
+        yield Entry(row.where, "unknown", texts, (), (), row.values, key_of(row.values, "unknown"))
         return
     if reading.kind == "judged":
         entry, wrong = read_judged(row, reading.task)
@@ -228,15 +229,18 @@ def _check(entry: Entry, seen: Examined) -> None:
 
 
 def _numbers(entry: Entry) -> tuple[int, ...]:
-    """`ROW` of an entry from `kind` to `language`."""
+    """`ROW` of an entry from `kind` to `judge`."""
     answer, worst = entry.answer, entry.worst
     prompt_words, text = normalised(entry.prompt + entry.context), entry.text
     tied = len(entry.ranks) > 1 and len(set(entry.ranks)) == 1
     first = 0 if len(entry.ranks) != 2 or tied else 1 + (entry.ranks[1] < entry.ranks[0])
+    whole = hash64(entry.key)
+    words = [prompt_words, *map(normalised, entry.outputs)]
+    said = [str(entry.ranks), entry.judge] if entry.kind == "preference" else []
     return (
         KINDS.index(entry.kind),
-        hash64(entry.key),
-        hash64("\0".join([prompt_words, *map(normalised, entry.outputs)])),
+        whole,
+        whole if entry.kind == "unknown" else hash64("\0".join([*words, *said])),
         hash64(prompt_words),
         hash64(answer.strip() if entry.ranks else normalised(entry.final or answer)),
         hash64(worst.strip()) if entry.ranks else 0,
@@ -249,4 +253,5 @@ def _numbers(entry: Entry) -> tuple[int, ...]:
         *form_of(answer),
         ending_of(answer),
         language_of(text),
+        zlib.crc32(entry.judge.encode("utf-8", "surrogatepass")) if entry.judge else 0,
     )

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from posttrain.audit.entry import Entry
+from posttrain.audit.entry import Entry, judge_of, key_of
 from posttrain.data.read import Row
 from posttrain.data.strict_json import kind_of
 
@@ -24,8 +24,9 @@ def read_judged(row: Row, task: str | None) -> tuple[Entry, str | None]:
     ]
     outputs = tuple("" if side is None else str(side) for side in sides)
     ranks = {1: (1.0, 2.0), 2: (2.0, 1.0)}.get(majority(row.values), (1.0, 1.0))
-    key = f"{prompt}\0{outputs[0]}\0{outputs[1]}"
-    return Entry(row.where, "preference", prompt, outputs, ranks, row.values, key, task), "; ".join(wrong) or None
+    key, judge = key_of(row.values, "preference"), judge_of(row.values)
+    entry = Entry(row.where, "preference", prompt, outputs, ranks, row.values, key, task, judge=judge)
+    return entry, "; ".join(wrong) or None
 
 
 def majority(values: Mapping[str, Any]) -> int:

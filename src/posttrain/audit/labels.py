@@ -19,9 +19,9 @@ CLASSES = Rule(
 )
 NOISE = Rule(
     "label-noise",
-    "warn",
-    "answers carry a label that other rows with such a prompt do not have",
-    "look at them: a classifier trained on the other rows is sure of another label",
+    "info",
+    "answers carry a label that the words of their prompt speak against",
+    "look at a few: a classifier trained on the other rows is sure of another label, which may be wrong as well",
 )
 
 SPELLING = Rule(
@@ -35,6 +35,12 @@ _MOST_LABELS = 20
 _IMBALANCED = 0.8
 _SHORT = 12
 _FOLDS = 5
+_KNOWS = 0.8
+"""Share of the rows of each label that the classifier must get right, on average, before its doubts are worth a look.
+
+Where the words do not tell the label, as in verdicts on pairs of answers, nearly all its doubts are wrong.
+"""
+
 _MOST_ROWS = 20_000
 """Rows of a task that label noise is looked for in, the first ones."""
 
@@ -113,8 +119,10 @@ def _noise(table: Table, members: NDArray[np.intp], names: dict[int, str]) -> li
     probabilities: Any = cross_val_predict(
         LogisticRegression(C=10, max_iter=1000), vectors, label, cv=folds, method="predict_proba"
     )
-    wrong = np.flatnonzero(find_label_issues(label, probabilities, n_jobs=1))
     likely = probabilities.argmax(axis=1)
+    if np.mean([(likely[label == one] == one).mean() for one in range(len(keys))]) < _KNOWS:
+        return []
+    wrong = np.flatnonzero(find_label_issues(label, probabilities, n_jobs=1))
     return [
         Shown(
             table.where(int(members[i])),

@@ -1,6 +1,6 @@
 """Rows to train on that stand in the evaluation data too, so that the evaluation measures memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from posttrain.audit.duplicates import alike
 from posttrain.audit.entry import Entry
 from posttrain.audit.findings import Finding, Rule, Shown, finding
-from posttrain.audit.grams import LENGTH, Grams
+from posttrain.audit.grams import LENGTH, Shared
 from posttrain.audit.minhash import SIMILAR, distinct
 from posttrain.audit.table import Table
 
@@ -29,22 +29,25 @@ NEAR = Rule(
 GRAM = Rule(
     "leakage-13-gram",
     "block",
-    f"rows to train on share {LENGTH} words in a row with an evaluation prompt",
+    f"rows to train on share a fair part of an evaluation prompt, in runs of {LENGTH} words and more",
     "look at them; drop them from the training data unless the words are a quotation that both may hold",
     "drop",
 )
+PHRASE = Rule(
+    "leakage-phrase",
+    "info",
+    f"rows to train on share {LENGTH} words in a row with an evaluation prompt, but little of it, or a stock phrase",
+    "look at a few: fine for set phrases and instructions; drop rows that give an answer away",
+)
 
 
-def leakage(
-    table: Table, grams: Grams | None, hits: Sequence[tuple[int, int]], on_pairs: Callable[[int, str], None]
-) -> list[Finding]:
+def leakage(table: Table, shared: Shared | None, on_pairs: Callable[[int, str], None]) -> list[Finding]:
     """What of the evaluation rows stands in the rows to train on.
 
     Args:
-        grams: of the evaluation prompts.
-        hits: (index of a row, index of the evaluation row) that share one.
+        shared: the words that they share.
     """
-    if table.trained == len(table.rows):
+    if table.trained == len(table.rows) or shared is None:
         return []
     rows = table.rows
     held, train = rows[table.trained :], table.train
@@ -55,12 +58,16 @@ def leakage(
         if train["prompt_chars"][i] and key in prompts
     }
     near = {a: b for a, b in alike(table, _pairs(table), on_pairs, _prompt).items() if a not in same}
-    shared = {a: b for a, b in hits if a not in same and a not in near} if grams is not None else {}
-    return [
+    covered, sharing = shared.leaks()
+    found = same.keys() | near.keys()
+    parts = {a: table.trained + b for a, b in covered.items() if a not in found}
+    phrases = [Shown(table.where(a), "") for a in sharing.tolist() if a not in found and a not in parts]
+    leaks = [
         finding(rule, [Shown(table.where(a), f"see {table.where(b)}") for a, b in sorted(some.items())])
-        for rule, some in ((EXACT, same), (NEAR, near), (GRAM, shared))
+        for rule, some in ((EXACT, same), (NEAR, near), (GRAM, parts))
         if some
     ]
+    return [*leaks, finding(PHRASE, phrases)] if phrases else leaks
 
 
 def _first_of(keys: NDArray[np.uint64], counted: NDArray[np.bool_]) -> dict[int, int]:

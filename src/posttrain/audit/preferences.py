@@ -86,9 +86,9 @@ def preference_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
 
 
 def _orders(table: Table, pairs: NDArray[np.intp]) -> list[Finding]:
-    """Pairs of the same two answers: in the other order, or with the other preferred."""
+    """Pairs of the same two answers, by the same judge: in the other order, or with the other preferred."""
     rows = table.rows
-    both = rows["prompt"] ^ (rows["answer"] + rows["worst"]) * np.uint64(0x9E3779B97F4A7C15)
+    both = _asked_of_one(rows) ^ (rows["answer"] + rows["worst"]) * np.uint64(0x9E3779B97F4A7C15)
     reversed_: list[Shown] = []
     swapped: list[Shown] = []
     order_known = (rows["first"][pairs] == 2).any()  # else the preferred one always stands first
@@ -111,13 +111,18 @@ def _shown_first(rows: NDArray[np.void]) -> NDArray[np.uint64]:
     return np.where(rows["first"] == 2, rows["worst"], rows["answer"])
 
 
+def _asked_of_one(rows: NDArray[np.void]) -> NDArray[np.uint64]:
+    """A number for each prompt and judge: people who disagree do not contradict themselves."""
+    return rows["prompt"] ^ rows["judge"].astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)
+
+
 def _cycles(table: Table, pairs: NDArray[np.intp]) -> list[Finding]:
-    """Circles of three answers and more; circles of two are reversed pairs."""
+    """Circles of three answers and more by one judge; circles of two are reversed pairs."""
     rows = table.rows
     decided = pairs[~rows["tied"][pairs] & (rows["answer"][pairs] != rows["worst"][pairs])]
     hits: list[Shown] = []
     circles = 0
-    for group in groups(rows["prompt"][decided]):
+    for group in groups(_asked_of_one(rows)[decided]):
         members = decided[group]
         edges = {(int(rows["answer"][i]), int(rows["worst"][i])) for i in members}
         for circle in circles_of(edges):

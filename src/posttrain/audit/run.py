@@ -10,11 +10,11 @@ from posttrain.audit.breadth import breadth
 from posttrain.audit.columns import column_findings
 from posttrain.audit.consistency import consistency_checks
 from posttrain.audit.contradictions import contradictions
-from posttrain.audit.convention import Reading, reading_of
+from posttrain.audit.convention import Reading, columns_option, reading_of
 from posttrain.audit.duplicates import duplicates
 from posttrain.audit.examine import ROW, UNREADABLE, Examined, entries
 from posttrain.audit.findings import Finding, Rule, Shown, finding, sorted_findings
-from posttrain.audit.grams import Grams, grams_of
+from posttrain.audit.grams import Grams, Shared, grams_of
 from posttrain.audit.labels import label_checks
 from posttrain.audit.leakage import leakage
 from posttrain.audit.preferences import preference_checks
@@ -22,7 +22,7 @@ from posttrain.audit.presidio import presidio_findings
 from posttrain.audit.source import Source, chunks, items, parsed
 from posttrain.audit.table import Table
 from posttrain.audit.work import Task, examined
-from posttrain.data.read import Row
+from posttrain.data.read import Row, source_files
 from posttrain.screen import Advance, Screen
 
 GUESSED = Rule(
@@ -30,6 +30,12 @@ GUESSED = Rule(
     "info",
     "files have columns of other names, which were guessed",
     "say in the recipe what was guessed, as shown",
+)
+ONE_ROW = Rule(
+    "one-row-files",
+    "info",
+    "plain text files are one row each, which training cuts or leaves out beyond max_length",
+    "end each document with a line that holds only <|endoftext|>, or write JSON Lines with a column `text`",
 )
 UNREAD = Rule(
     "unread-evaluation-row",
@@ -85,7 +91,7 @@ def audit(
     Raises:
         InputError: a source is not there, or Presidio is asked for and is not installed.
     """
-    table, leaked, grams = read_table(sources, against, screen, workers)
+    table, shared = read_table(sources, against, screen, workers)
     found = [finding(rule, hits) for rule, hits in table.hits.values()]
     found += _readings(table, len(sources))
     found += column_findings(table.unread)
@@ -93,7 +99,7 @@ def audit(
     with screen.bar("comparing rows", None) as advance:
         found += duplicates(table, advance)
         found += contradictions(table)
-        found += leakage(table, grams, leaked, advance)
+        found += leakage(table, shared, advance)
         for check in (consistency_checks, label_checks, preference_checks, breadth):
             more, measured = check(table)
             found += more
@@ -116,18 +122,20 @@ def with_more(report: Report, findings: Sequence[Finding], figures: Mapping[str,
 
 def read_table(
     sources: Sequence[Source], against: Sequence[Source], screen: Screen, workers: int | None
-) -> tuple[Table, list[tuple[int, int]], Grams | None]:
-    """Every row looked at once; the table of all, (row, evaluation row) pairs that share words, and those words."""
+) -> tuple[Table, Shared | None]:
+    """Every row looked at once; the table of all, and the words that they share with evaluation rows, if any."""
     table = Table(sources=[*sources, *against])
     table.readings = [_reading(source) for source in table.sources]
     grams = grams_of(_prompts(table, len(sources))) if against else None
+    shared = None if grams is None else Shared(grams)
     parts: list[Examined] = []
-    leaked: list[tuple[int, int]] = []
     trained = 0
     with screen.bar("reading", None) as advance:
         for seen, number in _examined(table, grams, workers, advance):
             if number < len(sources):
-                leaked += [(trained + row, prompt) for row, prompt in seen.leaked]
+                if shared is not None:
+                    seen.leaked["row"] += trained
+                    shared.add(seen.leaked)
                 trained += len(seen.rows)
                 _add(table, seen)
             elif unread := seen.hits.get(UNREADABLE.name):
@@ -137,7 +145,7 @@ def read_table(
     asked = [seen.asked for seen in parts if seen.asked is not None]
     table.asked = np.concatenate(asked) if asked else table.asked
     table.trained = trained
-    return table, [(row, trained + prompt) for row, prompt in leaked], grams
+    return table, shared
 
 
 def _examined(
@@ -199,22 +207,43 @@ def _readings(table: Table, count: int) -> list[Finding]:
         for source, reading in pairs
         if reading.guessed
     ]
-    unknown = [Shown(f"{source.path}:1", "") for source, reading in pairs if reading.kind == "unknown"]
-    return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown)) if hits]
+    unknown = [
+        Shown(f"{source.path}:1", columns_option(reading.columns))
+        for source, reading in pairs
+        if reading.kind == "unknown"
+    ]
+    whole = [
+        hit
+        for source, rows in zip(table.sources, _rows_of(table)[:count], strict=False)
+        for hit in _whole(source, rows)
+    ]
+    return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown), (ONE_ROW, whole)) if hits]
+
+
+def _whole(source: Source, rows: int) -> list[Shown]:
+    """The plain text files of a source, if none holds more than one row."""
+    texts = [name for name, path in source_files(source.path, base=source.base) if ".txt" in path.suffixes]
+    return [Shown(f"{name}:1", "") for name in texts] if rows <= len(texts) else []
+
+
+def _rows_of(table: Table) -> list[int]:
+    """How many rows each source has."""
+    ends = [*table.starts[1:], len(table.places)]
+    return [end - start for start, end in zip(table.starts, ends, strict=True)]
 
 
 def _files(table: Table, sources: Sequence[Source]) -> dict[str, dict[str, Any]]:
-    ends = [*table.starts[1:], len(table.places)]
     return {
         source.path: {
             "kind": reading.kind,
             "convention": reading.convention,
             "columns": dict(reading.columns),
-            "rows": end - start,
+            "guessed": reading.guessed,
+            "rows": rows,
             "evaluation": number >= len(sources),
         }
-        for number, (source, reading, start, end) in enumerate(
-            zip(table.sources, table.readings, table.starts, ends, strict=True)
+        for number, (source, reading, rows) in enumerate(
+            zip(table.sources, table.readings, _rows_of(table), strict=True)
         )
     }
 

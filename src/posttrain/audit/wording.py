@@ -20,14 +20,19 @@ _CUT = 160
 _ALIKE = 95.0
 """Percent of equal characters from which on two answers are near-identical."""
 
-_PLACEHOLDER_INPUT = re.compile(
-    r"\W*(?:no\W?inputs?(?:\W+(?:is\W+)?(?:required|needed|necessary|provided|given|applicable|data|text|here))*"
-    r"|none|n/?a|null|nil|nan|not\W(?:applicable|required|needed|provided)|empty|blank|input|placeholder|no\W+text)[\W\d]*",
-    re.IGNORECASE,
+_NOTHING = (
+    r"(?:<?no\W?(?:in|out)puts?>?(?:\W+(?:is\W+)?(?:required|needed|necessary|provided|given|applicable|data|text|here))*"
+    r"|n/?a|null|nil|nan|undefined|not\W(?:applicable|required|needed|provided)|<?(?:in|out)put>?|placeholder|no\W+text"
+    r"|todo|tbd|fixme|xxx+|\[object object\])"
 )
+"""What stands where nobody filled something in; the same words in an input and in an answer."""
+
+_PLACEHOLDER_INPUT = re.compile(rf"\W*(?:{_NOTHING}|none|empty|blank)[\W\d]*", re.IGNORECASE)
 _PLACEHOLDER_OUTPUT = re.compile(
-    r"\W*(?:no\W?output|<?output>?|todo|tbd|fixme|xxx+|placeholder|n/a|null|nan|undefined|\[object object\])\W*"
-    r"|.*(?:lorem ipsum dolor|\[(?:insert|your|add)[ _][^\]\n]{2,40}(?:here|text|answer|response|output)\]).*",
+    rf"\W*{_NOTHING}\W*"
+    r"|.*(?:lorem ipsum dolor|\[(?:insert|your|add)[ _][^\]\n]{2,40}(?:here|text|answer|response|output)\]).*"
+    r"|\s*<no\W?(?:in|out)put>.*"  # the mark of a generator, and a reason
+    r"|.*\S\s*\n\s*(?:\d+\.\s*)?(?:instruction|task)\s*:\s.*\n\s*(?:input|output|response)\s*:.*",
     re.IGNORECASE | re.DOTALL,
 )
 _OPEN_END = re.compile(
@@ -37,6 +42,13 @@ _OPEN_END = re.compile(
 _MOJIBAKE = re.compile(
     "Ã[\u0080-\u00bf\u2018-\u203a€™œž¡-¿]|â€[™œ\u009d“”¦˜\u0090-\u009f]|Â[\u00a0-\u00bf]|ï»¿|ðŸ[\u0080-\u00bf]|\ufffd"
 )
+_CLOSING = re.compile(
+    r"\n[^\n]{0,25}\b(?:sincerely|regards|yours|truly|faithfully|respectfully|warmly|cordially|love|hugs|best|cheers"
+    r"|wishes|thanks|thank you|gratitude|appreciation)\b[^\n]{0,15},$",
+    re.IGNORECASE,
+)
+"""The last line of a letter before the name: "Kind regards,"."""
+
 _HTML = re.compile(
     r"</?(?:div|span|p|br|table|tbody|td|tr|th|font|ul|ol|li|a|h[1-6]|img|script|style|em|strong|sup|sub)(?:\s[^<>]*)?/?>"
     r"|&(?:nbsp|amp|lt|gt|quot|#\d{2,5});",
@@ -59,6 +71,16 @@ _BOILERPLATE = re.compile(
     r"|\bi(?:'m| am) chatgpt\b",
     re.IGNORECASE,
 )
+_MODEL = r"(?:ai|a\.i\.|artificial intelligence|chat ?bots?|language models?|robots?|androids?|chatgpt|assistants?)"
+_ROLE = re.compile(
+    r"\b(?:act|acting|behave|pretend|imagine|suppose|play|playing|role|persona|perspective|point of view|voice"
+    r"|character|dialogue|conversation|scene|script|story|monologue|interview)\b"
+    rf"[^\n]{{0,80}}\b{_MODEL}\b|\b(?:are|were) you\b[^\n]{{0,40}}\b{_MODEL}\b"
+    r"|\b(?:who|what) are you\b|\bwho (?:made|created|trained|developed) you\b",
+    re.IGNORECASE,
+)
+"""Prompts that ask for a model's words, or about the model: an answer that speaks as one is right."""
+
 _SEEN = re.compile(
     r"\b(?:(?:attached|following|given|provided|above|this) (?:image|picture|photo(?:graph)?|video|audio|screenshot"
     r"|figure|chart|diagram|pdf|recording)|(?:image|picture|photo|video|screenshot|chart) (?:below|above|attached))\b",
@@ -85,21 +107,22 @@ def _snippet(text: str, match: re.Match[str]) -> str:
 
 
 def _placeholder_input(entry: Entry) -> str | None:
-    value = entry.row.get("input")
+    value = entry.row.get("input") if entry.kind == "sft" else None
     said = value.strip() if isinstance(value, str) else ""
     return repr(said[:_CUT]) if said and _PLACEHOLDER_INPUT.fullmatch(said) else None
 
 
 def _placeholder_output(entry: Entry) -> str | None:
     said = entry.answer.strip()
-    return repr(said[:_CUT]) if _PLACEHOLDER_OUTPUT.fullmatch(said) else None
+    asked_for = "lorem ipsum" in entry.prompt.lower()
+    return repr(said[:_CUT]) if not asked_for and _PLACEHOLDER_OUTPUT.fullmatch(said) else None
 
 
 def _truncated(entry: Entry) -> str | None:
     said = entry.answer.rstrip()
     if len(said) < 40 or _CODE.search(said):
         return "…" + said[-60:] if said.count("```") % 2 else None
-    return "…" + said[-60:] if _OPEN_END.search(said[-40:]) else None
+    return "…" + said[-60:] if _OPEN_END.search(said[-40:]) and not _CLOSING.search(said) else None
 
 
 def _echo(entry: Entry) -> str | None:
@@ -130,7 +153,7 @@ def _layout(entry: Entry) -> str | None:
 
 def _boilerplate(entry: Entry) -> str | None:
     match = _BOILERPLATE.search(entry.answer)
-    return _snippet(entry.answer, match) if match else None
+    return _snippet(entry.answer, match) if match and not _ROLE.search(entry.prompt) else None
 
 
 def _impossible(entry: Entry) -> str | None:
@@ -184,9 +207,8 @@ ROW_CHECKS: tuple[RowCheck, ...] = (
         Rule(
             "placeholder-output",
             "warn",
-            "answers are placeholders that nobody filled in",
-            "write the answers, or drop the rows",
-            "drop",
+            "answers are placeholders that nobody filled in, or run on into the next task",
+            "write the answers, or drop the rows, unless the word is the right answer",
         ),
         _placeholder_output,
     ),
@@ -264,8 +286,7 @@ ROW_CHECKS: tuple[RowCheck, ...] = (
             "near-identical-sides",
             "warn",
             "pairs prefer one of two answers that say the same in almost the same words",
-            "drop them, or pair answers that differ: the smallest difference gets the whole push",
-            "drop",
+            "look at them: the smallest difference gets the whole push, which is right only where it is the lesson",
         ),
         _near_identical,
     ),

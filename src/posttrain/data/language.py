@@ -28,10 +28,10 @@ _SMALL = {
     1: "the and of to is in that for it with as are this be on was by you or from an at your have not can which",
     2: "der die das und ist nicht ein eine zu den von mit sich auf für dem des auch wird sind im oder wie",
     3: "le la les et est des une dans que pour qui sur pas au avec ce il sont du en vous par ne",
-    4: "el los las y es que en una por con para del se no su como más al lo son está",
-    5: "il gli e è che di un una per non con sono del della si da nel le più come anche",
-    6: "o os as e é que um uma para com não em do da por se dos das mais como são",
-    7: "de het een en van is dat op te zijn met voor niet aan er ook als bij door maar",
+    4: "el los las y es que en una por con para del se su como más al lo son está",
+    5: "il gli e è che di un una non con sono del della si da nel le più come anche",
+    6: "o os e é que um uma para com não em da por se dos das mais como são",
+    7: "de het een en van dat op te zijn met voor niet aan er ook als bij door maar",
 }
 _OF_WORD: dict[str, list[int]] = {}
 for _language, _words in _SMALL.items():
@@ -53,7 +53,10 @@ _READ = 600
 """Characters that are looked at."""
 
 _FEWEST = 3
-"""Small words that a text must have before it counts as of a language."""
+"""Different small words that a text must have before it counts as of a language."""
+
+_LEAST = 0.1
+"""Share of the words that these must be: three of them in a list of names are names."""
 
 
 def language_of(text: str) -> int:
@@ -64,9 +67,11 @@ def language_of(text: str) -> int:
         for language, looks in _SCRIPTS:
             if len(looks.findall(head)) > letters * (0.1 if language == 14 else 0.3):
                 return language
-    small = [word for word in head.lower().split() if word in _OF_WORD]
+    words = head.lower().split()
+    small = [word for word in words if word in _OF_WORD]
     counts = Counter(language for word in small for language in _OF_WORD[word])
     ranked = counts.most_common(2)
     if not ranked or ranked[0][1] < _FEWEST or (len(ranked) > 1 and ranked[0][1] < 1.5 * ranked[1][1]):
         return 0
-    return ranked[0][0]
+    usual = [word for word in small if ranked[0][0] in _OF_WORD[word]]
+    return ranked[0][0] if len(set(usual)) >= _FEWEST and len(usual) >= _LEAST * len(words) else 0

@@ -34,6 +34,15 @@ DROPPED = Rule(
     "rows will be left out, longer than max_length",
     "raise max_length, split the rows, or say `truncation: left` or `right`",
 )
+ALL_TOO_LONG = replace(
+    DROPPED, severity="block", what="rows, which are all there are, will be left out, longer than max_length"
+)
+UNKNOWN = Rule(
+    "unknown-characters",
+    "warn",
+    "rows hold characters that the tokenizer does not know",
+    "use another tokenizer, or replace them: the model reads and writes all of them as one unknown token",
+)
 NO_LOSS = Rule(
     "rows-without-loss",
     "warn",
@@ -57,6 +66,7 @@ class Budget:
         tokens: of the groups to train on.
         left_out: reason → places, as the trainer's ``data.json`` counts them.
         noted: what happens to rows that are kept → places.
+        unknown: places of rows with unknown tokens → the first character that is one.
     """
 
     kept: int
@@ -64,6 +74,7 @@ class Budget:
     tokens: int
     left_out: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
     noted: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+    unknown: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def budget(
@@ -95,6 +106,7 @@ def budget(
     noted: dict[str, list[str]] = {}
     sizes = {True: 0, False: 0}
     tokens = 0
+    unknown: dict[str, str] = {}
     room = room_for(own, answer) if kind == "prompt" else 0
     rows = by_part(options, kind, part_of, context.base, skips)
     for count, (part, _, example) in enumerate(rows, start=1):
@@ -106,19 +118,45 @@ def budget(
         for what in own.seen:
             if own.seen[what] != before.get(what, 0):
                 noted.setdefault(what, []).append(example.where)
+        parts = [made.tokens] if isinstance(made, Prompt) else [made.prompt, *(c.tokens for c in made.completions)]
+        if any((tokens == own.tokenizer.unk_token_id).any() for tokens in parts):
+            character = unknown_character(example, own) or _unknown_line_break(own)
+            unknown |= {example.where: character} if character else {}
         sizes[part == TRAIN] += 1
         if part == TRAIN:
             tokens += len(made.tokens) if isinstance(made, Prompt) else made.size
         if count % 256 == 0:
             advance(count, "rows")
-    return Budget(sizes[True], sizes[False], tokens, dict(skips.first), noted)
+    return Budget(sizes[True], sizes[False], tokens, dict(skips.first), noted, unknown)
+
+
+def unknown_character(example: "Example", codec: "Codec") -> str | None:
+    """The first character of an example that its tokenizer has only the unknown token for; None if it knows all."""
+    unknown = codec.tokenizer.unk_token_id
+    if unknown is None:
+        return None
+    for message in (*example.prompt, *(turn for completion in example.completions for turn in completion)):
+        text = str(message.get("content") or "")
+        encoded = codec.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
+            if token == unknown and text[start:end] != codec.tokenizer.unk_token:
+                return text[start:end]
+    return None
+
+
+def _unknown_line_break(codec: "Codec") -> str | None:
+    """The line break, which most templates write between messages, if the tokenizer does not know it."""
+    known = codec.tokenizer("\n", add_special_tokens=False)["input_ids"]
+    return "\n" if codec.tokenizer.unk_token_id in known else None
 
 
 def budget_findings(found: Budget) -> list[Finding]:
     """What to know of a budget. What any reader would leave out (an empty answer) is found without it."""
-    kinds: dict[Rule, list[Shown]] = {CUT: [], DROPPED: [], NO_LOSS: [], CHANGED: []}
+    kinds: dict[Rule, list[Shown]] = {CUT: [], DROPPED: [], ALL_TOO_LONG: [], NO_LOSS: [], CHANGED: []}
+    kinds[UNKNOWN] = [Shown(where, repr(character)) for where, character in found.unknown.items()]
     for reason, places in found.left_out.items():
-        rule = NO_LOSS if "loss" in reason or "no token" in reason else DROPPED if "max_length" in reason else None
+        too_long = DROPPED if found.kept + found.held_out else ALL_TOO_LONG
+        rule = NO_LOSS if "loss" in reason or "no token" in reason else too_long if "max_length" in reason else None
         if rule is not None:
             kinds[rule] += [Shown(where, reason) for where in places]
     for note, places in found.noted.items():

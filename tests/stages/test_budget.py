@@ -1,0 +1,39 @@
+"""What a budget's findings say: how bad it is that rows are too long, and which rows hold unknown characters."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from posttrain.audit.findings import Severity
+from posttrain.data.example import Example
+from posttrain.stages.budget import Budget, budget_findings, unknown_character
+
+
+@pytest.mark.parametrize(("kept", "severity"), [(0, "block"), (1, "warn")])
+def test_rows_too_long_block_where_no_other_row_is_left(kept: int, severity: Severity) -> None:
+    found = budget_findings(Budget(kept, 0, 9 * kept, {"longer than max_length": ["a.jsonl:1", "a.jsonl:2"]}))
+    assert [(one.name, one.severity, one.count) for one in found] == [("rows-too-long", severity, 2)]
+
+
+@pytest.fixture(scope="module")
+def letters() -> Any:
+    """A tokenizer of small letters and the blank, without the line break."""
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    known = {name: n for n, name in enumerate(["[UNK]", " ", *"abcdefghijklmnopqrstuvwxyz"])}
+    made = Tokenizer(models.WordLevel(known, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")  # type: ignore[assignment]
+    return SimpleNamespace(tokenizer=PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "unknown"),
+    [("say it", "it is", None), ("say\nit", "it is", "\n"), ("say it", "It is", "I"), ("the [UNK] sign", "yes", None)],
+)
+def test_a_character_without_a_token_is_named(letters: Any, asked: str, answered: str, unknown: str | None) -> None:
+    turns = ({"role": "user", "content": asked},), (({"role": "assistant", "content": answered},),)
+    assert unknown_character(Example("a.jsonl:1", *turns), letters) == unknown
+    found = budget_findings(Budget(1, 0, 9, unknown={} if unknown is None else {"a.jsonl:1": unknown}))
+    assert [one.name for one in found] == ([] if unknown is None else ["unknown-characters"])
