@@ -171,6 +171,7 @@ def test_what_was_read_kept_cut_and_left_out_is_counted(ready: Ready, tmp_path: 
             "empty completion": {"rows": 1, "first": ["a.jsonl:6"]},
             "longer than max_length": {"rows": 2, "first": ["a.jsonl:7", "a.jsonl:8"]},
         },
+        "unread": {},
         "noted": {},
         "max_length": 300,
     }
