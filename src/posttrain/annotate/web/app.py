@@ -14,7 +14,8 @@ from starlette.exceptions import HTTPException
 from posttrain import __version__
 from posttrain.annotate.problems import Problem, TooMany
 from posttrain.annotate.web import manage, oidc, screens, sessions, work
-from posttrain.annotate.web.guard import Guard, Limiter, signed_in
+from posttrain.annotate.web.bodies import Guard
+from posttrain.annotate.web.guard import Limiter, signed_in
 from posttrain.annotate.web.oidc import Provider
 from posttrain.annotate.web.templates import FOLDER, page
 
