@@ -57,8 +57,8 @@ def explain(errors: Sequence[Any], written: Written) -> list[str]:
     by_key: dict[KeyPath, list[Any]] = {}
     for error in errors:
         by_key.setdefault(real_path(error, written.values), []).append(error)
-    told = [key for key, some in by_key.items() if not (some[0]["type"] == "too_short" and _any_below(key, by_key))]
-    return [_sentence(key, by_key[key], written) for key in told]
+    shown = [key for key, some in by_key.items() if not (some[0]["type"] == "too_short" and _any_below(key, by_key))]
+    return [_sentence(key, by_key[key], written) for key in shown]
 
 
 def _any_below(key: KeyPath, keys: Iterable[KeyPath]) -> bool:
