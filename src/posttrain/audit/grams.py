@@ -18,7 +18,7 @@ SELDOM = 10
 _RARE = 2
 """Rows to train on that may hold a run of words which need cover only `_FAIR` of a prompt."""
 
-_FAIR = 0.3
+_FAIR = 0.4
 """Share of the words of the shorter prompt that rare runs must cover to be a leak."""
 
 _MOST = 0.5
