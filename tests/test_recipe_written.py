@@ -114,6 +114,7 @@ def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
         ("stages.first.data={path: x.jsonl, task: no}", ("stages.first.data.task", "quotes")),
         ("seed=1:30", ("seed", "1:30")),
         ("stages.first.epochs=.inf", ("stages.first.epochs", "finite")),
+        ("stages.first.epochs=1e30", ("stages.first.epochs", "100000")),
         ("stages.2.beta=.nan", ("stages.2.beta", "finite")),
         ("stages.2.beta='inf'", ("stages.2.beta", "finite")),
         ("stages.2.beta=1e308", ("stages.2.beta", "3.4e+38")),

@@ -27,7 +27,9 @@ class IFTStage(TrainingStage):
     """IFT: many tasks as instructions; breadth decides, so that it generalises to unseen ones."""
 
     kind: Literal["ift"]
-    epochs: float = Field(default=2.0, gt=0, description="passes over as many rows as there are, drawn by task")
+    epochs: float = Field(
+        default=2.0, gt=0, le=100_000, description="passes over as many rows as there are, drawn by task"
+    )
     temperature: float = Field(
         default=1.0, ge=1, description="1 draws tasks by size, more evens them out (beside each source's weight)"
     )

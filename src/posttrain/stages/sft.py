@@ -12,7 +12,7 @@ class SFTStage(TrainingStage):
     """SFT: input-output pairs; the quality of the rows decides."""
 
     kind: Literal["sft"]
-    epochs: float = Field(default=2.0, gt=0, description="passes over the data")
+    epochs: float = Field(default=2.0, gt=0, le=100_000, description="passes over the data")
 
 
 def technique(stage: SFTStage, seed: int) -> Technique:

@@ -12,7 +12,9 @@ Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 class TrainOptions(Options):
     """How a stage trains: batches, optimiser, schedule, evaluation, checkpoints."""
 
-    epochs: float = Field(default=1.0, gt=0, description="passes over the data; a fraction counts steps, rounded up")
+    epochs: float = Field(
+        default=1.0, gt=0, le=100_000, description="passes over the data; a fraction counts steps, rounded up"
+    )
     max_steps: int | None = Field(default=None, ge=1, description="stop after so many optimiser steps")
     batch_size: int = Field(default=8, ge=1, description="groups (rows, pairs, rankings) per optimiser step")
     batch_tokens: int | None = Field(
