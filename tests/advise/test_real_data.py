@@ -35,7 +35,7 @@ KNOWN: dict[str, Known] = {
         ("100 prompts at least",),  # transcripts hold their prompts inside
         Answers(preferences="broad", people=2),
     ),
-    "PandaLM": Known("preference/pandalm_testset_v1.jsonl.gz", ("DPO",), ("936 pairs", "34 pairs have the same")),
+    "PandaLM": Known("preference/pandalm_testset_v1.jsonl.gz", ("DPO",), ("939 pairs", "34 pairs have the same")),
     "Alpaca": Known("instruct/alpaca_en_demo.jsonl.gz", ("IFT",), ("43 kinds of request", "1,015 more rows")),
     "Dolly": Known("instruct/dolly_3k.jsonl.gz", ("IFT",), ("22 kinds of request",)),
     "MTS-Dialog": Known(
@@ -54,7 +54,7 @@ KNOWN: dict[str, Known] = {
         ("one of 3 labels",),
         columns=(("prompt", "QUESTION"), ("completion", "final_decision")),
     ),
-    "safety answers": Known("safety/safety_only_instructions.jsonl.gz", ("IFT",), ("61% of the answers refuse",)),
+    "safety answers": Known("safety/safety_only_instructions.jsonl.gz", ("IFT",), ("64% of the answers refuse",)),
     "unpaired answers": Known("preference/kto_en_demo.jsonl.gz", (), ("marked good or bad",)),
     "answers removed": Known("pharma/medquad_answers_removed.jsonl.gz", (), ("100 rows with a right answer at least",)),
 }

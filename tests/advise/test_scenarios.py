@@ -38,6 +38,7 @@ from posttrain.advise.answers import Answers
 from posttrain.advise.command import Advice, advise
 from posttrain.advise.machine import Machine
 from posttrain.errors import InputError
+from posttrain.recipe import load_recipe
 from posttrain.screen import Screen
 
 Files = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -440,8 +441,11 @@ def test_the_advice_its_reasons_and_a_recipe_that_validates(
         assert words in "\n".join(advice.notes)
     assert kinds_in(advice.recipe) == (["audit", *scenario.stages] if scenario.stages else [])
     if advice.recipe is not None:
-        answer = posttrain("validate", str(folder / "recipe.yaml"))
-        assert answer.code == 0, answer.err
+        if scenario.model is None:
+            answer = posttrain("validate", str(folder / "recipe.yaml"))
+            assert answer.code == 0, answer.err
+        else:  # a model that is not here, so that only the recipe itself can be checked
+            load_recipe(folder / "recipe.yaml")
         assert len(advice.costs) >= 1
 
 
