@@ -2,7 +2,9 @@
 
 import re
 import textwrap
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from posttrain.rewards.sandbox.solution import Block
@@ -17,32 +19,48 @@ NESTING = 10
 """Lists within each other that are read."""
 
 WITHIN = 2
-"""Times that a block of indented text is read for fences of its own: in lists, models indent by more than Markdown."""
+"""Times that indented or quoted text is read for fences of its own: in lists, models indent by more than Markdown."""
 
 LANGUAGE = re.compile(r"[a-z]+")
 RULES = ("code", "fence", "heading", "hr", "list", "paragraph")
-"""Without block quotes: with that rule the time grows with the square of the text."""
+"""Without block quotes, with which the time grows with the square of the text; `_quotes` reads them."""
+
+QUOTE = re.compile(r" {0,3}> ?")
+"""The mark of a quoted line."""
 
 
 def read_blocks(text: str, within: int = WITHIN) -> tuple[Block, ...]:
     """The fenced blocks of a text, in order. A block that is never closed ends with the text.
 
     The language is the first word of the info string in small letters, without a version (``python3.11``: ``python``).
-    A fence within a block quote (``> ``) is not read. Takes time in proportion to the text, whatever it holds.
+    Takes time in proportion to the text, whatever it holds.
     """
-    text = text[-CHARACTERS:]
-    if text.count("\n") > LINES:
-        text = "\n".join(text.split("\n")[-LINES:])
+    text = text[-CHARACTERS:].replace("\r\n", "\n")
+    lines = text.split("\n")[-LINES:]
     if "```" not in text and "~~~" not in text:
         return ()
-    found: list[Block] = []
-    for token in _reader().parse(text):
+    found: list[tuple[int, tuple[Block, ...]]] = []
+    fenced = bytearray(len(lines))
+    for token in _reader().parse("\n".join(lines)):
+        first, last = token.map or (0, 0)
         if token.type == "fence":
             language = LANGUAGE.search(token.info.lower())
-            found.append(Block(language[0] if language else "", _at_the_margin(token.content)))
+            found.append((first, (Block(language[0] if language else "", _at_the_margin(token.content)),)))
+            fenced[first:last] = b"\1" * (last - first)
         elif token.type == "code_block" and within:
-            found += read_blocks(token.content, within - 1)
-    return tuple(found)
+            found.append((first, read_blocks(token.content, within - 1)))
+    if within:
+        found += [(first, read_blocks(quote, within - 1)) for first, quote in _quotes(lines, fenced)]
+    return tuple(block for _, blocks in sorted(found, key=lambda one: one[0]) for block in blocks)
+
+
+def _quotes(lines: Sequence[str], fenced: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """(first line, text without its marks) of each run of quoted lines outside of fences."""
+    numbered = enumerate(lines)
+    for quoted, run in groupby(numbered, key=lambda one: not fenced[one[0]] and QUOTE.match(one[1]) is not None):
+        if quoted:
+            (first, line), *rest = run
+            yield first, "\n".join(QUOTE.sub("", one, count=1) for one in (line, *(text for _, text in rest)))
 
 
 def _at_the_margin(text: str) -> str:
