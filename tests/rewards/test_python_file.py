@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from posttrain.errors import InputError
+from posttrain.rewards.interrupts import from_user, noticed
 from posttrain.rewards.python_file import PythonReward, build
 from posttrain.rewards.score import Reward, score
 from posttrain.rewards.types import Batch, Failed
@@ -150,3 +151,19 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(InputError, match=r"should end in \.py"):
         build(PythonReward(kind="python", file="notes.txt", function="f"), tmp_path)
+
+
+def test_an_interrupt_noticed_earlier_is_not_taken_for_a_later_one() -> None:
+    """Where SIGINT is ignored, as in a job in the background, no user's interrupt can come."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+        with noticed():
+            signal.raise_signal(signal.SIGINT)
+        assert from_user(KeyboardInterrupt())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with noticed():
+            pass
+        assert not from_user(KeyboardInterrupt())
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -17,9 +17,11 @@ _came = False
 def noticed() -> Generator[None]:
     """While open, `from_user` knows whether a SIGINT came. The handler in place before still acts.
 
-    It does nothing outside the main thread, since Python runs handlers, and raises KeyboardInterrupt, only there.
+    It only forgets an earlier one outside the main thread, since Python runs handlers, and raises KeyboardInterrupt,
+    only there, and where SIGINT is ignored (a job in the background).
     """
     global _came
+    _came = False
     before = signal.getsignal(signal.SIGINT)
     if current_thread() is not main_thread() or not callable(before):
         yield
@@ -30,7 +32,6 @@ def noticed() -> Generator[None]:
         _came = True
         before(number, frame)
 
-    _came = False
     signal.signal(signal.SIGINT, notice)
     try:
         yield
