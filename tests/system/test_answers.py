@@ -23,7 +23,7 @@ def greedy(folder: Path, prompt: str) -> str:
     messages = [{"role": "user", "content": prompt}]
     read = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
     written = model.generate(**read, do_sample=False, max_new_tokens=128)[0, read["input_ids"].shape[1] :]
-    return tokenizer.decode(written, skip_special_tokens=True).strip()
+    return tokenizer.decode(written).removesuffix(tokenizer.eos_token).strip()  # what was written, the end aside
 
 
 def test_three_held_out_prompts_are_answered_before_and_after(work: Path, posttrain: Posttrain) -> None:
