@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -44,6 +44,8 @@ def test_match(how: Any, completion: str, target: str, value: float) -> None:
 
 
 @given(st.text(max_size=80))
+@example(".0a")
+@example("v1.0b")
 def test_a_normalised_text_stays_as_it_is(text: str) -> None:
     assert normalised(normalised(text)) == normalised(text)
     assert normalised(f"  {text.upper().lower()}\n") == normalised(text.upper().lower())

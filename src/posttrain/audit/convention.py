@@ -68,7 +68,7 @@ def reading_of(row: Row, columns: Mapping[str, str], task: str | None = None) ->
     order = {"preference": 0, "sft": 1, "prompt": 2}
     fitting = sorted((c for c in CONVENTIONS if names >= set(c.required)), key=lambda c: order[c.kind])
     guess = {} if columns else _guess(row.values)
-    if guess:  # a text with a label or tests beside it is no text to go on with
+    if "completion" in guess or guess.get("prompt") == "text":  # a text with a label or tests beside it
         fitting = [c for c in fitting if c.name != "text"]
     if fitting and fitting[0].kind != "prompt":
         return Reading(fitting[0].kind, fitting[0].name, columns, task=task)

@@ -63,12 +63,13 @@ class Convention:
 
 _MORE = (*CONTEXT, "system", "tools")
 _ALPACA_MORE = (*CONTEXT, "history", "system", "tools")
+_INSTANCE_MORE = tuple(name for name in _ALPACA_MORE if name != "input")  # each instance has its own
 
 CONVENTIONS = (  # of those that fit a row's columns the first is taken
     Convention("messages", "sft", ("messages",), read_messages),
     Convention("ShareGPT", "sft", ("conversations",), read_sharegpt),
     Convention("Alpaca", "sft", ("instruction", "output"), read_alpaca, _ALPACA_MORE),
-    Convention("self-instruct", "sft", ("instruction", "instances"), read_alpaca, _ALPACA_MORE, instances),
+    Convention("self-instruct", "sft", ("instruction", "instances"), read_alpaca, _INSTANCE_MORE, instances),
     Convention("prompt and completion", "sft", ("prompt", "completion"), read_prompt_completion, _MORE),
     Convention("text", "sft", ("text",), read_text, ()),
     Convention("pairs", "preference", ("prompt", "chosen", "rejected"), read_pair, _MORE),

@@ -78,7 +78,7 @@ def instances(row: Row) -> list[Mapping[str, Any]]:
     for index, item in enumerate(found):
         if not isinstance(item, Mapping) or "output" not in item:
             raise InputError(f"{row.where}: instances[{index}] must be an object {{input, output}}")
-    return list(found)
+    return [{"input": None, **item} for item in found]
 
 
 def read_prompt_completion(row: Row) -> Example:

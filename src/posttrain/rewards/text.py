@@ -177,5 +177,5 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\u
 _LETTER = rf"[^\W{_UNSPACED}]"
 _NO_NUMBER_BEFORE = rf"(?<!{_LETTER})(?<!\d[.,])(?<!(?<!\w)-)"
 _NO_NUMBER_AFTER = rf"(?!{_LETTER})(?![.,]\d)(?!\s?%)"
-_WORD = re.compile(r"(?<![\w.])-?\d+(?:[.,]\d+)*%?|\w+")
+_WORD = re.compile(r"(?<!\w)-?\d+(?:[.,]\d+)*%?|\w+")
 _LOOSE_PERCENT = re.compile(r"(?<=\d)\s+%")
