@@ -4,9 +4,9 @@ near: near duplicates among generated texts of some 65 words, a twentieth of whi
 five words exchanged; truth is the Jaccard similarity of their shingles as Python's own sets have it. Each side in a
 process of its own, one core, in turn (`near_side.py`). Peers: datasketch's MinHashLSH, as documented and tuned; rensa.
 
-whole: `posttrain audit` on generated rows with faults of all kinds (`tests/planted.py`), on all cores, and its memory,
-that of all its processes together; and data-juicer's `dj-process` on fewer of the same rows, with the operators it has
-for the same checks. posttrain looks for some forty further kinds of fault
+whole: `posttrain audit` on generated rows with faults of all kinds (`tests/helpers/planted.py`), on all cores, and the
+memory of all its processes together; and data-juicer's `dj-process` on fewer of the same rows, with the operators it
+has for the same checks. posttrain looks for some forty further kinds of fault
 meanwhile; data-juicer also writes the rows that it keeps.
 
 - rows/s by the clock, and by processor time (all cores), which other programs on the machine disturb less.
@@ -26,12 +26,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
 from near_side import SETTINGS, SIMILAR
-from tree import Spent, run
-
 from planted import Row, clean_row, planted
+from tree import Spent, run
 
 HERE = Path(__file__).parent
 PEERS = ["datasketch==2.0.0", "rensa==0.5.0"]

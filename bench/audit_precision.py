@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from posttrain.audit.convention import reading_of
-from posttrain.audit.entry import Entry
-from posttrain.audit.examine import entries
 from posttrain.audit.findings import Finding
+from posttrain.audit.rows.convention import reading_of
+from posttrain.audit.rows.entry import Entry
+from posttrain.audit.rows.scan import entries
+from posttrain.audit.rows.source import Source, items, parsed
 from posttrain.audit.run import audit
-from posttrain.audit.source import Source, items, parsed
-from posttrain.data.read import Row
-from posttrain.screen import Screen
+from posttrain.console import Screen
+from posttrain.data.files.read import Row
 
 CHECKS = ("unfinished", "truncated", "other-language", "wrong-arithmetic", "boilerplate", "placeholder-output")
 LEAKS = ("leakage-13-gram", "leakage-phrase")

@@ -20,8 +20,8 @@ def posttrain(texts: Sequence[str]) -> set[int]:
     """The audit's own functions, on as many rows at once as the audit takes."""
     import numpy as np
 
-    from posttrain.audit.minhash import band_keys, candidates, jaccard, shingle_sets, shingles
-    from posttrain.audit.source import CHUNK
+    from posttrain.audit.rows.source import CHUNK
+    from posttrain.audit.similarity.minhash import band_keys, candidates, jaccard, shingle_sets, shingles
 
     keys = np.concatenate([band_keys(*shingles(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)])
     pairs = candidates(keys, np.zeros(len(texts), dtype=np.uint64))

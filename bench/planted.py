@@ -1,6 +1,6 @@
 """How many planted faults the audit finds, and how much it finds besides: `python bench/planted.py [--seeds 5]`.
 
-A thousand faults of all kinds in clean generated sets of 14,000 rows (`tests/planted_sets.py`), with each seed.
+A thousand faults of all kinds in clean generated sets of 14,000 rows (`tests/helpers/planted_sets.py`), with each seed.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
 from planted_sets import SETS, Measured, measured
 

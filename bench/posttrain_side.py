@@ -10,19 +10,19 @@ from job import Clock, Job, answer, now, read_job, resident
 
 from posttrain.core.group import Completion, Group
 from posttrain.core.outputs import Outputs
-from posttrain.heap import settle_heap
+from posttrain.malloc import settle_heap
 from posttrain.objectives.dpo import DPO, dpo_objective
 from posttrain.objectives.reward import reward_objective
 from posttrain.objectives.sft import SFT
+from posttrain.policy.gradient_checkpointing import allow_recomputing
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy, load_policy
-from posttrain.policy.lora import add_lora
+from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.memory import fitting_row
 from posttrain.policy.options import LoraOptions, PolicyOptions
-from posttrain.policy.recompute import allow_recomputing
+from posttrain.train.batches import Source
 from posttrain.train.loop import Training, Watch, fit
 from posttrain.train.options import TrainOptions
-from posttrain.train.source import Source
 
 
 def groups_of(job: Job) -> list[Group]:

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from posttrain.evaluate.refusal import refuses
-from posttrain.evaluate.statistics import wilson
+from posttrain.statistics.intervals import wilson
 
 REFUSALS = (
     5, 12, 37, 57, 78, 118, 155, 174, 227, 271, 332, 345, 383, 385, 413, 415, 434, 494, 527, 588, 599, 628, 636, 695,

@@ -11,23 +11,23 @@ from job import Clock, Job, answer, read_job, resident
 from write_posttrain_side import end_at
 
 from posttrain.core.outputs import Objective
-from posttrain.data.prompts import Prompt
-from posttrain.experience.grpo import grpo_credit
-from posttrain.experience.make import Writing, maker
-from posttrain.experience.options import AlarmOptions
-from posttrain.experience.ppo import PPOCredit, ppo_credit, values_of
-from posttrain.experience.scoring import Judge, Scorer
-from posttrain.experience.source import Rollouts
-from posttrain.experience.types import Credit, Memory
-from posttrain.heap import settle_heap
+from posttrain.data.sets.prompts import Prompt
+from posttrain.generation.engine import writer
+from posttrain.generation.sampling import Sampling
+from posttrain.malloc import settle_heap
 from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
-from posttrain.policy.frozen import freeze, frozen_logprobs
-from posttrain.policy.heads import add_value_head
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
+from posttrain.policy.reference_model import freeze, frozen_logprobs
+from posttrain.policy.value_head import add_value_head
 from posttrain.rewards.score import Reward
-from posttrain.rollout.engine import writer
-from posttrain.rollout.sampling import Sampling
+from posttrain.rollouts.grpo import grpo_credit
+from posttrain.rollouts.maker import Writing, maker
+from posttrain.rollouts.options import AlarmOptions
+from posttrain.rollouts.ppo import PPOCredit, ppo_credit, values_of
+from posttrain.rollouts.scoring import Judge, Scorer
+from posttrain.rollouts.source import Rollouts
+from posttrain.rollouts.types import Credit, Memory
 from posttrain.train.loop import Training, Watch, fit
 from posttrain.train.options import TrainOptions
 

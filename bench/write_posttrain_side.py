@@ -7,11 +7,11 @@ import torch
 from asked import COMPLETION, Asked, N, read_asked
 from job import answer, now, peak, read_job, resident
 
-from posttrain.heap import settle_heap
+from posttrain.generation import engine
+from posttrain.generation.sampling import Sampling
+from posttrain.malloc import settle_heap
 from posttrain.policy.load import load_policy
 from posttrain.policy.probe import settle_layout
-from posttrain.rollout import engine
-from posttrain.rollout.sampling import Sampling
 
 
 class Tokens(list[int]):

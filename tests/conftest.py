@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
+from absences import absent
 from command_line import Answer, Posttrain
-from posttrain import cli
+
+from posttrain.cli import main as cli
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-REQUIRE_ALL = os.environ.get("POSTTRAIN_REQUIRE") == "all"
 
 
 LONGEST_FIRST = ("test_demo.py", "test_stories.py", "test_recipes.py")
@@ -48,13 +47,6 @@ def same_precision_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POSTTRAIN_CACHE", str(folder))
         yield
-
-
-def absent(reason: str) -> None:
-    """Skip with a reason, or fail where everything is required (CI)."""
-    if REQUIRE_ALL:
-        pytest.fail(f"POSTTRAIN_REQUIRE=all, but {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

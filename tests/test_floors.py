@@ -1,73 +1,62 @@
-"""The house has floors, and imports go down: a module uses its own folder and what lies below it, nothing else."""
+"""The house has floors, and imports go down: a module uses its own room and the rooms below it, nothing else."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+import yaml
 
 import posttrain
 
 ROOT = Path(posttrain.__file__).parent
+DOCS = Path(__file__).parents[1] / "docs"
 
-FLOORS = (  # lowest first; rooms of one floor do not know each other
-    {"errors", "heap", "options", "cli_options", "key_aliases", "__init__"},
-    {"endpoint", "files", "library_log", "screen", "yaml_lines", "core"},
-    {"objectives", "credit", "data", "policy"},
-    {"rewards", "rollout", "train"},
-    {"evaluate", "experience"},
-    {"annotate", "audit"},
-    {"stages"},
-    {"earlier", "out_folder", "overrides", "recipe_keys", "run", "starters", "tables"},
-    {"recipe_problems"},
-    {"recipe"},
-    {"wiring"},
-    {"advise", "generate", "pipeline", "plan", "recipe_inputs", "recipe_reference"},
-    {"audit_recipe"},
-    {"annotate_cli", "data_cli", "demo"},
-    {"cli"},
-    {"__main__"},
-)
-LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+FLOORS = yaml.safe_load((DOCS / "floors.yaml").read_text(encoding="utf-8"))
+LEVEL = {room: level for level, floor in enumerate(FLOORS) for room in floor["rooms"]}
 
-MODULES = sorted(ROOT.rglob("*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
 
 
-def room_of(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
-
-
-def imported_rooms(path: Path) -> Iterator[tuple[int, str]]:
-    """(line, room) of every import of the project, wherever in the file it stands."""
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, module below posttrain) of every import of the project, wherever in the file it is."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "posttrain":
-            parts = node.module.split(".")
-            names = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
-            for name in names:
-                yield node.lineno, name if (ROOT / name).exists() or (ROOT / f"{name}.py").exists() else "__init__"
+            package = node.module.removeprefix("posttrain").strip(".")
+            for alias in node.names:
+                inner = f"{package}.{alias.name}".strip(".")
+                yield node.lineno, inner if inner in MODULES else package if package in MODULES else ""
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                parts = alias.name.split(".")
-                if parts[0] == "posttrain":
-                    yield node.lineno, parts[1] if len(parts) > 1 else "__init__"
+                if alias.name.startswith("posttrain."):
+                    yield node.lineno, alias.name.removeprefix("posttrain.")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_go_down(path: Path) -> None:
-    room = room_of(path)
-    assert room in LEVEL, f"give {room} a floor in this test and in docs/architecture.md"
+def room_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+def test_every_room_has_one_floor_and_every_floor_only_rooms() -> None:
+    rooms = {room_of(module) for module in MODULES} - {"__init__"}
+    listed = [room for floor in FLOORS for room in floor["rooms"]]
+    assert sorted(listed) == sorted(rooms), "give each room a floor in docs/floors.yaml"
+
+
+def test_imports_go_down() -> None:
     upward = [
-        f"{path.relative_to(ROOT)}:{line} imports {other}"
-        for line, other in imported_rooms(path)
-        if other != room and LEVEL[other] >= LEVEL[room]
+        f"{module}:{line} imports {other}"
+        for module, path in MODULES.items()
+        for line, other in imports_of(path)
+        if other and room_of(other) != room_of(module) and LEVEL[room_of(other)] >= LEVEL[room_of(module)]
     ]
     assert not upward
 
 
 def test_core_imports_nothing_else_of_the_project() -> None:
-    strangers = {other for path in (ROOT / "core").glob("*.py") for _, other in imported_rooms(path)}
-    assert strangers <= {"core"}
+    strangers = {other for path in (ROOT / "core").glob("*.py") for _, other in imports_of(path)}
+    assert {room_of(other) for other in strangers} <= {"core"}
 
 
-def test_every_floor_stands() -> None:
-    assert {room_of(path) for path in MODULES} == set(LEVEL)
+def test_the_page_shows_the_floors() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rows = [f"| {floor['floor']} | {', '.join(f'`{room}`' for room in floor['rooms'])} |" for floor in FLOORS[::-1]]
+    assert "\n".join(rows) in page, "copy these rows into docs/architecture.md:\n" + "\n".join(rows)

@@ -2,8 +2,8 @@
 
 import sys
 
-from posttrain.cli import main
-from posttrain.heap import settle_heap
+from posttrain.cli.main import main
+from posttrain.malloc import settle_heap
 
 TRAINING = frozenset({"run", "demo"})
 """Commands that may train."""

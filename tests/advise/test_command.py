@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from advising import LAPTOP, prompts, replies, sums, write
 from command_line import Posttrain
+
+from posttrain.advise.advice import advise
 from posttrain.advise.answers import Answers, asked, with_goal
-from posttrain.advise.command import advise
-from posttrain.screen import Screen
+from posttrain.console import Screen
 
 
 @pytest.fixture

@@ -4,16 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-
 from advising import LAPTOP, SERVER, pairs, prompts, sums, write
 from command_line import Posttrain
+
+from posttrain.advise.advice import Advice, advise
 from posttrain.advise.answers import Answers
-from posttrain.advise.command import Advice, advise
 from posttrain.advise.fit import smallest_gpu
 from posttrain.advise.machine import Machine, shape_of, size_in
+from posttrain.console import Screen
 from posttrain.policy.memory import estimate
 from posttrain.policy.options import PolicyOptions
-from posttrain.screen import Screen
 
 
 def advice(

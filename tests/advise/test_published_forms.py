@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from advising import LAPTOP, prompts, replies, strange, things, write
 from command_line import Posttrain
+
+from posttrain.advise.advice import Advice, advise
 from posttrain.advise.answers import Answers
-from posttrain.advise.command import Advice, advise
+from posttrain.console import Screen
 from posttrain.errors import InputError
-from posttrain.screen import Screen
 
 Row = dict[str, Any]
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from advising import LAPTOP
+
+from posttrain.advise.advice import advise
 from posttrain.advise.answers import Answers
-from posttrain.advise.command import advise
+from posttrain.console import Screen
 from posttrain.errors import InputError
-from posttrain.screen import Screen
 
 
 @dataclass(frozen=True)

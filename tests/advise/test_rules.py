@@ -3,16 +3,16 @@
 import string
 
 import pytest
+from advising import LAPTOP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advising import LAPTOP
 from posttrain.advise.answers import Answers
 from posttrain.advise.decide import Opinion, opinions, stack_of
 from posttrain.advise.facts import Case, case_of
 from posttrain.advise.machine import Model
+from posttrain.advise.profile import Seen
 from posttrain.advise.rules import FACTS, ORDER, SPEAKS, TECHNIQUES, Technique
-from posttrain.advise.seen import Seen
 
 NOTHING = case_of(Seen(), Answers(), Model("model", False, None, False, None, 4.0), LAPTOP)
 BY_NAME = {technique.name: technique for technique in TECHNIQUES}

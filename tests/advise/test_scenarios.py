@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from advising import (
     LAPTOP,
     SERVER,
@@ -34,12 +33,13 @@ from advising import (
     write,
 )
 from command_line import Posttrain
+
+from posttrain.advise.advice import Advice, advise
 from posttrain.advise.answers import Answers
-from posttrain.advise.command import Advice, advise
 from posttrain.advise.machine import Machine
+from posttrain.console import Screen
 from posttrain.errors import InputError
-from posttrain.recipe import load_recipe
-from posttrain.screen import Screen
+from posttrain.recipe.schema import load_recipe
 
 Files = Mapping[str, Sequence[Mapping[str, Any]]]
 

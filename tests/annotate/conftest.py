@@ -11,10 +11,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from absences import absent
 from sqlalchemy import Engine, create_engine
 
-from conftest import absent
-from posttrain.annotate.store import open_store
+from posttrain.annotate.db.store import open_store
 
 _NUMBER = count()
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx2
 import pytest
-from starlette.testclient import TestClient
-
 from annotate_server import PASSWORD, Client, Server, lines_of, owner_of, running
 from annotating import item, team
-from posttrain.annotate.access import new_token
-from posttrain.annotate.people import change_person
-from posttrain.annotate.store import open_store, writing
+from starlette.testclient import TestClient
+
+from posttrain.annotate.db.store import open_store, writing
+from posttrain.annotate.people.accounts import change_person
+from posttrain.annotate.people.credentials import new_token
 from posttrain.annotate.web.app import make_app
 
 ROWS = [

@@ -8,26 +8,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from annotating import Team, item, said, team
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
-from annotating import Team, item, said, team
-from posttrain.annotate.access import new_token
-from posttrain.annotate.aggregate import SPREAD, SURE, Consensus, majority, plackett_luce
-from posttrain.annotate.disagreement import distance, verdict
-from posttrain.annotate.export import ExportOptions, export
-from posttrain.annotate.rankings import pairs_of, weight_of
-from posttrain.annotate.store import locked_project, open_store, reading, writing
-from posttrain.annotate.tables import projects
-from posttrain.annotate.trace import trace_row
+from posttrain.annotate.db.store import locked_project, open_store, reading, writing
+from posttrain.annotate.db.tables import projects
+from posttrain.annotate.exchange.aggregate import SPREAD, SURE, Consensus, majority, plackett_luce
+from posttrain.annotate.exchange.export import ExportOptions, export
+from posttrain.annotate.exchange.pairs import pairs_of, weight_of
+from posttrain.annotate.exchange.trace import trace_row
+from posttrain.annotate.people.credentials import new_token
 from posttrain.annotate.web.app import make_app
-from posttrain.data.formats import examples
-from posttrain.data.read import read_rows
-from posttrain.data.split import prompt_key
+from posttrain.data.files.read import read_rows
+from posttrain.data.formats.conventions import examples
+from posttrain.data.sets.split import prompt_key
 from posttrain.errors import InputError
+from posttrain.statistics.rank_distance import distance, verdict
 
 ranks = st.integers(2, 5).flatmap(
     lambda k: st.lists(

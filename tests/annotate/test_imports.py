@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from annotating import START
 from sqlalchemy import Engine
 
-from annotating import START
-from posttrain.annotate.agreeing import agreement
-from posttrain.annotate.habits import people_figures
-from posttrain.annotate.imports import add_imports, read_imports
-from posttrain.annotate.projects import new_project
-from posttrain.annotate.reading import Imported
-from posttrain.annotate.settings import Settings
-from posttrain.annotate.spoken import spoken
-from posttrain.annotate.store import locked_project, reading, writing
+from posttrain.annotate.db.store import locked_project, reading, writing
+from posttrain.annotate.exchange.imports import add_imports, read_imports
+from posttrain.annotate.exchange.row_parsing import Imported
+from posttrain.annotate.insight.annotator_stats import people_figures
+from posttrain.annotate.insight.judgments import spoken
+from posttrain.annotate.insight.project_agreement import agreement
+from posttrain.annotate.work.projects import new_project
+from posttrain.annotate.work.settings import Settings
 from posttrain.errors import InputError
 
 RANKING = {

@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from annotating import START
 from sqlalchemy import Engine
 
-from annotating import START
-from posttrain.annotate.export import ExportOptions, rows_of
-from posttrain.annotate.imports import add_imports, read_imports
-from posttrain.annotate.projects import new_project
-from posttrain.annotate.reading import Imported
-from posttrain.annotate.settings import Settings
-from posttrain.annotate.store import locked_project, reading, writing
-from posttrain.data.formats import examples
-from posttrain.data.read import Row
+from posttrain.annotate.db.store import locked_project, reading, writing
+from posttrain.annotate.exchange.export import ExportOptions, rows_of
+from posttrain.annotate.exchange.imports import add_imports, read_imports
+from posttrain.annotate.exchange.row_parsing import Imported
+from posttrain.annotate.work.projects import new_project
+from posttrain.annotate.work.settings import Settings
+from posttrain.data.files.read import Row
+from posttrain.data.formats.conventions import examples
 from posttrain.errors import InputError
 
 LEFT = {"selected": "left"}

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from annotating import START
 from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
-from annotating import START
-from posttrain.annotate.access import new_token, revoke_token, token_of, tokens_of
-from posttrain.annotate.invitations import (
+from posttrain.annotate.db.store import Row, now, writing
+from posttrain.annotate.db.tables import people
+from posttrain.annotate.people.accounts import add_person, change_person
+from posttrain.annotate.people.credentials import new_token, revoke_token, token_of, tokens_of
+from posttrain.annotate.people.invitations import (
     INVITATION_SECONDS,
     invite,
     invite_first_owner,
@@ -18,10 +21,7 @@ from posttrain.annotate.invitations import (
     open_invitations,
     revoke_invitation,
 )
-from posttrain.annotate.people import add_person, change_person
 from posttrain.annotate.problems import Forbidden, Missing
-from posttrain.annotate.store import Row, now, writing
-from posttrain.annotate.tables import people
 from posttrain.annotate.web.app import make_app
 
 PASSWORD = "a long enough password"

@@ -5,16 +5,16 @@ import re
 from pathlib import Path
 
 import pytest
+from annotating import START, item, team
 from starlette.testclient import TestClient
 
-from annotating import START, item, team
-from posttrain.annotate import store
-from posttrain.annotate.access import new_token
-from posttrain.annotate.projects import Item
-from posttrain.annotate.store import open_store, writing
+from posttrain.annotate.db import store
+from posttrain.annotate.db.store import open_store, writing
+from posttrain.annotate.people.credentials import new_token
 from posttrain.annotate.web import work
 from posttrain.annotate.web.app import make_app
 from posttrain.annotate.web.markdown import MOST, MOST_BRACKETS, MOST_CELLS, rendered
+from posttrain.annotate.work.projects import Item
 
 
 def seen(text: str) -> str:

@@ -2,18 +2,18 @@
 
 import pytest
 import schemathesis
+from annotating import item
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from sqlalchemy import create_engine
 
-from annotating import item
-from posttrain.annotate.access import new_token
-from posttrain.annotate.people import add_person
-from posttrain.annotate.projects import add_items, new_project
-from posttrain.annotate.settings import Settings
-from posttrain.annotate.store import now, open_store, writing
+from posttrain.annotate.db.store import now, open_store, writing
+from posttrain.annotate.people.accounts import add_person
+from posttrain.annotate.people.credentials import new_token
 from posttrain.annotate.web.app import make_app
 from posttrain.annotate.web.guard import Limiter
+from posttrain.annotate.work.projects import add_items, new_project
+from posttrain.annotate.work.settings import Settings
 
 APP = make_app(create_engine("sqlite://"))  # the fixture gives it a real database
 SCHEMA = schemathesis.openapi.from_asgi("/api/v1/openapi.json", APP)

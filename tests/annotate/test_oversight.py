@@ -7,18 +7,18 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from annotating import START, Team, item, team
 from sqlalchemy import Engine, select
 
-from annotating import START, Team, item, team
-from posttrain.annotate.agreeing import agreement
-from posttrain.annotate.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
-from posttrain.annotate.disagreement import verdict
-from posttrain.annotate.oversight import dashboard, disputed_items
-from posttrain.annotate.settings import Settings
-from posttrain.annotate.simulated import simulate
-from posttrain.annotate.spoken import spoken
-from posttrain.annotate.store import locked_project, reading, writing
-from posttrain.annotate.tables import people, projects
+from posttrain.annotate.db.store import locked_project, reading, writing
+from posttrain.annotate.db.tables import people, projects
+from posttrain.annotate.insight.dashboard import dashboard, disputed_items
+from posttrain.annotate.insight.judgments import spoken
+from posttrain.annotate.insight.project_agreement import agreement
+from posttrain.annotate.work.settings import Settings
+from posttrain.annotate.work.simulated import simulate
+from posttrain.statistics.agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha
+from posttrain.statistics.rank_distance import verdict
 
 
 def figures_of(found: Team) -> dict:

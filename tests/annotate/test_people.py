@@ -5,16 +5,16 @@ import unicodedata
 from threading import Barrier, Thread
 
 import pytest
+from annotate_server import PASSWORD
+from annotating import START
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from annotate_server import PASSWORD
-from annotating import START
-from posttrain.annotate.access import new_token
-from posttrain.annotate.passwords import checked_password
-from posttrain.annotate.people import add_person, sign_in
+from posttrain.annotate.db.store import reading, writing
+from posttrain.annotate.people.accounts import add_person, sign_in
+from posttrain.annotate.people.credentials import new_token
+from posttrain.annotate.people.passwords import checked_password
 from posttrain.annotate.problems import Invalid, TooMany
-from posttrain.annotate.store import reading, writing
 from posttrain.annotate.web.app import make_app
 from posttrain.annotate.web.guard import Limiter
 

@@ -6,16 +6,16 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from annotating import Team, item, said, team
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
-from annotating import Team, item, said, team
-from posttrain.annotate.order import shown_order, williams
+from posttrain.annotate.db.store import locked_project, reading, writing
+from posttrain.annotate.db.tables import assignments, items, judgments
 from posttrain.annotate.problems import Conflict, Forbidden, Invalid, Missing
-from posttrain.annotate.queue import assignment_of, next_assignment, renew, set_aside
-from posttrain.annotate.store import locked_project, reading, writing
-from posttrain.annotate.tables import assignments, items, judgments
+from posttrain.annotate.work.display_order import shown_order, williams
+from posttrain.annotate.work.queue import assignment_of, next_assignment, renew, set_aside
 
 
 def state_of(found: Team, name: str) -> tuple[str, int, int]:

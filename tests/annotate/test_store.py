@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from annotating import Team, item, team
 from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.exc import DatabaseError
 from starlette.testclient import TestClient
 
-from annotating import Team, item, team
-from posttrain.annotate import store
-from posttrain.annotate.chain import broken_links
-from posttrain.annotate.database_file import back_up
-from posttrain.annotate.invitations import open_invitations
-from posttrain.annotate.store import open_store, reading, using, writing
-from posttrain.annotate.tables import audit, guidelines, invitations, judgments, metadata, projects, tokens
+from posttrain.annotate.db import store
+from posttrain.annotate.db.database_file import back_up
+from posttrain.annotate.db.hash_chain import broken_links
+from posttrain.annotate.db.store import open_store, reading, using, writing
+from posttrain.annotate.db.tables import audit, guidelines, invitations, judgments, metadata, projects, tokens
+from posttrain.annotate.people.invitations import open_invitations
 from posttrain.annotate.web.app import make_app
 from posttrain.errors import InputError
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from audits import Write, by_name, lines_of, look
 from command_line import Posttrain
 from planted import clean_row, sentence
-from posttrain.audit.arithmetic import wrong_equations
-from posttrain.audit.form import ENDINGS, FORMS, ending_of, form_of
+
+from posttrain.audit.checks.answer_form import ENDINGS, FORMS, ending_of, form_of
+from posttrain.audit.checks.arithmetic import wrong_equations
 from posttrain.data.language import LANGUAGES, language_of
 
 LONG = "The house by the river was sold in spring, and nobody has lived there since. "

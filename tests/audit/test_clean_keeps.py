@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audits import Write, by_name, lines_of, look
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audits import Write, by_name, lines_of, look
 from posttrain.advise.agreement import agreement_of
 from posttrain.audit.clean import clean
-from posttrain.audit.source import Source
+from posttrain.audit.rows.source import Source
 
 Row = dict[str, Any]
 

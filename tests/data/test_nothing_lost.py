@@ -9,14 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from conversations import CHATML, UNMARKED_CHATML, codec, taught
+
 from posttrain.core.group import Group
-from posttrain.data.chat import Codec, encode
+from posttrain.data.chat.encode import Codec, encode
 from posttrain.data.example import Example
-from posttrain.data.formats import NULL_ARGUMENTS, Kind, examples
-from posttrain.data.read import Row, read_rows
-from posttrain.data.skips import Skips
+from posttrain.data.files.read import Row, read_rows
+from posttrain.data.formats.conventions import NULL_ARGUMENTS, Kind, examples
+from posttrain.data.skipped import Skips
 from posttrain.errors import InputError
 
 THINKS = CHATML.replace(

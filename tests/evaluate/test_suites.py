@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from byte_model import save_byte_model
-from posttrain.data.chat import encode_prompt
-from posttrain.data.codec import codec_of
+
+from posttrain.data.chat.encode import encode_prompt
+from posttrain.data.chat.renderer import codec_of
 from posttrain.data.options import DataOptions
 from posttrain.errors import InputError
 from posttrain.evaluate.options import MetricName, SuiteOptions
 from posttrain.evaluate.suites import read_suite, run_suite
+from posttrain.generation.engine import greedy
 from posttrain.policy.load import load_policy
-from posttrain.rollout.engine import greedy
 
 
 def suite(folder: Path, metric: MetricName, *rows: dict[str, Any]) -> SuiteOptions:

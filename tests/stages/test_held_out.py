@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from experiences import NONE, asked, experience, said
+
+from posttrain.console import Screen
 from posttrain.core.group import Floats, Group
 from posttrain.errors import RunError
-from posttrain.experience.options import AlarmOptions
-from posttrain.experience.scoring import Scorer
-from posttrain.experience.types import Experience
 from posttrain.rewards.score import Reward
 from posttrain.rewards.types import each
-from posttrain.screen import Screen
+from posttrain.rollouts.options import AlarmOptions
+from posttrain.rollouts.scoring import Scorer
+from posttrain.rollouts.types import Experience
 from posttrain.stages import held_out
 from posttrain.stages.context import Context
 from posttrain.stages.held_out import held_out_rewards

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posttrain.core.group import Completion, Group
-from posttrain.data.store import GroupStore, StoreWriter
+from posttrain.data.sets.store import GroupStore, StoreWriter
 from posttrain.stages.reward import longer_wins
 
 

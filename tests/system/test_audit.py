@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-
 from command_line import Posttrain
 from on_policy_recipes import write_files
-from posttrain.audit_recipe import stage_budget
-from posttrain.recipe import load_recipe
-from posttrain.screen import Screen
-from posttrain.starters import starter
+
+from posttrain.console import Screen
+from posttrain.pipeline.audit import stage_budget
+from posttrain.recipe.schema import load_recipe
+from posttrain.recipe.starter import starter
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:

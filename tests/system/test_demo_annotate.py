@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx2
 import pytest
-
 from annotate_server import PASSWORD
+
+from posttrain.console import Screen
 from posttrain.demo.ranking import COUNT, RANKED
 from posttrain.demo.run import demo_recipe
-from posttrain.pipeline import run_recipe
-from posttrain.screen import Screen
+from posttrain.pipeline.run import run_recipe
 from posttrain.stages.reward import RewardStage
 
 

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
-from posttrain.audit_recipe import stage_budget
-from posttrain.data import prepare, prompts
-from posttrain.data.skips import Skips
+from posttrain.console import Screen
+from posttrain.data.sets import prepare, prompts
+from posttrain.data.skipped import Skips
 from posttrain.demo.run import set_up
-from posttrain.plan import Notes, origin
-from posttrain.recipe import Recipe, load_recipe, made_by_stages
-from posttrain.screen import Screen
+from posttrain.pipeline.audit import stage_budget
+from posttrain.pipeline.plan import Notes, origin
+from posttrain.recipe.schema import Recipe, load_recipe, made_by_stages
+from posttrain.recipe.starter import STARTERS, starter
 from posttrain.stages.context import Context
-from posttrain.stages.kinds import KINDS
+from posttrain.stages.registry import KINDS
 from posttrain.stages.technique import TrainingStage
-from posttrain.starters import STARTERS, starter
 
 RECIPES = sorted((Path(__file__).parents[2] / "docs/recipes").glob("*.yaml"))
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from byte_model import TEMPLATE
+from command_line import Posttrain
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from byte_model import TEMPLATE
-from command_line import Posttrain
+from posttrain.data.chat.template import Template, render
 from posttrain.data.example import Example
-from posttrain.data.formats import CONVENTIONS, examples
-from posttrain.data.read import read_rows
-from posttrain.data.template import Template, render
+from posttrain.data.files.read import read_rows
+from posttrain.data.formats.conventions import CONVENTIONS, examples
 
 Fields = dict[str, str]
 """A word that stands in a row → the name under which plan and audit speak of its place."""

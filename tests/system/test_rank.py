@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from datasets import load_dataset
-
 from annotate_server import Client, owner_of, running
 from command_line import Posttrain
-from posttrain.annotate.agreement import fleiss_kappa
+from datasets import load_dataset
+
+from posttrain.statistics.agreement import fleiss_kappa
 
 RECIPE = """\
 model: model

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
-
 from byte_model import save_byte_model
 from command_line import Posttrain
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 STACK = """\
 model: model
@@ -137,7 +136,7 @@ def test_lora_saves_an_adapter_that_the_next_stage_starts_from(work: Path, postt
 
 
 def test_two_runs_do_not_share_a_directory(work: Path, posttrain: Posttrain) -> None:
-    from posttrain.run import locked
+    from posttrain.pipeline.run_directory import locked
 
     with locked(work / "out"):
         answer = posttrain("run", "recipe.yaml", "--out", "out")

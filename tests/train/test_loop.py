@@ -13,9 +13,9 @@ from posttrain.core.group import Completion, Group
 from posttrain.errors import RunError, Stopped
 from posttrain.objectives.sft import SFT
 from posttrain.policy.load import Policy, load_policy
+from posttrain.train.batches import Source, shuffled
 from posttrain.train.loop import Training, Watch, fit
 from posttrain.train.options import TrainOptions
-from posttrain.train.source import Source, shuffled
 
 OPTIONS = TrainOptions(epochs=4, batch_size=4, learning_rate=1e-2, save_every=5, eval_every=3)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from posttrain.annotate.agreement import krippendorff_alpha
-from posttrain.audit.entry import hash64
+from posttrain.audit.rows.entry import hash64
+from posttrain.statistics.agreement import krippendorff_alpha
 
 _FEWEST = 20
 """Pairs of candidates that two people or more judged, below which agreement says nothing."""

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from posttrain.advise.seen import Seen
+from posttrain.advise.profile import Seen
 from posttrain.audit.command import parse_columns
-from posttrain.audit.convention import columns_option, reading_of
-from posttrain.audit.source import Source, items, parsed
-from posttrain.data.read import Row
+from posttrain.audit.rows.convention import columns_option, reading_of
+from posttrain.audit.rows.source import Source, items, parsed
+from posttrain.data.files.read import Row
 from posttrain.errors import InputError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from posttrain.advise.answers import Answers
 from posttrain.advise.facts import Case
 from posttrain.advise.machine import Machine, Model
-from posttrain.advise.seen import File, Seen, path_from
+from posttrain.advise.profile import File, Seen, path_from
 from posttrain.stages.cost import Load
 
 Stages = dict[str, dict[str, Any]]

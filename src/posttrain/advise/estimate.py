@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from posttrain.advise.machine import Machine, Model
 from posttrain.policy.memory import cache_bytes, estimate, fitting_row
-from posttrain.policy.outline import Outline
+from posttrain.policy.shape import Outline
 from posttrain.stages.candidates import CandidatesStage
 from posttrain.stages.cost import Load, flops, scored, seconds
-from posttrain.stages.kinds import Stage
 from posttrain.stages.on_policy import OnPolicyStage
 from posttrain.stages.rank import RankStage
+from posttrain.stages.registry import Stage
 from posttrain.stages.technique import TrainingStage
 
 JUDGING = 60.0

@@ -7,10 +7,10 @@ from typing import Any
 from posttrain.advise.answers import Answers
 from posttrain.advise.checkable import Check
 from posttrain.advise.machine import Machine, Model
+from posttrain.advise.profile import File, Seen
 from posttrain.advise.rules import FACTS
 from posttrain.advise.rules import THRESHOLDS as LIMITS
-from posttrain.advise.seen import File, Seen
-from posttrain.evaluate.statistics import wilson
+from posttrain.statistics.intervals import wilson
 
 _FORMS = ("JSON", "code block", "headings", "list", "label")
 _SAME = ("identical-sides", "near-identical-sides")

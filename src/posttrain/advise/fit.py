@@ -9,7 +9,7 @@ from posttrain.advise.recipe import recipe_of
 from posttrain.advise.rules import Name
 from posttrain.advise.stages import draft_of
 from posttrain.policy.options import LoraOptions, PolicyOptions
-from posttrain.recipe import Recipe
+from posttrain.recipe.schema import Recipe
 
 GPUS = (16, 24, 48, 80, 141)
 """Memory of common GPUs in GiB."""

@@ -11,7 +11,7 @@ from posttrain.policy.machine import speed, total_memory
 from posttrain.rewards.sandbox.box import cores
 
 if TYPE_CHECKING:
-    from posttrain.policy.outline import Outline
+    from posttrain.policy.shape import Outline
 
 GIB = 2**30
 
@@ -101,7 +101,7 @@ def model_of(name: str, texts: tuple[str, ...]) -> Model:
         size = size_in(name)
         return Model(name, not _INSTRUCT.search(name), None if size is None else shape_of(size), False, None, 4.0)
     from posttrain.policy.load import load_tokenizer
-    from posttrain.policy.outline import outline, positions_of
+    from posttrain.policy.shape import outline, positions_of
 
     shape = outline(folder)
     tokenizer: Any = load_tokenizer(folder)
@@ -138,7 +138,7 @@ def size_in(name: str) -> int | None:
 
 def shape_of(parameters: int) -> "Outline":
     """A transformer of so many weights and usual proportions: width 100 times the layers, 12 width² weights a layer."""
-    from posttrain.policy.outline import Outline
+    from posttrain.policy.shape import Outline
 
     width = max(64, round((100 * parameters / 12) ** (1 / 3)))
     layers = max(2, round(parameters / (12 * width**2)))

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from posttrain.advise.draft import Draft, Plan
-from posttrain.advise.seen import path_from
+from posttrain.advise.profile import path_from
 
 
 def recipe_of(draft: Draft, plan: Plan) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from posttrain.advise.command import Advice
+from posttrain.advise.advice import Advice
 from posttrain.advise.decide import Opinion
 from posttrain.advise.estimate import H100
+from posttrain.advise.profile import File
 from posttrain.advise.rules import FACTS, SPEAKS, TECHNIQUES, Technique
-from posttrain.advise.seen import File
 from posttrain.audit.findings import Finding
-from posttrain.screen import bytes_told, shown, time_told
+from posttrain.console import bytes_told, shown, time_told
 from posttrain.stages.cost import SHARES
 
 _WORST = 5

@@ -7,8 +7,8 @@ from typing import Any
 
 from posttrain.advise.draft import Draft, Plan
 from posttrain.advise.facts import chosen_in
+from posttrain.advise.profile import File, path_from
 from posttrain.advise.rules import THRESHOLDS, Name
-from posttrain.advise.seen import File, path_from
 from posttrain.policy.options import PolicyOptions
 from posttrain.stages.cost import Load
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 from sqlalchemy import Engine
 
-from posttrain.annotate.invitations import invite_first_owner
-from posttrain.annotate.store import now, open_store, writing
+from posttrain.annotate.db.store import now, open_store, writing
+from posttrain.annotate.people.invitations import invite_first_owner
 from posttrain.errors import InputError
 
 if TYPE_CHECKING:

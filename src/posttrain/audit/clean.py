@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from posttrain.audit.duplicates import EXACT
-from posttrain.audit.examine import ODD, UNREADABLE
+from posttrain.audit.rows.scan import ODD, UNREADABLE
+from posttrain.audit.rows.source import Source, items, parsed
 from posttrain.audit.run import Report
-from posttrain.audit.source import Source, items, parsed
-from posttrain.data.read import Row, source_files
+from posttrain.audit.similarity.duplicates import EXACT
+from posttrain.data.files.read import Row, source_files
 from posttrain.errors import InputError
 from posttrain.files import whole_file
 

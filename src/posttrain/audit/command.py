@@ -8,12 +8,12 @@ from pathlib import Path
 
 from posttrain.audit.findings import Finding
 from posttrain.audit.names import NAMES
+from posttrain.audit.report.show import as_json, show
+from posttrain.audit.rows.source import Source
 from posttrain.audit.run import Report, audit
-from posttrain.audit.show import as_json, show
-from posttrain.audit.source import Source
+from posttrain.console import Screen
 from posttrain.errors import InputError
 from posttrain.files import write_json, write_whole
-from posttrain.screen import Screen
 
 
 def audit_files(
@@ -94,7 +94,7 @@ def clean_file(data: str, columns: str, keep: Collection[str], out: Path, screen
 
 def write_report(report: Report, folder: Path, waived: Collection[str]) -> None:
     """``findings.json`` with every row of every finding, and ``report.html`` to look at."""
-    from posttrain.audit.page import render
+    from posttrain.audit.report.page import render
 
     write_json(folder / "findings.json", as_json(report, waived))
     write_whole(folder / "report.html", render(report, waived))

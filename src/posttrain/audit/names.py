@@ -1,10 +1,13 @@
 """The names of all findings that an audit of files can have, for hints on a misspelt one."""
 
-from posttrain.audit import columns, consistency, contradictions, duplicates, examine, labels, leakage, preferences, run
+from posttrain.audit import run
+from posttrain.audit.checks import consistency, contradictions, labels, preferences, unread_columns
+from posttrain.audit.checks.wording import ROW_CHECKS
 from posttrain.audit.findings import Rule
-from posttrain.audit.wording import ROW_CHECKS
+from posttrain.audit.rows import scan
+from posttrain.audit.similarity import duplicates, leakage
 
-_MODULES = (columns, consistency, contradictions, duplicates, examine, labels, leakage, preferences, run)
+_MODULES = (unread_columns, consistency, contradictions, duplicates, scan, labels, leakage, preferences, run)
 
 NAMES = tuple(
     dict.fromkeys(

@@ -6,24 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from posttrain.audit.breadth import breadth
-from posttrain.audit.columns import column_findings
-from posttrain.audit.consistency import consistency_checks
-from posttrain.audit.contradictions import contradictions
-from posttrain.audit.convention import Reading, columns_option, reading_of
-from posttrain.audit.duplicates import duplicates
-from posttrain.audit.examine import ROW, UNREADABLE, Examined, entries
+from posttrain.audit.checks.consistency import consistency_checks
+from posttrain.audit.checks.contradictions import contradictions
+from posttrain.audit.checks.diversity import breadth
+from posttrain.audit.checks.labels import label_checks
+from posttrain.audit.checks.preferences import preference_checks
+from posttrain.audit.checks.presidio import presidio_findings
+from posttrain.audit.checks.unread_columns import column_findings
 from posttrain.audit.findings import Finding, Rule, Shown, finding, sorted_findings
-from posttrain.audit.grams import Grams, Shared, grams_of
-from posttrain.audit.labels import label_checks
-from posttrain.audit.leakage import leakage
-from posttrain.audit.preferences import preference_checks
-from posttrain.audit.presidio import presidio_findings
-from posttrain.audit.source import Source, chunks, items, parsed
-from posttrain.audit.table import Table
-from posttrain.audit.work import Task, examined
-from posttrain.data.read import Row, source_files
-from posttrain.screen import Advance, Screen
+from posttrain.audit.rows.convention import Reading, columns_option, reading_of
+from posttrain.audit.rows.scan import ROW, UNREADABLE, Examined, entries
+from posttrain.audit.rows.source import Source, chunks, items, parsed
+from posttrain.audit.rows.table import Table
+from posttrain.audit.rows.workers import Task, examined
+from posttrain.audit.similarity.duplicates import duplicates
+from posttrain.audit.similarity.leakage import leakage
+from posttrain.audit.similarity.ngrams import Grams, Shared, grams_of
+from posttrain.console import Advance, Screen
+from posttrain.data.files.read import Row, source_files
 
 GUESSED = Rule(
     "guessed-columns",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from posttrain.console import Screen
 from posttrain.core import attention
 from posttrain.core.group import Completion, Group
 from posttrain.demo import asks, drafts, instructions
@@ -23,10 +24,9 @@ from posttrain.demo.prose import documents
 from posttrain.demo.tokenizer import CONTEXT, train_tokenizer
 from posttrain.objectives.sft import SFT
 from posttrain.policy.load import Policy
-from posttrain.screen import Screen
+from posttrain.train.batches import Source
 from posttrain.train.loop import Training, Watch, fit
 from posttrain.train.options import TrainOptions
-from posttrain.train.source import Source
 
 VOCABULARY = 1280
 TOKENIZER_DOCUMENTS = 30_000

@@ -6,13 +6,13 @@ from importlib.resources import files
 from pathlib import Path
 from random import Random
 
+from posttrain.console import Screen
 from posttrain.demo.drafts import drafts, report
 from posttrain.demo.rows import Row, draft_row
 from posttrain.demo.world import LABELS
 from posttrain.files import write_whole
-from posttrain.pipeline import run_recipe
-from posttrain.recipe import load_recipe
-from posttrain.screen import Screen
+from posttrain.pipeline.run import run_recipe
+from posttrain.recipe.schema import load_recipe
 
 COUNT = 10
 """Reports whose drafts the person ranks."""

@@ -7,13 +7,13 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from posttrain.console import Screen
 from posttrain.demo.ranking import COUNT, RANKED, rank_drafts
 from posttrain.demo.rows import write_data
 from posttrain.demo.story import show_story
 from posttrain.files import whole_folder
-from posttrain.pipeline import as_json, run_recipe
-from posttrain.recipe import Recipe, load_recipe
-from posttrain.screen import Screen
+from posttrain.pipeline.run import as_json, run_recipe
+from posttrain.recipe.schema import Recipe, load_recipe
 
 
 def run_demo(

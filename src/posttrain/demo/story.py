@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from posttrain.screen import shown
+from posttrain.console import shown
 from posttrain.stages.context import Figure
 
 STAGES = ("base", "sft", "ift", "dpo")

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from posttrain.data.strict_json import decode, kind_of
+from posttrain.data.files.strict_json import decode, kind_of
 from posttrain.errors import InputError
 from posttrain.evaluate.options import MetricName
 from posttrain.evaluate.refusal import refuses, says

@@ -5,9 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from posttrain.data.formats import renamed_row
+from posttrain.data.files.read import Row, read_rows
+from posttrain.data.formats.conventions import renamed_row
 from posttrain.data.options import DataSource
-from posttrain.data.read import Row, read_rows
 
 _ALSO = {"input": "prompt", "target": "completion"}
 """Inspect's name → the name that training rows have."""

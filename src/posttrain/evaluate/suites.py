@@ -6,16 +6,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from posttrain.data.answer_text import answer_text
-from posttrain.data.chat import Codec, encode_prompt
+from posttrain.data.chat.answer_text import answer_text
+from posttrain.data.chat.encode import Codec, encode_prompt
 from posttrain.data.language import LANGUAGES, language_of
 from posttrain.errors import InputError
 from posttrain.evaluate.metrics import METRICS, check_row, metadata_of, own_words
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.refusal import KNOWN
 from posttrain.evaluate.rows import suite_rows
+from posttrain.generation.engine import greedy
 from posttrain.policy.load import Policy
-from posttrain.rollout.engine import greedy
 
 PORTION = 600
 """Characters of questions whose language is judged together; single ones are too short."""

@@ -17,9 +17,9 @@ from transformers import (
 
 from posttrain.core import attention
 from posttrain.errors import InputError
-from posttrain.policy.adapter_folder import adapter_in, has_tokenizer
 from posttrain.policy.broken_tokenizer import broken_merge
 from posttrain.policy.hub_names import unreachable
+from posttrain.policy.lora.folder import adapter_in, has_tokenizer
 from posttrain.policy.weights import check_finite, check_left_over, check_types
 
 Task = Literal["causal", "score"]

@@ -4,7 +4,7 @@ from typing import Any
 
 from posttrain.core.logprobs import CHUNK
 from posttrain.policy.options import PolicyOptions
-from posttrain.policy.outline import Outline
+from posttrain.policy.shape import Outline
 
 
 def cache_bytes(shape: Outline, *, rows: int, length: int) -> int:

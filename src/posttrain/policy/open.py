@@ -6,13 +6,13 @@ from typing import Any
 import torch
 
 from posttrain.errors import InputError
-from posttrain.policy.adapter_folder import adapter_in
 from posttrain.policy.device import Placement, place
+from posttrain.policy.gradient_checkpointing import allow_recomputing
 from posttrain.policy.load import Policy, Task, load_policy
-from posttrain.policy.lora import add_lora, attach
+from posttrain.policy.lora.adapters import add_lora, attach
+from posttrain.policy.lora.folder import adapter_in
 from posttrain.policy.options import PolicyOptions
 from posttrain.policy.probe import settle_layout
-from posttrain.policy.recompute import allow_recomputing
 
 
 def open_policy(

@@ -9,11 +9,11 @@ from safetensors.torch import save_file
 from posttrain.core.group import Group
 from posttrain.files import read_json, whole_folder, write_json
 from posttrain.policy.forward import VALUE_TRUNK
-from posttrain.policy.heads import VALUE_HEAD
 from posttrain.policy.load import Policy
-from posttrain.policy.lora import has_earlier
-from posttrain.policy.padding import settle_padding
-from posttrain.policy.stacked import stacked
+from posttrain.policy.lora.adapters import has_earlier
+from posttrain.policy.lora.stacked import stacked
+from posttrain.policy.pad_token import settle_padding
+from posttrain.policy.value_head import VALUE_HEAD
 from posttrain.policy.verify import check_folder_gives, comparable, values_in_memory
 
 

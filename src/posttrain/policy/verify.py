@@ -17,9 +17,9 @@ from torch import Tensor
 
 from posttrain.core.group import Floats, Group
 from posttrain.errors import RunError
-from posttrain.policy.adapter_folder import adapter_in
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
+from posttrain.policy.lora.folder import adapter_in
 
 TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 """By the coarser of the two dtypes, in memory and in the folder: the largest mean difference taken for rounding, as a

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from posttrain.data.strict_json import kind_of
+from posttrain.data.files.strict_json import kind_of
 from posttrain.errors import InputError
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from posttrain.data.strict_json import BadJson, decode_at, skip_space
+from posttrain.data.files.strict_json import BadJson, decode_at, skip_space
 from posttrain.rewards.fences import read_blocks
 
 STARTS = 100

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from posttrain.data.strict_json import decode
+from posttrain.data.files.strict_json import decode
 from posttrain.errors import InputError
 from posttrain.rewards.json_schema import validator
 from posttrain.rewards.json_text import read

@@ -57,15 +57,15 @@ def run(stage: AuditStage, context: Context) -> dict[str, Figure]:
 
 def look(stage: AuditStage, context: Context) -> Look:
     """What a run would read; nothing is trained."""
-    from posttrain.data.read import read_rows
+    from posttrain.data.files.read import read_rows
 
     rows = sum(1 for source in stage.data for _ in read_rows(source.path, base=context.base))
     return Look({"parts": {"train": {"groups": rows, "tokens": 0}}}, 0, {}, ())
 
 
 def _report(stage: AuditStage, context: Context) -> "Report":
+    from posttrain.audit.rows.source import Source
     from posttrain.audit.run import audit, with_more
-    from posttrain.audit.source import Source
     from posttrain.stages.budget import budget_findings
 
     def sources(some: tuple[DataSource, ...]) -> list[Source]:
@@ -85,7 +85,7 @@ def _report(stage: AuditStage, context: Context) -> "Report":
 
 def _budget(stage: AuditStage, kind: Any, context: Context) -> "Budget":
     from posttrain.stages.budget import budget, whole_part
-    from posttrain.stages.reading import codec_for
+    from posttrain.stages.inputs import codec_for
 
     codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
     options = DataOptions.model_validate({"data": [source.model_dump() for source in stage.data]})

@@ -10,16 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
+from posttrain.console import Advance
 from posttrain.data.options import DataOptions
-from posttrain.data.skips import Skips
-from posttrain.data.split import TRAIN
-from posttrain.screen import Advance
+from posttrain.data.sets.split import TRAIN
+from posttrain.data.skipped import Skips
 from posttrain.stages.context import Context
 
 if TYPE_CHECKING:
-    from posttrain.data.chat import Codec
+    from posttrain.data.chat.encode import Codec
     from posttrain.data.example import Example
-    from posttrain.data.formats import Kind
+    from posttrain.data.formats.conventions import Kind
     from posttrain.stages.technique import Technique, TrainingStage
 
 CUT = Rule(
@@ -97,9 +97,9 @@ def budget(
     Raises:
         InputError: whatever would stop the trainer.
     """
-    from posttrain.data.chat import encode
-    from posttrain.data.prepare import by_part
-    from posttrain.data.prompts import Prompt, encoded, room_for
+    from posttrain.data.chat.encode import encode
+    from posttrain.data.sets.prepare import by_part
+    from posttrain.data.sets.prompts import Prompt, encoded, room_for
 
     own = replace(codec, seen=Counter())
     skips = Skips(shown=None)
@@ -183,7 +183,7 @@ def reads(stage: "TrainingStage", seed: int) -> "tuple[Kind, Callable[[Example],
 
 def whole_part(validation: object, seed: int) -> "Callable[[Example], str]":
     """The split of stages that hold out no tasks."""
-    from posttrain.data.split import part_of
+    from posttrain.data.sets.split import part_of
 
     share = validation if isinstance(validation, float) else 0.0
     return partial(part_of, seed=seed, validation=share, tasks=(), phrasings=())

@@ -11,19 +11,19 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from posttrain.endpoint import EndpointOptions
 from posttrain.errors import InputError
 from posttrain.files import hash_of, sha256_of, write_json, write_whole
+from posttrain.generation.options import SamplingOptions, sampling_of
 from posttrain.policy.options import PolicyOptions
-from posttrain.rollout.options import SamplingOptions, sampling_of
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import unit_of
-from posttrain.stages.reading import codec_for, left_out_of
+from posttrain.stages.inputs import codec_for, left_out_of
 from posttrain.stages.technique import BaseStage, Look, Other
 
 if TYPE_CHECKING:
-    from posttrain.data.asks import Ask
-    from posttrain.data.chat import Codec
-    from posttrain.experience.candidates import Writer
+    from posttrain.candidates.draw import Writer
+    from posttrain.candidates.prompts import Ask
+    from posttrain.data.chat.encode import Codec
+    from posttrain.generation.sampling import Sampling
     from posttrain.policy.load import Policy
-    from posttrain.rollout.sampling import Sampling
 
 FILE = "candidates.jsonl"
 """What the stage leaves: rows in the ranking format, without ranks."""
@@ -94,7 +94,7 @@ def needs(stage: CandidatesStage, context: Context, longest: Mapping[str, int] |
         longest: tokens of the longest prompt by the model's path; the least there can be if it is not known.
     """
     from posttrain.policy.memory import cache_bytes
-    from posttrain.policy.outline import outline
+    from posttrain.policy.shape import outline
 
     most = {"weights": 0, "writing": 0}
     for path in (path for _, path in _paths(stage, context) if isinstance(path, str)):
@@ -121,7 +121,7 @@ def write(stage: CandidatesStage, context: Context) -> dict[str, Figure]:
     Returns:
         the stage's part of ``summary.json``.
     """
-    from posttrain.experience.candidates import Choosing, make_candidates
+    from posttrain.candidates.draw import Choosing, make_candidates
 
     screen, folder = context.screen, context.folder
     locals_ = _locals(stage, context)
@@ -163,8 +163,8 @@ def _locals(stage: CandidatesStage, context: Context) -> "dict[str, Codec]":
 
 def _read(stage: CandidatesStage, codecs: "Sequence[Codec]", context: Context) -> "tuple[list[Ask], dict[str, Any]]":
     """The prompts, and a word on what was left out."""
-    from posttrain.data.answer_text import prefill_note
-    from posttrain.data.asks import read_asks
+    from posttrain.candidates.prompts import read_asks
+    from posttrain.data.chat.answer_text import prefill_note
 
     with context.screen.bar("reading", None) as advance:
         asks, about = read_asks(
@@ -225,9 +225,9 @@ def _local_writer(
     asks: "Sequence[Ask]",
     opened: "Callable[[str], Policy]",
 ) -> "Writer":
-    from posttrain.data.answer_text import answer_text
-    from posttrain.experience.candidates import Draft, Writer
-    from posttrain.rollout.engine import generate
+    from posttrain.candidates.draw import Draft, Writer
+    from posttrain.data.chat.answer_text import answer_text
+    from posttrain.generation.engine import generate
 
     def draw(places: Sequence[int], count: int, sampling: "Sampling") -> list[list[Draft]]:
         policy = opened(path)
@@ -241,8 +241,8 @@ def _local_writer(
 
 
 def _remote_writer(name: str, options: EndpointOptions, asks: "Sequence[Ask]") -> "Writer":
-    from posttrain.experience.candidates import Draft, Writer
-    from posttrain.rollout.remote import ask
+    from posttrain.candidates.draw import Draft, Writer
+    from posttrain.generation.remote import ask
 
     def draw(places: Sequence[int], count: int, sampling: "Sampling") -> list[list[Draft]]:
         some = [asks[place] for place in places]

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from posttrain.screen import Screen
+from posttrain.console import Screen
 
 if TYPE_CHECKING:
-    from posttrain.experience.types import Experience
+    from posttrain.rollouts.types import Experience
 
 SHOWN = 4
 """Completions of the prompt that are shown: best and worst among them."""

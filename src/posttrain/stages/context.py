@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from posttrain.console import Screen
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import hash_of
-from posttrain.screen import Screen
 
 
 @dataclass(frozen=True, slots=True)

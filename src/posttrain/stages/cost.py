@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.policy.outline import Outline
+from posttrain.policy.shape import Outline
 from posttrain.stages.candidates import CandidatesStage
 from posttrain.stages.on_policy import OnPolicyStage
 from posttrain.stages.ppo import PPOStage

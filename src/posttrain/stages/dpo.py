@@ -26,9 +26,9 @@ class DPOStage(TrainingStage):
 
 def technique(stage: DPOStage, seed: int) -> Technique:
     """Two or more completions a prompt; the reference is the model before the first step."""
-    from posttrain.data.split import part_of
+    from posttrain.data.sets.split import part_of
     from posttrain.objectives.dpo import DPO, dpo_objective
-    from posttrain.train.source import shuffled
+    from posttrain.train.batches import shuffled
 
     share = stage.validation if isinstance(stage.validation, float) else 0.0
     variant = DPO(stage.beta, stage.loss, stage.label_smoothing, stage.length_normalized, stage.sft_weight)

@@ -19,7 +19,7 @@ _ROLLOUT = ("reward", "pass_rate")
 
 def figure_of(name: str, before: "Mean | None", after: "Mean", training: "Training") -> Figure:
     """A held-out metric before and after training."""
-    from posttrain.evaluate.statistics import wilson
+    from posttrain.statistics.intervals import wilson
 
     unit = unit_of(name)
     sure = None

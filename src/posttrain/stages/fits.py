@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.screen import bytes_told
+from posttrain.console import bytes_told
 from posttrain.stages.context import Context
-from posttrain.stages.kinds import KINDS
+from posttrain.stages.registry import KINDS
 from posttrain.stages.technique import BaseStage, TrainingStage
 
 

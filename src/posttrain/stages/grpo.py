@@ -42,8 +42,8 @@ class GRPOStage(OnPolicyStage):
 
 def technique(stage: GRPOStage) -> OnPolicy:
     """No value head; the reference only where there is a KL term."""
-    from posttrain.experience.grpo import grpo_credit
     from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
+    from posttrain.rollouts.grpo import grpo_credit
 
     variant = PolicyGradient(
         clip_low=stage.clip_low,

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from posttrain.core.group import Floats
-from posttrain.data.prompts import Prompt
-from posttrain.experience.make import Writing, raise_or_note, write_and_score
-from posttrain.experience.options import AlarmOptions
-from posttrain.experience.scoring import Scorer, scored
-from posttrain.experience.types import Reference, with_column
-from posttrain.experience.watch import deviation, figures, kl_figures, mean
+from posttrain.data.sets.prompts import Prompt
 from posttrain.files import read_json
+from posttrain.rollouts.maker import Writing, raise_or_note, write_and_score
+from posttrain.rollouts.metrics import deviation, figures, kl_figures, mean
+from posttrain.rollouts.options import AlarmOptions
+from posttrain.rollouts.scoring import Scorer, scored
+from posttrain.rollouts.types import Reference, with_column
 from posttrain.stages.context import Context
 from posttrain.train.step import Mean
 

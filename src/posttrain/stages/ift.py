@@ -10,8 +10,8 @@ from posttrain.options import Options
 from posttrain.stages.technique import Technique, TrainingStage
 
 if TYPE_CHECKING:
-    from posttrain.data.prepare import Prepared
-    from posttrain.train.source import Order
+    from posttrain.data.sets.prepare import Prepared
+    from posttrain.train.batches import Order
 
 Held = tuple[str, ...] | Annotated[float, Field(gt=0, lt=1)]
 
@@ -38,8 +38,8 @@ class IFTStage(TrainingStage):
 
 def technique(stage: IFTStage, seed: int) -> Technique:
     """SFT's objective; the mixture is in the order."""
-    from posttrain.data.mixture import mixed_order
-    from posttrain.data.split import part_of
+    from posttrain.data.sets.mixture import mixed_order
+    from posttrain.data.sets.split import part_of
     from posttrain.objectives.sft import SFT
 
     def order(prepared: "Prepared") -> "Order":
@@ -60,7 +60,7 @@ def technique(stage: IFTStage, seed: int) -> Technique:
 
 def _check_held_out(stage: IFTStage, prepared: "Prepared") -> None:
     """A misspelt name would hold out nothing, and nobody would know."""
-    from posttrain.data.split import UNSEEN_PHRASINGS, UNSEEN_TASKS
+    from posttrain.data.sets.split import UNSEEN_PHRASINGS, UNSEEN_TASKS
 
     for key, names, part in (
         ("tasks", stage.hold_out.tasks, UNSEEN_TASKS),

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from posttrain.experience.options import AlarmOptions
+from posttrain.generation.options import SamplingOptions, VllmOptions
 from posttrain.options import Name
 from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
 from posttrain.rewards.types import RewardOptions
-from posttrain.rollout.options import SamplingOptions, VllmOptions
+from posttrain.rollouts.options import AlarmOptions
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.reading import codec_for, told_of
+from posttrain.stages.inputs import codec_for, told_of
 from posttrain.stages.steps import steps_of
 from posttrain.stages.technique import Look, Other, TrainingStage
 from posttrain.stages.training import finish
 
 if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
-    from posttrain.data.chat import Codec
-    from posttrain.data.prompts import Prompts
-    from posttrain.experience.types import Credit, Reference
+    from posttrain.data.chat.encode import Codec
+    from posttrain.data.sets.prompts import Prompts
     from posttrain.policy.load import Policy
+    from posttrain.rollouts.types import Credit, Reference
 
 Rewards = Mapping[Name, RewardSpec]
 Value = Literal["shared", "separate"]
@@ -133,7 +133,7 @@ def needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str,
         longest: tokens of the longest prompt; the least there can be if it is not known.
     """
     from posttrain.policy.memory import cache_bytes, estimate
-    from posttrain.policy.outline import outline
+    from posttrain.policy.shape import outline
 
     shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
     memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=False)
@@ -160,9 +160,9 @@ def look(stage: OnPolicyStage, context: Context) -> Look:
 
 def read(stage: OnPolicyStage, codec: "Codec", context: Context) -> "Prompts":
     """The stage's prompts, and a word on what was left out."""
-    from posttrain.data.answer_text import prefill_note
-    from posttrain.data.prompts import read_prompts
-    from posttrain.data.split import part_of
+    from posttrain.data.chat.answer_text import prefill_note
+    from posttrain.data.sets.prompts import read_prompts
+    from posttrain.data.sets.split import part_of
 
     share = stage.validation if isinstance(stage.validation, float) else 0.0
     with context.screen.bar("reading", None) as advance:
@@ -184,18 +184,18 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
 
     Killed at any point and called again, it goes on to the same weights.
     """
-    from posttrain.experience.make import maker
-    from posttrain.experience.source import Rollouts
-    from posttrain.experience.types import Memory
-    from posttrain.policy.frozen import adapted, freeze, frozen_logprobs
-    from posttrain.policy.heads import add_value_head
     from posttrain.policy.open import open_policy
-    from posttrain.stages.answers import asked_of_prompts
+    from posttrain.policy.reference_model import adapted, freeze, frozen_logprobs
+    from posttrain.policy.value_head import add_value_head
+    from posttrain.rollouts.maker import maker
+    from posttrain.rollouts.source import Rollouts
+    from posttrain.rollouts.types import Memory
     from posttrain.stages.completions import shower
     from posttrain.stages.figures import rollout_figures
     from posttrain.stages.held_out import held_out_rewards
-    from posttrain.stages.rewarding import open_scorer
-    from posttrain.stages.writing import writing_of
+    from posttrain.stages.rewards import open_scorer
+    from posttrain.stages.sample_answers import asked_of_prompts
+    from posttrain.stages.sampler import writing_of
     from posttrain.train.loop import Training
 
     screen, folder = context.screen, context.folder
@@ -244,7 +244,7 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
 
 def _by_epochs(stage: OnPolicyStage, prompts: int) -> int:
     """Rollouts that the epochs alone would take."""
-    from posttrain.experience.source import rollouts_in
+    from posttrain.rollouts.source import rollouts_in
 
     return rollouts_in(stage.epochs, prompts, stage.batch_size * stage.minibatches)
 

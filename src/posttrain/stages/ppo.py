@@ -53,8 +53,8 @@ class PPOStage(OnPolicyStage):
 
 def technique(stage: PPOStage) -> OnPolicy:
     """A value head beside the LM head; the reference always."""
-    from posttrain.experience.ppo import PPOCredit, ppo_credit, values_of
     from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
+    from posttrain.rollouts.ppo import PPOCredit, ppo_credit, values_of
 
     variant = PolicyGradient(
         clip_low=stage.clip,

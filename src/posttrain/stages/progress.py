@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from posttrain.screen import Advance
+from posttrain.console import Advance
 from posttrain.stages.context import Context
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from posttrain.annotate.settings import Settings
+from posttrain.annotate.work.settings import Settings
 from posttrain.data.options import Sources
 from posttrain.errors import Stopped, Waiting
 from posttrain.options import Options
@@ -86,7 +86,7 @@ class RankStage(Options):
 
 def look(stage: RankStage, context: Context) -> Look:
     """What a run would do: how many items there are to rank."""
-    from posttrain.annotate.imports import read_imports
+    from posttrain.annotate.exchange.imports import read_imports
 
     count = sum(1 for path in stage.paths for _ in read_imports(path, base=context.base))
     context.screen.note(f"{count:,} items to rank, by {stage.settings.overlap} people each")
@@ -100,10 +100,10 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
         Waiting: judgments are missing, and the run does not wait for them.
         Stopped: the user stopped the run while it waited.
     """
-    from posttrain.annotate.agreeing import agreement
-    from posttrain.annotate.projects import project_named
-    from posttrain.annotate.spoken import spoken
-    from posttrain.annotate.store import reading, using
+    from posttrain.annotate.db.store import reading, using
+    from posttrain.annotate.insight.judgments import spoken
+    from posttrain.annotate.insight.project_agreement import agreement
+    from posttrain.annotate.work.projects import project_named
 
     where = stage.db if "://" in stage.db else str((context.base / stage.db).resolve())
     with using(where) as engine:
@@ -123,10 +123,10 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
 
 
 def _prepare(stage: RankStage, context: Context, engine: "Engine") -> None:
-    from posttrain.annotate.imports import add_imports, read_imports
-    from posttrain.annotate.projects import new_project, project_named, read_guideline
-    from posttrain.annotate.simulated import simulate
-    from posttrain.annotate.store import now, writing
+    from posttrain.annotate.db.store import now, writing
+    from posttrain.annotate.exchange.imports import add_imports, read_imports
+    from posttrain.annotate.work.projects import new_project, project_named, read_guideline
+    from posttrain.annotate.work.simulated import simulate
 
     found = [one for path in stage.paths for one in read_imports(path, base=context.base)]
     with writing(engine) as connection:
@@ -164,9 +164,9 @@ def _missing(stage: RankStage, engine: "Engine") -> tuple[int, int]:
     """(judgments that are missing, adjudications included; all that are wanted)."""
     from sqlalchemy import select
 
-    from posttrain.annotate.projects import project_named
-    from posttrain.annotate.store import reading
-    from posttrain.annotate.tables import items
+    from posttrain.annotate.db.store import reading
+    from posttrain.annotate.db.tables import items
+    from posttrain.annotate.work.projects import project_named
 
     with reading(engine) as connection:
         project: Any = project_named(connection, stage.project)
@@ -177,7 +177,7 @@ def _missing(stage: RankStage, engine: "Engine") -> tuple[int, int]:
 
 
 def _export(stage: RankStage, out: Path, connection: Any, project: Any) -> dict[str, Any]:
-    from posttrain.annotate.export import ExportOptions, export
+    from posttrain.annotate.exchange.export import ExportOptions, export
 
     shutil.rmtree(out, ignore_errors=True)  # of a run that died before the stage was done
     options = ExportOptions(

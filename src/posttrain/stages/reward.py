@@ -9,7 +9,7 @@ from posttrain.stages.context import Figure
 from posttrain.stages.technique import Technique, TrainingStage
 
 if TYPE_CHECKING:
-    from posttrain.data.store import GroupStore
+    from posttrain.data.sets.store import GroupStore
 
 
 class RewardStage(TrainingStage):
@@ -22,9 +22,9 @@ class RewardStage(TrainingStage):
 
 def technique(stage: RewardStage, seed: int) -> Technique:
     """Two or more completions a prompt; beside it the baseline that calls the longer one better."""
-    from posttrain.data.split import part_of
+    from posttrain.data.sets.split import part_of
     from posttrain.objectives.reward import reward_objective
-    from posttrain.train.source import shuffled
+    from posttrain.train.batches import shuffled
 
     share = stage.validation if isinstance(stage.validation, float) else 0.0
     return Technique(
@@ -39,7 +39,7 @@ def technique(stage: RewardStage, seed: int) -> Technique:
 
 def longer_wins(store: "GroupStore") -> dict[str, Figure]:
     """Accuracy of calling the longer completion (in tokens) better: what a reward model must beat."""
-    from posttrain.evaluate.statistics import wilson
+    from posttrain.statistics.intervals import wilson
 
     right, pairs = 0.0, 0
     for index in range(len(store)):

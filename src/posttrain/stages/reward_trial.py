@@ -11,7 +11,7 @@ from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.errors import InputError
 from posttrain.rewards.types import Failed, NotApplicable
 from posttrain.stages.context import Context
-from posttrain.stages.reference import reference_of
+from posttrain.stages.reference_answer import reference_of
 from posttrain.stages.trial import Trial, Tried
 
 if TYPE_CHECKING:
@@ -128,9 +128,9 @@ def _tried(
 
 
 def _rows(stage: "OnPolicyStage", context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    from posttrain.data.formats import examples
-    from posttrain.data.prompts import as_said
-    from posttrain.data.read import read_rows
+    from posttrain.data.files.read import read_rows
+    from posttrain.data.formats.conventions import examples
+    from posttrain.data.sets.prompts import as_said
 
     for source in stage.data:
         rows = islice(read_rows(source.path, base=context.base), source.rows)

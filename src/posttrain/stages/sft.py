@@ -17,9 +17,9 @@ class SFTStage(TrainingStage):
 
 def technique(stage: SFTStage, seed: int) -> Technique:
     """One completion a prompt, cross-entropy on the answers' tokens."""
-    from posttrain.data.split import part_of
+    from posttrain.data.sets.split import part_of
     from posttrain.objectives.sft import SFT
-    from posttrain.train.source import shuffled
+    from posttrain.train.batches import shuffled
 
     share = stage.validation if isinstance(stage.validation, float) else 0.0
     return Technique(

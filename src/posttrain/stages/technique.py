@@ -14,13 +14,13 @@ from posttrain.train.options import TrainOptions
 
 if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
-    from posttrain.data.chat import Codec
+    from posttrain.data.chat.encode import Codec
     from posttrain.data.example import Example
-    from posttrain.data.formats import Kind
-    from posttrain.data.prepare import Prepared
-    from posttrain.data.store import GroupStore
+    from posttrain.data.formats.conventions import Kind
+    from posttrain.data.sets.prepare import Prepared
+    from posttrain.data.sets.store import GroupStore
     from posttrain.policy.load import Task
-    from posttrain.train.source import Order
+    from posttrain.train.batches import Order
 
 
 Makes = Literal["causal", "score", "data"]
@@ -83,7 +83,7 @@ def with_fitting_rows(stage: Trained, context: Context) -> Trained:
         return stage
     from posttrain.policy.device import place
     from posttrain.policy.memory import fitting_row
-    from posttrain.policy.outline import load_config
+    from posttrain.policy.shape import load_config
 
     config = load_config(context.model, trust_remote_code=stage.trust_remote_code)
     return stage.model_copy(update={"row_tokens": fitting_row(config, stage, place(stage).device)})

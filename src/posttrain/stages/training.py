@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from posttrain.files import read_json, write_json
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import figure_of
+from posttrain.stages.inputs import codec_for, prepare_data
 from posttrain.stages.progress import watch_of
-from posttrain.stages.reading import codec_for, prepare_data
 from posttrain.stages.steps import early_end, steps_of
 from posttrain.stages.technique import Look, Technique, TrainingStage
 
 if TYPE_CHECKING:
     from posttrain.core.group import Group
-    from posttrain.data.chat import Codec
-    from posttrain.data.prepare import Prepared
-    from posttrain.data.store import GroupStore
+    from posttrain.data.chat.encode import Codec
+    from posttrain.data.sets.prepare import Prepared
+    from posttrain.data.sets.store import GroupStore
     from posttrain.policy.load import Policy
-    from posttrain.stages.answers import Asked
+    from posttrain.stages.sample_answers import Asked
     from posttrain.train.loop import Training
     from posttrain.train.step import Mean
 
@@ -35,7 +35,7 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
         the stage's part of ``summary.json``.
     """
     from posttrain.policy.open import open_policy
-    from posttrain.stages.answers import asked_of_groups
+    from posttrain.stages.sample_answers import asked_of_groups
 
     codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, technique, codec, context)
@@ -50,7 +50,7 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
 def needs(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, int]:
     """Bytes of memory at the peak, by purpose."""
     from posttrain.policy.memory import estimate
-    from posttrain.policy.outline import outline
+    from posttrain.policy.shape import outline
 
     shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
     return estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score")
@@ -58,7 +58,7 @@ def needs(stage: TrainingStage, technique: Technique, context: Context) -> dict[
 
 def look(stage: TrainingStage, technique: Technique, context: Context) -> Look:
     """Read a stage's data and count."""
-    from posttrain.train.source import Source
+    from posttrain.train.batches import Source
 
     memory = needs(stage, technique, context)
     codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
@@ -78,9 +78,9 @@ def finish(
     Args:
         asked: prompts whose answers are shown before and after; none of a model that does not write.
     """
+    from posttrain.evaluate.behaviour import measure
     from posttrain.policy.save import save_policy
-    from posttrain.stages.answers import answer_after, answer_before
-    from posttrain.stages.behaviour import measure
+    from posttrain.stages.sample_answers import answer_after, answer_before
     from posttrain.train.loop import fit
 
     screen, folder, policy = context.screen, context.folder, training.policy
@@ -119,8 +119,8 @@ def _compared(training: "Training", steps: int) -> "list[Group]":
 def _training(
     policy: "Policy", prepared: "Prepared", stage: TrainingStage, technique: Technique, context: Context
 ) -> "Training":
+    from posttrain.train.batches import Source
     from posttrain.train.loop import Training
-    from posttrain.train.source import Source
 
     stores = {"train": prepared.train, **prepared.held_out}
     if "ref_logp" in technique.objective.needs:
@@ -142,9 +142,9 @@ def _with_reference(
     policy: "Policy", store: "GroupStore", part: str, stage: TrainingStage, context: Context
 ) -> "GroupStore":
     """The store with the log-probs of the model as it stands before training."""
-    from posttrain.data.store import GroupStore
+    from posttrain.data.sets.store import GroupStore
     from posttrain.files import sha256_of
-    from posttrain.train.reference import reference_key, reference_logprobs
+    from posttrain.train.reference_logprobs import reference_key, reference_logprobs
 
     folder = Path(context.model)
     key = reference_key(policy, sha256_of(folder) if folder.is_dir() else context.model, store)

@@ -12,12 +12,12 @@ from posttrain.core.group import Group
 from posttrain.core.outputs import Objective
 from posttrain.errors import RunError, Stopped
 from posttrain.policy.load import Policy
-from posttrain.train import guard
+from posttrain.train import divergence
+from posttrain.train.batches import Indexed, Steps
 from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
-from posttrain.train.log import MetricsLog
-from posttrain.train.optim import adamw, rate_at
+from posttrain.train.metrics_log import MetricsLog
+from posttrain.train.optimizer import adamw, rate_at
 from posttrain.train.options import TrainOptions
-from posttrain.train.source import Indexed, Steps
 from posttrain.train.step import Mean, accumulate, evaluate
 
 Values = dict[str, float | int | None]
@@ -167,7 +167,7 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
     )
     loss = metrics["loss"]
     if loss is not None:  # a step whose pairs are all ties has no loss
-        guard.check(
+        divergence.check(
             training.policy,
             training.objective,
             groups,
@@ -208,7 +208,7 @@ def _values(
 
 def _recent(state: State, values: Values) -> tuple[float, ...]:
     loss = values["loss"]
-    return state.losses if loss is None else (*state.losses, loss)[-guard.WINDOW :]
+    return state.losses if loss is None else (*state.losses, loss)[-divergence.WINDOW :]
 
 
 def _due(every: int | None, step: int, total: int) -> bool:

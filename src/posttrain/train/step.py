@@ -9,11 +9,11 @@ from torch import Tensor
 from posttrain.core.group import Group
 from posttrain.core.outputs import Loss, Metrics, Objective
 from posttrain.core.packing import Batch, collate, pack
-from posttrain.policy.accumulate import accumulating
 from posttrain.policy.forward import forward
+from posttrain.policy.grad_accumulation import accumulating
+from posttrain.policy.gradient_checkpointing import recomputing
 from posttrain.policy.load import Policy
-from posttrain.policy.recompute import recomputing
-from posttrain.train.source import Indexed
+from posttrain.train.batches import Indexed
 
 EVAL_GROUPS = 64
 """Groups packed together in an evaluation; more would only cost memory."""

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from posttrain.annotate.access import session_of, token_of
+from posttrain.annotate.db.store import Row, now, reading
+from posttrain.annotate.people.credentials import session_of, token_of
 from posttrain.annotate.problems import Forbidden, Problem, TooMany
-from posttrain.annotate.store import Row, now, reading
 
 COOKIE = "posttrain_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -11,18 +11,16 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Engine, select
 
-from posttrain.annotate.access import new_token, revoke_token, tokens_of
-from posttrain.annotate.export import ExportOptions, export
-from posttrain.annotate.imports import add_imports, read_imports
-from posttrain.annotate.invitations import invite, open_invitations, revoke_invitation
-from posttrain.annotate.oversight import dashboard, disputed_items
-from posttrain.annotate.people import change_person, check_may, note
+from posttrain.annotate.db.store import now, reading, writing
+from posttrain.annotate.db.tables import audit, people
+from posttrain.annotate.exchange.export import ExportOptions, export
+from posttrain.annotate.exchange.imports import add_imports, read_imports
+from posttrain.annotate.insight.dashboard import dashboard, disputed_items
+from posttrain.annotate.insight.judgments import spoken
+from posttrain.annotate.people.accounts import change_person, check_may, note
+from posttrain.annotate.people.credentials import new_token, revoke_token, tokens_of
+from posttrain.annotate.people.invitations import invite, open_invitations, revoke_invitation
 from posttrain.annotate.problems import Invalid
-from posttrain.annotate.projects import change_settings, new_guideline, new_project, reopen_item
-from posttrain.annotate.settings import Settings
-from posttrain.annotate.spoken import spoken
-from posttrain.annotate.store import now, reading, writing
-from posttrain.annotate.tables import audit, people
 from posttrain.annotate.web.guard import Person, Store
 from posttrain.annotate.web.models import (
     FlagIn,
@@ -36,6 +34,8 @@ from posttrain.annotate.web.models import (
     listed,
 )
 from posttrain.annotate.web.work import found_project
+from posttrain.annotate.work.projects import change_settings, new_guideline, new_project, reopen_item
+from posttrain.annotate.work.settings import Settings
 from posttrain.errors import InputError
 
 router = APIRouter(prefix="/api/v1", tags=["managing"])

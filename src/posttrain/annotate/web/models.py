@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from posttrain.annotate.settings import Settings
+from posttrain.annotate.work.settings import Settings
 
 MOST = 2**31 - 1
 

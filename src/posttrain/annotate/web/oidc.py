@@ -17,10 +17,10 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 
-from posttrain.annotate.identities import join_as, person_known_as
-from posttrain.annotate.people import note
+from posttrain.annotate.db.store import now, writing
+from posttrain.annotate.people.accounts import note
+from posttrain.annotate.people.identities import join_as, person_known_as
 from posttrain.annotate.problems import Forbidden, Missing, Problem
-from posttrain.annotate.store import now, writing
 from posttrain.annotate.web.guard import client_of, engine_of
 from posttrain.annotate.web.sessions import begin
 from posttrain.errors import InputError

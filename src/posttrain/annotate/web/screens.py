@@ -7,20 +7,20 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import exists, func, select
 
-from posttrain.annotate.access import tokens_of
-from posttrain.annotate.inspection import item_told, listed_items
-from posttrain.annotate.invitations import open_invitations
-from posttrain.annotate.oversight import dashboard, disputed_items
-from posttrain.annotate.people import check_may
-from posttrain.annotate.projects import guideline_of, settings_of
-from posttrain.annotate.settings import Settings
-from posttrain.annotate.spoken import spoken
-from posttrain.annotate.store import now, reading
-from posttrain.annotate.tables import ROLES, audit, identities, items, people, projects
+from posttrain.annotate.db.store import now, reading
+from posttrain.annotate.db.tables import ROLES, audit, identities, items, people, projects
+from posttrain.annotate.insight.dashboard import dashboard, disputed_items
+from posttrain.annotate.insight.item_page import item_told, listed_items
+from posttrain.annotate.insight.judgments import spoken
+from posttrain.annotate.people.accounts import check_may
+from posttrain.annotate.people.credentials import tokens_of
+from posttrain.annotate.people.invitations import open_invitations
 from posttrain.annotate.web.guard import Store, Unknown, signed_in
 from posttrain.annotate.web.models import Id
 from posttrain.annotate.web.templates import page
 from posttrain.annotate.web.work import found_project
+from posttrain.annotate.work.projects import guideline_of, settings_of
+from posttrain.annotate.work.settings import Settings
 
 State = Literal["open", "disputed", "flagged", "done", "settled"]
 

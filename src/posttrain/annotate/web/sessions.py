@@ -7,12 +7,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from posttrain.annotate.access import SESSION_SECONDS, close_session, open_session
-from posttrain.annotate.invitations import invited, join
-from posttrain.annotate.names import tidy_name
-from posttrain.annotate.people import note, sign_in
+from posttrain.annotate.db.store import Row, now, reading, writing
+from posttrain.annotate.people.accounts import note, sign_in
+from posttrain.annotate.people.credentials import SESSION_SECONDS, close_session, open_session
+from posttrain.annotate.people.invitations import invited, join
+from posttrain.annotate.people.names import tidy_name
 from posttrain.annotate.problems import Invalid, Problem
-from posttrain.annotate.store import Row, now, reading, writing
 from posttrain.annotate.web.guard import COOKIE, Person, Store, Unknown, check_origin, client_of, engine_of
 from posttrain.annotate.web.models import Credentials
 from posttrain.annotate.web.templates import page

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from posttrain.annotate.characters import whole
-from posttrain.annotate.people import may
+from posttrain.annotate.people.accounts import may
 
 FOLDER = Path(__file__).parents[1] / "pages"
 

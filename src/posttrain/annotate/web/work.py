@@ -6,16 +6,16 @@ from fastapi import APIRouter, Header, Response
 from sqlalchemy import Connection, func, select
 
 from posttrain.annotate.characters import whole
-from posttrain.annotate.judging import Said, current, judge
-from posttrain.annotate.people import check_may, may
+from posttrain.annotate.db.store import Row, locked_project, now, reading, writing
+from posttrain.annotate.db.tables import assignments, items, judgments, projects
+from posttrain.annotate.people.accounts import check_may, may
 from posttrain.annotate.problems import Missing
-from posttrain.annotate.projects import guideline_of, settings_of
-from posttrain.annotate.queue import DEEDS, assignment_of, next_assignment, renew, set_aside
-from posttrain.annotate.store import Row, locked_project, now, reading, writing
-from posttrain.annotate.tables import assignments, items, judgments, projects
 from posttrain.annotate.web.guard import Person, Store
 from posttrain.annotate.web.markdown import rendered
 from posttrain.annotate.web.models import Id, JudgmentIn, Listed, Reason, listed
+from posttrain.annotate.work.judging import Said, current, judge
+from posttrain.annotate.work.projects import guideline_of, settings_of
+from posttrain.annotate.work.queue import DEEDS, assignment_of, next_assignment, renew, set_aside
 
 router = APIRouter(prefix="/api/v1", tags=["judging"])
 

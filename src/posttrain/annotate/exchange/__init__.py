@@ -1,0 +1,1 @@
+"""Rankings and items from files, and judgments as training data."""

@@ -1,0 +1,1 @@
+"""Projects, the queue of items, and judgments."""

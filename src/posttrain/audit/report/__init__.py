@@ -1,0 +1,1 @@
+"""An audit report at a terminal, as JSON and as an HTML page."""

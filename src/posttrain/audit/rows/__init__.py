@@ -1,0 +1,1 @@
+"""Rows of a data set, read and scanned for the checks."""

@@ -1,0 +1,127 @@
+"""How a file's rows are to be read: by its recipe's columns, by its own, or by names that others give to the same."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from posttrain.data.files.read import Row
+from posttrain.data.formats.conventions import CONVENTIONS, Convention
+
+ReadAs = Literal["sft", "preference", "prompt", "judged", "unknown"]
+
+_ASKED = (
+    *("prompt", "question", "query", "instruction", "dialogue", "problem", "body", "document", "article"),
+    *("transcript", "conversation", "utterance", "review", "sentence", "note"),
+)
+"""Names that others give to what is asked, the surest first."""
+
+_ANSWERED = (
+    *("completion", "answer", "response", "output", "long_answer", "target", "summary", "section_text"),
+    *("canonical_solution", "solution", "code", "reply", "translation", "record"),
+    *("label", "sentiment", "intent", "class"),
+)
+"""Names that others give to the answer, the surest first."""
+
+_TALK = frozenset({"dialogue", "transcript", "conversation"})
+"""Columns beside which a note is the answer; elsewhere it may be a remark."""
+
+_CHECKED_BY = frozenset({"test", "tests", "test_list", "input_output", "label", "sentiment", "intent", "class"})
+"""Columns that hold what an answer is checked by: tests of code, or a label, perhaps as a number."""
+
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a source's rows are read.
+
+    Args:
+        kind: what they are for; "judged": two responses and what annotators said of them; "unknown": no convention
+            fits, only checks that need none run.
+        convention: its name.
+        columns: standard name → the file's name; of an unknown kind, what the user may have meant.
+        guessed: whether the columns are a guess, that the user should see.
+        task: of rows without a task column.
+    """
+
+    kind: ReadAs
+    convention: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
+    guessed: bool = False
+    task: str | None = None
+
+
+def convention_named(name: str) -> Convention:
+    """The convention of that name."""
+    return next(c for c in CONVENTIONS if c.name == name)
+
+
+def reading_of(row: Row, columns: Mapping[str, str], task: str | None = None) -> Reading:
+    """How a source is read whose first readable row this is.
+
+    Args:
+        columns: what the user or recipe says; nothing is guessed then.
+    """
+    names = set(row.values) - set(columns.values()) | set(columns)
+    order = {"preference": 0, "sft": 1, "prompt": 2}
+    fitting = sorted((c for c in CONVENTIONS if names >= set(c.required)), key=lambda c: order[c.kind])
+    guess = {} if columns else _guess(row.values)
+    if "completion" in guess or guess.get("prompt") == "text":  # a text with a label or tests beside it
+        fitting = [c for c in fitting if c.name != "text"]
+    if fitting and fitting[0].kind != "prompt":
+        return Reading(fitting[0].kind, fitting[0].name, columns, task=task)
+    if {"response1", "response2"} <= names and names & {"instruction", "prompt", "question"}:
+        return Reading("judged", "two responses and annotators' verdicts", task=task)
+    if "completion" in guess:
+        renamed = {ours: theirs for ours, theirs in guess.items() if ours != theirs}
+        return Reading("sft", "prompt and completion", renamed, guessed=True, task=task)
+    if fitting:
+        return Reading("prompt", fitting[0].name, columns, task=task)
+    if guess:
+        return Reading("prompt", "prompts", guess, guessed=True, task=task)
+    return Reading("unknown", columns=_meant(row.values), task=task)
+
+
+def _guess(values: Mapping[str, Any]) -> dict[str, str]:
+    """prompt and completion among columns of other names; a column counts if it holds a text.
+
+    A column `text` is a prompt only beside labels or the tests of code. Alone it is a text to go on with.
+    """
+    texts = {name.lower(): name for name, value in values.items() if isinstance(value, str)}
+    asked = next((texts[name] for name in _ASKED if name in texts), None)
+    answered = next((texts[name] for name in _ANSWERED if name in texts and texts[name] != asked), None)
+    if answered is None and asked is not None and asked.lower() in _TALK:
+        answered = texts.get("note")
+    checked = {name.lower() for name, value in values.items() if value is not None and not isinstance(value, bool)}
+    if asked is None and "text" in texts and (answered is not None or _CHECKED_BY & checked):
+        asked = texts["text"]
+    if asked is None:
+        return {}
+    return {"prompt": asked} | ({"completion": answered} if answered else {})
+
+
+def _meant(values: Mapping[str, Any]) -> dict[str, str]:
+    """prompt and completion as the words of the columns' names suggest them, else the only two columns of text.
+
+    This is less sure than `_guess`: the user is asked, and nothing is read by it.
+    """
+    texts = [name for name, value in values.items() if isinstance(value, str) and any(c.isalpha() for c in value)]
+    asked = next((name for known in _ASKED for name in texts if known in _words(name)), None)
+    others = [name for name in texts if name != asked]
+    answered = next((name for known in _ANSWERED for name in others if known in _words(name)), None)
+    if len(texts) == 2:
+        asked = asked or next(name for name in texts if name != answered)
+        answered = next(name for name in texts if name != asked)
+    return {} if asked is None or answered is None else {"prompt": asked, "completion": answered}
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in _WORDS.findall(name)}
+
+
+def columns_option(columns: Mapping[str, str]) -> str:
+    """The columns as the command line takes them; empty if there are none."""
+    said = ",".join(f"{ours}={theirs}" for ours, theirs in columns.items())
+    return f"--columns {shlex.quote(said)}" if said else ""

@@ -1,0 +1,62 @@
+"""Chunks of rows shared out among processes, their results taken in order."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain
+from multiprocessing import get_context
+
+from posttrain.audit.rows.convention import Reading
+from posttrain.audit.rows.scan import Examined, examine
+from posttrain.audit.rows.source import CHUNK, Item
+from posttrain.audit.similarity.ngrams import Grams
+
+Task = tuple[list[Item], Reading, int]
+"""(rows, how they are read, index of the first)."""
+
+_SMALL = 8 * CHUNK
+"""Rows up to which a second process costs more than it saves."""
+
+_AHEAD = 4
+"""Chunks that wait for each process; more would only take memory."""
+
+_grams: Grams | None = None
+
+
+def examined(tasks: Iterator[Task], grams: Grams | None, workers: int | None = None) -> Iterator[Examined]:
+    """Each chunk looked at, in the order given.
+
+    Args:
+        workers: processes; one a core if None.
+    """
+    first: list[Task] = []
+    for task in tasks:
+        first.append(task)
+        if sum(len(chunk) for chunk, _, _ in first) > _SMALL:
+            break
+    else:
+        workers = 1
+    count = workers or os.cpu_count() or 1
+    if count == 1:
+        _start(grams)
+        yield from map(_look, chain(first, tasks))
+        return
+    context = get_context("spawn")  # a fork would copy the locks of threads that numpy may have started
+    with ProcessPoolExecutor(count, context, _start, (grams,)) as pool:
+        waiting: deque[Future[Examined]] = deque()
+        for task in chain(first, tasks):
+            waiting.append(pool.submit(_look, task))
+            if len(waiting) >= _AHEAD * count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _start(grams: Grams | None) -> None:
+    global _grams
+    _grams = grams
+
+
+def _look(task: Task) -> Examined:
+    return examine(*task, _grams)

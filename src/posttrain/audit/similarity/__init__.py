@@ -1,0 +1,1 @@
+"""Duplicates, near duplicates, and overlap between training and evaluation data."""

@@ -1,0 +1,1 @@
+"""Several completions of each prompt, for people to rank."""

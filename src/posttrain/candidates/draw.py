@@ -1,0 +1,243 @@
+"""Candidates for people to rank: K completions a prompt that differ, from one or several models, in blind order.
+
+Near-identical completions waste a ranker's time and say nothing. They are replaced by further draws of the same model.
+All draws are kept on disk, a whole file a chunk, and what is drawn next follows from what was drawn: so a resumed run
+ends with the same bytes.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from posttrain.candidates.prompts import Ask
+from posttrain.candidates.similarity import Text, alike, read
+from posttrain.console import Screen
+from posttrain.data.sets.prompts import as_said
+from posttrain.data.skipped import Skips
+from posttrain.errors import RunError, Stopped
+from posttrain.files import hash_of, read_json, write_json
+from posttrain.generation.sampling import Sampling
+
+CHUNK = 64
+"""Prompts asked together, and lost together if the process dies."""
+
+LEAST = 2
+"""Candidates that can be ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A completion: its text, and whether it ended by itself."""
+
+    text: str
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A model that writes candidates.
+
+    Args:
+        name: what people call it.
+        about: what tells it from others, its own name aside: hash of its weights, its template, its server.
+        draw: (places of the prompts, completions of each, how) → the completions of each.
+    """
+
+    name: str
+    about: Mapping[str, Any]
+    draw: Callable[[Sequence[int], int, Sampling], Sequence[Sequence[Draft]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choosing:
+    """How many candidates, and how they differ.
+
+    Args:
+        k: candidates a prompt, shared out evenly among the models.
+        similar: see `alike`.
+        redraws: rounds of further draws for what was too similar.
+        temperature_step: added to the temperature in each such round.
+        sampling: of all draws; its seed also shuffles.
+    """
+
+    k: int
+    similar: float
+    redraws: int
+    temperature_step: float
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A draft, and the number of the writer and the round it is from."""
+
+    writer: int
+    round: int
+    draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What there is to rank.
+
+    Args:
+        rows: in the ranking format, without ranks.
+        params: params_hash → the settings behind it.
+        skips: prompts left out, by reason.
+        noted: prompts that something is to be told about.
+        figures: means, by name: (value, of how many).
+    """
+
+    rows: list[dict[str, Any]]
+    params: dict[str, dict[str, Any]]
+    skips: Skips
+    noted: dict[str, int]
+    figures: dict[str, tuple[float, int]]
+
+
+def make_candidates(
+    asks: Sequence[Ask],
+    writers: Sequence[Writer],
+    how: Choosing,
+    folder: Path,
+    *,
+    screen: Screen,
+    stop: Callable[[], bool] = lambda: False,
+) -> Candidates:
+    """Draw, replace, choose, shuffle.
+
+    Args:
+        folder: takes all draws; called again with the same, it goes on from there.
+        stop: whether the user asked to stop.
+
+    Raises:
+        Stopped: he did.
+        RunError: no prompt has two completions that differ.
+    """
+    drawn: list[list[Drawn]] = [[] for _ in asks]
+    for round in range(how.redraws + 1):
+        short = [_short(drawn[place], place, len(writers), how) for place in range(len(asks))]
+        for number, writer in enumerate(writers):
+            wanted = [(place, counts[number]) for place, counts in enumerate(short) if counts[number]]
+            if not wanted:
+                continue
+            again = f", round {round + 1}" if round else ""
+            total = sum(count for _, count in wanted)
+            with screen.bar(f"{writer.name}{again}", total) as advance:
+                done = 0
+                for index, start in enumerate(range(0, len(wanted), CHUNK)):
+                    path = folder / f"round-{round}" / f"model-{number}" / f"{index:06}.json"
+                    for place, drafts in _chunk(
+                        path, writer, wanted[start : start + CHUNK], _sampling(how, number, round), stop
+                    ):
+                        drawn[place] += [Drawn(number, round, draft) for draft in drafts]
+                        done += len(drafts)
+                    advance(done, "completions")
+    return _result(asks, writers, how, drawn)
+
+
+def choose(drawn: Sequence[Drawn], place: int, writers: int, how: Choosing) -> list[Drawn]:
+    """The draws that become candidates: the first of each writer that say something and are like none before.
+
+    Earlier rounds come first; among writers, another one begins at each prompt, so that none always yields.
+    """
+    left = _shares(how.k, place, writers)
+    kept: list[Drawn] = []
+    texts: list[Text] = []
+    for one in sorted(drawn, key=lambda one: (one.round, (one.writer - place) % writers)):
+        text = read(one.draft.text)
+        if left[one.writer] and text.words and not any(alike(text, other, how.similar) for other in texts):
+            left[one.writer] -= 1
+            kept.append(one)
+            texts.append(text)
+    return kept
+
+
+def _shares(k: int, place: int, writers: int) -> list[int]:
+    """How many candidates each writer gives; what does not divide goes round from prompt to prompt."""
+    return [k // writers + ((number - place) % writers < k % writers) for number in range(writers)]
+
+
+def _short(drawn: Sequence[Drawn], place: int, writers: int, how: Choosing) -> list[int]:
+    """How many candidates each writer still owes."""
+    kept = Counter(one.writer for one in choose(drawn, place, writers, how))
+    return [share - kept[number] for number, share in enumerate(_shares(how.k, place, writers))]
+
+
+def _sampling(how: Choosing, number: int, round: int) -> Sampling:
+    """Other numbers for each writer and round: two models that are nearly the same must not draw alike."""
+    seed = int(np.random.SeedSequence([how.sampling.seed, number, round]).generate_state(1)[0])
+    return replace(how.sampling, seed=seed, temperature=how.sampling.temperature + round * how.temperature_step)
+
+
+def _chunk(
+    path: Path, writer: Writer, wanted: Sequence[tuple[int, int]], sampling: Sampling, stop: Callable[[], bool]
+) -> list[tuple[int, list[Draft]]]:
+    """The drafts of some (place, how many), drawn now or before."""
+    if not path.is_file():
+        if stop():
+            raise Stopped("stopped while writing candidates; everything is saved")
+        found: dict[int, Sequence[Draft]] = {}
+        for count in sorted({count for _, count in wanted}):
+            places = [place for place, n in wanted if n == count]
+            found |= dict(zip(places, writer.draw(places, count, sampling), strict=True))
+        write_json(path, [[place, [[d.text, d.ended] for d in found[place]]] for place, _ in wanted])
+    return [(place, [Draft(*draft) for draft in drafts]) for place, drafts in read_json(path)]
+
+
+def _result(
+    asks: Sequence[Ask], writers: Sequence[Writer], how: Choosing, drawn: Sequence[Sequence[Drawn]]
+) -> Candidates:
+    params: dict[str, dict[str, Any]] = {}
+    rows: list[dict[str, Any]] = []
+    skips, every, short, kept_at_once = Skips(), list[Drawn](), 0, 0
+    for place, ask in enumerate(asks):
+        kept = choose(drawn[place], place, len(writers), how)
+        kept_at_once += sum(one.round == 0 for one in kept)
+        if len(kept) < LEAST:
+            skips.add(f"fewer than {LEAST} different completions", ask.where)
+            continue
+        short += len(kept) < how.k
+        every += kept
+        order = np.random.default_rng([how.sampling.seed, place]).permutation(len(kept))
+        rows.append(_row(ask, [kept[i] for i in order], writers, how, params))
+    if not rows:
+        raise RunError(
+            "no prompt has two completions that differ. Raise temperature, temperature_step or redraws, or name "
+            "further models"
+        )
+    return Candidates(
+        rows,
+        params,
+        skips,
+        {f"fewer than {how.k} different completions": short} if short else {},
+        {
+            "candidates/per_prompt": (len(every) / len(rows), len(rows)),
+            "candidates/replaced_ratio": (1 - kept_at_once / (how.k * len(asks)), how.k * len(asks)),
+            "candidates/characters": (fmean(len(one.draft.text) for one in every), len(every)),
+            "candidates/clipped_ratio": (fmean(not one.draft.ended for one in every), len(every)),
+        },
+    )
+
+
+def _row(
+    ask: Ask, kept: Sequence[Drawn], writers: Sequence[Writer], how: Choosing, params: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """A row in the ranking format; notes the settings it came from in `params`."""
+    candidates: list[dict[str, str]] = []
+    for number, one in enumerate(kept, 1):
+        writer = writers[one.writer]
+        settings = {**writer.about, **asdict(_sampling(how, one.writer, one.round))}
+        del settings["seed"]
+        key = hash_of(settings)
+        params[key] = {"name": writer.name, **settings}
+        candidates.append({"id": f"c{number}", "text": one.draft.text, "model": writer.name, "params_hash": key})
+    row: dict[str, Any] = {"id": ask.id, "prompt": as_said(ask.messages)}
+    if ask.tools:
+        row["tools"] = [dict(tool) for tool in ask.tools]
+    return {**row, "candidates": candidates}

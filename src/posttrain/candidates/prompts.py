@@ -1,0 +1,111 @@
+"""Prompts put to several models: read once, encoded as each of them reads conversations."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from posttrain.core.group import Ints
+from posttrain.data.chat.encode import Codec
+from posttrain.data.example import Example, Message
+from posttrain.data.files.read import read_rows
+from posttrain.data.formats.conventions import examples
+from posttrain.data.options import RowOptions
+from posttrain.data.sets.prepare import NOTE_ROWS
+from posttrain.data.sets.prompts import encoded, room_for
+from posttrain.data.sets.split import TRAIN, prompt_key
+from posttrain.data.skipped import Skips
+from posttrain.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A prompt.
+
+    Args:
+        id: the row's own, or a hash of the prompt.
+        where: ``file:line``.
+        messages: the conversation up to the open answer.
+        tools: JSON schemas, if the row has any.
+        tokens: the same as each model reads it, in the models' order.
+    """
+
+    id: str
+    where: str
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] | None
+    tokens: tuple[Ints, ...]
+
+
+def read_asks(
+    options: RowOptions,
+    codecs: Sequence[Codec],
+    *,
+    answer: int,
+    base: Path,
+    on_rows: Callable[[int], None] = lambda n: None,
+) -> tuple[list[Ask], dict[str, Any]]:
+    """All prompts of a stage's data, each once. What is too long for one of the models is asked of none.
+
+    Args:
+        codecs: one a model that reads tokens.
+        answer: tokens kept free for the answer.
+
+    Returns:
+        the prompts, and what was read, cut and left out, in the form of `prepare`'s.
+
+    Raises:
+        InputError: malformed data, an id that stands twice, no room for a prompt, or no prompt left.
+    """
+    rooms = [room_for(codec, answer) for codec in codecs]
+    skips = Skips()
+    found: dict[str, Ask] = {}
+    prompts: set[str] = set()
+    count = 0
+    for source in options.data:
+        rows = islice(read_rows(source.path, base=base), source.rows)
+        for example in examples(rows, "prompt", source.columns, skipped=skips):
+            count += 1
+            if count % NOTE_ROWS == 0:
+                on_rows(count)
+            key = _digest(example)
+            if key in prompts:
+                skips.add("its prompt stands in an earlier row", example.where)
+                continue
+            some = [encoded(example, codec, room) for codec, room in zip(codecs, rooms, strict=True)]
+            reason = next((one for one in some if isinstance(one, str)), None)
+            if reason is not None:
+                skips.add(reason, example.where)
+                continue
+            name = _id(example) or key
+            if name in found:
+                raise InputError(
+                    f"{example.where}: the id {name} is also that of {found[name].where}; give each prompt its own"
+                )
+            tokens = tuple(one.tokens for one in some if not isinstance(one, str))
+            found[name] = Ask(name, example.where, example.prompt, example.tools, tokens)
+            prompts.add(key)
+    if not found:
+        raise InputError(f"data: no prompt is left. {'; '.join(skips.lines()) or 'The sources are empty'}")
+    asks = list(found.values())
+    noted = sum((codec.seen for codec in codecs), Counter[str]())
+    longest = [max((len(tokens) for tokens in ask.tokens), default=0) for ask in asks]
+    about = {
+        "parts": {TRAIN: {"groups": len(asks), "tokens": sum(longest)}},
+        "skipped": skips.told(),
+        "noted": dict(noted),
+        "unread": dict(skips.unread),
+    }
+    return asks, about
+
+
+def _id(example: Example) -> str | None:
+    value = example.row.get("id")
+    return None if value is None or isinstance(value, bool) or not isinstance(value, str | int) else str(value) or None
+
+
+def _digest(example: Example) -> str:
+    return hashlib.blake2b(prompt_key(example).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,248 @@
+"""The command line. Imports nothing heavy: `--help` and a recipe's errors answer at once."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posttrain import __version__
+from posttrain.cli import annotate as annotate_cli
+from posttrain.cli import data as data_cli
+from posttrain.cli.options import AsJson, Overrides
+from posttrain.errors import InputError, RunError, Stopped, Waiting
+from posttrain.library_log import library_log
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Post-training in one recipe: from a raw language model to one a business can rely on.",
+    epilog="Start with: [bold]posttrain demo[/bold], then [bold]posttrain init sft > recipe.yaml[/bold]",
+)
+
+app.add_typer(data_cli.app)
+app.add_typer(annotate_cli.app, name="annotate")
+
+RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
+Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]
+Out = Annotated[Path | None, typer.Option("--out", help="The run directory; runs/<path of the recipe> if not given.")]
+Fresh = Annotated[
+    bool | None,
+    typer.Option(
+        "--fresh/--keep",
+        help="Where the recipe or its data changed since the last run: start those stages over without a question, or "
+        "refuse to. Earlier results are kept in either case. Without a terminal: --fresh.",
+        show_default=False,
+    ),
+]
+
+
+@app.command(epilog="Example: posttrain run recipe.yaml --set stages.dpo.beta=0.2 --out runs/beta-02")
+def run(
+    recipe: RecipeFile,
+    set_: Overrides = [],  # noqa: B006
+    out: Out = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for people where a stage of kind rank needs them.")
+    ] = False,
+    fresh: Fresh = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice.
+
+    Exit codes: 0 every stage is done; 1 error; 2 bad input, or a model that does not fit; 3 people have to rank first;
+    130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
+    """
+    from posttrain.cli.tables import show_summary
+    from posttrain.console import Screen
+    from posttrain.pipeline.run import as_json as to_json
+    from posttrain.pipeline.run import run_recipe
+    from posttrain.pipeline.run_directory import folder_for
+    from posttrain.recipe.inputs import load_ready
+
+    checked, folder = load_ready(recipe, set_), out or folder_for(recipe)
+    asked = fresh is None and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def start_over() -> bool:
+        return typer.confirm("Start these stages over?", err=True) if asked else fresh is not False
+
+    def work(stop: Callable[[], bool]) -> None:
+        screen = Screen(quiet=as_json)
+        summary = run_recipe(
+            checked,
+            base=recipe.parent,
+            out=folder,
+            screen=screen,
+            stop=stop,
+            wait=wait,
+            file=recipe,
+            start_over=start_over,
+        )
+        if as_json:
+            typer.echo(json.dumps(to_json(summary), indent=2))
+        else:
+            show_summary(summary, folder)
+
+    _stoppable(work)
+
+
+@app.command(epilog="Example: posttrain validate recipe.yaml")
+def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
+    """Check a recipe, and that its files, models, functions and devices are there, without loading anything."""
+    from posttrain.recipe.inputs import load_ready
+    from posttrain.recipe.schema import in_order
+
+    checked = load_ready(recipe, set_)
+    typer.echo(f"{recipe}: fine. Stages: {' → '.join(in_order(checked))}")
+
+
+@app.command(epilog="Example: posttrain plan recipe.yaml")
+def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Read the data and say what a run would do: rows, tokens, steps, memory, time, disk. Loads no weights.
+
+    Ends with exit code 2 if a stage does not fit into the free memory.
+    """
+    from posttrain.console import Screen
+    from posttrain.pipeline.plan import plan_recipe, show_plan
+    from posttrain.recipe.inputs import load_ready
+
+    checked = load_ready(recipe, set_)
+    plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
+    typer.echo(json.dumps(plans, indent=2)) if as_json else show_plan(plans)
+    if short := [one["stage"] for one in plans if one["does_not_fit"] is not None]:
+        raise InputError(f"{recipe}: does not fit into the free memory: {', '.join(short)}")
+
+
+@app.command(
+    epilog="Example: posttrain generate runs/sft/stages/sft/model --data prompts.jsonl --out candidates.jsonl -k 4"
+)
+def generate(
+    model: Annotated[
+        str, typer.Argument(help="A folder, a hub id, or name@http://host/v1 for a server's model.", show_default=False)
+    ],
+    data: Annotated[str, typer.Option(help="The prompts: a file, a folder or hf://org/name.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The file to write, .jsonl.", show_default=False)],
+    k: Annotated[int, typer.Option("-k", help="Candidates a prompt.", min=2, max=26)] = 4,
+    models: Models = [],  # noqa: B006
+    temperature: Annotated[float, typer.Option(help="Of sampling.")] = 1.0,
+    max_new_tokens: Annotated[int, typer.Option(help="Longer completions are cut.", min=1)] = 256,
+    seed: Annotated[int, typer.Option(help="Of all draws.", min=0)] = 0,
+    set_: Annotated[
+        list[str], typer.Option("--set", help="Any other key of a `candidates` stage, for instance template=plain.")
+    ] = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Write several different completions of each prompt, for people to rank."""
+    from posttrain.cli.generate import generate_file
+    from posttrain.cli.tables import show_figures
+    from posttrain.console import Screen
+    from posttrain.pipeline.run import as_json as to_json
+
+    said = {"data": data, "k": k, "temperature": temperature, "max_new_tokens": max_new_tokens}
+
+    def work(stop: Callable[[], bool]) -> None:
+        figures = generate_file([model, *models], said, set_, out, seed, Screen(quiet=as_json), stop)
+        if as_json:
+            typer.echo(json.dumps(to_json({"candidates": figures})["candidates"], indent=2))
+        else:
+            show_figures({"candidates": figures})
+            typer.echo(f"The candidates are in {out}, ready to be ranked")
+
+    _stoppable(work)
+
+
+@app.command(epilog="Example: posttrain init sft --data notes.csv --model ./base > recipe.yaml")
+def init(
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="sft, ift, dpo, reward, candidates, rank, ppo, grpo, audit or all.", show_default=False),
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="The first stage's data.", show_default=False)] = None,
+    model: Annotated[str | None, typer.Option(help="A folder or a hub id.", show_default=False)] = None,
+) -> None:
+    """Print a commented recipe for a technique, to start from. Without a kind: the kinds there are."""
+    from posttrain.recipe.starter import kinds_of_starters, starter
+
+    if kind is None:
+        raise InputError(f"init: {kinds_of_starters()}")
+    typer.echo(starter(kind, data=data, model=model), nl=False)
+
+
+@app.command(epilog="Example: posttrain keys | less")
+def keys() -> None:
+    """Print every key of a recipe with its values, default and meaning, as Markdown."""
+    from posttrain.recipe.reference import reference
+
+    typer.echo(reference(), nl=False)
+
+
+@app.command(epilog="Example: posttrain demo --seed 1 --json")
+def demo(
+    seed: Annotated[int, typer.Option(help="Of the rows drawn and of training.", min=0)] = 0,
+    out: Out = None,
+    annotate: Annotated[
+        bool,
+        typer.Option("--annotate", help="First rank ten drafts in your browser; the reward model learns from you."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """A raw model becomes a fine-tuned and aligned one, in minutes on a laptop, on a fictional company's data."""
+    from posttrain.console import Screen
+    from posttrain.demo.run import run_demo
+
+    folder = out or Path("runs") / ("demo" if seed == 0 else f"demo-seed-{seed}")
+    screen = Screen(quiet=as_json)
+    _stoppable(lambda stop: run_demo(folder, seed, screen, stop, annotate=annotate, to_json=as_json))
+
+
+def _stoppable(work: Callable[[Callable[[], bool]], None]) -> None:
+    from posttrain.train.signals import graceful_stop
+
+    with graceful_stop() as stop:
+        work(stop)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"posttrain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """Run the command line; what the user can put right is one message and an exit code, never a traceback.
+
+    Exit codes: 0 all is done; 1 the run cannot go on; 2 the input or the usage is wrong; 3 people have work to do
+    first; 128 + n signal n stopped the work, and all is saved.
+    """
+    try:
+        with library_log(None):
+            app(standalone_mode=False)
+    except (InputError, RunError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except (Stopped, Waiting) as early:
+        print(f"{early}. Run the same command to go on.", file=sys.stderr)
+        sys.exit(128 + early.signal if isinstance(early, Stopped) else 3)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    except Exception as error:
+        show = getattr(error, "show", None)  # a usage error of the command line itself
+        if show is None:
+            raise
+        show()
+        sys.exit(2)

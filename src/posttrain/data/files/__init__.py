@@ -1,0 +1,1 @@
+"""Data files: JSON Lines, JSON, CSV, text, Parquet and the Hugging Face hub."""

@@ -1,0 +1,1 @@
+"""Row conventions: from the columns of a row to an example."""

@@ -1,0 +1,1 @@
+"""Splits, mixtures, and token stores on disk."""

@@ -1,0 +1,165 @@
+"""From a stage's data options to token stores: read, split, encode, count. One pass, nothing held in memory."""
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from posttrain.data.chat.encode import Codec, encode
+from posttrain.data.example import Example
+from posttrain.data.files.read import read_rows
+from posttrain.data.formats.conventions import Kind, examples
+from posttrain.data.options import DataOptions, DataSource
+from posttrain.data.sets.split import TRAIN, VALIDATION, prompt_key
+from posttrain.data.sets.store import GroupStore, StoreWriter
+from posttrain.data.skipped import Skips
+from posttrain.errors import InputError
+from posttrain.files import is_sound, read_json, seal, whole_folder, write_json
+
+NOTE_ROWS = 256
+"""Rows between two calls of `on_rows`."""
+
+SAME_PROMPT = "its prompt is in the validation data"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A stage's data as tokens.
+
+    Args:
+        train: groups to train on.
+        held_out: groups to evaluate on, by part; empty parts are not there.
+        about: what was read, kept, cut and left out (``data.json``).
+    """
+
+    train: GroupStore
+    held_out: dict[str, GroupStore]
+    about: dict[str, Any]
+
+    @property
+    def task_of(self) -> list[int]:
+        """The number of each training group's task in ``about["tasks"]``."""
+        return read_json(self.train.folder / "tasks.json")
+
+
+def prepare(
+    options: DataOptions,
+    codec: Codec,
+    folder: Path,
+    *,
+    kind: Kind,
+    part_of: Callable[[Example], str],
+    base: Path,
+    on_rows: Callable[[int], None] = lambda n: None,
+) -> Prepared:
+    """Read, split and encode into `folder`; if it is there already and undamaged, it is only opened.
+
+    Args:
+        part_of: the part a row of `data` belongs to (see `split.part_of`). Rows of `validation` are known, and what
+            shares a prompt with them is not trained on.
+        base: folder that relative paths start from.
+        on_rows: called now and then with the number of rows read.
+
+    Raises:
+        InputError: malformed data, nothing left to train on, or nothing in the validation sources.
+    """
+    if not is_sound(folder):
+        with whole_folder(folder) as target:
+            rows = by_part(options, kind, part_of, base, skips := Skips(), on_rows)
+            _write(rows, codec, target, skips, options)
+    about = read_json(folder / "data.json")
+    stores = {part: GroupStore(folder / part) for part in about["parts"]}
+    return Prepared(stores.pop(TRAIN), stores, about)
+
+
+def by_part(
+    options: DataOptions,
+    kind: Kind,
+    part_of: Callable[[Example], str],
+    base: Path,
+    skips: Skips,
+    on_rows: Callable[[int], None] = lambda n: None,
+) -> Iterator[tuple[str, DataSource, Example]]:
+    """Every example of a stage's data with its part and source; a source is a task where nothing else is said.
+
+    See `prepare` for the arguments.
+    """
+    held_out = options.validation if isinstance(options.validation, tuple) else ()
+    held_prompts: set[int] = set()
+    count = 0
+    for source, fixed in [*((s, VALIDATION) for s in held_out), *((s, None) for s in options.data)]:
+        rows = islice(read_rows(source.path, base=base), source.rows)
+        for example in examples(rows, kind, source.columns, task=source.task or source.path, skipped=skips):
+            count += 1
+            if count % NOTE_ROWS == 0:
+                on_rows(count)
+            part = fixed or part_of(example)
+            if held_out and part in {TRAIN, VALIDATION}:
+                prompt = hash(prompt_key(example))
+                if fixed:
+                    held_prompts.add(prompt)
+                elif prompt in held_prompts:
+                    skips.add(SAME_PROMPT, example.where)
+                    continue
+            yield part, source, example
+
+
+def check_parts(options: DataOptions, parts: Container[str], skips: Skips) -> None:
+    """Training data, and validation sources that the recipe names, must not be empty.
+
+    Raises:
+        InputError: they are; with what was left out, and why.
+    """
+    required = {TRAIN: ("data", "train on"), VALIDATION: ("validation", "evaluate on")}
+    for part, (key, purpose) in required.items():
+        if part not in parts and (part == TRAIN or isinstance(options.validation, tuple)):
+            why = "; ".join(skips.lines()) or ("All are held out" if key == "data" else "The sources are empty")
+            raise InputError(f"{key}: no row is left to {purpose}. {why}")
+
+
+def _write(
+    rows: Iterator[tuple[str, DataSource, Example]],
+    codec: Codec,
+    folder: Path,
+    skips: Skips,
+    options: DataOptions,
+) -> None:
+    writers: dict[str, StoreWriter] = {}
+    weights: dict[str, float] = {}
+    number: dict[str, int] = {}
+    task_of: list[int] = []
+    for part, source, example in rows:
+        group = encode(example, codec)
+        if isinstance(group, str):
+            skips.add(group, example.where)
+            continue
+        if part not in writers:
+            writers[part] = StoreWriter(folder / part)
+        writers[part].add(group)
+        if part == TRAIN:
+            task = example.task or source.path
+            if weights.setdefault(task, source.weight) != source.weight:
+                raise InputError(
+                    f"data: task {task} has weight {weights[task]:g} in one source and {source.weight:g} in "
+                    f"{source.path}; give it one weight"
+                )
+            task_of.append(number.setdefault(task, len(number)))
+    check_parts(options, writers, skips)
+    for writer in writers.values():
+        writer.close()
+    counts = Counter(task_of)
+    ordered = sorted(writers.items(), key=lambda item: item[0] != TRAIN)
+    sizes = {p: {"groups": w.count, "tokens": w.tokens, "loss_tokens": w.loss_tokens} for p, w in ordered}
+    write_json(folder / TRAIN / "tasks.json", task_of)
+    about = {
+        "parts": sizes,
+        "tasks": [{"name": name, "groups": counts[i], "weight": w} for i, (name, w) in enumerate(weights.items())],
+        "skipped": skips.told(),
+        "noted": dict(codec.seen),
+        "unread": dict(skips.unread),
+        "max_length": codec.max_length,
+    }
+    write_json(folder / "data.json", about)
+    seal(folder)

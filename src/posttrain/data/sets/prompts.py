@@ -1,0 +1,140 @@
+"""Prompts that the policy answers itself: read, split and encoded, with the rows that rewards read beside them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posttrain.core.group import Ints
+from posttrain.data.chat.encode import Codec, cut_left, encode_prompt
+from posttrain.data.example import Example, Message
+from posttrain.data.options import DataOptions
+from posttrain.data.sets.prepare import NOTE_ROWS, by_part, check_parts
+from posttrain.data.sets.split import TRAIN
+from posttrain.data.skipped import Skips
+from posttrain.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the policy is asked.
+
+    Args:
+        where: ``file:line``.
+        messages: the conversation up to the open answer.
+        tokens: the same as the policy reads it.
+        row: every column of the row, and ``prompt`` under its standard name; rewards read it.
+    """
+
+    where: str
+    messages: tuple[Message, ...]
+    tokens: Ints
+    row: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The last message's text, for people."""
+        return str(self.messages[-1].get("content") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """A stage's prompts.
+
+    Args:
+        train: to learn on.
+        held_out: to evaluate on; may be empty.
+        about: what was read, cut and left out, in the form of `prepare`'s.
+    """
+
+    train: list[Prompt]
+    held_out: list[Prompt]
+    about: dict[str, Any]
+
+
+def read_prompts(
+    options: DataOptions,
+    codec: Codec,
+    *,
+    answer: int,
+    part_of: Callable[[Example], str],
+    base: Path,
+    on_rows: Callable[[int], None] = lambda n: None,
+) -> Prompts:
+    """Read a stage's prompts into memory: few beside what is written about them.
+
+    Args:
+        answer: tokens kept free for the answer, of ``codec.max_length``.
+        part_of, base, on_rows: see `prepare`.
+
+    Raises:
+        InputError: malformed data, an answer longer than ``max_length``, or nothing left to train on.
+    """
+    room = room_for(codec, answer)
+    skips = Skips()
+    parts: dict[str, list[Prompt]] = {}
+    for count, (part, _, example) in enumerate(by_part(options, "prompt", part_of, base, skips), start=1):
+        if count % NOTE_ROWS == 0:
+            on_rows(count)
+        prompt = encoded(example, codec, room)
+        if isinstance(prompt, str):
+            skips.add(prompt, example.where)
+        else:
+            parts.setdefault(part, []).append(prompt)
+    check_parts(options, parts, skips)
+    train = parts.pop(TRAIN)
+    held_out = [prompt for some in parts.values() for prompt in some]
+    sizes = {
+        part: {"groups": len(some), "tokens": sum(len(p.tokens) for p in some)}
+        for part, some in {TRAIN: train, **parts}.items()
+    }
+    about = {
+        "parts": sizes,
+        "skipped": skips.told(),
+        "noted": dict(codec.seen),
+        "unread": dict(skips.unread),
+        "max_length": codec.max_length,
+    }
+    return Prompts(train, held_out, about)
+
+
+def room_for(codec: Codec, answer: int) -> int:
+    """Tokens that a prompt may have beside so long an answer.
+
+    Raises:
+        InputError: none.
+    """
+    room = codec.max_length - answer
+    if room < 1:
+        raise InputError(
+            f"max_new_tokens: {answer} leaves no room for a prompt in max_length {codec.max_length}; "
+            "lower the one or raise the other"
+        )
+    return room
+
+
+def encoded(example: Example, codec: Codec, room: int) -> Prompt | str:
+    """The prompt, or the reason for leaving it out."""
+    tokens = encode_prompt(example.prompt, codec, where=example.where, tools=example.tools)
+    over = len(tokens) - room
+    if over > 0:
+        if codec.truncation == "error":
+            raise InputError(
+                f"{example.where}: {len(tokens)} tokens, and the answer may take {codec.max_length - room} of "
+                f"max_length {codec.max_length}; raise max_length, lower max_new_tokens, or say `truncation: drop`"
+            )
+        if codec.truncation != "left":
+            return "longer than max_length leaves to a prompt"
+        codec.seen["cut left"] += 1
+        tokens = cut_left(tokens, over, codec)
+    if len(tokens) == 0:
+        return "no token before the completion"
+    codec.seen.update(example.notes)
+    row = {"prompt": as_said(example.prompt), **example.row}
+    return Prompt(example.where, example.prompt, tokens, row)
+
+
+def as_said(messages: tuple[Message, ...]) -> Any:
+    """A lone user's text as a string, as it is written in most files; a conversation as its messages."""
+    lone = len(messages) == 1 and messages[0]["role"] == "user"
+    return messages[0]["content"] if lone else [dict(message) for message in messages]

@@ -1,0 +1,139 @@
+"""Attention while writing: a row looks at its group's shared prompt and at what it has written itself.
+
+Plugged into unmodified transformers models like `core.attention`; the cache is written here, not by the model.
+Legend in `rollout.cache`.
+"""
+
+from dataclasses import dataclass
+from functools import cache as once
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posttrain.core.attention import Layout, branching_attention
+from posttrain.generation.cache import Cache, Step
+
+NAME = "posttrain_rollout"
+"""The name under which `register` puts this attention into transformers' registry."""
+
+LEAST = -1e30
+"""Stands for the largest score where a row sees no key of a part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """Prompts laid end to end, read once and kept.
+
+    Args:
+        cache: takes their keys and values.
+        layout: of the packed row.
+        spans: half-open range of each prompt in the row.
+        slots: where each is kept.
+    """
+
+    cache: Cache
+    layout: Layout
+    spans: list[tuple[int, int]]
+    slots: list[int]
+
+
+def rollout_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    rollout: Prefill | Step,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """The attention function transformers calls in each layer.
+
+    Args:
+        query: [1, H R, T, head_dim]; key, value: [1, H, T, head_dim]. T are the tokens of the prompts, or one a row.
+        rollout: what is being done, passed through the model's keyword arguments.
+
+    Returns:
+        [1, T, H R, head_dim] and no weights.
+    """
+    layer: int = module.layer_idx  # type: ignore[assignment]
+    if isinstance(rollout, Prefill):
+        for kept, new in zip(rollout.cache.prompts_of(layer, key, value), (key, value), strict=True):
+            for (start, end), slot in zip(rollout.spans, rollout.slots, strict=True):
+                kept[slot, :, : end - start] = new[0, :, start:end]
+        return branching_attention(
+            module,
+            query,
+            key,
+            value,
+            None,
+            layout=rollout.layout,
+            scaling=scaling,
+            sliding_window=sliding_window,
+            softcap=softcap,
+        )
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    return _decode(query[0] * scale, key, value, rollout, layer, sliding_window, softcap)[None], None
+
+
+def _decode(
+    query: Tensor, key: Tensor, value: Tensor, step: Step, layer: int, window: int | None, softcap: float | None
+) -> Tensor:
+    """[B, H R, head_dim] from a query [H R, B, head_dim], already scaled."""
+    heads, rows = key.shape[1], key.shape[2]
+    own_k, own_v = step.cache.own_of(layer, key, value)
+    at = (step.row_B, slice(None), step.length_B)
+    own_k[at], own_v[at] = key[0].transpose(0, 1), value[0].transpose(0, 1)
+    own_k, own_v = (x[:rows, :, : step.longest] for x in (own_k, own_v))
+    prompt_k, prompt_v = step.cache.prompts_of(layer, key, value)
+
+    q_BHRd = query.transpose(0, 1).unflatten(1, (heads, -1))
+    own = _attend(q_BHRd, own_k, own_v, step.own_mask(window), softcap)
+    q_XHRd = q_BHRd.index_select(0, step.tile_index)
+    parts: list[tuple[Tensor, ...]] = []
+    for number, tile in enumerate(step.tiles):
+        slots = slice(tile.slot, tile.slot + tile.slots)
+        # [S, H, M R, d]: the rows of one prompt side by side
+        q = q_XHRd[tile.start : tile.end].unflatten(0, (tile.slots, -1)).transpose(1, 2).flatten(2, 3)
+        keys, values = (x[slots, :, : tile.longest] for x in (prompt_k, prompt_v))
+        mask = step.prompt_mask(number, window, q_BHRd.shape[2])
+        part = _attend(q, keys, values, mask, softcap)
+        parts.append(tuple(x.unflatten(2, (-1, q_BHRd.shape[2])).transpose(1, 2).flatten(0, 1) for x in part))
+    prompt = (torch.cat(x).index_select(0, step.back_B) for x in zip(*parts, strict=True))
+    return _joined(*own, *prompt).to(query.dtype).flatten(1, 2)
+
+
+def _attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, softcap: float | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Over one part of the keys: values summed by weight, the weights' sum and the largest score they are relative to,
+    the last two with a last dimension of 1; all float32."""
+    scores = (q @ k.transpose(-1, -2)).float()
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    if mask is not None:
+        scores += mask
+    top = scores.amax(-1, keepdim=True).clamp_(min=LEAST)
+    weight = scores.sub_(top).exp_()
+    return (weight.to(v.dtype) @ v).float(), weight.sum(-1, keepdim=True), top
+
+
+def _joined(out: Tensor, total: Tensor, top: Tensor, out2: Tensor, total2: Tensor, top2: Tensor) -> Tensor:
+    """Attention over both parts, from what `_attend` says of each."""
+    highest = torch.maximum(top, top2)
+    share, share2 = (top - highest).exp_(), (top2 - highest).exp_()
+    return (out * share + out2 * share2) / (total * share + total2 * share2)
+
+
+@once
+def register() -> str:
+    """Put this attention into transformers' registry, once; returns its name."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, rollout_attention)
+    return NAME

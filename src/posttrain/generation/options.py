@@ -1,0 +1,48 @@
+"""What a recipe can say about writing completions."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from posttrain.options import Options
+
+if TYPE_CHECKING:
+    from posttrain.generation.sampling import Sampling
+
+
+class SamplingOptions(Options):
+    """How completions are drawn, and how many at once."""
+
+    max_new_tokens: int = Field(default=256, ge=1, description="a completion that has not ended by then is cut")
+    temperature: float = Field(default=1.0, gt=0, description="more varied completions above 1, likelier ones below")
+    top_k: int = Field(default=0, ge=0, description="sample only from the k most probable tokens; 0 for all")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="sample only from the most probable tokens of this mass")
+    min_p: float = Field(
+        default=0.0, ge=0, lt=1, description="sample only tokens this share as probable as the top one"
+    )
+    stop: tuple[str, ...] = Field(default=(), description="strings that end a completion")
+    rollout_rows: int = Field(default=128, ge=1, description="completions written at once; less takes less memory")
+
+
+class VllmOptions(Options):
+    """How vLLM shares the GPU with the trainer."""
+
+    gpu_memory: float = Field(default=0.3, gt=0, lt=1, description="share of the GPU's memory for vLLM")
+    importance_cap: float = Field(
+        default=2.0, ge=1, description="a token's weight, trainer's probability by vLLM's, is cut here"
+    )
+
+
+def sampling_of(options: SamplingOptions, seed: int) -> "Sampling":
+    """The same as the engine takes it."""
+    from posttrain.generation.sampling import Sampling
+
+    return Sampling(
+        options.max_new_tokens,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        min_p=options.min_p,
+        stop=options.stop,
+        seed=seed,
+    )

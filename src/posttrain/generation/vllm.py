@@ -1,0 +1,78 @@
+"""Another writer on GPUs: vLLM in this process, handed the policy's weights before it writes.
+
+Its kernels and its precision are not the trainer's, so its log-probs are of a slightly other model:
+`experience.importance` corrects for that.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from posttrain.core.group import Ints
+from posttrain.errors import InputError
+from posttrain.generation.options import VllmOptions
+from posttrain.generation.request import Write, Written
+from posttrain.generation.sampling import Sampling
+from posttrain.policy.load import Policy
+from posttrain.policy.lora.adapters import merged_weights
+from posttrain.policy.lora.folder import adapted_model
+
+
+def vllm_writer(policy: Policy, model: str, options: VllmOptions, *, longest: int, rows: int, seed: int) -> Write:
+    """A function that writes with vLLM, with the weights that the policy has when it is called.
+
+    Args:
+        model: the folder or hub id that the policy was loaded from.
+        longest: tokens of the longest prompt and completion together.
+        rows: completions written at once.
+
+    Raises:
+        InputError: vLLM is not installed.
+    """
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # weights are handed over within the process
+    try:
+        from vllm import LLM, SamplingParams  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise InputError("vllm: not installed; pip install 'posttrain[vllm]', or leave the key out") from error
+    llm = LLM(
+        model=adapted_model(model) or model,
+        dtype=str(policy.autocast or torch.float32).removeprefix("torch."),
+        gpu_memory_utilization=options.gpu_memory,
+        max_model_len=longest,
+        max_num_seqs=rows,
+        seed=seed,
+        logprobs_mode="processed_logprobs",  # of the distribution that tokens are drawn from
+    )
+
+    def write(prompts: Sequence[Ints], sampling: Sampling, n: int, ids: Sequence[int]) -> list[list[Written]]:
+        llm.llm_engine.model_executor.driver_worker.model_runner.model.load_weights(merged_weights(policy))
+        llm.reset_prefix_cache()
+        asked = [SamplingParams(n=n, **_settings(policy, sampling, number)) for number in ids]
+        answers = llm.generate([{"prompt_token_ids": prompt.tolist()} for prompt in prompts], asked, use_tqdm=False)
+        return [[_written(one) for one in answer.outputs] for answer in answers]
+
+    return write
+
+
+def _settings(policy: Policy, sampling: Sampling, number: int) -> Mapping[str, Any]:
+    """The draws of one prompt, in vLLM's words."""
+    return {
+        "temperature": sampling.temperature,
+        "top_k": sampling.top_k,
+        "top_p": sampling.top_p,
+        "min_p": sampling.min_p,
+        "max_tokens": sampling.max_new_tokens,
+        "stop": list(sampling.stop),
+        "stop_token_ids": list(policy.end_tokens),
+        "include_stop_str_in_output": True,
+        "seed": int(np.random.default_rng([sampling.seed, number]).integers(2**31)),
+        "logprobs": 0,  # of the drawn token alone
+    }
+
+
+def _written(one: Any) -> Written:
+    logp = [place[token].logprob for token, place in zip(one.token_ids, one.logprobs, strict=True)]
+    return Written(np.array(one.token_ids, np.int32), np.array(logp, np.float32), one.finish_reason == "stop")

@@ -1,0 +1,197 @@
+"""Run a recipe's stages in order; what is done already with the same inputs is not done again."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from posttrain.console import Screen, shown
+from posttrain.errors import InputError, RunError, Stopped
+from posttrain.files import hashes_of, write_json
+from posttrain.library_log import library_log
+from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished, has_work, started_with, strangers
+from posttrain.pipeline.out_folder import check_out
+from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
+from posttrain.pipeline.wiring import (
+    Model,
+    Models,
+    Run,
+    belongs,
+    done_already,
+    inputs_of,
+    model_named,
+    outlined,
+    ready,
+    suite_paths,
+    suites_of,
+)
+from posttrain.recipe.schema import Recipe, in_order, paths_named
+from posttrain.stages.context import Context, Figure
+from posttrain.stages.fits import less_memory, short_of_memory
+from posttrain.stages.registry import KINDS, Stage
+from posttrain.stages.technique import TrainingStage
+
+LOG = "log.txt"
+"""What libraries warn of, in the run directory."""
+
+Summary = dict[str, dict[str, Figure]]
+"""stage → metric → figure."""
+
+
+def run_recipe(
+    recipe: Recipe,
+    *,
+    base: Path,
+    out: Path,
+    screen: Screen,
+    stop: Callable[[], bool] = lambda: False,
+    wait: bool = False,
+    file: Path | None = None,
+    start_over: Callable[[], bool] = lambda: True,
+) -> Summary:
+    """Run all stages; writes ``manifest.json``, ``summary.json`` and a folder a stage; ``log.txt`` if libraries warn.
+
+    Args:
+        base: folder that relative paths in the recipe start from.
+        out: the run directory.
+        stop: whether the user asked to stop.
+        wait: whether to wait for people where a stage needs them.
+        file: the recipe's; a run directory belongs to one.
+        start_over: called once it is shown which stages start over, and why; False ends the run before it begins.
+
+    Raises:
+        InputError, RunError, Waiting, Stopped: see there; what was done stays, and the same call goes on.
+    """
+    named = list(paths_named(recipe))
+    check_out(out, base, *([one.path for one in named if one.what == what] for what in ("model", "data")))
+    with locked(out), library_log(out / LOG):
+        if file is not None and (moved := check_owner(out, file)) is not None:
+            screen.note(moved)
+        paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
+        hashes = data_hashes([*paths, *suite_paths(recipe.suites)], base)
+        hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
+        run = Run(recipe, base, out, hashes, screen, stop, wait)
+        models: Models = {None: model_named(run, recipe.model, {})}
+        _look_ahead(run, models, start_over)
+        write_manifest(
+            out, file=file, recipe=recipe.model_dump(mode="json"), model=models[None].fingerprint, data=hashes
+        )
+        models[None] = _base_model(run, models[None])
+        summary: Summary = {}
+        for number, name in enumerate(in_order(recipe), start=1):
+            if stop():
+                raise Stopped(f"stopped before stage {name}; everything is saved")
+            screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind})")
+            models[name], summary[name] = _run_stage(run, name, models)
+            write_json(out / "summary.json", as_json(summary))
+        return summary
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """stage → metric → before, after, n, interval."""
+    return {stage: {name: asdict(figure) for name, figure in figures.items()} for stage, figures in summary.items()}
+
+
+def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> None:
+    """Before anything begins: show what starts over and why, and refuse what does not fit into memory.
+
+    Raises:
+        InputError: the user does not want it to start over, or a stage does not fit.
+    """
+    recipe, known = run.recipe, dict(models)
+    restarts: dict[str, list[str]] = {}
+    for name in in_order(recipe):
+        inputs, folder = inputs_of(run, name, known), run.folder(name)
+        done = done_already(run, name, inputs, known)
+        if done is None:
+            if (short := short_of_memory(recipe.stages[name], outlined(run, name))) is not None:
+                raise InputError(f"stages.{name}: {short}")
+            before = started_with(folder)
+            if has_work(folder) and before != inputs:
+                restarts[name] = changes(before, inputs)
+        known[name] = Model(str(folder / "model"), done["fingerprint"] if done else inputs.fingerprint)
+    models |= {name: model for name, model in known.items() if name not in recipe.stages}
+    for name in strangers(run.out / "stages", recipe.stages):
+        run.screen.note(f"stages/{name}/ is of an earlier recipe, and is left as it is")
+    for name, told in restarts.items():
+        run.screen.title(f"{name} starts over; its inputs changed")
+        for sentence in told:
+            run.screen.note(shown(sentence))
+    if restarts and not start_over():
+        raise InputError(
+            f"{run.out}: the inputs of {', '.join(restarts)} changed, and nothing was started. Put them back, name "
+            "another run directory with --out, or say --fresh: earlier results are kept then, too"
+        )
+
+
+def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Figure]]:
+    recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
+    suites, inputs, start = suites_of(recipe, name), inputs_of(run, name, models), model_named(run, stage.model, models)
+    done = done_already(run, name, inputs, models)
+    if done is not None:
+        run.screen.note("done already, with the same inputs")
+        figures = {key: Figure(**figure) for key, figure in done["figures"].items()}
+    else:
+        if (aside := begin(folder, inputs)) is not None:
+            what = "the earlier result" if finished(aside) else "the earlier, unfinished work"
+            run.screen.note(f"its inputs changed, so it starts over; {what} is in {aside}/")
+        elif finished(folder) is not None:
+            run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
+        started = time.monotonic()
+        found, context = ready(run, name, models)
+        figures = _guarded(lambda: KINDS[stage.kind].run(found, context), stage, name)
+        figures = _with_before(figures, start.behaviour)
+        done = {
+            "fingerprint": inputs.fingerprint,
+            "seconds": round(time.monotonic() - started, 1),
+            "figures": {key: asdict(figure) for key, figure in figures.items()},
+            "model": hashes_of(folder / "model"),
+        }
+        write_json(folder / "stage.json", done)
+    behaviour = {key: figures[key] for key in figures if key.split("/")[0] in suites}
+    return Model(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
+
+
+def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> dict[str, Figure]:
+    """Name the stage in what goes wrong; say what helps when memory runs out."""
+    import torch
+
+    try:
+        return run()
+    except RunError as error:
+        raise RunError(f"stage {name}, {error}") from error
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise RunError(f"stage {name}: out of memory. {less_memory(stage)}; what is done already is kept") from error
+
+
+def _base_model(run: Run, model: Model) -> Model:
+    """The recipe's model, its behaviour measured before any training."""
+    recipe, path = run.recipe, model.path
+    writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and KINDS[s.kind].makes == "causal"]
+    if not recipe.suites or not writing:
+        return model
+    from posttrain.evaluate.behaviour import measure
+    from posttrain.policy.open import open_policy
+    from posttrain.stages.inputs import codec_for
+
+    folder, suites = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
+    asked = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(recipe.suites))}
+    begin(folder, Inputs({"suites": suites}, {"the model": model.fingerprint, **asked}))
+    run.screen.title("before training")
+    first = writing[0]
+    context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
+    codec = codec_for(first, context, trust_remote_code=first.trust_remote_code)
+    policy = open_policy(path, first, train=False, on_note=run.screen.note)
+    policy.end_tokens = tuple(sorted(codec.end_tokens))
+    found = measure(policy, codec, recipe.suites, base=run.base, folder=folder / "behaviour", screen=run.screen)
+    return replace(
+        model, behaviour={key: Figure(None, m.value, m.n, m.interval, "share", "answers") for key, m in found.items()}
+    )
+
+
+def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure]) -> dict[str, Figure]:
+    return {
+        key: replace(figure, before=behaviour[key].after) if key in behaviour else figure
+        for key, figure in figures.items()
+    }

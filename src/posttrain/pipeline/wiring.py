@@ -1,0 +1,168 @@
+"""How the stages of one run hang together: what each starts from, reads and depends on, and what is done already."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from posttrain.console import Screen
+from posttrain.data.options import DataSource
+from posttrain.evaluate.options import SuiteOptions
+from posttrain.files import sha256_of, unchanged
+from posttrain.pipeline.earlier_results import Inputs, finished, flat, started_with
+from posttrain.recipe.schema import Recipe, made_by_stages, origin
+from posttrain.stages.context import Context, Figure
+from posttrain.stages.registry import KINDS, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model a stage may start from: where it lies, what it depends on, how it behaves."""
+
+    path: str
+    fingerprint: str
+    behaviour: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
+
+
+Models = dict[str | None, Model]
+"""By name: stages, folders and hub ids; None is the recipe's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What stays the same over all stages; see `run_recipe`.
+
+    Args:
+        hashes: of every file the recipe names.
+    """
+
+    recipe: Recipe
+    base: Path
+    out: Path
+    hashes: Mapping[str, str]
+    screen: Screen
+    stop: Callable[[], bool]
+    wait: bool
+
+    def folder(self, name: str) -> Path:
+        """A stage's."""
+        return self.out / "stages" / name
+
+
+def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
+    """The suites that measure a stage's model, if it leaves one."""
+    if KINDS[recipe.stages[name].kind].makes == "data":
+        return {}
+    return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
+
+
+def model_named(run: Run, name: str | None, models: Models) -> Model:
+    """A model by its name; one that is no stage is hashed once."""
+    if name not in models:
+        path = _local(str(name), run.base)
+        models[name] = Model(path, sha256_of(Path(path)) if Path(path).is_dir() else path)
+    return models[name]
+
+
+def _local(model: str, base: Path) -> str:
+    """A folder beside the recipe, or the hub id as it stands."""
+    return str((base / model).resolve()) if (base / model).is_dir() else model
+
+
+def outlined(run: Run, name: str) -> Context:
+    """A stage's surroundings for what depends on shapes alone: each model is the one that its chain began with."""
+    stage = run.recipe.stages[name]
+    others = {other.name: origin(run.recipe, other.name, run.base) for other in stage.others}
+    model = origin(run.recipe, stage.model, run.base)
+    return Context(name, run.folder(name), run.base, model, run.recipe.seed, others)
+
+
+def inputs_of(run: Run, name: str, models: Models) -> Inputs:
+    """What a stage's result depends on, as far as it is there."""
+    recipe, stage, suites = run.recipe, run.recipe.stages[name], suites_of(run.recipe, name)
+    paths = [*stage.paths, *stage.files.values(), *suite_paths(suites)]
+    content = {"the model it starts from": model_named(run, stage.model, models).fingerprint}
+    content |= {f"the model {other.name}": model_named(run, other.name, models).fingerprint for other in stage.others}
+    content |= {file: value for file, value in run.hashes.items() if belongs(file, paths)}
+    made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
+    content |= {f"the data of {other}": sha256_of(path) for other, path in made.items() if path.is_file()}
+    keys = {
+        "stages": {name: stage.model_dump(mode="json")},
+        "seed": recipe.seed,
+        "suites": {key: suite.model_dump(mode="json") for key, suite in suites.items()},
+    }
+    return Inputs(keys, content)
+
+
+def ready(run: Run, name: str, models: Models) -> tuple[Stage, Context]:
+    """A stage as it runs: its data found, its surroundings made."""
+    recipe, stage = run.recipe, run.recipe.stages[name]
+    others = {other.name: model_named(run, other.name, models).path for other in stage.others}
+    made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
+    model, suites = model_named(run, stage.model, models).path, suites_of(recipe, name)
+    context = Context(
+        name, run.folder(name), run.base, model, recipe.seed, others, suites, run.screen, run.stop, run.wait
+    )
+    return with_products(stage, made), context
+
+
+def done_already(run: Run, name: str, inputs: Inputs, models: Models) -> dict[str, Any] | None:
+    """What a stage wrote when it was done with these inputs, or with others that come to the same.
+
+    None where its model is not as it was written: the stage makes it again, from its last checkpoint if it can.
+    """
+    folder = run.folder(name)
+    done, before = finished(folder), started_with(folder)
+    if done is None or not unchanged(folder / "model", done.get("model", {})):
+        return None
+    if done.get("fingerprint") == inputs.fingerprint:
+        return done
+    known = before is not None and done.get("fingerprint") == before.fingerprint
+    return done if before is not None and known and _same_end(run, name, before, inputs, models) else None
+
+
+def _same_end(run: Run, name: str, before: Inputs, inputs: Inputs, models: Models) -> bool:
+    """Whether only `epochs` and `max_steps` differ, and both come to the same number of steps."""
+    old, new = flat(before.keys), flat(inputs.keys)
+    ends = {f"stages.{name}.{key}": key for key in ("epochs", "max_steps")}
+    moved = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+    stage, context = ready(run, name, models)
+    if before.content != inputs.content or not moved <= ends.keys() <= old.keys():
+        return False
+    earlier = stage.model_copy(update={key: old[place] for place, key in ends.items()})
+    return _steps(earlier, context) == _steps(stage, context)
+
+
+def _steps(stage: Stage, context: Context) -> int:
+    with TemporaryDirectory() as folder:
+        quiet = replace(context, folder=Path(folder), screen=Screen(quiet=True))
+        return KINDS[stage.kind].look(stage, quiet).steps
+
+
+def with_products(stage: Stage, made: Mapping[str, Path]) -> Stage:
+    """The stage, reading the files that earlier stages made where its data names them."""
+
+    def found(sources: tuple[DataSource, ...]) -> tuple[DataSource, ...]:
+        return tuple(s.model_copy(update={"path": str(made[s.path])}) if s.path in made else s for s in sources)
+
+    if not made:
+        return stage
+    held = getattr(stage, "validation", None)
+    more = {"validation": found(held)} if isinstance(held, tuple) else {}
+    return stage.model_copy(update={"data": found(stage.data), **more})
+
+
+def product_of(run: Run, name: str) -> Path:
+    """The file of data that a stage leaves."""
+    return (run.folder(name) / str(KINDS[run.recipe.stages[name].kind].product)).resolve()
+
+
+def suite_paths(suites: Mapping[str, SuiteOptions]) -> list[str]:
+    """The suites' data."""
+    return [path for suite in suites.values() for path in suite.paths]
+
+
+def belongs(file: str, paths: list[str]) -> bool:
+    """Whether a file is among these paths, or in a folder among them."""
+    return any(file == path or file.startswith(path.rstrip("/") + "/") for path in paths)

@@ -1,0 +1,1 @@
+"""Low-rank adapters: trained, stacked, and read from folders."""

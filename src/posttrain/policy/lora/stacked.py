@@ -1,0 +1,84 @@
+"""One adapter out of two: the update that a stage started from and the one that it trained.
+
+``B2 A2 + B1 A1`` is the product of ``[B1 B2]`` and ``[A1; A2]``: a LoRA update whose rank is the sum of both. Legend:
+``R`` rank, ``I`` and ``O`` a layer's input and output width.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from posttrain.policy.load import Policy
+from posttrain.policy.lora.adapters import EARLIER, TRAINED
+
+_PREFIX = "base_model.model."
+"""What peft writes before the names of the base's modules."""
+
+
+def stacked(policy: Policy) -> tuple[Any, dict[str, Tensor]]:
+    """peft's configuration and tensors of the sum of a policy's two adapters.
+
+    Every layer has the same rank, filled up with zeros where only one of the two adapts it, and scale 1: tools that
+    read one rank and one alpha an adapter read it rightly.
+
+    Returns:
+        a ``LoraConfig``, and each tensor by the name that peft gives it in a file.
+    """
+    from peft import LoraConfig
+    from peft.tuners.lora.layer import LoraLayer
+
+    layers = {name: m for name, m in policy.base.named_modules() if isinstance(m, LoraLayer)}
+    pairs = {name: _pair(layer) for name, layer in layers.items()}
+    rank = max(a_RI.shape[0] for _, a_RI, _ in pairs.values())
+    tensors: dict[str, Tensor] = {}
+    for name, (suffixes, a_RI, b_OR) in pairs.items():
+        missing = rank - a_RI.shape[0]
+        tensors[f"{_PREFIX}{name}.{suffixes[0]}"] = torch.nn.functional.pad(a_RI, (0, 0, 0, missing))
+        tensors[f"{_PREFIX}{name}.{suffixes[1]}"] = torch.nn.functional.pad(b_OR, (0, missing))
+    configs = [policy.model.peft_config[adapter] for adapter in (EARLIER, TRAINED)]
+    whole = sorted({name for config in configs for name in config.modules_to_save or ()})
+    tensors |= _whole(policy, whole)
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=rank,
+        target_modules=_targets(policy, set(layers)),
+        modules_to_save=whole or None,
+        task_type="SEQ_CLS" if policy.task == "score" else "CAUSAL_LM",
+        base_model_name_or_path=configs[0].base_model_name_or_path,
+        fan_in_fan_out=configs[1].fan_in_fan_out,
+        inference_mode=True,
+    )
+    return config, {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _pair(layer: Any) -> tuple[tuple[str, str], Tensor, Tensor]:
+    """The names of a layer's two matrices, and the matrices of its adapters, one behind the other, in float32."""
+    embedding = bool(layer.lora_embedding_A)
+    first, second = (layer.lora_embedding_A, layer.lora_embedding_B) if embedding else (layer.lora_A, layer.lora_B)
+    names = ("lora_embedding_A", "lora_embedding_B") if embedding else ("lora_A.weight", "lora_B.weight")
+    held = [adapter for adapter in (EARLIER, TRAINED) if adapter in first]
+
+    def matrix(values: Any, adapter: str) -> Tensor:
+        return (values[adapter] if embedding else values[adapter].weight).detach().float()
+
+    a_RI = torch.cat([matrix(first, adapter) for adapter in held])
+    b_OR = torch.cat([matrix(second, adapter) * layer.scaling[adapter] for adapter in held], dim=1)
+    return names, a_RI, b_OR
+
+
+def _whole(policy: Policy, names: list[str]) -> dict[str, Tensor]:
+    """Weights of the layers that either adapter trained as a whole, as they are now."""
+    found: dict[str, Tensor] = {}
+    for name, module in policy.base.named_modules():
+        if name.endswith(tuple(names)):  # as peft matches them
+            own = module.modules_to_save[TRAINED] if hasattr(module, "modules_to_save") else module
+            found |= {f"{_PREFIX}{name}.{key}": value for key, value in own.state_dict().items()}
+    return found
+
+
+def _targets(policy: Policy, adapted: set[str]) -> list[str]:
+    """The adapted layers by the last part of their names, where that names no other layer; else by whole names."""
+    short = {name.rpartition(".")[2] for name in adapted}
+    named = {name for name, _ in policy.base.named_modules() if name.rpartition(".")[2] in short}
+    return sorted(short if named == adapted else adapted)

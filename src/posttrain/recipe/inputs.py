@@ -1,0 +1,89 @@
+"""What a recipe names, looked for before anything is loaded: data, models, rewards' files and functions, devices."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from posttrain.data.files.hub import SCHEME
+from posttrain.data.files.read import source_files
+from posttrain.errors import InputError
+from posttrain.policy.hub_names import cached_models, is_offline, near_folder, not_cached
+from posttrain.recipe.schema import PathNamed, Recipe, load_recipe, paths_named, read_recipe
+from posttrain.recipe.yaml_lines import KeyPath
+
+
+def load_ready(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe, all of whose inputs are there; see `load_recipe`. The hub is not reached for.
+
+    Raises:
+        InputError: with a line for each input that is missing or cannot be used.
+    """
+    recipe, written = load_recipe(path, overrides), read_recipe(path, overrides)
+    problems = [f"{written.where(key)}: {problem}" for key, problem in _problems(recipe, path.parent)]
+    if problems:
+        raise InputError("\n".join(dict.fromkeys(problems)))
+    return recipe
+
+
+def _problems(recipe: Recipe, base: Path) -> Iterator[tuple[KeyPath, str]]:
+    missing: set[str] = set()
+    for named in paths_named(recipe):
+        if (problem := _path_problem(named, base)) is not None:
+            missing.add(named.path)
+            yield named.key, problem
+    for name, stage in recipe.stages.items():
+        for key, reward in stage.reward_specs.items():
+            try:
+                if getattr(reward, "file", None) not in missing:
+                    reward.check(base)
+            except InputError as error:
+                yield ("stages", name, *key.split(".")), str(error)
+        if (problem := _device_problem(stage)) is not None:
+            yield ("stages", name), problem
+
+
+def _path_problem(named: PathNamed, base: Path) -> str | None:
+    match named.what:
+        case "model":
+            return _model_problem(named.path, base)
+        case "data":
+            try:
+                if not named.path.startswith(SCHEME):
+                    source_files(named.path, base=base)
+            except InputError as error:
+                return str(error)
+        case "file":
+            if not (base / named.path).is_file():
+                return f"no file {named.path} beside the recipe"
+    return None
+
+
+def _model_problem(name: str, base: Path) -> str | None:
+    folder = base / name
+    if folder.is_dir():
+        there = any((folder / file).is_file() for file in ("config.json", "adapter_config.json"))
+        return None if there else f"{name}: no config.json, so this is no Hugging Face model folder"
+    if folder.exists():
+        return f"{name}: a model is a folder (config.json, model.safetensors, tokenizer.json), this is a file"
+    meant = near_folder(name, base)
+    hint = f"; did you mean {meant}?" if meant else ""
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        return f"{name}: no such model folder{hint}"
+    if (meant or is_offline()) and name not in cached_models():
+        return (
+            f"{name}: no such folder, and no hub model in the cache{hint}" if meant else f"{name}: {not_cached(name)}"
+        )
+    return None
+
+
+def _device_problem(stage: Any) -> str | None:
+    """Only a device that is named is looked for: that costs the import of torch."""
+    if getattr(stage, "device", "auto") in {"auto", "cpu"}:
+        return None
+    from posttrain.policy.device import place
+
+    try:
+        place(stage)
+    except InputError as error:
+        return str(error)
+    return None

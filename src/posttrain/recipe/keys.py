@@ -1,0 +1,95 @@
+"""The keys that each part of a recipe has, read off the options' own types: none is listed by hand."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+from posttrain.options import Options
+from posttrain.recipe.yaml_lines import KeyPath
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a recipe.
+
+    Args:
+        options: what it can say; several where a `kind` tells them apart and none is given.
+        named: its keys are names of the user's own, such as those of stages.
+    """
+
+    options: tuple[type[Options], ...]
+    named: bool = False
+
+    @property
+    def keys(self) -> list[str]:
+        """Its keys, if they are not the user's own."""
+        return [] if self.named else list(dict.fromkeys(key for one in self.options for key in one.model_fields))
+
+    @property
+    def kinds(self) -> list[str]:
+        """The values its `kind` may have."""
+        return [kind for one in self.options for kind in _kinds_of(one)]
+
+
+def part_at(root: type[Options], key: KeyPath, values: Any) -> Part:
+    """The part of a recipe that stands at a key path.
+
+    Args:
+        root: what the whole recipe can say.
+        values: the recipe as read.
+    """
+    part, holder = Part((root,)), values
+    for step in key:
+        holder = _inside(holder, step)
+        part = Part(part.options) if part.named or isinstance(step, int) else part_below(part, step)
+        if not part.named and isinstance(holder, dict):
+            part = Part(tuple(o for o in part.options if holder.get("kind") in _kinds_of(o)) or part.options)
+    return part
+
+
+def part_below(part: Part, key: str) -> Part:
+    """What stands at a key of a part."""
+    types = [one.model_fields[key].annotation for one in part.options if key in one.model_fields]
+    options = dict.fromkeys(found for annotation in types for found in _options_in(annotation))
+    return Part(tuple(options), named=any(_is_mapping(annotation) for annotation in types))
+
+
+def places_of(root: type[Options], name: str, values: Any, at: KeyPath = ()) -> Iterator[KeyPath]:
+    """The key paths at or below `at` where a key of this name would be right."""
+    holder, part = values, part_at(root, at, values)
+    for step in at:
+        holder = _inside(holder, step)
+    if not part.named and name in part.keys:
+        yield (*at, name)
+    if isinstance(holder, list):
+        below: list[str | int] = list(range(len(holder)))
+    else:
+        below = list(dict.fromkeys([*(holder if isinstance(holder, dict) else ()), *part.keys]))
+    for step in below:
+        inner = _inside(holder, step)
+        absent = isinstance(step, str) and not part.named and not isinstance(inner, dict | list)
+        if absent and not (found := part_below(part, str(step))).named and name in found.keys:
+            yield (*at, step, name)
+        elif not absent:
+            yield from places_of(root, name, values, (*at, step))
+
+
+def _inside(holder: Any, step: str | int) -> Any:
+    if isinstance(holder, dict):
+        return holder.get(step)
+    return holder[step] if isinstance(holder, list) and isinstance(step, int) and step < len(holder) else None
+
+
+def _kinds_of(options: type[Options]) -> tuple[Any, ...]:
+    return get_args(options.model_fields["kind"].annotation) if "kind" in options.model_fields else ()
+
+
+def _options_in(annotation: Any) -> list[type[Options]]:
+    """The options in an annotation, at any depth."""
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        return [annotation]
+    return [found for inner in get_args(annotation) for found in _options_in(inner)]
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return get_origin(annotation) is Mapping or any(_is_mapping(inner) for inner in get_args(annotation))

@@ -1,0 +1,50 @@
+"""``--set key.path=value``: change one thing of a recipe from the command line."""
+
+from typing import Any
+
+from posttrain.errors import InputError
+from posttrain.recipe.yaml_lines import KeyPath, parse_yaml
+
+
+def override(values: dict[str, Any], text: str) -> tuple[KeyPath, str]:
+    """Put one override into a recipe's values.
+
+    Where the recipe has a list, a number counts its items. A key that holds dots is found as it is written.
+
+    Returns:
+        the key path that was set, and the value's text.
+
+    Raises:
+        InputError: it is not ``key.path=value``, or leads through what is no mapping or list.
+    """
+    key, sign, raw = text.partition("=")
+    rest = key.split(".")
+    if not sign or not all(rest):
+        raise InputError(f"--set {text}: expected key.path=value, such as --set stages.sft.learning_rate=1e-4")
+    value = parse_yaml(raw, f"--set {key}")
+    path: KeyPath = ()
+    holder: Any = values
+    while rest:
+        part, rest = _next(holder, rest, f"--set {key}: the recipe has no {'.'.join(map(str, (*path, rest[0])))}")
+        path = (*path, part)
+        if not rest:
+            holder[part] = value
+        elif isinstance(holder, dict) and holder.get(part) is None:
+            holder[part] = {}
+        holder = holder[part]
+    return path, raw
+
+
+def _next(holder: Any, rest: list[str], problem: str) -> tuple[str | int, list[str]]:
+    """The next key or index below `holder`, and what remains of the path.
+
+    Raises:
+        InputError: `problem`, where there can be no such key.
+    """
+    if isinstance(holder, dict):
+        known = (n for n in range(len(rest), 0, -1) if ".".join(rest[:n]) in holder)
+        taken = next(known, 1)
+        return ".".join(rest[:taken]), rest[taken:]
+    if isinstance(holder, list) and rest[0].isascii() and rest[0].isdecimal() and int(rest[0]) < len(holder):
+        return int(rest[0]), rest[1:]
+    raise InputError(problem)

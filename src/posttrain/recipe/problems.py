@@ -1,0 +1,174 @@
+"""What is wrong with a recipe, in sentences: file, line, key path, and the nearest thing that would be right."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from posttrain.options import Boolean, Options
+from posttrain.recipe.aliases import ALIASES
+from posttrain.recipe.keys import part_at, places_of
+from posttrain.recipe.yaml_lines import KeyPath
+
+SUGGESTED = 3
+"""Places named where a key would be right, at most."""
+
+_BOOLEAN = "; YAML reads yes, no, on, off, true and false as booleans: if it is text, put quotes around it"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A recipe as its file and the command line have it.
+
+    Args:
+        options: what a recipe can say.
+        values: all its keys.
+        lines: the line of each key path.
+        overridden: key paths given by ``--set``, with the text of their values.
+    """
+
+    path: Path
+    options: type[Options]
+    values: Any
+    lines: Mapping[KeyPath, int]
+    overridden: Mapping[KeyPath, str]
+
+    def where(self, key: KeyPath) -> str:
+        """The place of a key, as messages begin: ``file:line: key.path``, or ``--set key.path``."""
+        shown = ".".join(shown_key(part) for part in key)
+        above = any(key[: len(one)] == one for one in self.overridden)
+        below = any(one[: len(key)] == key for one in self.overridden)
+        if above or (below and key not in self.lines):
+            return f"--set {shown}"
+        place = key
+        while place and place not in self.lines:
+            place = place[:-1]
+        return f"{self.path}:{self.lines.get(place, 1)}" + (f": {shown}" if shown else "")
+
+
+def explain(errors: Sequence[Any], written: Written) -> list[str]:
+    """pydantic's errors as sentences, one a key.
+
+    Args:
+        errors: ``ValidationError.errors()``.
+    """
+    by_key: dict[KeyPath, list[Any]] = {}
+    for error in errors:
+        by_key.setdefault(real_path(error, written.values), []).append(error)
+    shown = [key for key, some in by_key.items() if not (some[0]["type"] == "too_short" and _any_below(key, by_key))]
+    return [_sentence(key, by_key[key], written) for key in shown]
+
+
+def _any_below(key: KeyPath, keys: Iterable[KeyPath]) -> bool:
+    """Whether an item of a list is wrong itself, which leaves the list too short."""
+    return any(len(other) > len(key) and other[: len(key)] == key for other in keys)
+
+
+def real_path(error: Any, values: Any) -> KeyPath:
+    """The key path of one of pydantic's errors, without the names of union members that it passes through."""
+    path: KeyPath = ()
+    holder: Any = values
+    for number, part in enumerate(error["loc"], start=1):
+        inside = (isinstance(holder, dict) and part in holder) or (
+            isinstance(holder, list) and isinstance(part, int) and part < len(holder)
+        )
+        if inside:
+            path, holder = (*path, part), holder[part]
+        elif error["type"] == "missing" and number == len(error["loc"]):
+            path = (*path, part)
+    return (*path, "kind") if error["type"].startswith("union_tag") else path
+
+
+def _sentence(key: KeyPath, errors: Sequence[Any], written: Written) -> str:
+    telling = [error for error in errors if not error["type"].endswith("_type")]  # not the other types of a union
+    errors = telling or errors
+    error, where = errors[0], written.where(key)
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown key{_suggestion(key, written)}"
+        case "missing":
+            return f"{where}: is missing"
+        case "union_tag_not_found" if len(key) == 3 and key[:2] not in written.lines:
+            stages = [name for name in written.values["stages"] if ("stages", name) in written.lines]
+            return f"{written.where(key[:2])}: the recipe has no such stage{near(str(key[1]), stages)}"
+        case "union_tag_not_found":
+            kinds = part_at(written.options, key[:-1], written.values).kinds
+            return f"{where}: is missing; one of {', '.join(kinds)}"
+        case "union_tag_invalid":
+            kinds = part_at(written.options, key[:-1], written.values).kinds
+            given, what = str(error["ctx"]["tag"]), "stage" if len(key) == 3 else "reward"
+            return f"{where}: unknown kind of {what} {_shown(given)}{near(given, kinds)} (kinds: {', '.join(kinds)})"
+        case _:
+            pass
+    said = ", or ".join(dict.fromkeys(_plain(one["msg"]) for one in errors))
+    return f"{where}: {said}{_given(error)}"
+
+
+_WORDS = (
+    (r"^(Input|Value error,|Tuple|String) (?=.)", ""),
+    (r"valid dictionary or (object to extract fields from|instance of \w+)", "mapping of keys to values"),
+    (r"a valid tuple", "a list"),
+    (r"a valid string", "text"),
+    (r", unable to (parse string as an? \w+|interpret input)", ""),
+    (r" after validation, not \d+$", ""),
+)
+"""pydantic's words (patterns) → those of a recipe."""
+
+
+def _plain(message: str) -> str:
+    for theirs, ours in _WORDS:
+        message = re.sub(theirs, ours, message)
+    return f"{message[0].lower()}{message[1:]}"
+
+
+def _given(error: Any) -> str:
+    """What stands there instead, and what may have been meant."""
+    value = error["input"]
+    if isinstance(value, dict | Options):
+        return ""
+    if value is None:
+        return ", and it is empty"
+    if isinstance(value, bool | Boolean):
+        return f", not {_shown(value)}{_BOOLEAN}"
+    quotes = error["type"] == "string_type" and isinstance(value, int | float)
+    return f", not {_shown(value)}{'; put quotes around it' if quotes else ''}"
+
+
+def _suggestion(key: KeyPath, written: Written) -> str:
+    """What an unknown key was meant to be: its other name, the place it belongs to, the nearest, or all there are."""
+    *parent, last = key
+    name, at = str(last), tuple(parent)
+    known = part_at(written.options, at, written.values).keys
+    alias = ALIASES.get(name.lower(), name)
+    if alias in known:
+        return f"; did you mean {alias}?"
+    places = list(places_of(written.options, alias, written.values))
+    if places:
+        closest = max(_shared(place, at) for place in places)
+        places = [place for place in places if _shared(place, at) == closest]
+        return f"; did you mean {' or '.join('.'.join(map(str, place)) for place in places[:SUGGESTED])}?"
+    return near(name, known) or f" (known here: {', '.join(known) or 'none'})"
+
+
+def _shared(one: KeyPath, other: KeyPath) -> int:
+    """How many steps two key paths share."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint at the nearest known name, if any is near."""
+    found = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def shown_key(part: str | int) -> str:
+    """A step of a key path, safe to print."""
+    text = str(part)
+    return text if text.isprintable() and text and len(text) <= 60 else _shown(text)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

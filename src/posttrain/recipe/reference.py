@@ -1,0 +1,124 @@
+"""Every key of a recipe as a page of Markdown, written from the options themselves."""
+
+from collections.abc import Iterator
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from posttrain.options import Options
+from posttrain.recipe.keys import Part, part_below
+from posttrain.recipe.schema import Recipe
+
+HEAD = """\
+# The keys of a recipe
+
+`posttrain keys` prints this page. Relative paths start at the recipe's folder. A recipe is YAML: numbers are those of
+YAML 1.2 (`1e-4` is one); `yes`, `no`, `on` and `off` are booleans, so put quotes around them where text is meant; a key
+may stand once. The names of stages, suites and rewards are at most 64 letters, digits, `_`, `-` and, inside, `.`.
+
+`--set stages.sft.epochs=1` changes a key for one run; a number counts the items of a list (`stages.sft.data.0.path`).
+`posttrain validate` looks for all that the recipe names, and lists everything that is missing.
+"""
+
+_TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+
+
+def reference() -> str:
+    """The page."""
+    sections = [_section(options) for options in _all_options()]
+    return "\n".join([HEAD, *sections])
+
+
+def _all_options() -> list[type[Options]]:
+    """The recipe's parts from the top down, each after what it shares with others."""
+    found: dict[type[Options], None] = {}
+    waiting: list[type[Options]] = [Recipe]
+    while waiting:
+        options = waiting.pop(0)
+        for one in [options, *_shared(options)]:
+            found[one] = None
+        new = [inner for key in options.model_fields for inner in part_below(Part((options,)), key).options]
+        waiting += [one for one in dict.fromkeys(new) if one not in found and one not in waiting]
+    return list(found)
+
+
+def _shared(options: type[Options]) -> list[type[Options]]:
+    """The bases whose keys it has too."""
+    bases = [base for base in options.__mro__[1:] if issubclass(base, Options) and base is not Options]
+    return [base for base in bases if _own(base)]
+
+
+def _own(options: type[Options]) -> list[str]:
+    return [key for key in options.__annotations__ if key in options.model_fields and key != "kind"]
+
+
+def _title(options: type[Options]) -> str:
+    kinds = get_args(options.model_fields["kind"].annotation) if "kind" in options.model_fields else ()
+    if kinds:
+        return f"{'Stage' if options.__name__.endswith('Stage') else 'Reward'} `{kinds[0]}`"
+    return options.__name__.removesuffix("Options")
+
+
+def _section(options: type[Options]) -> str:
+    lines = [f"## {_title(options)}\n", " ".join((options.__doc__ or "").split("\n\n")[0].split())]
+    if shared := _shared(options):
+        lines.append(f"\nIt also has the keys of {', '.join(_link(base) for base in shared)}.")
+    if own := _own(options):
+        lines += ["\n| key | value | default | meaning |", "|---|---|---|---|"]
+        lines += [_row(options, key) for key in own]
+    return "\n".join(lines) + "\n"
+
+
+def _row(options: type[Options], key: str) -> str:
+    field = options.model_fields[key]
+    cells = (f"`{key}`", _values(field, part_below(Part((options,)), key)), _default(field), field.description or "")
+    return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
+
+
+def _link(options: type[Options]) -> str:
+    title = _title(options)
+    anchor = title.lower().replace("`", "").replace(" ", "-")
+    return f"[{title.removeprefix('Stage ').removeprefix('Reward ')}](#{anchor})"
+
+
+def _values(field: FieldInfo, part: Part) -> str:
+    bounds = [
+        f"{words} {getattr(limit, name):g}"
+        for limit in field.metadata
+        for name, words in _BOUNDS.items()
+        if isinstance(getattr(limit, name, None), int | float)
+    ]
+    links = [_link(one) for one in part.options]
+    if links:
+        simple = [kind for kind in _kinds(field.annotation) if kind not in {"list", "mapping"}]
+        return f"{'name → ' if part.named else ''}{' or '.join([*links, *simple])}"
+    kinds = list(dict.fromkeys(_kinds(field.annotation)))
+    return " or ".join(kinds) + (f", {', '.join(bounds)}" if bounds else "")
+
+
+def _kinds(annotation: Any) -> Iterator[str]:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        yield from (f"`{value}`" for value in inner)
+    elif origin is Annotated:
+        yield from _kinds(inner[0])
+    elif origin is tuple:
+        yield "list"
+    elif annotation in _TYPES:
+        yield _TYPES[annotation]
+    elif origin in (Union, UnionType):
+        yield from (kind for one in inner for kind in _kinds(one))
+    elif annotation is not NoneType:
+        yield "mapping"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value is None or value is PydanticUndefined or isinstance(value, Options) or value in ((), {}):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else list(value) if isinstance(value, tuple) else value}`"

@@ -1,0 +1,182 @@
+"""A recipe: one YAML file of stages that name each other's outputs, checked before anything is loaded."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from posttrain.errors import InputError
+from posttrain.evaluate.options import SuiteOptions
+from posttrain.options import Name, Options
+from posttrain.recipe.overrides import override
+from posttrain.recipe.problems import Written, explain, near, real_path
+from posttrain.recipe.yaml_lines import KeyPath, read_yaml
+from posttrain.stages.registry import KINDS, Stage
+from posttrain.stages.technique import Other
+
+Value = TypeVar("Value")
+
+
+def _told_apart_by_letters(values: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Names become file names, and some file systems take `SFT` and `sft` for one."""
+    count = Counter(name.lower() for name in values)
+    twins = [name for name in values if count[name.lower()] > 1]
+    if twins:
+        raise ValueError(f"{' and '.join(twins)} differ in capital letters only; give one another name")
+    return values
+
+
+Named = Annotated[Mapping[Name, Value], AfterValidator(_told_apart_by_letters)]
+"""Name → value."""
+
+
+class Recipe(Options):
+    """What `posttrain run` runs."""
+
+    model: str = Field(min_length=1, description="folder or hub id every stage starts from unless it names another")
+    seed: int = Field(default=0, ge=0, description="of splits and orders; the same seed gives the same run")
+    suites: Named[SuiteOptions] = Field(default={}, description="behaviour measured before training and after stages")
+    stages: Annotated[Named[Stage], Field(min_length=1)] = Field(description="name → stage")
+
+
+class PathNamed(NamedTuple):
+    """A path that a recipe names: of a model (or its hub id), of data, or of another file."""
+
+    key: KeyPath
+    path: str
+    what: Literal["model", "data", "file"]
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe, apply ``key.path=value`` overrides, and check all that can be checked without loading.
+
+    Raises:
+        InputError: naming the file's line or the override, and the key path of each problem.
+    """
+    written = read_recipe(path, overrides)
+    recipe = _validated(written)
+    _check_paths(recipe, written)
+    _check_models(recipe, written)
+    return recipe
+
+
+def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Written:
+    """A recipe as it is written, overrides included.
+
+    Raises:
+        InputError: it is no YAML mapping, or an override fits nowhere.
+    """
+    values, lines = read_yaml(path)
+    if not isinstance(values, dict):
+        raise InputError(f"{path}:1: a recipe is a mapping with `model` and `stages`; see `posttrain init`")
+    return Written(path, Recipe, values, lines, dict(override(values, text) for text in overrides))
+
+
+def _validated(written: Written) -> Recipe:
+    try:
+        return Recipe.model_validate(written.values)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        if [one for one in errors if _read_as_text(one, written)]:
+            return _validated(written)
+        raise InputError("\n".join(explain(errors, written))) from error
+
+
+def _read_as_text(error: Any, written: Written) -> bool:
+    """Take an override as it was typed, where text belongs and YAML sees a number: ``--set model=7``."""
+    key = real_path(error, written.values)
+    if error["type"] != "string_type" or key not in written.overridden or isinstance(error["input"], list | dict):
+        return False
+    holder = written.values
+    for step in key[:-1]:
+        holder = holder[step]
+    holder[key[-1]] = written.overridden[key]
+    return True
+
+
+def in_order(recipe: Recipe) -> list[str]:
+    """The stages, audits first, each after those whose models it starts from or uses, otherwise as written."""
+    uses = {n: [*s.starts_from, *(other.name for other in s.others)] for n, s in recipe.stages.items()}
+    needs = {name: [m for m in models if m in recipe.stages] for name, models in uses.items()}
+    needs = {name: [*some, *made_by_stages(recipe, name)] for name, some in needs.items()}
+    sorter = TopologicalSorter(needs)
+    order = list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
+    return sorted(order, key=lambda name: recipe.stages[name].kind != "audit")  # before anything is trained
+
+
+def made_by_stages(recipe: Recipe, name: str) -> list[str]:
+    """The stages whose data a stage reads: its data paths that are stages' names."""
+    return [path for path in dict.fromkeys(recipe.stages[name].paths) if path in recipe.stages]
+
+
+def origin(recipe: Recipe, model: str | None, base: Path) -> str:
+    """The model that a chain of stages began with: its tokenizer and shape are theirs."""
+    while model is not None and model in recipe.stages:
+        model = recipe.stages[model].model
+    model = model or recipe.model
+    return str((base / model).resolve()) if (base / model).is_dir() else model
+
+
+def paths_named(recipe: Recipe) -> Iterator[PathNamed]:
+    """Every model, data path and file that the recipe names, outputs of its own stages left out."""
+    yield PathNamed(("model",), recipe.model, "model")
+    for name, suite in recipe.suites.items():
+        yield from (PathNamed(("suites", name, "data"), path, "data") for path in suite.paths)
+    for name, stage in recipe.stages.items():
+        found = [PathNamed(("model",), stage.model, "model")] if stage.model is not None else []
+        found += [PathNamed(tuple(other.key.split(".")), other.name, "model") for other in stage.others]
+        found += [PathNamed(("data",), path, "data") for path in stage.paths]
+        found += [PathNamed(tuple(key.split(".")), file, "file") for key, file in stage.files.items()]
+        yield from (one._replace(key=("stages", name, *one.key)) for one in found if one.path not in recipe.stages)
+
+
+def _check_paths(recipe: Recipe, written: Written) -> None:
+    """Refuse what no file system takes, before anything looks for it."""
+    for key, path, _ in paths_named(recipe):
+        if len(os.fsencode(path)) >= 4096 or any(len(os.fsencode(part)) > 255 for part in path.split("/")):
+            raise InputError(f"{written.where(key)}: {len(path):,} characters are too long for a path")
+
+
+def _check_models(recipe: Recipe, written: Written) -> None:
+    def at(name: str, key: str = "model") -> str:
+        return written.where(("stages", name, *key.split(".")))
+
+    try:
+        in_order(recipe)
+    except CycleError as error:
+        circle = [str(name) for name in error.args[1]]
+        raise InputError(
+            f"{at(circle[0])}: the stages {' → '.join(circle)} form a circle; one of them must start from another model"
+        ) from error
+    for name, stage in recipe.stages.items():
+        for other in made_by_stages(recipe, name):
+            if KINDS[recipe.stages[other].kind].product is None:
+                raise InputError(f"{at(name, 'data')}: the stage {other} leaves a model, and no data")
+        own = () if stage.model is None else (Other("model", stage.model, "causal"),)
+        for other in (*own, *stage.others):
+            if other.name in recipe.stages:
+                made = KINDS[recipe.stages[other.name].kind].makes
+                if made != other.makes:
+                    raise InputError(f"{at(name, other.key)}: {other.name} {_WRONG[made]}")
+            elif "/" not in other.name and not (written.path.parent / other.name).is_dir():
+                raise InputError(
+                    f"{at(name, other.key)}: {other.name} is neither a stage nor a folder"
+                    f"{near(other.name, recipe.stages)}"
+                )
+    for name, suite in recipe.suites.items():
+        for other in suite.stages or ():
+            if other not in recipe.stages:
+                where = written.where(("suites", name, "stages"))
+                raise InputError(f"{where}: there is no stage {other}{near(other, recipe.stages)}")
+
+
+_WRONG = {
+    "score": "is a reward model, which scores and does not write; start from the model it was made of",
+    "causal": "is a model that writes and does not score; name a stage of kind reward, or a folder of such a model",
+    "data": "leaves no model; name a stage that trains one, or the model itself",
+}
+"""What is wrong with a stage that makes this, where something else is needed."""

@@ -1,0 +1,51 @@
+"""Commented recipes to start from, one a technique."""
+
+from importlib.resources import files
+
+import yaml
+
+from posttrain.errors import InputError
+
+STARTERS = ("sft", "ift", "dpo", "reward", "candidates", "rank", "ppo", "grpo", "audit", "all")
+
+
+def starter(kind: str, *, data: str | None = None, model: str | None = None) -> str:
+    """The text of a starting recipe.
+
+    Args:
+        data: the first stage's data, wherever the recipe names that file; the starter's own name if None.
+        model: the recipe's model; the starter's own if None.
+
+    Raises:
+        InputError: no such kind.
+    """
+    if kind not in STARTERS:
+        raise InputError(f"init: there is no starting recipe {kind}; {kinds_of_starters()}")
+    text = files("posttrain").joinpath(f"recipe/starters/{kind}.yaml").read_text(encoding="utf-8")
+    values = yaml.safe_load(text)
+    if model is not None:
+        text = text.replace(f"model: {values['model']}", f"model: {_quoted(model)}", 1)
+    if data is not None:
+        text = text.replace(_first_data(values), _quoted(data))
+    return text
+
+
+def kinds_of_starters() -> str:
+    """One line for each kind: its name and the first sentence of its recipe."""
+    lines = [
+        f"  {kind:<11}{starter(kind).splitlines()[0].removeprefix('# ').split('. ')[0].rstrip('.')}"
+        for kind in STARTERS
+    ]
+    return "choose one of these kinds:\n" + "\n".join(lines)
+
+
+def _first_data(values: dict[str, dict[str, dict[str, object]]]) -> str:
+    first: object = next(iter(values["stages"].values()))["data"]
+    while not isinstance(first, str):
+        first = first[0] if isinstance(first, list) else first["path"]  # type: ignore[index]
+    return first
+
+
+def _quoted(text: str) -> str:
+    """A text as a value of YAML, in quotes where it needs them."""
+    return yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=10**6).strip()[1:-1]

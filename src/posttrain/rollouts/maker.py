@@ -1,0 +1,181 @@
+"""One rollout: prompts drawn, completions written and scored, groups that teach nothing replaced, credit given."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from posttrain.advantages.grpo import varies
+from posttrain.core.group import Group
+from posttrain.data.chat.answer_text import answer_text
+from posttrain.data.chat.encode import Codec
+from posttrain.data.sets.prompts import Prompt
+from posttrain.errors import RunError
+from posttrain.generation.request import Write
+from posttrain.generation.sampling import Sampling
+from posttrain.policy.load import Policy
+from posttrain.rollouts import metrics
+from posttrain.rollouts.importance import importance_figures
+from posttrain.rollouts.options import AlarmOptions
+from posttrain.rollouts.scoring import Scorer, scored
+from posttrain.rollouts.source import Make
+from posttrain.rollouts.types import Credit, Experience, Memory, Told
+from posttrain.train.batches import Order
+
+PATIENCE = 64
+"""Prompts drawn at most until a reward must have given a number: a run that learns nothing should not go on."""
+
+COMPARED = ("completions/mean_length", "entropy")
+"""Figures of the first rollout that alarms look back at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How rollouts are written.
+
+    Args:
+        policy: the one that learns.
+        codec: how its tokens become text.
+        write: writes completions, with the weights the policy has when asked.
+        prompts: to draw from.
+        order: their order in each epoch.
+        sampling: of completions.
+        n: completions a prompt.
+        size: prompts a rollout.
+        scorer: what they are worth.
+        most_draws: times `size` prompts drawn at most to fill a rollout with groups whose rewards differ; 0 keeps all.
+        mask_truncated: rewards of completions cut at the limit do not count among them, as in `grpo_credit`.
+        correct: where another engine than the trainer's own writes, its completions with their importance.
+    """
+
+    policy: Policy
+    codec: Codec
+    write: Write
+    prompts: Sequence[Prompt]
+    order: Order
+    sampling: Sampling
+    n: int
+    size: int
+    scorer: Scorer
+    most_draws: int = 0
+    mask_truncated: bool = False
+    correct: Callable[[Experience], Experience] | None = None
+
+
+def maker(
+    writing: Writing,
+    credit: Credit,
+    alarms: AlarmOptions,
+    tables: Path,
+    *,
+    on_note: Callable[[str], None],
+    rollouts: int | None = None,
+    on_experience: Callable[[int, Experience], None] = lambda number, experience: None,
+) -> Make:
+    """What makes rollouts for a `Rollouts` source.
+
+    Args:
+        tables: takes ``rollout-N.jsonl``, every completion with its rewards.
+        on_note: told alarms.
+        rollouts: how many there will be, if that is known.
+        on_experience: shown each rollout.
+    """
+    enough = min(PATIENCE, len(writing.prompts))
+
+    def make(number: int, memory: Memory) -> tuple[list[Group], Told, Memory]:
+        every, chosen, cursor = _written(writing, memory.cursor)
+        metrics.write_table(tables / f"rollout-{number:08d}.jsonl", metrics.table(every, number))
+        on_experience(number, every)
+        judged = memory.judged + _judged(every, writing.scorer)
+        if not judged and (cursor >= enough or number + 1 == rollouts):
+            raise RunError(f"rollout {number + 1}: {_nothing_to_learn(every, writing.scorer, cursor)}")
+        if writing.correct is not None:
+            chosen = writing.correct(chosen)
+        groups, credited, memory = credit(chosen, replace(memory, cursor=cursor, judged=judged))
+        told: dict[str, float | None] = {**metrics.figures(every), **importance_figures(chosen), **credited}
+        if writing.most_draws:
+            told["num_drawn"] = float(len(every.prompts))
+        for sentence in metrics.alarms(told, memory.first if number else {}, alarms):
+            raise_or_note(f"rollout {number + 1}: {sentence}", alarms, on_note)
+        if number == 0:
+            memory = replace(memory, first={**memory.first, **{name: told[name] for name in COMPARED}})
+        return groups, told, memory
+
+    return make
+
+
+def _judged(experience: Experience, scorer: Scorer) -> int:
+    """Completions that some reward with a weight gave a number."""
+    known = [np.isfinite(experience.components[name]) for name in scorer.learnt]
+    return int(np.any(known, axis=0).sum()) if known else 0
+
+
+def _nothing_to_learn(experience: Experience, scorer: Scorer, prompts: int) -> str:
+    count = experience.reward_GK.size
+    told: list[str] = []
+    for name in sorted(scorer.learnt):
+        reasons = experience.not_applicable.get(name, {})
+        failed = count - sum(reasons.values())
+        parts = [f"not applicable to {times}, {reason}" for reason, times in reasons.items()]
+        told.append(f"`{name}`: {'; '.join([*parts, *([f'failed on {failed}'] if failed else [])])}")
+    return (
+        f"no reward gave a number for any of the {prompts} prompts drawn so far, so nothing can be learnt. Of the "
+        f"{count} completions of this rollout, {'; '.join(told)}. Correct the rewards, or the columns that they read"
+    )
+
+
+def raise_or_note(sentence: str, options: AlarmOptions, on_note: Callable[[str], None]) -> None:
+    """What the recipe wants done about an alarm.
+
+    Raises:
+        RunError: it wants to stop.
+    """
+    if options.action == "stop":
+        raise RunError(f"{sentence}. Stopped, as `alarms` says; the last checkpoint is kept")
+    on_note(f"alarm: {sentence}")
+
+
+def write_and_score(
+    writing: Writing, prompts: Sequence[Prompt], ids: Sequence[int], n: int, seed: int | None = None
+) -> Experience:
+    """Completions of some prompts, with their rewards.
+
+    Args:
+        ids: numbers that, with the seed, fix each prompt's draws.
+        seed: another than the stage's own.
+    """
+    sampling = writing.sampling if seed is None else replace(writing.sampling, seed=seed)
+    written = writing.write([p.tokens for p in prompts], sampling, n, ids)
+    texts = [[answer_text(one.tokens, writing.codec) for one in some] for some in written]
+    return scored(prompts, written, texts, writing.scorer)
+
+
+def _written(writing: Writing, cursor: int) -> tuple[Experience, Experience, int]:
+    """(all that was written, what is learnt from, prompts taken so far).
+
+    DAPO's dynamic sampling (arXiv:2503.14476, section 3.2) draws on until a rollout is full of groups whose rewards
+    differ; what is missing after `most_draws` is filled with the first others, which teach nothing and do no harm.
+    """
+    every = _draw(writing, cursor)
+    cursor += writing.size
+    if not writing.most_draws:
+        return every, every, cursor
+    most = writing.most_draws * writing.size
+    while len(good := _varied(every, writing.mask_truncated)) < writing.size and len(every.prompts) < most:
+        every = every.joined(_draw(writing, cursor))
+        cursor += writing.size
+    others = [i for i in range(len(every.prompts)) if i not in set(good)]
+    return every, every.chosen([*good, *others][: writing.size]), cursor
+
+
+def _draw(writing: Writing, cursor: int) -> Experience:
+    ids = range(cursor, cursor + writing.size)
+    count = len(writing.prompts)
+    orders: Mapping[int, Sequence[int]] = {epoch: writing.order(epoch) for epoch in {i // count for i in ids}}
+    prompts = [writing.prompts[orders[i // count][i % count]] for i in ids]
+    return write_and_score(writing, prompts, ids, writing.n)
+
+
+def _varied(experience: Experience, mask_truncated: bool) -> list[int]:
+    return [i for i, reward_K in enumerate(experience.learnt_GK(mask_truncated=mask_truncated)) if varies(reward_K)]

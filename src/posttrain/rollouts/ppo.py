@@ -1,0 +1,147 @@
+"""PPO's credit: rewards minus KL along a completion, against a learnt value (GAE)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from posttrain.advantages.gae import gae, token_rewards, whiten
+from posttrain.advantages.kl_controller import next_beta
+from posttrain.core.group import Floats, Group
+from posttrain.policy.inference import outputs_by_group
+from posttrain.policy.load import Policy
+from posttrain.rollouts.metrics import kl_figures
+from posttrain.rollouts.types import Credit, Experience, Memory, Reference, Told, with_column
+
+Values = Callable[[Sequence[Group]], list[Floats]]
+"""The value before each loss token of each group."""
+
+
+def values_of(policy: Policy, row_tokens: int) -> Values:
+    """The estimates of a policy's own value head, with the weights it has when asked."""
+
+    def values(groups: Sequence[Group]) -> list[Floats]:
+        found = outputs_by_group(policy, groups, {"value"}, row_tokens)
+        return [one.value_N.numpy() for one in found if one.value_N is not None]
+
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class PPOCredit:
+    """The variant.
+
+    Args:
+        gamma, lam: see `gae`.
+        normalize: scores get mean 0 and deviation 1 over the first rollout, and the same shift and scale ever after
+            (Ziegler et al. 2019, arXiv:1909.08593, section 2.2: of the initial policy's samples).
+        missing_eos_penalty: taken off the score of a completion that was cut, in deviations where normalised.
+        whiten_rewards: scale the rewards of each token to deviation 1, without moving their mean.
+        target_kl, horizon: see `next_beta`.
+    """
+
+    gamma: float
+    lam: float
+    normalize: bool
+    missing_eos_penalty: float
+    whiten_rewards: bool
+    target_kl: float | None
+    horizon: float
+
+
+def ppo_credit(variant: PPOCredit, *, reference: Reference, values: Values) -> Credit:
+    """Columns ``advantage``, ``return``, ``value``, ``ref_logp`` beside ``old_logp``.
+
+    A completion without a reward gets no advantage, and its value is left as it is.
+    """
+
+    def credit(experience: Experience, memory: Memory) -> tuple[list[Group], Told, Memory]:
+        groups = experience.groups()
+        groups = with_column(groups, "ref_logp", reference(groups))
+        groups = with_column(groups, "value", values(groups))
+        memory = _with_scale(experience, memory, variant)
+        told = kl_figures(groups)
+        groups, more = _credited(groups, _scores(experience, memory, variant), memory.beta, variant)
+        kl = told["objective/kl"]
+        assert kl is not None
+        beta = next_beta(
+            memory.beta,
+            kl,
+            target=variant.target_kl,
+            horizon=variant.horizon,
+            samples=experience.reward_GK.size,
+        )
+        return groups, {**told, **more, "beta": memory.beta}, replace(memory, beta=beta)
+
+    return credit
+
+
+def _with_scale(experience: Experience, memory: Memory, variant: PPOCredit) -> Memory:
+    """The mean and deviation of scores of the first rollout that has any, kept."""
+    if not variant.normalize or "score_mean" in memory.first:
+        return memory
+    known = experience.reward_GK[np.isfinite(experience.reward_GK)].astype(np.float64)
+    if not len(known):
+        return memory
+    deviation = float(known.std())
+    scale = {"score_mean": float(known.mean()), "score_deviation": deviation if deviation > 1e-6 else 1.0}
+    return replace(memory, first={**memory.first, **scale})
+
+
+def _scores(experience: Experience, memory: Memory, variant: PPOCredit) -> Floats:
+    """What each completion is worth to the learner, [G, K]."""
+    score_GK = experience.reward_GK.astype(np.float64)
+    if variant.normalize and "score_mean" in memory.first:
+        score_GK = (score_GK - memory.first["score_mean"]) / memory.first["score_deviation"]
+    ended_GK = np.array([[one.ended for one in some] for some in experience.written])
+    return (score_GK - np.where(ended_GK, 0.0, variant.missing_eos_penalty)).astype(np.float32)
+
+
+def _credited(
+    groups: list[Group], score_GK: Floats, beta: float, variant: PPOCredit
+) -> tuple[list[Group], dict[str, float | None]]:
+    """Rewards by token, GAE over each completion, advantages whitened over all."""
+    kl, value = _pieces(groups, lambda g: g.columns["old_logp"] - g.columns["ref_logp"]), _pieces(groups, _value)
+    score = score_GK.ravel()
+    known = np.isfinite(score)
+    advantage, returns = [np.zeros_like(v) for v in value], list(value)
+    told: dict[str, float | None] = dict.fromkeys(("objective/rlhf_reward", "objective/scores", "explained_variance"))
+    places = np.flatnonzero(np.isfinite(score)).tolist()
+    if places:
+        rewards = [token_rewards(float(score[i]), kl[i], beta=beta) for i in places]
+        told["objective/rlhf_reward"] = float(np.mean([r.sum(dtype=np.float64) for r in rewards]))
+        told["objective/scores"] = float(score[places].mean(dtype=np.float64))
+        if variant.whiten_rewards:
+            rewards = whiten(rewards, shift=False)
+        known = [value[i] for i in places]
+        both = [gae(r, v, gamma=variant.gamma, lam=variant.lam) for r, v in zip(rewards, known, strict=True)]
+        for i, white, (_, back) in zip(places, whiten([a for a, _ in both]), both, strict=True):
+            advantage[i], returns[i] = white, back
+        told["explained_variance"] = _explained(np.concatenate([r for _, r in both]), np.concatenate(known))
+    groups = with_column(groups, "advantage", _joined(groups, advantage))
+    return with_column(groups, "return", _joined(groups, returns)), told
+
+
+def _value(group: Group) -> Floats:
+    return group.columns["value"]
+
+
+def _pieces(groups: Sequence[Group], column: Callable[[Group], Floats]) -> list[Floats]:
+    """A column cut into completions."""
+    return [
+        piece
+        for group in groups
+        for piece in np.split(column(group), np.cumsum([len(c.tokens) for c in group.completions])[:-1])
+    ]
+
+
+def _joined(groups: Sequence[Group], pieces: Sequence[Floats]) -> list[Floats]:
+    """Pieces of completions, back to one column a group."""
+    left = iter(pieces)
+    return [np.concatenate([next(left) for _ in group.completions]) for group in groups]
+
+
+def _explained(returns: Floats, value: Floats) -> float | None:
+    """Share of the returns' variance that the value foresaw; below 0 it is worse than a constant."""
+    variance = float(returns.var(dtype=np.float64))
+    return None if variance < 1e-12 else 1.0 - float((returns - value).var(dtype=np.float64)) / variance

@@ -1,0 +1,81 @@
+"""What writes in an on-policy stage, and how: the trainer's own engine, or vLLM with a correction."""
+
+from collections.abc import Callable
+from functools import partial
+
+from posttrain.data.chat.encode import Codec
+from posttrain.data.sets.prompts import Prompts
+from posttrain.errors import InputError
+from posttrain.generation.engine import writer
+from posttrain.generation.options import sampling_of
+from posttrain.generation.request import Write
+from posttrain.generation.sampling import Sampling
+from posttrain.generation.vllm import vllm_writer
+from posttrain.policy.load import Policy
+from posttrain.rollouts.importance import corrected
+from posttrain.rollouts.maker import Writing
+from posttrain.rollouts.scoring import Scorer
+from posttrain.rollouts.types import Experience
+from posttrain.stages.context import Context
+from posttrain.stages.on_policy import OnPolicy, OnPolicyStage
+from posttrain.train.batches import shuffled
+
+
+def writing_of(
+    stage: OnPolicyStage,
+    technique: OnPolicy,
+    policy: Policy,
+    codec: Codec,
+    prompts: Prompts,
+    scorer: Scorer,
+    context: Context,
+) -> Writing:
+    """How a stage's rollouts are written.
+
+    Raises:
+        InputError: vLLM is asked for where it cannot be had.
+    """
+    write, correct = _writer(stage, policy, prompts, context)
+    return Writing(
+        policy,
+        codec,
+        write,
+        prompts.train,
+        shuffled(len(prompts.train), context.seed),
+        _sampling(stage, context),
+        stage.num_generations,
+        stage.batch_size * stage.minibatches,
+        scorer,
+        technique.most_draws,
+        technique.mask_truncated,
+        correct,
+    )
+
+
+def _writer(
+    stage: OnPolicyStage, policy: Policy, prompts: Prompts, context: Context
+) -> tuple[Write, Callable[[Experience], Experience] | None]:
+    """What writes, and what corrects for it where that is not the trainer itself."""
+    if stage.vllm is None:
+        return writer(policy, stage.rollout_rows), None
+    if policy.device.type != "cuda":
+        raise InputError(f"stages.{context.name}.vllm: needs a CUDA GPU; leave the key out to write with the trainer")
+    longest = max(len(one.tokens) for one in (*prompts.train, *prompts.held_out)) + stage.max_new_tokens
+    write = vllm_writer(policy, context.model, stage.vllm, longest=longest, rows=stage.rollout_rows, seed=context.seed)
+    return write, partial(
+        corrected,
+        policy=policy,
+        row_tokens=stage.row_tokens,
+        temperature=stage.temperature,
+        cap=stage.vllm.importance_cap,
+    )
+
+
+def _sampling(stage: OnPolicyStage, context: Context) -> Sampling:
+    sampling = sampling_of(stage, context.seed)
+    if sampling.filters:
+        context.screen.note(
+            "top_k, top_p or min_p: tokens are drawn from another distribution than the log-probs learnt from, so the "
+            "gradient is biased; leave them out unless the model writes nonsense without"
+        )
+    return sampling

@@ -1,0 +1,1 @@
+"""Intervals, agreement between raters, and distances between rankings."""

@@ -1,0 +1,113 @@
+"""Words as numbers, a batch at once: the same words that the plain way finds, and shingles made of them."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posttrain.audit.rows.entry import words_of
+from posttrain.audit.similarity.minhash import SIMILAR, band_keys, candidates, jaccard, shingle_sets, shingles
+from posttrain.audit.similarity.ngrams import LENGTH, Shared, grams_of
+from posttrain.audit.similarity.word_hashes import word_hashes
+
+TEXTS = st.lists(st.text(alphabet=st.sampled_from("ab Zé_9\n.,-ﬁΣ字\ud800")) | st.text(), max_size=6)
+
+
+def in_words(text: str) -> set[tuple[str, ...]]:
+    said = words_of(text)
+    return {tuple(said[i : i + 3]) for i in range(len(said) - 2)} if len(said) > 2 else {(word,) for word in said}
+
+
+@settings(deadline=None)  # the first text beyond ASCII waits for a table
+@given(TEXTS)
+def test_every_text_has_its_words_and_equal_words_have_equal_numbers(texts: list[str]) -> None:
+    hashes, counts = word_hashes(texts)
+    said = [words_of(text) for text in texts]
+    assert counts.tolist() == [len(some) for some in said]
+    flat = [word for some in said for word in some]
+    assert len({*zip(flat, hashes.tolist(), strict=True)}) == len(set(flat)) == len({*hashes.tolist()})
+
+
+def test_a_long_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["one two three four", "", "five six", "seven " * 40]
+    whole, counts = word_hashes(texts)
+    where = "posttrain.audit.similarity.word_hashes.AT_ONCE"
+    monkeypatch.setattr(where, 24)  # all but the last in one piece, which is cut between two words
+    pieces, again = word_hashes(texts)
+    assert counts.tolist() == again.tolist() == [4, 0, 2, 40]
+    assert pieces.tolist() == whole.tolist()
+
+
+@settings(deadline=None)  # the first text beyond ASCII waits for a table
+@given(TEXTS)
+def test_shingles_are_three_words_in_a_row_of_one_text(texts: list[str]) -> None:
+    sets = shingle_sets(texts)
+    plain = [in_words(text) for text in texts]
+    assert [len(some) for some in sets] == [len(some) for some in plain]
+    for a, one in zip(sets, plain, strict=True):
+        for b, other in zip(sets, plain, strict=True):
+            assert jaccard(a, b) == len(one & other) / max(1, len(one | other))
+
+
+def test_texts_that_are_alike_are_candidates_and_texts_without_words_are_not() -> None:
+    common = " ".join(f"word{n}" for n in range(40))
+    texts = ["", common, "?!", "...", f"{common} more", "another matter altogether, told at length"]
+    keys = band_keys(*shingles(texts))
+    pairs = candidates(keys, keys[:, 0].astype("uint64") * 0).tolist()
+    assert pairs == [[1, 4]]
+    sets = shingle_sets(texts)
+    assert jaccard(sets[1], sets[4]) == 38 / 39 > SIMILAR
+
+
+@given(st.integers(LENGTH - 2, LENGTH + 2))
+def test_thirteen_words_in_a_row_are_shared_twelve_are_not(count: int) -> None:
+    common = " ".join(f"common{n}" for n in range(count))
+    grams = grams_of(["nothing of it", f"before {common} after", ""])
+    found = grams.shared_with(["", f"elsewhere {common} otherwise", common[:10]])
+    assert found["row"].tolist() == [1] * max(0, count - LENGTH + 1)
+    assert sorted(found["at"].tolist()) == [*range(1, count - LENGTH + 2)]
+    assert set(found["words"].tolist()) <= {count + 2}
+
+
+def test_words_that_many_evaluation_prompts_share_are_their_instruction() -> None:
+    instruction = " ".join(f"please{n}" for n in range(LENGTH))
+    assert len(grams_of([instruction] * 9).shared_with([instruction])) == 1
+    assert len(grams_of([instruction] * 10).shared_with([instruction])) == 0
+
+
+def words_from(start: int, count: int) -> str:
+    return " ".join(f"word{n}" for n in range(start, start + count))
+
+
+def leaks(train: list[str], held: list[str]) -> dict[int, int]:
+    grams = grams_of(held)
+    shared = Shared(grams)
+    for start in range(0, len(train), 3):  # chunks of three rows
+        hits = grams.shared_with(train[start : start + 3])
+        hits["row"] += start
+        shared.add(hits)
+    return shared.leaks()[0]
+
+
+@pytest.mark.parametrize(
+    ("covered", "of", "beside", "repeats", "leak"),
+    [
+        (40, 100, 100, 1, True),  # a fair part, in one row
+        (20, 100, 100, 1, False),  # a phrase
+        (40, 100, 100, 3, False),  # a fair part, but three rows hold it
+        (60, 100, 100, 3, True),  # most of it
+        (60, 100, 100, 11, False),  # most of it, in so many rows that it is a form
+        (20, 400, 20, 1, True),  # little of the evaluation row, but most of the row to train on
+    ],
+)
+def test_a_leak_is_a_fair_part_that_few_rows_hold(covered: int, of: int, beside: int, repeats: int, leak: bool) -> None:
+    held = [words_from(10_000, 50), words_from(0, of)]
+    rows = [f"{words_from(0, covered)} {words_from(20_000 + 1000 * n, beside)}" for n in range(repeats)]
+    found = leaks([words_from(50_000, 60), *rows], held)
+    assert found == ({1 + n: 1 for n in range(repeats)} if leak else {})
+
+
+def test_runs_apart_are_covered_together() -> None:
+    held = [words_from(0, 60)]
+    apart = f"{words_from(0, 15)} here {words_from(40, 15)} {words_from(1000, 60)}"
+    assert leaks([apart], held) == {0: 0}
+    assert leaks([f"{words_from(0, 15)} {words_from(1000, 60)}"], held) == {}

@@ -1,0 +1,226 @@
+"""Candidates differ, are shared out evenly, tell nothing by their order, and are a function of the seed."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posttrain.candidates.draw import Candidates, Choosing, Draft, Drawn, Writer, choose, make_candidates
+from posttrain.candidates.prompts import Ask
+from posttrain.candidates.similarity import alike, read
+from posttrain.console import Screen
+from posttrain.data.files.read import read_rows
+from posttrain.data.formats.conventions import examples
+from posttrain.errors import RunError, Stopped
+from posttrain.files import hash_of
+from posttrain.generation.sampling import Sampling
+
+QUIET = Screen(quiet=True)
+
+SAYINGS = (
+    "Take one tablet a day with water.",
+    "Take  one tablet a day, with WATER",
+    "Take two tablets a day with water.",
+    "Ask your doctor before you stop.",
+    "I cannot answer that; please ask a pharmacist.",
+    "Take 5 mg a day with water.",
+    "Take 50 mg a day with water.",
+    "   ",
+)
+
+
+def asks(count: int) -> list[Ask]:
+    return [
+        Ask(f"p{i}", f"p.jsonl:{i + 1}", ({"role": "user", "content": f"ask {i}"},), None, ()) for i in range(count)
+    ]
+
+
+def how(k: int = 4, *, redraws: int = 3, similar: float = 0.95, step: float = 0.0, seed: int = 0) -> Choosing:
+    return Choosing(k, similar, redraws, step, Sampling(8, seed=seed))
+
+
+def parrot(name: str, sayings: Sequence[str] = SAYINGS, calls: list[Sampling] | None = None) -> Writer:
+    """Says one of a few things, drawn as the engine draws: by seed, place and branch."""
+
+    def draw(places: Sequence[int], n: int, sampling: Sampling) -> list[list[Draft]]:
+        if calls is not None:
+            calls.append(sampling)
+        return [
+            [
+                Draft(sayings[int(np.random.default_rng([sampling.seed, place, b]).integers(len(sayings)))], b % 2 == 0)
+                for b in range(n)
+            ]
+            for place in places
+        ]
+
+    return Writer(name, {"model": name}, draw)
+
+
+def made(folder: Path, writers: Sequence[Writer], choosing: Choosing, count: int = 40) -> Candidates:
+    return make_candidates(asks(count), writers, choosing, folder, screen=QUIET)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("Take it.", " take\n it. ", True),
+        ("Ｔake it.", "Take it.", True),
+        ("Take one tablet a day with water.", "Take one tablet a day, with water", True),
+        ("Take 5 mg a day", "Take 50 mg a day", False),
+        ("Take 1.5 mg, then 2 mg", "Take 2 mg, then 1.5 mg", False),
+        ("Yes.", "No.", False),
+    ],
+)
+def test_what_reads_the_same_is_the_same_and_numbers_decide(a: str, b: str, same: bool) -> None:
+    assert alike(read(a), read(b), 0.95) is same
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_with_a_threshold_of_1_only_equal_words_are_alike(a: str, b: str) -> None:
+    assert alike(read(a), read(b), 1.0) is (read(a).words == read(b).words)
+    assert alike(read(a), read(b), 0.8) is alike(read(b), read(a), 0.8)
+
+
+drafts = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 3), st.sampled_from(SAYINGS) | st.text("ab 1", max_size=6)),
+    max_size=24,
+)
+
+
+@given(drafts, st.integers(0, 5), st.integers(3, 6), st.floats(0.5, 1.0))
+def test_no_two_kept_are_near_identical_and_nobody_gives_more_than_its_share(
+    some: list[tuple[int, int, str]], place: int, k: int, similar: float
+) -> None:
+    drawn = [Drawn(writer, round, Draft(text, True)) for writer, round, text in some]
+    choosing = how(k, similar=similar)
+    kept = choose(drawn, place, 3, choosing)
+    texts = [read(one.draft.text) for one in kept]
+    assert all(text.words for text in texts)
+    assert not any(alike(a, b, similar) for i, a in enumerate(texts) for b in texts[:i])
+    given_by = Counter(one.writer for one in kept)
+    assert all(given_by[writer] <= -(-k // 3) for writer in range(3))
+    full = {writer for writer in range(3) if given_by[writer] == -(-k // 3)}
+    for one in drawn:  # whatever was left out is empty, like something kept, or of a writer that gave its share
+        text = read(one.draft.text)
+        full_share = one.writer in full or given_by[one.writer] >= k // 3
+        assert full_share or not text.words or any(alike(text, other, similar) for other in texts)
+    later = [*drawn, *(Drawn(w, 9, Draft(f"words {w} and more", True)) for w in range(3))]
+    assert [one for one in choose(later, place, 3, choosing) if one.round < 9] == kept, "redraws take nothing back"
+
+
+def test_the_result_is_a_function_of_the_seed(tmp_path: Path) -> None:
+    writers = [parrot("a"), parrot("b")]
+    first, again = (made(tmp_path / name, writers, how()) for name in ("1", "2"))
+    assert first == again
+    other = made(tmp_path / "3", writers, how(seed=1))
+    assert first.rows != other.rows
+    assert first.params == other.params, "a seed is no setting"
+
+
+def test_near_identical_ones_are_replaced_and_who_stays_short_is_told(tmp_path: Path) -> None:
+    plenty = made(tmp_path / "many", [parrot("a")], how(redraws=20))
+    assert {len(row["candidates"]) for row in plenty.rows} == {4}
+    assert not plenty.noted
+    assert not plenty.skips.counts
+    assert 0.1 < plenty.figures["candidates/replaced_ratio"][0] < 0.9
+    none = made(tmp_path / "none", [parrot("a")], how(redraws=0))
+    sizes = Counter(len(row["candidates"]) for row in none.rows)
+    assert sizes[3] > 0
+    assert none.noted == {"fewer than 4 different completions": sizes[2] + sizes[3]}
+    assert none.skips.counts.total() == 40 - len(none.rows)
+
+
+def test_a_prompt_with_one_answer_is_left_out_and_counted(tmp_path: Path) -> None:
+    def draw(places: Sequence[int], n: int, sampling: Sampling) -> list[list[Draft]]:
+        return [[Draft("always this" if place == 3 else f"{place} {b}", True) for b in range(n)] for place in places]
+
+    found = made(tmp_path, [Writer("a", {}, draw)], how(), count=5)
+    assert [row["id"] for row in found.rows] == ["p0", "p1", "p2", "p4"]
+    assert found.skips.told() == {"fewer than 2 different completions": {"rows": 1, "first": ["p.jsonl:4"]}}
+
+
+def test_a_model_that_always_says_the_same_ends_the_stage_with_advice(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="temperature"):
+        made(tmp_path, [parrot("a", ["yes"])], how())
+
+
+@pytest.mark.parametrize(("k", "writers"), [(4, 2), (4, 3), (5, 2), (3, 3)])
+def test_models_give_equal_shares(k: int, writers: int, tmp_path: Path) -> None:
+    def draw(places: Sequence[int], n: int, sampling: Sampling) -> list[list[Draft]]:
+        return [[Draft(f"{sampling.seed} {place} {b}", True) for b in range(n)] for place in places]
+
+    found = made(tmp_path, [Writer(str(w), {"model": w}, draw) for w in range(writers)], how(k), count=60)
+    counts = Counter(c["model"] for row in found.rows for c in row["candidates"])
+    assert set(counts.values()) == {60 * k // writers}
+    assert len(found.params) == writers
+
+
+def test_the_order_tells_nothing_of_the_model(tmp_path: Path) -> None:
+    def draw(places: Sequence[int], n: int, sampling: Sampling) -> list[list[Draft]]:
+        return [[Draft(f"{sampling.seed} {place} {b}", True) for b in range(n)] for place in places]
+
+    found = made(tmp_path, [Writer(name, {"model": name}, draw) for name in "ab"], how(), count=400)
+    for place in range(4):
+        first = sum(row["candidates"][place]["model"] == "a" for row in found.rows)
+        assert 140 < first < 260, "about half of 400; six deviations"
+        assert all(row["candidates"][place]["id"] == f"c{place + 1}" for row in found.rows)
+
+
+def test_two_models_of_the_same_weights_do_not_draw_alike(tmp_path: Path) -> None:
+    calls: list[Sampling] = []
+    made(tmp_path, [parrot("a", calls=calls), parrot("b", calls=calls)], how())
+    assert len({call.seed for call in calls}) > 4
+    assert len({call.seed for call in calls}) == len({(call.seed, call.temperature) for call in calls})
+
+
+def test_settings_are_known_of_each_candidate(tmp_path: Path) -> None:
+    found = made(tmp_path, [parrot("a"), parrot("b")], how(step=0.25))
+    warmer = 0
+    for row in found.rows:
+        for candidate in row["candidates"]:
+            settings = dict(found.params[candidate["params_hash"]])
+            assert settings.pop("name") == candidate["model"] == settings["model"]
+            assert hash_of(settings) == candidate["params_hash"]
+            warmer += settings["temperature"] > 1.0
+    assert warmer > 0, "replacements were drawn warmer, and it shows"
+
+
+def test_ranked_rows_read_as_preferences(tmp_path: Path) -> None:
+    found = made(tmp_path / "draws", [parrot("a"), parrot("b")], how())
+    ranked = [{**row, "ranks": {c["id"]: n for n, c in enumerate(row["candidates"], 1)}} for row in found.rows]
+    (tmp_path / "ranked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ranked))
+    read_back = list(examples(read_rows("ranked.jsonl", base=tmp_path), "preference"))
+    assert len(read_back) == len(found.rows)
+    for row, example in zip(found.rows, read_back, strict=True):
+        assert example.prompt == ({"role": "user", "content": row["prompt"]},)
+        assert [turns[0]["content"] for turns in example.completions] == [c["text"] for c in row["candidates"]]
+        assert example.columns["rank"] == tuple(range(1, len(row["candidates"]) + 1))
+
+
+def test_stopped_anywhere_it_goes_on_to_the_same_and_asks_nothing_twice(tmp_path: Path) -> None:
+    whole_calls: list[Sampling] = []
+    whole = made(tmp_path / "whole", [parrot("a", calls=whole_calls)], how(), count=200)
+    calls: list[Sampling] = []
+    stops = 0
+    while True:
+        at = len(calls)
+        try:
+            found = make_candidates(
+                asks(200),
+                [parrot("a", calls=calls)],
+                how(),
+                tmp_path / "parts",
+                screen=QUIET,
+                stop=lambda at=at: len(calls) > at,
+            )
+            break
+        except Stopped:
+            stops += 1
+    assert stops > 3
+    assert found == whole
+    assert len(calls) == len(whole_calls)

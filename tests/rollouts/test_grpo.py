@@ -1,0 +1,74 @@
+"""GRPO's columns, by hand."""
+
+import numpy as np
+import pytest
+from experiences import NONE, asked, experience, experiences, said
+from hypothesis import given
+
+from posttrain.core.group import Floats, Group
+from posttrain.rollouts.grpo import grpo_credit
+from posttrain.rollouts.types import Credit, Experience, Memory
+
+
+def credit_of(*, scale: bool = True, mask_truncated: bool = False) -> Credit:
+    return grpo_credit(scale=scale, mask_truncated=mask_truncated, reference=None)
+
+
+def columns(credit: Credit, some: Experience) -> list[list[float]]:
+    groups, told, memory = credit(some, Memory(5, 0.1, {"a": 1}))
+    assert told == {}
+    assert memory == Memory(5, 0.1, {"a": 1})
+    return [group.columns["advantage"].tolist() for group in groups]
+
+
+def test_a_completions_advantage_stands_at_each_of_its_tokens() -> None:
+    some = experience([[1.0, 0.0], [3.0, 5.0]], [[said([4, 5, 6]), said([7])], [said([8]), said([9, 10])]])
+    assert columns(credit_of(scale=False), some) == [[0.5, 0.5, 0.5, -0.5], [-1.0, 1.0, 1.0]]
+    deviation = np.sqrt(0.5)  # of 1 and 0, as a sample's
+    assert columns(credit_of(), some)[0] == pytest.approx([0.5 / (deviation + 1e-4)] * 3 + [-0.5 / (deviation + 1e-4)])
+
+
+def test_a_completion_without_a_reward_is_no_sibling() -> None:
+    some = experience([[1.0, NONE, 0.0], [NONE, NONE, 4.0], [NONE, NONE, NONE]])
+    assert columns(credit_of(scale=False), some) == [[0.5, 0.0, -0.5], [0.0] * 3, [0.0] * 3]
+
+
+def test_equal_rewards_teach_nothing() -> None:
+    assert columns(credit_of(), experience([[0.3, 0.3, 0.3, NONE]])) == [[0.0] * 4]
+
+
+def test_a_cut_completion_is_no_sibling_where_it_is_masked() -> None:
+    written = [[said([4, 5], ended=False), said([6]), said([7])]]
+    some = experience([[9.0, 1.0, 0.0]], written)
+    assert columns(credit_of(scale=False, mask_truncated=True), some) == [[0.5, -0.5]]
+    (group,), *_ = credit_of(scale=False, mask_truncated=True)(some, Memory())
+    assert [c.loss.tolist() for c in group.completions] == [[False, False], [True], [True]], "it bears no loss at all"
+    assert len(group.columns["old_logp"]) == 2
+    every = columns(credit_of(scale=False), some)
+    assert every == [pytest.approx([17 / 3, 17 / 3, -7 / 3, -10 / 3])]
+
+
+@given(experiences)
+def test_nothing_is_ever_missing_and_groups_are_centred(some: Experience) -> None:
+    for group, values, written in zip(some.groups(), columns(credit_of(), some), some.written, strict=True):
+        assert len(values) == group.loss_tokens
+        assert np.isfinite(values).all()
+        ends = np.cumsum([len(one.tokens) for one in written]) - 1
+        assert sum(values[end] for end in ends) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_the_reference_gives_a_column_and_the_distance_to_it() -> None:
+    some = experience([[1.0, 0.0]], [[said([4, 5], [-1.0, -2.0]), said([6], [-3.0])]])
+
+    def reference(groups: object) -> list[Floats]:
+        return [np.array([-1.5, -2.0, -2.0], np.float32)]
+
+    credit = grpo_credit(scale=False, mask_truncated=False, reference=reference)
+    (group,), told, _ = credit(some, Memory())
+    assert isinstance(group, Group)
+    assert group.columns["ref_logp"].tolist() == [-1.5, -2.0, -2.0]
+    assert group.columns["old_logp"].tolist() == [-1.0, -2.0, -3.0]
+    k3 = [np.exp(-0.5) - 1 + 0.5, 0.0, np.exp(1.0) - 1 - 1.0]
+    assert told["kl"] == pytest.approx(sum(k3) / 3)
+    assert told["objective/kl"] == pytest.approx((0.5 - 1.0) / 2)
+    assert group.where == asked(0).where

@@ -1,0 +1,70 @@
+"""A rollout on disk is the rollout."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from experiences import experiences
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posttrain.core.group import Group
+from posttrain.rollouts import store
+from posttrain.rollouts.types import Experience, Memory, with_column
+
+
+def same(a: Group, b: Group) -> bool:
+    """Bit for bit."""
+    return (
+        (a.where, a.prompt.tobytes(), len(a.completions)) == (b.where, b.prompt.tobytes(), len(b.completions))
+        and all(
+            x.tokens.tobytes() == y.tokens.tobytes() and x.loss.tobytes() == y.loss.tobytes()
+            for x, y in zip(a.completions, b.completions, strict=True)
+        )
+        and {n: (v.dtype, v.tobytes()) for n, v in a.columns.items()}
+        == {n: (v.dtype, v.tobytes()) for n, v in b.columns.items()}
+    )
+
+
+@given(experiences, st.integers(0, 100), st.floats(0, 9), st.dictionaries(st.text(max_size=5), st.floats(-9, 9)))
+@settings(max_examples=40, deadline=None)
+def test_what_is_kept_comes_back_bit_for_bit(
+    some: Experience, cursor: int, beta: float, first: dict[str, float]
+) -> None:
+    groups = some.groups()
+    rng = np.random.default_rng(cursor)
+    groups = with_column(groups, "advantage", [rng.normal(size=g.loss_tokens).astype(np.float32) for g in groups])
+    memory = Memory(cursor, beta, first)
+    told = {"reward": beta, "pass_rate": None}
+    with TemporaryDirectory() as name:
+        place = store.folder_of(Path(name), 7)
+        store.keep(place, groups, told, memory)
+        back = store.groups_in(place)
+        assert store.told_in(place) == told
+        assert store.memory_in(place) == memory
+    assert len(back) == len(groups)
+    assert all(same(a, b) for a, b in zip(groups, back, strict=True))
+
+
+def test_a_rollout_is_whole_or_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        store.keep(tmp_path / "rollout-00000000", _groups(), {"reward": float("nan")}, Memory())
+    assert not list(tmp_path.iterdir())
+
+
+def test_forgetting_takes_older_rollouts_alone(tmp_path: Path) -> None:
+    for number in (0, 3, 4, 11):
+        store.keep(store.folder_of(tmp_path, number), _groups(), {}, Memory())
+    (tmp_path / "rollout-00000001.partial").mkdir()
+    (tmp_path / "rollout-mine").mkdir()
+    store.forget(tmp_path, 4)
+    left = {"rollout-00000004", "rollout-00000011", "rollout-00000001.partial", "rollout-mine"}
+    assert {path.name for path in tmp_path.iterdir()} == left
+    store.forget(tmp_path / "nothing", 4)
+
+
+def _groups() -> list[Group]:
+    from experiences import experience
+
+    return experience([[1.0, 0.0]]).groups()

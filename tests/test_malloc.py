@@ -1,0 +1,63 @@
+"""A training command starts itself once more with another heap, and is the same process doing the same."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from posttrain.malloc import SETTINGS
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or Path("/dev/nvidiactl").exists(), reason="glibc on a machine without a GPU"
+)
+
+PROBE = """
+import os, sys
+from posttrain.malloc import settle_heap
+settle_heap()
+print(os.getpid(), os.environ.get("GLIBC_TUNABLES"), sys.argv[1:], sys.stdin.read(), sep="|")
+"""
+OWN = "glibc.malloc.trim_threshold=131072"
+
+
+def run(script: Path, *arguments: str, typed: str = "", **environment: str) -> tuple[int, str]:
+    """Process id and what the script printed."""
+    clean = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
+    process = subprocess.Popen(
+        [sys.executable, str(script), *arguments],
+        env={**clean, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    out, _ = process.communicate(typed)
+    assert process.returncode == 0
+    return process.pid, out.strip()
+
+
+def test_process_arguments_and_input_stay(tmp_path: Path) -> None:
+    script = tmp_path / "probe.py"
+    script.write_text(PROBE)
+    pid, out = run(script, "run", "a b", typed="typed")
+    assert out == f"{pid}|{SETTINGS}|['run', 'a b']|typed"
+
+
+def test_a_setting_of_the_user_s_own_stays(tmp_path: Path) -> None:
+    script = tmp_path / "probe.py"
+    script.write_text(PROBE)
+    pid, out = run(script, GLIBC_TUNABLES=OWN)
+    assert out == f"{pid}|{OWN}|[]|"
+
+
+def test_only_commands_that_train_are_started_anew(tmp_path: Path) -> None:
+    seen = []
+    for command in ("run", "plan"):
+        script = tmp_path / f"{command}.py"
+        script.write_text(
+            "import os\nfrom posttrain import __main__ as entry\n"
+            "entry.main = lambda: print(os.environ.get('GLIBC_TUNABLES'))\nentry.program()\n"
+        )
+        seen.append(run(script, command)[1])
+    assert seen == [SETTINGS, "None"]
