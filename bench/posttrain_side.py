@@ -21,7 +21,7 @@ from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.memory import fitting_row
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.train.batches import Source
-from posttrain.train.loop import Training, Watch, fit
+from posttrain.train.loop import Callbacks, Training, fit
 from posttrain.train.options import TrainOptions
 
 
@@ -83,7 +83,7 @@ def main() -> None:
     source = Source(groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        fit(Training(policy, source, objective, options, Path(folder)), Watch(on_step=clock.on_step))
+        fit(Training(policy, source, objective, options, Path(folder)), Callbacks(on_step=clock.on_step))
     answer(
         seconds=wall + clock.times[-1][0] - clock.times[0][0],
         processor_seconds=processor + clock.times[-1][1] - clock.times[0][1],

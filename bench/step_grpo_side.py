@@ -22,7 +22,7 @@ WAYS: dict[str, dict[str, Any]] = {
 """Ways to write and to batch; ", no checkpointing" may follow."""
 
 
-class Told(GRPOTrainer):
+class Metrics(GRPOTrainer):
     """A GRPOTrainer whose prompts are places in a list of token ids, and whose completions end where they are told."""
 
     asked: list[Asked]
@@ -52,7 +52,7 @@ def main() -> None:
     micro = 8 if way.endswith("of 8") else job.batch_size * N
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Told(
+        trainer = Metrics(
             model=job.model,
             reward_funcs=lambda completions, **_: list(map(share_of_e, completions)),
             args=GRPOConfig(

@@ -22,13 +22,13 @@ from posttrain.policy.reference_model import freeze, frozen_logprobs
 from posttrain.policy.value_head import add_value_head
 from posttrain.rewards.score import Reward
 from posttrain.rollouts.grpo import grpo_credit
-from posttrain.rollouts.maker import Writing, maker
+from posttrain.rollouts.maker import RolloutSpec, maker
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.rollouts.ppo import PPOCredit, ppo_credit, values_of
-from posttrain.rollouts.scoring import Judge, Scorer
+from posttrain.rollouts.scoring import RewardModel, Scorer
 from posttrain.rollouts.source import Rollouts
-from posttrain.rollouts.types import Credit, Memory
-from posttrain.train.loop import Training, Watch, fit
+from posttrain.rollouts.types import AdvantageFn, RolloutState
+from posttrain.train.loop import Callbacks, Training, fit
 from posttrain.train.options import TrainOptions
 
 EPOCHS = {"grpo": 1, "ppo": 4}
@@ -43,7 +43,7 @@ def loaded(job: Job, task: Any = "causal") -> Policy:
     return policy
 
 
-def technique_of(job: Job, policy: Policy, row_tokens: int) -> tuple[Objective, Credit, float]:
+def technique_of(job: Job, policy: Policy, row_tokens: int) -> tuple[Objective, AdvantageFn, float]:
     """Objective, credit and first KL coefficient."""
     reference = frozen_logprobs(policy, freeze(loaded(job)), row_tokens=row_tokens, temperature=1.0)
     if job.task == "grpo":
@@ -77,7 +77,7 @@ def main() -> None:
     )
     objective, credit, beta = technique_of(job, policy, options.row_tokens)
     rule = {"rule": Reward(lambda completions, rows: list(map(share_of_e, completions)))} if job.task == "grpo" else {}
-    judges = {"model": Judge(freeze(loaded(job, "score")), 1.0)} if job.task == "ppo" else {}
+    judges = {"model": RewardModel(freeze(loaded(job, "score")), 1.0)} if job.task == "ppo" else {}
     prompts = [
         Prompt(str(i), ({"role": "user", "content": ""},), np.array(one.prompt, np.int32), {})
         for i, one in enumerate(asked)
@@ -85,7 +85,7 @@ def main() -> None:
     clock = Clock()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        writing = Writing(
+        writing = RolloutSpec(
             policy,
             writer(policy, 128),
             prompts,
@@ -103,9 +103,9 @@ def main() -> None:
             inner_epochs=each,
             folder=folder / "rollouts",
             seed=0,
-            start=Memory(beta=beta),
+            start=RolloutState(beta=beta),
         )
-        fit(Training(policy, source, objective, options, folder), Watch(on_step=clock.on_step))
+        fit(Training(policy, source, objective, options, folder), Callbacks(on_step=clock.on_step))
     answer(
         seconds=clock.times[-1][0] - clock.times[each - 1][0],
         processor_seconds=clock.times[-1][1] - clock.times[each - 1][1],

@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from structures import groups, random_group, texts_of
 
 from posttrain.core.group import Group
 from posttrain.core.packing import collate, pack
-from structures import groups, random_group, texts_of
 
 sizes = st.lists(st.integers(1, 60), max_size=40)
 budgets = st.integers(1, 80)
@@ -60,7 +60,7 @@ def test_each_loss_token_is_predicted_by_the_token_before_it_in_its_own_text(som
         for i in np.flatnonzero(completion.loss):
             at = len(group.prompt) + int(i)
             expected.append((places[at - 1], int(completion.tokens[i]), number))
-    found = zip(batch.where_N.tolist(), batch.target_N.tolist(), batch.completion_N.tolist(), strict=True)
+    found = zip(batch.predictor_N.tolist(), batch.target_N.tolist(), batch.completion_N.tolist(), strict=True)
     assert list(found) == expected
 
 

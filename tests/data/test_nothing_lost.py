@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conversations import CHATML, UNMARKED_CHATML, codec, taught
+from conversations import CHATML, UNMARKED_CHATML, renderer, taught
 
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Codec, encode
+from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
 from posttrain.data.formats.conventions import NULL_ARGUMENTS, Kind, examples
@@ -31,7 +31,7 @@ def read(values: dict[str, Any], kind: Kind = "sft", skips: Skips | None = None)
     return example
 
 
-def encoded(values: dict[str, Any], how: Codec) -> tuple[Group | str, dict[str, int]]:
+def encoded(values: dict[str, Any], how: Renderer) -> tuple[Group | str, dict[str, int]]:
     how.seen.clear()
     return encode(read(values), how), dict(how.seen)
 
@@ -47,11 +47,12 @@ def talk(*answers: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("no", [0, False, 0.0])
 def test_an_answer_marked_as_not_to_be_learnt_bears_no_loss(flag: str, no: Any, template: str, qwen: Any) -> None:
     group, _ = encoded(
-        talk({"content": "Forty."}, {"content": "One.", flag: no}, {"content": "Two.", flag: 1}), codec(qwen, template)
+        talk({"content": "Forty."}, {"content": "One.", flag: no}, {"content": "Two.", flag: 1}),
+        renderer(qwen, template),
     )
     assert isinstance(group, Group)
     assert taught(group, qwen) == "Forty.<|im_end|>Two.<|im_end|>"
-    group, _ = encoded(talk({"content": "Forty.", flag: no}), codec(qwen, template))
+    group, _ = encoded(talk({"content": "Forty.", flag: no}), renderer(qwen, template))
     assert group == "every answer is marked as not to be learnt"
 
 
@@ -64,7 +65,7 @@ def test_flags_and_reasoning_beside_from_and_value_are_read_too(qwen: Any) -> No
             {"from": "gpt", "value": "One.", "thinking": "less"},
         ]
     }
-    group, seen = encoded(rows, codec(qwen, CHATML))
+    group, seen = encoded(rows, renderer(qwen, CHATML))
     assert isinstance(group, Group)
     assert taught(group, qwen) == "One.<|im_end|>"
     assert seen == {"reasoning dropped": 1}
@@ -91,11 +92,11 @@ def test_what_a_message_says_twice_or_unclearly_is_refused(answer: dict[str, Any
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
 def test_reasoning_is_learnt_where_the_template_writes_it_and_named_where_not(key: str, qwen: Any) -> None:
     row = talk({"content": "42", key: "17 + 25"})
-    group, seen = encoded(row, codec(qwen, THINKS))
+    group, seen = encoded(row, renderer(qwen, THINKS))
     assert isinstance(group, Group)
     assert taught(group, qwen) == "<think>17 + 25</think>42<|im_end|>"
     assert seen == {}
-    group, seen = encoded(row, codec(qwen, CHATML))
+    group, seen = encoded(row, renderer(qwen, CHATML))
     assert isinstance(group, Group)
     assert taught(group, qwen) == "42<|im_end|>"
     assert seen == {"reasoning dropped": 1}
@@ -103,7 +104,7 @@ def test_reasoning_is_learnt_where_the_template_writes_it_and_named_where_not(ke
 
 def test_reasoning_among_the_parts_of_a_content_is_reasoning(qwen: Any) -> None:
     parts = [{"type": "thinking", "thinking": "17 + 25"}, {"type": "text", "text": "4"}, {"type": "text", "text": "2"}]
-    group, _ = encoded(talk({"content": parts}), codec(qwen, THINKS))
+    group, _ = encoded(talk({"content": parts}), renderer(qwen, THINKS))
     assert isinstance(group, Group)
     assert taught(group, qwen) == "<think>17 + 25</think>42<|im_end|>"
 
@@ -121,7 +122,7 @@ def test_the_older_function_call_is_the_tool_call_it_is(content: str | None, qwe
             {"role": "assistant", "content": "Twelve.", "function_call": None},
         ]
     }
-    group, seen = encoded(row, codec(qwen))
+    group, seen = encoded(row, renderer(qwen))
     assert isinstance(group, Group)
     learnt = taught(group, qwen)
     assert '{"name": "stock", "arguments": {"item": "gauze"}}' in learnt
@@ -132,18 +133,18 @@ def test_the_older_function_call_is_the_tool_call_it_is(content: str | None, qwe
 def test_an_answer_of_which_the_end_token_alone_is_left_is_not_learnt(qwen: Any) -> None:
     no_tools = CHATML.replace("message.tool_calls or []", "[]")
     row = talk({"content": "", "function_call": CALL}, {"content": "Twelve."})
-    group, seen = encoded(row, codec(qwen, no_tools))
+    group, seen = encoded(row, renderer(qwen, no_tools))
     assert isinstance(group, Group)
     assert taught(group, qwen) == "Twelve.<|im_end|>"
     assert seen == {"answer without words": 1, "tool call dropped": 1}
     assert "no word of the answer" in str(
-        encoded(talk({"content": "", "function_call": CALL}), codec(qwen, no_tools))[0]
+        encoded(talk({"content": "", "function_call": CALL}), renderer(qwen, no_tools))[0]
     )
 
 
 def test_a_key_of_a_message_that_nothing_reads_is_named(qwen: Any) -> None:
     row = {"messages": [{**ASKS, "mood": "cross"}, {"role": "assistant", "content": "One."}]}
-    assert encoded(row, codec(qwen, CHATML))[1] == {"message key `mood` dropped": 1}
+    assert encoded(row, renderer(qwen, CHATML))[1] == {"message key `mood` dropped": 1}
 
 
 def in_parquet(folder: Path, rows: list[dict[str, Any]]) -> Path:

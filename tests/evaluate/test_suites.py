@@ -9,7 +9,7 @@ import pytest
 from byte_model import save_byte_model
 
 from posttrain.data.chat.encode import encode_prompt
-from posttrain.data.chat.renderer import codec_of
+from posttrain.data.chat.renderer import renderer_of
 from posttrain.data.options import DataOptions
 from posttrain.errors import InputError
 from posttrain.evaluate.options import MetricName, SuiteOptions
@@ -77,12 +77,12 @@ def test_a_suite_in_a_known_language_or_in_none_is_measured(tmp_path: Path, ques
 def test_an_answer_is_measured_as_it_was_written(tmp_path: Path) -> None:
     policy = load_policy(str(save_byte_model(tmp_path / "model")))
     options = DataOptions.model_validate({"data": "x.jsonl"})
-    codec, _ = codec_of(options, policy.tokenizer, end_tokens=policy.end_tokens, positions=256, base=tmp_path)
-    opened = replace(codec, prefill="<think>\n")
+    renderer, _ = renderer_of(options, policy.tokenizer, end_tokens=policy.end_tokens, positions=256, base=tmp_path)
+    opened = replace(renderer, prefill="<think>\n")
     options = suite(tmp_path, "contains", {**ASKED, "target": "<think>"})
     (tokens,) = greedy(
-        policy, [encode_prompt([{"role": "user", "content": "Is it so?"}], codec, where="")], max_new_tokens=4
+        policy, [encode_prompt([{"role": "user", "content": "Is it so?"}], renderer, where="")], max_new_tokens=4
     )
     written = policy.tokenizer.decode(tokens.tolist())
     assert [one.answer for one in run_suite(policy, opened, options, tmp_path)] == ["<think>\n" + written]
-    assert [one.answer for one in run_suite(policy, codec, options, tmp_path)] == [written]
+    assert [one.answer for one in run_suite(policy, renderer, options, tmp_path)] == [written]

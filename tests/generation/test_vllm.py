@@ -1,4 +1,4 @@
-"""Writing with vLLM: what it is handed, what is made of its answers. A stand-in writes, since vLLM needs a GPU."""
+"""Generation with vLLM: what it is handed, what is made of its answers. A stand-in writes, since vLLM needs a GPU."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from posttrain.core.group import Completion, Group
 from posttrain.errors import InputError
 from posttrain.generation.engine import generate
 from posttrain.generation.options import VllmOptions
-from posttrain.generation.request import Write, decoding
+from posttrain.generation.request import Generate, decoding
 from posttrain.generation.sampling import Sampling
 from posttrain.generation.vllm import vllm_writer
 from posttrain.policy.inference import outputs_by_group
@@ -86,7 +86,7 @@ def llm(monkeypatch: pytest.MonkeyPatch) -> list[StandIn]:
     return made
 
 
-def writer_of(policy: Policy, folder: Path) -> Write:
+def writer_of(policy: Policy, folder: Path) -> Generate:
     return vllm_writer(policy, str(folder), VllmOptions(), longest=20, rows=8, seed=0)
 
 

@@ -41,7 +41,7 @@ ASKS = (
     "When did {} appear first?",
     "Debug this code: print({})",
     "Design a logo for {}",
-    "Outline an essay on {}",
+    "ModelShape an essay on {}",
     "Rank {} among its rivals",
     "Create a quiz about {}",
     "Paraphrase: {} is near",

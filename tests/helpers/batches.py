@@ -27,7 +27,7 @@ def ranked(seed: int, ranks: Sequence[Sequence[int]], *, loss: float = 0.7, leng
 def random_logp(batch: Batch, seed: int = 0) -> Tensor:
     """Log-probs of the loss tokens, float64 so that differences are exact."""
     generator = torch.Generator().manual_seed(seed)
-    return -2.0 * torch.rand(len(batch.where_N), generator=generator, dtype=torch.float64)
+    return -2.0 * torch.rand(len(batch.predictor_N), generator=generator, dtype=torch.float64)
 
 
 def by_completion(batch: Batch, values: Tensor) -> list[list[float]]:

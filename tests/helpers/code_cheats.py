@@ -127,7 +127,7 @@ FORGERIES: dict[str, str] = {
     " setattr(builtins, n, lambda *a: True)\ndef f(x): return 0",
     "all defined anew": "def all(*a): return True\ndef any(*a): return False\ndef f(x): return 0",
     "tests defined anew": "def check(f): pass\ndef test_f(): pass\ncheck(0)\ndef f(x): return 0",
-    "codec patched": "import sys\nfor name, module in list(sys.modules.items()):\n if 'sandbox' in name:\n"
+    "renderer patched": "import sys\nfor name, module in list(sys.modules.items()):\n if 'sandbox' in name:\n"
     "  for key, value in list(vars(module).items()):\n"
     "   if callable(value): setattr(module, key, lambda *a, **k: ['passed', ''])\ndef f(x): return 0",
     "values ahead": "import json, os\ndata = json.dumps(['value', 2]).encode()\n"

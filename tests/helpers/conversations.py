@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Codec, encode
+from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.chat.end_token import turn_end
 from posttrain.data.chat.template import Template, render
 from posttrain.data.example import Example, Message
@@ -89,16 +89,16 @@ def template(tokenizer: Any, source: str | None = None) -> Template:
     return Template(source, tokenizer.special_tokens_map, "generation %}" in source)
 
 
-def codec(
+def renderer(
     tokenizer: Any, source: str | None = None, *, max_length: int = 4096, truncation: Truncation = "drop"
-) -> Codec:
+) -> Renderer:
     """The tokenizer with its own template or another; ends are its end token and the template's."""
     how = template(tokenizer, source)
     ends = {tokenizer.eos_token_id, turn_end(tokenizer, how)} - {None}
-    return Codec(tokenizer, how, frozenset(ends), max_length, truncation)
+    return Renderer(tokenizer, how, frozenset(ends), max_length, truncation)
 
 
-def group_of(example: Example, how: Codec) -> Group:
+def group_of(example: Example, how: Renderer) -> Group:
     group = encode(example, how)
     assert isinstance(group, Group), group
     return group
@@ -109,7 +109,7 @@ def whole(group: Group, index: int = 0) -> list[int]:
     return [*group.prompt.tolist(), *group.completions[index].tokens.tolist()]
 
 
-def plain_tokens(example: Example, how: Codec, index: int = 0) -> list[int]:
+def plain_tokens(example: Example, how: Renderer, index: int = 0) -> list[int]:
     """The rendered conversation, tokenised once and without a look at masks."""
     assert how.template is not None
     text = render(how.template, [*example.prompt, *example.completions[index]], where=WHERE, tools=example.tools)

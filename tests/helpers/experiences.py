@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from posttrain.core.group import Floats
 from posttrain.data.sets.prompts import Prompt
-from posttrain.generation.request import Written
-from posttrain.rollouts.types import Experience
+from posttrain.generation.request import Generation
+from posttrain.rollouts.types import Rollout
 
 NONE = float("nan")
 """No reward."""
@@ -21,21 +21,21 @@ def asked(number: int, /, **row: object) -> Prompt:
     return Prompt(f"prompts.jsonl:{number + 1}", messages, np.array([1, number + 3], np.int32), {"prompt": text, **row})
 
 
-def said(tokens: Sequence[int], logp: Sequence[float] | None = None, *, ended: bool = True) -> Written:
+def said(tokens: Sequence[int], logp: Sequence[float] | None = None, *, ended: bool = True) -> Generation:
     """A completion."""
     probs = [-0.5] * len(tokens) if logp is None else list(logp)
-    return Written(np.array(tokens, np.int32), np.array(probs, np.float32), ended)
+    return Generation(np.array(tokens, np.int32), np.array(probs, np.float32), ended)
 
 
 def experience(
     rewards: Sequence[Sequence[float]],
-    written: Sequence[Sequence[Written]] | None = None,
+    written: Sequence[Sequence[Generation]] | None = None,
     components: Mapping[str, Sequence[Sequence[float]]] | None = None,
-) -> Experience:
+) -> Rollout:
     """A rollout with these rewards; by default each completion is a token, and the reward has one component."""
     made = written or [[said([5 + g])] * len(row) for g, row in enumerate(rewards)]
     parts = {"only": rewards} if components is None else components
-    return Experience(
+    return Rollout(
         tuple(asked(g) for g in range(len(rewards))),
         tuple(tuple(some) for some in made),
         tuple(tuple(" ".join(map(str, one.tokens)) for one in some) for some in made),
@@ -44,11 +44,11 @@ def experience(
     )
 
 
-def random_experience(rng: np.random.Generator, *, missing: float = 0.2) -> Experience:
+def random_experience(rng: np.random.Generator, *, missing: float = 0.2) -> Rollout:
     """Some prompts, one to three completions each, of random tokens, log-probs, ends and rewards."""
     groups, siblings = int(rng.integers(1, 5)), int(rng.integers(1, 4))
 
-    def one() -> Written:
+    def one() -> Generation:
         length, ended = int(rng.integers(1, 7)), rng.random() < 0.6
         return said(rng.integers(3, 60, length).tolist(), (-rng.exponential(1, length)).tolist(), ended=ended)
 

@@ -212,7 +212,7 @@ def one_by_one(model: Any, batch: Batch, temperature: float = 1.0) -> tuple[Tens
         logits = model(input_ids=text[None], attention_mask=torch.ones_like(text)[None], use_cache=False).logits[0]
         every = (logits.float() / temperature).log_softmax(-1)
         own = batch.completion_N == number
-        every = every[batch.position_T[batch.where_N[own]]]
+        every = every[batch.position_T[batch.predictor_N[own]]]
         logp.append(every.gather(1, batch.target_N[own][:, None])[:, 0])
         entropy.append(-(every.exp() * every).sum(-1))
     return torch.cat(logp), torch.cat(entropy)

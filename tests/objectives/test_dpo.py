@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from batches import assert_finite_differences, by_completion, log_sigmoid, random_logp, ranked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from batches import assert_finite_differences, by_completion, log_sigmoid, random_logp, ranked
 from posttrain.core.outputs import Loss, Outputs
 from posttrain.core.packing import Batch
 from posttrain.objectives.dpo import DPO, dpo_loss, dpo_objective
@@ -173,7 +173,7 @@ def test_the_gradient_raises_the_chosen_one_and_lowers_the_rejected_one() -> Non
 
 def test_only_loss_tokens_count_towards_a_length() -> None:
     batch = ranked(0, [[1, 2]], loss=0.3, length=9)
-    assert len(batch.where_N) < 18
+    assert len(batch.predictor_N) < 18
     logp_N = random_logp(batch)
     variant = VARIANTS["length-normalised"]
     expected = by_hand([[1, 2]], batch, logp_N, variant)

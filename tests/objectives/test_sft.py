@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-
 from batches import assert_finite_differences, random_logp, ranked
+
 from posttrain.core.outputs import Outputs
 from posttrain.objectives.sft import SFT, sft_loss
 
 
 def test_the_loss_is_the_sum_of_negative_log_probs_and_its_mean_is_per_token() -> None:
     batch = ranked(0, [[1], [1]])
-    logp = torch.log(torch.linspace(0.1, 0.9, len(batch.where_N)))
+    logp = torch.log(torch.linspace(0.1, 0.9, len(batch.predictor_N)))
     loss = sft_loss(Outputs(logp_N=logp), batch)
     assert float(loss.total) == pytest.approx(-sum(logp.tolist()))
     total, count = loss.metrics["loss"]

@@ -9,7 +9,7 @@ from posttrain.policy.load import load_policy
 from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.memory import estimate, fitting_row
 from posttrain.policy.options import LoraOptions, PolicyOptions
-from posttrain.policy.shape import outline
+from posttrain.policy.shape import model_shape
 from posttrain.train.checkpoint import trained
 
 
@@ -19,7 +19,7 @@ def test_weights_and_optimizer_are_counted_exactly(lora: LoraOptions | None, tmp
     policy = load_policy(name)
     if lora is not None:
         add_lora(policy, lora)
-    parts = estimate(outline(name), PolicyOptions(lora=lora), row_tokens=100, scored=False)
+    parts = estimate(model_shape(name), PolicyOptions(lora=lora), row_tokens=100, scored=False)
     assert parts["weights"] == sum(4 * p.numel() for p in policy.model.parameters())
     assert parts["optimizer"] == sum(8 * p.numel() for p in trained(policy.model).values())
 
@@ -46,7 +46,7 @@ def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) 
         hidden = packed_hidden(backbone_of(policy.base), batch)
     own = {p.untyped_storage().data_ptr() for p in policy.model.parameters()}
     held = sum(size for pointer, size in kept.items() if pointer not in own)
-    told = estimate(outline(name), PolicyOptions(), row_tokens=200, scored=True)["activations"]
+    told = estimate(model_shape(name), PolicyOptions(), row_tokens=200, scored=True)["activations"]
     assert hidden.requires_grad
     assert 0.5 < told / held < 2.0
 

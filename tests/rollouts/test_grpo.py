@@ -7,17 +7,17 @@ from hypothesis import given
 
 from posttrain.core.group import Floats, Group
 from posttrain.rollouts.grpo import grpo_credit
-from posttrain.rollouts.types import Credit, Experience, Memory
+from posttrain.rollouts.types import AdvantageFn, Rollout, RolloutState
 
 
-def credit_of(*, scale: bool = True, mask_truncated: bool = False) -> Credit:
+def credit_of(*, scale: bool = True, mask_truncated: bool = False) -> AdvantageFn:
     return grpo_credit(scale=scale, mask_truncated=mask_truncated, reference=None)
 
 
-def columns(credit: Credit, some: Experience) -> list[list[float]]:
-    groups, told, memory = credit(some, Memory(5, 0.1, {"a": 1}))
+def columns(credit: AdvantageFn, some: Rollout) -> list[list[float]]:
+    groups, told, memory = credit(some, RolloutState(5, 0.1, {"a": 1}))
     assert told == {}
-    assert memory == Memory(5, 0.1, {"a": 1})
+    assert memory == RolloutState(5, 0.1, {"a": 1})
     return [group.columns["advantage"].tolist() for group in groups]
 
 
@@ -41,7 +41,7 @@ def test_a_cut_completion_is_no_sibling_where_it_is_masked() -> None:
     written = [[said([4, 5], ended=False), said([6]), said([7])]]
     some = experience([[9.0, 1.0, 0.0]], written)
     assert columns(credit_of(scale=False, mask_truncated=True), some) == [[0.5, -0.5]]
-    (group,), *_ = credit_of(scale=False, mask_truncated=True)(some, Memory())
+    (group,), *_ = credit_of(scale=False, mask_truncated=True)(some, RolloutState())
     assert [c.loss.tolist() for c in group.completions] == [[False, False], [True], [True]], "it bears no loss at all"
     assert len(group.columns["old_logp"]) == 2
     every = columns(credit_of(scale=False), some)
@@ -49,7 +49,7 @@ def test_a_cut_completion_is_no_sibling_where_it_is_masked() -> None:
 
 
 @given(experiences)
-def test_nothing_is_ever_missing_and_groups_are_centred(some: Experience) -> None:
+def test_nothing_is_ever_missing_and_groups_are_centred(some: Rollout) -> None:
     for group, values, written in zip(some.groups(), columns(credit_of(), some), some.written, strict=True):
         assert len(values) == group.loss_tokens
         assert np.isfinite(values).all()
@@ -64,7 +64,7 @@ def test_the_reference_gives_a_column_and_the_distance_to_it() -> None:
         return [np.array([-1.5, -2.0, -2.0], np.float32)]
 
     credit = grpo_credit(scale=False, mask_truncated=False, reference=reference)
-    (group,), told, _ = credit(some, Memory())
+    (group,), told, _ = credit(some, RolloutState())
     assert isinstance(group, Group)
     assert group.columns["ref_logp"].tolist() == [-1.5, -2.0, -2.0]
     assert group.columns["old_logp"].tolist() == [-1.0, -2.0, -3.0]

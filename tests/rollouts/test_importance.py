@@ -12,7 +12,7 @@ from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy, load_policy
 from posttrain.rollouts.grpo import grpo_credit
 from posttrain.rollouts.importance import corrected, importance_figures
-from posttrain.rollouts.types import Experience, Memory
+from posttrain.rollouts.types import Rollout, RolloutState
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +21,14 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Policy:
 
 
 @pytest.fixture
-def own(policy: Policy) -> Experience:
-    """Written by the trainer's own engine: its log-probs are the trainer's."""
+def own(policy: Policy) -> Rollout:
+    """Generation by the trainer's own engine: its log-probs are the trainer's."""
     bare = experience([[0.0, 1.0], [2.0, 1.0]])
     written = generate(policy, [p.tokens for p in bare.prompts], Sampling(6, temperature=1.5), n=2)
     return replace(bare, written=tuple(tuple(some) for some in written))
 
 
-def shifted(own: Experience, nats: float) -> Experience:
+def shifted(own: Rollout, nats: float) -> Rollout:
     return replace(
         own,
         written=tuple(tuple(replace(one, logp=one.logp + np.float32(nats)) for one in some) for some in own.written),
@@ -37,7 +37,7 @@ def shifted(own: Experience, nats: float) -> Experience:
 
 @pytest.mark.parametrize(("nats", "weight"), [(0.0, 1.0), (0.4, np.exp(-0.4)), (-0.4, np.exp(0.4)), (-3.0, 2.0)])
 def test_a_token_weighs_the_trainers_probability_by_the_engines_up_to_the_cap(
-    policy: Policy, own: Experience, nats: float, weight: float
+    policy: Policy, own: Rollout, nats: float, weight: float
 ) -> None:
     found = corrected(shifted(own, nats), policy, row_tokens=64, temperature=1.5, cap=2.0)
     for some, before in zip(found.written, own.written, strict=True):
@@ -49,17 +49,17 @@ def test_a_token_weighs_the_trainers_probability_by_the_engines_up_to_the_cap(
     assert importance_figures(found)[f"{ratio}/mean"] == pytest.approx(weight, abs=1e-4)
 
 
-def test_the_weights_reach_the_objective_also_where_cut_completions_are_masked(policy: Policy, own: Experience) -> None:
+def test_the_weights_reach_the_objective_also_where_cut_completions_are_masked(policy: Policy, own: Rollout) -> None:
     found = corrected(shifted(own, 0.4), policy, row_tokens=64, temperature=1.5, cap=2.0)
     one = replace(found.written[0][0], ended=False)
     rest = tuple(replace(w, ended=True) for w in found.written[0][1:])
     found = replace(found, written=((one, *rest), *found.written[1:]))
-    groups, _, _ = grpo_credit(scale=True, mask_truncated=True, reference=None)(found, Memory())
+    groups, _, _ = grpo_credit(scale=True, mask_truncated=True, reference=None)(found, RolloutState())
     lengths = [sum(int(c.loss.sum()) for c in group.completions) for group in groups]
     assert [len(group.columns["importance"]) for group in groups] == lengths
     assert lengths[0] == len(rest[0].tokens)
 
 
-def test_where_the_trainer_writes_there_is_nothing_to_weigh(own: Experience) -> None:
+def test_where_the_trainer_writes_there_is_nothing_to_weigh(own: Rollout) -> None:
     assert all("importance" not in group.columns for group in own.groups())
     assert importance_figures(own) == {}

@@ -12,7 +12,7 @@ from experiences import asked
 
 from posttrain.advantages.grpo import varies
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Codec
+from posttrain.data.chat.encode import Renderer
 from posttrain.errors import RunError
 from posttrain.generation.engine import writer
 from posttrain.generation.sampling import Sampling
@@ -20,10 +20,10 @@ from posttrain.policy.load import Policy, load_policy
 from posttrain.rewards.score import Reward
 from posttrain.rewards.types import NotApplicable, each
 from posttrain.rollouts.grpo import grpo_credit
-from posttrain.rollouts.maker import Writing, maker, write_and_score
+from posttrain.rollouts.maker import RolloutSpec, maker, write_and_score
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.rollouts.scoring import Scorer
-from posttrain.rollouts.types import Credit, Experience, Memory, Told
+from posttrain.rollouts.types import AdvantageFn, Metrics, Rollout, RolloutState
 from posttrain.train.batches import shuffled
 
 GRPO = grpo_credit(scale=True, mask_truncated=False, reference=None)
@@ -40,37 +40,37 @@ def worth(completion: str, row: Mapping[str, Any]) -> float | None:
     return None if number is None else float(len(completion) + sum(completion.encode())) if number % 2 else 1.0
 
 
-def writing_of(policy: Policy, function: Callable[[str, Mapping[str, Any]], float | None] = worth) -> Writing:
+def rollout_spec(policy: Policy, function: Callable[[str, Mapping[str, Any]], float | None] = worth) -> RolloutSpec:
     prompts = [asked(n, number=n) for n in range(6)]
     scorer = Scorer({"worth": Reward(each(function))}, {}, 256, 0.1, lambda sentence: None)
-    codec = Codec(policy.tokenizer, None, frozenset(policy.end_tokens), 256)
-    return Writing(
-        policy, codec, writer(policy, 4), prompts, shuffled(6, 0), Sampling(5, seed=1), n=2, size=3, scorer=scorer
+    renderer = Renderer(policy.tokenizer, None, frozenset(policy.end_tokens), 256)
+    return RolloutSpec(
+        policy, renderer, writer(policy, 4), prompts, shuffled(6, 0), Sampling(5, seed=1), n=2, size=3, scorer=scorer
     )
 
 
 def made(
-    writing: Writing,
+    writing: RolloutSpec,
     folder: Path,
     *,
     number: int = 0,
-    memory: Memory | None = None,
-    credit: Credit = GRPO,
+    memory: RolloutState | None = None,
+    credit: AdvantageFn = GRPO,
     alarms: AlarmOptions | None = None,
     notes: list[str] | None = None,
     rollouts: int | None = None,
-) -> tuple[list[Group], Told, Memory]:
+) -> tuple[list[Group], Metrics, RolloutState]:
     on_note = ([] if notes is None else notes).append
     make = maker(writing, credit, alarms or AlarmOptions(), folder, on_note=on_note, rollouts=rollouts)
-    return make(number, memory or Memory(beta=0.3))
+    return make(number, memory or RolloutState(beta=0.3))
 
 
-def tokens(some: Experience) -> list[list[list[int]]]:
+def tokens(some: Rollout) -> list[list[list[int]]]:
     return [[one.tokens.tolist() for one in group] for group in some.written]
 
 
 def test_draws_do_not_depend_on_neighbours(policy: Policy) -> None:
-    writing = writing_of(policy)
+    writing = rollout_spec(policy)
     together = write_and_score(writing, writing.prompts, range(10, 16), 3)
     alone = write_and_score(replace(writing, write=writer(policy, 1)), writing.prompts[4:5], [14], 3)
     assert tokens(alone) == tokens(together)[4:5]
@@ -81,8 +81,8 @@ def test_draws_do_not_depend_on_neighbours(policy: Policy) -> None:
 
 
 def test_every_prompt_is_drawn_once_an_epoch_and_never_with_the_same_numbers(policy: Policy, tmp_path: Path) -> None:
-    writing = replace(writing_of(policy), size=4)
-    memory, drawn = Memory(), []
+    writing = replace(rollout_spec(policy), size=4)
+    memory, drawn = RolloutState(), []
     for number in range(3):
         groups, _, memory = made(writing, tmp_path, number=number, memory=memory)
         drawn += groups
@@ -93,7 +93,7 @@ def test_every_prompt_is_drawn_once_an_epoch_and_never_with_the_same_numbers(pol
 
 
 def test_a_rollout_is_the_same_when_made_again(policy: Policy, tmp_path: Path) -> None:
-    writing = writing_of(policy)
+    writing = rollout_spec(policy)
     (first, told, memory), (again, retold, rememory) = (made(writing, tmp_path / name) for name in "ab")
     assert (told, memory) == (retold, rememory)
     for a, b in zip(first, again, strict=True):
@@ -105,10 +105,10 @@ def test_a_rollout_is_the_same_when_made_again(policy: Policy, tmp_path: Path) -
 
 
 def test_dynamic_sampling_fills_the_rollout_with_groups_that_differ(policy: Policy, tmp_path: Path) -> None:
-    writing = replace(writing_of(policy), most_draws=9)
-    seen: list[Experience] = []
+    writing = replace(rollout_spec(policy), most_draws=9)
+    seen: list[Rollout] = []
     make = maker(writing, GRPO, AlarmOptions(), tmp_path, on_note=print, on_experience=lambda n, e: seen.append(e))
-    groups, told, memory = make(0, Memory())
+    groups, told, memory = make(0, RolloutState())
     assert len(groups) == 3
     assert all(group.columns["advantage"].any() for group in groups)
     assert memory.cursor == told["num_drawn"] == len(seen[0].prompts) == 6  # half of six prompts differ
@@ -117,7 +117,7 @@ def test_dynamic_sampling_fills_the_rollout_with_groups_that_differ(policy: Poli
 
 
 def test_dynamic_sampling_draws_no_more_than_it_must(policy: Policy, tmp_path: Path) -> None:
-    writing = replace(writing_of(policy, lambda completion, row: float(sum(completion.encode()))), most_draws=5)
+    writing = replace(rollout_spec(policy, lambda completion, row: float(sum(completion.encode()))), most_draws=5)
     groups, told, _ = made(writing, tmp_path)
     assert told["num_drawn"] == 3
     assert len(groups) == 3
@@ -128,7 +128,7 @@ def test_dynamic_sampling_stops_and_fills_up_with_what_there_is(policy: Policy, 
     def one_differs(completion: str, row: Mapping[str, Any]) -> float:
         return float(sum(completion.encode())) if row["number"] == 2 else 0.5
 
-    groups, told, memory = made(replace(writing_of(policy, one_differs), most_draws=most), tmp_path)
+    groups, told, memory = made(replace(rollout_spec(policy, one_differs), most_draws=most), tmp_path)
     assert memory.cursor == told["num_drawn"] == 3 * most
     assert len(groups) == 3
     teaching = [group.where for group in groups if group.columns["advantage"].any()]
@@ -139,11 +139,11 @@ def test_dynamic_sampling_stops_and_fills_up_with_what_there_is(policy: Policy, 
 
 def test_a_group_that_differs_by_masked_completions_alone_is_no_good_one(policy: Policy, tmp_path: Path) -> None:
     policy = replace_ends(policy)
-    writing = replace(writing_of(policy, lambda c, row: float(sum(c.encode()))), most_draws=20, mask_truncated=True)
-    seen: list[Experience] = []
+    writing = replace(rollout_spec(policy, lambda c, row: float(sum(c.encode()))), most_draws=20, mask_truncated=True)
+    seen: list[Rollout] = []
     credit = grpo_credit(scale=True, mask_truncated=True, reference=None)
     make = maker(writing, credit, AlarmOptions(), tmp_path, on_note=print, on_experience=lambda n, e: seen.append(e))
-    groups, _, _ = make(0, Memory())
+    groups, _, _ = make(0, RolloutState())
     some = seen[0]
     assert any(varies(row) for row in some.reward_GK[[not all(w.ended for w in g) for g in some.written]])
     assert all(group.columns["advantage"].any() for group in groups)
@@ -157,34 +157,34 @@ def replace_ends(policy: Policy) -> Policy:
 def test_the_first_rollout_is_remembered_and_later_ones_are_held_against_it(policy: Policy, tmp_path: Path) -> None:
     notes: list[str] = []
     options = AlarmOptions(min_entropy=0.9, max_length_growth=1.1)
-    _, told, memory = made(writing_of(policy), tmp_path, alarms=options, notes=notes)
+    _, told, memory = made(rollout_spec(policy), tmp_path, alarms=options, notes=notes)
     assert memory.first == {"completions/mean_length": 5.0, "entropy": told["entropy"]}
-    _, _, later = made(writing_of(policy), tmp_path, number=1, memory=memory, alarms=options, notes=notes)
+    _, _, later = made(rollout_spec(policy), tmp_path, number=1, memory=memory, alarms=options, notes=notes)
     assert later.first == memory.first
     assert notes == []
     short = replace(memory, first={"completions/mean_length": 4.0, "entropy": 99.0})
-    made(writing_of(policy), tmp_path, number=1, memory=short, alarms=options, notes=notes)
+    made(rollout_spec(policy), tmp_path, number=1, memory=short, alarms=options, notes=notes)
     assert len(notes) == 2
     assert notes[0].startswith("alarm: rollout 2: completions have 5 tokens")
     assert "collapse" in notes[1]
 
 
 def test_an_alarm_can_stop_the_stage_before_it_learns(policy: Policy, tmp_path: Path) -> None:
-    memory = Memory(first={"completions/mean_length": 1.0, "entropy": 1.0})
+    memory = RolloutState(first={"completions/mean_length": 1.0, "entropy": 1.0})
     with pytest.raises(RunError, match=r"rollout 3: completions have 5 tokens.*Stopped, as `alarms` says"):
-        made(writing_of(policy), tmp_path, number=2, memory=memory, alarms=AlarmOptions(action="stop"))
+        made(rollout_spec(policy), tmp_path, number=2, memory=memory, alarms=AlarmOptions(action="stop"))
     assert (tmp_path / "rollout-00000002.jsonl").is_file(), "what it wrote is there to look at"
 
 
 def test_a_reward_that_does_not_apply_anywhere_teaches_nothing(policy: Policy, tmp_path: Path) -> None:
-    groups, told, _ = made(writing_of(policy, lambda completion, row: None), tmp_path)
+    groups, told, _ = made(rollout_spec(policy, lambda completion, row: None), tmp_path)
     assert told["reward"] is None
     assert not any(group.columns["advantage"].any() for group in groups)
 
 
 def test_rewards_read_what_the_template_opens_the_answer_with(policy: Policy, tmp_path: Path) -> None:
-    writing = writing_of(policy, lambda completion, row: float(completion.startswith("<think>")))
-    opened = replace(writing, codec=replace(writing.codec, prefill="<think>\n"))
+    writing = rollout_spec(policy, lambda completion, row: float(completion.startswith("<think>")))
+    opened = replace(writing, renderer=replace(writing.renderer, prefill="<think>\n"))
     assert made(opened, tmp_path)[1]["reward"] == 1.0
     assert made(writing, tmp_path)[1]["reward"] == 0.0
 
@@ -194,7 +194,7 @@ def test_a_run_whose_rewards_never_give_a_number_stops_and_says_why(policy: Poli
         "never": Reward(each(lambda completion, row: NotApplicable("`answer` is null"))),
         "weightless": Reward(each(lambda completion, row: 1.0), 0.0),
     }
-    never = replace(writing_of(policy), scorer=Scorer(rewards, {}, 256, 0.1, lambda sentence: None))
+    never = replace(rollout_spec(policy), scorer=Scorer(rewards, {}, 256, 0.1, lambda sentence: None))
     _, told, memory = made(never, tmp_path)
     assert told["rewards/never/not_applicable"] == 1.0
     with pytest.raises(
@@ -210,9 +210,9 @@ def test_a_run_whose_rewards_never_give_a_number_stops_and_says_why(policy: Poli
 def test_what_a_credit_remembers_of_the_first_rollout_does_not_disturb_the_alarms(
     policy: Policy, tmp_path: Path
 ) -> None:
-    def scaling(some: Experience, memory: Memory) -> tuple[list[Group], Told, Memory]:
+    def scaling(some: Rollout, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
         groups, told, memory = GRPO(some, memory)
         return groups, told, replace(memory, first={**memory.first, "score_mean": 2.0})
 
-    _, _, memory = made(writing_of(policy), tmp_path, credit=scaling)
+    _, _, memory = made(rollout_spec(policy), tmp_path, credit=scaling)
     assert memory.first.keys() == {"score_mean", "completions/mean_length", "entropy"}

@@ -12,7 +12,7 @@ from hypothesis import given
 from posttrain.core.group import Floats
 from posttrain.rollouts import metrics
 from posttrain.rollouts.options import AlarmOptions
-from posttrain.rollouts.types import Experience, with_column
+from posttrain.rollouts.types import Rollout, with_column
 
 FIRST = {"completions/mean_length": 10.0, "entropy": 2.0}
 
@@ -67,7 +67,7 @@ def test_a_rollout_without_rewards_has_no_figures_of_them_and_warns_of_nothing(s
 
 
 @given(experiences)
-def test_every_figure_can_be_written_as_json(some: Experience) -> None:
+def test_every_figure_can_be_written_as_json(some: Rollout) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         json.dumps({**metrics.figures(some)}, allow_nan=False)

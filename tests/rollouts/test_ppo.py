@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from posttrain.core.group import Floats, Group
 from posttrain.rollouts.ppo import PPOCredit, ppo_credit
-from posttrain.rollouts.types import Experience, Memory, Told
+from posttrain.rollouts.types import Metrics, Rollout, RolloutState
 
 PLAIN = PPOCredit(
     gamma=1.0, lam=0.95, normalize=False, missing_eos_penalty=0.0, whiten_rewards=False, target_kl=None, horizon=100.0
@@ -30,8 +30,10 @@ def values(groups: Sequence[Group]) -> list[Floats]:
     return [np.concatenate([(c.tokens % 5) / 4 for c in g.completions]).astype(np.float32) for g in groups]
 
 
-def credited(some: Experience, variant: PPOCredit, memory: Memory | None = None) -> tuple[list[Group], Told, Memory]:
-    return ppo_credit(variant, reference=reference, values=values)(some, memory or Memory(beta=0.2))
+def credited(
+    some: Rollout, variant: PPOCredit, memory: RolloutState | None = None
+) -> tuple[list[Group], Metrics, RolloutState]:
+    return ppo_credit(variant, reference=reference, values=values)(some, memory or RolloutState(beta=0.2))
 
 
 def spread(every: list[float]) -> float:
@@ -40,7 +42,7 @@ def spread(every: list[float]) -> float:
     return (sum((x - mean) ** 2 for x in every) / max(1, len(every)) + 1e-8) ** 0.5
 
 
-def slowly(some: Experience, v: PPOCredit, beta: float, scale: tuple[float, float]) -> Mapping[str, list[float]]:
+def slowly(some: Rollout, v: PPOCredit, beta: float, scale: tuple[float, float]) -> Mapping[str, list[float]]:
     """Advantage and return of every token of the rollout, from the papers' formulas."""
     rewards: list[list[float] | None] = []
     value: list[list[float]] = []
@@ -95,7 +97,7 @@ variants = st.builds(
 @settings(max_examples=60, deadline=None)
 def test_it_is_its_definition(seed: int, variant: PPOCredit, beta: float) -> None:
     some = random_experience(np.random.default_rng(seed))
-    groups, _, memory = credited(some, variant, Memory(beta=beta))
+    groups, _, memory = credited(some, variant, RolloutState(beta=beta))
     known = some.reward_GK[np.isfinite(some.reward_GK)]
     scale = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
     expected = slowly(some, variant, beta, scale if scale[1] > 1e-6 else (scale[0], 1.0))
@@ -164,7 +166,7 @@ def test_the_coefficient_is_steered_from_rollout_to_rollout() -> None:
     variant = replace(PLAIN, target_kl=0.01, horizon=10.0)
     some = experience([[1.0, 0.0]], [[said([4], [-0.1]), said([4], [-0.2])]])  # KL far over the target: + 20%
     betas: list[float | None] = []
-    memory = Memory(beta=0.5)
+    memory = RolloutState(beta=0.5)
     for _ in range(3):
         _, told, memory = credited(some, variant, memory)
         betas.append(told["beta"])
@@ -175,11 +177,11 @@ def test_the_coefficient_is_steered_from_rollout_to_rollout() -> None:
 
 def test_figures_by_hand() -> None:
     some = experience([[1.0, 2.0]], [[said([5], [-1.0]), said([5], [-3.0])]])  # value 0, reference -1.1
-    _, told, _ = credited(some, PLAIN, Memory(beta=0.5))
+    _, told, _ = credited(some, PLAIN, RolloutState(beta=0.5))
     assert told["objective/kl"] == pytest.approx((0.1 - 1.9) / 2)
     assert told["objective/scores"] == pytest.approx(1.5)
     assert told["objective/rlhf_reward"] == pytest.approx(1.5 - 0.5 * (0.1 - 1.9) / 2)
     assert told["explained_variance"] == pytest.approx(0.0)
     assert told["beta"] == 0.5
-    _, whitened, _ = credited(some, replace(PLAIN, whiten_rewards=True), Memory(beta=0.5))
+    _, whitened, _ = credited(some, replace(PLAIN, whiten_rewards=True), RolloutState(beta=0.5))
     assert whitened["objective/rlhf_reward"] == told["objective/rlhf_reward"]

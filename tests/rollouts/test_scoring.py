@@ -13,17 +13,17 @@ from transformers import AutoModelForSequenceClassification
 
 from posttrain.core.group import Ints
 from posttrain.data.chat.answer_text import answer_text
-from posttrain.data.chat.encode import Codec
-from posttrain.data.chat.renderer import codec_of
+from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.renderer import renderer_of
 from posttrain.data.options import DataOptions
 from posttrain.data.sets.prompts import Prompt
 from posttrain.errors import RunError
-from posttrain.generation.request import Written
+from posttrain.generation.request import Generation
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.save import save_policy
 from posttrain.rewards.score import Reward
 from posttrain.rewards.types import each
-from posttrain.rollouts.scoring import Judge, Scorer, scored
+from posttrain.rollouts.scoring import RewardModel, Scorer, scored
 
 END = 2
 
@@ -33,14 +33,14 @@ def policy(model: Path) -> Policy:
     return load_policy(str(model))
 
 
-def answer(policy: Policy, text: str, *, ended: bool = True) -> Written:
+def answer(policy: Policy, text: str, *, ended: bool = True) -> Generation:
     ids = policy.tokenizer(text, add_special_tokens=False)["input_ids"]
     return said([*ids, END] if ended else ids, ended=ended)
 
 
-def texts_of(written: Sequence[Sequence[Written]], policy: Policy) -> list[list[str]]:
-    codec = Codec(policy.tokenizer, None, frozenset({END}), 256)
-    return [[answer_text(one.tokens, codec) for one in some] for some in written]
+def texts_of(written: Sequence[Sequence[Generation]], policy: Policy) -> list[list[str]]:
+    renderer = Renderer(policy.tokenizer, None, frozenset({END}), 256)
+    return [[answer_text(one.tokens, renderer) for one in some] for some in written]
 
 
 def by(failures: list[str] | None = None, **rewards: Reward) -> Scorer:
@@ -115,7 +115,9 @@ def test_a_reward_model_with_the_same_tokens_scores_them_as_they_are(policy: Pol
     judge = reward_model(tmp_path)
     prompts = [chat_prompt(policy, n) for n in range(2)]
     written = [[answer(policy, "zero"), answer(policy, "no", ended=False)], [answer(policy, "x"), answer(policy, "1")]]
-    scorer = Scorer({"short": Reward(each(lambda c, row: -float(len(c))))}, {"rm": Judge(judge, 0.5)}, 64, 0.0, print)
+    scorer = Scorer(
+        {"short": Reward(each(lambda c, row: -float(len(c))))}, {"rm": RewardModel(judge, 0.5)}, 64, 0.0, print
+    )
     found = scored(prompts, written, texts_of(written, policy), scorer)
     texts = [[*p.tokens.tolist(), *w.tokens.tolist()] for p, some in zip(prompts, written, strict=True) for w in some]
     expected = np.array(by_transformers(tmp_path, texts)).reshape(2, 2)
@@ -130,10 +132,10 @@ OTHER = (
 )
 
 
-def codec_for(judge: Policy, max_length: int) -> Codec:
+def renderer_for(judge: Policy, max_length: int) -> Renderer:
     options = DataOptions.model_validate({"data": "x.jsonl", "max_length": max_length})
-    codec, _ = codec_of(options, judge.tokenizer, end_tokens=(END,), positions=256, base=Path())
-    return codec
+    renderer, _ = renderer_of(options, judge.tokenizer, end_tokens=(END,), positions=256, base=Path())
+    return renderer
 
 
 def test_a_reward_model_with_another_tokenizer_reads_the_text_in_its_own_way(policy: Policy, tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_a_reward_model_with_another_tokenizer_reads_the_text_in_its_own_way(pol
         prompts,
         written,
         texts_of(written, policy),
-        Scorer({}, {"rm": Judge(judge, 1.0, codec_for(judge, 64))}, 64, 0.0, print),
+        Scorer({}, {"rm": RewardModel(judge, 1.0, renderer_for(judge, 64))}, 64, 0.0, print),
     )
     texts = [f"<s>u: {p.text}</s><s>a: {t}</s>" for p, some in zip(prompts, found.texts, strict=True) for t in some]
     ids = [judge.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
@@ -156,7 +158,7 @@ def test_a_text_too_long_for_the_reward_model_is_a_failure_of_its_row(policy: Po
     failures: list[str] = []
     prompts = [chat_prompt(policy, n) for n in range(2)]
     written = [[answer(policy, "long " * 9)], [answer(policy, "1")]]
-    scorer = Scorer({}, {"rm": Judge(judge, 1.0, codec_for(judge, 30))}, 64, 0.5, failures.append)
+    scorer = Scorer({}, {"rm": RewardModel(judge, 1.0, renderer_for(judge, 30))}, 64, 0.5, failures.append)
     found = scored(prompts, written, texts_of(written, policy), scorer)
     assert np.isnan(found.reward_GK).tolist() == [[True], [False]]
     assert failures[0].startswith("prompts.jsonl:1: reward `rm`: ")
@@ -164,7 +166,7 @@ def test_a_text_too_long_for_the_reward_model_is_a_failure_of_its_row(policy: Po
 
 def test_an_empty_answer_is_scored_too(policy: Policy, tmp_path: Path) -> None:
     judge = reward_model(tmp_path, OTHER)
-    scorer = Scorer({}, {"rm": Judge(judge, 1.0, codec_for(judge, 64))}, 64, 1.0, print)
+    scorer = Scorer({}, {"rm": RewardModel(judge, 1.0, renderer_for(judge, 64))}, 64, 1.0, print)
     written = [[said([END]), answer(policy, "1")]]
     found = scored([chat_prompt(policy, 0)], written, texts_of(written, policy), scorer)
     assert np.isfinite(found.reward_GK).all()

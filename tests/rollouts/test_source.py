@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from posttrain.core.group import Completion, Group
 from posttrain.rollouts.source import Rollouts
-from posttrain.rollouts.types import Memory, Told
+from posttrain.rollouts.types import Metrics, RolloutState
 
 sizes = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
 """Groups a step, minibatches, inner epochs."""
@@ -21,12 +21,16 @@ class Maker:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.asked: list[tuple[int, Memory]] = []
+        self.asked: list[tuple[int, RolloutState]] = []
 
-    def __call__(self, number: int, memory: Memory) -> tuple[list[Group], Told, Memory]:
+    def __call__(self, number: int, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
         self.asked.append((number, memory))
         groups = [self._group(number, place) for place in range(self.size)]
-        return groups, {"rollout": float(number)}, Memory(memory.cursor + self.size, memory.beta * 2, {"n": number})
+        return (
+            groups,
+            {"rollout": float(number)},
+            RolloutState(memory.cursor + self.size, memory.beta * 2, {"n": number}),
+        )
 
     def _group(self, number: int, place: int) -> Group:
         tokens = np.array([number + 3, place + 3], np.int32)
@@ -38,7 +42,7 @@ class Maker:
 def opened(folder: Path, cut: tuple[int, int, int], prompts: int = 10) -> tuple[Rollouts, Maker]:
     batch_size, minibatches, inner_epochs = cut
     make = Maker(batch_size * minibatches)
-    start = Memory(beta=0.5)
+    start = RolloutState(beta=0.5)
     return Rollouts(make, prompts, batch_size, minibatches, inner_epochs, folder, 3, start), make
 
 
@@ -82,7 +86,11 @@ def test_what_moves_is_handed_from_rollout_to_rollout_across_a_restart(tmp_path:
     again, more = opened(tmp_path, (2, 1, 1))
     again.step(2)
     handed = [*make.asked, *more.asked]
-    assert handed == [(0, Memory(0, 0.5, {})), (1, Memory(2, 1.0, {"n": 0})), (2, Memory(4, 2.0, {"n": 1}))]
+    assert handed == [
+        (0, RolloutState(0, 0.5, {})),
+        (1, RolloutState(2, 1.0, {"n": 0})),
+        (2, RolloutState(4, 2.0, {"n": 1})),
+    ]
 
 
 @given(sizes, st.integers(1, 14), st.integers(0, 5))

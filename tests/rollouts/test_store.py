@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from posttrain.core.group import Group
 from posttrain.rollouts import store
-from posttrain.rollouts.types import Experience, Memory, with_column
+from posttrain.rollouts.types import Rollout, RolloutState, with_column
 
 
 def same(a: Group, b: Group) -> bool:
@@ -29,13 +29,11 @@ def same(a: Group, b: Group) -> bool:
 
 @given(experiences, st.integers(0, 100), st.floats(0, 9), st.dictionaries(st.text(max_size=5), st.floats(-9, 9)))
 @settings(max_examples=40, deadline=None)
-def test_what_is_kept_comes_back_bit_for_bit(
-    some: Experience, cursor: int, beta: float, first: dict[str, float]
-) -> None:
+def test_what_is_kept_comes_back_bit_for_bit(some: Rollout, cursor: int, beta: float, first: dict[str, float]) -> None:
     groups = some.groups()
     rng = np.random.default_rng(cursor)
     groups = with_column(groups, "advantage", [rng.normal(size=g.loss_tokens).astype(np.float32) for g in groups])
-    memory = Memory(cursor, beta, first)
+    memory = RolloutState(cursor, beta, first)
     told = {"reward": beta, "pass_rate": None}
     with TemporaryDirectory() as name:
         place = store.folder_of(Path(name), 7)
@@ -49,13 +47,13 @@ def test_what_is_kept_comes_back_bit_for_bit(
 
 def test_a_rollout_is_whole_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
-        store.keep(tmp_path / "rollout-00000000", _groups(), {"reward": float("nan")}, Memory())
+        store.keep(tmp_path / "rollout-00000000", _groups(), {"reward": float("nan")}, RolloutState())
     assert not list(tmp_path.iterdir())
 
 
 def test_forgetting_takes_older_rollouts_alone(tmp_path: Path) -> None:
     for number in (0, 3, 4, 11):
-        store.keep(store.folder_of(tmp_path, number), _groups(), {}, Memory())
+        store.keep(store.folder_of(tmp_path, number), _groups(), {}, RolloutState())
     (tmp_path / "rollout-00000001.partial").mkdir()
     (tmp_path / "rollout-mine").mkdir()
     store.forget(tmp_path, 4)

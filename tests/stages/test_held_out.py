@@ -17,7 +17,7 @@ from posttrain.rewards.score import Reward
 from posttrain.rewards.types import each
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.rollouts.scoring import Scorer
-from posttrain.rollouts.types import Experience
+from posttrain.rollouts.types import Rollout
 from posttrain.stages import held_out
 from posttrain.stages.context import Context
 from posttrain.stages.held_out import held_out_rewards
@@ -41,7 +41,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
     """A measure of answers that are given instead of written."""
 
     def build(
-        some: Experience,
+        some: Rollout,
         *,
         gold: Mapping[str, Callable[[str, Mapping[str, Any]], float | None]] | None = None,
         before: Mapping[str, float | None] | None = None,

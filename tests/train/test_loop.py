@@ -14,7 +14,7 @@ from posttrain.errors import RunError, Stopped
 from posttrain.objectives.sft import SFT
 from posttrain.policy.load import Policy, load_policy
 from posttrain.train.batches import Source, shuffled
-from posttrain.train.loop import Training, Watch, fit
+from posttrain.train.loop import Callbacks, Training, fit
 from posttrain.train.options import TrainOptions
 
 OPTIONS = TrainOptions(epochs=4, batch_size=4, learning_rate=1e-2, save_every=5, eval_every=3)
@@ -29,9 +29,9 @@ def weights(policy: Policy) -> list[bytes]:
     return [p.detach().numpy().tobytes() for p in policy.model.parameters()]
 
 
-def stop_at(step: int) -> Watch:
+def stop_at(step: int) -> Callbacks:
     done = [0]
-    return Watch(on_step=lambda n, total, values: done.__setitem__(0, n), stop=lambda: done[0] >= step)
+    return Callbacks(on_step=lambda n, total, values: done.__setitem__(0, n), stop=lambda: done[0] >= step)
 
 
 @pytest.mark.parametrize("cut", [1, 5, 7, 23])
@@ -62,7 +62,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(
     raw[-1] ^= 1
     newest.write_bytes(raw)
     told: list[str] = []
-    fit(training(second, groups, tmp_path / "cut"), Watch(on_note=told.append))
+    fit(training(second, groups, tmp_path / "cut"), Callbacks(on_note=told.append))
     assert "step-00000012: damaged" in told[0]
     assert weights(second) == weights(whole)
 

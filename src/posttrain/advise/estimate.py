@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from posttrain.advise.machine import Machine, Model
 from posttrain.policy.memory import cache_bytes, estimate, fitting_row
-from posttrain.policy.shape import Outline
+from posttrain.policy.shape import ModelShape
 from posttrain.stages.candidates import CandidatesStage
 from posttrain.stages.cost import Load, flops, scored, seconds
 from posttrain.stages.on_policy import OnPolicyStage
@@ -64,7 +64,7 @@ def costs(stages: Mapping[str, Stage], loads: Mapping[str, Load], model: Model, 
     return found
 
 
-def memory(stage: Stage, shape: Outline, machine: Machine, load: Load) -> int:
+def memory(stage: Stage, shape: ModelShape, machine: Machine, load: Load) -> int:
     """Bytes at the peak: as `posttrain plan` counts them, but for the longest row, which is taken as twice the mean."""
     if isinstance(stage, CandidatesStage):
         length = int(2 * load.prompt) + stage.max_new_tokens

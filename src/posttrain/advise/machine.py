@@ -11,7 +11,7 @@ from posttrain.policy.machine import speed, total_memory
 from posttrain.rewards.sandbox.box import cores
 
 if TYPE_CHECKING:
-    from posttrain.policy.shape import Outline
+    from posttrain.policy.shape import ModelShape
 
 GIB = 2**30
 
@@ -72,7 +72,7 @@ class Model:
 
     name: str
     base: bool
-    shape: "Outline | None"
+    shape: "ModelShape | None"
     exact: bool
     positions: int | None
     chars_per_token: float
@@ -101,9 +101,9 @@ def model_of(name: str, texts: tuple[str, ...]) -> Model:
         size = size_in(name)
         return Model(name, not _INSTRUCT.search(name), None if size is None else shape_of(size), False, None, 4.0)
     from posttrain.policy.load import load_tokenizer
-    from posttrain.policy.shape import outline, positions_of
+    from posttrain.policy.shape import model_shape, positions_of
 
-    shape = outline(folder)
+    shape = model_shape(folder)
     tokenizer: Any = load_tokenizer(folder)
     tokens = sum(len(tokenizer(text)["input_ids"]) for text in texts)
     per_token = sum(map(len, texts)) / tokens if tokens else 4.0
@@ -136,9 +136,9 @@ def size_in(name: str) -> int | None:
     return None if found is None else int(float(found[1]) * {"b": 1e9, "m": 1e6}[found[2].lower()])
 
 
-def shape_of(parameters: int) -> "Outline":
+def shape_of(parameters: int) -> "ModelShape":
     """A transformer of so many weights and usual proportions: width 100 times the layers, 12 width² weights a layer."""
-    from posttrain.policy.shape import Outline
+    from posttrain.policy.shape import ModelShape
 
     width = max(64, round((100 * parameters / 12) ** (1 / 3)))
     layers = max(2, round(parameters / (12 * width**2)))
@@ -152,4 +152,4 @@ def shape_of(parameters: int) -> "Outline":
     )
     config.get_text_config = lambda: config
     layer = [(width, width)] * 4 + [(width, 8 * width // 3)] * 2 + [(8 * width // 3, width)]
-    return Outline(config, parameters, tuple(layer * layers))
+    return ModelShape(config, parameters, tuple(layer * layers))

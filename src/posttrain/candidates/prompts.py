@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.core.group import Ints
-from posttrain.data.chat.encode import Codec
+from posttrain.data.chat.encode import Renderer
 from posttrain.data.example import Example, Message
 from posttrain.data.files.read import read_rows
 from posttrain.data.formats.conventions import examples
@@ -42,7 +42,7 @@ class Ask:
 
 def read_asks(
     options: RowOptions,
-    codecs: Sequence[Codec],
+    renderers: Sequence[Renderer],
     *,
     answer: int,
     base: Path,
@@ -51,7 +51,7 @@ def read_asks(
     """All prompts of a stage's data, each once. What is too long for one of the models is asked of none.
 
     Args:
-        codecs: one a model that reads tokens.
+        renderers: one a model that reads tokens.
         answer: tokens kept free for the answer.
 
     Returns:
@@ -60,7 +60,7 @@ def read_asks(
     Raises:
         InputError: malformed data, an id that stands twice, no room for a prompt, or no prompt left.
     """
-    rooms = [room_for(codec, answer) for codec in codecs]
+    rooms = [room_for(renderer, answer) for renderer in renderers]
     skips = Skips()
     found: dict[str, Ask] = {}
     prompts: set[str] = set()
@@ -75,7 +75,7 @@ def read_asks(
             if key in prompts:
                 skips.add("its prompt stands in an earlier row", example.where)
                 continue
-            some = [encoded(example, codec, room) for codec, room in zip(codecs, rooms, strict=True)]
+            some = [encoded(example, renderer, room) for renderer, room in zip(renderers, rooms, strict=True)]
             reason = next((one for one in some if isinstance(one, str)), None)
             if reason is not None:
                 skips.add(reason, example.where)
@@ -91,7 +91,7 @@ def read_asks(
     if not found:
         raise InputError(f"data: no prompt is left. {'; '.join(skips.lines()) or 'The sources are empty'}")
     asks = list(found.values())
-    noted = sum((codec.seen for codec in codecs), Counter[str]())
+    noted = sum((renderer.seen for renderer in renderers), Counter[str]())
     longest = [max((len(tokens) for tokens in ask.tokens), default=0) for ask in asks]
     about = {
         "parts": {TRAIN: {"groups": len(asks), "tokens": sum(longest)}},

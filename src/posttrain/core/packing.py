@@ -41,7 +41,7 @@ class Batch:
     tokens_T: Tensor
     position_T: Tensor
     branches: tuple[Branch, ...]
-    where_N: Tensor
+    predictor_N: Tensor
     target_N: Tensor
     completion_N: Tensor
     group_C: Tensor
@@ -51,7 +51,7 @@ class Batch:
     @property
     def counts(self) -> dict[str, int]:
         """How many of each unit a loss may be averaged over this batch holds."""
-        return {"token": len(self.where_N), "completion": len(self.group_C), "group": len(self.names)}
+        return {"token": len(self.predictor_N), "completion": len(self.group_C), "group": len(self.names)}
 
 
 def pack(sizes: Sequence[int], budget: int) -> list[list[int]]:
@@ -115,7 +115,7 @@ def collate(groups: Sequence[Group], device: torch.device | str = "cpu") -> Batc
         tokens_T=long(tokens),
         position_T=long(position),
         branches=tuple(branches),
-        where_N=long(where),
+        predictor_N=long(where),
         target_N=long(target),
         completion_N=torch.repeat_interleave(torch.tensor(loss_counts)).to(device),
         group_C=torch.tensor([b.group for b in branches]).to(device),

@@ -25,7 +25,7 @@ from posttrain.demo.tokenizer import CONTEXT, train_tokenizer
 from posttrain.objectives.sft import SFT
 from posttrain.policy.load import Policy
 from posttrain.train.batches import Source
-from posttrain.train.loop import Training, Watch, fit
+from posttrain.train.loop import Callbacks, Training, fit
 from posttrain.train.options import TrainOptions
 
 VOCABULARY = 1280
@@ -90,7 +90,7 @@ def train(policy: Policy, documents: list[Group], folder: Path) -> None:
     training = Training(policy, source, SFT, OPTIONS, folder)
     policy.model.train()
     with Screen().bar("pre-training", training.steps) as advance:
-        fit(training, Watch(on_step=lambda step, total, values: advance(step, f"loss {values['loss']:.3f}")))
+        fit(training, Callbacks(on_step=lambda step, total, values: advance(step, f"loss {values['loss']:.3f}")))
 
 
 def save(policy: Policy, out: Path) -> None:

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from posttrain.console import Screen
-from posttrain.data.chat.encode import Codec
+from posttrain.data.chat.encode import Renderer
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.suites import Sample, run_suite
 from posttrain.files import read_json, whole_folder, write_json, write_whole
@@ -26,7 +26,7 @@ class Measured:
 
 
 def measure(
-    policy: Policy, codec: Codec, suites: Mapping[str, SuiteOptions], *, base: Path, folder: Path, screen: Screen
+    policy: Policy, renderer: Renderer, suites: Mapping[str, SuiteOptions], *, base: Path, folder: Path, screen: Screen
 ) -> dict[str, Measured]:
     """Run the suites, or read what they gave before.
 
@@ -41,7 +41,7 @@ def measure(
             found: dict[str, Measured] = {}
             for name, options in suites.items():
                 with screen.bar(name, None) as advance:
-                    samples = run_suite(policy, codec, options, base, lambda n: advance(n, "answers"))
+                    samples = run_suite(policy, renderer, options, base, lambda n: advance(n, "answers"))
                 write_whole(target / f"samples_{name}.jsonl", "".join(_line(sample) for sample in samples))
                 found |= _by_slice(name, samples) if options.slices else {name: _mean(samples)}
             write_json(target / "results.json", {key: asdict(value) for key, value in found.items()})

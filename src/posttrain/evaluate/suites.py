@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.chat.answer_text import answer_text
-from posttrain.data.chat.encode import Codec, encode_prompt
+from posttrain.data.chat.encode import Renderer, encode_prompt
 from posttrain.data.language import LANGUAGES, language_of
 from posttrain.errors import InputError
 from posttrain.evaluate.metrics import METRICS, check_row, metadata_of, own_words
@@ -114,21 +114,25 @@ def _is_prose(text: str) -> bool:
 
 
 def run_suite(
-    policy: Policy, codec: Codec, options: SuiteOptions, base: Path, on_done: Callable[[int], None] = lambda n: None
+    policy: Policy,
+    renderer: Renderer,
+    options: SuiteOptions,
+    base: Path,
+    on_done: Callable[[int], None] = lambda n: None,
 ) -> list[Sample]:
     """Greedy answers to every question, measured.
 
     Args:
-        codec: how conversations become the model's tokens.
+        renderer: how conversations become the model's tokens.
         on_done: called with the number of questions answered.
     """
     questions = read_suite(options, base)
-    prompts = [encode_prompt(q.messages, codec, where=q.where) for q in questions]
+    prompts = [encode_prompt(q.messages, renderer, where=q.where) for q in questions]
     answers = greedy(policy, prompts, max_new_tokens=options.max_new_tokens, on_done=on_done)
     measure = METRICS[options.metric]
     samples: list[Sample] = []
     for number, (question, tokens) in enumerate(zip(questions, answers, strict=True)):
-        answer = answer_text(tokens, codec)
+        answer = answer_text(tokens, renderer)
         samples.append(
             Sample(
                 id=str(number if question.row.get("id") is None else question.row["id"]),

@@ -17,7 +17,7 @@ from posttrain.core.logprobs import logits_of
 from posttrain.core.packing import Batch, Branch
 from posttrain.generation import attention
 from posttrain.generation.cache import Cache, step_of
-from posttrain.generation.request import Request, Write, Written, decoding, ends
+from posttrain.generation.request import Generate, Generation, Request, decoding, ends
 from posttrain.generation.sampling import Sampling, draw, uniforms
 from posttrain.generation.transformers_generate import generate_plain
 from posttrain.policy.forward import backbone_of, head_of, mixed
@@ -52,8 +52,8 @@ def generate(
     ids: Sequence[int] | None = None,
     rows: int = ROWS,
     on_done: Callable[[int], None] = lambda done: None,
-) -> list[list[Written]]:
-    """Write `n` completions of each prompt.
+) -> list[list[Generation]]:
+    """Generate `n` completions of each prompt.
 
     Args:
         prompts: token ids, each at least one token.
@@ -75,7 +75,7 @@ def generate(
         return _Engine(policy, request).run()
 
 
-def writer(policy: Policy, rows: int = ROWS) -> Write:
+def writer(policy: Policy, rows: int = ROWS) -> Generate:
     """`generate` by one policy, `rows` completions at once."""
     return lambda prompts, sampling, n, ids: generate(policy, prompts, sampling, n=n, ids=ids, rows=rows)
 
@@ -107,10 +107,10 @@ class _Engine:
         self.waiting = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), -i))  # taken from the end
         self.rows: list[_Row] = []
         self.slots: list[int] = []  # the request in each
-        self.done: list[list[Written | None]] = [[None] * n for _ in prompts]
+        self.done: list[list[Generation | None]] = [[None] * n for _ in prompts]
         self.count = 0
 
-    def run(self) -> list[list[Written]]:
+    def run(self) -> list[list[Generation]]:
         """Until nothing is left to write."""
         while self.waiting or self.rows:
             while admitted := self._admit():
@@ -179,7 +179,7 @@ class _Engine:
             row.logp.append(logp)
             ended = ends(row.tokens, self.policy, self.sampling.stop)
             if ended or len(row.tokens) == self.sampling.max_new_tokens:
-                self.done[row.request][row.branch] = Written(
+                self.done[row.request][row.branch] = Generation(
                     np.array(row.tokens, np.int32), np.array(row.logp, np.float32), ended
                 )
                 leaving.append(row)
@@ -216,7 +216,7 @@ def _prompts_batch(prompts: Sequence[Ints], device: torch.device) -> Batch:
         tokens_T=torch.from_numpy(np.concatenate(list(prompts)).astype(np.int64)).to(device),
         position_T=torch.from_numpy(np.concatenate([np.arange(len(p)) for p in prompts])).to(device),
         branches=tuple(Branch(g, (a, a), (a, b)) for g, (a, b) in enumerate(zip(starts, ends, strict=True))),
-        where_N=empty,
+        predictor_N=empty,
         target_N=empty,
         completion_N=empty,
         group_C=torch.arange(len(prompts), device=device),

@@ -33,7 +33,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Generation:
     """A completion.
 
     Args:
@@ -49,7 +49,7 @@ class Written:
     importance: Floats | None = None
 
 
-Write = Callable[[Sequence[Ints], Sampling, int, Sequence[int]], list[list[Written]]]
+Generate = Callable[[Sequence[Ints], Sampling, int, Sequence[int]], list[list[Generation]]]
 """(prompts, sampling, completions of each, numbers that with the seed fix each prompt's draws) → completions."""
 
 

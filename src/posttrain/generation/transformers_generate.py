@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posttrain.generation.request import Request, Written, decoding, ends
+from posttrain.generation.request import Generation, Request, decoding, ends
 from posttrain.generation.sampling import Sampling, draw, uniforms
 from posttrain.policy.forward import mixed
 from posttrain.policy.load import Policy
 
 
 @torch.no_grad()
-def generate_plain(policy: Policy, request: Request) -> list[list[Written]]:
+def generate_plain(policy: Policy, request: Request) -> list[list[Generation]]:
     """See `engine.generate`. Prompts of the same length are written together: nothing is padded."""
     prompts, sampling = request.prompts, request.sampling
     by_length = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
@@ -38,7 +38,7 @@ def generate_plain(policy: Policy, request: Request) -> list[list[Written]]:
     return done
 
 
-def _write(policy: Policy, tokens: Any, draws: Any, sampling: Sampling) -> list[Written]:
+def _write(policy: Policy, tokens: Any, draws: Any, sampling: Sampling) -> list[Generation]:
     from transformers import LogitsProcessorList
 
     chosen: list[Tensor] = []
@@ -66,7 +66,7 @@ def _write(policy: Policy, tokens: Any, draws: Any, sampling: Sampling) -> list[
     return [_until_end(t, p, policy, sampling) for t, p in zip(token_BT, logp_BT, strict=True)]
 
 
-def _until_end(tokens: Any, logp: Any, policy: Policy, sampling: Sampling) -> Written:
+def _until_end(tokens: Any, logp: Any, policy: Policy, sampling: Sampling) -> Generation:
     ids = tokens.tolist()
     last = next((n for n in range(1, len(ids) + 1) if ends(ids[:n], policy, sampling.stop)), None)
-    return Written(tokens[:last].astype(np.int32), logp[:last].astype(np.float32), last is not None)
+    return Generation(tokens[:last].astype(np.int32), logp[:last].astype(np.float32), last is not None)

@@ -14,14 +14,14 @@ import torch
 from posttrain.core.group import Ints
 from posttrain.errors import InputError
 from posttrain.generation.options import VllmOptions
-from posttrain.generation.request import Write, Written
+from posttrain.generation.request import Generate, Generation
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
 from posttrain.policy.lora.adapters import merged_weights
 from posttrain.policy.lora.folder import adapted_model
 
 
-def vllm_writer(policy: Policy, model: str, options: VllmOptions, *, longest: int, rows: int, seed: int) -> Write:
+def vllm_writer(policy: Policy, model: str, options: VllmOptions, *, longest: int, rows: int, seed: int) -> Generate:
     """A function that writes with vLLM, with the weights that the policy has when it is called.
 
     Args:
@@ -47,7 +47,7 @@ def vllm_writer(policy: Policy, model: str, options: VllmOptions, *, longest: in
         logprobs_mode="processed_logprobs",  # of the distribution that tokens are drawn from
     )
 
-    def write(prompts: Sequence[Ints], sampling: Sampling, n: int, ids: Sequence[int]) -> list[list[Written]]:
+    def write(prompts: Sequence[Ints], sampling: Sampling, n: int, ids: Sequence[int]) -> list[list[Generation]]:
         llm.llm_engine.model_executor.driver_worker.model_runner.model.load_weights(merged_weights(policy))
         llm.reset_prefix_cache()
         asked = [SamplingParams(n=n, **_settings(policy, sampling, number)) for number in ids]
@@ -73,6 +73,6 @@ def _settings(policy: Policy, sampling: Sampling, number: int) -> Mapping[str, A
     }
 
 
-def _written(one: Any) -> Written:
+def _written(one: Any) -> Generation:
     logp = [place[token].logprob for token, place in zip(one.token_ids, one.logprobs, strict=True)]
-    return Written(np.array(one.token_ids, np.int32), np.array(logp, np.float32), one.finish_reason == "stop")
+    return Generation(np.array(one.token_ids, np.int32), np.array(logp, np.float32), one.finish_reason == "stop")

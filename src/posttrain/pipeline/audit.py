@@ -17,7 +17,7 @@ from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.stages.audit import figures_of
 from posttrain.stages.budget import Budget, budget, budget_findings, reads
 from posttrain.stages.context import Context
-from posttrain.stages.inputs import codec_for
+from posttrain.stages.inputs import renderer_for
 from posttrain.stages.on_policy import OnPolicyStage
 from posttrain.stages.reward_trial import findings_of, lines_of, try_rewards
 from posttrain.stages.technique import TrainingStage
@@ -111,10 +111,10 @@ def _audit_stage(
 
 def _budget(recipe: Recipe, name: str, stage: TrainingStage, base: Path, screen: Screen) -> Budget:
     context = _context(recipe, name, stage, base, screen)
-    codec = codec_for(stage, replace(context, screen=Notes()), trust_remote_code=stage.trust_remote_code)
+    renderer = renderer_for(stage, replace(context, screen=Notes()), trust_remote_code=stage.trust_remote_code)
     kind, part_of, answer = reads(stage, recipe.seed)
     with screen.bar("token budget", None) as advance:
-        return budget(stage, codec, context, kind=kind, part_of=part_of, answer=answer, advance=advance)
+        return budget(stage, renderer, context, kind=kind, part_of=part_of, answer=answer, advance=advance)
 
 
 def _context(recipe: Recipe, name: str, stage: TrainingStage, base: Path, screen: Screen) -> Context:

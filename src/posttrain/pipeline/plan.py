@@ -14,7 +14,7 @@ from posttrain.stages.on_policy import OnPolicyStage
 from posttrain.stages.registry import KINDS, Stage
 from posttrain.stages.reward_trial import PLANNED, SECONDS, lines_of, try_rewards
 from posttrain.stages.steps import early_end
-from posttrain.stages.technique import BaseStage, Look, TrainingStage
+from posttrain.stages.technique import BaseStage, Preview, TrainingStage
 from posttrain.stages.trial import Trial
 
 Plan = dict[str, Any]
@@ -55,10 +55,10 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
         if made := made_by_stages(recipe, name):
             notes.note(f"its data comes from {' and '.join(made)}, and is read once that has run")
             unread = {"parts": {"train": {"groups": 0, "tokens": 0}}}
-            seen = Look(unread, 0, KINDS[stage.kind].needs(stage, context), ())
+            seen = Preview(unread, 0, KINDS[stage.kind].needs(stage, context), ())
         else:
             screen.note(f"reading the data of {name}")
-            seen = KINDS[stage.kind].look(stage, context)
+            seen = KINDS[stage.kind].preview(stage, context)
             if isinstance(stage, OnPolicyStage):
                 trials = try_rewards(stage, context, PLANNED, SECONDS)
                 notes.sentences += lines_of(trials)
@@ -69,10 +69,12 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
 
 
 def _plan(
-    stage: Stage, name: str, recipe: Recipe, seen: Look, model: str, notes: Notes, trials: Sequence[Trial]
+    stage: Stage, name: str, recipe: Recipe, seen: Preview, model: str, notes: Notes, trials: Sequence[Trial]
 ) -> Plan:
     ends = {
-        codec.tokenizer.convert_ids_to_tokens(end): None for codec in seen.codecs for end in sorted(codec.end_tokens)
+        renderer.tokenizer.convert_ids_to_tokens(end): None
+        for renderer in seen.renderers
+        for end in sorted(renderer.end_tokens)
     }
     found = room(stage, seen.memory)
     return {
@@ -81,7 +83,7 @@ def _plan(
         "models": list(stage.starts_from) or ([recipe.model] if isinstance(stage, BaseStage) else []),
         "parts": seen.about["parts"],
         "steps": seen.steps,
-        "max_length": min((codec.max_length for codec in seen.codecs), default=None),
+        "max_length": min((renderer.max_length for renderer in seen.renderers), default=None),
         "stops_on": list(ends),
         "device": found.device if found else "no device",
         "precision": _precision(stage) if found else "float32",
@@ -100,16 +102,16 @@ def _precision(stage: Stage) -> str:
     return "bfloat16" if isinstance(stage, BaseStage) and place(stage).autocast is not None else "float32"
 
 
-def _time_and_disk(stage: Stage, seen: Look, model: str, found: Room | None) -> Mapping[str, float | None]:
+def _time_and_disk(stage: Stage, seen: Preview, model: str, found: Room | None) -> Mapping[str, float | None]:
     """``seconds`` and ``disk_bytes``, by order of magnitude; None where its data or models are not known yet."""
     from posttrain.policy.machine import speed
-    from posttrain.policy.shape import outline
+    from posttrain.policy.shape import model_shape
     from posttrain.stages.cost import Load, disk_bytes, flops, seconds
 
     train = seen.about["parts"]["train"]
     if found is None or not train["groups"] or not isinstance(stage, TrainingStage | CandidatesStage):
         return {"seconds": None, "disk_bytes": None}
-    shape = outline(model, trust_remote_code=stage.trust_remote_code)
+    shape = model_shape(model, trust_remote_code=stage.trust_remote_code)
     share = seen.steps / seen.by_epochs if seen.by_epochs else 1.0
     work = flops(stage, shape.parameters, Load(train["groups"], train["tokens"] / train["groups"], 0.0))
     tokens = sum(part["tokens"] for part in seen.about["parts"].values())

@@ -173,7 +173,7 @@ def _base_model(run: Run, model: Model) -> Model:
         return model
     from posttrain.evaluate.behaviour import measure
     from posttrain.policy.open import open_policy
-    from posttrain.stages.inputs import codec_for
+    from posttrain.stages.inputs import renderer_for
 
     folder, suites = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
     asked = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(recipe.suites))}
@@ -181,10 +181,10 @@ def _base_model(run: Run, model: Model) -> Model:
     run.screen.title("before training")
     first = writing[0]
     context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
-    codec = codec_for(first, context, trust_remote_code=first.trust_remote_code)
+    renderer = renderer_for(first, context, trust_remote_code=first.trust_remote_code)
     policy = open_policy(path, first, train=False, on_note=run.screen.note)
-    policy.end_tokens = tuple(sorted(codec.end_tokens))
-    found = measure(policy, codec, recipe.suites, base=run.base, folder=folder / "behaviour", screen=run.screen)
+    policy.end_tokens = tuple(sorted(renderer.end_tokens))
+    found = measure(policy, renderer, recipe.suites, base=run.base, folder=folder / "behaviour", screen=run.screen)
     return replace(
         model, behaviour={key: Figure(None, m.value, m.n, m.interval, "share", "answers") for key, m in found.items()}
     )

@@ -137,7 +137,7 @@ def _same_end(run: Run, name: str, before: Inputs, inputs: Inputs, models: Model
 def _steps(stage: Stage, context: Context) -> int:
     with TemporaryDirectory() as folder:
         quiet = replace(context, folder=Path(folder), screen=Screen(quiet=True))
-        return KINDS[stage.kind].look(stage, quiet).steps
+        return KINDS[stage.kind].preview(stage, quiet).steps
 
 
 def with_products(stage: Stage, made: Mapping[str, Path]) -> Stage:

@@ -56,7 +56,7 @@ def forward(
         if "score" in wants:
             score = policy.base.score(_pick(batch, hidden, last_C, completion_C))[:, 0].float()
     if wants & {"logp", "entropy", "value"}:
-        hidden_ND = _pick(batch, hidden, batch.where_N, batch.completion_N)
+        hidden_ND = _pick(batch, hidden, batch.predictor_N, batch.completion_N)
         if "value" in wants and value is None:
             value = policy.base.value_head(hidden_ND.float())[:, 0]
         if policy.autocast is not None:
@@ -79,7 +79,7 @@ def _values(policy: Policy, batch: Batch) -> Tensor:
     """The value before each loss token, by a trunk of the value's own."""
     with mixed(policy):
         hidden = _hidden(policy, batch, getattr(policy.base, VALUE_TRUNK))
-    return policy.base.value_head(_pick(batch, hidden, batch.where_N, batch.completion_N).float())[:, 0]
+    return policy.base.value_head(_pick(batch, hidden, batch.predictor_N, batch.completion_N).float())[:, 0]
 
 
 def mixed(policy: Policy) -> AbstractContextManager[Any]:

@@ -4,10 +4,10 @@ from typing import Any
 
 from posttrain.core.logprobs import CHUNK
 from posttrain.policy.options import PolicyOptions
-from posttrain.policy.shape import Outline
+from posttrain.policy.shape import ModelShape
 
 
-def cache_bytes(shape: Outline, *, rows: int, length: int) -> int:
+def cache_bytes(shape: ModelShape, *, rows: int, length: int) -> int:
     """Keys and values of completions being written, float32: of each layer, head and token.
 
     Args:
@@ -32,7 +32,7 @@ def fitting_row(config: Any, options: PolicyOptions, device: str) -> int:
     return min(most, max(least, fitting // 64 * 64))
 
 
-def estimate(shape: Outline, options: PolicyOptions, *, row_tokens: int, scored: bool) -> dict[str, int]:
+def estimate(shape: ModelShape, options: PolicyOptions, *, row_tokens: int, scored: bool) -> dict[str, int]:
     """Bytes by purpose at the peak of a training step.
 
     Args:

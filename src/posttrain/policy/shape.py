@@ -10,7 +10,7 @@ from posttrain.policy.lora.folder import adapted_model
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class ModelShape:
     """A model without its weights.
 
     Args:
@@ -24,7 +24,7 @@ class Outline:
     linear: tuple[tuple[int, int], ...]
 
 
-def outline(name: str, *, trust_remote_code: bool = False) -> Outline:
+def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
     """Build the model on torch's meta device, where tensors have shapes and no storage.
 
     Raises:
@@ -41,7 +41,7 @@ def outline(name: str, *, trust_remote_code: bool = False) -> Outline:
         raise InputError(f"{name}: its configuration gives no causal language model ({_first(error)})") from error
     head = model.get_output_embeddings()
     layers = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
-    return Outline(
+    return ModelShape(
         config=config,
         parameters=sum(p.numel() for p in model.parameters()),
         linear=tuple((m.in_features, m.out_features) for m in layers),

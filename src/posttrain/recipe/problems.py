@@ -19,7 +19,7 @@ _BOOLEAN = "; YAML reads yes, no, on, off, true and false as booleans: if it is 
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class RecipeSource:
     """A recipe as its file and the command line have it.
 
     Args:
@@ -48,7 +48,7 @@ class Written:
         return f"{self.path}:{self.lines.get(place, 1)}" + (f": {shown}" if shown else "")
 
 
-def explain(errors: Sequence[Any], written: Written) -> list[str]:
+def explain(errors: Sequence[Any], written: RecipeSource) -> list[str]:
     """pydantic's errors as sentences, one a key.
 
     Args:
@@ -81,7 +81,7 @@ def real_path(error: Any, values: Any) -> KeyPath:
     return (*path, "kind") if error["type"].startswith("union_tag") else path
 
 
-def _sentence(key: KeyPath, errors: Sequence[Any], written: Written) -> str:
+def _sentence(key: KeyPath, errors: Sequence[Any], written: RecipeSource) -> str:
     telling = [error for error in errors if not error["type"].endswith("_type")]  # not the other types of a union
     errors = telling or errors
     error, where = errors[0], written.where(key)
@@ -136,7 +136,7 @@ def _given(error: Any) -> str:
     return f", not {_shown(value)}{'; put quotes around it' if quotes else ''}"
 
 
-def _suggestion(key: KeyPath, written: Written) -> str:
+def _suggestion(key: KeyPath, written: RecipeSource) -> str:
     """What an unknown key was meant to be: its other name, the place it belongs to, the nearest, or all there are."""
     *parent, last = key
     name, at = str(last), tuple(parent)

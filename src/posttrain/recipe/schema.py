@@ -13,7 +13,7 @@ from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.options import Name, Options
 from posttrain.recipe.overrides import override
-from posttrain.recipe.problems import Written, explain, near, real_path
+from posttrain.recipe.problems import RecipeSource, explain, near, real_path
 from posttrain.recipe.yaml_lines import KeyPath, read_yaml
 from posttrain.stages.registry import KINDS, Stage
 from posttrain.stages.technique import Other
@@ -64,7 +64,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
-def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Written:
+def read_recipe(path: Path, overrides: Sequence[str] = ()) -> RecipeSource:
     """A recipe as it is written, overrides included.
 
     Raises:
@@ -73,10 +73,10 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Written:
     values, lines = read_yaml(path)
     if not isinstance(values, dict):
         raise InputError(f"{path}:1: a recipe is a mapping with `model` and `stages`; see `posttrain init`")
-    return Written(path, Recipe, values, lines, dict(override(values, text) for text in overrides))
+    return RecipeSource(path, Recipe, values, lines, dict(override(values, text) for text in overrides))
 
 
-def _validated(written: Written) -> Recipe:
+def _validated(written: RecipeSource) -> Recipe:
     try:
         return Recipe.model_validate(written.values)
     except ValidationError as error:
@@ -86,7 +86,7 @@ def _validated(written: Written) -> Recipe:
         raise InputError("\n".join(explain(errors, written))) from error
 
 
-def _read_as_text(error: Any, written: Written) -> bool:
+def _read_as_text(error: Any, written: RecipeSource) -> bool:
     """Take an override as it was typed, where text belongs and YAML sees a number: ``--set model=7``."""
     key = real_path(error, written.values)
     if error["type"] != "string_type" or key not in written.overridden or isinstance(error["input"], list | dict):
@@ -134,14 +134,14 @@ def paths_named(recipe: Recipe) -> Iterator[PathNamed]:
         yield from (one._replace(key=("stages", name, *one.key)) for one in found if one.path not in recipe.stages)
 
 
-def _check_paths(recipe: Recipe, written: Written) -> None:
+def _check_paths(recipe: Recipe, written: RecipeSource) -> None:
     """Refuse what no file system takes, before anything looks for it."""
     for key, path, _ in paths_named(recipe):
         if len(os.fsencode(path)) >= 4096 or any(len(os.fsencode(part)) > 255 for part in path.split("/")):
             raise InputError(f"{written.where(key)}: {len(path):,} characters are too long for a path")
 
 
-def _check_models(recipe: Recipe, written: Written) -> None:
+def _check_models(recipe: Recipe, written: RecipeSource) -> None:
     def at(name: str, key: str = "model") -> str:
         return written.where(("stages", name, *key.split(".")))
 

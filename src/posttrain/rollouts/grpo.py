@@ -8,10 +8,10 @@ import numpy as np
 from posttrain.advantages.grpo import group_advantages
 from posttrain.core.group import Completion, Floats, Group
 from posttrain.rollouts.metrics import kl_figures
-from posttrain.rollouts.types import Credit, Experience, Memory, Reference, Told, with_column
+from posttrain.rollouts.types import AdvantageFn, Metrics, Reference, Rollout, RolloutState, with_column
 
 
-def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | None) -> Credit:
+def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | None) -> AdvantageFn:
     """Advantages against the group's mean, for every token of a completion alike.
 
     Args:
@@ -21,7 +21,7 @@ def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | Non
         reference: gives ``ref_logp``, for a KL term; None without one.
     """
 
-    def credit(experience: Experience, memory: Memory) -> tuple[list[Group], Told, Memory]:
+    def credit(experience: Rollout, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
         groups = experience.groups()
         reward_GK = experience.learnt_GK(mask_truncated=mask_truncated)
         advantages = [group_advantages(reward_K, scale=scale) for reward_K in reward_GK]

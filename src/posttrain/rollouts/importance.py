@@ -13,10 +13,10 @@ import numpy as np
 from posttrain.core.group import Floats
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
-from posttrain.rollouts.types import Experience
+from posttrain.rollouts.types import Rollout
 
 
-def corrected(experience: Experience, policy: Policy, *, row_tokens: int, temperature: float, cap: float) -> Experience:
+def corrected(experience: Rollout, policy: Policy, *, row_tokens: int, temperature: float, cap: float) -> Rollout:
     """The experience with the trainer's log-probs, and the weight of each token.
 
     Args:
@@ -36,7 +36,7 @@ def corrected(experience: Experience, policy: Policy, *, row_tokens: int, temper
     return replace(experience, written=written)
 
 
-def importance_figures(experience: Experience) -> dict[str, float | None]:
+def importance_figures(experience: Rollout) -> dict[str, float | None]:
     """How far apart engine and trainer are, under TRL's names; nothing where they are one."""
     weights = [one.importance for some in experience.written for one in some if one.importance is not None]
     if not weights:

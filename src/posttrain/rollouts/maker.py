@@ -9,10 +9,10 @@ import numpy as np
 from posttrain.advantages.grpo import varies
 from posttrain.core.group import Group
 from posttrain.data.chat.answer_text import answer_text
-from posttrain.data.chat.encode import Codec
+from posttrain.data.chat.encode import Renderer
 from posttrain.data.sets.prompts import Prompt
 from posttrain.errors import RunError
-from posttrain.generation.request import Write
+from posttrain.generation.request import Generate
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
 from posttrain.rollouts import metrics
@@ -20,7 +20,7 @@ from posttrain.rollouts.importance import importance_figures
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.rollouts.scoring import Scorer, scored
 from posttrain.rollouts.source import Make
-from posttrain.rollouts.types import Credit, Experience, Memory, Told
+from posttrain.rollouts.types import AdvantageFn, Metrics, Rollout, RolloutState
 from posttrain.train.batches import Order
 
 PATIENCE = 64
@@ -31,12 +31,12 @@ COMPARED = ("completions/mean_length", "entropy")
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class RolloutSpec:
     """How rollouts are written.
 
     Args:
         policy: the one that learns.
-        codec: how its tokens become text.
+        renderer: how its tokens become text.
         write: writes completions, with the weights the policy has when asked.
         prompts: to draw from.
         order: their order in each epoch.
@@ -50,8 +50,8 @@ class Writing:
     """
 
     policy: Policy
-    codec: Codec
-    write: Write
+    renderer: Renderer
+    write: Generate
     prompts: Sequence[Prompt]
     order: Order
     sampling: Sampling
@@ -60,18 +60,18 @@ class Writing:
     scorer: Scorer
     most_draws: int = 0
     mask_truncated: bool = False
-    correct: Callable[[Experience], Experience] | None = None
+    correct: Callable[[Rollout], Rollout] | None = None
 
 
 def maker(
-    writing: Writing,
-    credit: Credit,
+    writing: RolloutSpec,
+    credit: AdvantageFn,
     alarms: AlarmOptions,
     tables: Path,
     *,
     on_note: Callable[[str], None],
     rollouts: int | None = None,
-    on_experience: Callable[[int, Experience], None] = lambda number, experience: None,
+    on_experience: Callable[[int, Rollout], None] = lambda number, experience: None,
 ) -> Make:
     """What makes rollouts for a `Rollouts` source.
 
@@ -83,7 +83,7 @@ def maker(
     """
     enough = min(PATIENCE, len(writing.prompts))
 
-    def make(number: int, memory: Memory) -> tuple[list[Group], Told, Memory]:
+    def make(number: int, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
         every, chosen, cursor = _written(writing, memory.cursor)
         metrics.write_table(tables / f"rollout-{number:08d}.jsonl", metrics.table(every, number))
         on_experience(number, every)
@@ -105,13 +105,13 @@ def maker(
     return make
 
 
-def _judged(experience: Experience, scorer: Scorer) -> int:
+def _judged(experience: Rollout, scorer: Scorer) -> int:
     """Completions that some reward with a weight gave a number."""
     known = [np.isfinite(experience.components[name]) for name in scorer.learnt]
     return int(np.any(known, axis=0).sum()) if known else 0
 
 
-def _nothing_to_learn(experience: Experience, scorer: Scorer, prompts: int) -> str:
+def _nothing_to_learn(experience: Rollout, scorer: Scorer, prompts: int) -> str:
     count = experience.reward_GK.size
     told: list[str] = []
     for name in sorted(scorer.learnt):
@@ -137,8 +137,8 @@ def raise_or_note(sentence: str, options: AlarmOptions, on_note: Callable[[str],
 
 
 def write_and_score(
-    writing: Writing, prompts: Sequence[Prompt], ids: Sequence[int], n: int, seed: int | None = None
-) -> Experience:
+    writing: RolloutSpec, prompts: Sequence[Prompt], ids: Sequence[int], n: int, seed: int | None = None
+) -> Rollout:
     """Completions of some prompts, with their rewards.
 
     Args:
@@ -147,11 +147,11 @@ def write_and_score(
     """
     sampling = writing.sampling if seed is None else replace(writing.sampling, seed=seed)
     written = writing.write([p.tokens for p in prompts], sampling, n, ids)
-    texts = [[answer_text(one.tokens, writing.codec) for one in some] for some in written]
+    texts = [[answer_text(one.tokens, writing.renderer) for one in some] for some in written]
     return scored(prompts, written, texts, writing.scorer)
 
 
-def _written(writing: Writing, cursor: int) -> tuple[Experience, Experience, int]:
+def _written(writing: RolloutSpec, cursor: int) -> tuple[Rollout, Rollout, int]:
     """(all that was written, what is learnt from, prompts taken so far).
 
     DAPO's dynamic sampling (arXiv:2503.14476, section 3.2) draws on until a rollout is full of groups whose rewards
@@ -169,7 +169,7 @@ def _written(writing: Writing, cursor: int) -> tuple[Experience, Experience, int
     return every, every.chosen([*good, *others][: writing.size]), cursor
 
 
-def _draw(writing: Writing, cursor: int) -> Experience:
+def _draw(writing: RolloutSpec, cursor: int) -> Rollout:
     ids = range(cursor, cursor + writing.size)
     count = len(writing.prompts)
     orders: Mapping[int, Sequence[int]] = {epoch: writing.order(epoch) for epoch in {i // count for i in ids}}
@@ -177,5 +177,5 @@ def _draw(writing: Writing, cursor: int) -> Experience:
     return write_and_score(writing, prompts, ids, writing.n)
 
 
-def _varied(experience: Experience, mask_truncated: bool) -> list[int]:
+def _varied(experience: Rollout, mask_truncated: bool) -> list[int]:
     return [i for i, reward_K in enumerate(experience.learnt_GK(mask_truncated=mask_truncated)) if varies(reward_K)]

@@ -12,13 +12,13 @@ from posttrain.core.group import Floats, Group, Ints
 from posttrain.files import write_whole
 from posttrain.objectives.kl import kl_estimate
 from posttrain.rollouts.options import AlarmOptions
-from posttrain.rollouts.types import Experience, Told
+from posttrain.rollouts.types import Metrics, Rollout
 
 GRAM = 4
 """Tokens in a row that count as repeated when they come again."""
 
 
-def figures(experience: Experience) -> dict[str, float | None]:
+def figures(experience: Rollout) -> dict[str, float | None]:
     """A rollout in numbers, under the names TRL users know.
 
     ``reward`` and ``reward_std`` (mean deviation within a group), ``rewards/{name}/mean`` and ``/std``,
@@ -62,7 +62,7 @@ def kl_figures(groups: Sequence[Group]) -> dict[str, float | None]:
     return {"kl": float(k3.mean()), "objective/kl": float((old - ref).sum(dtype=np.float64)) / completions}
 
 
-def alarms(now: Told, first: Mapping[str, Any], options: AlarmOptions) -> Iterator[str]:
+def alarms(now: Metrics, first: Mapping[str, Any], options: AlarmOptions) -> Iterator[str]:
     """A sentence for each way this rollout shows the training to fail.
 
     Args:
@@ -99,7 +99,7 @@ def repetition(tokens: Ints) -> float:
     return 1.0 - len(set(grams)) / len(grams) if grams else 0.0
 
 
-def table(experience: Experience, number: int) -> Iterator[dict[str, Any]]:
+def table(experience: Rollout, number: int) -> Iterator[dict[str, Any]]:
     """A row a completion: rollout, where, prompt, completion, tokens, ended, reward and each of its components."""
     for g, prompt in enumerate(experience.prompts):
         for k, text in enumerate(experience.texts[g]):
@@ -127,11 +127,11 @@ def mean(values: Floats | np.ndarray[Any, Any]) -> float | None:
     return float(known.mean(dtype=np.float64)) if len(known) else None
 
 
-def _known(experience: Experience) -> list[Floats]:
+def _known(experience: Rollout) -> list[Floats]:
     return [row for row in experience.reward_GK if np.isfinite(row).any()]
 
 
-def _pass_rate(experience: Experience) -> float | None:
+def _pass_rate(experience: Rollout) -> float | None:
     parts = [values for name, values in experience.components.items() if name not in experience.costs]
     if not parts or any(np.nanmin(v, initial=0.0) < 0.0 or np.nanmax(v, initial=0.0) > 1.0 for v in parts):
         return None

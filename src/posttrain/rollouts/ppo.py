@@ -11,7 +11,7 @@ from posttrain.core.group import Floats, Group
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
 from posttrain.rollouts.metrics import kl_figures
-from posttrain.rollouts.types import Credit, Experience, Memory, Reference, Told, with_column
+from posttrain.rollouts.types import AdvantageFn, Metrics, Reference, Rollout, RolloutState, with_column
 
 Values = Callable[[Sequence[Group]], list[Floats]]
 """The value before each loss token of each group."""
@@ -49,13 +49,13 @@ class PPOCredit:
     horizon: float
 
 
-def ppo_credit(variant: PPOCredit, *, reference: Reference, values: Values) -> Credit:
+def ppo_credit(variant: PPOCredit, *, reference: Reference, values: Values) -> AdvantageFn:
     """Columns ``advantage``, ``return``, ``value``, ``ref_logp`` beside ``old_logp``.
 
     A completion without a reward gets no advantage, and its value is left as it is.
     """
 
-    def credit(experience: Experience, memory: Memory) -> tuple[list[Group], Told, Memory]:
+    def credit(experience: Rollout, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
         groups = experience.groups()
         groups = with_column(groups, "ref_logp", reference(groups))
         groups = with_column(groups, "value", values(groups))
@@ -76,7 +76,7 @@ def ppo_credit(variant: PPOCredit, *, reference: Reference, values: Values) -> C
     return credit
 
 
-def _with_scale(experience: Experience, memory: Memory, variant: PPOCredit) -> Memory:
+def _with_scale(experience: Rollout, memory: RolloutState, variant: PPOCredit) -> RolloutState:
     """The mean and deviation of scores of the first rollout that has any, kept."""
     if not variant.normalize or "score_mean" in memory.first:
         return memory
@@ -88,7 +88,7 @@ def _with_scale(experience: Experience, memory: Memory, variant: PPOCredit) -> M
     return replace(memory, first={**memory.first, **scale})
 
 
-def _scores(experience: Experience, memory: Memory, variant: PPOCredit) -> Floats:
+def _scores(experience: Rollout, memory: RolloutState, variant: PPOCredit) -> Floats:
     """What each completion is worth to the learner, [G, K]."""
     score_GK = experience.reward_GK.astype(np.float64)
     if variant.normalize and "score_mean" in memory.first:

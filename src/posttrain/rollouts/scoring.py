@@ -7,30 +7,30 @@ from itertools import chain
 import numpy as np
 
 from posttrain.core.group import Floats, Group
-from posttrain.data.chat.encode import Codec, encode
+from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.example import Example
 from posttrain.data.sets.prompts import Prompt
-from posttrain.generation.request import Written
+from posttrain.generation.request import Generation
 from posttrain.policy.load import Policy
 from posttrain.rewards.model import reward_model_scores
 from posttrain.rewards.score import Reward, Scored, score
 from posttrain.rewards.types import Failed, Score
-from posttrain.rollouts.types import Experience, groups_of
+from posttrain.rollouts.types import Rollout, groups_of
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class RewardModel:
     """A reward model, ready to score.
 
     Args:
         policy: opened for the task ``score``.
         weight: in the sum of rewards.
-        codec: how it reads a conversation; None where its tokens are the policy's own.
+        renderer: how it reads a conversation; None where its tokens are the policy's own.
     """
 
     policy: Policy
     weight: float
-    codec: Codec | None = None
+    renderer: Renderer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Scorer:
     """
 
     rewards: Mapping[str, Reward]
-    judges: Mapping[str, Judge]
+    judges: Mapping[str, RewardModel]
     row_tokens: int
     max_failures: float
     on_failure: Callable[[str], None]
@@ -61,8 +61,8 @@ class Scorer:
 
 
 def scored(
-    prompts: Sequence[Prompt], written: Sequence[Sequence[Written]], texts: Sequence[Sequence[str]], scorer: Scorer
-) -> Experience:
+    prompts: Sequence[Prompt], written: Sequence[Sequence[Generation]], texts: Sequence[Sequence[str]], scorer: Scorer
+) -> Rollout:
     """Score K completions of each prompt.
 
     Args:
@@ -86,7 +86,7 @@ def scored(
         for reason, times in reasons.items():
             scorer.on_not_applicable(name, reason, times)
     count = len(written[0])
-    return Experience(
+    return Rollout(
         prompts=tuple(prompts),
         written=tuple(tuple(some) for some in written),
         texts=tuple(tuple(some) for some in texts),
@@ -98,23 +98,23 @@ def scored(
 
 
 def _judged(
-    judge: Judge,
+    judge: RewardModel,
     prompts: Sequence[Prompt],
-    written: Sequence[Sequence[Written]],
+    written: Sequence[Sequence[Generation]],
     texts: Sequence[Sequence[str]],
     row_tokens: int,
 ) -> list[Score | Failed]:
-    if judge.codec is None:
+    if judge.renderer is None:
         return list(reward_model_scores(judge.policy, groups_of(prompts, written), row_tokens=row_tokens))
-    read = [_read(p, text, judge.codec) for p, some in zip(prompts, texts, strict=True) for text in some]
+    read = [_read(p, text, judge.renderer) for p, some in zip(prompts, texts, strict=True) for text in some]
     values = iter(reward_model_scores(judge.policy, [g for g in read if isinstance(g, Group)], row_tokens=row_tokens))
     return [next(values) if isinstance(one, Group) else Failed(one) for one in read]
 
 
-def _read(prompt: Prompt, text: str, codec: Codec) -> Group | str:
+def _read(prompt: Prompt, text: str, renderer: Renderer) -> Group | str:
     """The conversation as a reward model with another tokenizer reads it."""
     return encode(
-        Example(prompt.where, prompt.messages, (({"role": "assistant", "content": text},),)), codec, wordless=True
+        Example(prompt.where, prompt.messages, (({"role": "assistant", "content": text},),)), renderer, wordless=True
     )
 
 

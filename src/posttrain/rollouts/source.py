@@ -15,9 +15,9 @@ import numpy as np
 from posttrain.core.group import Group
 from posttrain.files import is_sound
 from posttrain.rollouts import store
-from posttrain.rollouts.types import Memory, Told
+from posttrain.rollouts.types import Metrics, RolloutState
 
-Make = Callable[[int, Memory], tuple[list[Group], Told, Memory]]
+Make = Callable[[int, RolloutState], tuple[list[Group], Metrics, RolloutState]]
 """(rollout's number, what the one before handed on) → its groups, metrics, and what it hands on."""
 
 
@@ -48,7 +48,7 @@ class Rollouts:
     inner_epochs: int
     folder: Path
     seed: int
-    start: Memory
+    start: RolloutState
     _now: tuple[int, list[Group]] | None = field(default=None, init=False)
 
     @property
@@ -62,7 +62,7 @@ class Rollouts:
         return self.minibatches * self.inner_epochs
 
     def total(self, epochs: float) -> int:
-        """Steps until so many times all prompts were drawn, whole rollouts."""
+        """Steps until all prompts were drawn so many times, whole rollouts."""
         return rollouts_in(epochs, self.prompts, self.size) * self.steps_each
 
     def step(self, number: int) -> list[Group]:
@@ -73,7 +73,7 @@ class Rollouts:
         order = np.random.default_rng([self.seed, rollout, epoch]).permutation(len(groups))
         return [groups[i] for i in np.array_split(order, self.minibatches)[part]]
 
-    def told(self, number: int) -> Told:
+    def told(self, number: int) -> Metrics:
         """The rollout's metrics, at its first step."""
         rollout, within = divmod(number, self.steps_each)
         return {} if within else store.told_in(store.folder_of(self.folder, rollout))

@@ -12,7 +12,7 @@ from posttrain.core.group import Group
 from posttrain.data.sets.store import GroupStore, StoreWriter
 from posttrain.errors import RunError
 from posttrain.files import is_sound, read_json, seal, whole_folder, write_json
-from posttrain.rollouts.types import Memory, Told
+from posttrain.rollouts.types import Metrics, RolloutState
 
 _ABOUT = "about.json"
 
@@ -22,7 +22,7 @@ def folder_of(folder: Path, number: int) -> Path:
     return folder / f"rollout-{number:08d}"
 
 
-def keep(folder: Path, groups: Sequence[Group], told: Told, memory: Memory) -> None:
+def keep(folder: Path, groups: Sequence[Group], told: Metrics, memory: RolloutState) -> None:
     """Write a rollout's groups, whose columns all have a value for each loss token."""
     names = sorted(groups[0].columns)
     with whole_folder(folder) as target:
@@ -58,14 +58,14 @@ def groups_in(folder: Path) -> list[Group]:
     return [store[i] for i in range(len(store))]
 
 
-def told_in(folder: Path) -> Told:
+def told_in(folder: Path) -> Metrics:
     """A rollout's metrics."""
     return _about(folder)["told"]
 
 
-def memory_in(folder: Path) -> Memory:
+def memory_in(folder: Path) -> RolloutState:
     """What a rollout hands to the next."""
-    return Memory(**_about(folder)["memory"])
+    return RolloutState(**_about(folder)["memory"])
 
 
 def forget(folder: Path, before: int) -> None:

@@ -9,14 +9,14 @@ import numpy as np
 
 from posttrain.core.group import Completion, Floats, Group
 from posttrain.data.sets.prompts import Prompt
-from posttrain.generation.request import Written
+from posttrain.generation.request import Generation
 
-Told = Mapping[str, float | None]
+Metrics = Mapping[str, float | None]
 """Metrics of a rollout, under the names TRL users know."""
 
 
 @dataclass(frozen=True, slots=True)
-class Experience:
+class Rollout:
     """What the policy wrote, and what it was worth. ``G`` prompts, ``K`` completions each.
 
     Args:
@@ -30,7 +30,7 @@ class Experience:
     """
 
     prompts: tuple[Prompt, ...]
-    written: tuple[tuple[Written, ...], ...]
+    written: tuple[tuple[Generation, ...], ...]
     texts: tuple[tuple[str, ...], ...]
     reward_GK: Floats
     components: Mapping[str, Floats]
@@ -41,10 +41,10 @@ class Experience:
         """See `groups_of`."""
         return groups_of(self.prompts, self.written)
 
-    def chosen(self, places: Sequence[int]) -> "Experience":
+    def chosen(self, places: Sequence[int]) -> "Rollout":
         """Some of the prompts; what did not apply stays counted over all of them."""
         index = np.array(places, dtype=np.int64)
-        return Experience(
+        return Rollout(
             tuple(self.prompts[i] for i in places),
             tuple(self.written[i] for i in places),
             tuple(self.texts[i] for i in places),
@@ -54,9 +54,9 @@ class Experience:
             self.not_applicable,
         )
 
-    def joined(self, other: "Experience") -> "Experience":
+    def joined(self, other: "Rollout") -> "Rollout":
         """This one's prompts, then the other's."""
-        return Experience(
+        return Rollout(
             self.prompts + other.prompts,
             self.written + other.written,
             self.texts + other.texts,
@@ -77,7 +77,7 @@ class Experience:
         return np.where(ended_GK, self.reward_GK, np.float32(np.nan))
 
 
-def groups_of(prompts: Sequence[Prompt], written: Sequence[Sequence[Written]]) -> list[Group]:
+def groups_of(prompts: Sequence[Prompt], written: Sequence[Sequence[Generation]]) -> list[Group]:
     """Every completion with all its tokens bearing loss, and the log-probs it was drawn with as ``old_logp``; its
     ``importance`` too, where it has any."""
     groups = [
@@ -99,7 +99,7 @@ def with_column(groups: Sequence[Group], name: str, values: Sequence[Floats]) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RolloutState:
     """All that moves from rollout to rollout; kept on disk beside each, so that a resume knows it.
 
     Args:
@@ -115,7 +115,7 @@ class Memory:
     judged: int = 0
 
 
-Credit = Callable[[Experience, Memory], tuple[list[Group], Told, Memory]]
+AdvantageFn = Callable[[Rollout, RolloutState], tuple[list[Group], Metrics, RolloutState]]
 """From rewards to groups with the columns the objective needs, metrics, and what the next rollout must know."""
 
 Reference = Callable[[Sequence[Group]], list[Floats]]

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from posttrain.data.options import DataOptions, DataSource, as_sources
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.technique import BaseStage, Look
+from posttrain.stages.technique import BaseStage, Preview
 
 if TYPE_CHECKING:
     from posttrain.audit.run import Report
@@ -55,12 +55,12 @@ def run(stage: AuditStage, context: Context) -> dict[str, Figure]:
     return {name: Figure(None, float(n), report.rows, unit="count", of="rows") for name, n in figures.items()}
 
 
-def look(stage: AuditStage, context: Context) -> Look:
+def preview(stage: AuditStage, context: Context) -> Preview:
     """What a run would read; nothing is trained."""
     from posttrain.data.files.read import read_rows
 
     rows = sum(1 for source in stage.data for _ in read_rows(source.path, base=context.base))
-    return Look({"parts": {"train": {"groups": rows, "tokens": 0}}}, 0, {}, ())
+    return Preview({"parts": {"train": {"groups": rows, "tokens": 0}}}, 0, {}, ())
 
 
 def _report(stage: AuditStage, context: Context) -> "Report":
@@ -85,12 +85,12 @@ def _report(stage: AuditStage, context: Context) -> "Report":
 
 def _budget(stage: AuditStage, kind: Any, context: Context) -> "Budget":
     from posttrain.stages.budget import budget, whole_part
-    from posttrain.stages.inputs import codec_for
+    from posttrain.stages.inputs import renderer_for
 
-    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
     options = DataOptions.model_validate({"data": [source.model_dump() for source in stage.data]})
     with context.screen.bar("token budget", None) as advance:
-        return budget(options, codec, context, kind=kind, part_of=whole_part(None, 0), advance=advance)
+        return budget(options, renderer, context, kind=kind, part_of=whole_part(None, 0), advance=advance)
 
 
 def figures_of(found: "Budget") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from posttrain.data.skipped import Skips
 from posttrain.stages.context import Context
 
 if TYPE_CHECKING:
-    from posttrain.data.chat.encode import Codec
+    from posttrain.data.chat.encode import Renderer
     from posttrain.data.example import Example
     from posttrain.data.formats.conventions import Kind
     from posttrain.stages.technique import Technique, TrainingStage
@@ -79,7 +79,7 @@ class Budget:
 
 def budget(
     options: DataOptions,
-    codec: "Codec",
+    renderer: "Renderer",
     context: Context,
     *,
     kind: "Kind",
@@ -101,7 +101,7 @@ def budget(
     from posttrain.data.sets.prepare import by_part
     from posttrain.data.sets.prompts import Prompt, encoded, room_for
 
-    own = replace(codec, seen=Counter())
+    own = replace(renderer, seen=Counter())
     skips = Skips(shown=None)
     noted: dict[str, list[str]] = {}
     sizes = {True: 0, False: 0}
@@ -130,24 +130,24 @@ def budget(
     return Budget(sizes[True], sizes[False], tokens, dict(skips.first), noted, unknown)
 
 
-def unknown_character(example: "Example", codec: "Codec") -> str | None:
+def unknown_character(example: "Example", renderer: "Renderer") -> str | None:
     """The first character of an example that its tokenizer has only the unknown token for; None if it knows all."""
-    unknown = codec.tokenizer.unk_token_id
+    unknown = renderer.tokenizer.unk_token_id
     if unknown is None:
         return None
     for message in (*example.prompt, *(turn for completion in example.completions for turn in completion)):
         text = str(message.get("content") or "")
-        encoded = codec.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        encoded = renderer.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
-            if token == unknown and text[start:end] != codec.tokenizer.unk_token:
+            if token == unknown and text[start:end] != renderer.tokenizer.unk_token:
                 return text[start:end]
     return None
 
 
-def _unknown_line_break(codec: "Codec") -> str | None:
+def _unknown_line_break(renderer: "Renderer") -> str | None:
     """The line break, which most templates write between messages, if the tokenizer does not know it."""
-    known = codec.tokenizer("\n", add_special_tokens=False)["input_ids"]
-    return "\n" if codec.tokenizer.unk_token_id in known else None
+    known = renderer.tokenizer("\n", add_special_tokens=False)["input_ids"]
+    return "\n" if renderer.tokenizer.unk_token_id in known else None
 
 
 def budget_findings(found: Budget) -> list[Finding]:

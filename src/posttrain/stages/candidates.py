@@ -15,13 +15,13 @@ from posttrain.generation.options import SamplingOptions, sampling_of
 from posttrain.policy.options import PolicyOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import unit_of
-from posttrain.stages.inputs import codec_for, left_out_of
-from posttrain.stages.technique import BaseStage, Look, Other
+from posttrain.stages.inputs import left_out_of, renderer_for
+from posttrain.stages.technique import BaseStage, Other, Preview
 
 if TYPE_CHECKING:
     from posttrain.candidates.draw import Writer
     from posttrain.candidates.prompts import Ask
-    from posttrain.data.chat.encode import Codec
+    from posttrain.data.chat.encode import Renderer
     from posttrain.generation.sampling import Sampling
     from posttrain.policy.load import Policy
 
@@ -94,27 +94,27 @@ def needs(stage: CandidatesStage, context: Context, longest: Mapping[str, int] |
         longest: tokens of the longest prompt by the model's path; the least there can be if it is not known.
     """
     from posttrain.policy.memory import cache_bytes
-    from posttrain.policy.shape import outline
+    from posttrain.policy.shape import model_shape
 
     most = {"weights": 0, "writing": 0}
     for path in (path for _, path in _paths(stage, context) if isinstance(path, str)):
-        shape = outline(path, trust_remote_code=stage.trust_remote_code)
+        shape = model_shape(path, trust_remote_code=stage.trust_remote_code)
         length = (longest or {}).get(path, 1) + stage.max_new_tokens
         cache = cache_bytes(shape, rows=stage.rollout_rows, length=length)
         most = max(most, {"weights": 4 * shape.parameters, "writing": cache}, key=lambda some: sum(some.values()))
     return most
 
 
-def look(stage: CandidatesStage, context: Context) -> Look:
+def preview(stage: CandidatesStage, context: Context) -> Preview:
     """What a run would do: prompts, and the memory of the largest model."""
     locals_ = _locals(stage, context)
     asks, about = _read(stage, list(locals_.values()), context)
     longest = {path: max(len(ask.tokens[number]) for ask in asks) for number, path in enumerate(locals_)}
-    return Look(about, 0, needs(stage, context, longest), tuple(locals_.values()))
+    return Preview(about, 0, needs(stage, context, longest), tuple(locals_.values()))
 
 
 def write(stage: CandidatesStage, context: Context) -> dict[str, Figure]:
-    """Write the candidates; the stage's folder then holds ``candidates.jsonl``, ``params.json`` and ``data.json``.
+    """Generate the candidates; the stage's folder then holds ``candidates.jsonl``, ``params.json`` and ``data.json``.
 
     Killed at any point and called again, it goes on to the same bytes.
 
@@ -151,17 +151,19 @@ def _paths(stage: CandidatesStage, context: Context) -> list[tuple[str, str | En
     return [(name_of(m), context.models[m] if isinstance(m, str) else m) for m in stage.models]
 
 
-def _locals(stage: CandidatesStage, context: Context) -> "dict[str, Codec]":
-    """Path → codec of each model that runs here."""
-    found: dict[str, Codec] = {}
+def _locals(stage: CandidatesStage, context: Context) -> "dict[str, Renderer]":
+    """Path → renderer of each model that runs here."""
+    found: dict[str, Renderer] = {}
     for _, path in _paths(stage, context):
         if isinstance(path, str):
             own = replace(context, model=path)
-            found[path] = codec_for(stage, own, trust_remote_code=stage.trust_remote_code)
+            found[path] = renderer_for(stage, own, trust_remote_code=stage.trust_remote_code)
     return found
 
 
-def _read(stage: CandidatesStage, codecs: "Sequence[Codec]", context: Context) -> "tuple[list[Ask], dict[str, Any]]":
+def _read(
+    stage: CandidatesStage, renderers: "Sequence[Renderer]", context: Context
+) -> "tuple[list[Ask], dict[str, Any]]":
     """The prompts, and a word on what was left out."""
     from posttrain.candidates.prompts import read_asks
     from posttrain.data.chat.answer_text import prefill_note
@@ -169,12 +171,12 @@ def _read(stage: CandidatesStage, codecs: "Sequence[Codec]", context: Context) -
     with context.screen.bar("reading", None) as advance:
         asks, about = read_asks(
             stage,
-            codecs,
+            renderers,
             answer=stage.max_new_tokens,
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
         )
-    prefills = dict.fromkeys(sentence for codec in codecs for sentence in prefill_note(codec))
+    prefills = dict.fromkeys(sentence for renderer in renderers for sentence in prefill_note(renderer))
     for sentence in (f"prompts: {len(asks):,}", *left_out_of(about), *prefills):
         context.screen.note(sentence)
     if any(not isinstance(model, str) for model in stage.models):
@@ -185,18 +187,18 @@ def _read(stage: CandidatesStage, codecs: "Sequence[Codec]", context: Context) -
 
 
 def _writers(
-    stage: CandidatesStage, asks: "Sequence[Ask]", codecs: "dict[str, Codec]", context: Context
+    stage: CandidatesStage, asks: "Sequence[Ask]", renderers: "dict[str, Renderer]", context: Context
 ) -> "list[Writer]":
-    opened = _opener(stage, codecs, context)
+    opened = _opener(stage, renderers, context)
     return [
-        _local_writer(name, path, list(codecs).index(path), codecs[path], stage, asks, opened)
+        _local_writer(name, path, list(renderers).index(path), renderers[path], stage, asks, opened)
         if isinstance(path, str)
         else _remote_writer(name, path, asks)
         for name, path in _paths(stage, context)
     ]
 
 
-def _opener(stage: CandidatesStage, codecs: "dict[str, Codec]", context: Context) -> "Callable[[str], Policy]":
+def _opener(stage: CandidatesStage, renderers: "dict[str, Renderer]", context: Context) -> "Callable[[str], Policy]":
     """Opens models, the last one kept: several would not fit in memory together."""
     from posttrain.policy.open import open_policy
 
@@ -207,7 +209,7 @@ def _opener(stage: CandidatesStage, codecs: "dict[str, Codec]", context: Context
         if path not in held:
             held.clear()
             policy = open_policy(path, options, train=False, on_note=context.screen.note)
-            policy.end_tokens = tuple(sorted(codecs[path].end_tokens))
+            policy.end_tokens = tuple(sorted(renderers[path].end_tokens))
             if not policy.end_tokens:
                 context.screen.note(f"{path} has no end token: its completions will be cut at max_new_tokens")
             held[path] = policy
@@ -220,7 +222,7 @@ def _local_writer(
     name: str,
     path: str,
     number: int,
-    codec: "Codec",
+    renderer: "Renderer",
     stage: CandidatesStage,
     asks: "Sequence[Ask]",
     opened: "Callable[[str], Policy]",
@@ -233,10 +235,10 @@ def _local_writer(
         policy = opened(path)
         tokens = [asks[place].tokens[number] for place in places]
         written = generate(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
-        return [[Draft(_cut(answer_text(w.tokens, codec), stage.stop), w.ended) for w in some] for some in written]
+        return [[Draft(_cut(answer_text(w.tokens, renderer), stage.stop), w.ended) for w in some] for some in written]
 
     weights = sha256_of(Path(path)) if Path(path).is_dir() else path
-    template = None if codec.template is None else hash_of(codec.template.source)
+    template = None if renderer.template is None else hash_of(renderer.template.source)
     return Writer(name, {"model": weights, "template": template}, draw)
 
 

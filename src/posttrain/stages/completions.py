@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from posttrain.console import Screen
 
 if TYPE_CHECKING:
-    from posttrain.rollouts.types import Experience
+    from posttrain.rollouts.types import Rollout
 
 SHOWN = 4
 """Completions of the prompt that are shown: best and worst among them."""
 
 
-def shower(every: int | None, rollouts: int, screen: Screen) -> "Callable[[int, Experience], None]":
+def shower(every: int | None, rollouts: int, screen: Screen) -> "Callable[[int, Rollout], None]":
     """A function that is given each rollout, and shows a prompt of some.
 
     Args:
@@ -20,14 +20,14 @@ def shower(every: int | None, rollouts: int, screen: Screen) -> "Callable[[int, 
     """
     apart = max(1, rollouts // 10) if every is None else every
 
-    def show(number: int, experience: "Experience") -> None:
+    def show(number: int, experience: "Rollout") -> None:
         if apart and number % apart == 0:
             screen.table(f"rollout {number + 1}: {experience.prompts[0].text}", _rows(experience))
 
     return show
 
 
-def _rows(experience: "Experience") -> list[tuple[str, ...]]:
+def _rows(experience: "Rollout") -> list[tuple[str, ...]]:
     """Reward, its components and text of some completions of the first prompt, best first."""
     import numpy as np
 

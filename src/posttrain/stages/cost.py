@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.policy.shape import Outline
+from posttrain.policy.shape import ModelShape
 from posttrain.stages.candidates import CandidatesStage
 from posttrain.stages.on_policy import OnPolicyStage
 from posttrain.stages.ppo import PPOStage
@@ -61,7 +61,7 @@ def seconds(work: tuple[float, float], speed: float, device: str) -> float:
     return (work[0] / training + work[1] / writing) / speed
 
 
-def disk_bytes(stage: TrainingStage, shape: Outline, tokens: int) -> int:
+def disk_bytes(stage: TrainingStage, shape: ModelShape, tokens: int) -> int:
     """Bytes that a stage leaves: its model, checkpoints (weights and two moments, float32), and its data as tokens."""
     adapters = None if stage.lora is None else sum(stage.lora.rank * (i + o) for i, o in shape.linear)
     trained = shape.parameters if adapters is None else adapters

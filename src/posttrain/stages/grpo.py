@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from posttrain.stages.on_policy import OnPolicy, OnPolicyStage
+from posttrain.stages.on_policy import OnPolicyStage, OnPolicyTechnique
 
 
 class GRPOStage(OnPolicyStage):
@@ -40,7 +40,7 @@ class GRPOStage(OnPolicyStage):
         return self.beta > 0 or self.alarms.max_kl is not None
 
 
-def technique(stage: GRPOStage) -> OnPolicy:
+def technique(stage: GRPOStage) -> OnPolicyTechnique:
     """No value head; the reference only where there is a KL term."""
     from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
     from posttrain.rollouts.grpo import grpo_credit
@@ -54,7 +54,7 @@ def technique(stage: GRPOStage) -> OnPolicy:
         beta=stage.beta,
         corrected=stage.vllm is not None,
     )
-    return OnPolicy(
+    return OnPolicyTechnique(
         objective=policy_gradient_objective(variant, stage.temperature),
         credit=lambda policy, reference: grpo_credit(
             scale=stage.scale_rewards, mask_truncated=stage.mask_truncated, reference=reference

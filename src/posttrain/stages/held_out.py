@@ -7,7 +7,7 @@ import numpy as np
 from posttrain.core.group import Floats
 from posttrain.data.sets.prompts import Prompt
 from posttrain.files import read_json
-from posttrain.rollouts.maker import Writing, raise_or_note, write_and_score
+from posttrain.rollouts.maker import RolloutSpec, raise_or_note, write_and_score
 from posttrain.rollouts.metrics import deviation, figures, kl_figures, mean
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.rollouts.scoring import Scorer, scored
@@ -22,7 +22,7 @@ APART = 7919
 
 
 def held_out_rewards(
-    writing: Writing,
+    writing: RolloutSpec,
     prompts: Sequence[Prompt],
     gold: Scorer,
     reference: Reference | None,

@@ -7,20 +7,20 @@ from posttrain.data.sets.split import VALIDATION
 from posttrain.stages.context import Context
 
 if TYPE_CHECKING:
-    from posttrain.data.chat.encode import Codec
+    from posttrain.data.chat.encode import Renderer
     from posttrain.data.sets.prepare import Prepared
     from posttrain.stages.technique import Technique, TrainingStage
 
 
-def codec_for(stage: RowOptions, context: Context, *, trust_remote_code: bool) -> "Codec":
+def renderer_for(stage: RowOptions, context: Context, *, trust_remote_code: bool) -> "Renderer":
     """How the stage's conversations become tokens of the model it starts from; tells what to know about that."""
-    from posttrain.data.chat.renderer import codec_of
+    from posttrain.data.chat.renderer import renderer_of
     from posttrain.policy.load import end_tokens_of, load_tokenizer
     from posttrain.policy.shape import load_config, positions_of
 
     config = load_config(context.model, trust_remote_code=trust_remote_code)
     tokenizer = load_tokenizer(context.model, trust_remote_code=trust_remote_code)
-    codec, told = codec_of(
+    renderer, told = renderer_of(
         stage,
         tokenizer,
         end_tokens=end_tokens_of(context.model, tokenizer, config),
@@ -29,17 +29,17 @@ def codec_for(stage: RowOptions, context: Context, *, trust_remote_code: bool) -
     )
     for sentence in told:
         context.screen.note(sentence)
-    return codec
+    return renderer
 
 
-def prepare_data(stage: "TrainingStage", technique: "Technique", codec: "Codec", context: Context) -> "Prepared":
+def prepare_data(stage: "TrainingStage", technique: "Technique", renderer: "Renderer", context: Context) -> "Prepared":
     """The stage's data as tokens, and a word on what was left out."""
     from posttrain.data.sets.prepare import prepare
 
     with context.screen.bar("reading", None) as advance:
         prepared = prepare(
             stage,
-            codec,
+            renderer,
             context.folder / "data",
             kind=technique.kind,
             part_of=technique.part_of,

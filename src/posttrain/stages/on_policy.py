@@ -15,17 +15,17 @@ from posttrain.rewards.model import ModelReward
 from posttrain.rewards.types import RewardOptions
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.inputs import codec_for, told_of
+from posttrain.stages.inputs import renderer_for, told_of
 from posttrain.stages.steps import steps_of
-from posttrain.stages.technique import Look, Other, TrainingStage
+from posttrain.stages.technique import Other, Preview, TrainingStage
 from posttrain.stages.training import finish
 
 if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
-    from posttrain.data.chat.encode import Codec
+    from posttrain.data.chat.encode import Renderer
     from posttrain.data.sets.prompts import Prompts
     from posttrain.policy.load import Policy
-    from posttrain.rollouts.types import Credit, Reference
+    from posttrain.rollouts.types import AdvantageFn, Reference
 
 Rewards = Mapping[Name, RewardSpec]
 Value = Literal["shared", "separate"]
@@ -107,7 +107,7 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class OnPolicy:
+class OnPolicyTechnique:
     """What tells PPO from GRPO.
 
     Args:
@@ -115,11 +115,11 @@ class OnPolicy:
         credit: from (policy, reference or None) to the credit of a rollout.
         value: the policy gets a value head, on its own trunk or on a copy of it; None for no head.
         beta: KL coefficient of the first rollout.
-        most_draws, mask_truncated: see `Writing`.
+        most_draws, mask_truncated: see `RolloutSpec`.
     """
 
     objective: "Objective"
-    credit: "Callable[[Policy, Reference | None], Credit]"
+    credit: "Callable[[Policy, Reference | None], AdvantageFn]"
     value: "Value | None" = None
     beta: float = 0.0
     most_draws: int = 0
@@ -133,9 +133,9 @@ def needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str,
         longest: tokens of the longest prompt; the least there can be if it is not known.
     """
     from posttrain.policy.memory import cache_bytes, estimate
-    from posttrain.policy.shape import outline
+    from posttrain.policy.shape import model_shape
 
-    shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
+    shape = model_shape(context.model, trust_remote_code=stage.trust_remote_code)
     memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=False)
     if stage.vllm is None:
         memory["writing"] = cache_bytes(shape, rows=stage.rollout_rows, length=longest + stage.max_new_tokens)
@@ -143,22 +143,24 @@ def needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str,
         memory["reference"] = 4 * shape.parameters
     if stage.value_trunk:
         memory["value"] = 16 * shape.parameters
-    judges = [outline(context.models[other.name], trust_remote_code=stage.trust_remote_code) for other in stage.others]
+    judges = [
+        model_shape(context.models[other.name], trust_remote_code=stage.trust_remote_code) for other in stage.others
+    ]
     if judges:
         memory["reward models"] = 4 * sum(judge.parameters for judge in judges)
     return memory
 
 
-def look(stage: OnPolicyStage, context: Context) -> Look:
+def preview(stage: OnPolicyStage, context: Context) -> Preview:
     """What a run would do: rows, tokens, steps and memory."""
-    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prompts = read(stage, codec, context)
+    renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    prompts = read(stage, renderer, context)
     memory = needs(stage, context, max(len(prompt.tokens) for prompt in prompts.train))
     by_epochs = _by_epochs(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs
-    return Look(prompts.about, steps_of(stage, by_epochs), memory, (codec,), by_epochs)
+    return Preview(prompts.about, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
 
 
-def read(stage: OnPolicyStage, codec: "Codec", context: Context) -> "Prompts":
+def read(stage: OnPolicyStage, renderer: "Renderer", context: Context) -> "Prompts":
     """The stage's prompts, and a word on what was left out."""
     from posttrain.data.chat.answer_text import prefill_note
     from posttrain.data.sets.prompts import read_prompts
@@ -168,18 +170,18 @@ def read(stage: OnPolicyStage, codec: "Codec", context: Context) -> "Prompts":
     with context.screen.bar("reading", None) as advance:
         prompts = read_prompts(
             stage,
-            codec,
+            renderer,
             answer=stage.max_new_tokens,
             part_of=partial(part_of, seed=context.seed, validation=share, tasks=(), phrasings=()),
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
         )
-    for sentence in (*told_of(prompts.about), *prefill_note(codec)):
+    for sentence in (*told_of(prompts.about), *prefill_note(renderer)):
         context.screen.note(sentence)
     return prompts
 
 
-def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context) -> dict[str, Figure]:
+def train_on_policy(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context) -> dict[str, Figure]:
     """Run an on-policy stage; its folder then also holds ``completions/``, a table a rollout.
 
     Killed at any point and called again, it goes on to the same weights.
@@ -189,20 +191,20 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
     from posttrain.policy.value_head import add_value_head
     from posttrain.rollouts.maker import maker
     from posttrain.rollouts.source import Rollouts
-    from posttrain.rollouts.types import Memory
+    from posttrain.rollouts.types import RolloutState
     from posttrain.stages.completions import shower
     from posttrain.stages.figures import rollout_figures
     from posttrain.stages.held_out import held_out_rewards
     from posttrain.stages.rewards import open_scorer
     from posttrain.stages.sample_answers import asked_of_prompts
-    from posttrain.stages.sampler import writing_of
+    from posttrain.stages.sampler import rollout_spec
     from posttrain.train.loop import Training
 
     screen, folder = context.screen, context.folder
-    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prompts = read(stage, codec, context)
+    renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    prompts = read(stage, renderer, context)
     policy = open_policy(context.model, stage, seed=context.draws, on_note=screen.note)
-    policy.end_tokens = tuple(sorted(codec.end_tokens))
+    policy.end_tokens = tuple(sorted(renderer.end_tokens))
     if not policy.end_tokens:
         screen.note("the model has no end token: every completion will be cut at max_new_tokens")
     scorer, gold = open_scorer(stage, policy, context)
@@ -212,7 +214,7 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
     if technique.value is not None:
         add_value_head(policy, separate=technique.value == "separate")
-    writing = writing_of(stage, technique, policy, codec, prompts, scorer, context)
+    writing = rollout_spec(stage, technique, policy, renderer, prompts, scorer, context)
     rollouts = _rollouts(stage, len(prompts.train))
     source = Rollouts(
         maker(
@@ -230,14 +232,14 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicy, context: Context)
         inner_epochs=stage.inner_epochs,
         folder=folder / "rollouts",
         seed=context.seed,
-        start=Memory(beta=technique.beta),
+        start=RolloutState(beta=technique.beta),
     )
     measure = None
     if prompts.held_out:
         measure = held_out_rewards(writing, prompts.held_out, gold, reference, stage.alarms, context)
     judged = ("eval_reward", True)
     training = Training(policy, source, technique.objective, stage, folder, measure=measure, judged=judged)
-    figures = finish(stage, training, codec, context, asked_of_prompts(prompts))
+    figures = finish(stage, training, renderer, context, asked_of_prompts(prompts))
     completions = stage.batch_size * stage.minibatches * stage.num_generations
     return rollout_figures(folder / "metrics.jsonl", completions) | figures
 

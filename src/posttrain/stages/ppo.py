@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from posttrain.stages.on_policy import OnPolicy, OnPolicyStage, Value
+from posttrain.stages.on_policy import OnPolicyStage, OnPolicyTechnique, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class PPOStage(OnPolicyStage):
         return self.value_model == "separate"
 
 
-def technique(stage: PPOStage) -> OnPolicy:
+def technique(stage: PPOStage) -> OnPolicyTechnique:
     """A value head beside the LM head; the reference always."""
     from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
     from posttrain.rollouts.ppo import PPOCredit, ppo_credit, values_of
@@ -78,7 +78,7 @@ def technique(stage: PPOStage) -> OnPolicy:
         assert reference is not None
         return ppo_credit(how, reference=reference, values=values_of(policy, stage.row_tokens))
 
-    return OnPolicy(
+    return OnPolicyTechnique(
         objective=policy_gradient_objective(variant, stage.temperature),
         credit=credit,
         value=stage.value_model,

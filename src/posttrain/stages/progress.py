@@ -7,7 +7,7 @@ from posttrain.console import Advance
 from posttrain.stages.context import Context
 
 if TYPE_CHECKING:
-    from posttrain.train.loop import Watch
+    from posttrain.train.loop import Callbacks
 
 Values = Mapping[str, float | int | None]
 
@@ -15,9 +15,9 @@ EVALUATED = 4
 """Held-out metrics that a line shows; ``metrics.jsonl`` has them all."""
 
 
-def watch_of(advance: Advance, context: Context) -> "Watch":
+def callbacks_of(advance: Advance, context: Context) -> "Callbacks":
     """Who looks on while a stage trains: the bar, and notes."""
-    from posttrain.train.loop import Watch
+    from posttrain.train.loop import Callbacks
 
     def on_step(step: int, total: int, values: Values) -> None:
         for sentence in rollout_lines(step, values):
@@ -28,7 +28,7 @@ def watch_of(advance: Advance, context: Context) -> "Watch":
         known = [f"{name} {value:.4f}" for name, value in metrics.items() if value is not None]
         context.screen.note(f"step {step:,}: {', '.join(known[:EVALUATED])}")
 
-    return Watch(on_step=on_step, on_eval=on_eval, on_note=context.screen.note, stop=context.stop)
+    return Callbacks(on_step=on_step, on_eval=on_eval, on_note=context.screen.note, stop=context.stop)
 
 
 def words_of(values: Values) -> str:

@@ -16,7 +16,7 @@ from posttrain.errors import Stopped, Waiting
 from posttrain.options import Options
 from posttrain.rewards.types import RewardOptions
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.technique import Look, Other
+from posttrain.stages.technique import Other, Preview
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -84,13 +84,13 @@ class RankStage(Options):
         return {}
 
 
-def look(stage: RankStage, context: Context) -> Look:
+def preview(stage: RankStage, context: Context) -> Preview:
     """What a run would do: how many items there are to rank."""
     from posttrain.annotate.exchange.imports import read_imports
 
     count = sum(1 for path in stage.paths for _ in read_imports(path, base=context.base))
     context.screen.note(f"{count:,} items to rank, by {stage.settings.overlap} people each")
-    return Look({"parts": {"train": {"groups": count, "tokens": 0}}}, 0, {}, ())
+    return Preview({"parts": {"train": {"groups": count, "tokens": 0}}}, 0, {}, ())
 
 
 def rank(stage: RankStage, context: Context) -> dict[str, Figure]:

@@ -13,12 +13,12 @@ from posttrain.stages.context import Context, Figure
 from posttrain.stages.dpo import DPOStage
 from posttrain.stages.grpo import GRPOStage
 from posttrain.stages.ift import IFTStage
-from posttrain.stages.on_policy import OnPolicy
+from posttrain.stages.on_policy import OnPolicyTechnique
 from posttrain.stages.ppo import PPOStage
 from posttrain.stages.rank import RankStage
 from posttrain.stages.reward import RewardStage
 from posttrain.stages.sft import SFTStage
-from posttrain.stages.technique import Look, Makes, Technique, with_fitting_rows
+from posttrain.stages.technique import Makes, Preview, Technique, with_fitting_rows
 
 Stage = Annotated[
     SFTStage | IFTStage | RewardStage | DPOStage | PPOStage | GRPOStage | CandidatesStage | RankStage | AuditStage,
@@ -27,7 +27,7 @@ Stage = Annotated[
 
 
 Run = Callable[[Any, Context], dict[str, Figure]]
-See = Callable[[Any, Context], Look]
+PreviewFn = Callable[[Any, Context], Preview]
 Needs = Callable[[Any, Context], Mapping[str, int]]
 
 
@@ -46,22 +46,22 @@ class Kind:
 
     options: type[Any]
     run: Run
-    look: See
+    preview: PreviewFn
     needs: Needs = lambda stage, context: {}
     makes: Makes = "causal"
     product: str | None = None
 
 
-def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See, Needs]:
+def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, PreviewFn, Needs]:
     """A stage on data that is there beforehand."""
 
     def run(stage: Any, context: Context) -> dict[str, Figure]:
         stage = with_fitting_rows(stage, context)
         return training.train(stage, technique(stage, context.seed), context)
 
-    def see(stage: Any, context: Context) -> Look:
+    def see(stage: Any, context: Context) -> Preview:
         stage = with_fitting_rows(stage, context)
-        return training.look(stage, technique(stage, context.seed), context)
+        return training.preview(stage, technique(stage, context.seed), context)
 
     def needs(stage: Any, context: Context) -> Mapping[str, int]:
         return training.needs(with_fitting_rows(stage, context), technique(stage, context.seed), context)
@@ -69,15 +69,15 @@ def _curated(technique: Callable[[Any, int], Technique]) -> tuple[Run, See, Need
     return run, see, needs
 
 
-def _on_policy(technique: Callable[[Any], OnPolicy]) -> tuple[Run, See, Needs]:
+def _on_policy(technique: Callable[[Any], OnPolicyTechnique]) -> tuple[Run, PreviewFn, Needs]:
     """A stage on what the model itself writes."""
 
     def run(stage: Any, context: Context) -> dict[str, Figure]:
         stage = with_fitting_rows(stage, context)
         return on_policy.train_on_policy(stage, technique(stage), context)
 
-    def see(stage: Any, context: Context) -> Look:
-        return on_policy.look(with_fitting_rows(stage, context), context)
+    def see(stage: Any, context: Context) -> Preview:
+        return on_policy.preview(with_fitting_rows(stage, context), context)
 
     def needs(stage: Any, context: Context) -> Mapping[str, int]:
         return on_policy.needs(with_fitting_rows(stage, context), context)
@@ -92,9 +92,9 @@ KINDS: Mapping[str, Kind] = {
     "reward": Kind(RewardStage, *_curated(reward.technique), makes="score"),
     "ppo": Kind(PPOStage, *_on_policy(ppo.technique)),
     "grpo": Kind(GRPOStage, *_on_policy(grpo.technique)),
-    "audit": Kind(AuditStage, audit.run, audit.look, makes="data"),
+    "audit": Kind(AuditStage, audit.run, audit.preview, makes="data"),
     "candidates": Kind(
-        CandidatesStage, candidates.write, candidates.look, candidates.needs, makes="data", product=candidates.FILE
+        CandidatesStage, candidates.write, candidates.preview, candidates.needs, makes="data", product=candidates.FILE
     ),
-    "rank": Kind(RankStage, rank.rank, rank.look, makes="data", product=rank.FILE),
+    "rank": Kind(RankStage, rank.rank, rank.preview, makes="data", product=rank.FILE),
 }

@@ -11,9 +11,9 @@ from posttrain.policy.options import PolicyOptions
 from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
 from posttrain.rewards.score import open_rewards
-from posttrain.rollouts.scoring import Judge, Scorer
+from posttrain.rollouts.scoring import RewardModel, Scorer
 from posttrain.stages.context import Context
-from posttrain.stages.inputs import codec_for
+from posttrain.stages.inputs import renderer_for
 
 if TYPE_CHECKING:
     from posttrain.stages.on_policy import OnPolicyStage
@@ -59,7 +59,7 @@ def _open(
     return Scorer(rewards, judges, stage.row_tokens, stage.max_failures, on_failure, on_not_applicable)
 
 
-def _judge(where: str, spec: ModelReward, stage: "OnPolicyStage", policy: Policy, context: Context) -> Judge:
+def _judge(where: str, spec: ModelReward, stage: "OnPolicyStage", policy: Policy, context: Context) -> RewardModel:
     """Open a reward model; one with another tokenizer reads the text anew."""
     path = context.models[spec.model]
     options = PolicyOptions(precision=stage.precision, device=stage.device, trust_remote_code=stage.trust_remote_code)
@@ -68,8 +68,8 @@ def _judge(where: str, spec: ModelReward, stage: "OnPolicyStage", policy: Policy
     if not judge.base.score.weight.any():
         raise InputError(f"{where}.model: {spec.model} has no trained scalar head, so every score would be 0")
     if judge.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
-        return Judge(judge, spec.weight)
+        return RewardModel(judge, spec.weight)
     context.screen.note(f"{where}: {spec.model} has another tokenizer, so completions are tokenised anew for it")
     own = Context(context.name, context.folder, context.base, path, context.seed)
     data = DataOptions.model_validate({"data": [source.model_dump() for source in stage.data]})
-    return Judge(judge, spec.weight, codec_for(data, own, trust_remote_code=stage.trust_remote_code))
+    return RewardModel(judge, spec.weight, renderer_for(data, own, trust_remote_code=stage.trust_remote_code))

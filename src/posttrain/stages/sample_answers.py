@@ -57,7 +57,7 @@ def asked_of_prompts(prompts: "Prompts") -> list[Asked]:
 
 
 def answer_before(policy: "Policy", asked: Sequence[Asked], path: Path) -> None:
-    """Write the answers of the model that the stage starts from; a resumed stage finds them there."""
+    """Generate the answers of the model that the stage starts from; a resumed stage finds them there."""
     if path.is_file():
         return
     answers = _answers(policy, asked)

@@ -3,42 +3,42 @@
 from collections.abc import Callable
 from functools import partial
 
-from posttrain.data.chat.encode import Codec
+from posttrain.data.chat.encode import Renderer
 from posttrain.data.sets.prompts import Prompts
 from posttrain.errors import InputError
 from posttrain.generation.engine import writer
 from posttrain.generation.options import sampling_of
-from posttrain.generation.request import Write
+from posttrain.generation.request import Generate
 from posttrain.generation.sampling import Sampling
 from posttrain.generation.vllm import vllm_writer
 from posttrain.policy.load import Policy
 from posttrain.rollouts.importance import corrected
-from posttrain.rollouts.maker import Writing
+from posttrain.rollouts.maker import RolloutSpec
 from posttrain.rollouts.scoring import Scorer
-from posttrain.rollouts.types import Experience
+from posttrain.rollouts.types import Rollout
 from posttrain.stages.context import Context
-from posttrain.stages.on_policy import OnPolicy, OnPolicyStage
+from posttrain.stages.on_policy import OnPolicyStage, OnPolicyTechnique
 from posttrain.train.batches import shuffled
 
 
-def writing_of(
+def rollout_spec(
     stage: OnPolicyStage,
-    technique: OnPolicy,
+    technique: OnPolicyTechnique,
     policy: Policy,
-    codec: Codec,
+    renderer: Renderer,
     prompts: Prompts,
     scorer: Scorer,
     context: Context,
-) -> Writing:
+) -> RolloutSpec:
     """How a stage's rollouts are written.
 
     Raises:
         InputError: vLLM is asked for where it cannot be had.
     """
     write, correct = _writer(stage, policy, prompts, context)
-    return Writing(
+    return RolloutSpec(
         policy,
-        codec,
+        renderer,
         write,
         prompts.train,
         shuffled(len(prompts.train), context.seed),
@@ -54,7 +54,7 @@ def writing_of(
 
 def _writer(
     stage: OnPolicyStage, policy: Policy, prompts: Prompts, context: Context
-) -> tuple[Write, Callable[[Experience], Experience] | None]:
+) -> tuple[Generate, Callable[[Rollout], Rollout] | None]:
     """What writes, and what corrects for it where that is not the trainer itself."""
     if stage.vllm is None:
         return writer(policy, stage.rollout_rows), None

@@ -14,7 +14,7 @@ from posttrain.train.options import TrainOptions
 
 if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
-    from posttrain.data.chat.encode import Codec
+    from posttrain.data.chat.encode import Renderer
     from posttrain.data.example import Example
     from posttrain.data.formats.conventions import Kind
     from posttrain.data.sets.prepare import Prepared
@@ -90,21 +90,21 @@ def with_fitting_rows(stage: Trained, context: Context) -> Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Preview:
     """What a run of a stage would do, told before any weight is loaded.
 
     Args:
         about: what was read, kept, cut and left out.
         steps: optimiser steps.
         memory: bytes at the peak, by purpose.
-        codecs: how each model it starts from reads conversations.
+        renderers: how each model it starts from reads conversations.
         by_epochs: optimiser steps that the epochs alone would take.
     """
 
     about: Mapping[str, Any]
     steps: int
     memory: Mapping[str, int]
-    codecs: "Sequence[Codec]"
+    renderers: "Sequence[Renderer]"
     by_epochs: int = 0
 
 

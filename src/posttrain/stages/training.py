@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from posttrain.files import read_json, write_json
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import figure_of
-from posttrain.stages.inputs import codec_for, prepare_data
-from posttrain.stages.progress import watch_of
+from posttrain.stages.inputs import prepare_data, renderer_for
+from posttrain.stages.progress import callbacks_of
 from posttrain.stages.steps import early_end, steps_of
-from posttrain.stages.technique import Look, Technique, TrainingStage
+from posttrain.stages.technique import Preview, Technique, TrainingStage
 
 if TYPE_CHECKING:
     from posttrain.core.group import Group
-    from posttrain.data.chat.encode import Codec
+    from posttrain.data.chat.encode import Renderer
     from posttrain.data.sets.prepare import Prepared
     from posttrain.data.sets.store import GroupStore
     from posttrain.policy.load import Policy
@@ -37,41 +37,41 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
     from posttrain.policy.open import open_policy
     from posttrain.stages.sample_answers import asked_of_groups
 
-    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prepared = prepare_data(stage, technique, codec, context)
+    renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    prepared = prepare_data(stage, technique, renderer, context)
     policy = open_policy(context.model, stage, task=technique.task, seed=context.draws, on_note=context.screen.note)
-    policy.end_tokens = tuple(sorted(codec.end_tokens))  # it stops where it trains answers to end
+    policy.end_tokens = tuple(sorted(renderer.end_tokens))  # it stops where it trains answers to end
     training = _training(policy, prepared, stage, technique, context)
     asked = asked_of_groups(training) if technique.task == "causal" else []
-    figures = finish(stage, training, codec, context, asked)
+    figures = finish(stage, training, renderer, context, asked)
     return figures | (technique.figures(prepared.held_out["validation"]) if "validation" in prepared.held_out else {})
 
 
 def needs(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, int]:
     """Bytes of memory at the peak, by purpose."""
     from posttrain.policy.memory import estimate
-    from posttrain.policy.shape import outline
+    from posttrain.policy.shape import model_shape
 
-    shape = outline(context.model, trust_remote_code=stage.trust_remote_code)
+    shape = model_shape(context.model, trust_remote_code=stage.trust_remote_code)
     return estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score")
 
 
-def look(stage: TrainingStage, technique: Technique, context: Context) -> Look:
+def preview(stage: TrainingStage, technique: Technique, context: Context) -> Preview:
     """Read a stage's data and count."""
     from posttrain.train.batches import Source
 
     memory = needs(stage, technique, context)
-    codec = codec_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prepared = prepare_data(stage, technique, codec, context)
+    renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
+    prepared = prepare_data(stage, technique, renderer, context)
     store = prepared.train
     rows = None if stage.batch_tokens else stage.batch_size
     source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
     by_epochs = source.total(stage.epochs)
-    return Look(prepared.about, steps_of(stage, by_epochs), memory, (codec,), by_epochs)
+    return Preview(prepared.about, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
 
 
 def finish(
-    stage: TrainingStage, training: "Training", codec: "Codec", context: Context, asked: "Sequence[Asked]"
+    stage: TrainingStage, training: "Training", renderer: "Renderer", context: Context, asked: "Sequence[Asked]"
 ) -> dict[str, Figure]:
     """Measure, fit, measure again, save: what is the same for every technique.
 
@@ -90,14 +90,16 @@ def finish(
     if asked:
         answer_before(policy, asked, folder / "samples.json")
     with screen.bar("training", training.steps) as advance:
-        state, after = fit(training, watch_of(advance, context))
+        state, after = fit(training, callbacks_of(advance, context))
     figures = {name: figure_of(name, before.get(name), mean, training) for name, mean in after.items()}
     if asked:
         answer_after(policy, asked, folder / "samples.json", screen)
     if policy.task == "causal" and context.suites:
-        measured = measure(policy, codec, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)
+        measured = measure(
+            policy, renderer, context.suites, base=context.base, folder=folder / "behaviour", screen=screen
+        )
         figures |= {name: Figure(None, m.value, m.n, m.interval, "share", "answers") for name, m in measured.items()}
-    template = codec.template.source if codec.template is not None else None
+    template = renderer.template.source if renderer.template is not None else None
     save_policy(
         policy,
         folder / "model",

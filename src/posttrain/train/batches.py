@@ -14,7 +14,7 @@ import numpy as np
 from posttrain.core.group import Group
 
 
-class Steps(Protocol):
+class BatchSource(Protocol):
     """What the loop asks of any source of groups."""
 
     def step(self, number: int, /) -> list[Group]:

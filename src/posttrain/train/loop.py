@@ -13,7 +13,7 @@ from posttrain.core.outputs import Objective
 from posttrain.errors import RunError, Stopped
 from posttrain.policy.load import Policy
 from posttrain.train import divergence
-from posttrain.train.batches import Indexed, Steps
+from posttrain.train.batches import BatchSource, Indexed
 from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
 from posttrain.train.metrics_log import MetricsLog
 from posttrain.train.optimizer import adamw, rate_at
@@ -27,7 +27,7 @@ VALIDATION = "validation"
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Callbacks:
     """Who looks on while a stage trains.
 
     Args:
@@ -59,7 +59,7 @@ class Training:
     """
 
     policy: Policy
-    source: Steps
+    source: BatchSource
     objective: Objective
     options: TrainOptions
     folder: Path
@@ -74,7 +74,7 @@ class Training:
         return steps if self.options.max_steps is None else min(steps, self.options.max_steps)
 
 
-def fit(training: Training, watch: Watch | None = None) -> tuple[State, dict[str, Mean]]:
+def fit(training: Training, watch: Callbacks | None = None) -> tuple[State, dict[str, Mean]]:
     """Train; go on from the newest sound checkpoint in the folder, to the same weights bit for bit on CPU.
 
     Returns:
@@ -84,7 +84,7 @@ def fit(training: Training, watch: Watch | None = None) -> tuple[State, dict[str
         RunError: the loss diverged; the last checkpoint is kept.
         Stopped: the user asked to; a checkpoint is saved.
     """
-    watch = watch or Watch()
+    watch = watch or Callbacks()
     options, model, checkpoints = training.options, training.policy.model, training.folder / "checkpoints"
     optimizer = adamw(
         model.named_parameters(),

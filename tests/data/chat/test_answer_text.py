@@ -9,8 +9,8 @@ from transformers import AutoTokenizer
 
 import posttrain.demo
 from posttrain.data.chat.answer_text import answer_text, prefill_note, prefill_of
-from posttrain.data.chat.encode import Codec
-from posttrain.data.chat.renderer import codec_of
+from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.renderer import renderer_of
 from posttrain.data.chat.template import Template
 from posttrain.data.options import DataOptions
 
@@ -63,15 +63,15 @@ SPECIAL = ["<think>", "</think>", "<|python_tag|>", "<pad>"]
 
 
 @pytest.fixture(scope="module")
-def codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
+def renderer(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
     """The demo's tokenizer with special tokens of reasoning and tools, and a template that opens with `<think>`."""
     tokenizer = AutoTokenizer.from_pretrained(BASE)
     tokenizer.add_special_tokens({"additional_special_tokens": SPECIAL, "pad_token": "<pad>"})
     folder = tmp_path_factory.mktemp("template")
     (folder / "reasoning.jinja").write_text(opening("<think>\\n"), encoding="utf-8")
     options = DataOptions.model_validate({"data": "x.jsonl", "template": "reasoning.jinja"})
-    codec, _ = codec_of(options, tokenizer, end_tokens=(), positions=256, base=folder)
-    return codec
+    renderer, _ = renderer_of(options, tokenizer, end_tokens=(), positions=256, base=folder)
+    return renderer
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,14 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> Codec:
         ("", ""),
     ],
 )
-def test_only_the_end_and_padding_are_cut_and_the_opening_is_read_too(codec: Codec, written: str, text: str) -> None:
-    ids = np.array(codec.tokenizer(written, add_special_tokens=False)["input_ids"], np.int32)
-    assert answer_text(ids, codec) == "<think>\n" + text
+def test_only_the_end_and_padding_are_cut_and_the_opening_is_read_too(
+    renderer: Renderer, written: str, text: str
+) -> None:
+    ids = np.array(renderer.tokenizer(written, add_special_tokens=False)["input_ids"], np.int32)
+    assert answer_text(ids, renderer) == "<think>\n" + text
 
 
-def test_a_note_names_what_answers_start_behind(codec: Codec) -> None:
-    (sentence,) = prefill_note(codec)
+def test_a_note_names_what_answers_start_behind(renderer: Renderer) -> None:
+    (sentence,) = prefill_note(renderer)
     assert "'<think>'" in sentence
-    assert prefill_note(Codec(codec.tokenizer, None, frozenset(), 8)) == []
+    assert prefill_note(Renderer(renderer.tokenizer, None, frozenset(), 8)) == []

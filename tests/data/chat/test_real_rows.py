@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import CHATML, UNMARKED_CHATML, WHERE, codec, group_of, plain_tokens, taught, taught_pieces, whole
+from conversations import CHATML, UNMARKED_CHATML, WHERE, group_of, plain_tokens, renderer, taught, taught_pieces, whole
 
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Codec, encode, encode_prompt
+from posttrain.data.chat.encode import Renderer, encode, encode_prompt
 from posttrain.data.example import Example, Message
 from posttrain.data.files.read import read_rows
 from posttrain.data.formats.conventions import Kind, examples
@@ -22,15 +22,15 @@ def rows(path: str, kind: Kind, columns: dict[str, str], data_dir: Path) -> list
 
 
 @pytest.fixture(params=["qwen", "phi"])
-def how(request: pytest.FixtureRequest) -> Codec:
-    return codec(request.getfixturevalue(request.param), max_length=100_000)
+def how(request: pytest.FixtureRequest) -> Renderer:
+    return renderer(request.getfixturevalue(request.param), max_length=100_000)
 
 
-def end_of(how: Codec) -> str:
+def end_of(how: Renderer) -> str:
     return {"LlamaTokenizer": "<|end|>"}.get(type(how.tokenizer).__name__, "<|im_end|>")
 
 
-def expected(answer: Message, how: Codec) -> str:
+def expected(answer: Message, how: Renderer) -> str:
     """What Phi's template token swallows of an answer's leading blanks, it does not learn."""
     said: str = answer["content"]
     return (said.lstrip() if end_of(how) == "<|end|>" else said) + end_of(how)
@@ -46,7 +46,7 @@ def expected(answer: Message, how: Codec) -> str:
     ],
 )
 def test_an_answer_is_learned_with_its_end_and_nothing_else(
-    path: str, columns: dict[str, str], how: Codec, data_dir: Path
+    path: str, columns: dict[str, str], how: Renderer, data_dir: Path
 ) -> None:
     for example in rows(path, "sft", columns, data_dir):
         group = group_of(example, how)
@@ -60,7 +60,7 @@ def test_a_tool_conversation_teaches_calls_and_answers_and_not_results(
 ) -> None:
     calls = 0
     for example in rows("instruct/glaive_toolcall_en_demo.jsonl.gz", "sft", {}, data_dir):
-        group = group_of(example, codec(qwen, source, max_length=100_000))
+        group = group_of(example, renderer(qwen, source, max_length=100_000))
         pieces = taught_pieces(group, qwen)
         answers = [turn for turn in example.completions[0] if turn["role"] == "assistant"]
         assert len(pieces) == len(answers)
@@ -79,7 +79,7 @@ def test_a_tool_conversation_teaches_calls_and_answers_and_not_results(
 def test_marks_give_the_masks_of_transformers_and_of_the_way_without_marks(qwen: Any, data_dir: Path) -> None:
     for example in rows("instruct/glaive_toolcall_en_demo.jsonl.gz", "sft", {}, data_dir):
         marked, unmarked = (
-            group_of(example, codec(qwen, source, max_length=100_000)) for source in (CHATML, UNMARKED_CHATML)
+            group_of(example, renderer(qwen, source, max_length=100_000)) for source in (CHATML, UNMARKED_CHATML)
         )
         theirs = qwen.apply_chat_template(
             [dict(turn) for turn in (*example.prompt, *example.completions[0])],
@@ -97,7 +97,7 @@ def mask(group: Group) -> list[int]:
 
 
 @pytest.mark.parametrize("path", ["preference/hh_rlhf_helpful_base_test.jsonl.gz", "preference/dpo_en_demo.jsonl.gz"])
-def test_a_pair_shares_its_prompt_and_both_answers_read_right(path: str, how: Codec, data_dir: Path) -> None:
+def test_a_pair_shares_its_prompt_and_both_answers_read_right(path: str, how: Renderer, data_dir: Path) -> None:
     for example in rows(path, "preference", {}, data_dir):
         group = encode(example, how)
         assert isinstance(group, Group), (example.where, group)
@@ -110,7 +110,7 @@ def test_a_pair_shares_its_prompt_and_both_answers_read_right(path: str, how: Co
 
 def test_plain_text_is_learned_whole(stories: Any, data_dir: Path) -> None:
     for example in rows("text/c4_demo.jsonl.gz", "sft", {}, data_dir):
-        group = group_of(example, Codec(stories, None, frozenset({2}), 100_000))
+        group = group_of(example, Renderer(stories, None, frozenset({2}), 100_000))
         text = example.completions[0][0]["content"]
         assert taught(group, stories).removesuffix("</s>").strip() == text.strip()
         assert group.loss_tokens == len(stories(text, add_special_tokens=False)["input_ids"]) + 1

@@ -1,4 +1,4 @@
-"""A stage's codec: its template, the tokens an answer ends with, its limit, and what is told about them."""
+"""A stage's renderer: its template, the tokens an answer ends with, its limit, and what is told about them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from conversations import NO_END
 
-from posttrain.data.chat.encode import Codec
-from posttrain.data.chat.renderer import LENGTH_LIMIT, codec_of
+from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.renderer import LENGTH_LIMIT, renderer_of
 from posttrain.data.options import DataOptions
 from posttrain.errors import InputError
 
 
 def made(
     tokenizer: Any, base: Path = Path(), *, ends: tuple[int, ...] = (2,), positions: int | None = None, **options: Any
-) -> tuple[Codec, list[str]]:
+) -> tuple[Renderer, list[str]]:
     how = DataOptions.model_validate({"data": "x.jsonl", **options})
-    return codec_of(how, tokenizer, end_tokens=ends, positions=positions, base=base)
+    return renderer_of(how, tokenizer, end_tokens=ends, positions=positions, base=base)
 
 
 def test_a_max_length_beyond_the_model_s_positions_is_refused(stories: Any) -> None:
@@ -32,8 +32,8 @@ def test_unset_max_length_is_the_model_s_limit_and_no_more_than_ours(stories: An
 
 
 def test_answers_end_with_the_model_s_tokens_and_the_template_s(phi: Any) -> None:
-    codec, _ = made(phi, ends=(32000, 7))
-    assert codec.end_tokens == {32000, 7, phi.convert_tokens_to_ids("<|end|>")}
+    renderer, _ = made(phi, ends=(32000, 7))
+    assert renderer.end_tokens == {32000, 7, phi.convert_tokens_to_ids("<|end|>")}
 
 
 def test_what_the_template_does_is_told_as_sentences(qwen: Any, phi: Any) -> None:
@@ -45,17 +45,17 @@ def test_what_the_template_does_is_told_as_sentences(qwen: Any, phi: Any) -> Non
 
 def test_a_template_without_an_end_token_is_told(qwen: Any, stories: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.jinja").write_text(NO_END)
-    for codec, told in (made(qwen, tmp_path, template="mine.jinja"), made(stories, template="chatml")):
+    for renderer, told in (made(qwen, tmp_path, template="mine.jinja"), made(stories, template="chatml")):
         assert told == [
             "the chat template ends an answer with no special token: the model will not learn where to stop"
         ]
-        assert codec.end_tokens == {2}
+        assert renderer.end_tokens == {2}
 
 
 def test_a_model_without_a_template_reads_plain_text_only(stories: Any) -> None:
-    codec, told = made(stories)
-    assert codec.template is None
-    assert codec.end_tokens == {2}
+    renderer, told = made(stories)
+    assert renderer.template is None
+    assert renderer.end_tokens == {2}
     assert told == []
 
 

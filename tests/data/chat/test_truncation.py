@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from conversations import WHERE, assistant, codec, group_of, pair, raw, sft, taught, user, whole
+from conversations import WHERE, assistant, group_of, pair, raw, renderer, sft, taught, user, whole
 
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Codec, encode
+from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.example import Example
 from posttrain.data.options import Truncation
 from posttrain.errors import InputError
@@ -14,14 +14,14 @@ from posttrain.errors import InputError
 LONG = sft([user("Which metal is liquid at room temperature?")], assistant("Mercury, and almost gallium too."))
 
 
-def cut(example: Example, length: int, how: Truncation, tokenizer: Any) -> tuple[Group | str, Codec]:
-    short = codec(tokenizer, max_length=length, truncation=how)
+def cut(example: Example, length: int, how: Truncation, tokenizer: Any) -> tuple[Group | str, Renderer]:
+    short = renderer(tokenizer, max_length=length, truncation=how)
     return encode(example, short), short
 
 
 @pytest.fixture
 def full(qwen: Any) -> Group:
-    return group_of(LONG, codec(qwen))
+    return group_of(LONG, renderer(qwen))
 
 
 @pytest.mark.parametrize("how", ["error", "drop", "left", "right"])
@@ -79,7 +79,7 @@ def test_right_never_cuts_into_the_prompt(qwen: Any, full: Group) -> None:
 
 def test_the_longest_completion_of_a_pair_decides(qwen: Any) -> None:
     both = pair([user("Which metal is liquid?")], "Mercury.", "Gold, or was it silver, or perhaps both of them?")
-    whole_pair = group_of(both, codec(qwen))
+    whole_pair = group_of(both, renderer(qwen))
     lengths = [len(whole(whole_pair, i)) for i in (0, 1)]
     assert lengths[0] < lengths[1]
     left, _ = cut(both, lengths[1] - 2, "left", qwen)
@@ -94,7 +94,7 @@ def test_the_longest_completion_of_a_pair_decides(qwen: Any) -> None:
 
 def test_a_pair_that_differs_only_behind_the_cut_is_left_out_and_not_counted_as_cut(qwen: Any) -> None:
     both = pair([user("Which metal?")], "Mercury, of all the metals.", "Mercury, of all the gases.")
-    length = len(group_of(both, codec(qwen)).prompt) + 3
+    length = len(group_of(both, renderer(qwen)).prompt) + 3
     reason, short = cut(both, length, "right", qwen)
     assert reason == "completions are the same tokens"
     assert not short.seen
@@ -102,11 +102,11 @@ def test_a_pair_that_differs_only_behind_the_cut_is_left_out_and_not_counted_as_
 
 def test_plain_text_is_cut_on_the_right_and_has_no_prompt_to_cut_on_the_left(stories: Any) -> None:
     text = raw("Once upon a time there was a fox.")
-    full_text = group_of(text, Codec(stories, None, frozenset({2}), 4096))
-    right = encode(text, Codec(stories, None, frozenset({2}), 6, "right"))
+    full_text = group_of(text, Renderer(stories, None, frozenset({2}), 4096))
+    right = encode(text, Renderer(stories, None, frozenset({2}), 6, "right"))
     assert isinstance(right, Group)
     assert whole(right) == whole(full_text)[:6]
-    assert encode(text, Codec(stories, None, frozenset({2}), 6, "left")) == "longer than max_length, however cut"
+    assert encode(text, Renderer(stories, None, frozenset({2}), 6, "left")) == "longer than max_length, however cut"
 
 
 def test_left_keeps_the_start_token(phi: Any) -> None:

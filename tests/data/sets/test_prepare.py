@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import PLAIN, codec
+from conversations import PLAIN, renderer
 
 from posttrain.data.example import Example
 from posttrain.data.formats.conventions import Kind
@@ -44,7 +44,7 @@ def ready(stories: Any, tmp_path: Path) -> Callable[..., Prepared]:
         on_rows: Callable[[int], None] = lambda n: None,
         **options: Any,
     ) -> Prepared:
-        how = codec(stories, PLAIN, max_length=max_length)
+        how = renderer(stories, PLAIN, max_length=max_length)
         data = DataOptions.model_validate(options)
         share = data.validation if isinstance(data.validation, float) else 0.0
         by = by or splitting(share)
@@ -181,7 +181,7 @@ def test_what_was_read_kept_cut_and_left_out_is_counted(ready: Ready, tmp_path: 
 
 def test_what_happened_on_the_way_is_noted(stories: Any, tmp_path: Path) -> None:
     rows(tmp_path / "a.jsonl", *asked(0, 5))
-    how = codec(stories, PLAIN, max_length=32, truncation="right")
+    how = renderer(stories, PLAIN, max_length=32, truncation="right")
     prepared = prepare(
         DataOptions.model_validate({"data": "a.jsonl"}),
         how,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import PLAIN, codec
+from conversations import PLAIN, renderer
 
 from posttrain.data.chat.template import template_of
 from posttrain.data.options import DataOptions
@@ -20,7 +20,7 @@ def ready(tokenizer: Any, folder: Path, rows: list[dict[str, Any]], answer: int 
     data = DataOptions.model_validate({"data": "p.jsonl", **options})
     share = data.validation if isinstance(data.validation, float) else 0.0
     by = partial(part_of, seed=0, validation=share, tasks=(), phrasings=())
-    how = codec(tokenizer, PLAIN, max_length=100, truncation=data.truncation)
+    how = renderer(tokenizer, PLAIN, max_length=100, truncation=data.truncation)
     return read_prompts(data, how, answer=answer, part_of=by, base=folder)
 
 
@@ -46,7 +46,7 @@ def test_the_raw_template_adds_nothing_between_prompt_and_answer(stories: Any, t
 
     raw = template_of(stories, "raw", tmp_path)
     assert raw is not None
-    how = codec(stories, raw.source, max_length=100)
+    how = renderer(stories, raw.source, max_length=100)
     asked = ({"role": "user", "content": "Once upon a time"},)
     told = ({"role": "assistant", "content": ", there was a cat."},)
     start = encode_prompt(asked, how, where="x")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from posttrain.core.group import Ints
-from posttrain.data.chat.encode import Codec
+from posttrain.data.chat.encode import Renderer
 from posttrain.data.chat.template import Template, render, shortest_question
 from posttrain.errors import InputError
 
@@ -13,12 +13,12 @@ _ANSWER = "A test of it."
 _EMPTY_BLOCK = re.compile(r"\s*<(\w+)>\s*</\1>\s*")
 
 
-def answer_text(tokens: Ints, codec: Codec) -> str:
+def answer_text(tokens: Ints, renderer: Renderer) -> str:
     """What the template opens the answer with, then what the model wrote, without the end tokens and padding behind it.
 
     All other special tokens stay: reasoning marks and marks of tool calls carry meaning.
     """
-    return codec.prefill + written_text(tokens, codec.tokenizer, codec.end_tokens)
+    return renderer.prefill + written_text(tokens, renderer.tokenizer, renderer.end_tokens)
 
 
 def written_text(tokens: Ints, tokenizer: Any, end_tokens: Collection[int]) -> str:
@@ -57,11 +57,11 @@ def prefill_of(template: Template) -> str:
     return "" if not prefill.strip() or _EMPTY_BLOCK.fullmatch(prefill) else prefill
 
 
-def prefill_note(codec: Codec) -> list[str]:
+def prefill_note(renderer: Renderer) -> list[str]:
     """A sentence for people where the template opens answers with some text."""
-    if not codec.prefill:
+    if not renderer.prefill:
         return []
     return [
-        f"answers start behind {codec.prefill.strip()!r}, which the template writes; rewards, metrics and people read "
-        "it as the start of each answer"
+        f"answers start behind {renderer.prefill.strip()!r}, which the template writes; rewards, metrics and people "
+        "read it as the start of each answer"
     ]

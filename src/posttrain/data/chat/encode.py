@@ -17,7 +17,7 @@ from posttrain.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Codec:
+class Renderer:
     """All that turns an `Example` into a `Group`.
 
     Args:
@@ -59,13 +59,13 @@ class _Text:
         return int(np.argmax(self.loss))
 
 
-def encode(example: Example, codec: Codec, *, wordless: bool = False) -> Group | str:
+def encode(example: Example, renderer: Renderer, *, wordless: bool = False) -> Group | str:
     """Tokens and loss mask of a row, or the reason for leaving it out.
 
     Args:
         wordless: whether the end token of an answer without words bears loss too, as scoring needs it.
 
-    Counts in ``codec.seen``, once for each row that is kept: "cut left", "cut right" (truncated); "token across the
+    Counts in ``renderer.seen``, once for each row that is kept: "cut left", "cut right" (truncated); "token across the
     border" (it holds the prompt's last and the completion's first characters, and bears loss); "leading blanks of an
     answer lost" (in the template's token before it, which bears none); "rewritten answer" (see `answer_spans`); "answer
     without words" (its end token alone, which bears no loss); "system message dropped" and what else of the
@@ -77,7 +77,8 @@ def encode(example: Example, codec: Codec, *, wordless: bool = False) -> Group |
     if any(not _to_learn(completion) for completion in example.completions):
         return "every answer is marked as not to be learnt"
     texts = [
-        _raw(example, c, codec) if example.raw else _chat(example, c, codec, wordless) for c in example.completions
+        _raw(example, c, renderer) if example.raw else _chat(example, c, renderer, wordless)
+        for c in example.completions
     ]
     notes = set(example.notes).union(*(text.notes for text in texts))
     if any(not text.loss.any() for text in texts):
@@ -91,21 +92,22 @@ def encode(example: Example, codec: Codec, *, wordless: bool = False) -> Group |
         return "no token before the completion"
     prompt = texts[0].tokens[:shared]
     answers = [(text.tokens[shared:], text.loss[shared:]) for text in texts]
-    overflow = shared + max(len(tokens) for tokens, _ in answers) - codec.max_length
+    overflow = shared + max(len(tokens) for tokens, _ in answers) - renderer.max_length
     if overflow > 0:
-        if codec.truncation == "error":
+        if renderer.truncation == "error":
             raise InputError(
-                f"{example.where}: {codec.max_length + overflow} tokens, more than max_length {codec.max_length}; "
+                f"{example.where}: {renderer.max_length + overflow} tokens, more than max_length "
+                f"{renderer.max_length}; "
                 "raise max_length, or say `truncation: drop`, `left` or `right`"
             )
-        if codec.truncation == "drop":
+        if renderer.truncation == "drop":
             return "longer than max_length"
-        if codec.truncation == "left" and overflow < shared:
+        if renderer.truncation == "left" and overflow < shared:
             notes.add("cut left")
-            prompt = cut_left(prompt, overflow, codec)
-        elif codec.truncation == "right" and shared < codec.max_length:
+            prompt = cut_left(prompt, overflow, renderer)
+        elif renderer.truncation == "right" and shared < renderer.max_length:
             notes.add("cut right")
-            room = codec.max_length - shared
+            room = renderer.max_length - shared
             answers = [(tokens[:room], loss[:room]) for tokens, loss in answers]
         else:
             return "longer than max_length, however cut"
@@ -113,7 +115,7 @@ def encode(example: Example, codec: Codec, *, wordless: bool = False) -> Group |
             return "no token bears loss"
     if len(answers) > 1 and all(np.array_equal(tokens, answers[0][0]) for tokens, _ in answers[1:]):
         return "completions are the same tokens"
-    codec.seen.update(sorted(notes))
+    renderer.seen.update(sorted(notes))
     return Group(
         where=example.where,
         prompt=prompt,
@@ -122,37 +124,37 @@ def encode(example: Example, codec: Codec, *, wordless: bool = False) -> Group |
     )
 
 
-def encode_prompt(messages: Sequence[Message], codec: Codec, *, where: str, tools: Any = None) -> Ints:
+def encode_prompt(messages: Sequence[Message], renderer: Renderer, *, where: str, tools: Any = None) -> Ints:
     """Tokens of a conversation up to the open answer, as generation starts from."""
-    text = render(_template(codec, where), messages, where=where, tools=tools, open_answer=True)
-    return np.array(codec.tokenizer(text, add_special_tokens=False)["input_ids"], dtype=np.int32)
+    text = render(_template(renderer, where), messages, where=where, tools=tools, open_answer=True)
+    return np.array(renderer.tokenizer(text, add_special_tokens=False)["input_ids"], dtype=np.int32)
 
 
-def _template(codec: Codec, where: str) -> Template:
-    if codec.template is None:
+def _template(renderer: Renderer, where: str) -> Template:
+    if renderer.template is None:
         raise InputError(
-            f"{where}: a conversation, but {codec.tokenizer.name_or_path} has no chat template to write it down with; "
+            f"{where}: a conversation, but {renderer.tokenizer.name_or_path} has no chat template to render it with; "
             f"name one in the recipe: `template: plain` (or {', '.join(BUILT_IN[1:])}, or a Jinja file)"
         )
-    return codec.template
+    return renderer.template
 
 
-def _chat(example: Example, completion: Sequence[Message], codec: Codec, wordless: bool) -> _Text:
+def _chat(example: Example, completion: Sequence[Message], renderer: Renderer, wordless: bool) -> _Text:
     text, spans, lost = answer_spans(
-        _template(codec, example.where), example.prompt, completion, where=example.where, tools=example.tools
+        _template(renderer, example.where), example.prompt, completion, where=example.where, tools=example.tools
     )
     notes = _left_out(example, completion, text) | ({_REWRITTEN} if lost else set[str]())
-    tokens, offsets = _tokenised(text, codec)
+    tokens, offsets = _tokenised(text, renderer)
     loss = np.zeros(len(tokens), dtype=np.bool_)
     whole = len(spans) == sum(1 for m in completion if m["role"] == "assistant" and m.get(LEARNT, True))
     for span in spans:
-        inside, told = _written(tokens, offsets, span, codec)
+        inside, told = _written(tokens, offsets, span, renderer)
         if (
-            whole and not wordless and not _has_words(tokens, offsets, inside, text, codec)
+            whole and not wordless and not _has_words(tokens, offsets, inside, text, renderer)
         ):  # else a span is a part of an answer
             notes |= {_WORDLESS}
             continue
-        ends = np.flatnonzero(inside & np.isin(tokens, list(codec.end_tokens)))
+        ends = np.flatnonzero(inside & np.isin(tokens, list(renderer.end_tokens)))
         if len(ends):
             inside[ends[-1] + 1 :] = False
         loss |= inside
@@ -160,17 +162,17 @@ def _chat(example: Example, completion: Sequence[Message], codec: Codec, wordles
     return _Text(tokens, loss, frozenset(notes))
 
 
-def _raw(example: Example, completion: Sequence[Message], codec: Codec) -> _Text:
+def _raw(example: Example, completion: Sequence[Message], renderer: Renderer) -> _Text:
     """Plain text between a start and an end token; loss falls on all but the prompt."""
     head, tail = ("".join(m["content"] for m in messages) for messages in (example.prompt, completion))
-    eos = codec.tokenizer.eos_token_id
-    bos = codec.tokenizer.bos_token_id if codec.tokenizer.bos_token_id is not None else eos
+    eos = renderer.tokenizer.eos_token_id
+    bos = renderer.tokenizer.bos_token_id if renderer.tokenizer.bos_token_id is not None else eos
     if eos is None:
         raise InputError(
-            f"{codec.tokenizer.name_or_path}: the tokenizer has no end token, so texts cannot be told apart"
+            f"{renderer.tokenizer.name_or_path}: the tokenizer has no end token, so texts cannot be told apart"
         )
-    tokens, offsets = _tokenised(head + tail, codec)
-    inside, notes = _written(tokens, offsets, (len(head), len(head + tail)), codec)
+    tokens, offsets = _tokenised(head + tail, renderer)
+    inside, notes = _written(tokens, offsets, (len(head), len(head + tail)), renderer)
     return _Text(
         np.concatenate([[bos], tokens, [eos]]).astype(np.int32),
         np.concatenate([[False], inside, [True]]),
@@ -178,14 +180,14 @@ def _raw(example: Example, completion: Sequence[Message], codec: Codec) -> _Text
     )
 
 
-def _tokenised(text: str, codec: Codec) -> tuple[Ints, Ints]:
+def _tokenised(text: str, renderer: Renderer) -> tuple[Ints, Ints]:
     """Tokens [T] and their characters [T, 2], special tokens only where the text has them."""
-    encoded: Mapping[str, Any] = codec.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    encoded: Mapping[str, Any] = renderer.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     offsets = np.array(encoded["offset_mapping"], dtype=np.int32).reshape(-1, 2)
     return np.array(encoded["input_ids"], dtype=np.int32), offsets
 
 
-def _written(tokens: Ints, offsets: Ints, span: tuple[int, int], codec: Codec) -> tuple[Bools, set[str]]:
+def _written(tokens: Ints, offsets: Ints, span: tuple[int, int], renderer: Renderer) -> tuple[Bools, set[str]]:
     """Which tokens hold characters of the span, and a note on one that holds characters before it as well.
 
     Some tokenizers leave blanks out of a token's characters, so each token reaches back to the one before it.
@@ -198,7 +200,7 @@ def _written(tokens: Ints, offsets: Ints, span: tuple[int, int], codec: Codec) -
     if not across.any():
         return inside, set()
     # A special token may swallow the blanks that follow it; it is the template's for all that.
-    special = across & (first < start) & np.isin(tokens, list(codec.tokenizer.added_tokens_decoder))
+    special = across & (first < start) & np.isin(tokens, list(renderer.tokenizer.added_tokens_decoder))
     return inside & ~special, {"leading blanks of an answer lost" if special.any() else "token across the border"}
 
 
@@ -207,9 +209,9 @@ def _to_learn(completion: Sequence[Message]) -> bool:
     return any(message["role"] == "assistant" and message.get(LEARNT, True) for message in completion)
 
 
-def _has_words(tokens: Ints, offsets: Ints, inside: Bools, text: str, codec: Codec) -> bool:
+def _has_words(tokens: Ints, offsets: Ints, inside: Bools, text: str, renderer: Renderer) -> bool:
     """Whether an answer holds more than special tokens and blanks: an end token alone would teach to say nothing."""
-    plain = inside & ~np.isin(tokens, list(codec.tokenizer.added_tokens_decoder))
+    plain = inside & ~np.isin(tokens, list(renderer.tokenizer.added_tokens_decoder))
     return any(text[start:end].strip() for start, end in offsets[plain])
 
 
@@ -268,8 +270,8 @@ def _shared(texts: Sequence[_Text]) -> int:
     return len(first)
 
 
-def cut_left(prompt: Ints, overflow: int, codec: Codec) -> Ints:
+def cut_left(prompt: Ints, overflow: int, renderer: Renderer) -> Ints:
     """The prompt without its first tokens; a start token stays, since the model has seen no text without it."""
-    if len(prompt) > overflow + 1 and prompt[0] == codec.tokenizer.bos_token_id:
+    if len(prompt) > overflow + 1 and prompt[0] == renderer.tokenizer.bos_token_id:
         return np.concatenate([prompt[:1], prompt[overflow + 1 :]])
     return prompt[overflow:]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.chat.answer_text import prefill_of
-from posttrain.data.chat.encode import Codec
+from posttrain.data.chat.encode import Renderer
 from posttrain.data.chat.end_token import turn_end
 from posttrain.data.chat.template import template_of, traits_of
 from posttrain.data.options import RowOptions
@@ -14,10 +14,10 @@ LENGTH_LIMIT = 2048
 """max_length where neither the recipe nor the model says less."""
 
 
-def codec_of(
+def renderer_of(
     options: RowOptions, tokenizer: Any, *, end_tokens: tuple[int, ...], positions: int | None, base: Path
-) -> tuple[Codec, list[str]]:
-    """The codec, and what a user should know about it, a sentence each.
+) -> tuple[Renderer, list[str]]:
+    """The renderer, and what a user should know about it, a sentence each.
 
     Args:
         end_tokens: the model's own.
@@ -32,11 +32,11 @@ def codec_of(
     length = options.max_length or min(LENGTH_LIMIT, positions or LENGTH_LIMIT)
     template = template_of(tokenizer, options.template, base)
     if template is None:
-        return Codec(tokenizer, None, frozenset(end_tokens), length, options.truncation), []
+        return Renderer(tokenizer, None, frozenset(end_tokens), length, options.truncation), []
     ends = turn_end(tokenizer, template)
     told = [f"the chat template {trait}" for trait in traits_of(template)]
     if ends is None:
         told.append("the chat template ends an answer with no special token: the model will not learn where to stop")
     all_ends = frozenset(end_tokens) | ({ends} if ends is not None else set())
-    codec = Codec(tokenizer, template, all_ends, length, options.truncation, prefill=prefill_of(template))
-    return codec, told
+    renderer = Renderer(tokenizer, template, all_ends, length, options.truncation, prefill=prefill_of(template))
+    return renderer, told

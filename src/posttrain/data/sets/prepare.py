@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from posttrain.data.chat.encode import Codec, encode
+from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.example import Example
 from posttrain.data.files.read import read_rows
 from posttrain.data.formats.conventions import Kind, examples
@@ -46,7 +46,7 @@ class Prepared:
 
 def prepare(
     options: DataOptions,
-    codec: Codec,
+    renderer: Renderer,
     folder: Path,
     *,
     kind: Kind,
@@ -68,7 +68,7 @@ def prepare(
     if not is_sound(folder):
         with whole_folder(folder) as target:
             rows = by_part(options, kind, part_of, base, skips := Skips(), on_rows)
-            _write(rows, codec, target, skips, options)
+            _write(rows, renderer, target, skips, options)
     about = read_json(folder / "data.json")
     stores = {part: GroupStore(folder / part) for part in about["parts"]}
     return Prepared(stores.pop(TRAIN), stores, about)
@@ -121,7 +121,7 @@ def check_parts(options: DataOptions, parts: Container[str], skips: Skips) -> No
 
 def _write(
     rows: Iterator[tuple[str, DataSource, Example]],
-    codec: Codec,
+    renderer: Renderer,
     folder: Path,
     skips: Skips,
     options: DataOptions,
@@ -131,7 +131,7 @@ def _write(
     number: dict[str, int] = {}
     task_of: list[int] = []
     for part, source, example in rows:
-        group = encode(example, codec)
+        group = encode(example, renderer)
         if isinstance(group, str):
             skips.add(group, example.where)
             continue
@@ -157,9 +157,9 @@ def _write(
         "parts": sizes,
         "tasks": [{"name": name, "groups": counts[i], "weight": w} for i, (name, w) in enumerate(weights.items())],
         "skipped": skips.told(),
-        "noted": dict(codec.seen),
+        "noted": dict(renderer.seen),
         "unread": dict(skips.unread),
-        "max_length": codec.max_length,
+        "max_length": renderer.max_length,
     }
     write_json(folder / "data.json", about)
     seal(folder)

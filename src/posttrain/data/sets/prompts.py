@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.core.group import Ints
-from posttrain.data.chat.encode import Codec, cut_left, encode_prompt
+from posttrain.data.chat.encode import Renderer, cut_left, encode_prompt
 from posttrain.data.example import Example, Message
 from posttrain.data.options import DataOptions
 from posttrain.data.sets.prepare import NOTE_ROWS, by_part, check_parts
@@ -54,7 +54,7 @@ class Prompts:
 
 def read_prompts(
     options: DataOptions,
-    codec: Codec,
+    renderer: Renderer,
     *,
     answer: int,
     part_of: Callable[[Example], str],
@@ -64,19 +64,19 @@ def read_prompts(
     """Read a stage's prompts into memory: few beside what is written about them.
 
     Args:
-        answer: tokens kept free for the answer, of ``codec.max_length``.
+        answer: tokens kept free for the answer, of ``renderer.max_length``.
         part_of, base, on_rows: see `prepare`.
 
     Raises:
         InputError: malformed data, an answer longer than ``max_length``, or nothing left to train on.
     """
-    room = room_for(codec, answer)
+    room = room_for(renderer, answer)
     skips = Skips()
     parts: dict[str, list[Prompt]] = {}
     for count, (part, _, example) in enumerate(by_part(options, "prompt", part_of, base, skips), start=1):
         if count % NOTE_ROWS == 0:
             on_rows(count)
-        prompt = encoded(example, codec, room)
+        prompt = encoded(example, renderer, room)
         if isinstance(prompt, str):
             skips.add(prompt, example.where)
         else:
@@ -91,45 +91,45 @@ def read_prompts(
     about = {
         "parts": sizes,
         "skipped": skips.told(),
-        "noted": dict(codec.seen),
+        "noted": dict(renderer.seen),
         "unread": dict(skips.unread),
-        "max_length": codec.max_length,
+        "max_length": renderer.max_length,
     }
     return Prompts(train, held_out, about)
 
 
-def room_for(codec: Codec, answer: int) -> int:
+def room_for(renderer: Renderer, answer: int) -> int:
     """Tokens that a prompt may have beside so long an answer.
 
     Raises:
         InputError: none.
     """
-    room = codec.max_length - answer
+    room = renderer.max_length - answer
     if room < 1:
         raise InputError(
-            f"max_new_tokens: {answer} leaves no room for a prompt in max_length {codec.max_length}; "
+            f"max_new_tokens: {answer} leaves no room for a prompt in max_length {renderer.max_length}; "
             "lower the one or raise the other"
         )
     return room
 
 
-def encoded(example: Example, codec: Codec, room: int) -> Prompt | str:
+def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | str:
     """The prompt, or the reason for leaving it out."""
-    tokens = encode_prompt(example.prompt, codec, where=example.where, tools=example.tools)
+    tokens = encode_prompt(example.prompt, renderer, where=example.where, tools=example.tools)
     over = len(tokens) - room
     if over > 0:
-        if codec.truncation == "error":
+        if renderer.truncation == "error":
             raise InputError(
-                f"{example.where}: {len(tokens)} tokens, and the answer may take {codec.max_length - room} of "
-                f"max_length {codec.max_length}; raise max_length, lower max_new_tokens, or say `truncation: drop`"
+                f"{example.where}: {len(tokens)} tokens, and the answer may take {renderer.max_length - room} of "
+                f"max_length {renderer.max_length}; raise max_length, lower max_new_tokens, or say `truncation: drop`"
             )
-        if codec.truncation != "left":
+        if renderer.truncation != "left":
             return "longer than max_length leaves to a prompt"
-        codec.seen["cut left"] += 1
-        tokens = cut_left(tokens, over, codec)
+        renderer.seen["cut left"] += 1
+        tokens = cut_left(tokens, over, renderer)
     if len(tokens) == 0:
         return "no token before the completion"
-    codec.seen.update(example.notes)
+    renderer.seen.update(example.notes)
     row = {"prompt": as_said(example.prompt), **example.row}
     return Prompt(example.where, example.prompt, tokens, row)
 
