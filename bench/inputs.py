@@ -59,7 +59,7 @@ def data_folder() -> Path:
 
 
 def write(shape: str, folder: Path) -> None:
-    """Write all inputs of one model shape."""
+    """Generate all inputs of one model shape."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 

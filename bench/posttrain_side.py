@@ -11,7 +11,8 @@ from job import Clock, Job, answer, now, read_job, resident
 from posttrain.core.group import Completion, Group
 from posttrain.core.outputs import Outputs
 from posttrain.malloc import settle_heap
-from posttrain.objectives.dpo import DPO, dpo_objective
+from posttrain.objectives.dpo import dpo_objective
+from posttrain.objectives.options import BradleyTerryOptions, DPOOptions
 from posttrain.objectives.reward import reward_objective
 from posttrain.objectives.sft import SFT
 from posttrain.policy.gradient_checkpointing import allow_recomputing
@@ -79,7 +80,9 @@ def main() -> None:
     if lora is not None:
         add_lora(policy, lora)
     allow_recomputing(policy, "long rows")
-    objective = {"sft": SFT, "dpo": dpo_objective(DPO()), "reward": reward_objective()}[job.task]
+    objective = {"sft": SFT, "dpo": dpo_objective(DPOOptions()), "reward": reward_objective(BradleyTerryOptions())}[
+        job.task
+    ]
     source = Source(groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:

@@ -10,21 +10,23 @@ from asked import COMPLETION, read_asked, share_of_e, written_each
 from job import Clock, Job, answer, read_job, resident
 from write_posttrain_side import end_at
 
+from posttrain.advantages.options import GRPOAdvantageOptions, PPOAdvantageOptions
 from posttrain.core.outputs import Objective
 from posttrain.data.sets.prompts import Prompt
 from posttrain.generation.engine import writer
 from posttrain.generation.sampling import Sampling
 from posttrain.malloc import settle_heap
-from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
+from posttrain.objectives.options import PolicyGradientOptions, ValueOptions
+from posttrain.objectives.policy_gradient import policy_gradient_objective
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
 from posttrain.policy.reference_model import freeze, frozen_logprobs
 from posttrain.policy.value_head import add_value_head
 from posttrain.rewards.score import Reward
-from posttrain.rollouts.grpo import grpo_credit
-from posttrain.rollouts.maker import RolloutSpec, maker
+from posttrain.rollouts.grpo import grpo_advantages
+from posttrain.rollouts.maker import RolloutSpec, rollout_maker
 from posttrain.rollouts.options import AlarmOptions
-from posttrain.rollouts.ppo import PPOCredit, ppo_credit, values_of
+from posttrain.rollouts.ppo import ppo_advantages, values_of
 from posttrain.rollouts.scoring import RewardModel, Scorer
 from posttrain.rollouts.source import Rollouts
 from posttrain.rollouts.types import AdvantageFn, RolloutState
@@ -44,17 +46,15 @@ def loaded(job: Job, task: Any = "causal") -> Policy:
 
 
 def technique_of(job: Job, policy: Policy, row_tokens: int) -> tuple[Objective, AdvantageFn, float]:
-    """Objective, credit and first KL coefficient."""
+    """Objective, advantages and first KL coefficient."""
     reference = frozen_logprobs(policy, freeze(loaded(job)), row_tokens=row_tokens, temperature=1.0)
     if job.task == "grpo":
-        credit = grpo_credit(scale=True, mask_truncated=False, reference=reference)
-        return policy_gradient_objective(PolicyGradient(beta=0.04)), credit, 0.0
+        advantages = grpo_advantages(GRPOAdvantageOptions(), reference=reference)
+        return policy_gradient_objective(PolicyGradientOptions(), kl_weight=0.04), advantages, 0.0
     add_value_head(policy)
-    how = PPOCredit(
-        gamma=1.0, lam=0.95, normalize=False, missing_eos_penalty=0.0, whiten_rewards=False, target_kl=None, horizon=1e4
-    )
-    credit = ppo_credit(how, reference=reference, values=values_of(policy, row_tokens))
-    return policy_gradient_objective(PolicyGradient(value_weight=0.1)), credit, 0.05
+    how = PPOAdvantageOptions(normalize=False, missing_eos_penalty=0.0)
+    advantages = ppo_advantages(how, reference=reference, values=values_of(policy, row_tokens))
+    return policy_gradient_objective(PolicyGradientOptions(), value=ValueOptions()), advantages, 0.05
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def main() -> None:
         warmup=0.0,
         save_every=10**9,
     )
-    objective, credit, beta = technique_of(job, policy, options.row_tokens)
+    objective, advantages, beta = technique_of(job, policy, options.row_tokens)
     rule = {"rule": Reward(lambda completions, rows: list(map(share_of_e, completions)))} if job.task == "grpo" else {}
     judges = {"model": RewardModel(freeze(loaded(job, "score")), 1.0)} if job.task == "ppo" else {}
     prompts = [
@@ -85,7 +85,7 @@ def main() -> None:
     clock = Clock()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        writing = RolloutSpec(
+        spec = RolloutSpec(
             policy,
             writer(policy, 128),
             prompts,
@@ -96,7 +96,7 @@ def main() -> None:
             Scorer(rule, judges, options.row_tokens, 0.0, print),
         )
         source = Rollouts(
-            maker(writing, credit, AlarmOptions(), folder / "completions", on_note=lambda sentence: None),
+            rollout_maker(spec, advantages, AlarmOptions(), folder / "completions", on_note=lambda sentence: None),
             prompts=len(prompts),
             batch_size=job.batch_size,
             minibatches=1,

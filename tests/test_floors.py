@@ -1,9 +1,11 @@
 """The house has floors, and imports go down: a module uses its own room and the rooms below it, nothing else."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import pytest
 import yaml
 
 import posttrain
@@ -35,6 +37,11 @@ def room_of(module: str) -> str:
     return module.split(".")[0]
 
 
+def graph() -> Mapping[str, set[str]]:
+    """Module → the modules that it imports, packages' own ``__init__`` files left out."""
+    return {name: {other for _, other in imports_of(path) if other in MODULES} for name, path in MODULES.items()}
+
+
 def test_every_room_has_one_floor_and_every_floor_only_rooms() -> None:
     rooms = {room_of(module) for module in MODULES} - {"__init__"}
     listed = [room for floor in FLOORS for room in floor["rooms"]]
@@ -49,6 +56,13 @@ def test_imports_go_down() -> None:
         if other and room_of(other) != room_of(module) and LEVEL[room_of(other)] >= LEVEL[room_of(module)]
     ]
     assert not upward
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail("import cycle: " + " → ".join(error.args[1]))
 
 
 def test_core_imports_nothing_else_of_the_project() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posttrain.candidates.draw import Candidates, Choosing, Draft, Drawn, Writer, choose, make_candidates
+from posttrain.candidates.draw import Candidates, Draft, Drawn, Writer, choose, make_candidates
+from posttrain.candidates.options import CandidateOptions
 from posttrain.candidates.prompts import Ask
 from posttrain.candidates.similarity import alike, read
 from posttrain.console import Screen
@@ -40,8 +41,8 @@ def asks(count: int) -> list[Ask]:
     ]
 
 
-def how(k: int = 4, *, redraws: int = 3, similar: float = 0.95, step: float = 0.0, seed: int = 0) -> Choosing:
-    return Choosing(k, similar, redraws, step, Sampling(8, seed=seed))
+def how(k: int = 4, *, redraws: int = 3, similar: float = 0.95, step: float = 0.0) -> CandidateOptions:
+    return CandidateOptions(k=k, similar=similar, redraws=redraws, temperature_step=step)
 
 
 def parrot(name: str, sayings: Sequence[str] = SAYINGS, calls: list[Sampling] | None = None) -> Writer:
@@ -61,8 +62,10 @@ def parrot(name: str, sayings: Sequence[str] = SAYINGS, calls: list[Sampling] | 
     return Writer(name, {"model": name}, draw)
 
 
-def made(folder: Path, writers: Sequence[Writer], choosing: Choosing, count: int = 40) -> Candidates:
-    return make_candidates(asks(count), writers, choosing, folder, screen=QUIET)
+def made(
+    folder: Path, writers: Sequence[Writer], options: CandidateOptions, count: int = 40, seed: int = 0
+) -> Candidates:
+    return make_candidates(asks(count), writers, options, Sampling(8, seed=seed), folder, screen=QUIET)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,7 @@ def test_the_result_is_a_function_of_the_seed(tmp_path: Path) -> None:
     writers = [parrot("a"), parrot("b")]
     first, again = (made(tmp_path / name, writers, how()) for name in ("1", "2"))
     assert first == again
-    other = made(tmp_path / "3", writers, how(seed=1))
+    other = made(tmp_path / "3", writers, how(), seed=1)
     assert first.rows != other.rows
     assert first.params == other.params, "a seed is no setting"
 
@@ -214,6 +217,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_and_asks_nothing_twice(tmp_path
                 asks(200),
                 [parrot("a", calls=calls)],
                 how(),
+                Sampling(8),
                 tmp_path / "parts",
                 screen=QUIET,
                 stop=lambda at=at: len(calls) > at,

@@ -1,7 +1,6 @@
 """DPO and its variants equal their formulas, worked out by hand and by TRL."""
 
 from collections import defaultdict
-from dataclasses import replace
 from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
@@ -15,21 +14,22 @@ from torch import Tensor
 
 from posttrain.core.outputs import Loss, Outputs
 from posttrain.core.packing import Batch
-from posttrain.objectives.dpo import DPO, dpo_loss, dpo_objective
+from posttrain.objectives.dpo import dpo_loss, dpo_objective
+from posttrain.objectives.options import DPOOptions
 
 VARIANTS = {
-    "sigmoid": DPO(beta=0.3),
-    "cdpo": DPO(beta=0.3, label_smoothing=0.2),
-    "length-normalised": DPO(beta=1.5, length_normalized=True),
-    "ipo": DPO(beta=0.4, loss="ipo"),
-    "with SFT": DPO(beta=0.3, sft_weight=0.7),
-    "everything": DPO(beta=0.9, label_smoothing=0.1, length_normalized=True, sft_weight=0.5),
+    "sigmoid": DPOOptions(beta=0.3),
+    "cdpo": DPOOptions(beta=0.3, label_smoothing=0.2),
+    "length-normalised": DPOOptions(beta=1.5, length_normalized=True),
+    "ipo": DPOOptions(beta=0.4, loss="ipo"),
+    "with SFT": DPOOptions(beta=0.3, sft_weight=0.7),
+    "everything": DPOOptions(beta=0.9, label_smoothing=0.1, length_normalized=True, sft_weight=0.5),
 }
 rankings = st.lists(st.lists(st.integers(1, 3), min_size=2, max_size=4), min_size=1, max_size=3)
 variants = st.sampled_from(list(VARIANTS.values()))
 
 
-def by_hand(ranks: list[list[int]], batch: Batch, logp_N: Tensor, variant: DPO) -> float:
+def by_hand(ranks: list[list[int]], batch: Batch, logp_N: Tensor, variant: DPOOptions) -> float:
     """The papers' formulas on plain numbers, pair by pair, a group's pairs averaged."""
     policy, reference = by_completion(batch, logp_N), by_completion(batch, batch.columns["ref_logp"])
     total, at = 0.0, 0
@@ -54,13 +54,13 @@ def by_hand(ranks: list[list[int]], batch: Batch, logp_N: Tensor, variant: DPO) 
     return total
 
 
-def loss_of(batch: Batch, logp_N: Tensor, variant: DPO) -> Loss:
+def loss_of(batch: Batch, logp_N: Tensor, variant: DPOOptions) -> Loss:
     return dpo_loss(Outputs(logp_N=logp_N), batch, variant)
 
 
 @settings(deadline=None)
 @given(rankings, variants, st.integers(0, 99))
-def test_the_loss_is_the_papers_formula_pair_by_pair(ranks: list[list[int]], variant: DPO, seed: int) -> None:
+def test_the_loss_is_the_papers_formula_pair_by_pair(ranks: list[list[int]], variant: DPOOptions, seed: int) -> None:
     batch = ranked(seed, ranks)
     logp_N = random_logp(batch, seed)
     found = float(loss_of(batch, logp_N, variant).total)
@@ -116,12 +116,12 @@ def trl_loss(batch: Batch, logp_N: Tensor, beta: float, types: list[str], weight
 @pytest.mark.parametrize(
     ("variant", "types"),
     [
-        (DPO(beta=0.3), ["sigmoid"]),
-        (DPO(beta=0.3, length_normalized=True), ["sigmoid_norm"]),
-        (DPO(beta=0.4, loss="ipo"), ["ipo"]),
+        (DPOOptions(beta=0.3), ["sigmoid"]),
+        (DPOOptions(beta=0.3, length_normalized=True), ["sigmoid_norm"]),
+        (DPOOptions(beta=0.4, loss="ipo"), ["ipo"]),
     ],
 )
-def test_it_equals_trls_on_random_pairs(variant: DPO, types: list[str]) -> None:
+def test_it_equals_trls_on_random_pairs(variant: DPOOptions, types: list[str]) -> None:
     for seed in range(5):
         batch = ranked(seed, [[1, 2]] * 4, loss=1.0)
         logp_N = random_logp(batch, seed)
@@ -138,7 +138,9 @@ def test_the_sft_term_equals_trls_where_the_chosen_ones_are_of_one_length() -> N
     batch = ranked(0, [[1, 2]] * 4, loss=1.0, length=5)
     logp_N = random_logp(batch)
     expected, _ = trl_loss(batch, logp_N, 0.3, ["sigmoid", "sft"], [1.0, 0.7], 0.0)
-    assert float(loss_of(batch, logp_N, DPO(beta=0.3, sft_weight=0.7)).total) / 4 == pytest.approx(expected, abs=1e-5)
+    assert float(loss_of(batch, logp_N, DPOOptions(beta=0.3, sft_weight=0.7)).total) / 4 == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
 def test_label_smoothing_equals_trls_on_one_pair() -> None:
@@ -194,7 +196,7 @@ def test_extreme_ratios_stay_finite() -> None:
 
 def test_metrics_hold_no_graph_and_the_objective_says_what_it_needs() -> None:
     batch = ranked(0, [[1, 2]])
-    objective = dpo_objective(replace(DPO(), sft_weight=0.1))
+    objective = dpo_objective(DPOOptions(sft_weight=0.1))
     loss = objective.loss(Outputs(logp_N=random_logp(batch).requires_grad_()), batch)
     assert loss.total.requires_grad
     for name, pair in loss.metrics.items():

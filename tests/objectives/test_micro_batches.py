@@ -5,25 +5,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from structures import random_group
+from tiny_models import BRANCHING, assert_same_gradients, gradients, save_model
 
 from posttrain.core.group import Group
 from posttrain.core.outputs import Objective
 from posttrain.core.packing import Batch, collate
-from posttrain.objectives.dpo import DPO, dpo_objective
+from posttrain.objectives.dpo import dpo_objective
+from posttrain.objectives.options import BradleyTerryOptions, DPOOptions
 from posttrain.objectives.reward import reward_objective
 from posttrain.objectives.sft import SFT
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
 from posttrain.train.step import accumulate
-from structures import random_group
-from tiny_models import BRANCHING, assert_same_gradients, gradients, save_model
 
 OBJECTIVES: dict[str, Objective] = {
     "sft": SFT,
-    "reward": reward_objective("half"),
-    "dpo": dpo_objective(DPO(label_smoothing=0.1, sft_weight=0.5)),
-    "ipo": dpo_objective(DPO(loss="ipo")),
+    "reward": reward_objective(BradleyTerryOptions(ties="half")),
+    "dpo": dpo_objective(DPOOptions(label_smoothing=0.1, sft_weight=0.5)),
+    "ipo": dpo_objective(DPOOptions(loss="ipo")),
 }
 
 

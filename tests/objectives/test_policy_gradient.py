@@ -1,24 +1,28 @@
 """The clipped policy gradient equals its formulas, by hand and by finite differences; KL estimators, the exact KL."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from batches import assert_finite_differences, random_logp, ranked
 from torch import Tensor
 
-from batches import assert_finite_differences, random_logp, ranked
 from posttrain.core.outputs import Outputs
 from posttrain.core.packing import Batch
 from posttrain.objectives.kl import kl_estimate
-from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_loss, policy_gradient_objective
+from posttrain.objectives.options import PolicyGradientOptions, ValueOptions
+from posttrain.objectives.policy_gradient import policy_gradient_loss, policy_gradient_objective
 
-VARIANTS = {
-    "ppo": PolicyGradient(value_weight=0.1),
-    "grpo": PolicyGradient(average="completion", beta=0.04),
-    "dapo": PolicyGradient(clip_high=0.28),
-    "dr grpo": PolicyGradient(average="constant", length=16),
-    "gspo": PolicyGradient(ratio="sequence", average="completion", clip_low=3e-2, clip_high=4e-2),
-    "entropy": PolicyGradient(entropy_weight=0.01),
+VARIANTS: dict[str, tuple[PolicyGradientOptions, dict[str, Any]]] = {
+    "ppo": (PolicyGradientOptions(), {"value": ValueOptions(value_weight=0.1)}),
+    "grpo": (PolicyGradientOptions(average="completion"), {"kl_weight": 0.04}),
+    "dapo": (PolicyGradientOptions(clip_high=0.28), {}),
+    "dr grpo": (PolicyGradientOptions(average="constant"), {"length": 16}),
+    "gspo": (PolicyGradientOptions(ratio="sequence", average="completion", clip_low=3e-2, clip_high=4e-2), {}),
+    "entropy": (PolicyGradientOptions(entropy_weight=0.01), {}),
 }
+"""Name → options, and what the stage adds."""
 
 
 def sampled(seed: int = 0) -> Batch:
@@ -38,8 +42,9 @@ def outputs_of(logp: Tensor, seed: int = 0) -> Outputs:
     return Outputs(logp, entropy_N=other[0], value_N=other[1])
 
 
-def by_definition(batch: Batch, outputs: Outputs, v: PolicyGradient) -> float:
+def by_definition(batch: Batch, outputs: Outputs, v: PolicyGradientOptions, more: dict[str, Any]) -> float:
     """Completion by completion, token by token, in plain Python."""
+    kl_weight, head = more.get("kl_weight", 0.0), more.get("value")
     column = {name: values.tolist() for name, values in batch.columns.items()}
     assert outputs.logp_N is not None
     assert outputs.entropy_N is not None
@@ -55,11 +60,12 @@ def by_definition(batch: Batch, outputs: Outputs, v: PolicyGradient) -> float:
             clipped = min(max(ratio, 1 - v.clip_low), 1 + v.clip_high)
             loss = -min(ratio * a, clipped * a) - v.entropy_weight * entropy[n]
             r = column["ref_logp"][n] - logp[n]
-            loss += v.beta * (np.exp(r) - 1 - r)
-            old, target = column["value"][n], column["return"][n]
-            near = old + min(max(value[n] - old, -v.value_clip), v.value_clip)
-            loss += v.value_weight * 0.5 * max((value[n] - target) ** 2, (near - target) ** 2)
-            total += loss / {"token": 1, "completion": len(places), "constant": v.length}[v.average]
+            loss += kl_weight * (np.exp(r) - 1 - r)
+            if head is not None:
+                old, target = column["value"][n], column["return"][n]
+                near = old + min(max(value[n] - old, -head.value_clip), head.value_clip)
+                loss += head.value_weight * 0.5 * max((value[n] - target) ** 2, (near - target) ** 2)
+            total += loss / {"token": 1, "completion": len(places), "constant": more.get("length", 1)}[v.average]
     return total
 
 
@@ -68,16 +74,18 @@ def by_definition(batch: Batch, outputs: Outputs, v: PolicyGradient) -> float:
 def test_it_is_its_formula(name: str, seed: int) -> None:
     batch = sampled(seed)
     outputs = outputs_of(random_logp(batch, seed), seed)
-    found = policy_gradient_loss(outputs, batch, VARIANTS[name])
-    assert float(found.total) == pytest.approx(by_definition(batch, outputs, VARIANTS[name]), abs=1e-5)
+    options, more = VARIANTS[name]
+    found = policy_gradient_loss(outputs, batch, options, **more)
+    assert float(found.total) == pytest.approx(by_definition(batch, outputs, options, more), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_its_gradient_is_its_slope(name: str) -> None:
     batch = sampled(1)
+    options, more = VARIANTS[name]
 
     def loss(logp: Tensor) -> Tensor:
-        return policy_gradient_loss(outputs_of(logp), batch, VARIANTS[name]).total
+        return policy_gradient_loss(outputs_of(logp), batch, options, **more).total
 
     assert_finite_differences(loss, random_logp(batch, 1))
 
@@ -85,7 +93,7 @@ def test_its_gradient_is_its_slope(name: str) -> None:
 def test_where_sampling_and_training_agree_the_gradient_is_that_of_reinforce() -> None:
     batch = sampled(2)
     logp = batch.columns["old_logp"].clone().requires_grad_()
-    loss = policy_gradient_loss(outputs_of(logp), batch, PolicyGradient())
+    loss = policy_gradient_loss(outputs_of(logp), batch, PolicyGradientOptions())
     (gradient,) = torch.autograd.grad(loss.total, logp)
     assert torch.allclose(gradient, -batch.columns["advantage"])
     assert float(loss.metrics["clip_ratio"][0]) == 0
@@ -94,7 +102,7 @@ def test_where_sampling_and_training_agree_the_gradient_is_that_of_reinforce() -
 def test_a_clipped_token_gets_no_gradient() -> None:
     batch = sampled(3)
     logp = (batch.columns["old_logp"] + torch.where(batch.columns["advantage"] > 0, 1.0, -1.0)).requires_grad_()
-    loss = policy_gradient_loss(outputs_of(logp), batch, PolicyGradient())
+    loss = policy_gradient_loss(outputs_of(logp), batch, PolicyGradientOptions())
     (gradient,) = torch.autograd.grad(loss.total, logp)
     assert not gradient.any()
     total, count = loss.metrics["clip_ratio"]
@@ -108,21 +116,27 @@ def test_the_values_clip_is_its_own() -> None:
         value = torch.linspace(-2, 2, len(batch.target_N), dtype=torch.float64)
     old, target = batch.columns["value"], batch.columns["return"]
     outputs = Outputs(batch.columns["old_logp"], value_N=value)
-    alone = policy_gradient_loss(outputs, batch, PolicyGradient()).total
+    alone = policy_gradient_loss(outputs, batch, PolicyGradientOptions()).total
     for clip in (0.05, 0.5, 9.0):
         held = torch.max(torch.min(value, old + clip), old - clip)
         expected = 0.5 * torch.max((value - target) ** 2, (held - target) ** 2)
-        loss = policy_gradient_loss(outputs, batch, PolicyGradient(value_weight=0.3, value_clip=clip))
+        loss = policy_gradient_loss(
+            outputs, batch, PolicyGradientOptions(), value=ValueOptions(value_weight=0.3, value_clip=clip)
+        )
         assert float(loss.total - alone) == pytest.approx(0.3 * float(expected.sum()))
         assert float(loss.metrics["value_loss"][0]) == pytest.approx(float(expected.sum()))
 
 
 def test_it_says_what_it_needs() -> None:
-    ppo = policy_gradient_objective(VARIANTS["ppo"])
+    ppo = policy_gradient_objective(PolicyGradientOptions(), value=ValueOptions())
     assert ppo.needs == {"advantage", "old_logp", "value", "return"}
     assert ppo.wants == {"logp", "value"}
-    assert policy_gradient_objective(VARIANTS["grpo"], 0.7).temperature == 0.7
-    assert policy_gradient_objective(VARIANTS["grpo"]).unit == "completion"
+    assert policy_gradient_objective(PolicyGradientOptions(), kl_weight=0.1).needs == {
+        "advantage",
+        "old_logp",
+        "ref_logp",
+    }
+    assert policy_gradient_objective(PolicyGradientOptions(average="completion")).unit == "completion"
 
 
 @pytest.mark.parametrize(("estimator", "unbiased"), [("k1", True), ("k2", False), ("k3", True)])

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from byte_model import save_byte_model
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from byte_model import save_byte_model
 from posttrain.core.group import Completion, Floats, Group
-from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
+from posttrain.objectives.options import PolicyGradientOptions
+from posttrain.objectives.policy_gradient import policy_gradient_objective
 from posttrain.policy.load import load_policy
 from posttrain.train.step import accumulate
 
@@ -22,21 +23,28 @@ trl = pytest.importorskip("trl")
 LONGEST = 12
 COLUMNS = ("old_logp", "ref_logp", "advantage", "importance")
 
-VARIANTS: dict[str, tuple[PolicyGradient, dict[str, Any]]] = {
-    "grpo": (PolicyGradient(average="completion"), {"loss_type": "grpo"}),
-    "grpo, beta": (PolicyGradient(average="completion", beta=0.3), {"loss_type": "grpo", "beta": 0.3}),
-    "bnpo": (PolicyGradient(), {"loss_type": "bnpo"}),
+VARIANTS: dict[str, tuple[PolicyGradientOptions, dict[str, Any], dict[str, Any]]] = {
+    "grpo": (PolicyGradientOptions(average="completion"), {}, {"loss_type": "grpo"}),
+    "grpo, beta": (
+        PolicyGradientOptions(average="completion"),
+        {"kl_weight": 0.3},
+        {"loss_type": "grpo", "beta": 0.3},
+    ),
+    "bnpo": (PolicyGradientOptions(), {}, {"loss_type": "bnpo"}),
     "dapo, clip-higher, beta": (
-        PolicyGradient(clip_high=0.28, beta=0.1),
+        PolicyGradientOptions(clip_high=0.28),
+        {"kl_weight": 0.1},
         {"loss_type": "dapo", "epsilon_high": 0.28, "beta": 0.1},
     ),
-    "dr grpo": (PolicyGradient(average="constant", length=LONGEST), {"loss_type": "dr_grpo"}),
+    "dr grpo": (PolicyGradientOptions(average="constant"), {"length": LONGEST}, {"loss_type": "dr_grpo"}),
     "another engine wrote": (
-        PolicyGradient(beta=0.1, corrected=True),
+        PolicyGradientOptions(),
+        {"kl_weight": 0.1, "corrected": True},
         {"loss_type": "bnpo", "beta": 0.1, "use_vllm": True, "vllm_importance_sampling_correction": True},
     ),
     "gspo": (
-        PolicyGradient(average="completion", ratio="sequence", clip_low=0.03, clip_high=0.04),
+        PolicyGradientOptions(average="completion", ratio="sequence", clip_low=0.03, clip_high=0.04),
+        {},
         {"loss_type": "grpo", "importance_sampling_level": "sequence", "epsilon_low": 0.03, "epsilon_high": 0.04},
     ),
 }
@@ -147,16 +155,16 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_loss_and_gradient_are_trls(name: str, folder: str) -> None:
     from posttrain.policy.inference import outputs_by_group
 
-    variant, options = VARIANTS[name]
+    ours, more, theirs = VARIANTS[name]
     policy = load_policy(folder)
     bare = _bare(0)
     found = [out.logp_N.numpy() for out in outputs_by_group(policy, bare, {"logp"}, 999) if out.logp_N is not None]
     lengths = [np.cumsum([len(c.tokens) for c in group.completions])[:-1] for group in bare]
     groups = groups_of([np.split(logp, at) for logp, at in zip(found, lengths, strict=True)])
 
-    means = accumulate(policy, policy_gradient_objective(variant), groups, 30)
+    means = accumulate(policy, policy_gradient_objective(ours, **more), groups, 30)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).train()
-    loss = trls_loss(model, groups, options)
+    loss = trls_loss(model, groups, theirs)
     loss.backward()
     assert means["loss"].value == pytest.approx(float(loss.detach()), abs=1e-5)
     assert 0.1 < (means["clip_ratio"].value or 0) < 0.9

@@ -12,6 +12,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from posttrain.core.group import Group
 from posttrain.errors import InputError
+from posttrain.objectives.options import BradleyTerryOptions
 from posttrain.objectives.reward import reward_objective
 from posttrain.objectives.sft import SFT
 from posttrain.policy.load import Policy
@@ -101,7 +102,7 @@ def test_a_step_without_a_loss_on_text_leaves_dense_gradients_for_the_optimiser(
     torch.nn.init.normal_(policy.base.score.weight)
     rng = np.random.default_rng(0)
     pairs = [random_group(rng, 6, [5, 9]) for _ in range(2)]
-    accumulate(policy, reward_objective(), pairs, 30)
+    accumulate(policy, reward_objective(BradleyTerryOptions()), pairs, 30)
     gradient = policy.base.get_input_embeddings().weight.grad
     assert gradient is not None
     assert not gradient.is_sparse

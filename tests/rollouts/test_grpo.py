@@ -5,13 +5,14 @@ import pytest
 from experiences import NONE, asked, experience, experiences, said
 from hypothesis import given
 
+from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.core.group import Floats, Group
-from posttrain.rollouts.grpo import grpo_credit
+from posttrain.rollouts.grpo import grpo_advantages
 from posttrain.rollouts.types import AdvantageFn, Rollout, RolloutState
 
 
 def credit_of(*, scale: bool = True, mask_truncated: bool = False) -> AdvantageFn:
-    return grpo_credit(scale=scale, mask_truncated=mask_truncated, reference=None)
+    return grpo_advantages(GRPOAdvantageOptions(scale_rewards=scale, mask_truncated=mask_truncated), reference=None)
 
 
 def columns(credit: AdvantageFn, some: Rollout) -> list[list[float]]:
@@ -63,7 +64,7 @@ def test_the_reference_gives_a_column_and_the_distance_to_it() -> None:
     def reference(groups: object) -> list[Floats]:
         return [np.array([-1.5, -2.0, -2.0], np.float32)]
 
-    credit = grpo_credit(scale=False, mask_truncated=False, reference=reference)
+    credit = grpo_advantages(GRPOAdvantageOptions(scale_rewards=False, mask_truncated=False), reference=reference)
     (group,), told, _ = credit(some, RolloutState())
     assert isinstance(group, Group)
     assert group.columns["ref_logp"].tolist() == [-1.5, -2.0, -2.0]

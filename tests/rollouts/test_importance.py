@@ -7,10 +7,11 @@ import pytest
 from byte_model import save_byte_model
 from experiences import experience
 
+from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.generation.engine import generate
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy, load_policy
-from posttrain.rollouts.grpo import grpo_credit
+from posttrain.rollouts.grpo import grpo_advantages
 from posttrain.rollouts.importance import corrected, importance_figures
 from posttrain.rollouts.types import Rollout, RolloutState
 
@@ -54,7 +55,9 @@ def test_the_weights_reach_the_objective_also_where_cut_completions_are_masked(p
     one = replace(found.written[0][0], ended=False)
     rest = tuple(replace(w, ended=True) for w in found.written[0][1:])
     found = replace(found, written=((one, *rest), *found.written[1:]))
-    groups, _, _ = grpo_credit(scale=True, mask_truncated=True, reference=None)(found, RolloutState())
+    groups, _, _ = grpo_advantages(GRPOAdvantageOptions(scale_rewards=True, mask_truncated=True), reference=None)(
+        found, RolloutState()
+    )
     lengths = [sum(int(c.loss.sum()) for c in group.completions) for group in groups]
     assert [len(group.columns["importance"]) for group in groups] == lengths
     assert lengths[0] == len(rest[0].tokens)

@@ -11,6 +11,7 @@ import pytest
 from experiences import asked
 
 from posttrain.advantages.grpo import varies
+from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.core.group import Group
 from posttrain.data.chat.encode import Renderer
 from posttrain.errors import RunError
@@ -19,14 +20,14 @@ from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy, load_policy
 from posttrain.rewards.score import Reward
 from posttrain.rewards.types import NotApplicable, each
-from posttrain.rollouts.grpo import grpo_credit
-from posttrain.rollouts.maker import RolloutSpec, maker, write_and_score
+from posttrain.rollouts.grpo import grpo_advantages
+from posttrain.rollouts.maker import RolloutSpec, rollout_maker, write_and_score
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.rollouts.scoring import Scorer
 from posttrain.rollouts.types import AdvantageFn, Metrics, Rollout, RolloutState
 from posttrain.train.batches import shuffled
 
-GRPO = grpo_credit(scale=True, mask_truncated=False, reference=None)
+GRPO = grpo_advantages(GRPOAdvantageOptions(scale_rewards=True, mask_truncated=False), reference=None)
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +55,15 @@ def made(
     folder: Path,
     *,
     number: int = 0,
-    memory: RolloutState | None = None,
+    state: RolloutState | None = None,
     credit: AdvantageFn = GRPO,
     alarms: AlarmOptions | None = None,
     notes: list[str] | None = None,
     rollouts: int | None = None,
 ) -> tuple[list[Group], Metrics, RolloutState]:
     on_note = ([] if notes is None else notes).append
-    make = maker(writing, credit, alarms or AlarmOptions(), folder, on_note=on_note, rollouts=rollouts)
-    return make(number, memory or RolloutState(beta=0.3))
+    make = rollout_maker(writing, credit, alarms or AlarmOptions(), folder, on_note=on_note, rollouts=rollouts)
+    return make(number, state or RolloutState(beta=0.3))
 
 
 def tokens(some: Rollout) -> list[list[list[int]]]:
@@ -84,7 +85,7 @@ def test_every_prompt_is_drawn_once_an_epoch_and_never_with_the_same_numbers(pol
     writing = replace(rollout_spec(policy), size=4)
     memory, drawn = RolloutState(), []
     for number in range(3):
-        groups, _, memory = made(writing, tmp_path, number=number, memory=memory)
+        groups, _, memory = made(writing, tmp_path, number=number, state=memory)
         drawn += groups
     assert memory.cursor == 12
     assert [len({group.where for group in drawn[i : i + 6]}) for i in (0, 6)] == [6, 6]
@@ -107,7 +108,7 @@ def test_a_rollout_is_the_same_when_made_again(policy: Policy, tmp_path: Path) -
 def test_dynamic_sampling_fills_the_rollout_with_groups_that_differ(policy: Policy, tmp_path: Path) -> None:
     writing = replace(rollout_spec(policy), most_draws=9)
     seen: list[Rollout] = []
-    make = maker(writing, GRPO, AlarmOptions(), tmp_path, on_note=print, on_experience=lambda n, e: seen.append(e))
+    make = rollout_maker(writing, GRPO, AlarmOptions(), tmp_path, on_note=print, on_rollout=lambda n, e: seen.append(e))
     groups, told, memory = make(0, RolloutState())
     assert len(groups) == 3
     assert all(group.columns["advantage"].any() for group in groups)
@@ -141,8 +142,10 @@ def test_a_group_that_differs_by_masked_completions_alone_is_no_good_one(policy:
     policy = replace_ends(policy)
     writing = replace(rollout_spec(policy, lambda c, row: float(sum(c.encode()))), most_draws=20, mask_truncated=True)
     seen: list[Rollout] = []
-    credit = grpo_credit(scale=True, mask_truncated=True, reference=None)
-    make = maker(writing, credit, AlarmOptions(), tmp_path, on_note=print, on_experience=lambda n, e: seen.append(e))
+    credit = grpo_advantages(GRPOAdvantageOptions(scale_rewards=True, mask_truncated=True), reference=None)
+    make = rollout_maker(
+        writing, credit, AlarmOptions(), tmp_path, on_note=print, on_rollout=lambda n, e: seen.append(e)
+    )
     groups, _, _ = make(0, RolloutState())
     some = seen[0]
     assert any(varies(row) for row in some.reward_GK[[not all(w.ended for w in g) for g in some.written]])
@@ -159,11 +162,11 @@ def test_the_first_rollout_is_remembered_and_later_ones_are_held_against_it(poli
     options = AlarmOptions(min_entropy=0.9, max_length_growth=1.1)
     _, told, memory = made(rollout_spec(policy), tmp_path, alarms=options, notes=notes)
     assert memory.first == {"completions/mean_length": 5.0, "entropy": told["entropy"]}
-    _, _, later = made(rollout_spec(policy), tmp_path, number=1, memory=memory, alarms=options, notes=notes)
+    _, _, later = made(rollout_spec(policy), tmp_path, number=1, state=memory, alarms=options, notes=notes)
     assert later.first == memory.first
     assert notes == []
     short = replace(memory, first={"completions/mean_length": 4.0, "entropy": 99.0})
-    made(rollout_spec(policy), tmp_path, number=1, memory=short, alarms=options, notes=notes)
+    made(rollout_spec(policy), tmp_path, number=1, state=short, alarms=options, notes=notes)
     assert len(notes) == 2
     assert notes[0].startswith("alarm: rollout 2: completions have 5 tokens")
     assert "collapse" in notes[1]
@@ -172,7 +175,7 @@ def test_the_first_rollout_is_remembered_and_later_ones_are_held_against_it(poli
 def test_an_alarm_can_stop_the_stage_before_it_learns(policy: Policy, tmp_path: Path) -> None:
     memory = RolloutState(first={"completions/mean_length": 1.0, "entropy": 1.0})
     with pytest.raises(RunError, match=r"rollout 3: completions have 5 tokens.*Stopped, as `alarms` says"):
-        made(rollout_spec(policy), tmp_path, number=2, memory=memory, alarms=AlarmOptions(action="stop"))
+        made(rollout_spec(policy), tmp_path, number=2, state=memory, alarms=AlarmOptions(action="stop"))
     assert (tmp_path / "rollout-00000002.jsonl").is_file(), "what it wrote is there to look at"
 
 
@@ -200,11 +203,11 @@ def test_a_run_whose_rewards_never_give_a_number_stops_and_says_why(policy: Poli
     with pytest.raises(
         RunError, match=r"6 prompts drawn so far.*`never`: not applicable to 6, `answer` is null"
     ) as error:
-        made(never, tmp_path, number=1, memory=memory)  # by now every prompt was drawn
+        made(never, tmp_path, number=1, state=memory)  # by now every prompt was drawn
     assert "weightless" not in str(error.value)
     with pytest.raises(RunError, match="3 prompts"):
         made(never, tmp_path, rollouts=1)
-    made(never, tmp_path, number=1, memory=replace(memory, judged=1))
+    made(never, tmp_path, number=1, state=replace(memory, judged=1))
 
 
 def test_what_a_credit_remembers_of_the_first_rollout_does_not_disturb_the_alarms(

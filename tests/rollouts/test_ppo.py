@@ -1,7 +1,7 @@
 """PPO's credit against the same written slowly: token rewards, GAE, whitening, one loop each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +9,18 @@ from experiences import NONE, experience, random_experience, said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from posttrain.advantages.options import PPOAdvantageOptions
 from posttrain.core.group import Floats, Group
-from posttrain.rollouts.ppo import PPOCredit, ppo_credit
+from posttrain.rollouts.ppo import ppo_advantages
 from posttrain.rollouts.types import Metrics, Rollout, RolloutState
 
-PLAIN = PPOCredit(
-    gamma=1.0, lam=0.95, normalize=False, missing_eos_penalty=0.0, whiten_rewards=False, target_kl=None, horizon=100.0
-)
+
+def plain(**changes: Any) -> PPOAdvantageOptions:
+    """GAE of the rewards as they are, apart from the changes."""
+    return PPOAdvantageOptions(**{"normalize": False, "missing_eos_penalty": 0.0, "kl_horizon": 100.0, **changes})
+
+
+PLAIN = plain()
 
 
 def reference(groups: Sequence[Group]) -> list[Floats]:
@@ -31,9 +36,9 @@ def values(groups: Sequence[Group]) -> list[Floats]:
 
 
 def credited(
-    some: Rollout, variant: PPOCredit, memory: RolloutState | None = None
+    some: Rollout, variant: PPOAdvantageOptions, memory: RolloutState | None = None
 ) -> tuple[list[Group], Metrics, RolloutState]:
-    return ppo_credit(variant, reference=reference, values=values)(some, memory or RolloutState(beta=0.2))
+    return ppo_advantages(variant, reference=reference, values=values)(some, memory or RolloutState(beta=0.2))
 
 
 def spread(every: list[float]) -> float:
@@ -42,7 +47,7 @@ def spread(every: list[float]) -> float:
     return (sum((x - mean) ** 2 for x in every) / max(1, len(every)) + 1e-8) ** 0.5
 
 
-def slowly(some: Rollout, v: PPOCredit, beta: float, scale: tuple[float, float]) -> Mapping[str, list[float]]:
+def slowly(some: Rollout, v: PPOAdvantageOptions, beta: float, scale: tuple[float, float]) -> Mapping[str, list[float]]:
     """Advantage and return of every token of the rollout, from the papers' formulas."""
     rewards: list[list[float] | None] = []
     value: list[list[float]] = []
@@ -82,20 +87,20 @@ def slowly(some: Rollout, v: PPOCredit, beta: float, scale: tuple[float, float])
 
 
 variants = st.builds(
-    PPOCredit,
+    PPOAdvantageOptions,
     gamma=st.sampled_from([1.0, 0.9]),
     lam=st.sampled_from([0.0, 0.5, 0.95, 1.0]),
     normalize=st.booleans(),
     missing_eos_penalty=st.sampled_from([0.0, 1.0]),
     whiten_rewards=st.booleans(),
     target_kl=st.none(),
-    horizon=st.just(100.0),
+    kl_horizon=st.just(100.0),
 )
 
 
 @given(st.integers(0, 10**6), variants, st.sampled_from([0.0, 0.3]))
 @settings(max_examples=60, deadline=None)
-def test_it_is_its_definition(seed: int, variant: PPOCredit, beta: float) -> None:
+def test_it_is_its_definition(seed: int, variant: PPOAdvantageOptions, beta: float) -> None:
     some = random_experience(np.random.default_rng(seed))
     groups, _, memory = credited(some, variant, RolloutState(beta=beta))
     known = some.reward_GK[np.isfinite(some.reward_GK)]
@@ -108,14 +113,15 @@ def test_it_is_its_definition(seed: int, variant: PPOCredit, beta: float) -> Non
 
 
 def test_every_column_that_the_objective_needs_is_there() -> None:
-    from posttrain.objectives.policy_gradient import PolicyGradient, policy_gradient_objective
+    from posttrain.objectives.options import PolicyGradientOptions, ValueOptions
+    from posttrain.objectives.policy_gradient import policy_gradient_objective
 
     groups, _, _ = credited(experience([[1.0, 0.0]]), PLAIN)
-    assert policy_gradient_objective(PolicyGradient(value_weight=0.1)).needs <= groups[0].columns.keys()
+    assert policy_gradient_objective(PolicyGradientOptions(), value=ValueOptions()).needs <= groups[0].columns.keys()
 
 
 def test_scores_are_scaled_by_the_first_rollout_alone() -> None:
-    variant = replace(PLAIN, normalize=True)
+    variant = plain(normalize=True)
     _, first, memory = credited(experience([[1.0, 3.0]]), variant)
     assert memory.first == {"score_mean": 2.0, "score_deviation": 1.0}
     assert first["objective/scores"] == pytest.approx(0.0)
@@ -125,14 +131,14 @@ def test_scores_are_scaled_by_the_first_rollout_alone() -> None:
 
 
 def test_equal_scores_are_moved_but_not_blown_up() -> None:
-    _, told, memory = credited(experience([[4.0, 4.0], [NONE, 4.0]]), replace(PLAIN, normalize=True))
+    _, told, memory = credited(experience([[4.0, 4.0], [NONE, 4.0]]), plain(normalize=True))
     assert memory.first == {"score_mean": 4.0, "score_deviation": 1.0}
     assert told["objective/scores"] == 0.0
 
 
 def test_a_cut_completion_is_punished() -> None:
     some = experience([[1.0, 1.0]], [[said([4]), said([4], ended=False)]])
-    groups, told, _ = credited(some, replace(PLAIN, missing_eos_penalty=2.0))
+    groups, told, _ = credited(some, plain(missing_eos_penalty=2.0))
     whole, cut = groups[0].columns["return"].tolist()
     assert whole - cut == pytest.approx(2.0)
     assert told["objective/scores"] == pytest.approx(0.0)
@@ -141,7 +147,7 @@ def test_a_cut_completion_is_punished() -> None:
 def test_a_completion_without_a_reward_changes_nothing_for_others_and_keeps_its_value() -> None:
     alone = experience([[1.0, -1.0]], [[said([4, 9]), said([6])]])
     beside = experience([[1.0, -1.0, NONE]], [[said([4, 9]), said([6]), said([8, 11, 12])]])
-    for variant in (PLAIN, replace(PLAIN, whiten_rewards=True, normalize=True)):
+    for variant in (PLAIN, plain(whiten_rewards=True, normalize=True)):
         (one,), told, _ = credited(alone, variant)
         (other,), more, _ = credited(beside, variant)
         for name in ("advantage", "return"):
@@ -153,17 +159,17 @@ def test_a_completion_without_a_reward_changes_nothing_for_others_and_keeps_its_
 
 
 def test_a_rollout_without_any_reward_teaches_nothing() -> None:
-    groups, told, memory = credited(experience([[NONE, NONE]]), replace(PLAIN, normalize=True, whiten_rewards=True))
+    groups, told, memory = credited(experience([[NONE, NONE]]), plain(normalize=True, whiten_rewards=True))
     assert not groups[0].columns["advantage"].any()
     assert groups[0].columns["return"].tolist() == groups[0].columns["value"].tolist()
     assert told["objective/scores"] is told["objective/rlhf_reward"] is told["explained_variance"] is None
     assert "score_mean" not in memory.first
-    _, told, _ = credited(experience([[1.0, 3.0]]), replace(PLAIN, normalize=True), memory)
+    _, told, _ = credited(experience([[1.0, 3.0]]), plain(normalize=True), memory)
     assert told["objective/scores"] == pytest.approx(0.0)
 
 
 def test_the_coefficient_is_steered_from_rollout_to_rollout() -> None:
-    variant = replace(PLAIN, target_kl=0.01, horizon=10.0)
+    variant = plain(target_kl=0.01, kl_horizon=10.0)
     some = experience([[1.0, 0.0]], [[said([4], [-0.1]), said([4], [-0.2])]])  # KL far over the target: + 20%
     betas: list[float | None] = []
     memory = RolloutState(beta=0.5)
@@ -183,5 +189,5 @@ def test_figures_by_hand() -> None:
     assert told["objective/rlhf_reward"] == pytest.approx(1.5 - 0.5 * (0.1 - 1.9) / 2)
     assert told["explained_variance"] == pytest.approx(0.0)
     assert told["beta"] == 0.5
-    _, whitened, _ = credited(some, replace(PLAIN, whiten_rewards=True), RolloutState(beta=0.5))
+    _, whitened, _ = credited(some, plain(whiten_rewards=True), RolloutState(beta=0.5))
     assert whitened["objective/rlhf_reward"] == told["objective/rlhf_reward"]

@@ -37,29 +37,29 @@ def test_what_is_kept_comes_back_bit_for_bit(some: Rollout, cursor: int, beta: f
     told = {"reward": beta, "pass_rate": None}
     with TemporaryDirectory() as name:
         place = store.folder_of(Path(name), 7)
-        store.keep(place, groups, told, memory)
+        store.save(place, groups, told, memory)
         back = store.groups_in(place)
-        assert store.told_in(place) == told
-        assert store.memory_in(place) == memory
+        assert store.metrics_in(place) == told
+        assert store.state_in(place) == memory
     assert len(back) == len(groups)
     assert all(same(a, b) for a, b in zip(groups, back, strict=True))
 
 
 def test_a_rollout_is_whole_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
-        store.keep(tmp_path / "rollout-00000000", _groups(), {"reward": float("nan")}, RolloutState())
+        store.save(tmp_path / "rollout-00000000", _groups(), {"reward": float("nan")}, RolloutState())
     assert not list(tmp_path.iterdir())
 
 
 def test_forgetting_takes_older_rollouts_alone(tmp_path: Path) -> None:
     for number in (0, 3, 4, 11):
-        store.keep(store.folder_of(tmp_path, number), _groups(), {}, RolloutState())
+        store.save(store.folder_of(tmp_path, number), _groups(), {}, RolloutState())
     (tmp_path / "rollout-00000001.partial").mkdir()
     (tmp_path / "rollout-mine").mkdir()
-    store.forget(tmp_path, 4)
+    store.discard_before(tmp_path, 4)
     left = {"rollout-00000004", "rollout-00000011", "rollout-00000001.partial", "rollout-mine"}
     assert {path.name for path in tmp_path.iterdir()} == left
-    store.forget(tmp_path / "nothing", 4)
+    store.discard_before(tmp_path / "nothing", 4)
 
 
 def _groups() -> list[Group]:

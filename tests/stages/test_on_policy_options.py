@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from posttrain.stages.grpo import GRPOStage
+from posttrain.recipe.stages.grpo import GRPOStage
 
 PENALTY = {"kind": "length", "free": 3, "margin": 4}
 

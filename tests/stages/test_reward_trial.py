@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from posttrain.errors import InputError
+from posttrain.recipe.stages.grpo import GRPOStage
 from posttrain.rewards.types import NotApplicable
 from posttrain.stages.context import Context
-from posttrain.stages.grpo import GRPOStage
 from posttrain.stages.reward_trial import findings_of, lines_of, try_rewards
 from posttrain.stages.trial import Trial, Tried
 

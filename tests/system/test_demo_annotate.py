@@ -15,7 +15,7 @@ from posttrain.console import Screen
 from posttrain.demo.ranking import COUNT, RANKED
 from posttrain.demo.run import demo_recipe
 from posttrain.pipeline.run import run_recipe
-from posttrain.stages.reward import RewardStage
+from posttrain.recipe.stages.reward import RewardStage
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

@@ -17,10 +17,10 @@ from posttrain.demo.run import set_up
 from posttrain.pipeline.audit import stage_budget
 from posttrain.pipeline.plan import Notes, origin
 from posttrain.recipe.schema import Recipe, load_recipe, made_by_stages
+from posttrain.recipe.stages.base import TrainingStage
 from posttrain.recipe.starter import STARTERS, starter
 from posttrain.stages.context import Context
-from posttrain.stages.registry import KINDS
-from posttrain.stages.technique import TrainingStage
+from posttrain.stages.runner import runner_of
 
 RECIPES = sorted((Path(__file__).parents[2] / "docs/recipes").glob("*.yaml"))
 
@@ -54,7 +54,7 @@ def foretold_and_reported(recipe: Recipe, base: Path, out: Path) -> Iterator[str
         model = origin(recipe, stage.model, base)
         others = {other.name: origin(recipe, other.name, base) for other in stage.others}
         context = Context(name, out / name, base, model, recipe.seed, others, screen=Notes())
-        about = KINDS[stage.kind].look(stage, context).about  # reads and encodes as a run does
+        about = runner_of(stage).preview(stage, context).about  # reads and encodes as a run does
         assert found.left_out == {reason: skipped["first"] for reason, skipped in about["skipped"].items()}, name
         assert {reason: len(places) for reason, places in found.left_out.items()} == {
             reason: skipped["rows"] for reason, skipped in about["skipped"].items()

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from posttrain.candidates.options import CandidateOptions
 from posttrain.candidates.prompts import Ask
 from posttrain.candidates.similarity import Text, alike, read
 from posttrain.console import Screen
@@ -54,25 +55,6 @@ class Writer:
 
 
 @dataclass(frozen=True, slots=True)
-class Choosing:
-    """How many candidates, and how they differ.
-
-    Args:
-        k: candidates a prompt, shared out evenly among the models.
-        similar: see `alike`.
-        redraws: rounds of further draws for what was too similar.
-        temperature_step: added to the temperature in each such round.
-        sampling: of all draws; its seed also shuffles.
-    """
-
-    k: int
-    similar: float
-    redraws: int
-    temperature_step: float
-    sampling: Sampling
-
-
-@dataclass(frozen=True, slots=True)
 class Drawn:
     """A draft, and the number of the writer and the round it is from."""
 
@@ -103,7 +85,8 @@ class Candidates:
 def make_candidates(
     asks: Sequence[Ask],
     writers: Sequence[Writer],
-    how: Choosing,
+    options: CandidateOptions,
+    sampling: Sampling,
     folder: Path,
     *,
     screen: Screen,
@@ -120,8 +103,8 @@ def make_candidates(
         RunError: no prompt has two completions that differ.
     """
     drawn: list[list[Drawn]] = [[] for _ in asks]
-    for round in range(how.redraws + 1):
-        short = [_short(drawn[place], place, len(writers), how) for place in range(len(asks))]
+    for round in range(options.redraws + 1):
+        short = [_short(drawn[place], place, len(writers), options) for place in range(len(asks))]
         for number, writer in enumerate(writers):
             wanted = [(place, counts[number]) for place, counts in enumerate(short) if counts[number]]
             if not wanted:
@@ -133,25 +116,25 @@ def make_candidates(
                 for index, start in enumerate(range(0, len(wanted), CHUNK)):
                     path = folder / f"round-{round}" / f"model-{number}" / f"{index:06}.json"
                     for place, drafts in _chunk(
-                        path, writer, wanted[start : start + CHUNK], _sampling(how, number, round), stop
+                        path, writer, wanted[start : start + CHUNK], _redraw(options, sampling, number, round), stop
                     ):
                         drawn[place] += [Drawn(number, round, draft) for draft in drafts]
                         done += len(drafts)
                     advance(done, "completions")
-    return _result(asks, writers, how, drawn)
+    return _result(asks, writers, options, sampling, drawn)
 
 
-def choose(drawn: Sequence[Drawn], place: int, writers: int, how: Choosing) -> list[Drawn]:
+def choose(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateOptions) -> list[Drawn]:
     """The draws that become candidates: the first of each writer that say something and are like none before.
 
     Earlier rounds come first; among writers, another one begins at each prompt, so that none always yields.
     """
-    left = _shares(how.k, place, writers)
+    left = _shares(options.k, place, writers)
     kept: list[Drawn] = []
     texts: list[Text] = []
     for one in sorted(drawn, key=lambda one: (one.round, (one.writer - place) % writers)):
         text = read(one.draft.text)
-        if left[one.writer] and text.words and not any(alike(text, other, how.similar) for other in texts):
+        if left[one.writer] and text.words and not any(alike(text, other, options.similar) for other in texts):
             left[one.writer] -= 1
             kept.append(one)
             texts.append(text)
@@ -163,16 +146,16 @@ def _shares(k: int, place: int, writers: int) -> list[int]:
     return [k // writers + ((number - place) % writers < k % writers) for number in range(writers)]
 
 
-def _short(drawn: Sequence[Drawn], place: int, writers: int, how: Choosing) -> list[int]:
+def _short(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateOptions) -> list[int]:
     """How many candidates each writer still owes."""
-    kept = Counter(one.writer for one in choose(drawn, place, writers, how))
-    return [share - kept[number] for number, share in enumerate(_shares(how.k, place, writers))]
+    kept = Counter(one.writer for one in choose(drawn, place, writers, options))
+    return [share - kept[number] for number, share in enumerate(_shares(options.k, place, writers))]
 
 
-def _sampling(how: Choosing, number: int, round: int) -> Sampling:
+def _redraw(options: CandidateOptions, sampling: Sampling, number: int, round: int) -> Sampling:
     """Other numbers for each writer and round: two models that are nearly the same must not draw alike."""
-    seed = int(np.random.SeedSequence([how.sampling.seed, number, round]).generate_state(1)[0])
-    return replace(how.sampling, seed=seed, temperature=how.sampling.temperature + round * how.temperature_step)
+    seed = int(np.random.SeedSequence([sampling.seed, number, round]).generate_state(1)[0])
+    return replace(sampling, seed=seed, temperature=sampling.temperature + round * options.temperature_step)
 
 
 def _chunk(
@@ -191,21 +174,25 @@ def _chunk(
 
 
 def _result(
-    asks: Sequence[Ask], writers: Sequence[Writer], how: Choosing, drawn: Sequence[Sequence[Drawn]]
+    asks: Sequence[Ask],
+    writers: Sequence[Writer],
+    options: CandidateOptions,
+    sampling: Sampling,
+    drawn: Sequence[Sequence[Drawn]],
 ) -> Candidates:
     params: dict[str, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
     skips, every, short, kept_at_once = Skips(), list[Drawn](), 0, 0
     for place, ask in enumerate(asks):
-        kept = choose(drawn[place], place, len(writers), how)
+        kept = choose(drawn[place], place, len(writers), options)
         kept_at_once += sum(one.round == 0 for one in kept)
         if len(kept) < LEAST:
             skips.add(f"fewer than {LEAST} different completions", ask.where)
             continue
-        short += len(kept) < how.k
+        short += len(kept) < options.k
         every += kept
-        order = np.random.default_rng([how.sampling.seed, place]).permutation(len(kept))
-        rows.append(_row(ask, [kept[i] for i in order], writers, how, params))
+        order = np.random.default_rng([sampling.seed, place]).permutation(len(kept))
+        rows.append(_row(ask, [kept[i] for i in order], writers, options, sampling, params))
     if not rows:
         raise RunError(
             "no prompt has two completions that differ. Raise temperature, temperature_step or redraws, or name "
@@ -215,10 +202,10 @@ def _result(
         rows,
         params,
         skips,
-        {f"fewer than {how.k} different completions": short} if short else {},
+        {f"fewer than {options.k} different completions": short} if short else {},
         {
             "candidates/per_prompt": (len(every) / len(rows), len(rows)),
-            "candidates/replaced_ratio": (1 - kept_at_once / (how.k * len(asks)), how.k * len(asks)),
+            "candidates/replaced_ratio": (1 - kept_at_once / (options.k * len(asks)), options.k * len(asks)),
             "candidates/characters": (fmean(len(one.draft.text) for one in every), len(every)),
             "candidates/clipped_ratio": (fmean(not one.draft.ended for one in every), len(every)),
         },
@@ -226,13 +213,18 @@ def _result(
 
 
 def _row(
-    ask: Ask, kept: Sequence[Drawn], writers: Sequence[Writer], how: Choosing, params: dict[str, dict[str, Any]]
+    ask: Ask,
+    kept: Sequence[Drawn],
+    writers: Sequence[Writer],
+    options: CandidateOptions,
+    sampling: Sampling,
+    params: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """A row in the ranking format; notes the settings it came from in `params`."""
     candidates: list[dict[str, str]] = []
     for number, one in enumerate(kept, 1):
         writer = writers[one.writer]
-        settings = {**writer.about, **asdict(_sampling(how, one.writer, one.round))}
+        settings = {**writer.about, **asdict(_redraw(options, sampling, one.writer, one.round))}
         del settings["seed"]
         key = hash_of(settings)
         params[key] = {"name": writer.name, **settings}

@@ -16,7 +16,8 @@ from posttrain.pipeline.earlier_results import Inputs, begin
 from posttrain.pipeline.run_directory import data_hashes, locked
 from posttrain.recipe.overrides import override
 from posttrain.recipe.problems import near
-from posttrain.stages.candidates import FILE, CandidatesStage, write
+from posttrain.recipe.stages.candidates import CandidatesStage
+from posttrain.stages.candidates import FILE, draw_candidates
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import short_of_memory
 
@@ -59,7 +60,7 @@ def generate_file(
         context = Context("candidates", work / "stage", Path(), models[0], seed, paths, screen=screen, stop=stop)
         if (short := short_of_memory(stage, context)) is not None:
             raise InputError(short)
-        figures = write(stage, context)
+        figures = draw_candidates(stage, context)
         write_json(out.with_suffix(".params.json"), read_json(work / "stage/params.json"))
         write_whole(out, (work / "stage" / FILE).read_text(encoding="utf-8"))
     shutil.rmtree(work)

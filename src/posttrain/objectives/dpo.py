@@ -11,38 +11,18 @@ With `length_normalized`, and always for ipo (as its authors ran it), each log-r
 tokens. Rankings of more than two are taken pair by pair, each group weighing one.
 """
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 from torch.nn.functional import logsigmoid
 
 from posttrain.core.outputs import Loss, Objective, Outputs, sum_by
 from posttrain.core.packing import Batch
+from posttrain.objectives.options import DPOOptions
 from posttrain.objectives.pairs import pairs_of
 
 
-@dataclass(frozen=True, slots=True)
-class DPO:
-    """The variant.
-
-    Args:
-        beta: how strongly the policy is held near the reference (ipo: τ of the paper).
-        loss: link function on Δ.
-        label_smoothing: ε in [0, 0.5): the share of preferences thought to be wrong.
-        length_normalized: mean log-ratio a token instead of the sum.
-        sft_weight: λ of the SFT term on the chosen completions.
-    """
-
-    beta: float = 0.1
-    loss: Literal["sigmoid", "ipo"] = "sigmoid"
-    label_smoothing: float = 0.0
-    length_normalized: bool = False
-    sft_weight: float = 0.0
-
-
-def dpo_loss(outputs: Outputs, batch: Batch, variant: DPO) -> Loss:
+def dpo_loss(outputs: Outputs, batch: Batch, options: DPOOptions) -> Loss:
     """Summed DPO loss over the batch's groups.
 
     Needs the columns ``rank`` (per completion) and ``ref_logp`` (per loss token).
@@ -53,20 +33,20 @@ def dpo_loss(outputs: Outputs, batch: Batch, variant: DPO) -> Loss:
     ref_C = sum_by(batch.columns["ref_logp"], batch.completion_N, n_completions)
     length_C = torch.bincount(batch.completion_N, minlength=n_completions).clamp(min=1)
     ratio_C = logp_C - ref_C
-    scaled_C = ratio_C / length_C if variant.length_normalized or variant.loss == "ipo" else ratio_C
+    scaled_C = ratio_C / length_C if options.length_normalized or options.loss == "ipo" else ratio_C
 
     pairs = pairs_of(batch.columns["rank"], batch.group_C)
     w, l = pairs.winner_P, pairs.loser_P  # noqa: E741 (the papers' names)
     delta_P = scaled_C[w] - scaled_C[l]
-    if variant.loss == "ipo":
-        loss_P = (delta_P - 1.0 / (2.0 * variant.beta)).square()
+    if options.loss == "ipo":
+        loss_P = (delta_P - 1.0 / (2.0 * options.beta)).square()
     else:
-        eps = variant.label_smoothing
-        loss_P = -(1.0 - eps) * logsigmoid(variant.beta * delta_P) - eps * logsigmoid(-variant.beta * delta_P)
-    loss_P = loss_P - variant.sft_weight * logp_C[w] / length_C[w]
+        eps = options.label_smoothing
+        loss_P = -(1.0 - eps) * logsigmoid(options.beta * delta_P) - eps * logsigmoid(-options.beta * delta_P)
+    loss_P = loss_P - options.sft_weight * logp_C[w] / length_C[w]
     total = (pairs.weight_P * loss_P).sum()
 
-    reward_C = variant.beta * ratio_C.detach()
+    reward_C = options.beta * ratio_C.detach()
     margin_P = reward_C[w] - reward_C[l]
     n = len(margin_P)
     return Loss(
@@ -83,8 +63,8 @@ def dpo_loss(outputs: Outputs, batch: Batch, variant: DPO) -> Loss:
     )
 
 
-def dpo_objective(variant: DPO) -> Objective:
+def dpo_objective(options: DPOOptions) -> Objective:
     """The objective of the DPO stage."""
-    loss = partial(dpo_loss, variant=variant)
+    loss = partial(dpo_loss, options=options)
     needs = frozenset({"rank", "ref_logp"})
     return Objective(loss, wants=frozenset({"logp"}), needs=needs, unit="group")

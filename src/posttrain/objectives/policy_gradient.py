@@ -15,9 +15,7 @@ Options, each with its paper:
     average "constant"         Dr. GRPO, arXiv:2503.20783: sum over tokens by a constant, no bias to long wrong ones
 """
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -25,40 +23,26 @@ from torch import Tensor
 from posttrain.core.outputs import Loss, Objective, Outputs, Unit, Want, sum_by
 from posttrain.core.packing import Batch
 from posttrain.objectives.kl import kl_estimate
+from posttrain.objectives.options import PolicyGradientOptions, ValueOptions
 
-Average = Literal["token", "completion", "constant"]
 
-
-@dataclass(frozen=True, slots=True)
-class PolicyGradient:
-    """The variant.
+def policy_gradient_loss(
+    outputs: Outputs,
+    batch: Batch,
+    options: PolicyGradientOptions,
+    *,
+    kl_weight: float = 0.0,
+    value: ValueOptions | None = None,
+    length: int = 1,
+    corrected: bool = False,
+) -> Loss:
+    """Summed loss.
 
     Args:
-        clip_low, clip_high: how far the ratio may move below and above 1.
-        ratio: of single tokens, or of whole sequences (GSPO, with clips near 3e-4).
-        average: what the loss averages over.
+        kl_weight: β, weight of the KL term (k3 against ``ref_logp``); PPO has its KL in the reward instead.
+        value: the loss of the value head; None for no value head.
         length: tokens that the "constant" average divides a completion's sum by.
-        beta: weight of the KL term (k3 against ``ref_logp``); PPO has its KL in the reward instead.
-        value_weight: c_V; 0 for no value head.
-        value_clip: ε_V.
-        entropy_weight: weight of an entropy bonus.
-        corrected: another engine wrote; the column ``importance`` weighs its tokens (`experience.importance`).
-    """
-
-    clip_low: float = 0.2
-    clip_high: float = 0.2
-    ratio: Literal["token", "sequence"] = "token"
-    average: Average = "token"
-    length: int = 1
-    beta: float = 0.0
-    value_weight: float = 0.0
-    value_clip: float = 0.2
-    entropy_weight: float = 0.0
-    corrected: bool = False
-
-
-def policy_gradient_loss(outputs: Outputs, batch: Batch, variant: PolicyGradient) -> Loss:
-    """Summed loss.
+        corrected: another engine generated; the column ``importance`` weighs its tokens (`rollouts.importance`).
 
     Needs the columns ``advantage`` and ``old_logp``, ``ref_logp`` where β > 0, ``value`` and ``return`` where there is
     a value head; all per loss token.
@@ -66,10 +50,10 @@ def policy_gradient_loss(outputs: Outputs, batch: Batch, variant: PolicyGradient
     assert outputs.logp_N is not None
     logp_N, advantage_N = outputs.logp_N, batch.columns["advantage"]
     apart_N = logp_N - batch.columns["old_logp"]
-    ratio_N = (_over_sequence(apart_N, batch) if variant.ratio == "sequence" else apart_N).exp()
-    clipped_N = ratio_N.clamp(1.0 - variant.clip_low, 1.0 + variant.clip_high)
+    ratio_N = (_over_sequence(apart_N, batch) if options.ratio == "sequence" else apart_N).exp()
+    clipped_N = ratio_N.clamp(1.0 - options.clip_low, 1.0 + options.clip_high)
     loss_N = -torch.minimum(ratio_N * advantage_N, clipped_N * advantage_N)
-    if variant.corrected:
+    if corrected:
         loss_N = loss_N * batch.columns["importance"]
 
     n = len(logp_N)
@@ -79,19 +63,19 @@ def policy_gradient_loss(outputs: Outputs, batch: Batch, variant: PolicyGradient
         "ratio": (ratio_N.detach().sum(), n),
         "approx_kl": ((moved_N.exp() - 1.0 - moved_N).sum(), n),
     }
-    if variant.beta:
+    if kl_weight:
         kl_N = kl_estimate(logp_N, batch.columns["ref_logp"])
-        loss_N = loss_N + variant.beta * kl_N
+        loss_N = loss_N + kl_weight * kl_N
         metrics["kl_loss"] = (kl_N.detach().sum(), n)
-    if variant.entropy_weight:
+    if options.entropy_weight:
         assert outputs.entropy_N is not None
-        loss_N = loss_N - variant.entropy_weight * outputs.entropy_N
-    if variant.value_weight:
-        value_N = _value_loss(outputs, batch, variant.value_clip)
-        loss_N = loss_N + variant.value_weight * value_N
+        loss_N = loss_N - options.entropy_weight * outputs.entropy_N
+    if value is not None:
+        value_N = _value_loss(outputs, batch, value.value_clip)
+        loss_N = loss_N + value.value_weight * value_N
         metrics["value_loss"] = (value_N.detach().sum(), n)
-    total = (loss_N * _weight(batch, variant)).sum()
-    return Loss(total, {"loss": (total.detach(), batch.counts[_unit(variant)]), **metrics})
+    total = (loss_N * _weight(batch, options.average, length)).sum()
+    return Loss(total, {"loss": (total.detach(), batch.counts[_unit(options)]), **metrics})
 
 
 def _over_sequence(apart_N: Tensor, batch: Batch) -> Tensor:
@@ -108,32 +92,42 @@ def _value_loss(outputs: Outputs, batch: Batch, clip: float) -> Tensor:
     return 0.5 * torch.maximum((outputs.value_N - return_N).square(), (near_N - return_N).square())
 
 
-def _weight(batch: Batch, variant: PolicyGradient) -> Tensor:
+def _weight(batch: Batch, average: str, length: int) -> Tensor:
     """What each token's loss is multiplied by before the loop divides by the units."""
-    if variant.average == "token":
+    if average == "token":
         return torch.ones(len(batch.completion_N), device=batch.completion_N.device)
-    if variant.average == "constant":
-        return torch.full((len(batch.completion_N),), 1.0 / variant.length, device=batch.completion_N.device)
+    if average == "constant":
+        return torch.full((len(batch.completion_N),), 1.0 / length, device=batch.completion_N.device)
     length_C = torch.bincount(batch.completion_N, minlength=len(batch.group_C)).clamp(min=1)
     return 1.0 / length_C[batch.completion_N]
 
 
-def _unit(variant: PolicyGradient) -> Unit:
-    return "token" if variant.average == "token" else "completion"
+def _unit(options: PolicyGradientOptions) -> Unit:
+    return "token" if options.average == "token" else "completion"
 
 
-def policy_gradient_objective(variant: PolicyGradient, temperature: float = 1.0) -> Objective:
-    """The objective of the PPO and GRPO stages; `temperature` is that of sampling."""
+def policy_gradient_objective(
+    options: PolicyGradientOptions,
+    *,
+    kl_weight: float = 0.0,
+    value: ValueOptions | None = None,
+    length: int = 1,
+    corrected: bool = False,
+    temperature: float = 1.0,
+) -> Objective:
+    """The objective of the PPO and GRPO stages; `temperature` is that of sampling, the rest see the loss."""
     wants: set[Want] = {"logp"}
     needs = {"advantage", "old_logp"}
-    if variant.beta:
+    if kl_weight:
         needs.add("ref_logp")
-    if variant.corrected:
+    if corrected:
         needs.add("importance")
-    if variant.value_weight:
+    if value is not None:
         wants.add("value")
         needs |= {"value", "return"}
-    if variant.entropy_weight:
+    if options.entropy_weight:
         wants.add("entropy")
-    loss = partial(policy_gradient_loss, variant=variant)
-    return Objective(loss, wants=frozenset(wants), needs=frozenset(needs), unit=_unit(variant), temperature=temperature)
+    loss = partial(
+        policy_gradient_loss, options=options, kl_weight=kl_weight, value=value, length=length, corrected=corrected
+    )
+    return Objective(loss, wants=frozenset(wants), needs=frozenset(needs), unit=_unit(options), temperature=temperature)

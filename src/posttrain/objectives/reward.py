@@ -7,20 +7,20 @@ Bradley & Terry 1952; Ouyang et al. 2022, arXiv:2203.02155, eq. 1. A tie, when k
 """
 
 from functools import partial
-from typing import Literal
 
 from torch.nn.functional import logsigmoid
 
 from posttrain.core.outputs import Loss, Objective, Outputs
 from posttrain.core.packing import Batch
+from posttrain.objectives.options import BradleyTerryOptions
 from posttrain.objectives.pairs import pairs_of
 
 
-def reward_loss(outputs: Outputs, batch: Batch, *, ties: Literal["exclude", "half"] = "exclude") -> Loss:
+def reward_loss(outputs: Outputs, batch: Batch, options: BradleyTerryOptions) -> Loss:
     """Summed Bradley-Terry loss; a group all of whose pairs are excluded ties adds nothing."""
     assert outputs.score_C is not None
     score = outputs.score_C
-    pairs = pairs_of(batch.columns["rank"], batch.group_C, ties=ties == "half")
+    pairs = pairs_of(batch.columns["rank"], batch.group_C, ties=options.ties == "half")
     margin = score[pairs.winner_P] - score[pairs.loser_P]
     likelihood = logsigmoid(margin)
     likelihood = likelihood.where(~pairs.tied_P, 0.5 * (likelihood + logsigmoid(-margin)))
@@ -37,7 +37,7 @@ def reward_loss(outputs: Outputs, batch: Batch, *, ties: Literal["exclude", "hal
     )
 
 
-def reward_objective(ties: Literal["exclude", "half"] = "exclude") -> Objective:
+def reward_objective(options: BradleyTerryOptions) -> Objective:
     """The objective of the reward stage."""
-    loss = partial(reward_loss, ties=ties)
+    loss = partial(reward_loss, options=options)
     return Objective(loss, wants=frozenset({"score"}), needs=frozenset({"rank"}), unit="group")

@@ -14,13 +14,13 @@ from posttrain.errors import InputError
 from posttrain.evaluate.rows import asked_column
 from posttrain.pipeline.plan import Notes
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
-from posttrain.stages.audit import figures_of
-from posttrain.stages.budget import Budget, budget, budget_findings, reads
+from posttrain.recipe.stages.base import TrainingStage
+from posttrain.recipe.stages.on_policy import OnPolicyStage
+from posttrain.stages.audit import budget_figures
+from posttrain.stages.budget import Budget, budget, budget_findings
 from posttrain.stages.context import Context
-from posttrain.stages.inputs import renderer_for
-from posttrain.stages.on_policy import OnPolicyStage
+from posttrain.stages.inputs import renderer_for, splitter
 from posttrain.stages.reward_trial import findings_of, lines_of, try_rewards
-from posttrain.stages.technique import TrainingStage
 
 
 def audit_recipe(
@@ -61,7 +61,7 @@ def audit_recipe(
         raise InputError("audit: all data of the recipe comes from its own stages; name the files to audit")
     reports: dict[str, Report] = {}
     for name, stage in stages.items():
-        screen.title(f"{name} ({stage.kind})")
+        screen.title(f"{name} ({stage.kind_name()})")
         held = [*_held_out(recipe, stage, base), *(Source(path, {}) for path in against)]
         reports[name] = _audit_stage(recipe, name, stage, base, held, screen, presidio)
         write_report(reports[name], out / name, waived)
@@ -99,7 +99,7 @@ def _audit_stage(
         return report
     found = _budget(recipe, name, stage, base, screen)
     more = budget_findings(found)
-    figures = {"budget": figures_of(found)}
+    figures = {"budget": budget_figures(found)}
     if isinstance(stage, OnPolicyStage):
         trials = try_rewards(stage, _context(recipe, name, stage, base, screen))
         more += findings_of(trials)
@@ -112,9 +112,16 @@ def _audit_stage(
 def _budget(recipe: Recipe, name: str, stage: TrainingStage, base: Path, screen: Screen) -> Budget:
     context = _context(recipe, name, stage, base, screen)
     renderer = renderer_for(stage, replace(context, screen=Notes()), trust_remote_code=stage.trust_remote_code)
-    kind, part_of, answer = reads(stage, recipe.seed)
     with screen.bar("token budget", None) as advance:
-        return budget(stage, renderer, context, kind=kind, part_of=part_of, answer=answer, advance=advance)
+        return budget(
+            stage,
+            renderer,
+            context,
+            kind=stage.rows,
+            part_of=splitter(stage, recipe.seed),
+            answer=stage.answer_tokens,
+            advance=advance,
+        )
 
 
 def _context(recipe: Recipe, name: str, stage: TrainingStage, base: Path, screen: Screen) -> Context:

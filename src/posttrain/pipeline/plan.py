@@ -7,14 +7,14 @@ from typing import Any
 
 from posttrain.console import Screen, bytes_told, time_told
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
-from posttrain.stages.candidates import CandidatesStage
+from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
+from posttrain.recipe.stages.candidates import CandidatesStage
+from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.stages.context import Context
 from posttrain.stages.fits import Room, room
-from posttrain.stages.on_policy import OnPolicyStage
-from posttrain.stages.registry import KINDS, Stage
 from posttrain.stages.reward_trial import PLANNED, SECONDS, lines_of, try_rewards
+from posttrain.stages.runner import Preview, runner_of
 from posttrain.stages.steps import early_end
-from posttrain.stages.technique import BaseStage, Preview, TrainingStage
 from posttrain.stages.trial import Trial
 
 Plan = dict[str, Any]
@@ -47,7 +47,7 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
 
 def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
     stage, notes = recipe.stages[name], Notes()
-    model = origin(recipe, stage.model, base)
+    model = origin(recipe, stage.start, base)
     others = {other.name: origin(recipe, other.name, base) for other in stage.others}
     with TemporaryDirectory() as folder:
         trials: list[Trial] = []
@@ -55,10 +55,10 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
         if made := made_by_stages(recipe, name):
             notes.note(f"its data comes from {' and '.join(made)}, and is read once that has run")
             unread = {"parts": {"train": {"groups": 0, "tokens": 0}}}
-            seen = Preview(unread, 0, KINDS[stage.kind].needs(stage, context), ())
+            seen = Preview(unread, 0, runner_of(stage).needs(stage, context), ())
         else:
             screen.note(f"reading the data of {name}")
-            seen = KINDS[stage.kind].preview(stage, context)
+            seen = runner_of(stage).preview(stage, context)
             if isinstance(stage, OnPolicyStage):
                 trials = try_rewards(stage, context, PLANNED, SECONDS)
                 notes.sentences += lines_of(trials)
@@ -69,7 +69,7 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
 
 
 def _plan(
-    stage: Stage, name: str, recipe: Recipe, seen: Preview, model: str, notes: Notes, trials: Sequence[Trial]
+    stage: StageOptions, name: str, recipe: Recipe, seen: Preview, model: str, notes: Notes, trials: Sequence[Trial]
 ) -> Plan:
     ends = {
         renderer.tokenizer.convert_ids_to_tokens(end): None
@@ -79,8 +79,8 @@ def _plan(
     found = room(stage, seen.memory)
     return {
         "stage": name,
-        "kind": stage.kind,
-        "models": list(stage.starts_from) or ([recipe.model] if isinstance(stage, BaseStage) else []),
+        "kind": stage.kind_name(),
+        "models": list(stage.starts_from) or ([recipe.model] if isinstance(stage, ModelStage) else []),
         "parts": seen.about["parts"],
         "steps": seen.steps,
         "max_length": min((renderer.max_length for renderer in seen.renderers), default=None),
@@ -96,13 +96,13 @@ def _plan(
     }
 
 
-def _precision(stage: Stage) -> str:
+def _precision(stage: StageOptions) -> str:
     from posttrain.policy.device import place
 
-    return "bfloat16" if isinstance(stage, BaseStage) and place(stage).autocast is not None else "float32"
+    return "bfloat16" if isinstance(stage, ModelStage) and place(stage).autocast is not None else "float32"
 
 
-def _time_and_disk(stage: Stage, seen: Preview, model: str, found: Room | None) -> Mapping[str, float | None]:
+def _time_and_disk(stage: StageOptions, seen: Preview, model: str, found: Room | None) -> Mapping[str, float | None]:
     """``seconds`` and ``disk_bytes``, by order of magnitude; None where its data or models are not known yet."""
     from posttrain.policy.machine import speed
     from posttrain.policy.shape import model_shape

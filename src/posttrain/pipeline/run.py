@@ -27,10 +27,10 @@ from posttrain.pipeline.wiring import (
     suites_of,
 )
 from posttrain.recipe.schema import Recipe, in_order, paths_named
+from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import less_memory, short_of_memory
-from posttrain.stages.registry import KINDS, Stage
-from posttrain.stages.technique import TrainingStage
+from posttrain.stages.runner import runner_of
 
 LOG = "log.txt"
 """What libraries warn of, in the run directory."""
@@ -82,7 +82,7 @@ def run_recipe(
         for number, name in enumerate(in_order(recipe), start=1):
             if stop():
                 raise Stopped(f"stopped before stage {name}; everything is saved")
-            screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind})")
+            screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind_name()})")
             models[name], summary[name] = _run_stage(run, name, models)
             write_json(out / "summary.json", as_json(summary))
         return summary
@@ -127,7 +127,7 @@ def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> Non
 
 def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Figure]]:
     recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
-    suites, inputs, start = suites_of(recipe, name), inputs_of(run, name, models), model_named(run, stage.model, models)
+    suites, inputs, start = suites_of(recipe, name), inputs_of(run, name, models), model_named(run, stage.start, models)
     done = done_already(run, name, inputs, models)
     if done is not None:
         run.screen.note("done already, with the same inputs")
@@ -140,7 +140,7 @@ def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Fi
             run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
         started = time.monotonic()
         found, context = ready(run, name, models)
-        figures = _guarded(lambda: KINDS[stage.kind].run(found, context), stage, name)
+        figures = _guarded(lambda: runner_of(stage).run(found, context), stage, name)
         figures = _with_before(figures, start.behaviour)
         done = {
             "fingerprint": inputs.fingerprint,
@@ -153,7 +153,7 @@ def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Fi
     return Model(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
 
 
-def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> dict[str, Figure]:
+def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: str) -> dict[str, Figure]:
     """Name the stage in what goes wrong; say what helps when memory runs out."""
     import torch
 
@@ -168,7 +168,7 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: Stage, name: str) -> d
 def _base_model(run: Run, model: Model) -> Model:
     """The recipe's model, its behaviour measured before any training."""
     recipe, path = run.recipe, model.path
-    writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and KINDS[s.kind].makes == "causal"]
+    writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and s.makes == "causal"]
     if not recipe.suites or not writing:
         return model
     from posttrain.evaluate.behaviour import measure

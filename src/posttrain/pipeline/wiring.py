@@ -12,8 +12,9 @@ from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import sha256_of, unchanged
 from posttrain.pipeline.earlier_results import Inputs, finished, flat, started_with
 from posttrain.recipe.schema import Recipe, made_by_stages, origin
+from posttrain.recipe.stages.base import StageOptions
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.registry import KINDS, Stage
+from posttrain.stages.runner import runner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Run:
 
 def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
     """The suites that measure a stage's model, if it leaves one."""
-    if KINDS[recipe.stages[name].kind].makes == "data":
+    if recipe.stages[name].makes == "data":
         return {}
     return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
 
@@ -74,7 +75,7 @@ def outlined(run: Run, name: str) -> Context:
     """A stage's surroundings for what depends on shapes alone: each model is the one that its chain began with."""
     stage = run.recipe.stages[name]
     others = {other.name: origin(run.recipe, other.name, run.base) for other in stage.others}
-    model = origin(run.recipe, stage.model, run.base)
+    model = origin(run.recipe, stage.start, run.base)
     return Context(name, run.folder(name), run.base, model, run.recipe.seed, others)
 
 
@@ -82,7 +83,7 @@ def inputs_of(run: Run, name: str, models: Models) -> Inputs:
     """What a stage's result depends on, as far as it is there."""
     recipe, stage, suites = run.recipe, run.recipe.stages[name], suites_of(run.recipe, name)
     paths = [*stage.paths, *stage.files.values(), *suite_paths(suites)]
-    content = {"the model it starts from": model_named(run, stage.model, models).fingerprint}
+    content = {"the model it starts from": model_named(run, stage.start, models).fingerprint}
     content |= {f"the model {other.name}": model_named(run, other.name, models).fingerprint for other in stage.others}
     content |= {file: value for file, value in run.hashes.items() if belongs(file, paths)}
     made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
@@ -95,12 +96,12 @@ def inputs_of(run: Run, name: str, models: Models) -> Inputs:
     return Inputs(keys, content)
 
 
-def ready(run: Run, name: str, models: Models) -> tuple[Stage, Context]:
+def ready(run: Run, name: str, models: Models) -> tuple[StageOptions, Context]:
     """A stage as it runs: its data found, its surroundings made."""
     recipe, stage = run.recipe, run.recipe.stages[name]
     others = {other.name: model_named(run, other.name, models).path for other in stage.others}
     made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
-    model, suites = model_named(run, stage.model, models).path, suites_of(recipe, name)
+    model, suites = model_named(run, stage.start, models).path, suites_of(recipe, name)
     context = Context(
         name, run.folder(name), run.base, model, recipe.seed, others, suites, run.screen, run.stop, run.wait
     )
@@ -134,28 +135,28 @@ def _same_end(run: Run, name: str, before: Inputs, inputs: Inputs, models: Model
     return _steps(earlier, context) == _steps(stage, context)
 
 
-def _steps(stage: Stage, context: Context) -> int:
+def _steps(stage: StageOptions, context: Context) -> int:
     with TemporaryDirectory() as folder:
         quiet = replace(context, folder=Path(folder), screen=Screen(quiet=True))
-        return KINDS[stage.kind].preview(stage, quiet).steps
+        return runner_of(stage).preview(stage, quiet).steps
 
 
-def with_products(stage: Stage, made: Mapping[str, Path]) -> Stage:
-    """The stage, reading the files that earlier stages made where its data names them."""
+def with_products(stage: StageOptions, made: Mapping[str, Path]) -> StageOptions:
+    """The stage, reading the files that earlier stages made where its data names those stages."""
 
-    def found(sources: tuple[DataSource, ...]) -> tuple[DataSource, ...]:
-        return tuple(s.model_copy(update={"path": str(made[s.path])}) if s.path in made else s for s in sources)
+    def located(source: DataSource) -> DataSource:
+        return source.model_copy(update={"path": str(made[source.path])}) if source.path in made else source
 
-    if not made:
-        return stage
-    held = getattr(stage, "validation", None)
-    more = {"validation": found(held)} if isinstance(held, tuple) else {}
-    return stage.model_copy(update={"data": found(stage.data), **more})
+    def sources_of(value: Any) -> tuple[DataSource, ...]:
+        return value if isinstance(value, tuple) and all(isinstance(part, DataSource) for part in value) else ()
+
+    fields = {key: sources_of(getattr(stage, key)) for key in type(stage).model_fields}
+    return stage.model_copy(update={key: tuple(map(located, sources)) for key, sources in fields.items() if sources})
 
 
 def product_of(run: Run, name: str) -> Path:
     """The file of data that a stage leaves."""
-    return (run.folder(name) / str(KINDS[run.recipe.stages[name].kind].product)).resolve()
+    return (run.folder(name) / str(run.recipe.stages[name].product)).resolve()
 
 
 def suite_paths(suites: Mapping[str, SuiteOptions]) -> list[str]:

@@ -14,9 +14,10 @@ from posttrain.evaluate.options import SuiteOptions
 from posttrain.options import Name, Options
 from posttrain.recipe.overrides import override
 from posttrain.recipe.problems import RecipeSource, explain, near, real_path
+from posttrain.recipe.stages.audit import AuditStage
+from posttrain.recipe.stages.base import OtherModel
+from posttrain.recipe.stages.registry import Stage
 from posttrain.recipe.yaml_lines import KeyPath, read_yaml
-from posttrain.stages.registry import KINDS, Stage
-from posttrain.stages.technique import Other
 
 Value = TypeVar("Value")
 
@@ -105,7 +106,7 @@ def in_order(recipe: Recipe) -> list[str]:
     needs = {name: [*some, *made_by_stages(recipe, name)] for name, some in needs.items()}
     sorter = TopologicalSorter(needs)
     order = list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
-    return sorted(order, key=lambda name: recipe.stages[name].kind != "audit")  # before anything is trained
+    return sorted(order, key=lambda name: not isinstance(recipe.stages[name], AuditStage))  # before anything is trained
 
 
 def made_by_stages(recipe: Recipe, name: str) -> list[str]:
@@ -116,7 +117,7 @@ def made_by_stages(recipe: Recipe, name: str) -> list[str]:
 def origin(recipe: Recipe, model: str | None, base: Path) -> str:
     """The model that a chain of stages began with: its tokenizer and shape are theirs."""
     while model is not None and model in recipe.stages:
-        model = recipe.stages[model].model
+        model = recipe.stages[model].start
     model = model or recipe.model
     return str((base / model).resolve()) if (base / model).is_dir() else model
 
@@ -127,7 +128,7 @@ def paths_named(recipe: Recipe) -> Iterator[PathNamed]:
     for name, suite in recipe.suites.items():
         yield from (PathNamed(("suites", name, "data"), path, "data") for path in suite.paths)
     for name, stage in recipe.stages.items():
-        found = [PathNamed(("model",), stage.model, "model")] if stage.model is not None else []
+        found = [PathNamed(("model",), stage.start, "model")] if stage.start is not None else []
         found += [PathNamed(tuple(other.key.split(".")), other.name, "model") for other in stage.others]
         found += [PathNamed(("data",), path, "data") for path in stage.paths]
         found += [PathNamed(tuple(key.split(".")), file, "file") for key, file in stage.files.items()]
@@ -154,12 +155,12 @@ def _check_models(recipe: Recipe, written: RecipeSource) -> None:
         ) from error
     for name, stage in recipe.stages.items():
         for other in made_by_stages(recipe, name):
-            if KINDS[recipe.stages[other].kind].product is None:
+            if recipe.stages[other].product is None:
                 raise InputError(f"{at(name, 'data')}: the stage {other} leaves a model, and no data")
-        own = () if stage.model is None else (Other("model", stage.model, "causal"),)
+        own = () if stage.start is None else (OtherModel("model", stage.start, "causal"),)
         for other in (*own, *stage.others):
             if other.name in recipe.stages:
-                made = KINDS[recipe.stages[other.name].kind].makes
+                made = recipe.stages[other.name].makes
                 if made != other.makes:
                     raise InputError(f"{at(name, other.key)}: {other.name} {_WRONG[made]}")
             elif "/" not in other.name and not (written.path.parent / other.name).is_dir():

@@ -1,4 +1,4 @@
-"""GRPO's credit: a completion against its siblings."""
+"""GRPO's advantages: a completion against its siblings."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,38 +6,39 @@ from dataclasses import replace
 import numpy as np
 
 from posttrain.advantages.grpo import group_advantages
+from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.core.group import Completion, Floats, Group
 from posttrain.rollouts.metrics import kl_figures
 from posttrain.rollouts.types import AdvantageFn, Metrics, Reference, Rollout, RolloutState, with_column
 
 
-def grpo_credit(*, scale: bool, mask_truncated: bool, reference: Reference | None) -> AdvantageFn:
+def grpo_advantages(options: GRPOAdvantageOptions, *, reference: Reference | None) -> AdvantageFn:
     """Advantages against the group's mean, for every token of a completion alike.
 
+    With `mask_truncated`, a completion cut at the limit bears no loss and does not enter its group's mean (DAPO's
+    overlong filtering, arXiv:2503.14476, section 3.4).
+
     Args:
-        scale: divide by the group's deviation.
-        mask_truncated: a completion cut at the limit bears no loss and does not enter its group's mean (DAPO's
-            overlong filtering, arXiv:2503.14476, section 3.4).
         reference: gives ``ref_logp``, for a KL term; None without one.
     """
 
-    def credit(experience: Rollout, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
-        groups = experience.groups()
-        reward_GK = experience.learnt_GK(mask_truncated=mask_truncated)
-        advantages = [group_advantages(reward_K, scale=scale) for reward_K in reward_GK]
-        per_token = [_per_token(values, group) for values, group in zip(advantages, groups, strict=True)]
-        groups, told = with_column(groups, "advantage", per_token), {}
+    def advantages(rollout: Rollout, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
+        groups = rollout.groups()
+        reward_GK = rollout.learnt_GK(mask_truncated=options.mask_truncated)
+        values = [group_advantages(reward_K, scale=options.scale_rewards) for reward_K in reward_GK]
+        per_token = [_per_token(value_K, group) for value_K, group in zip(values, groups, strict=True)]
+        groups, metrics = with_column(groups, "advantage", per_token), {}
         if reference is not None:
             groups = with_column(groups, "ref_logp", reference(groups))
-            told = kl_figures(groups)
-        if mask_truncated:
+            metrics = kl_figures(groups)
+        if options.mask_truncated:
             groups = [
                 _ended_only(group, [one.ended for one in some])
-                for group, some in zip(groups, experience.written, strict=True)
+                for group, some in zip(groups, rollout.written, strict=True)
             ]
-        return groups, told, memory
+        return groups, metrics, state
 
-    return credit
+    return advantages
 
 
 def _ended_only(group: Group, ended: Sequence[bool]) -> Group:

@@ -16,14 +16,14 @@ from posttrain.policy.load import Policy
 from posttrain.rollouts.types import Rollout
 
 
-def corrected(experience: Rollout, policy: Policy, *, row_tokens: int, temperature: float, cap: float) -> Rollout:
+def corrected(rollout: Rollout, policy: Policy, *, row_tokens: int, temperature: float, cap: float) -> Rollout:
     """The experience with the trainer's log-probs, and the weight of each token.
 
     Args:
         temperature: of sampling.
         cap: the largest weight.
     """
-    groups = experience.groups()
+    groups = rollout.groups()
     found = outputs_by_group(policy, groups, {"logp"}, row_tokens, temperature=temperature)
     known = [one.logp_N.numpy() for one in found if one.logp_N is not None]
     written = tuple(
@@ -31,14 +31,14 @@ def corrected(experience: Rollout, policy: Policy, *, row_tokens: int, temperatu
             replace(one, logp=logp, importance=np.minimum(np.exp(logp - one.logp), cap).astype(np.float32))
             for one, logp in zip(some, _cut(logp_N, [len(one.tokens) for one in some]), strict=True)
         )
-        for some, logp_N in zip(experience.written, known, strict=True)
+        for some, logp_N in zip(rollout.written, known, strict=True)
     )
-    return replace(experience, written=written)
+    return replace(rollout, written=written)
 
 
-def importance_figures(experience: Rollout) -> dict[str, float | None]:
+def importance_figures(rollout: Rollout) -> dict[str, float | None]:
     """How far apart engine and trainer are, under TRL's names; nothing where they are one."""
-    weights = [one.importance for some in experience.written for one in some if one.importance is not None]
+    weights = [one.importance for some in rollout.written for one in some if one.importance is not None]
     if not weights:
         return {}
     every = np.concatenate(weights)

@@ -63,15 +63,15 @@ class RolloutSpec:
     correct: Callable[[Rollout], Rollout] | None = None
 
 
-def maker(
-    writing: RolloutSpec,
-    credit: AdvantageFn,
+def rollout_maker(
+    spec: RolloutSpec,
+    advantages: AdvantageFn,
     alarms: AlarmOptions,
     tables: Path,
     *,
     on_note: Callable[[str], None],
     rollouts: int | None = None,
-    on_experience: Callable[[int, Rollout], None] = lambda number, experience: None,
+    on_rollout: Callable[[int, Rollout], None] = lambda number, rollout: None,
 ) -> Make:
     """What makes rollouts for a `Rollouts` source.
 
@@ -81,47 +81,48 @@ def maker(
         rollouts: how many there will be, if that is known.
         on_experience: shown each rollout.
     """
-    enough = min(PATIENCE, len(writing.prompts))
+    enough = min(PATIENCE, len(spec.prompts))
 
-    def make(number: int, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
-        every, chosen, cursor = _written(writing, memory.cursor)
+    def make(number: int, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
+        every, chosen, cursor = _written(spec, state.cursor)
         metrics.write_table(tables / f"rollout-{number:08d}.jsonl", metrics.table(every, number))
-        on_experience(number, every)
-        judged = memory.judged + _judged(every, writing.scorer)
+        on_rollout(number, every)
+        judged = state.judged + _judged(every, spec.scorer)
         if not judged and (cursor >= enough or number + 1 == rollouts):
-            raise RunError(f"rollout {number + 1}: {_nothing_to_learn(every, writing.scorer, cursor)}")
-        if writing.correct is not None:
-            chosen = writing.correct(chosen)
-        groups, credited, memory = credit(chosen, replace(memory, cursor=cursor, judged=judged))
-        told: dict[str, float | None] = {**metrics.figures(every), **importance_figures(chosen), **credited}
-        if writing.most_draws:
-            told["num_drawn"] = float(len(every.prompts))
-        for sentence in metrics.alarms(told, memory.first if number else {}, alarms):
+            raise RunError(f"rollout {number + 1}: {_nothing_to_learn(every, spec.scorer, cursor)}")
+        if spec.correct is not None:
+            chosen = spec.correct(chosen)
+        groups, more, state = advantages(chosen, replace(state, cursor=cursor, judged=judged))
+        measured: dict[str, float | None] = {**metrics.figures(every), **importance_figures(chosen), **more}
+        if spec.most_draws:
+            measured["num_drawn"] = float(len(every.prompts))
+        for sentence in metrics.alarms(measured, state.first if number else {}, alarms):
             raise_or_note(f"rollout {number + 1}: {sentence}", alarms, on_note)
         if number == 0:
-            memory = replace(memory, first={**memory.first, **{name: told[name] for name in COMPARED}})
-        return groups, told, memory
+            state = replace(state, first={**state.first, **{name: measured[name] for name in COMPARED}})
+        return groups, measured, state
 
     return make
 
 
-def _judged(experience: Rollout, scorer: Scorer) -> int:
+def _judged(rollout: Rollout, scorer: Scorer) -> int:
     """Completions that some reward with a weight gave a number."""
-    known = [np.isfinite(experience.components[name]) for name in scorer.learnt]
+    known = [np.isfinite(rollout.components[name]) for name in scorer.learnt]
     return int(np.any(known, axis=0).sum()) if known else 0
 
 
-def _nothing_to_learn(experience: Rollout, scorer: Scorer, prompts: int) -> str:
-    count = experience.reward_GK.size
-    told: list[str] = []
+def _nothing_to_learn(rollout: Rollout, scorer: Scorer, prompts: int) -> str:
+    count = rollout.reward_GK.size
+    problems: list[str] = []
     for name in sorted(scorer.learnt):
-        reasons = experience.not_applicable.get(name, {})
+        reasons = rollout.not_applicable.get(name, {})
         failed = count - sum(reasons.values())
         parts = [f"not applicable to {times}, {reason}" for reason, times in reasons.items()]
-        told.append(f"`{name}`: {'; '.join([*parts, *([f'failed on {failed}'] if failed else [])])}")
+        problems.append(f"`{name}`: {'; '.join([*parts, *([f'failed on {failed}'] if failed else [])])}")
     return (
         f"no reward gave a number for any of the {prompts} prompts drawn so far, so nothing can be learnt. Of the "
-        f"{count} completions of this rollout, {'; '.join(told)}. Correct the rewards, or the columns that they read"
+        f"{count} completions of this rollout, {'; '.join(problems)}. Correct the rewards, or the "
+        "columns that they read"
     )
 
 
@@ -137,7 +138,7 @@ def raise_or_note(sentence: str, options: AlarmOptions, on_note: Callable[[str],
 
 
 def write_and_score(
-    writing: RolloutSpec, prompts: Sequence[Prompt], ids: Sequence[int], n: int, seed: int | None = None
+    spec: RolloutSpec, prompts: Sequence[Prompt], ids: Sequence[int], n: int, seed: int | None = None
 ) -> Rollout:
     """Completions of some prompts, with their rewards.
 
@@ -145,37 +146,37 @@ def write_and_score(
         ids: numbers that, with the seed, fix each prompt's draws.
         seed: another than the stage's own.
     """
-    sampling = writing.sampling if seed is None else replace(writing.sampling, seed=seed)
-    written = writing.write([p.tokens for p in prompts], sampling, n, ids)
-    texts = [[answer_text(one.tokens, writing.renderer) for one in some] for some in written]
-    return scored(prompts, written, texts, writing.scorer)
+    sampling = spec.sampling if seed is None else replace(spec.sampling, seed=seed)
+    written = spec.write([p.tokens for p in prompts], sampling, n, ids)
+    texts = [[answer_text(one.tokens, spec.renderer) for one in some] for some in written]
+    return scored(prompts, written, texts, spec.scorer)
 
 
-def _written(writing: RolloutSpec, cursor: int) -> tuple[Rollout, Rollout, int]:
+def _written(spec: RolloutSpec, cursor: int) -> tuple[Rollout, Rollout, int]:
     """(all that was written, what is learnt from, prompts taken so far).
 
     DAPO's dynamic sampling (arXiv:2503.14476, section 3.2) draws on until a rollout is full of groups whose rewards
     differ; what is missing after `most_draws` is filled with the first others, which teach nothing and do no harm.
     """
-    every = _draw(writing, cursor)
-    cursor += writing.size
-    if not writing.most_draws:
+    every = _draw(spec, cursor)
+    cursor += spec.size
+    if not spec.most_draws:
         return every, every, cursor
-    most = writing.most_draws * writing.size
-    while len(good := _varied(every, writing.mask_truncated)) < writing.size and len(every.prompts) < most:
-        every = every.joined(_draw(writing, cursor))
-        cursor += writing.size
+    most = spec.most_draws * spec.size
+    while len(good := _varied(every, spec.mask_truncated)) < spec.size and len(every.prompts) < most:
+        every = every.joined(_draw(spec, cursor))
+        cursor += spec.size
     others = [i for i in range(len(every.prompts)) if i not in set(good)]
-    return every, every.chosen([*good, *others][: writing.size]), cursor
+    return every, every.chosen([*good, *others][: spec.size]), cursor
 
 
-def _draw(writing: RolloutSpec, cursor: int) -> Rollout:
-    ids = range(cursor, cursor + writing.size)
-    count = len(writing.prompts)
-    orders: Mapping[int, Sequence[int]] = {epoch: writing.order(epoch) for epoch in {i // count for i in ids}}
-    prompts = [writing.prompts[orders[i // count][i % count]] for i in ids]
-    return write_and_score(writing, prompts, ids, writing.n)
+def _draw(spec: RolloutSpec, cursor: int) -> Rollout:
+    ids = range(cursor, cursor + spec.size)
+    count = len(spec.prompts)
+    orders: Mapping[int, Sequence[int]] = {epoch: spec.order(epoch) for epoch in {i // count for i in ids}}
+    prompts = [spec.prompts[orders[i // count][i % count]] for i in ids]
+    return write_and_score(spec, prompts, ids, spec.n)
 
 
-def _varied(experience: Rollout, mask_truncated: bool) -> list[int]:
-    return [i for i, reward_K in enumerate(experience.learnt_GK(mask_truncated=mask_truncated)) if varies(reward_K)]
+def _varied(rollout: Rollout, mask_truncated: bool) -> list[int]:
+    return [i for i, reward_K in enumerate(rollout.learnt_GK(mask_truncated=mask_truncated)) if varies(reward_K)]

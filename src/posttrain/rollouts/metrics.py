@@ -18,7 +18,7 @@ GRAM = 4
 """Tokens in a row that count as repeated when they come again."""
 
 
-def figures(experience: Rollout) -> dict[str, float | None]:
+def figures(rollout: Rollout) -> dict[str, float | None]:
     """A rollout in numbers, under the names TRL users know.
 
     ``reward`` and ``reward_std`` (mean deviation within a group), ``rewards/{name}/mean`` and ``/std``,
@@ -27,21 +27,21 @@ def figures(experience: Rollout) -> dict[str, float | None]:
     lies between 0 and 1; costs aside), ``entropy`` (nats a token: the mean of -log p of what was drawn),
     ``completions/...`` (lengths in tokens, the share cut at the limit, the share of repeated 4-grams).
     """
-    written = [one for some in experience.written for one in some]
+    written = [one for some in rollout.written for one in some]
     length = np.array([len(one.tokens) for one in written])
     ended = np.array([one.ended for one in written])
-    told: dict[str, float | None] = {
-        "reward": mean(experience.reward_GK),
-        "reward_std": mean(np.array([deviation(row) for row in experience.reward_GK])),
+    measured: dict[str, float | None] = {
+        "reward": mean(rollout.reward_GK),
+        "reward_std": mean(np.array([deviation(row) for row in rollout.reward_GK])),
     }
-    for name, values in experience.components.items():
-        told |= {f"rewards/{name}/mean": mean(values), f"rewards/{name}/std": _or_none(deviation(values.ravel()))}
-        if reasons := experience.not_applicable.get(name):
-            told[f"rewards/{name}/not_applicable"] = sum(reasons.values()) / values.size
-    if experience.reward_GK.shape[1] > 1:
-        told["frac_reward_zero_std"] = mean(np.array([not varies(row) for row in _known(experience)]))
-    return told | {
-        "pass_rate": _pass_rate(experience),
+    for name, values in rollout.components.items():
+        measured |= {f"rewards/{name}/mean": mean(values), f"rewards/{name}/std": _or_none(deviation(values.ravel()))}
+        if reasons := rollout.not_applicable.get(name):
+            measured[f"rewards/{name}/not_applicable"] = sum(reasons.values()) / values.size
+    if rollout.reward_GK.shape[1] > 1:
+        measured["frac_reward_zero_std"] = mean(np.array([not varies(row) for row in _known(rollout)]))
+    return measured | {
+        "pass_rate": _pass_rate(rollout),
         "entropy": float(-np.concatenate([one.logp for one in written]).mean(dtype=np.float64)),
         "completions/mean_length": float(length.mean()),
         "completions/min_length": float(length.min()),
@@ -99,11 +99,11 @@ def repetition(tokens: Ints) -> float:
     return 1.0 - len(set(grams)) / len(grams) if grams else 0.0
 
 
-def table(experience: Rollout, number: int) -> Iterator[dict[str, Any]]:
+def table(rollout: Rollout, number: int) -> Iterator[dict[str, Any]]:
     """A row a completion: rollout, where, prompt, completion, tokens, ended, reward and each of its components."""
-    for g, prompt in enumerate(experience.prompts):
-        for k, text in enumerate(experience.texts[g]):
-            one = experience.written[g][k]
+    for g, prompt in enumerate(rollout.prompts):
+        for k, text in enumerate(rollout.texts[g]):
+            one = rollout.written[g][k]
             yield {
                 "rollout": number,
                 "where": prompt.where,
@@ -111,8 +111,8 @@ def table(experience: Rollout, number: int) -> Iterator[dict[str, Any]]:
                 "completion": text,
                 "tokens": len(one.tokens),
                 "ended": one.ended,
-                "reward": _or_none(experience.reward_GK[g, k]),
-                "rewards": {name: _or_none(values[g, k]) for name, values in experience.components.items()},
+                "reward": _or_none(rollout.reward_GK[g, k]),
+                "rewards": {name: _or_none(values[g, k]) for name, values in rollout.components.items()},
             }
 
 
@@ -127,16 +127,16 @@ def mean(values: Floats | np.ndarray[Any, Any]) -> float | None:
     return float(known.mean(dtype=np.float64)) if len(known) else None
 
 
-def _known(experience: Rollout) -> list[Floats]:
-    return [row for row in experience.reward_GK if np.isfinite(row).any()]
+def _known(rollout: Rollout) -> list[Floats]:
+    return [row for row in rollout.reward_GK if np.isfinite(row).any()]
 
 
-def _pass_rate(experience: Rollout) -> float | None:
-    parts = [values for name, values in experience.components.items() if name not in experience.costs]
+def _pass_rate(rollout: Rollout) -> float | None:
+    parts = [values for name, values in rollout.components.items() if name not in rollout.costs]
     if not parts or any(np.nanmin(v, initial=0.0) < 0.0 or np.nanmax(v, initial=0.0) > 1.0 for v in parts):
         return None
     full = np.min([np.where(np.isfinite(values), values, 1.0) for values in parts], axis=0)
-    known = np.isfinite(experience.reward_GK)
+    known = np.isfinite(rollout.reward_GK)
     return mean((full >= 1.0 - 1e-6)[known].astype(np.float32))
 
 

@@ -1,12 +1,13 @@
-"""PPO's credit: rewards minus KL along a completion, against a learnt value (GAE)."""
+"""PPO's advantages: rewards minus KL along a completion, against a learnt value (GAE)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from posttrain.advantages.gae import gae, token_rewards, whiten
 from posttrain.advantages.kl_controller import next_beta
+from posttrain.advantages.options import PPOAdvantageOptions
 from posttrain.core.group import Floats, Group
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
@@ -27,99 +28,79 @@ def values_of(policy: Policy, row_tokens: int) -> Values:
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class PPOCredit:
-    """The variant.
-
-    Args:
-        gamma, lam: see `gae`.
-        normalize: scores get mean 0 and deviation 1 over the first rollout, and the same shift and scale ever after
-            (Ziegler et al. 2019, arXiv:1909.08593, section 2.2: of the initial policy's samples).
-        missing_eos_penalty: taken off the score of a completion that was cut, in deviations where normalised.
-        whiten_rewards: scale the rewards of each token to deviation 1, without moving their mean.
-        target_kl, horizon: see `next_beta`.
-    """
-
-    gamma: float
-    lam: float
-    normalize: bool
-    missing_eos_penalty: float
-    whiten_rewards: bool
-    target_kl: float | None
-    horizon: float
-
-
-def ppo_credit(variant: PPOCredit, *, reference: Reference, values: Values) -> AdvantageFn:
+def ppo_advantages(options: PPOAdvantageOptions, *, reference: Reference, values: Values) -> AdvantageFn:
     """Columns ``advantage``, ``return``, ``value``, ``ref_logp`` beside ``old_logp``.
 
     A completion without a reward gets no advantage, and its value is left as it is.
     """
 
-    def credit(experience: Rollout, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
-        groups = experience.groups()
+    def advantages(rollout: Rollout, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
+        groups = rollout.groups()
         groups = with_column(groups, "ref_logp", reference(groups))
         groups = with_column(groups, "value", values(groups))
-        memory = _with_scale(experience, memory, variant)
-        told = kl_figures(groups)
-        groups, more = _credited(groups, _scores(experience, memory, variant), memory.beta, variant)
-        kl = told["objective/kl"]
+        state = _with_scale(rollout, state, options)
+        metrics = kl_figures(groups)
+        groups, more = _with_advantages(groups, _scores(rollout, state, options), state.beta, options)
+        kl = metrics["objective/kl"]
         assert kl is not None
         beta = next_beta(
-            memory.beta,
+            state.beta,
             kl,
-            target=variant.target_kl,
-            horizon=variant.horizon,
-            samples=experience.reward_GK.size,
+            target=options.target_kl,
+            horizon=options.kl_horizon,
+            samples=rollout.reward_GK.size,
         )
-        return groups, {**told, **more, "beta": memory.beta}, replace(memory, beta=beta)
+        return groups, {**metrics, **more, "beta": state.beta}, replace(state, beta=beta)
 
-    return credit
+    return advantages
 
 
-def _with_scale(experience: Rollout, memory: RolloutState, variant: PPOCredit) -> RolloutState:
+def _with_scale(rollout: Rollout, state: RolloutState, options: PPOAdvantageOptions) -> RolloutState:
     """The mean and deviation of scores of the first rollout that has any, kept."""
-    if not variant.normalize or "score_mean" in memory.first:
-        return memory
-    known = experience.reward_GK[np.isfinite(experience.reward_GK)].astype(np.float64)
+    if not options.normalize or "score_mean" in state.first:
+        return state
+    known = rollout.reward_GK[np.isfinite(rollout.reward_GK)].astype(np.float64)
     if not len(known):
-        return memory
+        return state
     deviation = float(known.std())
     scale = {"score_mean": float(known.mean()), "score_deviation": deviation if deviation > 1e-6 else 1.0}
-    return replace(memory, first={**memory.first, **scale})
+    return replace(state, first={**state.first, **scale})
 
 
-def _scores(experience: Rollout, memory: RolloutState, variant: PPOCredit) -> Floats:
+def _scores(rollout: Rollout, state: RolloutState, options: PPOAdvantageOptions) -> Floats:
     """What each completion is worth to the learner, [G, K]."""
-    score_GK = experience.reward_GK.astype(np.float64)
-    if variant.normalize and "score_mean" in memory.first:
-        score_GK = (score_GK - memory.first["score_mean"]) / memory.first["score_deviation"]
-    ended_GK = np.array([[one.ended for one in some] for some in experience.written])
-    return (score_GK - np.where(ended_GK, 0.0, variant.missing_eos_penalty)).astype(np.float32)
+    score_GK = rollout.reward_GK.astype(np.float64)
+    if options.normalize and "score_mean" in state.first:
+        score_GK = (score_GK - state.first["score_mean"]) / state.first["score_deviation"]
+    ended_GK = np.array([[one.ended for one in some] for some in rollout.written])
+    return (score_GK - np.where(ended_GK, 0.0, options.missing_eos_penalty)).astype(np.float32)
 
 
-def _credited(
-    groups: list[Group], score_GK: Floats, beta: float, variant: PPOCredit
+def _with_advantages(
+    groups: list[Group], score_GK: Floats, beta: float, options: PPOAdvantageOptions
 ) -> tuple[list[Group], dict[str, float | None]]:
     """Rewards by token, GAE over each completion, advantages whitened over all."""
     kl, value = _pieces(groups, lambda g: g.columns["old_logp"] - g.columns["ref_logp"]), _pieces(groups, _value)
     score = score_GK.ravel()
     known = np.isfinite(score)
     advantage, returns = [np.zeros_like(v) for v in value], list(value)
-    told: dict[str, float | None] = dict.fromkeys(("objective/rlhf_reward", "objective/scores", "explained_variance"))
+    metrics: dict[str, float | None] = dict.fromkeys(
+        ("objective/rlhf_reward", "objective/scores", "explained_variance")
+    )
     places = np.flatnonzero(np.isfinite(score)).tolist()
     if places:
         rewards = [token_rewards(float(score[i]), kl[i], beta=beta) for i in places]
-        told["objective/rlhf_reward"] = float(np.mean([r.sum(dtype=np.float64) for r in rewards]))
-        told["objective/scores"] = float(score[places].mean(dtype=np.float64))
-        if variant.whiten_rewards:
+        metrics["objective/rlhf_reward"] = float(np.mean([r.sum(dtype=np.float64) for r in rewards]))
+        metrics["objective/scores"] = float(score[places].mean(dtype=np.float64))
+        if options.whiten_rewards:
             rewards = whiten(rewards, shift=False)
         known = [value[i] for i in places]
-        both = [gae(r, v, gamma=variant.gamma, lam=variant.lam) for r, v in zip(rewards, known, strict=True)]
+        both = [gae(r, v, gamma=options.gamma, lam=options.lam) for r, v in zip(rewards, known, strict=True)]
         for i, white, (_, back) in zip(places, whiten([a for a, _ in both]), both, strict=True):
             advantage[i], returns[i] = white, back
-        told["explained_variance"] = _explained(np.concatenate([r for _, r in both]), np.concatenate(known))
+        metrics["explained_variance"] = _explained(np.concatenate([r for _, r in both]), np.concatenate(known))
     groups = with_column(groups, "advantage", _joined(groups, advantage))
-    return with_column(groups, "return", _joined(groups, returns)), told
+    return with_column(groups, "return", _joined(groups, returns)), metrics
 
 
 def _value(group: Group) -> Floats:

@@ -62,7 +62,7 @@ class Rollouts:
         return self.minibatches * self.inner_epochs
 
     def total(self, epochs: float) -> int:
-        """Steps until all prompts were drawn so many times, whole rollouts."""
+        """BatchSource until all prompts were drawn so many times, whole rollouts."""
         return rollouts_in(epochs, self.prompts, self.size) * self.steps_each
 
     def step(self, number: int) -> list[Group]:
@@ -73,14 +73,14 @@ class Rollouts:
         order = np.random.default_rng([self.seed, rollout, epoch]).permutation(len(groups))
         return [groups[i] for i in np.array_split(order, self.minibatches)[part]]
 
-    def told(self, number: int) -> Metrics:
+    def metrics(self, number: int) -> Metrics:
         """The rollout's metrics, at its first step."""
         rollout, within = divmod(number, self.steps_each)
-        return {} if within else store.told_in(store.folder_of(self.folder, rollout))
+        return {} if within else store.metrics_in(store.folder_of(self.folder, rollout))
 
-    def forget(self, before: int) -> None:
+    def discard_before(self, before: int) -> None:
         """Delete the rollouts that no step from `before` on needs; the last one before it hands on its memory."""
-        store.forget(self.folder, (before - 1) // self.steps_each)
+        store.discard_before(self.folder, (before - 1) // self.steps_each)
 
     def _groups(self, rollout: int, *, first: bool) -> list[Group]:
         """The groups of a rollout; at its first step it is made, unless it lies there whole."""
@@ -90,9 +90,9 @@ class Rollouts:
                 before = store.folder_of(self.folder, rollout - 1)
                 if rollout:
                     store.check(before)
-                memory = store.memory_in(before) if rollout else self.start
-                groups, told, memory = self.make(rollout, memory)
-                store.keep(place, groups, told, memory)
+                state = store.state_in(before) if rollout else self.start
+                groups, measured, state = self.make(rollout, state)
+                store.save(place, groups, measured, state)
             store.check(place)
             self._now = rollout, store.groups_in(place)
         return self._now[1]

@@ -22,8 +22,8 @@ def folder_of(folder: Path, number: int) -> Path:
     return folder / f"rollout-{number:08d}"
 
 
-def keep(folder: Path, groups: Sequence[Group], told: Metrics, memory: RolloutState) -> None:
-    """Write a rollout's groups, whose columns all have a value for each loss token."""
+def save(folder: Path, groups: Sequence[Group], measured: Metrics, state: RolloutState) -> None:
+    """Generate a rollout's groups, whose columns all have a value for each loss token."""
     names = sorted(groups[0].columns)
     with whole_folder(folder) as target:
         writer = StoreWriter(target / "groups")
@@ -32,7 +32,7 @@ def keep(folder: Path, groups: Sequence[Group], told: Metrics, memory: RolloutSt
         writer.close()
         for name in names:
             np.concatenate([group.columns[name] for group in groups]).astype(np.float32).tofile(target / f"{name}.bin")
-        write_json(target / _ABOUT, {"told": dict(told), "memory": asdict(memory), "columns": names})
+        write_json(target / _ABOUT, {"told": dict(measured), "memory": asdict(state), "columns": names})
         seal(target)
 
 
@@ -52,23 +52,23 @@ def check(folder: Path) -> None:
 
 
 def groups_in(folder: Path) -> list[Group]:
-    """What `keep` wrote."""
+    """What `save` wrote."""
     columns = {name: np.fromfile(folder / f"{name}.bin", dtype=np.float32) for name in _about(folder)["columns"]}
     store = GroupStore(folder / "groups", columns)
     return [store[i] for i in range(len(store))]
 
 
-def told_in(folder: Path) -> Metrics:
+def metrics_in(folder: Path) -> Metrics:
     """A rollout's metrics."""
     return _about(folder)["told"]
 
 
-def memory_in(folder: Path) -> RolloutState:
+def state_in(folder: Path) -> RolloutState:
     """What a rollout hands to the next."""
     return RolloutState(**_about(folder)["memory"])
 
 
-def forget(folder: Path, before: int) -> None:
+def discard_before(folder: Path, before: int) -> None:
     """Delete all rollouts before number `before`."""
     for old in folder.glob("rollout-*"):
         if old.name[8:].isdigit() and int(old.name[8:]) < before:

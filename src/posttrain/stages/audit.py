@@ -1,46 +1,26 @@
-"""The data audit as a stage: what it finds is written down; what blocks stops the run, unless waived by name."""
+"""The data audit as a stage: its findings are written down; findings that block stop the run, unless waived by name."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BeforeValidator, Field
-
-from posttrain.data.options import DataOptions, DataSource, as_sources
+from posttrain.audit.command import check_names, refuse, write_report
+from posttrain.audit.rows.source import Source
+from posttrain.audit.run import Report, audit, with_more
+from posttrain.data.files.read import read_rows
+from posttrain.data.options import DataOptions, DataSource
+from posttrain.data.sets.split import TRAIN
+from posttrain.recipe.stages.audit import AuditStage
+from posttrain.stages.budget import Budget, budget, budget_findings
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.technique import BaseStage, Preview
-
-if TYPE_CHECKING:
-    from posttrain.audit.run import Report
-    from posttrain.stages.budget import Budget
+from posttrain.stages.inputs import renderer_for
+from posttrain.stages.runner import Preview, Runner
 
 
-class AuditStage(BaseStage):
-    """Look at the data before training: duplicates, contradictions, leakage, secrets, rows that would be cut."""
-
-    kind: Literal["audit"]
-    against: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources)] = Field(
-        default=(), description="evaluation data that must not stand among the rows"
-    )
-    waive: tuple[str, ...] = Field(
-        default=(), description="blocking findings to let pass, by name; recorded in the run"
-    )
-    presidio: str | None = Field(
-        default=None, description="a spaCy model's name, or `blank`: look for personal data with Presidio too"
-    )
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Every data path it names."""
-        return tuple(source.path for source in (*self.data, *self.against))
-
-
-def run(stage: AuditStage, context: Context) -> dict[str, Figure]:
+def run_audit(stage: AuditStage, context: Context) -> dict[str, Figure]:
     """Audit, write ``findings.json`` and ``report.html`` into the stage's folder, and refuse what blocks.
 
     Raises:
         InputError: a finding blocks and is not waived.
     """
-    from posttrain.audit.command import check_names, refuse, write_report
-
     report = _report(stage, context)
     check_names("waive", stage.waive, report)
     write_report(report, context.folder, stage.waive)
@@ -55,19 +35,13 @@ def run(stage: AuditStage, context: Context) -> dict[str, Figure]:
     return {name: Figure(None, float(n), report.rows, unit="count", of="rows") for name, n in figures.items()}
 
 
-def preview(stage: AuditStage, context: Context) -> Preview:
+def _preview(stage: AuditStage, context: Context) -> Preview:
     """What a run would read; nothing is trained."""
-    from posttrain.data.files.read import read_rows
-
     rows = sum(1 for source in stage.data for _ in read_rows(source.path, base=context.base))
     return Preview({"parts": {"train": {"groups": rows, "tokens": 0}}}, 0, {}, ())
 
 
-def _report(stage: AuditStage, context: Context) -> "Report":
-    from posttrain.audit.rows.source import Source
-    from posttrain.audit.run import audit, with_more
-    from posttrain.stages.budget import budget_findings
-
+def _report(stage: AuditStage, context: Context) -> Report:
     def sources(some: tuple[DataSource, ...]) -> list[Source]:
         return [Source(s.path, s.columns, s.task, s.rows, context.base) for s in some]
 
@@ -80,20 +54,17 @@ def _report(stage: AuditStage, context: Context) -> "Report":
     ):
         return report
     found = _budget(stage, kinds.pop(), context)
-    return with_more(report, budget_findings(found), {"budget": figures_of(found)})
+    return with_more(report, budget_findings(found), {"budget": budget_figures(found)})
 
 
-def _budget(stage: AuditStage, kind: Any, context: Context) -> "Budget":
-    from posttrain.stages.budget import budget, whole_part
-    from posttrain.stages.inputs import renderer_for
-
+def _budget(stage: AuditStage, kind: Any, context: Context) -> Budget:
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
     options = DataOptions.model_validate({"data": [source.model_dump() for source in stage.data]})
     with context.screen.bar("token budget", None) as advance:
-        return budget(options, renderer, context, kind=kind, part_of=whole_part(None, 0), advance=advance)
+        return budget(options, renderer, context, kind=kind, part_of=lambda example: TRAIN, advance=advance)
 
 
-def figures_of(found: "Budget") -> dict[str, Any]:
+def budget_figures(found: Budget) -> dict[str, Any]:
     """A budget's counts, for ``findings.json``."""
     return {
         "kept": found.kept,
@@ -102,3 +73,6 @@ def figures_of(found: "Budget") -> dict[str, Any]:
         "left_out": {reason: len(places) for reason, places in found.left_out.items()},
         "noted": {note: len(places) for note, places in found.noted.items()},
     }
+
+
+RUNNER = Runner(run_audit, _preview)

@@ -6,21 +6,18 @@ The rows go through the trainer's own reading and encoding, so this is no estima
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.console import Advance
+from posttrain.data.chat.encode import Renderer, encode
+from posttrain.data.example import Example
+from posttrain.data.formats.conventions import Kind
 from posttrain.data.options import DataOptions
+from posttrain.data.sets.prepare import by_part
+from posttrain.data.sets.prompts import Prompt, encoded, room_for
 from posttrain.data.sets.split import TRAIN
 from posttrain.data.skipped import Skips
 from posttrain.stages.context import Context
-
-if TYPE_CHECKING:
-    from posttrain.data.chat.encode import Renderer
-    from posttrain.data.example import Example
-    from posttrain.data.formats.conventions import Kind
-    from posttrain.stages.technique import Technique, TrainingStage
 
 CUT = Rule(
     "rows-cut",
@@ -79,11 +76,11 @@ class Budget:
 
 def budget(
     options: DataOptions,
-    renderer: "Renderer",
+    renderer: Renderer,
     context: Context,
     *,
-    kind: "Kind",
-    part_of: "Callable[[Example], str]",
+    kind: Kind,
+    part_of: Callable[[Example], str],
     answer: int = 0,
     advance: Advance = lambda n, words: None,
 ) -> Budget:
@@ -97,10 +94,6 @@ def budget(
     Raises:
         InputError: whatever would stop the trainer.
     """
-    from posttrain.data.chat.encode import encode
-    from posttrain.data.sets.prepare import by_part
-    from posttrain.data.sets.prompts import Prompt, encoded, room_for
-
     own = replace(renderer, seen=Counter())
     skips = Skips(shown=None)
     noted: dict[str, list[str]] = {}
@@ -130,7 +123,7 @@ def budget(
     return Budget(sizes[True], sizes[False], tokens, dict(skips.first), noted, unknown)
 
 
-def unknown_character(example: "Example", renderer: "Renderer") -> str | None:
+def unknown_character(example: Example, renderer: Renderer) -> str | None:
     """The first character of an example that its tokenizer has only the unknown token for; None if it knows all."""
     unknown = renderer.tokenizer.unk_token_id
     if unknown is None:
@@ -144,7 +137,7 @@ def unknown_character(example: "Example", renderer: "Renderer") -> str | None:
     return None
 
 
-def _unknown_line_break(renderer: "Renderer") -> str | None:
+def _unknown_line_break(renderer: Renderer) -> str | None:
     """The line break, which most templates write between messages, if the tokenizer does not know it."""
     known = renderer.tokenizer("\n", add_special_tokens=False)["input_ids"]
     return "\n" if renderer.tokenizer.unk_token_id in known else None
@@ -162,28 +155,3 @@ def budget_findings(found: Budget) -> list[Finding]:
     for note, places in found.noted.items():
         kinds[CUT if note.startswith("cut") else CHANGED] += [Shown(where, note) for where in places]
     return [finding(rule, hits) for rule, hits in kinds.items() if hits]
-
-
-def reads(stage: "TrainingStage", seed: int) -> "tuple[Kind, Callable[[Example], str], int]":
-    """What kind of rows a stage reads, how it splits them, and how many tokens it keeps free for the answer."""
-    from posttrain.stages import dpo, ift, reward, sft
-    from posttrain.stages.on_policy import OnPolicyStage
-
-    if isinstance(stage, OnPolicyStage):
-        return "prompt", whole_part(stage.validation, seed), stage.max_new_tokens
-    techniques: dict[str, Callable[[Any, int], Technique]] = {
-        "sft": sft.technique,
-        "ift": ift.technique,
-        "dpo": dpo.technique,
-        "reward": reward.technique,
-    }
-    technique = techniques[getattr(stage, "kind")](stage, seed)  # noqa: B009 -- every member of Stage has one
-    return technique.kind, technique.part_of, 0
-
-
-def whole_part(validation: object, seed: int) -> "Callable[[Example], str]":
-    """The split of stages that hold out no tasks."""
-    from posttrain.data.sets.split import part_of
-
-    share = validation if isinstance(validation, float) else 0.0
-    return partial(part_of, seed=seed, validation=share, tasks=(), phrasings=())

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from posttrain.policy.shape import ModelShape
-from posttrain.stages.candidates import CandidatesStage
-from posttrain.stages.on_policy import OnPolicyStage
-from posttrain.stages.ppo import PPOStage
-from posttrain.stages.technique import TrainingStage
+from posttrain.recipe.stages.base import StageOptions, TrainingStage
+from posttrain.recipe.stages.candidates import CandidatesStage
+from posttrain.recipe.stages.dpo import DPOStage
+from posttrain.recipe.stages.on_policy import OnPolicyStage
+from posttrain.recipe.stages.ppo import PPOStage
 
 SHARES: Mapping[str, tuple[float, float]] = {"cpu": (0.4, 0.1), "cuda": (0.2, 0.01)}
 """Device → share of its speed of matrix products that a training step reaches, all in all, and that writing reaches:
@@ -31,7 +31,7 @@ class Load:
     answer: float
 
 
-def flops(stage: Any, parameters: int, load: Load) -> tuple[float, float]:
+def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, float]:
     """Of training, and of writing: 2 a weight and token forward, 4 more backward (2 where only adapters get gradients).
 
     Reference, value and reward model are forwards of their own; completions are taken to be half as long as allowed.
@@ -41,12 +41,12 @@ def flops(stage: Any, parameters: int, load: Load) -> tuple[float, float]:
     assert isinstance(stage, TrainingStage)
     learnt = 4.0 if stage.lora is not None else 6.0
     if not isinstance(stage, OnPolicyStage):
-        reference = 2.0 if getattr(stage, "kind", None) == "dpo" else 0.0
+        reference = 2.0 if isinstance(stage, DPOStage) else 0.0
         tokens = load.rows * (load.prompt + load.answer)
         return tokens * parameters * (stage.epochs * learnt + reference), 0.0
     written = load.rows * stage.epochs * stage.num_generations * stage.max_new_tokens / 2
     read = load.rows * stage.epochs * load.prompt + written
-    forwards = stage.held + isinstance(stage, PPOStage) + scored(stage)
+    forwards = stage.needs_reference + isinstance(stage, PPOStage) + scored(stage)
     return read * parameters * (stage.inner_epochs * learnt + 2.0 * forwards), 2.0 * written * parameters
 
 

@@ -2,13 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from posttrain.stages.context import Figure, Unit
-
-if TYPE_CHECKING:
-    from posttrain.train.loop import Training
-    from posttrain.train.step import Mean
+from posttrain.statistics.intervals import wilson
+from posttrain.train.loop import Training
+from posttrain.train.step import Mean
 
 _SHARES = ("accurac", "ratio", "pass_rate")
 _NATS = ("loss", "kl")
@@ -17,10 +15,8 @@ _ROLLOUT = ("reward", "pass_rate")
 """Figures of rollouts that the summary shows."""
 
 
-def figure_of(name: str, before: "Mean | None", after: "Mean", training: "Training") -> Figure:
+def figure_of(name: str, before: Mean | None, after: Mean, training: Training) -> Figure:
     """A held-out metric before and after training."""
-    from posttrain.statistics.intervals import wilson
-
     unit = unit_of(name)
     sure = None
     if "accurac" in name and after.value is not None:
@@ -53,7 +49,7 @@ def rollout_figures(log: Path, completions: int) -> dict[str, Figure]:
     return found
 
 
-def _counted(name: str, training: "Training") -> str:
+def _counted(name: str, training: Training) -> str:
     """What a held-out metric is taken over."""
     if training.measure is not None:
         return "prompts"

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from posttrain.console import bytes_told
+from posttrain.policy.device import place
+from posttrain.policy.machine import free_memory
+from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
 from posttrain.stages.context import Context
-from posttrain.stages.registry import KINDS
-from posttrain.stages.technique import BaseStage, TrainingStage
+from posttrain.stages.runner import runner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +37,21 @@ class Room:
         )
 
 
-def room(stage: Any, memory: Mapping[str, int]) -> Room | None:
+def room(stage: StageOptions, memory: Mapping[str, int]) -> Room | None:
     """A stage's memory against what is free; None if it loads no model."""
-    from posttrain.policy.device import place
-    from posttrain.policy.machine import free_memory
-
-    if not memory or not isinstance(stage, BaseStage):
+    if not memory or not isinstance(stage, ModelStage):
         return None
     device = place(stage).device
     return Room(device, sum(memory.values()), free_memory(device), less_memory(stage))
 
 
-def short_of_memory(stage: Any, context: Context) -> str | None:
+def short_of_memory(stage: StageOptions, context: Context) -> str | None:
     """A sentence if a stage surely does not fit, before its data is read or any weight is loaded."""
-    found = room(stage, KINDS[stage.kind].needs(stage, context))
+    found = room(stage, runner_of(stage).needs(stage, context))
     return None if found is None else found.short
 
 
-def less_memory(stage: Any) -> str:
+def less_memory(stage: StageOptions) -> str:
     """What makes a stage take less memory."""
     if not isinstance(stage, TrainingStage):
         return "Choose a smaller model, or lower rollout_rows, max_new_tokens or max_length"

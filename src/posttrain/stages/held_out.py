@@ -22,7 +22,7 @@ APART = 7919
 
 
 def held_out_rewards(
-    writing: RolloutSpec,
+    spec: RolloutSpec,
     prompts: Sequence[Prompt],
     gold: Scorer,
     reference: Reference | None,
@@ -36,22 +36,22 @@ def held_out_rewards(
     """
 
     def measure() -> dict[str, Mean]:
-        experience = write_and_score(writing, prompts, range(len(prompts)), 1, writing.sampling.seed + APART)
-        found = {"eval_reward": _mean(experience.reward_GK)}
-        if len(experience.components) > 1:
-            found |= {f"eval_rewards/{name}": _mean(values) for name, values in experience.components.items()}
+        rollout = write_and_score(spec, prompts, range(len(prompts)), 1, spec.sampling.seed + APART)
+        found = {"eval_reward": _mean(rollout.reward_GK)}
+        if len(rollout.components) > 1:
+            found |= {f"eval_rewards/{name}": _mean(values) for name, values in rollout.components.items()}
         errors: dict[str, float] = {}
         if gold.rewards or gold.judges:
-            judged = scored(prompts, experience.written, experience.texts, gold)
+            judged = scored(prompts, rollout.written, rollout.texts, gold)
             for name, values in judged.components.items():
                 found[f"eval_gold/{name}"] = _mean(values)
                 errors[f"eval_gold/{name}"] = _error(values)
         if reference is not None:
-            groups = experience.groups()
+            groups = rollout.groups()
             kl = kl_figures(with_column(groups, "ref_logp", reference(groups)))
             found["eval_kl"] = Mean(kl["objective/kl"], len(prompts))
-        told = figures(experience)
-        found |= {f"eval_{name}": Mean(told[name], len(prompts)) for name in SHOWN}
+        measured = figures(rollout)
+        found |= {f"eval_{name}": Mean(measured[name], len(prompts)) for name in SHOWN}
         if alarms.gold and (context.folder / "before.json").is_file():
             before = {name: Mean(*pair) for name, pair in read_json(context.folder / "before.json").items()}
             for sentence in _hollow(before, found, errors):
@@ -66,15 +66,15 @@ def _hollow(before: Mapping[str, Mean], now: Mapping[str, Mean], errors: Mapping
     start, reward = before["eval_reward"].value, now["eval_reward"].value
     if start is None or reward is None or reward <= start:
         return []
-    told: list[str] = []
+    measured: list[str] = []
     for name, error in errors.items():
         was, found = before[name].value, now[name].value
         if was is not None and found is not None and found < was - 2.0 * error:
-            told.append(
+            measured.append(
                 f"the reward went up ({start:.3g} to {reward:.3g}) while {name.removeprefix('eval_')} fell "
                 f"({was:.3g} to {found:.3g}): the reward is being gamed. Raise beta, stop earlier, or mend the reward"
             )
-    return told
+    return measured
 
 
 def _error(values: Floats) -> float:

@@ -1,48 +1,65 @@
 """What a stage reads before any weight is loaded: tokenizer, template, data."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
+from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.renderer import renderer_of
+from posttrain.data.example import Example
 from posttrain.data.options import RowOptions
-from posttrain.data.sets.split import VALIDATION
+from posttrain.data.sets.prepare import Prepared, prepare
+from posttrain.data.sets.split import VALIDATION, part_of
+from posttrain.policy.device import place
+from posttrain.policy.load import end_tokens_of, load_tokenizer
+from posttrain.policy.memory import fitting_row
+from posttrain.policy.shape import load_config, positions_of
+from posttrain.recipe.stages.base import TrainingStage
 from posttrain.stages.context import Context
 
-if TYPE_CHECKING:
-    from posttrain.data.chat.encode import Renderer
-    from posttrain.data.sets.prepare import Prepared
-    from posttrain.stages.technique import Technique, TrainingStage
+Training = TypeVar("Training", bound=TrainingStage)
 
 
-def renderer_for(stage: RowOptions, context: Context, *, trust_remote_code: bool) -> "Renderer":
+def with_fitting_rows(stage: Training, context: Context) -> Training:
+    """The stage with `row_tokens` for the model it starts from, where the recipe leaves it open."""
+    if "row_tokens" in stage.model_fields_set:
+        return stage
+    config = load_config(context.model, trust_remote_code=stage.trust_remote_code)
+    return stage.model_copy(update={"row_tokens": fitting_row(config, stage, place(stage).device)})
+
+
+def splitter(stage: TrainingStage, seed: int) -> Callable[[Example], str]:
+    """The function that gives each row of a stage its part of the data: training, or one of the held-out parts."""
+    share = stage.validation if isinstance(stage.validation, float) else 0.0
+    tasks, phrasings = stage.held_out_names
+    return partial(part_of, seed=seed, validation=share, tasks=tasks, phrasings=phrasings)
+
+
+def renderer_for(stage: RowOptions, context: Context, *, trust_remote_code: bool) -> Renderer:
     """How the stage's conversations become tokens of the model it starts from; tells what to know about that."""
-    from posttrain.data.chat.renderer import renderer_of
-    from posttrain.policy.load import end_tokens_of, load_tokenizer
-    from posttrain.policy.shape import load_config, positions_of
-
     config = load_config(context.model, trust_remote_code=trust_remote_code)
     tokenizer = load_tokenizer(context.model, trust_remote_code=trust_remote_code)
-    renderer, told = renderer_of(
+    renderer, notes = renderer_of(
         stage,
         tokenizer,
         end_tokens=end_tokens_of(context.model, tokenizer, config),
         positions=positions_of(config),
         base=context.base,
     )
-    for sentence in told:
+    for sentence in notes:
         context.screen.note(sentence)
     return renderer
 
 
-def prepare_data(stage: "TrainingStage", technique: "Technique", renderer: "Renderer", context: Context) -> "Prepared":
+def prepare_data(stage: TrainingStage, renderer: Renderer, context: Context) -> Prepared:
     """The stage's data as tokens, and a word on what was left out."""
-    from posttrain.data.sets.prepare import prepare
-
     with context.screen.bar("reading", None) as advance:
         prepared = prepare(
             stage,
             renderer,
             context.folder / "data",
-            kind=technique.kind,
-            part_of=technique.part_of,
+            kind=stage.rows,
+            part_of=splitter(stage, context.seed),
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
         )
@@ -50,12 +67,12 @@ def prepare_data(stage: "TrainingStage", technique: "Technique", renderer: "Rend
         context.screen.note(
             f"validation: no prompt fell into the share of {stage.validation}; there will be no eval_loss"
         )
-    for sentence in told_of(prepared.about):
+    for sentence in summary_lines(prepared.about):
         context.screen.note(sentence)
     return prepared
 
 
-def told_of(about: dict[str, Any]) -> list[str]:
+def summary_lines(about: dict[str, Any]) -> list[str]:
     """What was kept and left out of what is trained on, for people."""
     parts = ", ".join(f"{part} {sizes['groups']:,}" for part, sizes in about["parts"].items())
     return [f"rows: {parts}; {about['parts']['train']['tokens']:,} tokens to train on", *left_out_of(about)]
@@ -63,14 +80,14 @@ def told_of(about: dict[str, Any]) -> list[str]:
 
 def left_out_of(about: dict[str, Any]) -> list[str]:
     """What was left out or changed, for people."""
-    told: list[str] = []
+    lines: list[str] = []
     for reason, skipped in about["skipped"].items():
-        told.append(f"left out, {reason}: {skipped['rows']:,} rows ({', '.join(skipped['first'])})")
-    told.extend(f"{what}: {count:,} rows" for what, count in about["noted"].items())
+        lines.append(f"left out, {reason}: {skipped['rows']:,} rows ({', '.join(skipped['first'])})")
+    lines.extend(f"{what}: {count:,} rows" for what, count in about["noted"].items())
     if unread := about.get("unread"):
         listed = ", ".join(f"`{column}` ({count:,} rows)" for column, count in unread.items())
-        told.append(
+        lines.append(
             f"columns that are not read: {listed}. To join one to the question, say columns: {{context: its_name}}; "
             "drop the others from the file to be rid of this line"
         )
-    return told
+    return lines

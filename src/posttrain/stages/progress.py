@@ -1,13 +1,10 @@
 """What a person sees while a stage trains: the bar's words, a line an evaluation, a line a rollout."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from posttrain.console import Advance
 from posttrain.stages.context import Context
-
-if TYPE_CHECKING:
-    from posttrain.train.loop import Callbacks
+from posttrain.train.loop import Callbacks
 
 Values = Mapping[str, float | int | None]
 
@@ -15,9 +12,8 @@ EVALUATED = 4
 """Held-out metrics that a line shows; ``metrics.jsonl`` has them all."""
 
 
-def callbacks_of(advance: Advance, context: Context) -> "Callbacks":
+def callbacks_of(advance: Advance, context: Context) -> Callbacks:
     """Who looks on while a stage trains: the bar, and notes."""
-    from posttrain.train.loop import Callbacks
 
     def on_step(step: int, total: int, values: Values) -> None:
         for sentence in rollout_lines(step, values):

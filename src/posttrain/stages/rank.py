@@ -3,108 +3,43 @@
 import shutil
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic import Field
+from sqlalchemy import Engine, select
 
-from posttrain.annotate.work.settings import Settings
-from posttrain.data.options import Sources
+from posttrain.annotate.db.store import now, reading, using, writing
+from posttrain.annotate.db.tables import items
+from posttrain.annotate.exchange.export import ExportOptions, export
+from posttrain.annotate.exchange.imports import add_imports, read_imports
+from posttrain.annotate.insight.judgments import spoken
+from posttrain.annotate.insight.project_agreement import agreement
+from posttrain.annotate.serve import serving
+from posttrain.annotate.work.projects import new_project, project_named, read_guideline
+from posttrain.annotate.work.simulated import simulate
 from posttrain.errors import Stopped, Waiting
-from posttrain.options import Options
-from posttrain.rewards.types import RewardOptions
+from posttrain.recipe.stages.rank import RankStage
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.technique import Other, Preview
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-FILE = "export/train.jsonl"
-"""What the stage leaves, and its manifest beside it."""
+from posttrain.stages.runner import Preview, Runner
 
 POLL_SECONDS = 2.0
 
 
-class RankStage(Options):
-    """People rank candidates. It trains nothing, and needs no model."""
-
-    kind: Literal["rank"]
-    data: Sources = Field(description="candidates: a stage of that kind, or files of rows to rank")
-    db: str = Field(default="annotate.db", description="a file beside the recipe (SQLite), or postgresql://...")
-    project: str = Field(default="ranking", min_length=1, max_length=80, description="the project's name in the app")
-    settings: Settings = Field(default=Settings(), description="what the project asks of its people, if it is new")
-    guideline: str | None = Field(
-        default=None, description="a text file beside the recipe: what a new project tells its people"
-    )
-    what: Literal["rankings", "pairs"] = Field(default="pairs", description="every person's ranking, or pairs of all")
-    policy: Literal["all", "adjacent", "best-worst", "best-vs-rest"] = Field(
-        default="all", description="which pairs of a ranking"
-    )
-    aggregate: Literal["majority", "plackett-luce"] = Field(
-        default="majority", description="how several people's rankings become one"
-    )
-    least: float = Field(default=0.0, ge=0, le=1, description="share of people that a pair needs")
-    serve: bool = Field(
-        default=False, description="start the app, on this machine alone, while the run waits for people (--wait)"
-    )
-    simulated: int = Field(
-        default=0, ge=0, le=50, description="demos and tests: simulated annotators who rank by length, marked as such"
-    )
-
-    @property
-    def model(self) -> str | None:
-        """None: it starts from no model."""
-        return None
-
-    @property
-    def starts_from(self) -> tuple[str, ...]:
-        """No models."""
-        return ()
-
-    @property
-    def others(self) -> tuple[Other, ...]:
-        """No models."""
-        return ()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Every data path it names."""
-        return tuple(source.path for source in self.data)
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        """The guideline, if it brings one."""
-        return {} if self.guideline is None else {"guideline": self.guideline}
-
-    @property
-    def reward_specs(self) -> Mapping[str, RewardOptions]:
-        """None: people score."""
-        return {}
-
-
-def preview(stage: RankStage, context: Context) -> Preview:
+def _preview(stage: RankStage, context: Context) -> Preview:
     """What a run would do: how many items there are to rank."""
-    from posttrain.annotate.exchange.imports import read_imports
-
     count = sum(1 for path in stage.paths for _ in read_imports(path, base=context.base))
     context.screen.note(f"{count:,} items to rank, by {stage.settings.overlap} people each")
     return Preview({"parts": {"train": {"groups": count, "tokens": 0}}}, 0, {}, ())
 
 
-def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
+def run_ranking(stage: RankStage, context: Context) -> dict[str, Figure]:
     """Put the candidates into the app; go on once people have ranked them all.
 
     Raises:
         Waiting: judgments are missing, and the run does not wait for them.
         Stopped: the user stopped the run while it waited.
     """
-    from posttrain.annotate.db.store import reading, using
-    from posttrain.annotate.insight.judgments import spoken
-    from posttrain.annotate.insight.project_agreement import agreement
-    from posttrain.annotate.work.projects import project_named
-
     where = stage.db if "://" in stage.db else str((context.base / stage.db).resolve())
     with using(where) as engine:
         _prepare(stage, context, engine)
@@ -122,12 +57,7 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
     }
 
 
-def _prepare(stage: RankStage, context: Context, engine: "Engine") -> None:
-    from posttrain.annotate.db.store import now, writing
-    from posttrain.annotate.exchange.imports import add_imports, read_imports
-    from posttrain.annotate.work.projects import new_project, project_named, read_guideline
-    from posttrain.annotate.work.simulated import simulate
-
+def _prepare(stage: RankStage, context: Context, engine: Engine) -> None:
     found = [one for path in stage.paths for one in read_imports(path, base=context.base)]
     with writing(engine) as connection:
         project = project_named(connection, stage.project)
@@ -140,9 +70,7 @@ def _prepare(stage: RankStage, context: Context, engine: "Engine") -> None:
             simulate(connection, project, now(), lambda prompt, text: len(text), number=number)
 
 
-def _wait(stage: RankStage, context: Context, engine: "Engine", where: str) -> None:
-    from posttrain.annotate.serve import serving
-
+def _wait(stage: RankStage, context: Context, engine: Engine, where: str) -> None:
     missing, total = _missing(stage, engine)
     if not missing:
         return
@@ -160,14 +88,8 @@ def _wait(stage: RankStage, context: Context, engine: "Engine", where: str) -> N
                 missing, total = _missing(stage, engine)
 
 
-def _missing(stage: RankStage, engine: "Engine") -> tuple[int, int]:
+def _missing(stage: RankStage, engine: Engine) -> tuple[int, int]:
     """(judgments that are missing, adjudications included; all that are wanted)."""
-    from sqlalchemy import select
-
-    from posttrain.annotate.db.store import reading
-    from posttrain.annotate.db.tables import items
-    from posttrain.annotate.work.projects import project_named
-
     with reading(engine) as connection:
         project: Any = project_named(connection, stage.project)
         query = select(items).where(items.c.project_id == project.id, items.c.gold.is_(None))
@@ -177,8 +99,6 @@ def _missing(stage: RankStage, engine: "Engine") -> tuple[int, int]:
 
 
 def _export(stage: RankStage, out: Path, connection: Any, project: Any) -> dict[str, Any]:
-    from posttrain.annotate.exchange.export import ExportOptions, export
-
     shutil.rmtree(out, ignore_errors=True)  # of a run that died before the stage was done
     options = ExportOptions(
         what=stage.what,
@@ -188,3 +108,6 @@ def _export(stage: RankStage, out: Path, connection: Any, project: Any) -> dict[
         simulated=stage.simulated > 0,
     )
     return export(connection, project, options, out)
+
+
+RUNNER = Runner(run_ranking, _preview)

@@ -5,17 +5,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
+from posttrain.data.files.read import read_rows
+from posttrain.data.formats.conventions import examples
+from posttrain.data.sets.prompts import as_said
 from posttrain.errors import InputError
+from posttrain.recipe.stages.on_policy import OnPolicyStage
+from posttrain.rewards.score import open_rewards, verdicts
 from posttrain.rewards.types import Failed, NotApplicable
 from posttrain.stages.context import Context
 from posttrain.stages.reference_answer import reference_of
 from posttrain.stages.trial import Trial, Tried
-
-if TYPE_CHECKING:
-    from posttrain.stages.on_policy import OnPolicyStage
 
 FAILS = Rule(
     "reward-fails-on-reference",
@@ -50,7 +52,7 @@ _SLOW = frozenset({"judge", "model"})
 
 
 def try_rewards(
-    stage: "OnPolicyStage", context: Context, rows: int = AUDITED, seconds: float | None = None
+    stage: OnPolicyStage, context: Context, rows: int = AUDITED, seconds: float | None = None
 ) -> list[Trial]:
     """Score each row's own answer by each reward of the stage that reads text.
 
@@ -61,8 +63,6 @@ def try_rewards(
     Raises:
         InputError: a reward's file or function is not there.
     """
-    from posttrain.rewards.score import open_rewards
-
     found = list(islice(_rows(stage, context), rows))
     trials: list[Trial] = []
     for name, spec in stage.rewards.items():
@@ -114,8 +114,6 @@ def lines_of(trials: Sequence[Trial]) -> list[str]:
 def _tried(
     batch: Any, pairs: Sequence[tuple[str, str | None, Mapping[str, Any]]], seconds: float | None
 ) -> Iterator[Tried]:
-    from posttrain.rewards.score import verdicts
-
     end = None if seconds is None else time.monotonic() + seconds
     for start in range(0, len(pairs), _TOGETHER):
         if start and end is not None and time.monotonic() > end:
@@ -127,11 +125,7 @@ def _tried(
             yield Tried(where, reference, verdict)
 
 
-def _rows(stage: "OnPolicyStage", context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    from posttrain.data.files.read import read_rows
-    from posttrain.data.formats.conventions import examples
-    from posttrain.data.sets.prompts import as_said
-
+def _rows(stage: OnPolicyStage, context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for source in stage.data:
         rows = islice(read_rows(source.path, base=context.base), source.rows)
         for example in examples(rows, "prompt", source.columns):

@@ -1,13 +1,13 @@
 """A recipe's rewards made ready: functions of text, and reward models with the tokenizer they read by."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from posttrain.data.options import DataOptions
 from posttrain.errors import InputError
 from posttrain.policy.load import Policy
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import PolicyOptions
+from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
 from posttrain.rewards.score import open_rewards
@@ -15,14 +15,11 @@ from posttrain.rollouts.scoring import RewardModel, Scorer
 from posttrain.stages.context import Context
 from posttrain.stages.inputs import renderer_for
 
-if TYPE_CHECKING:
-    from posttrain.stages.on_policy import OnPolicyStage
-
-TOLD = 5
-"""Failures of rewards, and reasons why they do not apply, that are shown; what follows is only counted."""
+SHOWN = 5
+"""Failures of rewards, and reasons why they do not apply, that are shown; further ones are only counted."""
 
 
-def open_scorer(stage: "OnPolicyStage", policy: Policy, context: Context) -> tuple[Scorer, Scorer]:
+def open_scorer(stage: OnPolicyStage, policy: Policy, context: Context) -> tuple[Scorer, Scorer]:
     """What a stage's completions are learnt from, and what they are only measured by.
 
     Raises:
@@ -31,45 +28,43 @@ def open_scorer(stage: "OnPolicyStage", policy: Policy, context: Context) -> tup
     return _open(stage, "rewards", stage.rewards, policy, context), _open(stage, "gold", stage.gold, policy, context)
 
 
-def _open(
-    stage: "OnPolicyStage", key: str, specs: Mapping[str, RewardSpec], policy: Policy, context: Context
-) -> Scorer:
-    judges = {
-        name: _judge(f"{key}.{name}", spec, stage, policy, context)
+def _open(stage: OnPolicyStage, key: str, specs: Mapping[str, RewardSpec], policy: Policy, context: Context) -> Scorer:
+    models = {
+        name: _reward_model(f"{key}.{name}", spec, stage, policy, context)
         for name, spec in specs.items()
         if isinstance(spec, ModelReward)
     }
-    told = 0
+    shown = 0
 
     def on_failure(sentence: str) -> None:
-        nonlocal told
-        told += 1
-        if told <= TOLD:
-            more = " (the last of these told)" if told == TOLD else ""
+        nonlocal shown
+        shown += 1
+        if shown <= SHOWN:
+            more = " (further ones are only counted)" if shown == SHOWN else ""
             context.screen.note(f"reward failed, so it does not count there: {sentence}{more}")
 
     seen: set[tuple[str, str]] = set()
 
     def on_not_applicable(name: str, reason: str, count: int) -> None:
-        if (name, reason) not in seen and len(seen) < TOLD:
+        if (name, reason) not in seen and len(seen) < SHOWN:
             seen.add((name, reason))
             context.screen.note(f"{key}.{name} does not apply to {count} completions of this rollout: {reason}")
 
     rewards = open_rewards(specs, context.base, key=key)
-    return Scorer(rewards, judges, stage.row_tokens, stage.max_failures, on_failure, on_not_applicable)
+    return Scorer(rewards, models, stage.row_tokens, stage.max_failures, on_failure, on_not_applicable)
 
 
-def _judge(where: str, spec: ModelReward, stage: "OnPolicyStage", policy: Policy, context: Context) -> RewardModel:
-    """Open a reward model; one with another tokenizer reads the text anew."""
+def _reward_model(where: str, spec: ModelReward, stage: OnPolicyStage, policy: Policy, context: Context) -> RewardModel:
+    """Open a reward model; one with another tokenizer reads the text."""
     path = context.models[spec.model]
     options = PolicyOptions(precision=stage.precision, device=stage.device, trust_remote_code=stage.trust_remote_code)
-    judge = open_policy(path, options, task="score", train=False, on_note=context.screen.note)
-    judge.model.requires_grad_(False)
-    if not judge.base.score.weight.any():
+    reward_model = open_policy(path, options, task="score", train=False, on_note=context.screen.note)
+    reward_model.model.requires_grad_(False)
+    if not reward_model.base.score.weight.any():
         raise InputError(f"{where}.model: {spec.model} has no trained scalar head, so every score would be 0")
-    if judge.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
-        return RewardModel(judge, spec.weight)
-    context.screen.note(f"{where}: {spec.model} has another tokenizer, so completions are tokenised anew for it")
+    if reward_model.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
+        return RewardModel(reward_model, spec.weight)
+    context.screen.note(f"{where}: {spec.model} has another tokenizer, so completions are tokenised again for it")
     own = Context(context.name, context.folder, context.base, path, context.seed)
     data = DataOptions.model_validate({"data": [source.model_dump() for source in stage.data]})
-    return RewardModel(judge, spec.weight, renderer_for(data, own, trust_remote_code=stage.trust_remote_code))
+    return RewardModel(reward_model, spec.weight, renderer_for(data, own, trust_remote_code=stage.trust_remote_code))

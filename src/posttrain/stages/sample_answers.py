@@ -4,21 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from posttrain.console import Screen, shown
 from posttrain.core.group import Group, Ints
 from posttrain.data.chat.answer_text import written_text
+from posttrain.data.sets.prompts import Prompts
 from posttrain.files import read_json, write_json
 from posttrain.generation.engine import greedy
+from posttrain.policy.load import Policy
 from posttrain.policy.shape import positions_of
-
-if TYPE_CHECKING:
-    from posttrain.data.sets.prompts import Prompts
-    from posttrain.policy.load import Policy
-    from posttrain.train.loop import Training
+from posttrain.train.loop import Training
 
 COUNT = 3
 LONGEST = 128
@@ -26,7 +23,7 @@ LONGEST = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SamplePrompt:
     """A prompt that the model answers.
 
     Args:
@@ -42,7 +39,7 @@ class Asked:
     target: Ints | None
 
 
-def asked_of_groups(training: "Training") -> list[Asked]:
+def samples_of_groups(training: Training) -> list[SamplePrompt]:
     """The first prompts of a held-out part, or of training where nothing is held out, with their best answers."""
     for part, groups in training.held_out.items():
         return _first(part, (groups[i] for i in range(len(groups))))
@@ -50,17 +47,17 @@ def asked_of_groups(training: "Training") -> list[Asked]:
     return _first("train", (group for groups in steps for group in groups))
 
 
-def asked_of_prompts(prompts: "Prompts") -> list[Asked]:
+def samples_of_prompts(prompts: Prompts) -> list[SamplePrompt]:
     """The first held-out prompts, or the first ones to learn on where none is held out."""
     part = "validation" if prompts.held_out else "train"
-    return [Asked(part, one.where, one.tokens, None) for one in (prompts.held_out or prompts.train)[:COUNT]]
+    return [SamplePrompt(part, one.where, one.tokens, None) for one in (prompts.held_out or prompts.train)[:COUNT]]
 
 
-def answer_before(policy: "Policy", asked: Sequence[Asked], path: Path) -> None:
+def answer_before(policy: Policy, samples: Sequence[SamplePrompt], path: Path) -> None:
     """Generate the answers of the model that the stage starts from; a resumed stage finds them there."""
     if path.is_file():
         return
-    answers = _answers(policy, asked)
+    answers = _answers(policy, samples)
     rows = [
         {
             "part": one.part,
@@ -70,14 +67,14 @@ def answer_before(policy: "Policy", asked: Sequence[Asked], path: Path) -> None:
             "before": answer,
             "after": None,
         }
-        for one, answer in zip(asked, answers, strict=True)
+        for one, answer in zip(samples, answers, strict=True)
     ]
     write_json(path, rows)
 
 
-def answer_after(policy: "Policy", asked: Sequence[Asked], path: Path, screen: Screen) -> None:
+def answer_after(policy: Policy, samples: Sequence[SamplePrompt], path: Path, screen: Screen) -> None:
     """Add the answers of the trained model, and show all."""
-    after = _answers(policy, asked)
+    after = _answers(policy, samples)
     rows = [{**row, "after": answer} for row, answer in zip(read_json(path), after, strict=True)]
     write_json(path, rows)
     for number, row in enumerate(rows, start=1):
@@ -88,35 +85,35 @@ def answer_after(policy: "Policy", asked: Sequence[Asked], path: Path, screen: S
                 screen.note(f"  {name:<8}{shown(' '.join(row[name].split()))}")
 
 
-def _first(part: str, groups: Iterable[Group]) -> list[Asked]:
+def _first(part: str, groups: Iterable[Group]) -> list[SamplePrompt]:
     """The first groups with different prompts."""
-    found: dict[bytes, Asked] = {}
+    found: dict[bytes, SamplePrompt] = {}
     for group in groups:
-        one = _asked(part, group)
+        one = _sample_of(part, group)
         found.setdefault(one.tokens.tobytes(), one)
         if len(found) == COUNT:
             break
     return list(islice(found.values(), COUNT))
 
 
-def _asked(part: str, group: Group) -> Asked:
+def _sample_of(part: str, group: Group) -> SamplePrompt:
     """A group up to the first token that its best completion learns, and what that completion says there."""
     rank = group.columns.get("rank")
     best = group.completions[0 if rank is None else int(np.argmin(rank))]
     start = int(np.argmax(best.loss))
     rest = np.flatnonzero(~best.loss[start:])
     end = start + int(rest[0]) if len(rest) else len(best.tokens)
-    return Asked(part, group.where, np.concatenate([group.prompt, best.tokens[:start]]), best.tokens[start:end])
+    return SamplePrompt(part, group.where, np.concatenate([group.prompt, best.tokens[:start]]), best.tokens[start:end])
 
 
-def _answers(policy: "Policy", asked: Sequence[Asked]) -> list[str]:
+def _answers(policy: Policy, samples: Sequence[SamplePrompt]) -> list[str]:
     most = positions_of(policy.base.config)
-    room = LONGEST if most is None else min(LONGEST, most - max(len(one.tokens) for one in asked))
+    room = LONGEST if most is None else min(LONGEST, most - max(len(one.tokens) for one in samples))
     if room < 1:
-        return [""] * len(asked)
-    written = greedy(policy, [one.tokens for one in asked], max_new_tokens=room)
+        return [""] * len(samples)
+    written = greedy(policy, [one.tokens for one in samples], max_new_tokens=room)
     return [_text(policy, tokens) for tokens in written]
 
 
-def _text(policy: "Policy", tokens: Ints) -> str:
+def _text(policy: Policy, tokens: Ints) -> str:
     return written_text(tokens, policy.tokenizer, policy.end_tokens).strip()

@@ -12,12 +12,13 @@ from posttrain.generation.request import Generate
 from posttrain.generation.sampling import Sampling
 from posttrain.generation.vllm import vllm_writer
 from posttrain.policy.load import Policy
+from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.rollouts.importance import corrected
 from posttrain.rollouts.maker import RolloutSpec
 from posttrain.rollouts.scoring import Scorer
 from posttrain.rollouts.types import Rollout
 from posttrain.stages.context import Context
-from posttrain.stages.on_policy import OnPolicyStage, OnPolicyTechnique
+from posttrain.stages.technique import OnPolicyTechnique
 from posttrain.train.batches import shuffled
 
 

@@ -1,29 +1,57 @@
 """What all training stages share: open the model, prepare the data, measure, fit, measure again, save."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from posttrain.files import read_json, write_json
+from posttrain.core.group import Group
+from posttrain.data.chat.encode import Renderer
+from posttrain.data.sets.prepare import Prepared
+from posttrain.data.sets.store import GroupStore
+from posttrain.evaluate.behaviour import measure
+from posttrain.files import read_json, sha256_of, write_json
+from posttrain.policy.load import Policy
+from posttrain.policy.memory import estimate
+from posttrain.policy.open import open_policy
+from posttrain.policy.save import save_policy
+from posttrain.policy.shape import model_shape
+from posttrain.recipe.stages.base import TrainingStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import figure_of
-from posttrain.stages.inputs import prepare_data, renderer_for
+from posttrain.stages.inputs import prepare_data, renderer_for, with_fitting_rows
 from posttrain.stages.progress import callbacks_of
+from posttrain.stages.runner import Preview, Runner
+from posttrain.stages.sample_answers import SamplePrompt, answer_after, answer_before, samples_of_groups
 from posttrain.stages.steps import early_end, steps_of
-from posttrain.stages.technique import Preview, Technique, TrainingStage
-
-if TYPE_CHECKING:
-    from posttrain.core.group import Group
-    from posttrain.data.chat.encode import Renderer
-    from posttrain.data.sets.prepare import Prepared
-    from posttrain.data.sets.store import GroupStore
-    from posttrain.policy.load import Policy
-    from posttrain.stages.sample_answers import Asked
-    from posttrain.train.loop import Training
-    from posttrain.train.step import Mean
+from posttrain.stages.technique import Technique
+from posttrain.train.batches import Source
+from posttrain.train.loop import Training, evaluate_all, fit
+from posttrain.train.reference_logprobs import reference_key, reference_logprobs
+from posttrain.train.step import Mean
 
 COMPARED = 64
 """Held-out groups among which some are chosen to compare the saved model on."""
+
+
+def curated(technique: Callable[[Any, int], Technique]) -> Runner:
+    """The runner of a stage that trains on curated data.
+
+    Args:
+        technique: from (the stage's options, the run's seed) to its technique.
+    """
+
+    def run(stage: TrainingStage, context: Context) -> dict[str, Figure]:
+        stage = with_fitting_rows(stage, context)
+        return train(stage, technique(stage, context.seed), context)
+
+    def preview(stage: TrainingStage, context: Context) -> Preview:
+        stage = with_fitting_rows(stage, context)
+        return _preview(stage, technique(stage, context.seed), context)
+
+    def needs(stage: TrainingStage, context: Context) -> Mapping[str, int]:
+        return _needs(with_fitting_rows(stage, context), technique(stage, context.seed), context)
+
+    return Runner(run, preview, needs)
 
 
 def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, Figure]:
@@ -34,35 +62,27 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
     Returns:
         the stage's part of ``summary.json``.
     """
-    from posttrain.policy.open import open_policy
-    from posttrain.stages.sample_answers import asked_of_groups
-
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prepared = prepare_data(stage, technique, renderer, context)
+    prepared = prepare_data(stage, renderer, context)
     policy = open_policy(context.model, stage, task=technique.task, seed=context.draws, on_note=context.screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))  # it stops where it trains answers to end
     training = _training(policy, prepared, stage, technique, context)
-    asked = asked_of_groups(training) if technique.task == "causal" else []
-    figures = finish(stage, training, renderer, context, asked)
+    samples = samples_of_groups(training) if technique.task == "causal" else []
+    figures = finish(stage, training, renderer, context, samples)
     return figures | (technique.figures(prepared.held_out["validation"]) if "validation" in prepared.held_out else {})
 
 
-def needs(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, int]:
+def _needs(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, int]:
     """Bytes of memory at the peak, by purpose."""
-    from posttrain.policy.memory import estimate
-    from posttrain.policy.shape import model_shape
-
     shape = model_shape(context.model, trust_remote_code=stage.trust_remote_code)
     return estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score")
 
 
-def preview(stage: TrainingStage, technique: Technique, context: Context) -> Preview:
+def _preview(stage: TrainingStage, technique: Technique, context: Context) -> Preview:
     """Read a stage's data and count."""
-    from posttrain.train.batches import Source
-
-    memory = needs(stage, technique, context)
+    memory = _needs(stage, technique, context)
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prepared = prepare_data(stage, technique, renderer, context)
+    prepared = prepare_data(stage, renderer, context)
     store = prepared.train
     rows = None if stage.batch_tokens else stage.batch_size
     source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
@@ -71,29 +91,24 @@ def preview(stage: TrainingStage, technique: Technique, context: Context) -> Pre
 
 
 def finish(
-    stage: TrainingStage, training: "Training", renderer: "Renderer", context: Context, asked: "Sequence[Asked]"
+    stage: TrainingStage, training: Training, renderer: Renderer, context: Context, samples: Sequence[SamplePrompt]
 ) -> dict[str, Figure]:
     """Measure, fit, measure again, save: what is the same for every technique.
 
     Args:
-        asked: prompts whose answers are shown before and after; none of a model that does not write.
+        samples: prompts whose answers are shown before and after; none of a model that does not write.
     """
-    from posttrain.evaluate.behaviour import measure
-    from posttrain.policy.save import save_policy
-    from posttrain.stages.sample_answers import answer_after, answer_before
-    from posttrain.train.loop import fit
-
     screen, folder, policy = context.screen, context.folder, training.policy
     for sentence in early_end(stage, training.source.total(stage.epochs)):
         screen.note(sentence)
     before = _before(training, context)
-    if asked:
-        answer_before(policy, asked, folder / "samples.json")
+    if samples:
+        answer_before(policy, samples, folder / "samples.json")
     with screen.bar("training", training.steps) as advance:
         state, after = fit(training, callbacks_of(advance, context))
     figures = {name: figure_of(name, before.get(name), mean, training) for name, mean in after.items()}
-    if asked:
-        answer_after(policy, asked, folder / "samples.json", screen)
+    if samples:
+        answer_after(policy, samples, folder / "samples.json", screen)
     if policy.task == "causal" and context.suites:
         measured = measure(
             policy, renderer, context.suites, base=context.base, folder=folder / "behaviour", screen=screen
@@ -112,17 +127,15 @@ def finish(
     return figures
 
 
-def _compared(training: "Training", steps: int) -> "list[Group]":
+def _compared(training: Training, steps: int) -> list[Group]:
     """Groups to compare the saved model on: held-out ones, or those of the last step where none are held out."""
     held_out = training.held_out.get("validation", ())
     return [held_out[i] for i in range(min(len(held_out), COMPARED))] or training.source.step(steps - 1)
 
 
 def _training(
-    policy: "Policy", prepared: "Prepared", stage: TrainingStage, technique: Technique, context: Context
-) -> "Training":
-    from posttrain.train.batches import Source
-    from posttrain.train.loop import Training
+    policy: Policy, prepared: Prepared, stage: TrainingStage, technique: Technique, context: Context
+) -> Training:
 
     stores = {"train": prepared.train, **prepared.held_out}
     if "ref_logp" in technique.objective.needs:
@@ -140,14 +153,8 @@ def _training(
     return Training(policy, source, technique.objective, stage, context.folder, stores)
 
 
-def _with_reference(
-    policy: "Policy", store: "GroupStore", part: str, stage: TrainingStage, context: Context
-) -> "GroupStore":
+def _with_reference(policy: Policy, store: GroupStore, part: str, stage: TrainingStage, context: Context) -> GroupStore:
     """The store with the log-probs of the model as it stands before training."""
-    from posttrain.data.sets.store import GroupStore
-    from posttrain.files import sha256_of
-    from posttrain.train.reference_logprobs import reference_key, reference_logprobs
-
     folder = Path(context.model)
     key = reference_key(policy, sha256_of(folder) if folder.is_dir() else context.model, store)
     with context.screen.bar(f"reference, {part}", len(store)) as advance:
@@ -155,11 +162,8 @@ def _with_reference(
     return GroupStore(store.folder, {"ref_logp": logp_N})
 
 
-def _before(training: "Training", context: Context) -> dict[str, "Mean"]:
+def _before(training: Training, context: Context) -> dict[str, Mean]:
     """Held-out metrics before the first step; kept, so that a resumed stage does not measure them again."""
-    from posttrain.train.loop import evaluate_all
-    from posttrain.train.step import Mean
-
     path = context.folder / "before.json"
     if not path.is_file():
         write_json(path, evaluate_all(training))

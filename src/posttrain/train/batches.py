@@ -22,14 +22,14 @@ class BatchSource(Protocol):
         ...
 
     def total(self, epochs: float, /) -> int:
-        """Steps in so many epochs."""
+        """BatchSource in so many epochs."""
         ...
 
-    def told(self, number: int, /) -> Mapping[str, float | None]:
+    def metrics(self, number: int, /) -> Mapping[str, float | None]:
         """What there is to log of the step's groups, beside the objective's metrics."""
         ...
 
-    def forget(self, before: int, /) -> None:
+    def discard_before(self, before: int, /) -> None:
         """No step before this one will be asked for again."""
         ...
 
@@ -81,17 +81,17 @@ class Source:
         return [self.groups[i] for i in steps[number]]
 
     def total(self, epochs: float) -> int:
-        """Steps in so many epochs; a fraction counts steps of its epoch, rounded up."""
+        """BatchSource in so many epochs; a fraction counts steps of its epoch, rounded up."""
         whole = int(epochs)
         steps = sum(len(self.steps_of(epoch)) for epoch in range(whole))
         rest = epochs - whole
         return steps + (int(np.ceil(rest * len(self.steps_of(whole)))) if rest else 0)
 
-    def told(self, number: int) -> Mapping[str, float | None]:
+    def metrics(self, number: int) -> Mapping[str, float | None]:
         """Nothing: curated data does not change."""
         return {}
 
-    def forget(self, before: int) -> None:
+    def discard_before(self, before: int) -> None:
         """Nothing is kept for a step."""
 
     def __hash__(self) -> int:

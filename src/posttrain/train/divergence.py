@@ -14,7 +14,7 @@ from posttrain.policy.load import Policy
 from posttrain.train.step import loss_of
 
 WINDOW = 32
-"""Steps whose median a loss is held against; no verdict before a quarter of it is there."""
+"""BatchSource whose median a loss is held against; no verdict before a quarter of it is there."""
 
 
 def check(

@@ -65,7 +65,7 @@ class Training:
     folder: Path
     held_out: Mapping[str, Indexed] = field(default_factory=dict)
     measure: Callable[[], Mapping[str, Mean]] | None = None
-    judged: tuple[str, bool] = ("eval_loss", False)
+    monitor: tuple[str, bool] = ("eval_loss", False)
 
     @property
     def steps(self) -> int:
@@ -118,7 +118,7 @@ def fit(training: Training, watch: Callbacks | None = None) -> tuple[State, dict
             if finished or stopping or _due(options.save_every, state.step, total):
                 state = replace(state, log_bytes=log.synced_bytes())
                 oldest = save_checkpoint(checkpoints, model, optimizer, state, keep=options.keep_checkpoints)
-                training.source.forget(oldest)
+                training.source.discard_before(oldest)
             if stopping:
                 raise Stopped(f"stopped after step {state.step} of {total}; everything is saved")
     finally:
@@ -127,7 +127,7 @@ def fit(training: Training, watch: Callbacks | None = None) -> tuple[State, dict
     if options.patience is not None and state.best_loss is not None:
         load_weights(training.folder / "best.safetensors", model)
         measured = None
-        name, more = training.judged
+        name, more = training.monitor
         best = -state.best_loss if more else state.best_loss
         watch.on_note(f"kept the weights of step {state.best_step}, {name} {best:.4f}")
     return state, evaluate_all(training) if measured is None else measured
@@ -182,7 +182,7 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
         parameter_group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=False)  # their memory stays where it is
-    metrics = {**metrics, **training.source.told(state.step)}
+    metrics = {**metrics, **training.source.metrics(state.step)}
     return _values(groups, metrics, step=state.step + 1, rate=rate, norm=norm, seconds=time.perf_counter() - started)
 
 
@@ -222,7 +222,7 @@ def _finished(state: State, total: int, options: TrainOptions) -> bool:
 
 def _judge(training: Training, state: State, measured: Mapping[str, float | None]) -> State:
     """Note whether the validation loss is the best so far; keep its weights if they may be wanted."""
-    name, more = training.judged
+    name, more = training.monitor
     value = measured.get(name)
     if value is None:
         return state

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from posttrain.core.group import Completion, Group
 from posttrain.data.sets.store import GroupStore, StoreWriter
-from posttrain.stages.reward import longer_wins
+from posttrain.evaluate.length_baseline import longer_wins
 
 
 def test_longer_wins_counts_every_pair_and_halves_equal_lengths(tmp_path: Path) -> None:
@@ -21,7 +20,4 @@ def test_longer_wins_counts_every_pair_and_halves_equal_lengths(tmp_path: Path) 
     writer.add(group([4, 4], [1, 2]))  # a half
     writer.add(group([9, 5, 7], [1, 2, 2]))  # two pairs right, a tie left out
     writer.close()
-    figure = longer_wins(GroupStore(tmp_path / "store"))["eval_longer_wins_accuracy"]
-    assert figure.n == 5
-    assert figure.after == pytest.approx(3.5 / 5)
-    assert figure.before is None
+    assert longer_wins(GroupStore(tmp_path / "store")) == (3.5, 5)

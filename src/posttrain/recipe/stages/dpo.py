@@ -1,0 +1,21 @@
+"""Options of direct preference optimisation."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from posttrain.data.formats.conventions import Kind
+from posttrain.objectives.options import DPOOptions
+from posttrain.recipe.stages.base import TrainingStage
+
+
+class DPOStage(TrainingStage, DPOOptions):
+    """DPO: preference pairs, one stage, no reward model."""
+
+    runner: ClassVar[str] = "posttrain.stages.dpo"
+    rows: ClassVar[Kind] = "preference"
+
+    kind: Literal["dpo"]
+    learning_rate: float = Field(
+        default=1e-6, gt=0, lt=1, description="peak; well below SFT's, since every pair pushes twice"
+    )

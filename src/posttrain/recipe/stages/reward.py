@@ -1,0 +1,20 @@
+"""Options of a reward model."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from posttrain.data.formats.conventions import Kind
+from posttrain.objectives.options import BradleyTerryOptions
+from posttrain.recipe.stages.base import Makes, TrainingStage
+
+
+class RewardStage(TrainingStage, BradleyTerryOptions):
+    """Bradley-Terry on pairs or rankings; the model serves RLHF, best-of-n and evaluation."""
+
+    runner: ClassVar[str] = "posttrain.stages.reward"
+    makes: ClassVar[Makes] = "score"
+    rows: ClassVar[Kind] = "preference"
+
+    kind: Literal["reward"]
+    learning_rate: float = Field(default=1e-5, gt=0, lt=1, description="peak learning rate")

@@ -1,0 +1,18 @@
+"""Options of supervised fine-tuning on curated rows."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from posttrain.data.formats.conventions import Kind
+from posttrain.recipe.stages.base import TrainingStage
+
+
+class SFTStage(TrainingStage):
+    """SFT: input-output pairs; the quality of the rows decides."""
+
+    runner: ClassVar[str] = "posttrain.stages.sft"
+    rows: ClassVar[Kind] = "sft"
+
+    kind: Literal["sft"]
+    epochs: float = Field(default=2.0, gt=0, le=100_000, description="passes over the data")
