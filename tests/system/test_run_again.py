@@ -122,12 +122,17 @@ def huge(work: Path) -> Path:
     return work
 
 
-def test_a_model_that_does_not_fit_ends_plan_and_run_before_weights_are_read(huge: Path, posttrain: Posttrain) -> None:
+def test_a_model_that_does_not_fit_ends_plan_and_run_before_weights_are_read(
+    huge: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr("posttrain.wiring.sha256_of", lambda path: hashed.append(path) or "0")
     answer = posttrain("run", "recipe.yaml", "--out", "out")
     assert answer.code == 2
     assert "stages.sft: does not fit" in answer.err
     assert "lora" in answer.err
     assert not (huge / "out/stages").exists()
+    assert hashed == []
     answer = posttrain("plan", "recipe.yaml", "--json")
     assert answer.code == 2
     (plan,) = json.loads(answer.out)
