@@ -58,6 +58,16 @@ def test_a_recipe_whose_inputs_are_there_is_fine(work: Path, posttrain: Posttrai
         ("recipe.yaml", RECIPE.replace("model: model", "model: modl"), ("recipe.yaml:1: model", "did you mean model?")),
         ("recipe.yaml", RECIPE.replace("model: model", "model: ./modl"), ("no such", "did you mean model?")),
         ("recipe.yaml", RECIPE.replace("model: model", "model: own.py"), ("recipe.yaml:1: model", "folder")),
+        (
+            "recipe.yaml",
+            RECIPE.replace("train.jsonl}", "train.jsonl, validation: no.csv}"),
+            ("sft.validation: no.csv",),
+        ),
+        (
+            "recipe.yaml",
+            RECIPE + "  a: {kind: audit, data: data, against: [no.csv]}",
+            (":13: stages.a.against: no.csv",),
+        ),
         ("recipe.yaml", RECIPE.replace("sft, data", "sft, device: cuda:7, data"), (":5: stages.sft", "cuda:7")),
         ("recipe.yaml", RECIPE.replace("sft, data", "sft, device: gpu, data"), (":5: stages.sft.device", "'gpu'")),
     ],

@@ -153,7 +153,9 @@ def show_plan(plans: list[Plan]) -> None:
             console.print(f"  time: {time_told(plan['seconds'])}{disk} (orders of magnitude)", soft_wrap=True)
         if plan["max_length"] is not None:
             ends = ", ".join(plan["stops_on"])
-            console.print(f"  answers end with {ends}; at most {plan['max_length']} tokens", markup=False, soft_wrap=True)
+            console.print(
+                f"  answers end with {ends}; at most {plan['max_length']} tokens", markup=False, soft_wrap=True
+            )
         for note in plan["notes"]:
             console.print(f"  {note}", markup=False, soft_wrap=True)
 
