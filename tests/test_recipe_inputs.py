@@ -116,7 +116,7 @@ def test_a_function_may_come_by_any_statement_and_is_not_run(code: str, work: Pa
     assert posttrain("validate", "recipe.yaml").code == 0
 
 
-@pytest.mark.parametrize("out", ["data", "data/run", "model", "model/run", ".", ""])
+@pytest.mark.parametrize("out", ["data", "data/run", "model", "model/run", ".", "", "own.py", "own.py/run"])
 def test_a_run_does_not_write_among_what_it_reads(out: str, work: Path, posttrain: Posttrain) -> None:
     before = {path: path.read_bytes() for path in work.rglob("*") if path.is_file()}
     answer = posttrain("run", "recipe.yaml", "--out", out)
