@@ -136,7 +136,9 @@ def test_a_cached_model_with_a_similar_name_is_named(
     assert "cached here: some/model-base, some/thing; did you mean some/model-base?" in answer.err
 
 
-@pytest.mark.parametrize(("offline", "told"), [(True, "offline (HF_HUB_OFFLINE is set)"), (False, "the hub is asked")])
+@pytest.mark.parametrize(
+    ("offline", "told"), [(True, "offline (HF_HUB_OFFLINE is set)"), (False, "plan and run ask the hub")]
+)
 def test_what_is_on_the_hub_is_named_as_not_checked(
     offline: bool, told: str, work: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
