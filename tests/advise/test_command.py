@@ -11,7 +11,10 @@ from command_line import Posttrain
 
 from posttrain.advise.advice import advise
 from posttrain.advise.answers import Answers, asked, with_goal
+from posttrain.advise.profile import path_from
 from posttrain.console import Screen
+from posttrain.evaluate.suites import read_suite
+from posttrain.recipe.schema import load_recipe
 
 
 @pytest.fixture
@@ -56,6 +59,32 @@ def test_json_is_the_same_for_programs(work: Path, posttrain: Posttrain) -> None
     assert "../../sums.jsonl" in text
     assert "model: ../../model" in text
     assert posttrain("validate", "deep/down/a.yaml").code == 0
+
+
+def test_a_suite_for_answers_that_a_metric_reads_is_written_as_a_comment(work: Path, posttrain: Posttrain) -> None:
+    rows = [
+        {"Field note": f"Plot {n} has {n % 7} oaks", "Record": json.dumps({"plot": n, "oaks": n % 7})}
+        for n in range(60)
+    ]
+    write(work, {"notes.jsonl": rows[:50], "held.jsonl": rows[50:]})
+    columns = ("--columns", "prompt=Field note,completion=Record")
+    answer = posttrain(*ADVISE, "--data", "notes.jsonl", "--against", "held.jsonl", *columns)
+    assert answer.code == 0, answer.err
+    path = Path("recipe.yaml")
+    text = path.read_text()
+    path.write_text(re.sub(r"^# (suites:|  answers:)", r"\1", text, flags=re.MULTILINE))
+    suite = load_recipe(path).suites["answers"]
+    assert (suite.metric, suite.paths) == ("json_equal", ("held.jsonl",))
+    assert len(read_suite(suite, work)) == 10
+    assert posttrain(*ADVISE, "--data", "replies.jsonl", "--force").code == 0
+    assert "suites:" not in path.read_text()
+
+
+def test_a_path_given_whole_stays_whole_where_the_recipe_is_far_away() -> None:
+    near, far = Path("/a/b"), Path("/x/y/z")
+    assert [path_from("/a/b/rows.jsonl", one) for one in (near, far)] == ["rows.jsonl", "/a/b/rows.jsonl"]
+    assert path_from("/a/rows.jsonl", near) == "../rows.jsonl"
+    assert path_from("hf://org/name", far) == "hf://org/name"
 
 
 def test_the_table_of_rules_is_shown(posttrain: Posttrain) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from posttrain.cli.tables import cells
+from posttrain.cli.tables import cells, show_figures
 from posttrain.stages.context import Figure
 
 CASES = {
@@ -13,6 +13,7 @@ CASES = {
     ),
     "a count": (Figure(None, 1234.0, 1234, None, "count", "rows"), ("–", "1,234", "", "1,234 rows")),
     "a loss": (Figure(2.0, 1.5, 2230, None, "nats", "tokens"), ("2.0000", "1.5000", "", "2,230 tokens")),
+    "of one answer": (Figure(None, 0.5, 1, None, "nats", "answers"), ("–", "0.5000", "", "1 answer")),
     "of an earlier version": (Figure(None, None, 0), ("–", "–", "", "0")),
 }
 
@@ -21,3 +22,10 @@ CASES = {
 def test_a_figure_is_shown_in_its_unit(case: str) -> None:
     figure, shown = CASES[case]
     assert cells(figure) == shown
+
+
+def test_where_nothing_was_measured_a_sentence_stands_for_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    show_figures({"check": {}, "sft": {}})
+    assert capsys.readouterr().out.splitlines() == [
+        "No figures: nothing is held out (`validation`), and there are no suites."
+    ]

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tiny_models import BRANCHING, save_model
 
 from posttrain.errors import InputError
 from posttrain.policy.load import Task, load_policy
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import PolicyOptions
-from tiny_models import BRANCHING, save_model
 
 
 @pytest.fixture(params=["llama", "gpt2"])
@@ -81,4 +81,15 @@ def test_a_merge_that_the_vocabulary_lacks_is_named(listed: bool, tmp_path: Path
     tokenizer["model"]["merges"] = merges if listed else [" ".join(merge) for merge in merges]
     path.write_text(json.dumps(tokenizer))
     with pytest.raises(InputError, match=r"tokenizer\.json: merge 2 \('a c'\) needs 'ac'"):
+        load_policy(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [('{"version": "1.0", "mod', r"not JSON \(.*cut or damaged"), ("{}", "has no `model`"), ("[]", "has no `model`")],
+)
+def test_a_tokenizer_file_that_is_cut_or_of_another_kind_is_named(text: str, told: str, tmp_path: Path) -> None:
+    folder = Path(save_model(tmp_path / "model", BRANCHING["llama"]))
+    (folder / "tokenizer.json").write_text(text)
+    with pytest.raises(InputError, match=r"the tokenizer cannot be loaded \(tokenizer\.json: " + told):
         load_policy(str(folder))

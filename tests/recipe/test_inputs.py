@@ -56,8 +56,17 @@ def test_a_recipe_whose_inputs_are_there_is_fine(work: Path, posttrain: Posttrai
         ("schema.json", "{", ("recipe.yaml:12: stages.grpo.rewards.form", "schema.json")),
         ("recipe.yaml", RECIPE.replace("model: model", "model: modl"), ("recipe.yaml:1: model", "did you mean model?")),
         ("recipe.yaml", RECIPE.replace("model: model", "model: ./modl"), ("no such", "did you mean model?")),
-        ("recipe.yaml", RECIPE.replace("model: model", "model: nobody/nothing"), ("offline", "not in the cache")),
         ("recipe.yaml", RECIPE.replace("model: model", "model: own.py"), ("recipe.yaml:1: model", "folder")),
+        (
+            "recipe.yaml",
+            RECIPE.replace("train.jsonl}", "train.jsonl, validation: no.csv}"),
+            ("sft.validation: no.csv",),
+        ),
+        (
+            "recipe.yaml",
+            RECIPE + "  a: {kind: audit, data: data, against: [no.csv]}",
+            (":13: stages.a.against: no.csv",),
+        ),
         ("recipe.yaml", RECIPE.replace("sft, data", "sft, device: cuda:7, data"), (":5: stages.sft", "cuda:7")),
         ("recipe.yaml", RECIPE.replace("sft, data", "sft, device: gpu, data"), (":5: stages.sft.device", "'gpu'")),
     ],
@@ -106,7 +115,7 @@ def test_a_function_may_come_by_any_statement_and_is_not_run(code: str, work: Pa
     assert posttrain("validate", "recipe.yaml").code == 0
 
 
-@pytest.mark.parametrize("out", ["data", "data/run", "model", "model/run", ".", ""])
+@pytest.mark.parametrize("out", ["data", "data/run", "model", "model/run", ".", "", "own.py", "own.py/run"])
 def test_a_run_does_not_write_among_what_it_reads(out: str, work: Path, posttrain: Posttrain) -> None:
     before = {path: path.read_bytes() for path in work.rglob("*") if path.is_file()}
     answer = posttrain("run", "recipe.yaml", "--out", out)
@@ -115,12 +124,43 @@ def test_a_run_does_not_write_among_what_it_reads(out: str, work: Path, posttrai
     assert {path: path.read_bytes() for path in work.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
 def test_a_cached_model_with_a_similar_name_is_named(
-    work: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
+    command: str, work: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("posttrain.policy.hub_names.cached_models", lambda: ["some/model-base", "some/thing"])
-    answer = posttrain("validate", "recipe.yaml", "--set", "model=some/model-bsae")
+    answer = posttrain(command, "recipe.yaml", "--set", "model=some/model-bsae")
+    assert answer.code == 2
+    assert answer.err.startswith("error: --set model: some/model-bsae: offline (HF_HUB_OFFLINE is set) and not in")
     assert "cached here: some/model-base, some/thing; did you mean some/model-base?" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("offline", "told"), [(True, "offline (HF_HUB_OFFLINE is set)"), (False, "plan and run ask the hub")]
+)
+def test_what_is_on_the_hub_is_named_as_not_checked(
+    offline: bool, told: str, work: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+    sets = ("--set", "model=some/model", "--set", "stages.sft.data=hf://some/rows")
+    answer = posttrain("validate", "recipe.yaml", *sets)
+    assert answer.code == 0
+    model, data = answer.err.splitlines()
+    assert model.startswith("not checked: --set model: some/model: ")
+    assert told in model
+    assert data == "not checked: --set stages.sft.data: hf://some/rows: on the hub"
+    assert answer.out == "recipe.yaml: fine, except for what was not checked. Stages: sft → grpo\n"
+    (work / "own.py").unlink()
+    answer = posttrain("validate", "recipe.yaml", *sets)
+    assert answer.code == 2
+    assert "own.py" in answer.err
+    assert "some/model" not in answer.err
+
+
+def test_a_cached_hub_model_is_checked(work: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posttrain.recipe.inputs.cached_models", lambda: ["some/model"])
+    answer = posttrain("validate", "recipe.yaml", "--set", "model=some/model")
+    assert (answer.code, answer.err) == (0, "")
 
 
 def test_suites_read_training_rows_and_renamed_columns(work: Path) -> None:

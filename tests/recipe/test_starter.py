@@ -23,6 +23,26 @@ def test_a_starting_recipe_is_right_and_takes_data_and_model(kind: str, tmp_path
     assert data in next(iter(recipe.stages.values())).paths
 
 
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("Field note,Structured record", {"prompt": "Field note", "completion": "Structured record"}),
+        ("number,the question: asked,answer", {"prompt": "the question: asked", "completion": "answer"}),
+        ("prompt,completion", {}),
+        ("messages", {}),
+    ],
+)
+def test_columns_of_other_names_are_suggested(
+    header: str, columns: dict[str, str], tmp_path: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells = ",".join("a text" for _ in header.split(","))
+    Path("notes.csv").write_text(f"{header}\n{cells}\n")
+    Path("recipe.yaml").write_text(posttrain("init", "sft", "--data", "notes.csv").out)
+    (source,) = load_recipe(Path("recipe.yaml")).stages["sft"].data  # type: ignore[union-attr]
+    assert dict(source.columns) == columns
+
+
 @pytest.mark.parametrize("kind", STARTERS)
 def test_the_optional_keys_of_a_starting_recipe_are_right(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"

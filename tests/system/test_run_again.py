@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from transformers import LlamaConfig
-
 from byte_model import save_byte_model
 from command_line import Posttrain
+from transformers import LlamaConfig
 
 QUICK = ("--set", "stages.sft.max_steps=2", "--set", "stages.sft.validation=null")
 
@@ -107,7 +106,7 @@ def test_epochs_that_end_before_max_steps_are_named(work: Path, posttrain: Postt
     sets = ("--set", "stages.sft.validation=null", "--set", "stages.sft.max_steps=30")
     for command in (("run", "recipe.yaml", "--out", "out"), ("plan", "recipe.yaml")):
         answer = posttrain(*command, *sets)
-        assert "end the stage at step 12" in " ".join((answer.out + answer.err).split())
+        assert "max_steps is 30, but epochs: 2 end the stage at step 12; raise epochs" in answer.out + answer.err
 
 
 @pytest.fixture
@@ -122,12 +121,17 @@ def huge(work: Path) -> Path:
     return work
 
 
-def test_a_model_that_does_not_fit_ends_plan_and_run_before_weights_are_read(huge: Path, posttrain: Posttrain) -> None:
+def test_a_model_that_does_not_fit_ends_plan_and_run_before_weights_are_read(
+    huge: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr("posttrain.pipeline.wiring.sha256_of", hashed.append)
     answer = posttrain("run", "recipe.yaml", "--out", "out")
     assert answer.code == 2
     assert "stages.sft: does not fit" in answer.err
     assert "lora" in answer.err
     assert not (huge / "out/stages").exists()
+    assert hashed == []
     answer = posttrain("plan", "recipe.yaml", "--json")
     assert answer.code == 2
     (plan,) = json.loads(answer.out)

@@ -204,7 +204,11 @@ def _prompt_columns(reading: Reading, seen: Sequence[Entry]) -> Mapping[str, str
 
 
 def path_from(path: str, folder: Path) -> str:
-    """A data path as a recipe in that folder says it."""
+    """A data path as a recipe in that folder says it: relative, but one given whole stays whole if it is far away."""
     import os
 
-    return path if path.startswith("hf://") else Path(os.path.relpath(Path(path).expanduser(), folder)).as_posix()
+    if path.startswith("hf://"):
+        return path
+    given = Path(path).expanduser()
+    relative = Path(os.path.relpath(given, folder)).as_posix()
+    return given.as_posix() if given.is_absolute() and relative.startswith("../../") else relative

@@ -36,7 +36,13 @@ def show_summary(summary: Mapping[str, Mapping[str, Figure]], out: Path) -> None
 
 
 def show_figures(summary: Mapping[str, Mapping[str, Figure]]) -> None:
-    """One table: each metric before and after, with the latter's 95% interval, and what it is taken over."""
+    """One table: each metric before and after, with the latter's 95% interval, and what it is taken over.
+
+    A sentence where there is no figure: a stage without held-out rows has none.
+    """
+    if not any(summary.values()):
+        Console(highlight=False).print("No figures: nothing is held out (`validation`), and there are no suites.")
+        return
     table = Table("stage")
     table.add_column("metric", overflow="fold")
     for heading in ("before", "after", "95% interval", "taken over"):
@@ -54,4 +60,5 @@ def cells(figure: Figure) -> tuple[str, str, str, str]:
     style, ends = STYLES[figure.unit], figure.interval
     before, after = ("–" if value is None else f"{value:{style}}" for value in (figure.before, figure.after))
     between = "" if ends is None else f"{ends[0]:{style}} to {ends[1]:{style}}"
-    return before, after, between, f"{figure.n:,} {figure.of}".rstrip()
+    of = figure.of.removesuffix("s") if figure.n == 1 else figure.of
+    return before, after, between, f"{figure.n:,} {of}".rstrip()

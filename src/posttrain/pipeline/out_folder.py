@@ -16,9 +16,12 @@ def check_out(out: Path, base: Path, models: Iterable[str], data: Iterable[str])
         data: files and folders of data.
 
     Raises:
-        InputError: a run would write its stages beside the data, or into a model's folder.
+        InputError: a run would write its stages beside the data, or into a model's folder; or it is a file.
     """
     place = out.resolve()
+    above = next(one for one in (place, *place.parents) if one.exists())
+    if not above.is_dir():
+        raise InputError(f"--out {out}: {above} is a file, and a run needs a folder")
     for model in models:
         folder = (base / model).resolve()
         if folder.is_dir() and place.is_relative_to(folder):

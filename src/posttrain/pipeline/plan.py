@@ -152,12 +152,14 @@ def show_plan(plans: list[Plan]) -> None:
             console.print(f"  {plan['does_not_fit']}", style="bold red", markup=False, soft_wrap=True)
         if plan["seconds"] is not None:
             disk = "" if plan["disk_bytes"] is None else f", disk: {bytes_told(plan['disk_bytes'])}"
-            console.print(f"  time: {time_told(plan['seconds'])}{disk} (orders of magnitude)")
+            console.print(f"  time: {time_told(plan['seconds'])}{disk} (orders of magnitude)", soft_wrap=True)
         if plan["max_length"] is not None:
             ends = ", ".join(plan["stops_on"])
-            console.print(f"  answers end with {ends}; at most {plan['max_length']} tokens", markup=False)
+            console.print(
+                f"  answers end with {ends}; at most {plan['max_length']} tokens", markup=False, soft_wrap=True
+            )
         for note in plan["notes"]:
-            console.print(f"  {note}", markup=False)
+            console.print(f"  {note}", markup=False, soft_wrap=True)
 
 
 def _place(plan: Plan) -> str:

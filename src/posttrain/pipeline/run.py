@@ -18,10 +18,10 @@ from posttrain.pipeline.wiring import (
     Models,
     Run,
     belongs,
+    check_fits,
     done_already,
     inputs_of,
     model_named,
-    outlined,
     ready,
     suite_paths,
     suites_of,
@@ -29,7 +29,7 @@ from posttrain.pipeline.wiring import (
 from posttrain.recipe.schema import Recipe, in_order, paths_named
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.fits import less_memory, short_of_memory
+from posttrain.stages.fits import less_memory
 from posttrain.stages.runner import runner_of
 
 LOG = "log.txt"
@@ -72,6 +72,7 @@ def run_recipe(
         hashes = data_hashes([*paths, *suite_paths(recipe.suites)], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
         run = Run(recipe, base, out, hashes, screen, stop, wait)
+        check_fits(run, (name for name in in_order(recipe) if finished(run.folder(name)) is None))
         models: Models = {None: model_named(run, recipe.model, {})}
         _look_ahead(run, models, start_over)
         write_manifest(
@@ -105,8 +106,7 @@ def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> Non
         inputs, folder = inputs_of(run, name, known), run.folder(name)
         done = done_already(run, name, inputs, known)
         if done is None:
-            if (short := short_of_memory(recipe.stages[name], outlined(run, name))) is not None:
-                raise InputError(f"stages.{name}: {short}")
+            check_fits(run, [name])
             before = started_with(folder)
             if has_work(folder) and before != inputs:
                 restarts[name] = changes(before, inputs)

@@ -1,6 +1,6 @@
 """How the stages of one run hang together: what each starts from, reads and depends on, and what is done already."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,12 +8,14 @@ from typing import Any
 
 from posttrain.console import Screen
 from posttrain.data.options import DataSource
+from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import sha256_of, unchanged
 from posttrain.pipeline.earlier_results import Inputs, finished, flat, started_with
 from posttrain.recipe.schema import Recipe, made_by_stages, origin
 from posttrain.recipe.stages.base import StageOptions
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.fits import short_of_memory
 from posttrain.stages.runner import runner_of
 
 
@@ -71,7 +73,18 @@ def _local(model: str, base: Path) -> str:
     return str((base / model).resolve()) if (base / model).is_dir() else model
 
 
-def outlined(run: Run, name: str) -> Context:
+def check_fits(run: Run, names: Iterable[str]) -> None:
+    """Refuse stages that do not fit into memory, by their models' shapes: no weight is read, nor hashed.
+
+    Raises:
+        InputError: with the first such stage.
+    """
+    for name in names:
+        if (short := short_of_memory(run.recipe.stages[name], _outlined(run, name))) is not None:
+            raise InputError(f"stages.{name}: {short}")
+
+
+def _outlined(run: Run, name: str) -> Context:
     """A stage's surroundings for what depends on shapes alone: each model is the one that its chain began with."""
     stage = run.recipe.stages[name]
     others = {other.name: origin(run.recipe, other.name, run.base) for other in stage.others}

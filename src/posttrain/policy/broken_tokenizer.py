@@ -5,6 +5,19 @@ from pathlib import Path
 from typing import Any
 
 
+def broken_file(path: Path) -> str | None:
+    """What is wrong with a ``tokenizer.json``: it is no JSON, has no model, or see `broken_merge`; None if unknown."""
+    try:
+        written: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    except ValueError as error:
+        return f"{path.name}: not JSON ({error}); the file is cut or damaged, take the published one again"
+    if not isinstance(written, dict) or "model" not in written:
+        return f"{path.name}: has no `model`, so this is no tokenizer of the tokenizers library"
+    return broken_merge(path)
+
+
 def broken_merge(path: Path) -> str | None:
     """The first merge of a BPE ``tokenizer.json`` that does not fit its vocabulary; None if there is none.
 

@@ -49,7 +49,9 @@ def unreachable(name: str, error: BaseException) -> str | None:
 
 
 def not_cached(name: str) -> str:
-    """The sentence about a hub id that is not in the cache while the hub is not to be asked."""
+    """The sentence about a hub id that is not in the cache, where the hub is not reached for."""
+    if not is_offline():
+        return f"not in the cache, so plan and run ask the hub for it{_meant(name)}"
     return f"offline (HF_HUB_OFFLINE is set) and not in the cache{_meant(name)}"
 
 

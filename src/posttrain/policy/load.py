@@ -17,7 +17,7 @@ from transformers import (
 
 from posttrain.core import attention
 from posttrain.errors import InputError
-from posttrain.policy.broken_tokenizer import broken_merge
+from posttrain.policy.broken_tokenizer import broken_file
 from posttrain.policy.hub_names import unreachable
 from posttrain.policy.lora.folder import adapter_in, has_tokenizer
 from posttrain.policy.weights import check_finite, check_left_over, check_types
@@ -69,7 +69,7 @@ def load_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:
-        reason = broken_merge(Path(name) / "tokenizer.json") or _first_line(error)
+        reason = broken_file(Path(name) / "tokenizer.json") or _first_line(error)
         raise InputError(
             f"{name}: {unreachable(name, error) or f'the tokenizer cannot be loaded ({reason})'}"
         ) from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from posttrain.data.files.hub import SCHEME
 from posttrain.data.files.read import source_files
@@ -12,17 +12,45 @@ from posttrain.recipe.schema import PathNamed, Recipe, load_recipe, paths_named,
 from posttrain.recipe.yaml_lines import KeyPath
 
 
+class Checked(NamedTuple):
+    """A recipe whose local inputs are there.
+
+    Args:
+        unchecked: a line for each model and data set of the hub, which another machine may be able to reach.
+    """
+
+    recipe: Recipe
+    unchecked: list[str]
+
+
 def load_ready(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe, all of whose inputs are there; see `load_recipe`. The hub is not reached for.
 
     Raises:
-        InputError: with a line for each input that is missing or cannot be used.
+        InputError: with a line for each input that is missing or cannot be used, such as a hub model while offline.
     """
     recipe, written = load_recipe(path, overrides), read_recipe(path, overrides)
-    problems = [f"{written.where(key)}: {problem}" for key, problem in _problems(recipe, path.parent)]
+    base = path.parent
+    offline = [(key, problem) for key, problem in _uncached(recipe, base)] if is_offline() else []
+    _refuse([f"{written.where(key)}: {problem}" for key, problem in (*_problems(recipe, base), *offline)])
+    return recipe
+
+
+def check_recipe(path: Path, overrides: Sequence[str] = ()) -> Checked:
+    """A recipe, all of whose local inputs are there, and what of the hub was not looked for.
+
+    Raises:
+        InputError: with a line for each local input that is missing or cannot be used.
+    """
+    recipe, written = load_recipe(path, overrides), read_recipe(path, overrides)
+    _refuse([f"{written.where(key)}: {problem}" for key, problem in _problems(recipe, path.parent)])
+    hub = [*_uncached(recipe, path.parent), *_hub_data(recipe)]
+    return Checked(recipe, list(dict.fromkeys(f"{written.where(key)}: {sentence}" for key, sentence in hub)))
+
+
+def _refuse(problems: Sequence[str]) -> None:
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
-    return recipe
 
 
 def _problems(recipe: Recipe, base: Path) -> Iterator[tuple[KeyPath, str]]:
@@ -69,11 +97,24 @@ def _model_problem(name: str, base: Path) -> str | None:
     hint = f"; did you mean {meant}?" if meant else ""
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         return f"{name}: no such model folder{hint}"
-    if (meant or is_offline()) and name not in cached_models():
-        return (
-            f"{name}: no such folder, and no hub model in the cache{hint}" if meant else f"{name}: {not_cached(name)}"
-        )
+    if meant and name not in cached_models():
+        return f"{name}: no such folder, and no hub model in the cache{hint}"
     return None
+
+
+def _uncached(recipe: Recipe, base: Path) -> Iterator[tuple[KeyPath, str]]:
+    """The hub models that are not in the cache; what they cannot be is among the problems."""
+    for named in paths_named(recipe):
+        name = named.path
+        on_hub = named.what == "model" and not (base / name).exists() and _model_problem(name, base) is None
+        if on_hub and name not in cached_models():
+            yield named.key, f"{name}: {not_cached(name)}"
+
+
+def _hub_data(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
+    for named in paths_named(recipe):
+        if named.what == "data" and named.path.startswith(SCHEME):
+            yield named.key, f"{named.path}: on the hub"
 
 
 def _device_problem(stage: Any) -> str | None:

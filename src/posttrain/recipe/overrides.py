@@ -3,7 +3,7 @@
 from typing import Any
 
 from posttrain.errors import InputError
-from posttrain.recipe.yaml_lines import KeyPath, parse_yaml
+from posttrain.recipe.yaml_lines import DEEPEST, KeyPath, parse_yaml
 
 
 def override(values: dict[str, Any], text: str) -> tuple[KeyPath, str]:
@@ -21,6 +21,8 @@ def override(values: dict[str, Any], text: str) -> tuple[KeyPath, str]:
     rest = key.split(".")
     if not sign or not all(rest):
         raise InputError(f"--set {text}: expected key.path=value, such as --set stages.sft.learning_rate=1e-4")
+    if len(rest) > DEEPEST:
+        raise InputError(f"--set {key[:40]}...: {len(rest):,} keys deep; a recipe needs a few levels")
     value = parse_yaml(raw, f"--set {key}")
     path: KeyPath = ()
     holder: Any = values

@@ -19,7 +19,8 @@ YAML 1.2 (`1e-4` is one); `yes`, `no`, `on` and `off` are booleans, so put quote
 may stand once. The names of stages, suites and rewards are at most 64 letters, digits, `_`, `-` and, inside, `.`.
 
 `--set stages.sft.epochs=1` changes a key for one run; a number counts the items of a list (`stages.sft.data.0.path`).
-`posttrain validate` looks for all that the recipe names, and lists everything that is missing.
+`posttrain validate` looks for all that the recipe names, and lists everything that is missing. It does not ask the hub:
+what is there is listed as not checked.
 """
 
 _TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false"}

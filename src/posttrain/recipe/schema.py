@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, cast
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from posttrain.data.options import DataSource
 from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.options import Name, Options
@@ -130,9 +131,18 @@ def paths_named(recipe: Recipe) -> Iterator[PathNamed]:
     for name, stage in recipe.stages.items():
         found = [PathNamed(("model",), stage.start, "model")] if stage.start is not None else []
         found += [PathNamed(tuple(other.key.split(".")), other.name, "model") for other in stage.others]
-        found += [PathNamed(("data",), path, "data") for path in stage.paths]
+        found += [PathNamed((_key_of_data(stage, path),), path, "data") for path in stage.paths]
         found += [PathNamed(tuple(key.split(".")), file, "file") for key, file in stage.files.items()]
         yield from (one._replace(key=("stages", name, *one.key)) for one in found if one.path not in recipe.stages)
+
+
+def _key_of_data(stage: Stage, path: str) -> str:
+    """The key of a stage that names a data path."""
+    for key in ("validation", "against"):
+        sources = getattr(stage, key, None)
+        if isinstance(sources, tuple) and path in {source.path for source in cast("tuple[DataSource, ...]", sources)}:
+            return key
+    return "data"
 
 
 def _check_paths(recipe: Recipe, written: RecipeSource) -> None:

@@ -1,5 +1,6 @@
 """Commented recipes to start from, one a technique."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 
 import yaml
@@ -27,6 +28,9 @@ def starter(kind: str, *, data: str | None = None, model: str | None = None) -> 
         text = text.replace(f"model: {values['model']}", f"model: {_quoted(model)}", 1)
     if data is not None:
         text = text.replace(_first_data(values), _quoted(data))
+        if found := _columns_meant(data):
+            named = ", ".join(f"{ours}: {_quoted(theirs)}" for ours, theirs in found.items())
+            text = text.replace("columns: {}}", f"columns: {{{named}}}}}    # by their names: check them", 1)
     return text
 
 
@@ -37,6 +41,20 @@ def kinds_of_starters() -> str:
         for kind in STARTERS
     ]
     return "choose one of these kinds:\n" + "\n".join(lines)
+
+
+def _columns_meant(data: str) -> Mapping[str, str]:
+    """Standard name → the file's name, where the file's columns fit no convention and their names suggest it."""
+    from posttrain.audit.rows.convention import reading_of
+    from posttrain.data.files.hub import SCHEME
+    from posttrain.data.files.read import read_rows
+
+    try:
+        row = None if data.startswith(SCHEME) else next(read_rows(data), None)
+    except InputError:  # `validate` tells what is wrong with it
+        return {}
+    found = {} if row is None else reading_of(row, {}).columns
+    return found if "completion" in found else {}
 
 
 def _first_data(values: dict[str, dict[str, dict[str, object]]]) -> str:
