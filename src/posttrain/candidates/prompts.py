@@ -17,7 +17,7 @@ from posttrain.data.options import RowOptions
 from posttrain.data.sets.prepare import NOTE_ROWS
 from posttrain.data.sets.prompts import encoded, room_for
 from posttrain.data.sets.split import TRAIN, prompt_key
-from posttrain.data.skipped import Skips
+from posttrain.data.skipped import SkipReason, Skips
 from posttrain.errors import InputError
 
 
@@ -73,10 +73,10 @@ def read_asks(
                 on_rows(count)
             key = _digest(example)
             if key in prompts:
-                skips.add("its prompt stands in an earlier row", example.where)
+                skips.add(SkipReason.PROMPT_REPEATED, example.where)
                 continue
             some = [encoded(example, renderer, room) for renderer, room in zip(renderers, rooms, strict=True)]
-            reason = next((one for one in some if isinstance(one, str)), None)
+            reason = next((one for one in some if isinstance(one, SkipReason)), None)
             if reason is not None:
                 skips.add(reason, example.where)
                 continue
@@ -85,7 +85,7 @@ def read_asks(
                 raise InputError(
                     f"{example.where}: the id {name} is also that of {found[name].where}; give each prompt its own"
                 )
-            tokens = tuple(one.tokens for one in some if not isinstance(one, str))
+            tokens = tuple(one.tokens for one in some if not isinstance(one, SkipReason))
             found[name] = Ask(name, example.where, example.prompt, example.tools, tokens)
             prompts.add(key)
     if not found:

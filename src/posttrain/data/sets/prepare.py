@@ -14,14 +14,12 @@ from posttrain.data.formats.conventions import Kind, examples
 from posttrain.data.options import DataOptions, DataSource
 from posttrain.data.sets.split import TRAIN, VALIDATION, prompt_key
 from posttrain.data.sets.store import GroupStore, StoreWriter
-from posttrain.data.skipped import Skips
+from posttrain.data.skipped import SkipReason, Skips
 from posttrain.errors import InputError
 from posttrain.files import is_sound, read_json, seal, whole_folder, write_json
 
 NOTE_ROWS = 256
 """Rows between two calls of `on_rows`."""
-
-SAME_PROMPT = "its prompt is in the validation data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def by_part(
                 if fixed:
                     held_prompts.add(prompt)
                 elif prompt in held_prompts:
-                    skips.add(SAME_PROMPT, example.where)
+                    skips.add(SkipReason.PROMPT_HELD_OUT, example.where)
                     continue
             yield part, source, example
 
@@ -132,7 +130,7 @@ def _write(
     task_of: list[int] = []
     for part, source, example in rows:
         group = encode(example, renderer)
-        if isinstance(group, str):
+        if isinstance(group, SkipReason):
             skips.add(group, example.where)
             continue
         if part not in writers:

@@ -9,9 +9,10 @@ from posttrain.core.group import Ints
 from posttrain.data.chat.encode import Renderer, cut_left, encode_prompt
 from posttrain.data.example import Example, Message
 from posttrain.data.options import DataOptions
+from posttrain.data.row_notes import RowNote
 from posttrain.data.sets.prepare import NOTE_ROWS, by_part, check_parts
 from posttrain.data.sets.split import TRAIN
-from posttrain.data.skipped import Skips
+from posttrain.data.skipped import SkipReason, Skips
 from posttrain.errors import InputError
 
 
@@ -77,7 +78,7 @@ def read_prompts(
         if count % NOTE_ROWS == 0:
             on_rows(count)
         prompt = encoded(example, renderer, room)
-        if isinstance(prompt, str):
+        if isinstance(prompt, SkipReason):
             skips.add(prompt, example.where)
         else:
             parts.setdefault(part, []).append(prompt)
@@ -113,7 +114,7 @@ def room_for(renderer: Renderer, answer: int) -> int:
     return room
 
 
-def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | str:
+def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | SkipReason:
     """The prompt, or the reason for leaving it out."""
     tokens = encode_prompt(example.prompt, renderer, where=example.where, tools=example.tools)
     over = len(tokens) - room
@@ -124,11 +125,11 @@ def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | str:
                 f"max_length {renderer.max_length}; raise max_length, lower max_new_tokens, or say `truncation: drop`"
             )
         if renderer.truncation != "left":
-            return "longer than max_length leaves to a prompt"
-        renderer.seen["cut left"] += 1
+            return SkipReason.PROMPT_TOO_LONG
+        renderer.seen[RowNote.CUT_LEFT] += 1
         tokens = cut_left(tokens, over, renderer)
     if len(tokens) == 0:
-        return "no token before the completion"
+        return SkipReason.NO_PROMPT_TOKEN
     renderer.seen.update(example.notes)
     row = {"prompt": as_said(example.prompt), **example.row}
     return Prompt(example.where, example.prompt, tokens, row)
