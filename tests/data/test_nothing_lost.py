@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conversations import CHATML, UNMARKED_CHATML, renderer, taught
 
+from conversations import CHATML, UNMARKED_CHATML, renderer, taught
 from posttrain.core.group import Group
 from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.example import Example

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import PLAIN, renderer
 
+from conversations import PLAIN, renderer
 from posttrain.data.example import Example
 from posttrain.data.formats.conventions import Kind
 from posttrain.data.options import DataOptions

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import PLAIN, renderer
 
+from conversations import PLAIN, renderer
 from posttrain.data.chat.template import template_of
 from posttrain.data.options import DataOptions
 from posttrain.data.sets.prompts import Prompts, read_prompts
