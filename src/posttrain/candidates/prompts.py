@@ -18,6 +18,7 @@ from posttrain.data.sets.prepare import NOTE_ROWS
 from posttrain.data.sets.prompts import encoded, room_for
 from posttrain.data.sets.split import TRAIN, prompt_key
 from posttrain.data.skipped import SkipReason, Skips
+from posttrain.data.summary import DataSummary, PartSize
 from posttrain.errors import InputError
 
 
@@ -47,7 +48,7 @@ def read_asks(
     answer: int,
     base: Path,
     on_rows: Callable[[int], None] = lambda n: None,
-) -> tuple[list[Ask], dict[str, Any]]:
+) -> tuple[list[Ask], DataSummary]:
     """All prompts of a stage's data, each once. What is too long for one of the models is asked of none.
 
     Args:
@@ -55,7 +56,7 @@ def read_asks(
         answer: tokens kept free for the answer.
 
     Returns:
-        the prompts, and what was read, cut and left out, in the form of `prepare`'s.
+        the prompts, and what was read, kept, changed and skipped.
 
     Raises:
         InputError: malformed data, an id that stands twice, no room for a prompt, or no prompt left.
@@ -93,13 +94,13 @@ def read_asks(
     asks = list(found.values())
     noted = sum((renderer.seen for renderer in renderers), Counter[str]())
     longest = [max((len(tokens) for tokens in ask.tokens), default=0) for ask in asks]
-    about = {
-        "parts": {TRAIN: {"groups": len(asks), "tokens": sum(longest)}},
-        "skipped": skips.told(),
-        "noted": dict(noted),
-        "unread": dict(skips.unread),
-    }
-    return asks, about
+    summary = DataSummary(
+        parts={TRAIN: PartSize(len(asks), sum(longest))},
+        skipped=skips.by_reason(),
+        noted=dict(noted),
+        unread=dict(skips.unread),
+    )
+    return asks, summary
 
 
 def _id(example: Example) -> str | None:

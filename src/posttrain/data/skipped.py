@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 _SHOWN = 3
 
@@ -51,6 +50,19 @@ class RowSkipped(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class SkippedRows:
+    """The rows skipped for one reason.
+
+    Args:
+        rows: how many there are.
+        first: ``file:line`` of the first few.
+    """
+
+    rows: int
+    first: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Skips:
     """Counts what is not used of a source: skipped rows by reason, and columns that nothing reads.
@@ -74,9 +86,9 @@ class Skips:
         if self.shown is None or len(places) < self.shown:
             places.append(where)
 
-    def told(self) -> dict[str, dict[str, Any]]:
-        """Reason → how many rows, and the first places, for ``data.json``."""
-        return {reason: {"rows": n, "first": self.first[reason]} for reason, n in self.counts.items()}
+    def by_reason(self) -> dict[SkipReason, SkippedRows]:
+        """How many rows each reason skipped, with the first places."""
+        return {reason: SkippedRows(n, tuple(self.first[reason])) for reason, n in self.counts.items()}
 
     def lines(self) -> list[str]:
         """A sentence for each reason, the most frequent first."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from posttrain.data.options import DataOptions, DataSource, as_sources
+from posttrain.data.summary import DataSummary
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.technique import BaseStage, Preview
 
@@ -60,7 +61,7 @@ def preview(stage: AuditStage, context: Context) -> Preview:
     from posttrain.data.files.read import read_rows
 
     rows = sum(1 for source in stage.data for _ in read_rows(source.path, base=context.base))
-    return Preview({"parts": {"train": {"groups": rows, "tokens": 0}}}, 0, {}, ())
+    return Preview(DataSummary.of_rows(rows), 0, {}, ())
 
 
 def _report(stage: AuditStage, context: Context) -> "Report":

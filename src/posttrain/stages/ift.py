@@ -44,7 +44,7 @@ def technique(stage: IFTStage, seed: int) -> Technique:
 
     def order(prepared: "Prepared") -> "Order":
         _check_held_out(stage, prepared)
-        weights = [task["weight"] for task in prepared.about["tasks"]]
+        weights = [task.weight for task in prepared.summary.tasks]
         return partial(mixed_order, prepared.task_of, weights, stage.temperature, seed)
 
     share = stage.validation if isinstance(stage.validation, float) else 0.0
@@ -67,5 +67,5 @@ def _check_held_out(stage: IFTStage, prepared: "Prepared") -> None:
         ("phrasings", stage.hold_out.phrasings, UNSEEN_PHRASINGS),
     ):
         if names and part not in prepared.held_out:
-            tasks = ", ".join(task["name"] for task in prepared.about["tasks"])
+            tasks = ", ".join(task.name for task in prepared.summary.tasks)
             raise InputError(f"hold_out.{key}: no row has {names}, so nothing is held out; the tasks are {tasks}")

@@ -1,9 +1,10 @@
 """What a stage reads before any weight is loaded: tokenizer, template, data."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from posttrain.data.options import RowOptions
 from posttrain.data.sets.split import VALIDATION
+from posttrain.data.summary import DataSummary
 from posttrain.stages.context import Context
 
 if TYPE_CHECKING:
@@ -50,25 +51,25 @@ def prepare_data(stage: "TrainingStage", technique: "Technique", renderer: "Rend
         context.screen.note(
             f"validation: no prompt fell into the share of {stage.validation}; there will be no eval_loss"
         )
-    for sentence in told_of(prepared.about):
+    for sentence in told_of(prepared.summary):
         context.screen.note(sentence)
     return prepared
 
 
-def told_of(about: dict[str, Any]) -> list[str]:
+def told_of(summary: DataSummary) -> list[str]:
     """What was kept and left out of what is trained on, for people."""
-    parts = ", ".join(f"{part} {sizes['groups']:,}" for part, sizes in about["parts"].items())
-    return [f"rows: {parts}; {about['parts']['train']['tokens']:,} tokens to train on", *left_out_of(about)]
+    parts = ", ".join(f"{part} {size.groups:,}" for part, size in summary.parts.items())
+    return [f"rows: {parts}; {summary.train.tokens:,} tokens to train on", *left_out_of(summary)]
 
 
-def left_out_of(about: dict[str, Any]) -> list[str]:
+def left_out_of(summary: DataSummary) -> list[str]:
     """What was left out or changed, for people."""
     told: list[str] = []
-    for reason, skipped in about["skipped"].items():
-        told.append(f"left out, {reason}: {skipped['rows']:,} rows ({', '.join(skipped['first'])})")
-    told.extend(f"{what}: {count:,} rows" for what, count in about["noted"].items())
-    if unread := about.get("unread"):
-        listed = ", ".join(f"`{column}` ({count:,} rows)" for column, count in unread.items())
+    for reason, skipped in summary.skipped.items():
+        told.append(f"left out, {reason}: {skipped.rows:,} rows ({', '.join(skipped.first)})")
+    told.extend(f"{what}: {count:,} rows" for what, count in summary.noted.items())
+    if summary.unread:
+        listed = ", ".join(f"`{column}` ({count:,} rows)" for column, count in summary.unread.items())
         told.append(
             f"columns that are not read: {listed}. To join one to the question, say columns: {{context: its_name}}; "
             "drop the others from the file to be rid of this line"

@@ -157,7 +157,7 @@ def preview(stage: OnPolicyStage, context: Context) -> Preview:
     prompts = read(stage, renderer, context)
     memory = needs(stage, context, max(len(prompt.tokens) for prompt in prompts.train))
     by_epochs = _by_epochs(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs
-    return Preview(prompts.about, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
+    return Preview(prompts.summary, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
 
 
 def read(stage: OnPolicyStage, renderer: "Renderer", context: Context) -> "Prompts":
@@ -176,7 +176,7 @@ def read(stage: OnPolicyStage, renderer: "Renderer", context: Context) -> "Promp
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
         )
-    for sentence in (*told_of(prompts.about), *prefill_note(renderer)):
+    for sentence in (*told_of(prompts.summary), *prefill_note(renderer)):
         context.screen.note(sentence)
     return prompts
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from posttrain.annotate.work.settings import Settings
 from posttrain.data.options import Sources
+from posttrain.data.summary import DataSummary
 from posttrain.errors import Stopped, Waiting
 from posttrain.options import Options
 from posttrain.rewards.types import RewardOptions
@@ -90,7 +91,7 @@ def preview(stage: RankStage, context: Context) -> Preview:
 
     count = sum(1 for path in stage.paths for _ in read_imports(path, base=context.base))
     context.screen.note(f"{count:,} items to rank, by {stage.settings.overlap} people each")
-    return Preview({"parts": {"train": {"groups": count, "tokens": 0}}}, 0, {}, ())
+    return Preview(DataSummary.of_rows(count), 0, {}, ())
 
 
 def rank(stage: RankStage, context: Context) -> dict[str, Figure]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import Field
 
 from posttrain.data.options import DataOptions, RowOptions
+from posttrain.data.summary import DataSummary
 from posttrain.policy.options import PlaceOptions, PolicyOptions
 from posttrain.rewards.types import RewardOptions
 from posttrain.stages.context import Context, Figure
@@ -94,14 +95,14 @@ class Preview:
     """What a run of a stage would do, told before any weight is loaded.
 
     Args:
-        about: what was read, kept, cut and left out.
+        summary: what was read, kept, changed and skipped.
         steps: optimiser steps.
         memory: bytes at the peak, by purpose.
         renderers: how each model it starts from reads conversations.
         by_epochs: optimiser steps that the epochs alone would take.
     """
 
-    about: Mapping[str, Any]
+    summary: DataSummary
     steps: int
     memory: Mapping[str, int]
     renderers: "Sequence[Renderer]"

@@ -13,6 +13,7 @@ from posttrain.data.row_notes import RowNote
 from posttrain.data.sets.prepare import NOTE_ROWS, by_part, check_parts
 from posttrain.data.sets.split import TRAIN
 from posttrain.data.skipped import SkipReason, Skips
+from posttrain.data.summary import DataSummary, PartSize
 from posttrain.errors import InputError
 
 
@@ -45,12 +46,12 @@ class Prompts:
     Args:
         train: to learn on.
         held_out: to evaluate on; may be empty.
-        about: what was read, cut and left out, in the form of `prepare`'s.
+        summary: what was read, kept, changed and skipped.
     """
 
     train: list[Prompt]
     held_out: list[Prompt]
-    about: dict[str, Any]
+    summary: DataSummary
 
 
 def read_prompts(
@@ -85,18 +86,17 @@ def read_prompts(
     check_parts(options, parts, skips)
     train = parts.pop(TRAIN)
     held_out = [prompt for some in parts.values() for prompt in some]
-    sizes = {
-        part: {"groups": len(some), "tokens": sum(len(p.tokens) for p in some)}
-        for part, some in {TRAIN: train, **parts}.items()
-    }
-    about = {
-        "parts": sizes,
-        "skipped": skips.told(),
-        "noted": dict(renderer.seen),
-        "unread": dict(skips.unread),
-        "max_length": renderer.max_length,
-    }
-    return Prompts(train, held_out, about)
+    summary = DataSummary(
+        parts={
+            part: PartSize(len(prompts), sum(len(prompt.tokens) for prompt in prompts))
+            for part, prompts in {TRAIN: train, **parts}.items()
+        },
+        skipped=skips.by_reason(),
+        noted=dict(renderer.seen),
+        unread=dict(skips.unread),
+        max_length=renderer.max_length,
+    )
+    return Prompts(train, held_out, summary)
 
 
 def room_for(renderer: Renderer, answer: int) -> int:
