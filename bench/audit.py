@@ -29,8 +29,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
 from near_side import SETTINGS, SIMILAR
-from planted import Row, clean_row, planted
 from tree import Spent, run
+
+from planted import Row, clean_row, planted
 
 HERE = Path(__file__).parent
 PEERS = ["datasketch==2.0.0", "rensa==0.5.0"]

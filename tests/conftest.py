@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from absences import absent
 from command_line import Answer, Posttrain
-
 from posttrain.cli import main as cli
 
 if TYPE_CHECKING:

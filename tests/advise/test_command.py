@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from advising import LAPTOP, prompts, replies, sums, write
 from command_line import Posttrain
-
 from posttrain.advise.advice import advise
 from posttrain.advise.answers import Answers, asked, with_goal
 from posttrain.advise.profile import path_from

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from advising import LAPTOP, SERVER, pairs, prompts, sums, write
 from command_line import Posttrain
-
 from posttrain.advise.advice import Advice, advise
 from posttrain.advise.answers import Answers
 from posttrain.advise.fit import smallest_gpu

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from advising import LAPTOP, prompts, replies, strange, things, write
 from command_line import Posttrain
-
 from posttrain.advise.advice import Advice, advise
 from posttrain.advise.answers import Answers
 from posttrain.console import Screen

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from advising import LAPTOP
 
+from advising import LAPTOP
 from posttrain.advise.advice import advise
 from posttrain.advise.answers import Answers
 from posttrain.console import Screen

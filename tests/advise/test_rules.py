@@ -3,10 +3,10 @@
 import string
 
 import pytest
-from advising import LAPTOP
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advising import LAPTOP
 from posttrain.advise.answers import Answers
 from posttrain.advise.decide import Opinion, opinions, stack_of
 from posttrain.advise.facts import Case, case_of

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from advising import (
     LAPTOP,
     SERVER,
@@ -33,7 +34,6 @@ from advising import (
     write,
 )
 from command_line import Posttrain
-
 from posttrain.advise.advice import Advice, advise
 from posttrain.advise.answers import Answers
 from posttrain.advise.machine import Machine

@@ -11,9 +11,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from absences import absent
 from sqlalchemy import Engine, create_engine
 
+from absences import absent
 from posttrain.annotate.db.store import open_store
 
 _NUMBER = count()

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from annotate_server import PASSWORD, Client, Server, lines_of, owner_of, running
-from annotating import item, team
 from starlette.testclient import TestClient
 
+from annotate_server import PASSWORD, Client, Server, lines_of, owner_of, running
+from annotating import item, team
 from posttrain.annotate.db.store import open_store, writing
 from posttrain.annotate.people.accounts import change_person
 from posttrain.annotate.people.credentials import new_token

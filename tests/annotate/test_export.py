@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from annotating import Team, item, said, team
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
+from annotating import Team, item, said, team
 from posttrain.annotate.db.store import locked_project, open_store, reading, writing
 from posttrain.annotate.db.tables import projects
 from posttrain.annotate.exchange.aggregate import SPREAD, SURE, Consensus, majority, plackett_luce

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from annotating import START
 from sqlalchemy import Engine
 
+from annotating import START
 from posttrain.annotate.db.store import locked_project, reading, writing
 from posttrain.annotate.exchange.imports import add_imports, read_imports
 from posttrain.annotate.exchange.row_parsing import Imported

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from annotating import START
 from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
+from annotating import START
 from posttrain.annotate.db.store import Row, now, writing
 from posttrain.annotate.db.tables import people
 from posttrain.annotate.people.accounts import add_person, change_person

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from annotating import START, item, team
 from starlette.testclient import TestClient
 
+from annotating import START, item, team
 from posttrain.annotate.db import store
 from posttrain.annotate.db.store import open_store, writing
 from posttrain.annotate.people.credentials import new_token

@@ -2,11 +2,11 @@
 
 import pytest
 import schemathesis
-from annotating import item
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from sqlalchemy import create_engine
 
+from annotating import item
 from posttrain.annotate.db.store import now, open_store, writing
 from posttrain.annotate.people.accounts import add_person
 from posttrain.annotate.people.credentials import new_token

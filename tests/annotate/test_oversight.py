@@ -7,9 +7,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from annotating import START, Team, item, team
 from sqlalchemy import Engine, select
 
+from annotating import START, Team, item, team
 from posttrain.annotate.db.store import locked_project, reading, writing
 from posttrain.annotate.db.tables import people, projects
 from posttrain.annotate.insight.dashboard import dashboard, disputed_items

@@ -5,11 +5,11 @@ import unicodedata
 from threading import Barrier, Thread
 
 import pytest
-from annotate_server import PASSWORD
-from annotating import START
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from annotate_server import PASSWORD
+from annotating import START
 from posttrain.annotate.db.store import reading, writing
 from posttrain.annotate.people.accounts import add_person, sign_in
 from posttrain.annotate.people.credentials import new_token

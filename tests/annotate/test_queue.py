@@ -6,11 +6,11 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from annotating import Team, item, said, team
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
+from annotating import Team, item, said, team
 from posttrain.annotate.db.store import locked_project, reading, writing
 from posttrain.annotate.db.tables import assignments, items, judgments
 from posttrain.annotate.problems import Conflict, Forbidden, Invalid, Missing

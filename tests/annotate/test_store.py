@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from annotating import Team, item, team
 from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.exc import DatabaseError
 from starlette.testclient import TestClient
 
+from annotating import Team, item, team
 from posttrain.annotate.db import store
 from posttrain.annotate.db.database_file import back_up
 from posttrain.annotate.db.hash_chain import broken_links

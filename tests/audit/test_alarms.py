@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from audits import Write, by_name, lines_of, look
 from command_line import Posttrain
 from planted import clean_row, sentence
-
 from posttrain.audit.checks.answer_form import ENDINGS, FORMS, ending_of, form_of
 from posttrain.audit.checks.arithmetic import wrong_equations
 from posttrain.data.language import LANGUAGES, language_of

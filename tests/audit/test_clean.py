@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from audits import Write, by_name, look
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audits import Write, by_name, look
 from posttrain.audit.clean import clean, decoded
 from posttrain.audit.rows.source import Source
 from posttrain.errors import InputError

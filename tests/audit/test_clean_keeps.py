@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audits import Write, by_name, lines_of, look
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audits import Write, by_name, lines_of, look
 from posttrain.advise.agreement import agreement_of
 from posttrain.audit.clean import clean
 from posttrain.audit.rows.source import Source

@@ -17,6 +17,7 @@ from posttrain.candidates.similarity import alike, read
 from posttrain.console import Screen
 from posttrain.data.files.read import read_rows
 from posttrain.data.formats.conventions import examples
+from posttrain.data.skipped import SkippedRows, SkipReason
 from posttrain.errors import RunError, Stopped
 from posttrain.files import hash_of
 from posttrain.generation.sampling import Sampling
@@ -144,7 +145,7 @@ def test_a_prompt_with_one_answer_is_left_out_and_counted(tmp_path: Path) -> Non
 
     found = made(tmp_path, [Writer("a", {}, draw)], how(), count=5)
     assert [row["id"] for row in found.rows] == ["p0", "p1", "p2", "p4"]
-    assert found.skips.told() == {"fewer than 2 different completions": {"rows": 1, "first": ["p.jsonl:4"]}}
+    assert found.skips.by_reason() == {SkipReason.TOO_FEW_DIFFERENT: SkippedRows(1, ("p.jsonl:4",))}
 
 
 def test_a_model_that_always_says_the_same_ends_the_stage_with_advice(tmp_path: Path) -> None:

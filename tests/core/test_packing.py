@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from structures import groups, random_group, texts_of
 
 from posttrain.core.group import Group
 from posttrain.core.packing import collate, pack
+from structures import groups, random_group, texts_of
 
 sizes = st.lists(st.integers(1, 60), max_size=40)
 budgets = st.integers(1, 80)

@@ -9,13 +9,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conversations import CHATML, UNMARKED_CHATML, renderer, taught
 
+from conversations import CHATML, UNMARKED_CHATML, renderer, taught
 from posttrain.core.group import Group
 from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
-from posttrain.data.formats.conventions import NULL_ARGUMENTS, Kind, examples
+from posttrain.data.formats.conventions import Kind, examples
+from posttrain.data.row_notes import RowNote
 from posttrain.data.skipped import Skips
 from posttrain.errors import InputError
 
@@ -175,7 +176,7 @@ def test_nulls_that_parquet_fills_in_are_no_arguments(tmp_path: Path) -> None:
             == row["messages"][1]["tool_calls"][0]["function"]["arguments"]
         )
         assert example.tools == tuple(row["tools"])
-        assert example.notes == (NULL_ARGUMENTS,)
+        assert example.notes == (RowNote.NULL_ARGUMENTS,)
 
 
 def test_a_null_argument_in_json_stays(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from byte_model import save_byte_model
 
+from byte_model import save_byte_model
 from posttrain.data.chat.encode import encode_prompt
 from posttrain.data.chat.renderer import renderer_of
 from posttrain.data.options import DataOptions

@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from byte_model import save_byte_model
-from structures import VOCABULARY
-from tiny_models import BRANCHING, LONE, save_model
 
+from byte_model import save_byte_model
 from posttrain.core.group import Completion, Group, Ints
 from posttrain.core.packing import collate
 from posttrain.generation.engine import generate, greedy
@@ -17,6 +15,8 @@ from posttrain.generation.sampling import Sampling
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
+from structures import VOCABULARY
+from tiny_models import BRANCHING, LONE, save_model
 
 torch.set_num_threads(1)
 

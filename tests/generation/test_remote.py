@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from http_server import Answer, Crowd, Endpoint, says, serving, silent, status
 
+from http_server import Answer, Crowd, Endpoint, says, serving, silent, status
 from posttrain.endpoint import EndpointOptions
 from posttrain.errors import InputError, RunError
 from posttrain.generation.remote import RemoteWritten, ask, seed_of

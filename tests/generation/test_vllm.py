@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from byte_model import save_byte_model
 from torch import Tensor
 
+from byte_model import save_byte_model
 from posttrain.core.group import Completion, Group
 from posttrain.errors import InputError
 from posttrain.generation.engine import generate

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
-from annotate_server import Client, Server, lines_of, owner_of
 from sqlalchemy import func, select
 
+from annotate_server import Client, Server, lines_of, owner_of
 from posttrain.annotate.db.hash_chain import broken_links
 from posttrain.annotate.db.store import open_store, reading
 from posttrain.annotate.db.tables import items, judgments, projects

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from structures import random_group
 from torch import Tensor
 
 from posttrain.core.group import Group
 from posttrain.core.packing import Batch, collate
+from structures import random_group
 
 
 def ranked(seed: int, ranks: Sequence[Sequence[int]], *, loss: float = 0.7, length: int = 0) -> Batch:

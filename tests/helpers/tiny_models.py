@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from structures import VOCABULARY, random_group
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from torch import Tensor
@@ -19,6 +18,7 @@ from transformers import (
 
 from posttrain.core.group import Group
 from posttrain.core.packing import Batch
+from structures import VOCABULARY, random_group
 
 Settings = dict[str, Any]
 

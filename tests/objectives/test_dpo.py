@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from batches import assert_finite_differences, by_completion, log_sigmoid, random_logp, ranked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from batches import assert_finite_differences, by_completion, log_sigmoid, random_logp, ranked
 from posttrain.core.outputs import Loss, Outputs
 from posttrain.core.packing import Batch
 from posttrain.objectives.dpo import dpo_loss, dpo_objective

@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from structures import random_group
-from tiny_models import BRANCHING, assert_same_gradients, gradients, save_model
 
 from posttrain.core.group import Group
 from posttrain.core.outputs import Objective
@@ -19,6 +17,8 @@ from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
 from posttrain.train.step import accumulate
+from structures import random_group
+from tiny_models import BRANCHING, assert_same_gradients, gradients, save_model
 
 OBJECTIVES: dict[str, Objective] = {
     "sft": SFT,

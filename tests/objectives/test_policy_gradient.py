@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from batches import assert_finite_differences, random_logp, ranked
 from torch import Tensor
 
+from batches import assert_finite_differences, random_logp, ranked
 from posttrain.core.outputs import Outputs
 from posttrain.core.packing import Batch
 from posttrain.objectives.kl import kl_estimate

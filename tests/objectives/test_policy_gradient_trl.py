@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from byte_model import save_byte_model
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from byte_model import save_byte_model
 from posttrain.core.group import Completion, Floats, Group
 from posttrain.objectives.options import PolicyGradientOptions
 from posttrain.objectives.policy_gradient import policy_gradient_objective

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from batches import assert_finite_differences, log_sigmoid, ranked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from batches import assert_finite_differences, log_sigmoid, ranked
 from posttrain.core.outputs import Outputs
 from posttrain.core.packing import Batch
 from posttrain.objectives.options import BradleyTerryOptions

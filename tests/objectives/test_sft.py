@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from batches import assert_finite_differences, random_logp, ranked
 
+from batches import assert_finite_differences, random_logp, ranked
 from posttrain.core.outputs import Outputs
 from posttrain.objectives.sft import SFT, sft_loss
 

@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from structures import random_group
-from tiny_models import BRANCHING, LONE, assert_same_gradients, save_model
 from torch import Tensor
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -19,6 +17,8 @@ from posttrain.policy.load import Policy
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.train.step import accumulate, evaluate
+from structures import random_group
+from tiny_models import BRANCHING, LONE, assert_same_gradients, save_model
 
 GROUPS = [random_group(np.random.default_rng(n), 12, [20, 24]) for n in range(3)]
 TOKENS = sum(group.size for group in GROUPS)

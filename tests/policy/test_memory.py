@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from byte_model import save_byte_model
 
+from byte_model import save_byte_model
 from posttrain.policy.load import load_policy
 from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.memory import estimate, fitting_row
@@ -27,10 +27,10 @@ def test_weights_and_optimizer_are_counted_exactly(lora: LoraOptions | None, tmp
 def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) -> None:
     import numpy as np
     import torch
-    from structures import random_group
 
     from posttrain.core.packing import collate
     from posttrain.policy.forward import backbone_of, packed_hidden
+    from structures import random_group
 
     name = str(save_byte_model(tmp_path / "model"))
     policy = load_policy(name)

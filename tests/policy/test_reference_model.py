@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from byte_model import save_byte_model
-from structures import random_group
-from tiny_models import BRANCHING, save_model
 
+from byte_model import save_byte_model
 from posttrain.core.group import Floats, Group
 from posttrain.core.packing import collate
 from posttrain.errors import InputError
@@ -19,6 +17,8 @@ from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.options import LoraOptions
 from posttrain.policy.reference_model import adapted, freeze, frozen_logprobs
 from posttrain.policy.value_head import add_value_head
+from structures import random_group
+from tiny_models import BRANCHING, save_model
 
 RNG = np.random.default_rng(0)
 GROUPS = [random_group(RNG, 4, [3, 6]), random_group(RNG, 2, [5]), random_group(RNG, 7, [1, 2, 4])]

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from byte_model import save_byte_model
-from structures import random_group
 from transformers import AutoModelForCausalLM
 
+from byte_model import save_byte_model
 from posttrain.core.packing import collate
 from posttrain.policy.forward import forward
 from posttrain.policy.load import load_policy
@@ -16,6 +15,7 @@ from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.options import LoraOptions
 from posttrain.policy.save import save_policy
 from posttrain.policy.value_head import VALUE_HEAD, add_value_head
+from structures import random_group
 
 RNG = np.random.default_rng(0)
 

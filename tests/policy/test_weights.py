@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_models import BRANCHING, save_model
 
 from posttrain.errors import InputError
 from posttrain.policy.load import Task, load_policy
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import PolicyOptions
+from tiny_models import BRANCHING, save_model
 
 
 @pytest.fixture(params=["llama", "gpt2"])

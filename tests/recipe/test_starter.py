@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from command_line import Posttrain
 
+from command_line import Posttrain
 from posttrain.recipe.schema import load_recipe
 from posttrain.recipe.starter import STARTERS, starter
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from command_line import Posttrain
 
+from command_line import Posttrain
 from posttrain.errors import InputError
 from posttrain.recipe.keys import part_at, places_of
 from posttrain.recipe.schema import Recipe, load_recipe

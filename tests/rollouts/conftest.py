@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from byte_model import save_byte_model
 
+from byte_model import save_byte_model
 from posttrain import files
 
 torch.set_num_threads(1)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from experiences import NONE, asked, experience, experiences, said
 from hypothesis import given
 
+from experiences import NONE, asked, experience, experiences, said
 from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.core.group import Floats, Group
 from posttrain.rollouts.grpo import grpo_advantages

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from byte_model import save_byte_model
 from experiences import experience
-
 from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.generation.engine import generate
 from posttrain.generation.sampling import Sampling

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from experiences import asked
 
+from experiences import asked
 from posttrain.advantages.grpo import varies
 from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.core.group import Group

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from experiences import NONE, experience, experiences, said
 from hypothesis import given
 
+from experiences import NONE, experience, experiences, said
 from posttrain.core.group import Floats
 from posttrain.rollouts import metrics
 from posttrain.rollouts.options import AlarmOptions

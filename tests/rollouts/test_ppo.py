@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from experiences import NONE, experience, random_experience, said
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiences import NONE, experience, random_experience, said
 from posttrain.advantages.options import PPOAdvantageOptions
 from posttrain.core.group import Floats, Group
 from posttrain.rollouts.ppo import ppo_advantages

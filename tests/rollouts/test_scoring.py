@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from byte_model import TEMPLATE, save_byte_model
-from experiences import asked, said
 from transformers import AutoModelForSequenceClassification
 
+from byte_model import TEMPLATE, save_byte_model
+from experiences import asked, said
 from posttrain.core.group import Ints
 from posttrain.data.chat.answer_text import answer_text
 from posttrain.data.chat.encode import Renderer

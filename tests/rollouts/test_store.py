@@ -5,10 +5,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from experiences import experiences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiences import experiences
 from posttrain.core.group import Group
 from posttrain.rollouts import store
 from posttrain.rollouts.types import Rollout, RolloutState, with_column

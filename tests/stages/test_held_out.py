@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from experiences import NONE, asked, experience, said
 
+from experiences import NONE, asked, experience, said
 from posttrain.console import Screen
 from posttrain.core.group import Floats, Group
 from posttrain.errors import RunError

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from command_line import Posttrain
 from on_policy_recipes import write_files
-
 from posttrain.console import Screen
 from posttrain.pipeline.audit import stage_budget
 from posttrain.recipe.schema import load_recipe

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from byte_model import save_byte_model
 from command_line import Posttrain
 from http_server import Endpoint, says, serving, status
-
 from posttrain.data.files.read import read_rows
 from posttrain.data.formats.conventions import examples
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from annotate_server import PASSWORD
 
+from annotate_server import PASSWORD
 from posttrain.console import Screen
 from posttrain.demo.ranking import COUNT, RANKED
 from posttrain.demo.run import demo_recipe

@@ -54,7 +54,7 @@ def foretold_and_reported(recipe: Recipe, base: Path, out: Path) -> Iterator[str
         model = origin(recipe, stage.model, base)
         others = {other.name: origin(recipe, other.name, base) for other in stage.others}
         context = Context(name, out / name, base, model, recipe.seed, others, screen=Notes())
-        about = runner_of(stage).preview(stage, context).about  # reads and encodes as a run does
+        about = runner_of(stage).preview(stage, context).summary.as_json()  # reads and encodes as a run does
         assert found.left_out == {reason: skipped["first"] for reason, skipped in about["skipped"].items()}, name
         assert {reason: len(places) for reason, places in found.left_out.items()} == {
             reason: skipped["rows"] for reason, skipped in about["skipped"].items()

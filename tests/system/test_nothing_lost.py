@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from byte_model import TEMPLATE
-from command_line import Posttrain
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from byte_model import TEMPLATE
+from command_line import Posttrain
 from posttrain.data.chat.template import Template, render
 from posttrain.data.example import Example
 from posttrain.data.files.read import read_rows

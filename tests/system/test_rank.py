@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from annotate_server import Client, owner_of, running
-from command_line import Posttrain
 from datasets import load_dataset
 
+from annotate_server import Client, owner_of, running
+from command_line import Posttrain
 from posttrain.statistics.agreement import fleiss_kappa
 
 RECIPE = """\

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from byte_model import save_byte_model
-from command_line import Posttrain
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+from byte_model import save_byte_model
+from command_line import Posttrain
 
 STACK = """\
 model: model

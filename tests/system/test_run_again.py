@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from transformers import LlamaConfig
+
 from byte_model import save_byte_model
 from command_line import Posttrain
-from transformers import LlamaConfig
 
 QUICK = ("--set", "stages.sft.max_steps=2", "--set", "stages.sft.validation=null")
 

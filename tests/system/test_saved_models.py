@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from command_line import Posttrain
 from peft import AutoPeftModelForCausalLM, AutoPeftModelForSequenceClassification
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 import posttrain
+from command_line import Posttrain
 from posttrain.core.group import Group
 from posttrain.data.sets.store import GroupStore
 from posttrain.files import sha256_of

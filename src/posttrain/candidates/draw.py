@@ -19,7 +19,7 @@ from posttrain.candidates.prompts import Ask
 from posttrain.candidates.similarity import Text, alike, read
 from posttrain.console import Screen
 from posttrain.data.sets.prompts import as_said
-from posttrain.data.skipped import Skips
+from posttrain.data.skipped import SkipReason, Skips
 from posttrain.errors import RunError, Stopped
 from posttrain.files import hash_of, read_json, write_json
 from posttrain.generation.sampling import Sampling
@@ -187,7 +187,7 @@ def _result(
         kept = choose(drawn[place], place, len(writers), options)
         kept_at_once += sum(one.round == 0 for one in kept)
         if len(kept) < LEAST:
-            skips.add(f"fewer than {LEAST} different completions", ask.where)
+            skips.add(SkipReason.TOO_FEW_DIFFERENT, ask.where)
             continue
         short += len(kept) < options.k
         every += kept

@@ -17,7 +17,8 @@ from posttrain.data.options import RowOptions
 from posttrain.data.sets.prepare import NOTE_ROWS
 from posttrain.data.sets.prompts import encoded, room_for
 from posttrain.data.sets.split import TRAIN, prompt_key
-from posttrain.data.skipped import Skips
+from posttrain.data.skipped import SkipReason, Skips
+from posttrain.data.summary import DataSummary, PartSize
 from posttrain.errors import InputError
 
 
@@ -47,7 +48,7 @@ def read_asks(
     answer: int,
     base: Path,
     on_rows: Callable[[int], None] = lambda n: None,
-) -> tuple[list[Ask], dict[str, Any]]:
+) -> tuple[list[Ask], DataSummary]:
     """All prompts of a stage's data, each once. What is too long for one of the models is asked of none.
 
     Args:
@@ -55,7 +56,7 @@ def read_asks(
         answer: tokens kept free for the answer.
 
     Returns:
-        the prompts, and what was read, cut and left out, in the form of `prepare`'s.
+        the prompts, and what was read, kept, changed and skipped.
 
     Raises:
         InputError: malformed data, an id that stands twice, no room for a prompt, or no prompt left.
@@ -73,10 +74,10 @@ def read_asks(
                 on_rows(count)
             key = _digest(example)
             if key in prompts:
-                skips.add("its prompt stands in an earlier row", example.where)
+                skips.add(SkipReason.PROMPT_REPEATED, example.where)
                 continue
             some = [encoded(example, renderer, room) for renderer, room in zip(renderers, rooms, strict=True)]
-            reason = next((one for one in some if isinstance(one, str)), None)
+            reason = next((one for one in some if isinstance(one, SkipReason)), None)
             if reason is not None:
                 skips.add(reason, example.where)
                 continue
@@ -85,7 +86,7 @@ def read_asks(
                 raise InputError(
                     f"{example.where}: the id {name} is also that of {found[name].where}; give each prompt its own"
                 )
-            tokens = tuple(one.tokens for one in some if not isinstance(one, str))
+            tokens = tuple(one.tokens for one in some if not isinstance(one, SkipReason))
             found[name] = Ask(name, example.where, example.prompt, example.tools, tokens)
             prompts.add(key)
     if not found:
@@ -93,13 +94,13 @@ def read_asks(
     asks = list(found.values())
     noted = sum((renderer.seen for renderer in renderers), Counter[str]())
     longest = [max((len(tokens) for tokens in ask.tokens), default=0) for ask in asks]
-    about = {
-        "parts": {TRAIN: {"groups": len(asks), "tokens": sum(longest)}},
-        "skipped": skips.told(),
-        "noted": dict(noted),
-        "unread": dict(skips.unread),
-    }
-    return asks, about
+    summary = DataSummary(
+        parts={TRAIN: PartSize(len(asks), sum(longest))},
+        skipped=skips.by_reason(),
+        noted=dict(noted),
+        unread=dict(skips.unread),
+    )
+    return asks, summary
 
 
 def _id(example: Example) -> str | None:

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from posttrain.console import Screen, bytes_told, time_told
+from posttrain.data.summary import DataSummary
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
@@ -54,8 +55,7 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
         context = Context(name, Path(folder), base, model, recipe.seed, others, screen=notes)
         if made := made_by_stages(recipe, name):
             notes.note(f"its data comes from {' and '.join(made)}, and is read once that has run")
-            unread = {"parts": {"train": {"groups": 0, "tokens": 0}}}
-            seen = Preview(unread, 0, runner_of(stage).needs(stage, context), ())
+            seen = Preview(DataSummary.of_rows(0), 0, runner_of(stage).needs(stage, context), ())
         else:
             screen.note(f"reading the data of {name}")
             seen = runner_of(stage).preview(stage, context)
@@ -81,7 +81,7 @@ def _plan(
         "stage": name,
         "kind": stage.kind_name(),
         "models": list(stage.starts_from) or ([recipe.model] if isinstance(stage, ModelStage) else []),
-        "parts": seen.about["parts"],
+        "parts": seen.summary.as_json()["parts"],
         "steps": seen.steps,
         "max_length": min((renderer.max_length for renderer in seen.renderers), default=None),
         "stops_on": list(ends),
@@ -108,13 +108,13 @@ def _time_and_disk(stage: StageOptions, seen: Preview, model: str, found: Room |
     from posttrain.policy.shape import model_shape
     from posttrain.stages.cost import Load, disk_bytes, flops, seconds
 
-    train = seen.about["parts"]["train"]
-    if found is None or not train["groups"] or not isinstance(stage, TrainingStage | CandidatesStage):
+    train = seen.summary.train
+    if found is None or not train.groups or not isinstance(stage, TrainingStage | CandidatesStage):
         return {"seconds": None, "disk_bytes": None}
     shape = model_shape(model, trust_remote_code=stage.trust_remote_code)
     share = seen.steps / seen.by_epochs if seen.by_epochs else 1.0
-    work = flops(stage, shape.parameters, Load(train["groups"], train["tokens"] / train["groups"], 0.0))
-    tokens = sum(part["tokens"] for part in seen.about["parts"].values())
+    work = flops(stage, shape.parameters, Load(train.groups, train.tokens / train.groups, 0.0))
+    tokens = sum(part.tokens for part in seen.summary.parts.values())
     return {
         "seconds": share * seconds(work, speed(found.device), found.device),
         "disk_bytes": disk_bytes(stage, shape, tokens) if isinstance(stage, TrainingStage) else None,

@@ -8,6 +8,7 @@ from posttrain.audit.run import Report, audit, with_more
 from posttrain.data.files.read import read_rows
 from posttrain.data.options import DataOptions, DataSource
 from posttrain.data.sets.split import TRAIN
+from posttrain.data.summary import DataSummary
 from posttrain.recipe.stages.audit import AuditStage
 from posttrain.stages.budget import Budget, budget, budget_findings
 from posttrain.stages.context import Context, Figure
@@ -38,7 +39,7 @@ def run_audit(stage: AuditStage, context: Context) -> dict[str, Figure]:
 def _preview(stage: AuditStage, context: Context) -> Preview:
     """What a run would read; nothing is trained."""
     rows = sum(1 for source in stage.data for _ in read_rows(source.path, base=context.base))
-    return Preview({"parts": {"train": {"groups": rows, "tokens": 0}}}, 0, {}, ())
+    return Preview(DataSummary.of_rows(rows), 0, {}, ())
 
 
 def _report(stage: AuditStage, context: Context) -> Report:

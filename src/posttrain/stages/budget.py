@@ -13,10 +13,11 @@ from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.example import Example
 from posttrain.data.formats.conventions import Kind
 from posttrain.data.options import DataOptions
+from posttrain.data.row_notes import RowNote
 from posttrain.data.sets.prepare import by_part
 from posttrain.data.sets.prompts import Prompt, encoded, room_for
 from posttrain.data.sets.split import TRAIN
-from posttrain.data.skipped import Skips
+from posttrain.data.skipped import SkipReason, Skips
 from posttrain.stages.context import Context
 
 CUT = Rule(
@@ -53,6 +54,14 @@ CHANGED = Rule(
     "see the note at each row; another template may keep it",
 )
 
+_TOO_LONG = (SkipReason.TOO_LONG, SkipReason.TOO_LONG_WHEN_CUT, SkipReason.PROMPT_TOO_LONG)
+_WITHOUT_LOSS = (
+    SkipReason.NO_LOSS,
+    SkipReason.ANSWER_REWRITTEN,
+    SkipReason.ANSWER_WITHOUT_WORDS,
+    SkipReason.NO_PROMPT_TOKEN,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -69,7 +78,7 @@ class Budget:
     kept: int
     held_out: int
     tokens: int
-    left_out: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+    left_out: Mapping[SkipReason, list[str]] = field(default_factory=dict[SkipReason, list[str]])
     noted: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
     unknown: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -105,7 +114,7 @@ def budget(
     for count, (part, _, example) in enumerate(rows, start=1):
         before = dict(own.seen)
         made = encoded(example, own, room) if kind == "prompt" else encode(example, own)
-        if isinstance(made, str):
+        if isinstance(made, SkipReason):
             skips.add(made, example.where)
             continue
         for what in own.seen:
@@ -147,11 +156,12 @@ def budget_findings(found: Budget) -> list[Finding]:
     """What to know of a budget. What any reader would leave out (an empty answer) is found without it."""
     kinds: dict[Rule, list[Shown]] = {CUT: [], DROPPED: [], ALL_TOO_LONG: [], NO_LOSS: [], CHANGED: []}
     kinds[UNKNOWN] = [Shown(where, repr(character)) for where, character in found.unknown.items()]
+    too_long = DROPPED if found.kept + found.held_out else ALL_TOO_LONG
+    rules = dict.fromkeys(_WITHOUT_LOSS, NO_LOSS) | dict.fromkeys(_TOO_LONG, too_long)
     for reason, places in found.left_out.items():
-        too_long = DROPPED if found.kept + found.held_out else ALL_TOO_LONG
-        rule = NO_LOSS if "loss" in reason or "no token" in reason else too_long if "max_length" in reason else None
-        if rule is not None:
-            kinds[rule] += [Shown(where, reason) for where in places]
+        if reason in rules:
+            kinds[rules[reason]] += [Shown(where, reason) for where in places]
     for note, places in found.noted.items():
-        kinds[CUT if note.startswith("cut") else CHANGED] += [Shown(where, note) for where in places]
+        rule = CUT if note in {RowNote.CUT_LEFT, RowNote.CUT_RIGHT} else CHANGED
+        kinds[rule] += [Shown(where, note) for where in places]
     return [finding(rule, hits) for rule, hits in kinds.items() if hits]

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from posttrain.candidates.draw import Draft, Writer, make_candidates
 from posttrain.candidates.prompts import Ask, read_asks
 from posttrain.data.chat.answer_text import answer_text, prefill_note
 from posttrain.data.chat.encode import Renderer
+from posttrain.data.summary import DataSummary
 from posttrain.endpoint import EndpointOptions
 from posttrain.errors import InputError
 from posttrain.files import hash_of, sha256_of, write_json, write_whole
@@ -50,9 +50,9 @@ def _needs(stage: CandidatesStage, context: Context, longest: Mapping[str, int] 
 def _preview(stage: CandidatesStage, context: Context) -> Preview:
     """What a run would do: prompts, and the memory of the largest model."""
     locals_ = _locals(stage, context)
-    asks, about = _read(stage, list(locals_.values()), context)
+    asks, summary = _read(stage, list(locals_.values()), context)
     longest = {path: max(len(ask.tokens[number]) for ask in asks) for number, path in enumerate(locals_)}
-    return Preview(about, 0, _needs(stage, context, longest), tuple(locals_.values()))
+    return Preview(summary, 0, _needs(stage, context, longest), tuple(locals_.values()))
 
 
 def draw_candidates(stage: CandidatesStage, context: Context) -> dict[str, Figure]:
@@ -65,16 +65,15 @@ def draw_candidates(stage: CandidatesStage, context: Context) -> dict[str, Figur
     """
     screen, folder = context.screen, context.folder
     locals_ = _locals(stage, context)
-    asks, about = _read(stage, list(locals_.values()), context)
-    writers = _writers(stage, asks, locals_, context)
-    found = make_candidates(
-        asks, writers, stage, sampling_of(stage, context.seed), folder / "draws", screen=screen, stop=context.stop
-    )
-    for sentence in left_out_of({"skipped": found.skips.told(), "noted": found.noted}):
+    asks, summary = _read(stage, list(locals_.values()), context)
+    writers, sampling = _writers(stage, asks, locals_, context), sampling_of(stage, context.seed)
+    found = make_candidates(asks, writers, stage, sampling, folder / "draws", screen=screen, stop=context.stop)
+    drawn = replace(DataSummary.of_rows(len(found.rows)), skipped=found.skips.by_reason(), noted=found.noted)
+    for sentence in left_out_of(drawn):
         screen.note(sentence)
-    about["skipped"] |= found.skips.told()
-    about["noted"] |= found.noted
-    write_json(folder / "data.json", {**about, "rows": len(found.rows)})
+    skipped, noted = {**summary.skipped, **drawn.skipped}, {**summary.noted, **drawn.noted}
+    summary = replace(summary, skipped=skipped, noted=noted)
+    write_json(folder / "data.json", {**summary.as_json(), "rows": len(found.rows)})
     write_json(folder / "params.json", found.params)
     lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows)
     write_whole(folder / FILE, "".join(lines))
@@ -102,10 +101,10 @@ def _locals(stage: CandidatesStage, context: Context) -> dict[str, Renderer]:
     return found
 
 
-def _read(stage: CandidatesStage, renderers: Sequence[Renderer], context: Context) -> tuple[list[Ask], dict[str, Any]]:
+def _read(stage: CandidatesStage, renderers: Sequence[Renderer], context: Context) -> tuple[list[Ask], DataSummary]:
     """The prompts, and a word on what was left out."""
     with context.screen.bar("reading", None) as advance:
-        asks, about = read_asks(
+        asks, summary = read_asks(
             stage,
             renderers,
             answer=stage.max_new_tokens,
@@ -113,13 +112,13 @@ def _read(stage: CandidatesStage, renderers: Sequence[Renderer], context: Contex
             on_rows=lambda n: advance(n, "rows"),
         )
     prefills = dict.fromkeys(sentence for renderer in renderers for sentence in prefill_note(renderer))
-    for sentence in (f"prompts: {len(asks):,}", *left_out_of(about), *prefills):
+    for sentence in (f"prompts: {len(asks):,}", *left_out_of(summary), *prefills):
         context.screen.note(sentence)
     if any(not isinstance(model, str) for model in stage.models):
         ask = next((ask for ask in asks if ask.tools), None)
         if ask is not None:
             raise InputError(f"{ask.where}: the row has tools, which servers are not told of; drop it, or the server")
-    return asks, about
+    return asks, summary
 
 
 def _writers(

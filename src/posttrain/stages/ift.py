@@ -18,7 +18,7 @@ def _technique(stage: IFTStage, seed: int) -> Technique:
 
     def order(prepared: Prepared) -> Order:
         _check_held_out(stage, prepared)
-        weights = [task["weight"] for task in prepared.about["tasks"]]
+        weights = [task.weight for task in prepared.summary.tasks]
         return partial(mixed_order, prepared.task_of, weights, stage.temperature, seed)
 
     return Technique(task="causal", objective=SFT, order=order)
@@ -31,7 +31,7 @@ def _check_held_out(stage: IFTStage, prepared: Prepared) -> None:
         ("phrasings", stage.hold_out.phrasings, UNSEEN_PHRASINGS),
     ):
         if names and part not in prepared.held_out:
-            tasks = ", ".join(task["name"] for task in prepared.about["tasks"])
+            tasks = ", ".join(task.name for task in prepared.summary.tasks)
             raise InputError(f"hold_out.{key}: no row has {names}, so nothing is held out; the tasks are {tasks}")
 
 

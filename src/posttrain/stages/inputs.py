@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from posttrain.data.chat.encode import Renderer
 from posttrain.data.chat.renderer import renderer_of
@@ -10,6 +10,7 @@ from posttrain.data.example import Example
 from posttrain.data.options import RowOptions
 from posttrain.data.sets.prepare import Prepared, prepare
 from posttrain.data.sets.split import VALIDATION, part_of
+from posttrain.data.summary import DataSummary
 from posttrain.policy.device import place
 from posttrain.policy.load import end_tokens_of, load_tokenizer
 from posttrain.policy.memory import fitting_row
@@ -67,25 +68,25 @@ def prepare_data(stage: TrainingStage, renderer: Renderer, context: Context) -> 
         context.screen.note(
             f"validation: no prompt fell into the share of {stage.validation}; there will be no eval_loss"
         )
-    for sentence in summary_lines(prepared.about):
+    for sentence in summary_lines(prepared.summary):
         context.screen.note(sentence)
     return prepared
 
 
-def summary_lines(about: dict[str, Any]) -> list[str]:
+def summary_lines(summary: DataSummary) -> list[str]:
     """What was kept and left out of what is trained on, for people."""
-    parts = ", ".join(f"{part} {sizes['groups']:,}" for part, sizes in about["parts"].items())
-    return [f"rows: {parts}; {about['parts']['train']['tokens']:,} tokens to train on", *left_out_of(about)]
+    parts = ", ".join(f"{part} {size.groups:,}" for part, size in summary.parts.items())
+    return [f"rows: {parts}; {summary.train.tokens:,} tokens to train on", *left_out_of(summary)]
 
 
-def left_out_of(about: dict[str, Any]) -> list[str]:
+def left_out_of(summary: DataSummary) -> list[str]:
     """What was left out or changed, for people."""
     lines: list[str] = []
-    for reason, skipped in about["skipped"].items():
-        lines.append(f"left out, {reason}: {skipped['rows']:,} rows ({', '.join(skipped['first'])})")
-    lines.extend(f"{what}: {count:,} rows" for what, count in about["noted"].items())
-    if unread := about.get("unread"):
-        listed = ", ".join(f"`{column}` ({count:,} rows)" for column, count in unread.items())
+    for reason, skipped in summary.skipped.items():
+        lines.append(f"left out, {reason}: {skipped.rows:,} rows ({', '.join(skipped.first)})")
+    lines.extend(f"{what}: {count:,} rows" for what, count in summary.noted.items())
+    if summary.unread:
+        listed = ", ".join(f"`{column}` ({count:,} rows)" for column, count in summary.unread.items())
         lines.append(
             f"columns that are not read: {listed}. To join one to the question, say columns: {{context: its_name}}; "
             "drop the others from the file to be rid of this line"

@@ -79,7 +79,7 @@ def _preview(stage: OnPolicyStage, context: Context) -> Preview:
     prompts = _read(stage, renderer, context)
     memory = _needs(stage, context, max(len(prompt.tokens) for prompt in prompts.train))
     by_epochs = _by_epochs(stage, len(prompts.train)) * stage.minibatches * stage.inner_epochs
-    return Preview(prompts.about, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
+    return Preview(prompts.summary, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
 
 
 def _read(stage: OnPolicyStage, renderer: Renderer, context: Context) -> Prompts:
@@ -93,7 +93,7 @@ def _read(stage: OnPolicyStage, renderer: Renderer, context: Context) -> Prompts
             base=context.base,
             on_rows=lambda n: advance(n, "rows"),
         )
-    for sentence in (*summary_lines(prompts.about), *prefill_note(renderer)):
+    for sentence in (*summary_lines(prompts.summary), *prefill_note(renderer)):
         context.screen.note(sentence)
     return prompts
 

@@ -18,6 +18,7 @@ from posttrain.annotate.insight.project_agreement import agreement
 from posttrain.annotate.serve import serving
 from posttrain.annotate.work.projects import new_project, project_named, read_guideline
 from posttrain.annotate.work.simulated import simulate
+from posttrain.data.summary import DataSummary
 from posttrain.errors import Stopped, Waiting
 from posttrain.recipe.stages.rank import RankStage
 from posttrain.stages.context import Context, Figure
@@ -30,7 +31,7 @@ def _preview(stage: RankStage, context: Context) -> Preview:
     """What a run would do: how many items there are to rank."""
     count = sum(1 for path in stage.paths for _ in read_imports(path, base=context.base))
     context.screen.note(f"{count:,} items to rank, by {stage.settings.overlap} people each")
-    return Preview({"parts": {"train": {"groups": count, "tokens": 0}}}, 0, {}, ())
+    return Preview(DataSummary.of_rows(count), 0, {}, ())
 
 
 def run_ranking(stage: RankStage, context: Context) -> dict[str, Figure]:

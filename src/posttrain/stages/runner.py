@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from posttrain.data.chat.encode import Renderer
+from posttrain.data.summary import DataSummary
 from posttrain.recipe.stages.base import StageOptions
 from posttrain.stages.context import Context, Figure
 
@@ -15,14 +16,14 @@ class Preview:
     """What a run of a stage would do, known before any weight is loaded.
 
     Args:
-        about: what was read, kept, cut and left out.
+        summary: what was read, kept, changed and skipped.
         steps: optimiser steps.
         memory: bytes at the peak, by purpose.
         renderers: how each model it starts from reads conversations.
         by_epochs: optimiser steps that the epochs alone would take.
     """
 
-    about: Mapping[str, Any]
+    summary: DataSummary
     steps: int
     memory: Mapping[str, int]
     renderers: Sequence[Renderer]

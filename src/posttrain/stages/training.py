@@ -87,7 +87,7 @@ def _preview(stage: TrainingStage, technique: Technique, context: Context) -> Pr
     rows = None if stage.batch_tokens else stage.batch_size
     source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
     by_epochs = source.total(stage.epochs)
-    return Preview(prepared.about, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
+    return Preview(prepared.summary, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
 
 
 def finish(

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from audits import Write, by_name, lines_of, look
 
 WORDS = {

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from audits import Write, by_name, lines_of
 
+from audits import Write, by_name, lines_of
 from posttrain.audit.rows.source import Source
 from posttrain.audit.run import audit
 from posttrain.console import Screen

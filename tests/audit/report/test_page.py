@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from audits import Write, look
 from axe_playwright_python.sync_playwright import Axe
-from planted import planted
 from playwright.sync_api import Browser, Page
-from xss_payloads import PAYLOADS
 
+from audits import Write, look
+from planted import planted
 from posttrain.audit.command import write_report
+from xss_payloads import PAYLOADS
 
 
 def opened(browser: Browser, report: Path, *, width: int = 1200, dark: bool = False) -> tuple[Page, list[str]]:

@@ -4,6 +4,9 @@ import unicodedata
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from conversations import (
     BRACKETS,
     CHATML,
@@ -30,9 +33,6 @@ from conversations import (
     user,
     whole,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from posttrain.core.group import Group
 from posttrain.data.chat.encode import Renderer, encode, encode_prompt
 from posttrain.data.chat.end_token import turn_end

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from conversations import BRACKETS, CHATML, NO_END, PLAIN, UNMARKED_CHATML, template
 
+from conversations import BRACKETS, CHATML, NO_END, PLAIN, UNMARKED_CHATML, template
 from posttrain.data.chat.end_token import turn_end
 from posttrain.errors import InputError
 

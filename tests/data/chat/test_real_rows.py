@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import CHATML, UNMARKED_CHATML, WHERE, group_of, plain_tokens, renderer, taught, taught_pieces, whole
 
+from conversations import CHATML, UNMARKED_CHATML, WHERE, group_of, plain_tokens, renderer, taught, taught_pieces, whole
 from posttrain.core.group import Group
 from posttrain.data.chat.encode import Renderer, encode, encode_prompt
 from posttrain.data.example import Example, Message

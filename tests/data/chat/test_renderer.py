@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import NO_END
 
+from conversations import NO_END
 from posttrain.data.chat.encode import Renderer
 from posttrain.data.chat.renderer import LENGTH_LIMIT, renderer_of
 from posttrain.data.options import DataOptions

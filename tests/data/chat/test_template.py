@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from conversations import (
     BRACKETS,
     CHATML,
@@ -20,7 +21,6 @@ from conversations import (
     tool,
     user,
 )
-
 from posttrain.data.chat.template import BUILT_IN, Template, answer_spans, render, template_of, traits_of
 from posttrain.errors import InputError
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from conversations import WHERE, assistant, group_of, pair, raw, renderer, sft, taught, user, whole
 
+from conversations import WHERE, assistant, group_of, pair, raw, renderer, sft, taught, user, whole
 from posttrain.core.group import Group
 from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.example import Example

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import PLAIN, renderer
 
+from conversations import PLAIN, renderer
 from posttrain.data.example import Example
 from posttrain.data.formats.conventions import Kind
 from posttrain.data.options import DataOptions
+from posttrain.data.row_notes import RowNote
 from posttrain.data.sets.prepare import NOTE_ROWS, Prepared, prepare
 from posttrain.data.sets.split import Held, part_of
+from posttrain.data.skipped import SkippedRows, SkipReason
+from posttrain.data.summary import TaskSize
 from posttrain.errors import InputError
 
 PartOf = Callable[[Example], str]
@@ -86,9 +89,9 @@ def test_rows_of_validation_sources_are_validation_and_their_prompts_are_not_tra
     train, held = (prompts(prepared, part, stories) for part in ("train", "validation"))
     assert [len(train), len(held)] == [15, 10]
     assert not set(train) & set(held)
-    left_out = prepared.about["skipped"]["its prompt is in the validation data"]
-    assert left_out == {"rows": 5, "first": [f"train.jsonl:{n}" for n in (16, 17, 18)]}
-    assert list(prepared.about["parts"]) == ["train", "validation"]
+    skipped = prepared.summary.skipped[SkipReason.PROMPT_HELD_OUT]
+    assert skipped == SkippedRows(5, tuple(f"train.jsonl:{n}" for n in (16, 17, 18)))
+    assert list(prepared.summary.parts) == ["train", "validation"]
 
 
 def test_whole_tasks_and_phrasings_are_held_out(ready: Ready, tmp_path: Path) -> None:
@@ -101,7 +104,7 @@ def test_whole_tasks_and_phrasings_are_held_out(ready: Ready, tmp_path: Path) ->
     prepared = ready(splitting(tasks=("poems",), phrasings=("shout",)), data="a.jsonl")
     assert {part: len(store) for part, store in prepared.held_out.items()} == {"unseen_tasks": 4, "unseen_phrasings": 3}
     assert len(prepared.train) == 6
-    assert prepared.about["tasks"] == [{"name": "facts", "groups": 6, "weight": 1.0}]
+    assert prepared.summary.tasks == (TaskSize("facts", 6, 1.0),)
 
 
 # Tasks
@@ -112,12 +115,12 @@ def test_a_source_is_a_task_unless_its_rows_or_the_recipe_say_otherwise(ready: R
     rows(tmp_path / "b.jsonl", *asked(10, 2))
     rows(tmp_path / "c.jsonl", *asked(20, 2, task="poems"), *asked(30, 1))
     prepared = ready(data=["a.jsonl", {"path": "b.jsonl", "task": "facts", "weight": 3}, "c.jsonl"])
-    assert prepared.about["tasks"] == [
-        {"name": "a.jsonl", "groups": 3, "weight": 1.0},
-        {"name": "facts", "groups": 2, "weight": 3.0},
-        {"name": "poems", "groups": 2, "weight": 1.0},
-        {"name": "c.jsonl", "groups": 1, "weight": 1.0},
-    ]
+    assert prepared.summary.tasks == (
+        TaskSize("a.jsonl", 3, 1.0),
+        TaskSize("facts", 2, 3.0),
+        TaskSize("poems", 2, 1.0),
+        TaskSize("c.jsonl", 1, 1.0),
+    )
     assert prepared.task_of == [0, 0, 0, 1, 1, 2, 2, 3]
 
 
@@ -125,7 +128,7 @@ def test_files_of_one_name_in_two_folders_are_two_tasks(ready: Ready, tmp_path: 
     rows(tmp_path / "poems" / "train.jsonl", *asked(0, 3))
     rows(tmp_path / "facts" / "train.jsonl", *asked(10, 2))
     prepared = ready(data=["poems/train.jsonl", {"path": "facts/train.jsonl", "weight": 2}])
-    assert [task["name"] for task in prepared.about["tasks"]] == ["poems/train.jsonl", "facts/train.jsonl"]
+    assert [task.name for task in prepared.summary.tasks] == ["poems/train.jsonl", "facts/train.jsonl"]
     assert prepared.task_of == [0, 0, 0, 1, 1]
 
 
@@ -158,7 +161,7 @@ def test_what_was_read_kept_cut_and_left_out_is_counted(ready: Ready, tmp_path: 
     )
     prepared = ready(data="a.jsonl", max_length=300)
     groups = [prepared.train[i] for i in range(10)]
-    assert prepared.about == {
+    assert json.loads((tmp_path / "out" / "data.json").read_text()) == {
         "parts": {
             "train": {
                 "groups": 10,
@@ -175,7 +178,6 @@ def test_what_was_read_kept_cut_and_left_out_is_counted(ready: Ready, tmp_path: 
         "noted": {},
         "max_length": 300,
     }
-    assert json.loads((tmp_path / "out" / "data.json").read_text()) == prepared.about
     assert [group.where for group in groups] == [f"a.jsonl:{n}" for n in (1, 2, 3, 4, 5, 9, 10, 11, 12, 13)]
 
 
@@ -190,7 +192,7 @@ def test_what_happened_on_the_way_is_noted(stories: Any, tmp_path: Path) -> None
         part_of=splitting(),
         base=tmp_path,
     )
-    assert prepared.about["noted"] == {"cut right": 5}
+    assert prepared.summary.noted == {RowNote.CUT_RIGHT: 5}
 
 
 def test_only_the_first_rows_are_read_where_the_recipe_says_so(ready: Ready, tmp_path: Path) -> None:
@@ -293,7 +295,7 @@ def test_prepared_data_are_opened_and_not_read_again(ready: Ready, tmp_path: Pat
     first = ready(data="a.jsonl", validation=0.2)
     (tmp_path / "a.jsonl").unlink()
     again = ready(data="a.jsonl", validation=0.2)
-    assert again.about == first.about
+    assert again.summary == first.summary
     assert [len(again.train), len(again.held_out["validation"])] == [
         len(first.train),
         len(first.held_out["validation"]),

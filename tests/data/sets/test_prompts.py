@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conversations import PLAIN, renderer
 
+from conversations import PLAIN, renderer
 from posttrain.data.chat.template import template_of
 from posttrain.data.options import DataOptions
 from posttrain.data.sets.prompts import Prompts, read_prompts
 from posttrain.data.sets.split import part_of
+from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
 
 
@@ -64,13 +65,13 @@ def test_held_out_prompts_are_not_trained_on(stories: Any, tmp_path: Path) -> No
     assert train
     assert held
     assert not train & held
-    assert prompts.about["parts"]["validation"]["groups"] == len(prompts.held_out)
+    assert prompts.summary.parts["validation"].groups == len(prompts.held_out)
 
 
 def test_a_long_prompt_is_counted_and_left_out_or_cut_as_asked(stories: Any, tmp_path: Path) -> None:
     rows = [{"prompt": "short"}, {"prompt": "a long one, " * 40}]
     dropped = ready(stories, tmp_path, rows)
-    assert dropped.about["skipped"]["longer than max_length leaves to a prompt"]["first"] == ["p.jsonl:2"]
+    assert dropped.summary.skipped[SkipReason.PROMPT_TOO_LONG].first == ("p.jsonl:2",)
     cut = ready(stories, tmp_path, rows, truncation="left")
     assert [len(p.tokens) <= 80 for p in cut.train] == [True, True]
     assert cut.train[1].tokens[0] == stories.bos_token_id

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from conversations import assistant, raw, system, user
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conversations import assistant, raw, system, user
 from posttrain.data.example import Example, Message
 from posttrain.data.sets.split import (
     TRAIN,

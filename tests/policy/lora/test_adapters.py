@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_models import BRANCHING, assert_same_gradients, gradients, groups_of, one_by_one, plain, save_scored
 from torch import Tensor
 
 from posttrain.core.packing import Batch, collate
@@ -17,6 +16,7 @@ from posttrain.policy.lora.adapters import add_lora, attach
 from posttrain.policy.lora.folder import adapter_in
 from posttrain.policy.options import LoraOptions
 from posttrain.policy.probe import settle_layout
+from tiny_models import BRANCHING, assert_same_gradients, gradients, groups_of, one_by_one, plain, save_scored
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.is_gradient_checkpointing. is deprecated", "ignore:fan_in_fan_out", "ignore:Model has .tie_word_embeddings"

@@ -9,8 +9,6 @@ import pytest
 import torch
 from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from structures import random_group
-from tiny_models import BRANCHING, groups_of, one_by_one, plain, save_model, save_tokenizer
 
 from posttrain.core.packing import collate
 from posttrain.errors import InputError
@@ -21,6 +19,8 @@ from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.reference_model import frozen_logprobs
 from posttrain.policy.save import save_policy
 from posttrain.policy.verify import values_in_memory
+from structures import random_group
+from tiny_models import BRANCHING, groups_of, one_by_one, plain, save_model, save_tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 GROUPS = groups_of(np.random.default_rng(0))

@@ -21,15 +21,8 @@ from posttrain.audit.similarity.word_hashes import U32
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row
 from posttrain.data.formats.conventions import Convention, examples_of, filled_convention, renamed_row, unread_columns
-from posttrain.data.formats.preference_rows import (
-    OTHER_PROMPT,
-    PART_EARLIER,
-    PROMPTS_DIFFER,
-    SAME,
-    SYSTEMS_DIFFER,
-    TIED,
-)
 from posttrain.data.language import language_of
+from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
 
 ROW = np.dtype(
@@ -84,20 +77,27 @@ DIFFERING = Rule(
 )
 
 _LEFT_OUT = {
-    "empty completion": Rule(
+    SkipReason.EMPTY_COMPLETION: Rule(
         "empty-output", "warn", "rows have an empty answer", "write the answers, or drop the rows", "drop"
     ),
-    "empty prompt": Rule("empty-prompt", "warn", "rows ask nothing", "write the prompts, or drop the rows", "drop"),
-    "empty text": Rule("empty-text", "warn", "rows hold an empty text", "drop them", "drop"),
-    SAME: Rule(
+    SkipReason.EMPTY_PROMPT: Rule(
+        "empty-prompt", "warn", "rows ask nothing", "write the prompts, or drop the rows", "drop"
+    ),
+    SkipReason.EMPTY_TEXT: Rule("empty-text", "warn", "rows hold an empty text", "drop them", "drop"),
+    SkipReason.SAME_COMPLETIONS: Rule(
         "identical-sides",
         "warn",
         "pairs prefer an answer to itself",
         "drop them: they teach nothing, and count as preferences",
         "drop",
     ),
-    **dict.fromkeys((PROMPTS_DIFFER, SYSTEMS_DIFFER, OTHER_PROMPT, PART_EARLIER), DIFFERING),
-    TIED: Rule("all-tied", "info", "rankings tie all candidates", "keep them for the record; training leaves them out"),
+    SkipReason.PROMPTS_DIFFER: DIFFERING,
+    SkipReason.SYSTEMS_DIFFER: DIFFERING,
+    SkipReason.OTHER_PROMPT: DIFFERING,
+    SkipReason.SPLIT_EARLIER: DIFFERING,
+    SkipReason.ALL_TIED: Rule(
+        "all-tied", "info", "rankings tie all candidates", "keep them for the record; training leaves them out"
+    ),
 }
 """Why the reader leaves a row out → what that is as a finding."""
 
@@ -196,8 +196,8 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
             if isinstance(found, Example):
                 yield entry_of(found, reading.kind)
             elif seen is not None:
-                paired = reading.kind == "preference" and str(found) == "empty completion"
-                rule = EMPTY_SIDE if paired else _LEFT_OUT.get(str(found))
+                paired = reading.kind == "preference" and found.reason is SkipReason.EMPTY_COMPLETION
+                rule = EMPTY_SIDE if paired else _LEFT_OUT.get(found.reason)
                 if rule is not None:
                     seen.hit(rule, row.where, _asked(renamed))
     except InputError as error:

@@ -13,6 +13,8 @@ from posttrain.data.chat.template import BUILT_IN, Template, answer_spans, rende
 from posttrain.data.example import Example, Message
 from posttrain.data.formats.messages import KNOWN_KEYS, LEARNT, REASONING
 from posttrain.data.options import Truncation
+from posttrain.data.row_notes import RowNote, key_dropped
+from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
 
 
@@ -40,9 +42,20 @@ class Renderer:
     prefill: str = ""
 
 
-_REWRITTEN = "rewritten answer"
-_WORDLESS = "answer without words"
-_NO_LOSS = {_REWRITTEN: ": the template rewrites the answer", _WORDLESS: ": the template leaves no word of the answer"}
+_NO_LOSS = {
+    RowNote.ANSWER_REWRITTEN: SkipReason.ANSWER_REWRITTEN,
+    RowNote.ANSWER_WITHOUT_WORDS: SkipReason.ANSWER_WITHOUT_WORDS,
+}
+"""The note on an answer without loss → the reason to skip the row."""
+
+_MESSAGE_LOST = {
+    "system": RowNote.SYSTEM_DROPPED,
+    "developer": RowNote.DEVELOPER_DROPPED,
+    "user": RowNote.USER_DROPPED,
+    "tool": RowNote.TOOL_DROPPED,
+    "assistant": RowNote.ASSISTANT_CHANGED,
+}
+"""A message's role → the note on a message that its rendering does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,7 @@ class _Text:
         return int(np.argmax(self.loss))
 
 
-def encode(example: Example, renderer: Renderer, *, wordless: bool = False) -> Group | str:
+def encode(example: Example, renderer: Renderer, *, wordless: bool = False) -> Group | SkipReason:
     """Tokens and loss mask of a row, or the reason for leaving it out.
 
     Args:
@@ -75,21 +88,17 @@ def encode(example: Example, renderer: Renderer, *, wordless: bool = False) -> G
         InputError: the row is too long and truncation is "error", or the template refuses it.
     """
     if any(not _to_learn(completion) for completion in example.completions):
-        return "every answer is marked as not to be learnt"
+        return SkipReason.NOT_LEARNT
     texts = [
         _raw(example, c, renderer) if example.raw else _chat(example, c, renderer, wordless)
         for c in example.completions
     ]
     notes = set(example.notes).union(*(text.notes for text in texts))
     if any(not text.loss.any() for text in texts):
-        why = {
-            _REWRITTEN: ": the template rewrites the answer",
-            _WORDLESS: ": the template leaves no word of the answer",
-        }
-        return "no token bears loss" + next((why[note] for note in why if note in notes), "")
+        return next((reason for note, reason in _NO_LOSS.items() if note in notes), SkipReason.NO_LOSS)
     shared = _shared(texts)
     if shared == 0:
-        return "no token before the completion"
+        return SkipReason.NO_PROMPT_TOKEN
     prompt = texts[0].tokens[:shared]
     answers = [(text.tokens[shared:], text.loss[shared:]) for text in texts]
     overflow = shared + max(len(tokens) for tokens, _ in answers) - renderer.max_length
@@ -101,20 +110,20 @@ def encode(example: Example, renderer: Renderer, *, wordless: bool = False) -> G
                 "raise max_length, or say `truncation: drop`, `left` or `right`"
             )
         if renderer.truncation == "drop":
-            return "longer than max_length"
+            return SkipReason.TOO_LONG
         if renderer.truncation == "left" and overflow < shared:
-            notes.add("cut left")
+            notes.add(RowNote.CUT_LEFT)
             prompt = cut_left(prompt, overflow, renderer)
         elif renderer.truncation == "right" and shared < renderer.max_length:
-            notes.add("cut right")
+            notes.add(RowNote.CUT_RIGHT)
             room = renderer.max_length - shared
             answers = [(tokens[:room], loss[:room]) for tokens, loss in answers]
         else:
-            return "longer than max_length, however cut"
+            return SkipReason.TOO_LONG_WHEN_CUT
         if any(not loss.any() for _, loss in answers):
-            return "no token bears loss"
+            return SkipReason.NO_LOSS
     if len(answers) > 1 and all(np.array_equal(tokens, answers[0][0]) for tokens, _ in answers[1:]):
-        return "completions are the same tokens"
+        return SkipReason.SAME_TOKENS
     renderer.seen.update(sorted(notes))
     return Group(
         where=example.where,
@@ -143,7 +152,7 @@ def _chat(example: Example, completion: Sequence[Message], renderer: Renderer, w
     text, spans, lost = answer_spans(
         _template(renderer, example.where), example.prompt, completion, where=example.where, tools=example.tools
     )
-    notes = _left_out(example, completion, text) | ({_REWRITTEN} if lost else set[str]())
+    notes = _left_out(example, completion, text) | ({RowNote.ANSWER_REWRITTEN} if lost else set[str]())
     tokens, offsets = _tokenised(text, renderer)
     loss = np.zeros(len(tokens), dtype=np.bool_)
     whole = len(spans) == sum(1 for m in completion if m["role"] == "assistant" and m.get(LEARNT, True))
@@ -152,7 +161,7 @@ def _chat(example: Example, completion: Sequence[Message], renderer: Renderer, w
         if (
             whole and not wordless and not _has_words(tokens, offsets, inside, text, renderer)
         ):  # else a span is a part of an answer
-            notes |= {_WORDLESS}
+            notes.add(RowNote.ANSWER_WITHOUT_WORDS)
             continue
         ends = np.flatnonzero(inside & np.isin(tokens, list(renderer.end_tokens)))
         if len(ends):
@@ -201,7 +210,7 @@ def _written(tokens: Ints, offsets: Ints, span: tuple[int, int], renderer: Rende
         return inside, set()
     # A special token may swallow the blanks that follow it; it is the template's for all that.
     special = across & (first < start) & np.isin(tokens, list(renderer.tokenizer.added_tokens_decoder))
-    return inside & ~special, {"leading blanks of an answer lost" if special.any() else "token across the border"}
+    return inside & ~special, {RowNote.BLANKS_LOST if special.any() else RowNote.TOKEN_ACROSS_BORDER}
 
 
 def _to_learn(completion: Sequence[Message]) -> bool:
@@ -221,21 +230,21 @@ def _left_out(example: Example, completion: Sequence[Message], text: str) -> set
     for message in (*example.prompt, *completion):
         role = message["role"]
         if not _stands_in(message.get("content") or "", text):
-            notes.add(f"{role} message dropped" if role != "assistant" else "assistant message changed")
+            notes.add(_MESSAGE_LOST[role])
         if not _stands_in(message.get(REASONING, ""), text):
-            notes.add("reasoning dropped")
+            notes.add(RowNote.REASONING_DROPPED)
         for call in message.get("tool_calls", ()):
             if call["function"]["name"] not in text:
-                notes.add("tool call dropped")
+                notes.add(RowNote.CALL_DROPPED)
             elif not all(_stands_in(value, text) for value in _texts_of(call["function"]["arguments"])):
-                notes.add("tool call's arguments dropped")
+                notes.add(RowNote.ARGUMENTS_DROPPED)
         if role != "tool" and not _stands_in(str(message.get("name", "")), text):
-            notes.add("name of a speaker dropped")
+            notes.add(RowNote.NAME_DROPPED)
         for key in message.keys() - KNOWN_KEYS:
             if not all(_stands_in(value, text) for value in _texts_of(message[key])):
-                notes.add(f"message key `{key}` dropped")
+                notes.add(key_dropped(key))
     if any(tool["function"]["name"] not in text for tool in example.tools or ()):
-        notes.add("tools dropped")
+        notes.add(RowNote.TOOLS_DROPPED)
     return notes
 
 

@@ -30,6 +30,7 @@ from posttrain.data.formats.sft_rows import (
     read_sharegpt,
     read_text,
 )
+from posttrain.data.row_notes import RowNote
 from posttrain.data.skipped import RowSkipped, Skips
 from posttrain.errors import InputError
 
@@ -86,12 +87,13 @@ _STANDARD = frozenset(name for c in CONVENTIONS for name in (*c.required, *c.opt
 _TELLING = tuple(convention for convention in CONVENTIONS if convention.kind != "prompt")
 """Those whose columns tell what a row is meant for; a prompt is in most rows."""
 
+_JOINED = {"input": RowNote.INPUT_JOINED, "context": RowNote.CONTEXT_JOINED}
+"""Each column of `CONTEXT` → the note on a row whose prompt it is joined to."""
+
 _EVERY_ROW = ("task", "phrasing")
 
 _BOOKKEEPING = frozenset({"id", "annotator", "guideline_version", "shown_order", "duration_ms"})
 """Columns of this project's own files that say nothing to a model; so do those that begin with ``meta_``."""
-
-NULL_ARGUMENTS = "null arguments or parameters of tools left out, which Parquet fills in"
 
 
 def examples(
@@ -129,7 +131,7 @@ def examples(
         skipped.unread.update(unread_columns(renamed, own))
         for found in examples_of(row, renamed, own, task):
             if isinstance(found, RowSkipped):
-                skipped.add(str(found), row.where)
+                skipped.add(found.reason, row.where)
             else:
                 yield found
 
@@ -158,10 +160,9 @@ def examples_of(row: Row, renamed: Row, convention: Convention, task: str | None
 
 def _notes(row: Row, renamed: Row, convention: Convention) -> tuple[str, ...]:
     """What its reader did to a row that the user may not expect; Alpaca's input belongs to the question by custom."""
-    notes = [NULL_ARGUMENTS] if row.null_arguments else []
+    notes: list[str] = [RowNote.NULL_ARGUMENTS] if row.null_arguments else []
     if isinstance(renamed.values.get("prompt"), str) and set(CONTEXT) <= set(convention.optional):
-        names = (name for name in CONTEXT if _says_something(renamed.values.get(name), name))
-        notes += [f"`{name}` joined to the prompt" for name in names]
+        notes += [note for name, note in _JOINED.items() if _says_something(renamed.values.get(name), name)]
     return tuple(notes)
 
 

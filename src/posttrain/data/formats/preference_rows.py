@@ -12,15 +12,8 @@ from posttrain.data.files.read import Row
 from posttrain.data.files.strict_json import kind_of
 from posttrain.data.formats.messages import Turns, conversation, structure, text_or_turns, transcript
 from posttrain.data.formats.sft_rows import alpaca_prompt, chat_example, question_turns
-from posttrain.data.skipped import RowSkipped
+from posttrain.data.skipped import RowSkipped, SkipReason
 from posttrain.errors import InputError
-
-SAME = "chosen equals rejected"
-PROMPTS_DIFFER = "the prompts of chosen and rejected differ"
-SYSTEMS_DIFFER = "chosen and rejected begin with different system messages"
-OTHER_PROMPT = "chosen or rejected repeats another prompt than the row's own"
-PART_EARLIER = "chosen and rejected part before the last question"
-TIED = "all candidates are tied"
 
 _PAIR = (1.0, 2.0)
 
@@ -44,7 +37,7 @@ def read_implicit_pair(row: Row) -> Example:
     r"""``chosen, rejected`` that both hold the prompt: message lists, or ``"\n\nHuman: ..."`` transcripts."""
     chosen, rejected = (_whole(row, side) for side in ("chosen", "rejected"))
     if chosen == rejected:
-        raise RowSkipped(SAME)
+        raise RowSkipped(SkipReason.SAME_COMPLETIONS)
     if isinstance(structure(row.values["chosen"], row.where), str):
         shared = len(chosen) - 1  # a transcript's only completion is its last turn
     else:
@@ -52,9 +45,9 @@ def read_implicit_pair(row: Row) -> Example:
         shared = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(chosen), len(rejected)))
     prompt, branches = chosen[:shared], (chosen[shared:], rejected[shared:])
     if rejected[:shared] != prompt:
-        raise RowSkipped(PROMPTS_DIFFER)
+        raise RowSkipped(SkipReason.PROMPTS_DIFFER)
     if not all(_answers(branch) for branch in branches):
-        raise RowSkipped(PART_EARLIER if shared else PROMPTS_DIFFER)
+        raise RowSkipped(SkipReason.SPLIT_EARLIER if shared else SkipReason.PROMPTS_DIFFER)
     return _pair(row, prompt, *branches)
 
 
@@ -64,22 +57,22 @@ def read_ranking(row: Row) -> Example:
     texts = _candidates(row)
     ranks = _ranks(row, list(texts))
     if len(set(ranks.values())) == 1:
-        raise RowSkipped(TIED)
+        raise RowSkipped(SkipReason.ALL_TIED)
     if all(turns == next(iter(texts.values())) for turns in texts.values()):
-        raise RowSkipped(SAME)
+        raise RowSkipped(SkipReason.SAME_COMPLETIONS)
     return chat_example(row, prompt, tuple(texts.values()), rank=tuple(ranks[name] for name in texts))
 
 
 def _with_prompt(row: Row, prompt: Turns) -> Example:
     (before, chosen), (also_before, rejected) = (_parted(row, prompt, side) for side in ("chosen", "rejected"))
     if before != also_before:
-        raise RowSkipped(SYSTEMS_DIFFER)
+        raise RowSkipped(SkipReason.SYSTEMS_DIFFER)
     return _pair(row, (*before, *prompt), chosen, rejected)
 
 
 def _pair(row: Row, prompt: Turns, chosen: Turns, rejected: Turns) -> Example:
     if chosen == rejected:
-        raise RowSkipped(SAME)
+        raise RowSkipped(SkipReason.SAME_COMPLETIONS)
     return chat_example(row, prompt, (chosen, rejected), rank=_PAIR)
 
 
@@ -94,7 +87,7 @@ def _parted(row: Row, prompt: Turns, side: str) -> tuple[Turns, Turns]:
     question = tuple(turn for turn in prompt if turn["role"] != "system")
     repeated = next((p for p in (prompt, question) if rest[: len(p)] == p), None)
     if repeated is None or not _answers(rest[len(repeated) :]):
-        raise RowSkipped(OTHER_PROMPT)
+        raise RowSkipped(SkipReason.OTHER_PROMPT)
     return system, rest[len(repeated) :]
 
 
@@ -111,7 +104,7 @@ def _whole(row: Row, side: str) -> Turns:
             "(columns: {prompt: its_name}), or give message lists or '\\n\\nHuman: ...' transcripts"
         )
     if turns[-1]["role"] != "assistant":
-        raise RowSkipped("empty completion")
+        raise RowSkipped(SkipReason.EMPTY_COMPLETION)
     return turns
 
 

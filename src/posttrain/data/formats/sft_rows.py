@@ -7,7 +7,7 @@ from posttrain.data.example import Example, Message
 from posttrain.data.files.read import Row
 from posttrain.data.files.strict_json import kind_of
 from posttrain.data.formats.messages import Turns, conversation, is_blank, structure, text_or_turns, tools
-from posttrain.data.skipped import RowSkipped
+from posttrain.data.skipped import RowSkipped, SkipReason
 from posttrain.errors import InputError
 
 CONTEXT = ("input", "context")
@@ -107,7 +107,7 @@ def read_text(row: Row) -> Example:
     """``text``: plain text without roles, every token of which is learned (continued pre-training)."""
     content = text(row, "text")
     if not content.strip():
-        raise RowSkipped("empty text")
+        raise RowSkipped(SkipReason.EMPTY_TEXT)
     return Example(row.where, (), (({"role": "assistant", "content": content},),), raw=True)
 
 
@@ -132,9 +132,9 @@ def chat_example(row: Row, prompt: Turns, completions: tuple[Turns, ...], **colu
             prompt = ({"role": "system", "content": system}, *prompt)
     asked = [turn for turn in prompt if turn["role"] not in {"system", "developer"}]
     if all(is_blank(turn) for turn in asked or prompt):
-        raise RowSkipped("empty prompt")
+        raise RowSkipped(SkipReason.EMPTY_PROMPT)
     if any(all(is_blank(turn) for turn in turns if turn["role"] == "assistant") for turns in completions):
-        raise RowSkipped("empty completion")
+        raise RowSkipped(SkipReason.EMPTY_COMPLETION)
     schemas = tools(row.values.get("tools"), f"{row.where}: tools")
     return Example(row.where, prompt, completions, columns, schemas)
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from posttrain.data.chat.encode import Renderer, encode
 from posttrain.data.example import Example
@@ -14,14 +13,13 @@ from posttrain.data.formats.conventions import Kind, examples
 from posttrain.data.options import DataOptions, DataSource
 from posttrain.data.sets.split import TRAIN, VALIDATION, prompt_key
 from posttrain.data.sets.store import GroupStore, StoreWriter
-from posttrain.data.skipped import Skips
+from posttrain.data.skipped import SkipReason, Skips
+from posttrain.data.summary import DataSummary, PartSize, TaskSize
 from posttrain.errors import InputError
 from posttrain.files import is_sound, read_json, seal, whole_folder, write_json
 
 NOTE_ROWS = 256
 """Rows between two calls of `on_rows`."""
-
-SAME_PROMPT = "its prompt is in the validation data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +29,16 @@ class Prepared:
     Args:
         train: groups to train on.
         held_out: groups to evaluate on, by part; empty parts are not there.
-        about: what was read, kept, cut and left out (``data.json``).
+        summary: what was read, kept, changed and skipped (``data.json``).
     """
 
     train: GroupStore
     held_out: dict[str, GroupStore]
-    about: dict[str, Any]
+    summary: DataSummary
 
     @property
     def task_of(self) -> list[int]:
-        """The number of each training group's task in ``about["tasks"]``."""
+        """The number of each training group's task in ``summary.tasks``."""
         return read_json(self.train.folder / "tasks.json")
 
 
@@ -69,9 +67,9 @@ def prepare(
         with whole_folder(folder) as target:
             rows = by_part(options, kind, part_of, base, skips := Skips(), on_rows)
             _write(rows, renderer, target, skips, options)
-    about = read_json(folder / "data.json")
-    stores = {part: GroupStore(folder / part) for part in about["parts"]}
-    return Prepared(stores.pop(TRAIN), stores, about)
+    summary = DataSummary.from_json(read_json(folder / "data.json"))
+    stores = {part: GroupStore(folder / part) for part in summary.parts}
+    return Prepared(stores.pop(TRAIN), stores, summary)
 
 
 def by_part(
@@ -101,7 +99,7 @@ def by_part(
                 if fixed:
                     held_prompts.add(prompt)
                 elif prompt in held_prompts:
-                    skips.add(SAME_PROMPT, example.where)
+                    skips.add(SkipReason.PROMPT_HELD_OUT, example.where)
                     continue
             yield part, source, example
 
@@ -132,7 +130,7 @@ def _write(
     task_of: list[int] = []
     for part, source, example in rows:
         group = encode(example, renderer)
-        if isinstance(group, str):
+        if isinstance(group, SkipReason):
             skips.add(group, example.where)
             continue
         if part not in writers:
@@ -151,15 +149,14 @@ def _write(
         writer.close()
     counts = Counter(task_of)
     ordered = sorted(writers.items(), key=lambda item: item[0] != TRAIN)
-    sizes = {p: {"groups": w.count, "tokens": w.tokens, "loss_tokens": w.loss_tokens} for p, w in ordered}
     write_json(folder / TRAIN / "tasks.json", task_of)
-    about = {
-        "parts": sizes,
-        "tasks": [{"name": name, "groups": counts[i], "weight": w} for i, (name, w) in enumerate(weights.items())],
-        "skipped": skips.told(),
-        "noted": dict(renderer.seen),
-        "unread": dict(skips.unread),
-        "max_length": renderer.max_length,
-    }
-    write_json(folder / "data.json", about)
+    summary = DataSummary(
+        parts={part: PartSize(w.count, w.tokens, w.loss_tokens) for part, w in ordered},
+        tasks=tuple(TaskSize(name, counts[i], weight) for i, (name, weight) in enumerate(weights.items())),
+        skipped=skips.by_reason(),
+        noted=dict(renderer.seen),
+        unread=dict(skips.unread),
+        max_length=renderer.max_length,
+    )
+    write_json(folder / "data.json", summary.as_json())
     seal(folder)

@@ -9,9 +9,11 @@ from posttrain.core.group import Ints
 from posttrain.data.chat.encode import Renderer, cut_left, encode_prompt
 from posttrain.data.example import Example, Message
 from posttrain.data.options import DataOptions
+from posttrain.data.row_notes import RowNote
 from posttrain.data.sets.prepare import NOTE_ROWS, by_part, check_parts
 from posttrain.data.sets.split import TRAIN
-from posttrain.data.skipped import Skips
+from posttrain.data.skipped import SkipReason, Skips
+from posttrain.data.summary import DataSummary, PartSize
 from posttrain.errors import InputError
 
 
@@ -44,12 +46,12 @@ class Prompts:
     Args:
         train: to learn on.
         held_out: to evaluate on; may be empty.
-        about: what was read, cut and left out, in the form of `prepare`'s.
+        summary: what was read, kept, changed and skipped.
     """
 
     train: list[Prompt]
     held_out: list[Prompt]
-    about: dict[str, Any]
+    summary: DataSummary
 
 
 def read_prompts(
@@ -77,25 +79,24 @@ def read_prompts(
         if count % NOTE_ROWS == 0:
             on_rows(count)
         prompt = encoded(example, renderer, room)
-        if isinstance(prompt, str):
+        if isinstance(prompt, SkipReason):
             skips.add(prompt, example.where)
         else:
             parts.setdefault(part, []).append(prompt)
     check_parts(options, parts, skips)
     train = parts.pop(TRAIN)
     held_out = [prompt for some in parts.values() for prompt in some]
-    sizes = {
-        part: {"groups": len(some), "tokens": sum(len(p.tokens) for p in some)}
-        for part, some in {TRAIN: train, **parts}.items()
-    }
-    about = {
-        "parts": sizes,
-        "skipped": skips.told(),
-        "noted": dict(renderer.seen),
-        "unread": dict(skips.unread),
-        "max_length": renderer.max_length,
-    }
-    return Prompts(train, held_out, about)
+    summary = DataSummary(
+        parts={
+            part: PartSize(len(prompts), sum(len(prompt.tokens) for prompt in prompts))
+            for part, prompts in {TRAIN: train, **parts}.items()
+        },
+        skipped=skips.by_reason(),
+        noted=dict(renderer.seen),
+        unread=dict(skips.unread),
+        max_length=renderer.max_length,
+    )
+    return Prompts(train, held_out, summary)
 
 
 def room_for(renderer: Renderer, answer: int) -> int:
@@ -113,7 +114,7 @@ def room_for(renderer: Renderer, answer: int) -> int:
     return room
 
 
-def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | str:
+def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | SkipReason:
     """The prompt, or the reason for leaving it out."""
     tokens = encode_prompt(example.prompt, renderer, where=example.where, tools=example.tools)
     over = len(tokens) - room
@@ -124,11 +125,11 @@ def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | str:
                 f"max_length {renderer.max_length}; raise max_length, lower max_new_tokens, or say `truncation: drop`"
             )
         if renderer.truncation != "left":
-            return "longer than max_length leaves to a prompt"
-        renderer.seen["cut left"] += 1
+            return SkipReason.PROMPT_TOO_LONG
+        renderer.seen[RowNote.CUT_LEFT] += 1
         tokens = cut_left(tokens, over, renderer)
     if len(tokens) == 0:
-        return "no token before the completion"
+        return SkipReason.NO_PROMPT_TOKEN
     renderer.seen.update(example.notes)
     row = {"prompt": as_said(example.prompt), **example.row}
     return Prompt(example.where, example.prompt, tokens, row)
