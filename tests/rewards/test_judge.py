@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from http_server import Answer, Crowd, says, serving, status
 from posttrain.errors import InputError
-from posttrain.rewards.judge import JudgeReward, build, fill
+from posttrain.rewards.judge import JudgeReward, fill, make_judge_reward
 from posttrain.rewards.types import Failed
 
 
@@ -26,7 +26,7 @@ def options(server: Any, **more: Any) -> JudgeReward:
 
 def one(server: Any, *script: Answer, **more: Any) -> Any:
     server.script[:] = script
-    (found,) = build(options(server, **more), Path())(["an answer"], [{"prompt": "a question"}])
+    (found,) = make_judge_reward(options(server, **more), Path())(["an answer"], [{"prompt": "a question"}])
     return found
 
 
@@ -74,7 +74,7 @@ def test_garbage_is_a_failure_and_never_a_score(server: Any, garbage: Answer, sa
 
 def test_a_server_that_is_not_there_is_a_failure() -> None:
     spec = JudgeReward(kind="judge", url="http://127.0.0.1:9/v1", model="m", backoff=0, retries=1)
-    (found,) = build(spec, Path())(["x"], [{"prompt": "p"}])
+    (found,) = make_judge_reward(spec, Path())(["x"], [{"prompt": "p"}])
     assert isinstance(found, Failed)
     assert "ConnectError" in found.reason
 
@@ -82,7 +82,7 @@ def test_a_server_that_is_not_there_is_a_failure() -> None:
 def test_questions_go_out_together_but_no_more_than_allowed(server: Any) -> None:
     crowd = Crowd(lambda judge, body: says(f"Score: {body['messages'][0]['content']}")(judge, body))
     server.script[:] = [crowd]
-    batch = build(options(server, template="{completion}", concurrency=3), Path())
+    batch = make_judge_reward(options(server, template="{completion}", concurrency=3), Path())
     assert batch([str(i) for i in range(9)], [{}] * 9) == [i / 10 for i in range(9)]  # and in order
     assert crowd.most == 3
 
@@ -98,7 +98,7 @@ def test_a_judge_that_cannot_work_is_told_before_it_is_asked(monkeypatch: pytest
     base = {"kind": "judge", "url": "http://127.0.0.1:9/v1", "model": "m"}
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(InputError, match="NO_SUCH_KEY is not set"):
-        build(JudgeReward.model_validate({**base, "key_from": "NO_SUCH_KEY"}), Path())
+        make_judge_reward(JudgeReward.model_validate({**base, "key_from": "NO_SUCH_KEY"}), Path())
     for wrong in (
         {"template": "{prompt}"},
         {"pattern": "Score"},

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from posttrain.errors import InputError
 from posttrain.rewards.algebra import Algebra
-from posttrain.rewards.math import MathReward, build, math_score, number
+from posttrain.rewards.math import MathReward, make_math_reward, math_score, number
 from posttrain.rewards.types import Failed
 
 EQUAL = (
@@ -137,7 +137,7 @@ def test_a_target_that_is_no_formula_is_a_failure_that_says_so() -> None:
 
 
 def test_a_row_without_the_column_fails_and_one_with_null_does_not_apply() -> None:
-    batch = build(MathReward(kind="math", target="answer"), Path())
+    batch = make_math_reward(MathReward(kind="math", target="answer"), Path())
     missing, null, scored = batch(["#### 1"] * 3, [{"target": "1"}, {"answer": None}, {"answer": "1"}])
     assert isinstance(missing, Failed)
     assert "no column `answer`" in missing.reason

@@ -10,8 +10,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from posttrain.errors import InputError
-from posttrain.rewards.text import normalised, stands_in
-from posttrain.rewards.types import Batch, NotApplicable, RewardOptions, Row, Verdict, column, each
+from posttrain.rewards.text import contains_words, normalise_text
+from posttrain.rewards.types import (
+    NotApplicable,
+    RewardFn,
+    RewardKind,
+    RewardOptions,
+    Row,
+    Verdict,
+    column,
+    per_completion,
+)
 
 
 def _as_ways(value: Any) -> Any:
@@ -41,7 +50,7 @@ class CitationReward(RewardOptions):
         return self
 
 
-def build(options: CitationReward, base: Path) -> Batch:
+def make_citation_reward(options: CitationReward, base: Path) -> RewardFn:
     """One score a completion; not applicable where the row and the options name no fact and no claim."""
 
     def score_one(completion: str, row: Row) -> Verdict:
@@ -51,14 +60,14 @@ def build(options: CitationReward, base: Path) -> Batch:
             return NotApplicable("the row names no fact and no forbidden claim")
         return citation_score(completion, facts, forbidden, options.penalty)
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
 def citation_score(
     completion: str, facts: Sequence[Iterable[str]], forbidden: Sequence[Iterable[str]], penalty: float | None = None
 ) -> float:
     """Share of `facts` stated (1 without any), and 0 if a forbidden claim is; or less `penalty` for each of them."""
-    text = normalised(completion)
+    text = normalise_text(completion)
     share = sum(_states(text, ways) for ways in facts) / len(facts) if facts else 1.0
     claims = sum(_states(text, ways) for ways in forbidden)
     if claims and penalty is None:
@@ -68,7 +77,7 @@ def citation_score(
 
 def _states(text: str, ways: Iterable[str]) -> bool:
     """Whole words only: "2 mg" does not stand in "12 mg"."""
-    return any(stands_in(normalised(way), text) for way in ways)
+    return any(contains_words(normalise_text(way), text) for way in ways)
 
 
 def _statements(row: Row, name: str | None) -> list[tuple[str, ...]]:
@@ -79,6 +88,9 @@ def _statements(row: Row, name: str | None) -> list[tuple[str, ...]]:
     if not isinstance(items, list | tuple):
         raise InputError(f"`{name}` should be a text or a list of texts")
     statements = [tuple(item) if isinstance(item, list | tuple) else (item,) for item in items]
-    if not all(ways and all(isinstance(way, str) and normalised(way) for way in ways) for ways in statements):
+    if not all(ways and all(isinstance(way, str) and normalise_text(way) for way in ways) for ways in statements):
         raise InputError(f"`{name}` should be a list of texts, none of them empty")
     return statements
+
+
+REWARDS = (RewardKind(CitationReward, make_citation_reward),)

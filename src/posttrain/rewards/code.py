@@ -19,7 +19,7 @@ from posttrain.rewards.sandbox.box import Sandbox, cores
 from posttrain.rewards.sandbox.checks import Call, Case, Limits
 from posttrain.rewards.sandbox.launch import find_bubblewrap
 from posttrain.rewards.sandbox.solution import Answer
-from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, attempt, column
+from posttrain.rewards.types import Failed, RewardFn, RewardKind, RewardOptions, Row, Score, attempt, column
 
 
 class CodeReward(RewardOptions):
@@ -53,7 +53,7 @@ def extract_code(completion: str) -> Answer:
     return Answer(completion, read_blocks(completion))
 
 
-def score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> Score:
+def code_score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> Score:
     """1 or 0; None where the row's tests are null.
 
     Raises:
@@ -78,7 +78,7 @@ def score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> Score
     return float(verdict.passed)
 
 
-def build(options: CodeReward, base: Path) -> Batch:
+def make_code_reward(options: CodeReward, base: Path) -> RewardFn:
     """The reward; its sandboxes start with the first batch and end with the process.
 
     Raises:
@@ -103,7 +103,7 @@ def build(options: CodeReward, base: Path) -> Batch:
         opened = box()
 
         def one(completion: str, row: Row) -> Score | Failed:
-            return attempt(partial(score, options, opened), completion, row)
+            return attempt(partial(code_score, options, opened), completion, row)
 
         with ThreadPoolExecutor(workers) as threads:
             return list(threads.map(one, completions, rows))
@@ -118,3 +118,6 @@ def _text(row: Row, name: str | None) -> str:
     if value is not None and not isinstance(value, str):
         raise InputError(f"column `{name}` holds {type(value).__name__}, not text")
     return value or ""
+
+
+REWARDS = (RewardKind(CodeReward, make_code_reward),)

@@ -13,7 +13,7 @@ LANGUAGES = frozenset({"json", "json5", "jsonc"})
 """Of a fenced block that holds one JSON value; a dialect counts only as far as it is JSON."""
 
 
-def read(completion: str, *, extract: bool = False) -> tuple[Any] | None:
+def find_json(completion: str, *, extract: bool = False) -> tuple[Any] | None:
     """The JSON value of a completion, in a tuple of its own since it may be null; None where there is none.
 
     With `extract` it is all of the text if that is JSON; else the last block that is labelled as JSON, or has no

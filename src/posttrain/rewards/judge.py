@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from posttrain.endpoint import EndpointOptions, connect, key_of, post
 from posttrain.errors import InputError, RunError
-from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, attempt, column
+from posttrain.rewards.types import Failed, RewardFn, RewardKind, RewardOptions, Row, Score, attempt, column
 
 if TYPE_CHECKING:
     from httpx2 import Client
@@ -70,7 +70,7 @@ class JudgeReward(EndpointOptions, RewardOptions):
         return self
 
 
-def build(options: JudgeReward, base: Path) -> Batch:
+def make_judge_reward(options: JudgeReward, base: Path) -> RewardFn:
     """One score a completion; a judge that does not answer, or answers without a score, is a failure.
 
     Raises:
@@ -153,3 +153,6 @@ def _shown(value: Any) -> str:
 
 _PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
 _NAME = re.compile(r"\{([A-Za-z_]\w*)\}")
+
+
+REWARDS = (RewardKind(JudgeReward, make_judge_reward),)

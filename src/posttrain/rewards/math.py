@@ -9,7 +9,7 @@ from posttrain.errors import InputError
 from posttrain.rewards.answer import final_answer, marked_answer, tidy
 from posttrain.rewards.equality import equal
 from posttrain.rewards.quantity import LONGEST, Quantity, quantities
-from posttrain.rewards.types import Batch, RewardOptions, Row, Score, column, each
+from posttrain.rewards.types import RewardFn, RewardKind, RewardOptions, Row, Score, column, per_completion
 
 
 class MathReward(RewardOptions):
@@ -20,14 +20,14 @@ class MathReward(RewardOptions):
     tolerance: float = Field(default=1e-6, ge=0, lt=1, description="relative; two integers must be equal")
 
 
-def build(options: MathReward, base: Path) -> Batch:
+def make_math_reward(options: MathReward, base: Path) -> RewardFn:
     """One score a completion; None where the row's target is null."""
 
     def score_one(completion: str, row: Row) -> Score:
         target = column(row, options.target)
         return None if target is None else math_score(completion, target, options.tolerance)
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
 def math_score(completion: str, target: Any, tolerance: float = 1e-6) -> float:
@@ -49,3 +49,6 @@ def math_score(completion: str, target: Any, tolerance: float = 1e-6) -> float:
 def number(answer: str) -> Quantity | None:
     """The quantity that an answer is, by its first meaning; None where it is something else."""
     return next(iter(quantities(answer)), None)
+
+
+REWARDS = (RewardKind(MathReward, make_math_reward),)

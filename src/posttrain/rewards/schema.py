@@ -9,8 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from posttrain.data.files.strict_json import decode
 from posttrain.errors import InputError
 from posttrain.rewards.json_schema import validator
-from posttrain.rewards.json_text import read
-from posttrain.rewards.types import Batch, RewardOptions, Row, Score, column, each
+from posttrain.rewards.json_text import find_json
+from posttrain.rewards.types import RewardFn, RewardKind, RewardOptions, Row, Score, column, per_completion
 
 Leaf = tuple[Literal["string", "number", "boolean", "null", "object", "list"], Any]
 
@@ -71,12 +71,12 @@ class JsonFieldsReward(JsonOptions):
     whole: bool = Field(default=False, description="1 where every field is right and none is too many, else 0")
 
 
-def build_json(options: JsonReward, base: Path) -> Batch:
+def make_json_reward(options: JsonReward, base: Path) -> RewardFn:
     """1 or 0 a completion."""
-    return each(lambda completion, row: float(read(completion, extract=options.extract) is not None))
+    return per_completion(lambda completion, row: float(find_json(completion, extract=options.extract) is not None))
 
 
-def build_schema(options: JsonSchemaReward, base: Path) -> Batch:
+def make_json_schema_reward(options: JsonSchemaReward, base: Path) -> RewardFn:
     """1 or 0 a completion; None where the row's schema is null.
 
     Raises:
@@ -97,10 +97,10 @@ def build_schema(options: JsonSchemaReward, base: Path) -> Batch:
             where = f"`{options.column}`"
             fits = validator(decode(schema, where) if isinstance(schema, str) else schema, where)
         assert fits is not None
-        found = read(completion, extract=options.extract)
+        found = find_json(completion, extract=options.extract)
         return float(found is not None and fits(found[0]))
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
 def _from_file(path: Path) -> Callable[[Any], bool]:
@@ -111,7 +111,7 @@ def _from_file(path: Path) -> Callable[[Any], bool]:
     return validator(decode(text, str(path)), str(path))
 
 
-def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
+def make_json_fields_reward(options: JsonFieldsReward, base: Path) -> RewardFn:
     """A share, or 1 or 0, a completion; None where the row's target is null."""
 
     def score_one(completion: str, row: Row) -> Score:
@@ -120,11 +120,11 @@ def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
             return None
         if isinstance(target, str):
             target = decode(target, f"`{options.target}`")
-        found = read(completion, extract=options.extract)
+        found = find_json(completion, extract=options.extract)
         score = 0.0 if found is None else fields_score(target, found[0])
         return float(score == 1.0) if options.whole else score
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
 def fields_score(expected: Any, given: Any) -> float:
@@ -132,12 +132,12 @@ def fields_score(expected: Any, given: Any) -> float:
 
     A field is a path to a string, number, boolean, null or empty container; items of a list go by their index.
     """
-    wanted, has = leaves(expected), leaves(given)
+    wanted, has = json_leaves(expected), json_leaves(given)
     equal = sum(1 for path, leaf in wanted.items() if has.get(path) == leaf)
     return equal / len(wanted.keys() | has.keys())
 
 
-def leaves(value: Any) -> dict[tuple[str | int, ...], Leaf]:
+def json_leaves(value: Any) -> dict[tuple[str | int, ...], Leaf]:
     """Path → what stands there. The kind stands beside the value, since Python calls 1 and true equal."""
     found: dict[tuple[str | int, ...], Leaf] = {}
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
@@ -169,3 +169,10 @@ def _leaf(value: Any) -> Leaf:
             return ("list", None)
         case _:
             raise InputError(f"{value!r} is no JSON value")
+
+
+REWARDS = (
+    RewardKind(JsonReward, make_json_reward),
+    RewardKind(JsonSchemaReward, make_json_schema_reward),
+    RewardKind(JsonFieldsReward, make_json_fields_reward),
+)

@@ -9,7 +9,17 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from posttrain.errors import InputError
-from posttrain.rewards.types import Batch, NotApplicable, RewardOptions, Row, Score, Verdict, column, each
+from posttrain.rewards.types import (
+    NotApplicable,
+    RewardFn,
+    RewardKind,
+    RewardOptions,
+    Row,
+    Score,
+    Verdict,
+    column,
+    per_completion,
+)
 
 PATTERN_SECONDS = 1.0
 """That one search may take: a pattern such as ``(a+)+$`` could otherwise go on for years."""
@@ -69,9 +79,9 @@ class RepetitionReward(RewardOptions):
     n: int = Field(default=3, ge=1, le=50, description="words of an n-gram")
 
 
-def build_match(options: MatchReward, base: Path) -> Batch:
+def make_match_reward(options: MatchReward, base: Path) -> RewardFn:
     """One score a completion; not applicable where the row's target is null."""
-    labels = tuple(normalised(label) for label in options.labels)
+    labels = tuple(normalise_text(label) for label in options.labels)
 
     def score_one(completion: str, row: Row) -> Verdict:
         target = column(row, options.target)
@@ -82,47 +92,47 @@ def build_match(options: MatchReward, base: Path) -> Batch:
         if options.how == "exact":
             return float(completion.strip() == str(target).strip())
         if options.how == "normalised":
-            return float(normalised(completion) == normalised(str(target)))
+            return float(normalise_text(completion) == normalise_text(str(target)))
         return label_score(completion, str(target), labels)
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
-def build_regex(options: RegexReward, base: Path) -> Batch:
+def make_regex_reward(options: RegexReward, base: Path) -> RewardFn:
     """One score a completion; a search that takes too long is a failure."""
 
     def score_one(completion: str, row: Row) -> Score:
         return regex_score(completion, options.pattern, full=options.full)
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
-def build_length(options: LengthReward, base: Path) -> Batch:
+def make_length_reward(options: LengthReward, base: Path) -> RewardFn:
     """One penalty a completion."""
 
     def score_one(completion: str, row: Row) -> Score:
         length = len(completion.split()) if options.unit == "words" else len(completion)
         return length_penalty(length, options.free, options.margin)
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
-def build_repetition(options: RepetitionReward, base: Path) -> Batch:
+def make_repetition_reward(options: RepetitionReward, base: Path) -> RewardFn:
     """One penalty a completion."""
 
     def score_one(completion: str, row: Row) -> Score:
         return repetition_penalty(completion.split(), options.n)
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
-def normalised(text: str) -> str:
+def normalise_text(text: str) -> str:
     """Case, white space, punctuation and ways of writing a character aside; a sign or point in a number stays."""
     text = unicodedata.normalize("NFKC", text).casefold().replace("−", "-")
     return " ".join(_WORD.findall(_LOOSE_PERCENT.sub("%", text)))
 
 
-def stands_in(part: str, text: str) -> bool:
+def contains_words(part: str, text: str) -> bool:
     """Whether a text holds another as whole words and whole numbers: "5 mg" does not stand in "15 mg" or "1.5 mg".
 
     Scripts that put no space between words have no such borders.
@@ -141,12 +151,12 @@ def label_score(completion: str, target: str, labels: Sequence[str]) -> float:
     Raises:
         ValueError: the target is none of them.
     """
-    wanted = normalised(target)
+    wanted = normalise_text(target)
     if wanted not in labels:
         raise ValueError(f"the target {target[:80]!r} is none of the labels")
     longest_first = sorted(labels, key=len, reverse=True)
     pattern = r"(?<!\S)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\S)"
-    return float(set(re.findall(pattern, normalised(completion))) == {wanted})
+    return float(set(re.findall(pattern, normalise_text(completion))) == {wanted})
 
 
 def regex_score(completion: str, pattern: str, *, full: bool = False) -> float:
@@ -179,3 +189,11 @@ _NO_NUMBER_BEFORE = rf"(?<!{_LETTER})(?<!\d[.,])(?<!(?<!\w)-)"
 _NO_NUMBER_AFTER = rf"(?!{_LETTER})(?![.,]\d)(?!\s?%)"
 _WORD = re.compile(r"(?<!\w)-?\d+(?:[.,]\d+)*%?|\w+")
 _LOOSE_PERCENT = re.compile(r"(?<=\d)\s+%")
+
+
+REWARDS = (
+    RewardKind(MatchReward, make_match_reward),
+    RewardKind(RegexReward, make_regex_reward),
+    RewardKind(LengthReward, make_length_reward),
+    RewardKind(RepetitionReward, make_repetition_reward),
+)

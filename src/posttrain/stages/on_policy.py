@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from posttrain.generation.options import SamplingOptions, VllmOptions
 from posttrain.options import Name
-from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
+from posttrain.rewards.registry import RewardSpec
 from posttrain.rewards.types import RewardOptions
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.stages.context import Context, Figure
