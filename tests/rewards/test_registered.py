@@ -1,13 +1,17 @@
 """Functions of this process as rewards: `@reward` registers them, and a recipe names them."""
 
+import linecache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
+from byte_model import save_byte_model
+from command_line import Posttrain
 from posttrain.errors import InputError
 from posttrain.rewards import registered
+from posttrain.rewards.python_file import load_function
 from posttrain.rewards.registered import reward
 from posttrain.rewards.registry import RewardSpec
 from posttrain.rewards.score import open_rewards
@@ -84,3 +88,32 @@ def test_the_hash_of_the_source_follows_the_source() -> None:
     assert first != second
     reward(define("def short(completion, row): return 1.0"))
     assert spec("short").source_hash() is None
+
+
+RECIPE = """\
+model: model
+stages:
+  grpo: {kind: grpo, data: prompts.jsonl, max_length: 64, max_new_tokens: 4, num_generations: 2, max_steps: 1, RULES}
+""".replace("RULES", "rewards: {mine: {kind: registered, function: short}}")
+
+
+def test_a_stage_whose_function_has_changed_does_not_count_as_done(
+    tmp_path: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_byte_model(tmp_path / "model")
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "Say a"}\n{"prompt": "Say b"}\n')
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+
+    def define_in_file(limit: int) -> None:
+        (tmp_path / "mine.py").write_text(f"def short(completion, row):\n    return float(len(completion) < {limit})\n")
+        linecache.clearcache()
+        reward(load_function(tmp_path / "mine.py", "short"))
+
+    define_in_file(5)
+    assert posttrain("run", "recipe.yaml").code == 0
+    assert "done already" in posttrain("run", "recipe.yaml").err
+    define_in_file(6)
+    answer = posttrain("run", "recipe.yaml", "--keep")
+    assert answer.code == 2
+    assert "rewards.mine" in answer.err
