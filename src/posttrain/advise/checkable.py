@@ -12,7 +12,7 @@ from posttrain.advise.rules import THRESHOLDS
 from posttrain.errors import InputError
 from posttrain.rewards.code import read_tests
 from posttrain.rewards.json_text import find_json
-from posttrain.rewards.math import final_answer, math_score, number
+from posttrain.rewards.math import final_answer, first_quantity, math_score
 from posttrain.rewards.registry import REWARD_KINDS, make_reward
 
 Values = Mapping[str, Any]
@@ -182,7 +182,7 @@ def _number_or_formula(value: Any) -> Literal["number", "formula"] | None:
         return None
     answer = final_answer(text, numeric=False)
     try:
-        if number(answer) is not None and len(answer) <= _LONGEST_NUMBER:
+        if first_quantity(answer) is not None and len(answer) <= _LONGEST_NUMBER:
             return "number" if math_score(text, value) == 1.0 else None
         if answer and _BOXED.search(text):
             math_score("\\boxed{0}", value)  # raises where the formula cannot be read
