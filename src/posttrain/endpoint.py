@@ -1,4 +1,4 @@
-"""One chat completion from any server that speaks OpenAI's chat completions: judges and candidates ask here."""
+"""Request chat completions from a server with OpenAI's API; judges and candidates use it."""
 
 import json
 import os
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from httpx2 import Client, Response
 
 REPLY_BYTES = 1 << 20
-"""A longer reply, per completion asked for, is garbage."""
+"""Longest reply in bytes, for each requested completion."""
 LONGEST_PAUSE = 60.0
-"""Seconds between two tries, whatever the server asks for."""
+"""Longest pause between two tries, in seconds, also where the server asks for a longer one."""
 TEMPORARY = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 """Status codes that another try may change."""
 UNFINISHED = {"length", "content_filter"}
-"""Finish reasons that explain a completion without text: it was cut while the model was thinking, or withheld."""
+"""Finish reasons of completions without text: the server cut it while the model was thinking, or withheld it."""
 
 
 class EndpointOptions(Options):
-    """A server, a model there, and how patiently it is asked."""
+    """A server, a model there, and the limits of requests."""
 
     url: str = Field(pattern="^https?://", description="endpoint, up to and including /v1")
-    model: str = Field(min_length=1, description="its name there")
+    model: str = Field(min_length=1, description="the model's name on the server")
     key_from: str | None = Field(
-        default=None, description="environment variable that holds the key; none is sent if unset"
+        default=None, description="environment variable with the key; if unset, no key is sent"
     )
-    concurrency: int = Field(default=8, ge=1, le=256, description="questions put at the same time")
-    timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False, description="seconds for one reply, all of it")
-    retries: int = Field(default=4, ge=0, le=20, description="after a timeout, a lost connection, 429 or 5xx")
-    backoff: float = Field(default=1.0, ge=0, le=60, description="seconds before the first of them; doubled each time")
+    concurrency: int = Field(default=8, ge=1, le=256, description="requests at the same time")
+    timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False, description="seconds for one whole reply")
+    retries: int = Field(default=4, ge=0, le=20, description="retries after a timeout, a lost connection, 429 or 5xx")
+    backoff: float = Field(default=1.0, ge=0, le=60, description="seconds before the first retry; doubled each time")
 
     @field_validator("url")
     @classmethod
@@ -46,7 +46,7 @@ class EndpointOptions(Options):
         if not parts.hostname or parts.port == 0:
             raise ValueError("names no server")
         if parts.path.rstrip("/").endswith("/chat/completions"):
-            raise ValueError("ends before /chat/completions, which is added to it")
+            raise ValueError("must not include /chat/completions, which is added to it")
         return url
 
 
@@ -55,8 +55,8 @@ class Choice:
     """A completion.
 
     Args:
-        text: what was written; empty if the server withheld it or cut it before it began.
-        finish: why it ends: "stop", "length"...; None if the server does not say.
+        text: empty if the server withheld it, or cut it before the text began.
+        finish: the reason why it ends: "stop", "length"...; None if the server gives none.
     """
 
     text: str
@@ -64,26 +64,26 @@ class Choice:
 
 
 class Refused(InputError):
-    """The server will not have the request, and another try would not change that.
+    """The server refuses the request, and another try would not change that.
 
     Args:
-        status: of its answer.
+        status: the status code of the reply.
     """
 
-    def __init__(self, said: str, status: int) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
         self.status = status
 
 
-def key_of(options: EndpointOptions) -> str | None:
-    """The key, from the environment; None if none is to be sent.
+def read_key(options: EndpointOptions) -> str | None:
+    """The key from the environment; None if the options name no variable.
 
     Raises:
-        InputError: the variable is not set, or what it holds cannot be a key.
+        InputError: the variable is not set, or its value cannot be a key.
     """
     if options.key_from is None:
         return None
-    key = os.environ.get(options.key_from, "").strip()  # a line's end would be an illegal header
+    key = os.environ.get(options.key_from, "").strip()  # a line end would make an illegal header
     if not key:
         raise InputError(f"key_from: the environment variable {options.key_from} is not set; export the key under it")
     if not (key.isascii() and key.isprintable()):
@@ -95,11 +95,11 @@ def connect(options: EndpointOptions) -> "Client":
     """A client for `post`, which any number of threads may share. The caller closes it.
 
     Raises:
-        InputError: see `key_of`.
+        InputError: see `read_key`.
     """
     from httpx2 import Client, Limits
 
-    key = key_of(options)
+    key = read_key(options)
     return Client(
         headers={"Authorization": f"Bearer {key}"} if key else {},
         timeout=options.timeout,
@@ -110,25 +110,25 @@ def connect(options: EndpointOptions) -> "Client":
 def post(
     client: "Client", options: EndpointOptions, body: Mapping[str, Any], sleep: Callable[[float], None] = time.sleep
 ) -> list[Choice]:
-    """One request, tried again where that may help.
+    """Send a request, and retry where that may help.
 
     Args:
-        body: messages and settings; the model is added.
-        sleep: how to pass the seconds between tries; what it raises ends them.
+        body: messages and settings; the model's name is added.
+        sleep: called with the seconds between two tries; an exception of it ends the tries.
 
     Returns:
-        at least one completion; how many is the server's choice, whatever ``n`` the body asks for.
+        at least one completion. The server decides the number, whatever ``n`` the body requests.
 
     Raises:
-        Refused: an answer that another try would not change.
-        InputError: a reply that is no chat completion, or too long.
+        Refused: a refusal that another try would not change.
+        InputError: the reply is no chat completion, or too long.
         RunError: no reply after all tries.
     """
     from httpx2 import HTTPError
 
-    sent = json.dumps({"model": options.model, **body}).encode()  # in ASCII: no text can fail to encode
+    sent = json.dumps({"model": options.model, **body}).encode()  # ASCII, so that every text can be encoded
     address, headers = f"{options.url.rstrip('/')}/chat/completions", {"Content-Type": "application/json"}
-    said = ""
+    problem = ""
     for tries in range(options.retries + 1):
         pause = min(LONGEST_PAUSE, options.backoff * 2.0**tries)
         until = time.monotonic() + options.timeout
@@ -137,37 +137,42 @@ def post(
                 text = _read(r, until, options, most=REPLY_BYTES * body.get("n", 1))
                 if r.status_code == 200:
                     return _choices(text, options.url)
-                said = f"{options.url} answers {r.status_code}: {_start(text)}"
+                problem = f"{options.url} answers {r.status_code}: {_start(text)}"
                 if r.status_code not in TEMPORARY:
-                    raise Refused(said + _next_step(r, options), r.status_code)
-                pause = max(pause, _asked_to_wait(r))
+                    raise Refused(problem + _next_step(r, options), r.status_code)
+                pause = max(pause, _retry_after(r))
         except (HTTPError, TimeoutError) as error:
-            said = f"{options.url}: {type(error).__name__}: {str(error) or 'no reply'}"
+            problem = f"{options.url}: {type(error).__name__}: {str(error) or 'no reply'}"
         if tries < options.retries:
             sleep(pause)
-    raise RunError(f"{said} ({options.retries + 1} tries). {_REMEDY}")
+    raise RunError(f"{problem} ({options.retries + 1} tries). {_REMEDY}")
 
 
 def _read(response: "Response", until: float, options: EndpointOptions, most: int) -> str:
-    """All of the body, within the time and the size it may have: a server that drips is no better than a silent one."""
-    held = bytearray()
+    """The whole body. The limits on time and size also stop a server that sends a few bytes at a time.
+
+    Raises:
+        TimeoutError: the time `until` is over.
+        InputError: the body has more than `most` bytes.
+    """
+    body = bytearray()
     for block in response.iter_bytes():
-        held += block
+        body += block
         if time.monotonic() > until:
             raise TimeoutError(f"no whole reply within {options.timeout:g} s")
-        if len(held) > most:
+        if len(body) > most:
             raise InputError(f"{options.url}: the reply is longer than {most} bytes; does `url` name the right server?")
-    return held.decode("utf-8", errors="replace")
+    return body.decode("utf-8", errors="replace")
 
 
 def _choices(text: str, url: str) -> list[Choice]:
     try:
-        found = [_choice(one) for one in json.loads(text)["choices"]]
+        choices = [_choice(choice) for choice in json.loads(text)["choices"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        found = []
-    if not found:
+        choices = []
+    if not choices:
         raise InputError(f"{url} does not reply as chat completions do: {_start(text)!r}")
-    return found
+    return choices
 
 
 def _choice(value: Any) -> Choice:
@@ -176,33 +181,34 @@ def _choice(value: Any) -> Choice:
         content = ""
     if not isinstance(content, str):
         raise TypeError("content is no text")
-    # Half of a surrogate pair, which JSON can spell, could not be written to any file later.
+    # JSON can contain half of a surrogate pair, which no file could hold later.
     return Choice(content.encode("utf-8", "replace").decode(), finish if isinstance(finish, str) else None)
 
 
 def _next_step(response: "Response", options: EndpointOptions) -> str:
-    """What the user can do about an answer of this status."""
+    """The next step for the user after a reply of this status."""
     if response.status_code in (401, 403):
         if options.key_from is None:
             return ". Name the environment variable that holds your key: key_from"
         return f". Is the key in {options.key_from} right, and may it use {options.model}?"
     if response.status_code in (404, 405):
-        return f". Does `url` end as the server wants it (mostly in /v1), and does it have the model {options.model}?"
+        return f". Does `url` end as the server expects (mostly in /v1), and does it have the model {options.model}?"
     if response.is_redirect:
-        return f". It has moved: is `url` to be {response.headers.get('Location', 'another')}?"
+        return f". The address has moved: should `url` be {response.headers.get('Location', 'another')}?"
     return ""
 
 
 _REMEDY = (
     "Is the server up, and `url` its address? If it is slow, raise `timeout` or lower `concurrency`; "
-    "if it asks for patience, raise `retries` or `backoff`"
+    "if it asks clients to wait, raise `retries` or `backoff`"
 )
 
 
-def _asked_to_wait(response: "Response") -> float:
+def _retry_after(response: "Response") -> float:
+    """Seconds that the server asks the client to wait."""
     try:
         return min(LONGEST_PAUSE, max(0.0, float(response.headers.get("Retry-After", "0"))))
-    except ValueError:  # a date
+    except ValueError:  # the header holds a date
         return 0.0
 
 

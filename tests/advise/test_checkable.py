@@ -6,7 +6,7 @@ import pytest
 
 from advising import asked_sums, functions, labelled, records, replies, sums
 from posttrain.advise.checkable import check_of, labels_of
-from posttrain.rewards.kinds import OPTIONS
+from posttrain.rewards.registry import REWARD_KINDS
 
 CASES: dict[str, tuple[list[dict[str, Any]], str | None, str | None]] = {
     "working with a marked number": (sums(60), "completion", "math"),
@@ -45,7 +45,7 @@ def test_the_reward_that_reads_the_answers(case: str) -> None:
     assert (found.spec["kind"] if found else None) == kind
     if found is not None:
         assert found.fits
-        OPTIONS[found.spec["kind"]].model_validate(found.spec)  # a recipe can say it
+        REWARD_KINDS[found.spec["kind"]].options.model_validate(found.spec)  # a recipe can say it
 
 
 def test_a_named_reward_is_tried_alone() -> None:

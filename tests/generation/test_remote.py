@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from http_server import Answer, Crowd, Endpoint, says, serving, silent, status
+from http_server import Crowd, Endpoint, Reply, says, serving, silent, status
 from posttrain.endpoint import EndpointOptions
 from posttrain.errors import InputError, RunError
 from posttrain.generation.remote import RemoteWritten, ask, seed_of
@@ -21,7 +21,7 @@ def server() -> Iterator[Any]:
 
 
 def texts(
-    server: Any, questions: list[str], *script: Answer, n: int = 1, sampling: Sampling | None = None, **more: Any
+    server: Any, questions: list[str], *script: Reply, n: int = 1, sampling: Sampling | None = None, **more: Any
 ) -> list[list[str]]:
     return [[one.text for one in each] for each in written(server, questions, *script, n=n, sampling=sampling, **more)]
 
@@ -29,7 +29,7 @@ def texts(
 def written(
     server: Any,
     questions: list[str],
-    *script: Answer,
+    *script: Reply,
     n: int = 1,
     sampling: Sampling | None = None,
     ids: list[int] | None = None,
@@ -53,7 +53,7 @@ def question_of(body: dict[str, Any]) -> str:
     return body["messages"][-1]["content"]
 
 
-def echo(most: int) -> Answer:
+def echo(most: int) -> Reply:
     """Writes at most so many completions a request: the question, the request's seed, and a number."""
 
     def answer(endpoint: Endpoint, body: dict[str, Any]) -> None:
@@ -66,7 +66,7 @@ def echo(most: int) -> Answer:
 def test_settings_are_sent_and_what_says_nothing_is_not(server: Any) -> None:
     written(server, ["q"], says("a"), sampling=Sampling(7, temperature=0.5, seed=3))
     written(server, ["q"], says("a"), sampling=Sampling(7, 0.5, top_k=5, top_p=0.9, min_p=0.1, stop=("\n",), seed=3))
-    plain, full = (body for _, _, body in server.asked)
+    plain, full = (body for _, _, body in server.requests)
     base = {
         "model": "m",
         "messages": [{"role": "user", "content": "q"}],
@@ -86,14 +86,14 @@ def test_only_what_stopped_by_itself_has_ended(server: Any) -> None:
 
 def test_one_request_brings_all_completions_of_a_server_that_writes_several(server: Any) -> None:
     (found,) = texts(server, ["q"], echo(most=9), n=4)
-    assert [body["n"] for _, _, body in server.asked] == [4]
+    assert [body["n"] for _, _, body in server.requests] == [4]
     assert found == [f"q {seed_of(0, 0, 0)} {i}" for i in range(4)]
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_a_server_that_writes_fewer_is_asked_for_the_rest_with_another_seed(server: Any, most: int) -> None:
     (found,) = texts(server, ["q"], echo(most), n=4)
-    assert [body.get("n", 1) for _, _, body in server.asked] == list(range(4, 0, -most))
+    assert [body.get("n", 1) for _, _, body in server.requests] == list(range(4, 0, -most))
     assert found == [f"q {seed_of(0, 0, i // most * most)} {i % most}" for i in range(4)]
 
 
@@ -104,7 +104,7 @@ def test_a_server_that_refuses_to_write_several_is_asked_for_one_at_a_time(serve
 
     (found,) = texts(server, ["q"], only_one, n=3)
     assert found == [f"q {seed_of(0, 0, i)} 0" for i in range(3)]
-    assert len(server.asked) == 4
+    assert len(server.requests) == 4
 
 
 def test_a_server_that_writes_too_many_is_cut(server: Any) -> None:
@@ -145,10 +145,10 @@ def test_a_late_answer_keeps_its_place(server: Any) -> None:
 def test_what_passes_is_tried_again_with_the_same_request(server: Any) -> None:
     script = (status(500), status(429, Retry_After="0"), silent, says("a"))
     assert texts(server, ["q"], *script, timeout=0.3) == [["a"]]
-    assert len({json.dumps(asked) for asked in server.asked}) == 1
+    assert len({json.dumps(asked) for asked in server.requests}) == 1
 
 
-def only_second(answer: Answer) -> Answer:
+def only_second(answer: Reply) -> Reply:
     return lambda endpoint, body: (answer if question_of(body) == "second" else echo(1))(endpoint, body)
 
 
@@ -162,7 +162,7 @@ def only_second(answer: Answer) -> Answer:
         (status(500, "broken"), RunError, r"prompts\.jsonl:2: .* answers 500: broken \(2 tries\)"),
     ],
 )
-def test_what_fails_is_named_by_its_place(server: Any, answer: Answer, error: type[Exception], said: str) -> None:
+def test_what_fails_is_named_by_its_place(server: Any, answer: Reply, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         written(server, ["first", "second", "third"], only_second(answer), retries=1, concurrency=2)
 
@@ -170,7 +170,7 @@ def test_what_fails_is_named_by_its_place(server: Any, answer: Answer, error: ty
 def test_nothing_is_begun_after_a_failure(server: Any) -> None:
     with pytest.raises(InputError, match=r"prompts\.jsonl:\d+: .* answers 401"):
         written(server, ["q"] * 500, status(401), concurrency=2)
-    assert len(server.asked) < 500
+    assert len(server.requests) < 500
 
 
 def test_a_failure_wakes_those_who_wait_for_their_next_try(server: Any) -> None:
@@ -186,19 +186,19 @@ def test_a_failure_wakes_those_who_wait_for_their_next_try(server: Any) -> None:
 
     with pytest.raises(InputError, match=r"prompts\.jsonl:2"):
         written(server, ["waits", "fails"], answer, concurrency=2)
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 def test_a_missing_key_is_told_before_anything_is_asked(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(InputError, match="NO_SUCH_KEY is not set"):
         written(server, ["q"], says("a"), key_from="NO_SUCH_KEY")
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_no_prompts_are_no_requests(server: Any) -> None:
     assert written(server, [], says("a")) == []
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_messages_are_sent_as_the_protocol_has_them(server: Any) -> None:
@@ -211,7 +211,7 @@ def test_messages_are_sent_as_the_protocol_has_them(server: Any) -> None:
     server.script[:] = [says("two")]
     options = EndpointOptions(url=server.url, model="m")
     ask([conversation], options, Sampling(4), n=1, wheres=["x:1"])
-    first, second, third = server.asked[0][2]["messages"]
+    first, second, third = server.requests[0][2]["messages"]
     assert first == {"role": "user", "content": "1 + 1?"}
     assert second["tool_calls"] == [{**call, "function": {"name": "add", "arguments": '{"a": 1}'}}]
     assert third == conversation[2]

@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks chat completions well, late, wrongly, or not at all."""
+"""A real HTTP server that replies with chat completions, correctly, late, wrongly, or not at all."""
 
 import json
 import threading
@@ -8,18 +8,19 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Answer = Callable[["Endpoint", dict[str, Any]], None]
+Reply = Callable[["Endpoint", dict[str, Any]], None]
+"""A step of a server's script: it replies to one request, given its body."""
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """Answers by the server's `script`, its last step again and again, and keeps what it was asked."""
+    """Replies by the server's `script`, whose last step repeats, and records the requests."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         server: Any = self.server
         with server.lock:
-            server.asked.append((self.path, self.headers.get("Authorization"), body))
-            step = server.script[min(len(server.asked), len(server.script)) - 1]
+            server.requests.append((self.path, self.headers.get("Authorization"), body))
+            step = server.script[min(len(server.requests), len(server.script)) - 1]
         try:
             step(self, body)
         except (BrokenPipeError, ConnectionResetError):
@@ -39,9 +40,9 @@ class Endpoint(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving() -> Generator[Any]:
-    """A server at `.url`; give it a `script`, and look at `asked`: (path, authorization, body) of each request."""
+    """A server at `.url`. Set its `script`; read its `requests`: (path, authorization, body) of each."""
     httpd: Any = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    httpd.lock, httpd.asked, httpd.script, httpd.daemon_threads = threading.Lock(), [], [], True
+    httpd.lock, httpd.requests, httpd.script, httpd.daemon_threads = threading.Lock(), [], [], True
     httpd.url = f"http://127.0.0.1:{httpd.server_address[1]}/v1"
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -58,11 +59,11 @@ def completion(*texts: str | None, finish: str | None = "stop") -> str:
     return json.dumps({"choices": [{"message": {"content": text}, "finish_reason": finish} for text in texts]})
 
 
-def says(*texts: str | None, finish: str | None = "stop") -> Answer:
+def says(*texts: str | None, finish: str | None = "stop") -> Reply:
     return lambda endpoint, body: endpoint.reply(200, completion(*texts, finish=finish))
 
 
-def status(code: int, text: str = "busy", **headers: str) -> Answer:
+def status(code: int, text: str = "busy", **headers: str) -> Reply:
     return lambda endpoint, body: endpoint.reply(code, text, **headers)
 
 
@@ -94,10 +95,10 @@ def cut_short(endpoint: Endpoint, body: dict[str, Any]) -> None:
 
 
 class Crowd:
-    """Answers after a while; `most` is how many requests were ever there at the same time."""
+    """Replies after a while; `most` is the largest number of requests at the same time."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer, self.lock, self.here, self.most = answer, threading.Lock(), 0, 0
+    def __init__(self, step: Reply) -> None:
+        self.step, self.lock, self.here, self.most = step, threading.Lock(), 0, 0
 
     def __call__(self, endpoint: Endpoint, body: dict[str, Any]) -> None:
         with self.lock:
@@ -106,4 +107,4 @@ class Crowd:
         time.sleep(0.1)
         with self.lock:
             self.here -= 1
-        self.answer(endpoint, body)
+        self.step(endpoint, body)

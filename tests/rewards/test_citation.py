@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from posttrain.rewards.citation import CitationReward, build, citation_score
+from posttrain.rewards.citation import CitationReward, citation_score, make_citation_reward
 from posttrain.rewards.types import Failed, NotApplicable
 
 TEXT = "Take 12 mg twice a day, with food; tell your doctor of any rash."
@@ -63,7 +63,7 @@ def test_facts_come_from_the_recipe_and_from_the_row() -> None:
         {"must": [3], "not": None},
         {"must": []},
     ]
-    right, forbidden, wrong, missing = build(options, Path())([TEXT] * 4, rows)
+    right, forbidden, wrong, missing = make_citation_reward(options, Path())([TEXT] * 4, rows)
     assert (right, forbidden) == (0.75, 0.0)
     assert isinstance(wrong, Failed)
     assert "`must` should be a list of texts" in wrong.reason
@@ -73,7 +73,7 @@ def test_facts_come_from_the_recipe_and_from_the_row() -> None:
 
 def test_a_row_that_asks_for_nothing_is_not_scored() -> None:
     options = CitationReward(kind="citation", facts_column="must")
-    found = build(options, Path())([TEXT, TEXT], [{"must": None}, {"must": []}])
+    found = make_citation_reward(options, Path())([TEXT, TEXT], [{"must": None}, {"must": []}])
     assert all(isinstance(one, NotApplicable) for one in found)
 
 

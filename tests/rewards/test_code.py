@@ -9,11 +9,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from posttrain.errors import InputError
-from posttrain.rewards.code import CodeReward, build
+from posttrain.rewards.code import CodeReward, make_code_reward
 from posttrain.rewards.code_tests import read_tests
 from posttrain.rewards.sandbox.checks import Call, Case
 from posttrain.rewards.sandbox.solution import complete
-from posttrain.rewards.types import Batch, Failed
+from posttrain.rewards.types import Failed, RewardFn
 from sandbox_boxes import need_bubblewrap
 
 HUMANEVAL = {"kind": "code", "prompt": "prompt"}
@@ -30,25 +30,25 @@ def rows(data_dir: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def reward() -> Batch:
+def reward() -> RewardFn:
     need_bubblewrap()
-    return build(options(**HUMANEVAL), Path())
+    return make_code_reward(options(**HUMANEVAL), Path())
 
 
 def names(rows: list[dict[str, str]], scores: Any, wanted: float) -> list[str]:
     return [f"{row['task_id']}: {score}" for row, score in zip(rows, scores, strict=True) if score != wanted]
 
 
-def test_every_reference_solution_passes(rows: list[dict[str, str]], reward: Batch) -> None:
+def test_every_reference_solution_passes(rows: list[dict[str, str]], reward: RewardFn) -> None:
     assert len(rows) == 164
     assert not names(rows, reward([row["canonical_solution"] for row in rows], rows), 1.0)
 
 
-def test_every_stub_fails(rows: list[dict[str, str]], reward: Batch) -> None:
+def test_every_stub_fails(rows: list[dict[str, str]], reward: RewardFn) -> None:
     assert not names(rows, reward(["    pass\n"] * len(rows), rows), 0.0)
 
 
-def test_every_mutated_solution_fails(rows: list[dict[str, str]], reward: Batch) -> None:
+def test_every_mutated_solution_fails(rows: list[dict[str, str]], reward: RewardFn) -> None:
     """What the function returns, changed at the last moment: another number, order, letter or type."""
     mutate = (
         "\n\ndef _changed(v):\n"
@@ -67,30 +67,30 @@ def test_every_mutated_solution_fails(rows: list[dict[str, str]], reward: Batch)
     assert not names(rows, reward(mutants, rows), 0.0)
 
 
-def test_a_fenced_answer_with_the_whole_function_passes(rows: list[dict[str, str]], reward: Batch) -> None:
+def test_a_fenced_answer_with_the_whole_function_passes(rows: list[dict[str, str]], reward: RewardFn) -> None:
     some = rows[:10]
     fenced = [f"Here it is:\n```python\n{row['prompt']}{row['canonical_solution']}```\nDone." for row in some]
     assert not names(some, reward(fenced, some), 1.0)
 
 
-def test_a_redefined_helper_of_the_prompt_does_not_help(rows: list[dict[str, str]], reward: Batch) -> None:
+def test_a_redefined_helper_of_the_prompt_does_not_help(rows: list[dict[str, str]], reward: RewardFn) -> None:
     row = next(row for row in rows if row["task_id"] == "HumanEval/32")  # the test calls the prompt's `poly`
     assert reward(["    return 0.0\n\ndef poly(xs, x):\n    return 0.0\n"], [row]) == [0.0]
 
 
 def test_asserts_and_programs() -> None:
     need_bubblewrap()
-    asserts = build(options(tests="test_list", entry_point=None, setup="setup"), Path())
+    asserts = make_code_reward(options(tests="test_list", entry_point=None, setup="setup"), Path())
     row = {"test_list": ["assert math.isclose(f(3), 9)", "assert f(0) == 0"], "setup": "import math"}
     assert asserts(["def f(x): return x * x", "def f(x): return x"], [row, row]) == [1.0, 0.0]
-    programs = build(options(tests="input_output"), Path())
+    programs = make_code_reward(options(tests="input_output"), Path())
     row = {"input_output": json.dumps({"inputs": ["2\n", "3\n"], "outputs": ["4\n", "9\n"]})}
     assert programs(["```py\nprint(int(input()) ** 2)\n```", "print(4)"], [row, row]) == [1.0, 0.0]
 
 
 def test_a_row_at_fault_fails_alone_and_null_tests_do_not_apply() -> None:
     need_bubblewrap()
-    run = build(options(), Path())
+    run = make_code_reward(options(), Path())
     good = {"test": "assert f(1) == 1", "entry_point": "f"}
     code = "def f(x): return x"
     broken, empty, lacking = {**good, "test": "assert f("}, {**good, "test": None}, {"entry_point": "f"}
@@ -112,7 +112,7 @@ def test_a_completion_continues_the_prompt_or_repeats_it() -> None:
 
 def test_which_block_is_the_code_does_not_depend_on_luck() -> None:
     need_bubblewrap()
-    run = build(options(entry_point=None), Path())
+    run = make_code_reward(options(entry_point=None), Path())
     row = {"test": "assert f(2) == 4"}
     good, broken, other = "def f(x):\n  return 2 * x\n", "def f(x) return 2 * x\n", "def g(x):\n  return x\n"
     docstring = 'def f(x):\n  """\n  ```\n  f(2)\n  ```\n  """\n  return 2 * x\n'
@@ -141,10 +141,10 @@ def test_setup_may_need_the_codes_classes_and_calls_need_a_name() -> None:
         "test": ["assert depth(root) == 3"],
         "setup": "root = Node(4)\nroot.left = Node(2)\nroot.left.left = Node(1)",
     }
-    run = build(options(entry_point=None, setup="setup"), Path())
+    run = make_code_reward(options(entry_point=None, setup="setup"), Path())
     assert run([code, code.replace("1 +", "2 +")], [row, row]) == [1.0, 0.0]
     calls = {"test": [{"type": "function_call", "input": [1], "output": 1}], "name": "f"}
-    named = build(options(entry_point="name"), Path())
+    named = make_code_reward(options(entry_point="name"), Path())
     assert named(["def f(x): return x", "def f(x): return 2"], [calls, calls]) == [1.0, 0.0]
     (nameless,) = named(["def f(x): return x"], [{**calls, "name": None}])
     assert isinstance(nameless, Failed)
@@ -198,4 +198,4 @@ def test_tests_of_no_known_form_are_refused(value: Any) -> None:
 def test_a_missing_folder_of_packages_is_named(tmp_path: Path) -> None:
     need_bubblewrap()
     with pytest.raises(InputError, match="no folder"):
-        build(options(packages=["nowhere"]), tmp_path)
+        make_code_reward(options(packages=["nowhere"]), tmp_path)

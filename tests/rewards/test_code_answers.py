@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from code_answers import FORMS, PROBLEMS
-from posttrain.rewards.code import CodeReward, build
-from posttrain.rewards.types import Batch
+from posttrain.rewards.code import CodeReward, make_code_reward
+from posttrain.rewards.types import RewardFn
 from sandbox_boxes import need_bubblewrap
 
 
 @pytest.fixture(scope="module")
-def reward() -> Batch:
+def reward() -> RewardFn:
     need_bubblewrap()
-    return build(CodeReward(kind="code"), Path())
+    return make_code_reward(CodeReward(kind="code"), Path())
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_a_right_answer_is_worth_one_and_a_wrong_one_nothing_in_every_form(reward: Batch, name: str) -> None:
+def test_a_right_answer_is_worth_one_and_a_wrong_one_nothing_in_every_form(reward: RewardFn, name: str) -> None:
     problem = PROBLEMS[name]
     right = [form(problem.right, problem.wrong, problem.usage) for form in FORMS.values()]
     wrong = [form(problem.wrong, problem.right, problem.usage) for form in FORMS.values()]

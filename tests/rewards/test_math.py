@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from posttrain.errors import InputError
 from posttrain.rewards.algebra import Algebra
-from posttrain.rewards.math import MathReward, build, math_score, number
+from posttrain.rewards.math import MathReward, first_quantity, make_math_reward, math_score
 from posttrain.rewards.types import Failed
 
 EQUAL = (
@@ -137,7 +137,7 @@ def test_a_target_that_is_no_formula_is_a_failure_that_says_so() -> None:
 
 
 def test_a_row_without_the_column_fails_and_one_with_null_does_not_apply() -> None:
-    batch = build(MathReward(kind="math", target="answer"), Path())
+    batch = make_math_reward(MathReward(kind="math", target="answer"), Path())
     missing, null, scored = batch(["#### 1"] * 3, [{"target": "1"}, {"answer": None}, {"answer": "1"}])
     assert isinstance(missing, Failed)
     assert "no column `answer`" in missing.reason
@@ -146,7 +146,7 @@ def test_a_row_without_the_column_fails_and_one_with_null_does_not_apply() -> No
 
 @given(st.fractions(max_denominator=10**6).filter(lambda f: abs(f) < 10**9))
 def test_a_fraction_is_read_exactly(value: Fraction) -> None:
-    read = number(f"{value.numerator}/{value.denominator}")
+    read = first_quantity(f"{value.numerator}/{value.denominator}")
     assert read is not None
     assert read.value == value
 

@@ -9,9 +9,9 @@ import pytest
 
 from posttrain.errors import InputError
 from posttrain.rewards.interrupts import from_user, noticed
-from posttrain.rewards.python_file import PythonReward, build
-from posttrain.rewards.score import Reward, score
-from posttrain.rewards.types import Batch, Failed
+from posttrain.rewards.python_file import PythonReward, make_python_reward
+from posttrain.rewards.score import Reward, score_completions
+from posttrain.rewards.types import Failed, RewardFn
 from posttrain.train.signals import graceful_stop
 
 ROWS = [{"prompt": "p", "n": 1}, {"prompt": "q", "n": 2}]
@@ -19,9 +19,9 @@ ROWS = [{"prompt": "p", "n": 1}, {"prompt": "q", "n": 2}]
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Any:
-    def open_source(source: str, name: str = "reward") -> Batch:
+    def open_source(source: str, name: str = "reward") -> RewardFn:
         (tmp_path / "rewards.py").write_text(source, encoding="utf-8")
-        return build(PythonReward(kind="python", file="rewards.py", function=name), tmp_path)
+        return make_python_reward(PythonReward(kind="python", file="rewards.py", function=name), tmp_path)
 
     return open_source
 
@@ -58,7 +58,7 @@ FORMS += ("async def reward(completions)",)
 @pytest.mark.parametrize("exit", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "asyncio.CancelledError"])
 def test_a_function_that_exits_fails_and_the_run_goes_on(opened: Any, form: str, exit: str) -> None:
     batch = opened(f"import asyncio\n{form}:\n    raise {exit}\n")
-    scored = score({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"], max_failures=1.0)
+    scored = score_completions({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"], max_failures=1.0)
     assert scored.components["mine"] == (None, None)
     name = exit.split("(")[0].removeprefix("asyncio.")
     starts = [text.startswith(f"r:{i}: reward `mine`: {name}") for i, text in enumerate(scored.failures, 1)]
@@ -78,15 +78,15 @@ def test_the_users_own_interrupt_is_no_failure_of_a_reward(opened: Any, form: st
     values = "[1.0, 1.0]" if "completions" in form else "1.0"
     batch = opened(f"import signal\n{form}:\n    signal.raise_signal(signal.SIGINT)\n    return {values}\n")
     with pytest.raises(KeyboardInterrupt):
-        score({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"], max_failures=1.0)
+        score_completions({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"], max_failures=1.0)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     # A run notes the first interrupt and finishes its step; here the second completion's interrupt insists.
     with graceful_stop() as asked:
         if "completions" in form:
-            assert score({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"]).total == (1.0, 1.0)
+            assert score_completions({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"]).total == (1.0, 1.0)
         else:
             with pytest.raises(KeyboardInterrupt):
-                score({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"])
+                score_completions({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"])
         assert asked()
 
 
@@ -147,10 +147,10 @@ def test_a_file_that_cannot_be_used_says_why(opened: Any, source: str, problem: 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"file: .*nowhere\.py is no file"):
-        build(PythonReward(kind="python", file="nowhere.py", function="f"), tmp_path)
+        make_python_reward(PythonReward(kind="python", file="nowhere.py", function="f"), tmp_path)
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(InputError, match=r"should end in \.py"):
-        build(PythonReward(kind="python", file="notes.txt", function="f"), tmp_path)
+        make_python_reward(PythonReward(kind="python", file="notes.txt", function="f"), tmp_path)
 
 
 def test_an_interrupt_noticed_earlier_is_not_taken_for_a_later_one() -> None:

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from posttrain.errors import InputError
+from posttrain.rewards.json_schema import validator
+from posttrain.rewards.json_text import find_json
 from posttrain.rewards.schema import (
     JsonFieldsReward,
     JsonReward,
     JsonSchemaReward,
-    build_fields,
-    build_json,
-    build_schema,
     fields_score,
-    leaves,
-    read,
-    validator,
+    json_leaves,
+    make_json_fields_reward,
+    make_json_reward,
+    make_json_schema_reward,
 )
 from posttrain.rewards.types import Failed
 
@@ -97,7 +97,7 @@ RECORDS = st.dictionaries(st.text("abc", min_size=1, max_size=2), VALUES, min_si
 
 @given(RECORDS, st.data())
 def test_each_field_corrected_raises_the_score(expected: dict[str, Any], data: st.DataObject) -> None:
-    paths = list(leaves(expected))
+    paths = list(json_leaves(expected))
     wrong = copy.deepcopy(expected)
     for path in paths:
         put(wrong, path, "wrong") if data.draw(st.booleans()) else None
@@ -179,26 +179,26 @@ def test_fields_by_hand(expected: Any, given_value: Any, score: float) -> None:
     ],
 )
 def test_the_whole_completion_is_json_unless_it_may_be_extracted(text: str, plain: Any, extracted: Any) -> None:
-    assert read(text) == (None if plain is None else (plain,))
-    assert read(text, extract=True) == (None if extracted is None else (extracted,))
+    assert find_json(text) == (None if plain is None else (plain,))
+    assert find_json(text, extract=True) == (None if extracted is None else (extracted,))
 
 
 @pytest.mark.parametrize(
     "hostile", ["[" * 200_000, '{"a":' * 50_000, "[1," * 50_000, '["' * 50_000, "```json\n" * 20_000]
 )
 def test_a_hostile_text_comes_to_an_end(hostile: str) -> None:
-    assert read(hostile) is None
-    assert read(hostile, extract=True) is None
+    assert find_json(hostile) is None
+    assert find_json(hostile, extract=True) is None
     deep = '{"a":' * 900 + "1" + "}" * 900
     schema = JsonSchemaReward(
         kind="json_schema",
         inline={"$ref": "#/$defs/t", "$defs": {"t": {"additionalProperties": {"$ref": "#/$defs/t"}}}},
     )
-    assert build_schema(schema, Path())([deep], [{}])[0] in (0.0, 1.0)
+    assert make_json_schema_reward(schema, Path())([deep], [{}])[0] in (0.0, 1.0)
 
 
 def test_null_is_json() -> None:
-    assert build_json(JsonReward(kind="json"), Path())(["null", "nul"], [{}, {}]) == [1.0, 0.0]
+    assert make_json_reward(JsonReward(kind="json"), Path())(["null", "nul"], [{}, {}]) == [1.0, 0.0]
 
 
 CASES = (
@@ -222,16 +222,17 @@ def test_a_schema_comes_from_the_recipe_a_file_or_the_row(tmp_path: Path) -> Non
         ({"column": "schema"}, {"schema": json.dumps(SCHEMA)}),
     ):
         spec = JsonSchemaReward.model_validate({"kind": "json_schema", **options})
-        assert build_schema(spec, tmp_path)(completions, [row] * len(completions)) == list(expected)
+        assert make_json_schema_reward(spec, tmp_path)(completions, [row] * len(completions)) == list(expected)
 
 
 def test_what_is_no_schema_is_told(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"type": "thing"}', encoding="utf-8")
     with pytest.raises(InputError, match=r"bad\.json: no JSON Schema: .*at \$\.type"):
-        build_schema(JsonSchemaReward(kind="json_schema", file="bad.json"), tmp_path)
+        make_json_schema_reward(JsonSchemaReward(kind="json_schema", file="bad.json"), tmp_path)
     with pytest.raises(InputError, match="cannot be read"):
-        build_schema(JsonSchemaReward(kind="json_schema", file="none.json"), tmp_path)
-    (failed,) = build_schema(JsonSchemaReward(kind="json_schema", column="s"), tmp_path)(["{}"], [{"s": {"type": 3}}])
+        make_json_schema_reward(JsonSchemaReward(kind="json_schema", file="none.json"), tmp_path)
+    by_column = make_json_schema_reward(JsonSchemaReward(kind="json_schema", column="s"), tmp_path)
+    (failed,) = by_column(["{}"], [{"s": {"type": 3}}])
     assert isinstance(failed, Failed)
     assert "`s`: no JSON Schema" in failed.reason
     with pytest.raises(ValidationError, match="needs one of"):
@@ -357,14 +358,14 @@ def test_a_pattern_does_not_hang_on_a_hostile_text(pattern: str) -> None:
     ],
 )
 def test_a_pattern_that_takes_too_many_steps_is_no_verdict(schema: dict[str, Any], wrap: Callable[[str], Any]) -> None:
-    batch = build_schema(JsonSchemaReward(kind="json_schema", inline=schema), Path())
+    batch = make_json_schema_reward(JsonSchemaReward(kind="json_schema", inline=schema), Path())
     (failed,) = batch([json.dumps(wrap("a" * 30 + "!"))], [{}])
     assert isinstance(failed, Failed)
     assert "pattern" in failed.reason
 
 
 def test_fields_are_compared_with_the_row() -> None:
-    batch = build_fields(JsonFieldsReward(kind="json_fields", target="note", extract=True), Path())
+    batch = make_json_fields_reward(JsonFieldsReward(kind="json_fields", target="note", extract=True), Path())
     rows = [{"note": {"a": 1, "b": 2}}, {"note": '{"a": 1, "b": 2}'}, {"note": None}, {"note": "{"}]
     half, text, null, broken = batch(['so {"a": 1, "b": 0}'] * 4, rows)
     assert (half, text, null) == (0.5, 0.5, None)
@@ -376,7 +377,7 @@ def test_fields_are_compared_with_the_row() -> None:
 
 
 def test_a_record_can_be_asked_for_whole() -> None:
-    batch = build_fields(JsonFieldsReward(kind="json_fields", target="note", whole=True), Path())
+    batch = make_json_fields_reward(JsonFieldsReward(kind="json_fields", target="note", whole=True), Path())
     rows = [{"note": {"a": 1, "b": 2}}]
     for text, value in (('{"b": 2, "a": 1}', 1.0), ('{"a": 1}', 0.0), ('{"a": 1, "b": 2, "c": 3}', 0.0), ("no", 0.0)):
         assert batch([text], rows) == [value], text

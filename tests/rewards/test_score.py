@@ -1,7 +1,7 @@
 """Sums of rewards, what does not apply, and what fails."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from posttrain.errors import InputError, RunError
-from posttrain.rewards.kinds import KINDS, NEEDS_TOKENS, RewardSpec
-from posttrain.rewards.score import NO_REASON, Reward, open_rewards, score
-from posttrain.rewards.types import Failed, NotApplicable, each
+from posttrain.rewards.registry import RewardSpec
+from posttrain.rewards.score import NO_REASON, Reward, open_rewards, score_completions
+from posttrain.rewards.types import Failed, NotApplicable, per_completion
 
 SCORES = st.none() | st.floats(-5, 5)
 
@@ -30,7 +30,7 @@ def wheres(n: int) -> list[str]:
 def test_the_total_is_the_weighted_sum_of_what_applies(pairs: list[tuple[Any, Any]], u: float, v: float) -> None:
     a, b = ([pair[i] for pair in pairs] for i in (0, 1))
     rewards = {"a": Reward(lambda c, r: a, u), "b": Reward(lambda c, r: b, v)}
-    scored = score(rewards, [""] * len(pairs), [{}] * len(pairs), wheres(len(pairs)))
+    scored = score_completions(rewards, [""] * len(pairs), [{}] * len(pairs), wheres(len(pairs)))
     for (x, y), total in zip(pairs, scored.total, strict=True):
         parts = [w * value for w, value in ((u, x), (v, y)) if value is not None]
         assert total == (pytest.approx(sum(parts)) if parts else None)
@@ -40,7 +40,7 @@ def test_the_total_is_the_weighted_sum_of_what_applies(pairs: list[tuple[Any, An
 
 @pytest.mark.parametrize("number", [1, True, 0.5, np.float32(2), np.array(3.0), torch.tensor(0.25)])
 def test_what_is_a_number_to_a_user_is_one(number: Any) -> None:
-    assert score({"a": fixed([number])}, ["x"], [{}], ["r:1"]).total == (float(number),)
+    assert score_completions({"a": fixed([number])}, ["x"], [{}], ["r:1"]).total == (float(number),)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_is_a_number_to_a_user_is_one(number: Any) -> None:
     [float("nan"), float("inf"), 1e39, -1e308, "1.0", [1], torch.ones(2), object(), 10**400, Failed("why not")],
 )
 def test_what_is_no_number_is_a_failure_that_names_row_and_reward(value: Any) -> None:
-    scored = score({"a": fixed([1.0, value]), "b": fixed([0.5, 0.5])}, ["", ""], [{}, {}], wheres(2))
+    scored = score_completions({"a": fixed([1.0, value]), "b": fixed([0.5, 0.5])}, ["", ""], [{}, {}], wheres(2))
     assert scored.components["a"] == (1.0, None)
     assert scored.total == (1.5, 0.5)
     assert len(scored.failures) == 1
@@ -57,7 +57,7 @@ def test_what_is_no_number_is_a_failure_that_names_row_and_reward(value: Any) ->
 
 def test_what_does_not_apply_is_no_failure_and_is_counted_by_its_reason() -> None:
     null, cut = NotApplicable("`target` is null"), NotApplicable("the completion was cut")
-    scored = score(
+    scored = score_completions(
         {"a": fixed([null, None, null, 1.0]), "b": fixed([0.5, 0.5, cut, 0.5])}, [""] * 4, [{}] * 4, wheres(4)
     )
     assert scored.total == (0.5, 0.5, None, 1.5)
@@ -67,7 +67,9 @@ def test_what_does_not_apply_is_no_failure_and_is_counted_by_its_reason() -> Non
 
 
 def test_a_sum_that_float32_cannot_hold_is_a_failure_that_names_the_row() -> None:
-    scored = score({"a": Reward(lambda c, r: [1e30, 1.0], 1e30), "b": fixed([1.0, 1.0])}, ["", ""], [{}, {}], wheres(2))
+    scored = score_completions(
+        {"a": Reward(lambda c, r: [1e30, 1.0], 1e30), "b": fixed([1.0, 1.0])}, ["", ""], [{}, {}], wheres(2)
+    )
     assert scored.total == (None, 1e30 + 1.0)
     (sentence,) = scored.failures
     assert sentence.startswith("rows.jsonl:1: ")
@@ -79,27 +81,27 @@ def failing(share: int) -> Reward:
             raise ValueError(f"row {row['i']} is odd")
         return 1.0
 
-    return Reward(each(score_one))
+    return Reward(per_completion(score_one))
 
 
 def test_a_few_failures_are_told_and_many_stop_the_run() -> None:
     rows = [{"i": i} for i in range(20)]
-    scored = score({"a": failing(2)}, [""] * 20, rows, wheres(20))
+    scored = score_completions({"a": failing(2)}, [""] * 20, rows, wheres(20))
     assert [text.split(" (")[0] for text in scored.failures] == [
         f"rows.jsonl:{i + 1}: reward `a`: ValueError: row {i} is odd" for i in range(2)
     ]
     with pytest.raises(RunError, match=r"reward `a` failed on 3 of 20 completions, more than the 10% allowed") as told:
-        score({"a": failing(3)}, [""] * 20, rows, wheres(20))
+        score_completions({"a": failing(3)}, [""] * 20, rows, wheres(20))
     assert "rows.jsonl:3: reward `a`: ValueError: row 2 is odd" in str(told.value)
-    assert score({"a": failing(3)}, [""] * 20, rows, wheres(20), max_failures=0.2).total[2:4] == (None, 1.0)
+    assert score_completions({"a": failing(3)}, [""] * 20, rows, wheres(20), max_failures=0.2).total[2:4] == (None, 1.0)
 
 
 def test_one_bad_row_among_good_ones_never_stops_a_run() -> None:
     rows = [{"i": 0}] * 8 + [{"i": 1}] * 8
     places = ["r:1"] * 8 + ["r:2"] * 8
-    assert len(score({"a": failing(1)}, [""] * 16, rows, places).failures) == 8
+    assert len(score_completions({"a": failing(1)}, [""] * 16, rows, places).failures) == 8
     with pytest.raises(RunError):
-        score({"a": failing(1)}, [""] * 8, rows[:8], places[:8])
+        score_completions({"a": failing(1)}, [""] * 8, rows[:8], places[:8])
 
 
 def test_a_batch_function_that_raises_or_miscounts_fails_on_every_row() -> None:
@@ -107,15 +109,9 @@ def test_a_batch_function_that_raises_or_miscounts_fails_on_every_row() -> None:
         raise KeyError("answer")
 
     for reward, said in ((Reward(broken), r"KeyError: 'answer'"), (fixed([1.0]), "gave 1 scores for 2 completions")):
-        assert len(score({"a": reward}, ["", ""], [{}, {}], wheres(2), max_failures=1.0).failures) == 2
+        assert len(score_completions({"a": reward}, ["", ""], [{}, {}], wheres(2), max_failures=1.0).failures) == 2
         with pytest.raises(RunError, match=said):
-            score({"a": reward}, ["", ""], [{}, {}], wheres(2))
-
-
-def test_every_kind_can_be_named_and_built() -> None:
-    members = get_args(get_args(RewardSpec)[0])
-    assert {m.model_fields["kind"].annotation.__args__[0] for m in members} == set(KINDS) | NEEDS_TOKENS
-    assert not set(KINDS) & NEEDS_TOKENS
+            score_completions({"a": reward}, ["", ""], [{}, {}], wheres(2))
 
 
 def test_rewards_of_a_recipe_are_opened_and_scored(tmp_path: Path) -> None:
@@ -128,7 +124,7 @@ def test_rewards_of_a_recipe_are_opened_and_scored(tmp_path: Path) -> None:
     )
     opened = open_rewards(specs, tmp_path)
     assert list(opened) == ["right", "short"]
-    scored = score(opened, ["#### 4", "it is 5 or so I think"], [{"answer": 4}, {"answer": 4}], wheres(2))
+    scored = score_completions(opened, ["#### 4", "it is 5 or so I think"], [{"answer": 4}, {"answer": 4}], wheres(2))
     assert scored.total == (2.0, -1.0)
 
 

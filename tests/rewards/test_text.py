@@ -13,13 +13,13 @@ from posttrain.rewards.text import (
     MatchReward,
     RegexReward,
     RepetitionReward,
-    build_length,
-    build_match,
-    build_regex,
-    build_repetition,
     label_score,
     length_penalty,
-    normalised,
+    make_length_reward,
+    make_match_reward,
+    make_regex_reward,
+    make_repetition_reward,
+    normalise_text,
     regex_score,
     repetition_penalty,
 )
@@ -39,7 +39,7 @@ MATCHES = (
 
 @pytest.mark.parametrize(("how", "completion", "target", "value"), MATCHES)
 def test_match(how: Any, completion: str, target: str, value: float) -> None:
-    batch = build_match(MatchReward(kind="match", how=how), Path())
+    batch = make_match_reward(MatchReward(kind="match", how=how), Path())
     assert batch([completion], [{"target": target}]) == [value]
 
 
@@ -47,8 +47,8 @@ def test_match(how: Any, completion: str, target: str, value: float) -> None:
 @example(".0a")
 @example("v1.0b")
 def test_a_normalised_text_stays_as_it_is(text: str) -> None:
-    assert normalised(normalised(text)) == normalised(text)
-    assert normalised(f"  {text.upper().lower()}\n") == normalised(text.upper().lower())
+    assert normalise_text(normalise_text(text)) == normalise_text(text)
+    assert normalise_text(f"  {text.upper().lower()}\n") == normalise_text(text.upper().lower())
 
 
 LABELS = ("yes", "no", "maybe", "not applicable", "applicable")
@@ -76,7 +76,7 @@ def test_naming_every_label_wins_nothing() -> None:
 
 
 def test_a_target_that_is_no_label_is_a_failure() -> None:
-    batch = build_match(MatchReward(kind="match", how="label", labels=LABELS), Path())
+    batch = make_match_reward(MatchReward(kind="match", how="label", labels=LABELS), Path())
     failed, null = batch(["yes", "yes"], [{"target": "perhaps"}, {"target": None}])
     assert isinstance(failed, Failed)
     assert "'perhaps' is none of the labels" in failed.reason
@@ -84,7 +84,7 @@ def test_a_target_that_is_no_label_is_a_failure() -> None:
 
 
 def test_a_target_that_is_json_is_a_failure_with_a_way_out() -> None:
-    (failed,) = build_match(MatchReward(kind="match"), Path())(["{}"], [{"target": {}}])
+    (failed,) = make_match_reward(MatchReward(kind="match"), Path())(["{}"], [{"target": {}}])
     assert isinstance(failed, Failed)
     assert "json_fields" in failed.reason
 
@@ -98,12 +98,12 @@ def test_labels_and_how_go_together() -> None:
 def test_a_pattern_is_searched_or_matches_all() -> None:
     assert regex_score("dose: 12 mg", r"\d+ mg") == 1.0
     assert regex_score("dose: 12 mg", r"\d+ mg", full=True) == 0.0
-    assert build_regex(RegexReward(kind="regex", pattern=r"^\d+$"), Path())(["12", "x"], [{}, {}]) == [1.0, 0.0]
+    assert make_regex_reward(RegexReward(kind="regex", pattern=r"^\d+$"), Path())(["12", "x"], [{}, {}]) == [1.0, 0.0]
 
 
 def test_a_pattern_that_would_search_for_years_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posttrain.rewards.text.PATTERN_SECONDS", 0.1)
-    batch = build_regex(RegexReward(kind="regex", pattern=r"(a|aa|a?b?)+$"), Path())
+    batch = make_regex_reward(RegexReward(kind="regex", pattern=r"(a|aa|a?b?)+$"), Path())
     hostile, good = batch(["a" * 200 + "!", "aaa"], [{}, {}])
     assert isinstance(hostile, Failed)
     assert "TimeoutError" in hostile.reason
@@ -117,8 +117,8 @@ def test_a_broken_pattern_is_told_when_the_recipe_is_read() -> None:
 
 def test_length_costs_nothing_then_more_and_at_most_one() -> None:
     assert [length_penalty(n, 10, 4) for n in (0, 10, 11, 12, 14, 99)] == [0, 0, -0.25, -0.5, -1, -1]
-    words = build_length(LengthReward(kind="length", free=1, margin=2), Path())
-    letters = build_length(LengthReward(kind="length", unit="characters", free=1, margin=10), Path())
+    words = make_length_reward(LengthReward(kind="length", free=1, margin=2), Path())
+    letters = make_length_reward(LengthReward(kind="length", unit="characters", free=1, margin=10), Path())
     assert words(["a bc"], [{}]) == [-0.5]
     assert letters(["a bc"], [{}]) == [-0.3]
 
@@ -127,7 +127,7 @@ def test_length_costs_nothing_then_more_and_at_most_one() -> None:
     ("text", "n", "penalty"), [("a b c a b c", 3, -0.25), ("a a a a", 1, -0.75), ("a b c d", 2, 0.0), ("a a", 3, 0.0)]
 )
 def test_repeated_ngrams_cost_their_share(text: str, n: int, penalty: float) -> None:
-    assert build_repetition(RepetitionReward(kind="repetition", n=n), Path())([text], [{}]) == [penalty]
+    assert make_repetition_reward(RepetitionReward(kind="repetition", n=n), Path())([text], [{}]) == [penalty]
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(1, 4))

@@ -19,7 +19,7 @@ from posttrain.generation.engine import writer
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy, load_policy
 from posttrain.rewards.score import Reward
-from posttrain.rewards.types import NotApplicable, each
+from posttrain.rewards.types import NotApplicable, per_completion
 from posttrain.rollouts.grpo import grpo_advantages
 from posttrain.rollouts.maker import RolloutSpec, rollout_maker, write_and_score
 from posttrain.rollouts.options import AlarmOptions
@@ -43,7 +43,7 @@ def worth(completion: str, row: Mapping[str, Any]) -> float | None:
 
 def rollout_spec(policy: Policy, function: Callable[[str, Mapping[str, Any]], float | None] = worth) -> RolloutSpec:
     prompts = [asked(n, number=n) for n in range(6)]
-    scorer = Scorer({"worth": Reward(each(function))}, {}, 256, 0.1, lambda sentence: None)
+    scorer = Scorer({"worth": Reward(per_completion(function))}, {}, 256, 0.1, lambda sentence: None)
     renderer = Renderer(policy.tokenizer, None, frozenset(policy.end_tokens), 256)
     return RolloutSpec(
         policy, renderer, writer(policy, 4), prompts, shuffled(6, 0), Sampling(5, seed=1), n=2, size=3, scorer=scorer
@@ -194,8 +194,8 @@ def test_rewards_read_what_the_template_opens_the_answer_with(policy: Policy, tm
 
 def test_a_run_whose_rewards_never_give_a_number_stops_and_says_why(policy: Policy, tmp_path: Path) -> None:
     rewards = {
-        "never": Reward(each(lambda completion, row: NotApplicable("`answer` is null"))),
-        "weightless": Reward(each(lambda completion, row: 1.0), 0.0),
+        "never": Reward(per_completion(lambda completion, row: NotApplicable("`answer` is null"))),
+        "weightless": Reward(per_completion(lambda completion, row: 1.0), 0.0),
     }
     never = replace(rollout_spec(policy), scorer=Scorer(rewards, {}, 256, 0.1, lambda sentence: None))
     _, told, memory = made(never, tmp_path)

@@ -22,7 +22,7 @@ from posttrain.generation.request import Generation
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.save import save_policy
 from posttrain.rewards.score import Reward
-from posttrain.rewards.types import each
+from posttrain.rewards.types import per_completion
 from posttrain.rollouts.scoring import RewardModel, Scorer, scored
 
 END = 2
@@ -57,8 +57,8 @@ def test_rewards_read_text_without_end_tokens_and_the_prompts_row(policy: Policy
 
     prompts = [asked(n, answer=str(n)) for n in range(2)]
     written = [[answer(policy, "0"), answer(policy, "1", ended=False)], [answer(policy, "é"), answer(policy, "1")]]
-    other = Reward(each(lambda completion, row: float(len(completion))), -2.0)
-    found = scored(prompts, written, texts_of(written, policy), by(exact=Reward(each(note)), long=other))
+    other = Reward(per_completion(lambda completion, row: float(len(completion))), -2.0)
+    found = scored(prompts, written, texts_of(written, policy), by(exact=Reward(per_completion(note)), long=other))
     assert seen == [("0", "0"), ("1", "0"), ("é", "1"), ("1", "1")]
     assert found.texts == (("0", "1"), ("é", "1"))
     assert found.components["exact"].tolist() == [[1.0, 0.0], [0.0, 1.0]]
@@ -75,7 +75,7 @@ def test_none_and_a_reward_that_raises_are_missing_and_the_row_is_named(policy: 
     prompts = [asked(n) for n in range(2)]
     written = [[answer(policy, "a"), answer(policy, "b")], [answer(policy, "c"), answer(policy, "a")]]
     failures: list[str] = []
-    found = scored(prompts, written, texts_of(written, policy), by(failures, picky=Reward(each(picky))))
+    found = scored(prompts, written, texts_of(written, policy), by(failures, picky=Reward(per_completion(picky))))
     assert np.isnan(found.reward_GK).tolist() == [[False, True], [True, False]]
     (sentence,) = failures
     assert sentence.startswith("prompts.jsonl:1: reward `picky`: KeyError: 'surname'")
@@ -87,7 +87,7 @@ def test_a_reward_that_always_fails_stops_the_run_with_rows(policy: Policy) -> N
 
     written = [[answer(policy, "a")], [answer(policy, "b")]]
     with pytest.raises(RunError, match=r"reward `broken` failed on 2 of 2(.|\n)*prompts.jsonl:1"):
-        scored([asked(0), asked(1)], written, texts_of(written, policy), by(broken=Reward(each(broken))))
+        scored([asked(0), asked(1)], written, texts_of(written, policy), by(broken=Reward(per_completion(broken))))
 
 
 def reward_model(folder: Path, template: str = TEMPLATE) -> Policy:
@@ -116,7 +116,11 @@ def test_a_reward_model_with_the_same_tokens_scores_them_as_they_are(policy: Pol
     prompts = [chat_prompt(policy, n) for n in range(2)]
     written = [[answer(policy, "zero"), answer(policy, "no", ended=False)], [answer(policy, "x"), answer(policy, "1")]]
     scorer = Scorer(
-        {"short": Reward(each(lambda c, row: -float(len(c))))}, {"rm": RewardModel(judge, 0.5)}, 64, 0.0, print
+        {"short": Reward(per_completion(lambda c, row: -float(len(c))))},
+        {"rm": RewardModel(judge, 0.5)},
+        64,
+        0.0,
+        print,
     )
     found = scored(prompts, written, texts_of(written, policy), scorer)
     texts = [[*p.tokens.tolist(), *w.tokens.tolist()] for p, some in zip(prompts, written, strict=True) for w in some]

@@ -14,7 +14,7 @@ from posttrain.console import Screen
 from posttrain.core.group import Floats, Group
 from posttrain.errors import RunError
 from posttrain.rewards.score import Reward
-from posttrain.rewards.types import each
+from posttrain.rewards.types import per_completion
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.rollouts.scoring import Scorer
 from posttrain.rollouts.types import Rollout
@@ -54,7 +54,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
         writing: Any = SimpleNamespace(sampling=SimpleNamespace(seed=0), prompts=[])
         if before is not None:
             (tmp_path / "before.json").write_text(json.dumps({name: [value, 4] for name, value in before.items()}))
-        rewards = {name: Reward(each(function)) for name, function in (gold or {}).items()}
+        rewards = {name: Reward(per_completion(function)) for name, function in (gold or {}).items()}
         scorer = Scorer(rewards, {}, 64, 1.0, lambda sentence: None)
         screen = Noted()
         context = Context("grpo", tmp_path, tmp_path, "model", 0, screen=screen)

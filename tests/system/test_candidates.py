@@ -125,8 +125,8 @@ def test_a_server_writes_beside_a_model_of_our_own(asked: Path, server: Any, pos
         assert Counter(c["model"] for c in row["candidates"]) == {"model": 2, remote: 2}
         question = row["prompt"] if isinstance(row["prompt"], str) else row["prompt"][-1]["content"]
         assert all(c["text"].startswith(question) for c in row["candidates"] if c["model"] == remote)
-    assert {body["model"] for _, _, body in server.asked} == {"theirs"}
-    assert {body["max_tokens"] for _, _, body in server.asked} == {12}
+    assert {body["model"] for _, _, body in server.requests} == {"theirs"}
+    assert {body["max_tokens"] for _, _, body in server.requests} == {12}
     settings = {one["name"]: one for one in json.loads((asked / "c.params.json").read_text()).values()}
     assert settings[remote]["url"] == server.url
 
@@ -135,7 +135,7 @@ def test_a_recipe_asks_a_server_alone_and_replaces_what_it_repeats(
     asked: Path, server: Any, posttrain: Posttrain
 ) -> None:
     def repeats(endpoint: Endpoint, body: dict[str, Any]) -> None:
-        fresh = len([b for _, _, b in server.asked if b["messages"] == body["messages"]])
+        fresh = len([b for _, _, b in server.requests if b["messages"] == body["messages"]])
         says(*(f"answer {fresh}" for _ in range(body.get("n", 1))))(endpoint, body)
 
     server.script[:] = [repeats]
@@ -148,7 +148,7 @@ def test_a_recipe_asks_a_server_alone_and_replaces_what_it_repeats(
     figures = json.loads(answer.out)["candidates"]
     assert figures["candidates/per_prompt"]["after"] == 3.0
     assert figures["candidates/replaced_ratio"]["after"] == pytest.approx(2 / 3)
-    assert len(server.asked) == 3 * 21
+    assert len(server.requests) == 3 * 21
     assert posttrain("plan", "remote.yaml", "--json").code == 0
 
 
@@ -162,11 +162,11 @@ def test_what_a_server_wrote_before_it_failed_is_kept(asked: Path, server: Any, 
     assert "many.jsonl:" in answer.err
     assert "401" in answer.err
     assert not (asked / "c.jsonl").exists()
-    before = {body["messages"][-1]["content"] for _, _, body in server.asked[:64]}
-    server.asked.clear()
+    before = {body["messages"][-1]["content"] for _, _, body in server.requests[:64]}
+    server.requests.clear()
     server.script[:] = [echo]
     assert posttrain(*arguments).code == 0
-    again = {body["messages"][-1]["content"] for _, _, body in server.asked}
+    again = {body["messages"][-1]["content"] for _, _, body in server.requests}
     assert len(before - again) == 64, "the first chunk is not asked for again"
     assert len(rows_of(asked / "c.jsonl")) == 150
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from posttrain.advise.rules import THRESHOLDS
 from posttrain.errors import InputError
 from posttrain.rewards.code import read_tests
-from posttrain.rewards.kinds import KINDS, OPTIONS
-from posttrain.rewards.math import final_answer, math_score, number
-from posttrain.rewards.schema import read
+from posttrain.rewards.json_text import find_json
+from posttrain.rewards.math import final_answer, first_quantity, math_score
+from posttrain.rewards.registry import REWARD_KINDS, make_reward
 
 Values = Mapping[str, Any]
 
@@ -130,8 +130,7 @@ def constant_of(answers: Sequence[Any]) -> str | None:
 
 def _earned(spec: Mapping[str, Any], rows: Sequence[Values], completion: str) -> float:
     """Mean reward of the answers that would be imitated."""
-    kind = str(spec["kind"])
-    score = KINDS[kind](OPTIONS[kind].model_validate(spec), Path())
+    score = make_reward(REWARD_KINDS[spec["kind"]].options.model_validate(spec), Path())
     scores = score([row[completion] for row in rows[:_TRIED]], rows[:_TRIED])
     return fmean(value if isinstance(value, float) else 0.0 for value in scores) if rows else 0.0
 
@@ -183,7 +182,7 @@ def _number_or_formula(value: Any) -> Literal["number", "formula"] | None:
         return None
     answer = final_answer(text, numeric=False)
     try:
-        if number(answer) is not None and len(answer) <= _LONGEST_NUMBER:
+        if first_quantity(answer) is not None and len(answer) <= _LONGEST_NUMBER:
             return "number" if math_score(text, value) == 1.0 else None
         if answer and _BOXED.search(text):
             math_score("\\boxed{0}", value)  # raises where the formula cannot be read
@@ -196,7 +195,7 @@ def _number_or_formula(value: Any) -> Literal["number", "formula"] | None:
 def _json(column: str, answers: Sequence[Any]) -> Check | None:
     def reads(value: Any) -> bool:
         if isinstance(value, str):
-            found = read(value)
+            found = find_json(value)
             value = found[0] if found is not None else None
         return isinstance(value, dict | list)
 

@@ -12,8 +12,9 @@ from posttrain.data.files.strict_json import decode, kind_of
 from posttrain.errors import InputError
 from posttrain.evaluate.options import MetricName
 from posttrain.evaluate.refusal import refuses, says
-from posttrain.rewards.schema import fields_score, read
-from posttrain.rewards.text import stands_in
+from posttrain.rewards.json_text import find_json
+from posttrain.rewards.schema import fields_score
+from posttrain.rewards.text import contains_words
 
 Metric = Callable[[str, Mapping[str, Any]], float]
 
@@ -25,19 +26,19 @@ def exact(answer: str, row: Mapping[str, Any]) -> float:
 
 def json_equal(answer: str, row: Mapping[str, Any]) -> float:
     """JSON with the fields of the target and no others, the order of keys aside."""
-    found = read(answer)
+    found = find_json(answer)
     return 0.0 if found is None else float(fields_score(expected(row), found[0]) == 1.0)
 
 
 def json_valid(answer: str, row: Mapping[str, Any]) -> float:
     """JSON as the standard has it: no NaN, no key twice."""
-    return float(read(answer) is not None)
+    return float(find_json(answer) is not None)
 
 
 def contains(answer: str, row: Mapping[str, Any]) -> float:
     """The target or one of several targets stands in the answer as whole words; white space and case aside."""
     text = _plain(answer).casefold()
-    return float(any(stands_in(_plain(target).casefold(), text) for target in right_texts(row)))
+    return float(any(contains_words(_plain(target).casefold(), text) for target in right_texts(row)))
 
 
 def refused(answer: str, row: Mapping[str, Any]) -> float:

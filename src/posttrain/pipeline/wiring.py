@@ -99,6 +99,8 @@ def inputs_of(run: Run, name: str, models: Models) -> Inputs:
     content = {"the model it starts from": model_named(run, stage.start, models).fingerprint}
     content |= {f"the model {other.name}": model_named(run, other.name, models).fingerprint for other in stage.others}
     content |= {file: value for file, value in run.hashes.items() if belongs(file, paths)}
+    sources = {key: reward.source_hash() for key, reward in stage.reward_specs.items()}
+    content |= {f"the function of {key}": value for key, value in sources.items() if value is not None}
     made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
     content |= {f"the data of {other}": sha256_of(path) for other, path in made.items() if path.is_file()}
     keys = {

@@ -1,8 +1,8 @@
-"""Are two formulas equal? Asked of a process of its own (math-verify on sympy), since ``9^{9^{9^9}}`` takes forever.
+"""Compare two formulas by computer algebra (math-verify on sympy), in a child process.
 
-A computer algebra system has no bound on time or memory, and an alarm within the trainer's process would not stop
-one long multiplication nor work off the main thread. So the work is done by a child that can be lost: its own alarm
-ends it, and the next question starts another.
+A computer algebra system has no bound on time or memory: ``9^{9^{9^9}}`` never ends. An alarm in the trainer's process
+stops neither one long multiplication nor work off the main thread. So a child process compares; its own alarm ends it,
+and the next request starts another child.
 """
 
 import json
@@ -17,11 +17,11 @@ from weakref import finalize
 from posttrain.errors import InputError
 
 SECONDS = 3.0
-"""Of processor time that one comparison may take."""
+"""Processor time that one comparison may take."""
 
 
 class Algebra:
-    """The child process, started when first asked. Threads take turns."""
+    """The child process, started by the first comparison. Threads take turns."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
@@ -29,34 +29,35 @@ class Algebra:
         self._child: subprocess.Popen[str] | None = None
 
     def equal(self, target: str, answer: str) -> bool:
-        """Whether `answer` equals `target`, both LaTeX or plain. False where the answer takes too long to compare.
+        """Whether `answer` equals `target`, both LaTeX or plain. False where the comparison takes too long.
 
         Raises:
-            InputError: `target` is no formula, or takes too long to compare even with 1.
+            InputError: `target` is no formula, or even its comparison with 1 takes too long.
         """
         with self._lock:
-            said = self._ask(json.dumps([target, answer]))
-            if not said and not self._ask(json.dumps([target, "1"])):
+            reply = self._request(json.dumps([target, answer]))
+            if not reply and not self._request(json.dumps([target, "1"])):
                 raise InputError(f"the target {target[:80]!r} takes too long to compare; write it in a simpler form")
-        if said == "unreadable":
+        if reply == "unreadable":
             raise InputError(f"the target {target[:80]!r} is neither a number nor a formula that can be read")
-        return said == "equal"
+        return reply == "equal"
 
-    def _ask(self, line: str) -> str:
+    def _request(self, line: str) -> str:
+        """The child's reply; empty where the child ended before it replied."""
         if self._child is None or self._child.poll() is not None:
             self._child = self._start()
         requests, replies = _pipes(self._child)
         try:
             requests.write(line + "\n")
             requests.flush()
-            said = replies.readline().strip()
+            reply = replies.readline().strip()
         except BrokenPipeError:
-            said = ""
-        if not said:  # it ended itself: out of time, or of memory in C
+            reply = ""
+        if not reply:  # the child ended itself: it was out of time, or of memory in C
             self._child.kill()
             self._child.wait()
             self._child = None
-        return said
+        return reply
 
     def _start(self) -> "subprocess.Popen[str]":
         script = Path(__file__).with_name("algebra_child.py")
@@ -67,7 +68,7 @@ class Algebra:
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is the trainer's to handle
+            start_new_session=True,  # so that Ctrl-C reaches the trainer alone
         )
         finalize(self, _end, child)
         if _pipes(child)[1].readline().strip() != "ready":
@@ -77,7 +78,7 @@ class Algebra:
 
 @lru_cache(maxsize=1)
 def shared_algebra() -> Algebra:
-    """The one of this process."""
+    """The `Algebra` that all rewards of this process share."""
     return Algebra()
 
 

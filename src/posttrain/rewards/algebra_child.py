@@ -1,8 +1,8 @@
-"""The process that does algebra on formulas a model wrote: started by `algebra.py`, killed by its own alarm.
+"""The program of the child process that compares formulas. `algebra.py` starts it; its own alarm kills it.
 
-Run by its path with ``python -I``. One request a line, ``[target, answer]``; one reply a line: ``equal``,
-``different``, or ``unreadable`` if the target is no formula. Formulas are read by a LaTeX grammar; nothing of them is
-ever evaluated as Python.
+It runs by its path with ``python -I``. A request is a line, ``[target, answer]``. A reply is a line: ``equal``,
+``different``, or ``unreadable`` if the target is no formula. A LaTeX grammar reads the formulas; they are never
+evaluated as Python.
 """
 
 import json
@@ -13,13 +13,16 @@ import sys
 from typing import Any
 
 MEMORY = 2 << 30
-"""Bytes of address space; 10^(10^10) would otherwise take the machine's."""
+"""Bytes of address space. Without a limit, 10^(10^10) would take all of the machine's memory."""
 
 
-def main(seconds: float) -> None:
-    """Answer until the pipe closes. A request that takes longer ends the process: a signal's default action also ends
-    what no exception would (one long multiplication in C). Processor time is counted, so that the same formula is
-    given up on a busy machine and on an idle one; ten times that on the clock, for whatever waits."""
+def serve_comparisons(seconds: float) -> None:
+    """Reply to requests until the pipe closes.
+
+    A request that takes longer than `seconds` ends the process: a signal's default action also stops code that no
+    exception can stop (one long multiplication in C). The limit is on processor time, so that a busy machine gives up
+    on the same formulas as an idle one. Ten times the limit is allowed on the clock, for a process that only waits.
+    """
     from math_verify import LatexExtractionConfig, parse, verify
 
     logging.disable(logging.CRITICAL)
@@ -43,16 +46,16 @@ def main(seconds: float) -> None:
 
     for number in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
-    compare("x^2", "x \\cdot x")  # loads the grammar, which is no request's fault
+    compare("x^2", "x \\cdot x")  # loads the grammar, outside the time of any request
     print("ready", flush=True)
     for line in sys.stdin:
         _alarm(seconds)
         try:
-            said = compare(*json.loads(line))
+            reply = compare(*json.loads(line))
         except (Exception, RecursionError, MemoryError):
-            said = "different"
+            reply = "different"
         _alarm(0.0)
-        print(said, flush=True)
+        print(reply, flush=True)
 
 
 def _alarm(seconds: float) -> None:
@@ -61,4 +64,4 @@ def _alarm(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    serve_comparisons(float(sys.argv[1]))

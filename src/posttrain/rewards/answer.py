@@ -1,18 +1,18 @@
-"""Where a text gives its final answer, and the answer without the marks of Markdown and LaTeX round it."""
+"""Find the final answer of a text, and remove the marks of Markdown and LaTeX around it."""
 
 import re
 
 from posttrain.rewards.quantity import DIGITS, LONGEST, MONEY, quantities, read_quantity
 
 MOST_BOXES = 20
-"""Boxes that are read as one list, the last ones of a text."""
+"""Number of boxes at the end of a text that may form one list."""
 
 
 def final_answer(text: str, *, numeric: bool) -> str:
-    """The answer a text comes to, tidied; empty where there is none.
+    """The final answer of a text, tidied; empty where there is none.
 
-    It is looked for behind ``</think>`` and within ``<answer>``, where a text has them. There it is the last of
-    ``\\boxed{...}`` (several that follow each other are a list) and ``#### ...``; else what follows the last
+    Where the text has ``</think>`` or ``<answer>``, only the part behind or within them counts. The answer is the last
+    of ``\\boxed{...}`` (several that follow each other are a list) and ``#### ...``; else the text behind the last
     ``the answer is``; else the last number with its unit (`numeric`) or the last line.
     """
     text = _LATEX_GROUPS.sub("", _final_part(text)).replace("{,}", ",")
@@ -29,7 +29,7 @@ def final_answer(text: str, *, numeric: bool) -> str:
 
 
 def marked_answer(text: str) -> str | None:
-    """What the last ``\\boxed{...}`` or ``#### ...`` holds; empty where it was cut, None where there is neither."""
+    """The content of the last ``\\boxed{...}`` or ``#### ...``; empty where it was cut, None where there is neither."""
     boxes = list(_BOX.finditer(text))[-MOST_BOXES:]
     hashes = max((match.start() for match in _HASHES.finditer(text)), default=-1)
     if not boxes and hashes < 0:
@@ -40,10 +40,10 @@ def marked_answer(text: str) -> str | None:
 
 
 def tidy(answer: str) -> str:
-    """Without emphasis, math delimiters, LaTeX's spaces and closing punctuation."""
-    for pattern, instead in _TIDY:
-        answer = pattern.sub(instead, answer)
-    answer = _SUPERSCRIPT.sub(lambda found: _power(found[0]), answer)
+    """Remove emphasis, math delimiters, LaTeX's spaces and closing punctuation."""
+    for pattern, replacement in _TIDY:
+        answer = pattern.sub(replacement, answer)
+    answer = _SUPERSCRIPT.sub(lambda match: _power(match[0]), answer)
     answer = _strip(" ".join(answer.split()))
     inside = _DOLLARS.search(answer)
     if inside is None:
@@ -53,7 +53,7 @@ def tidy(answer: str) -> str:
 
 
 def _final_part(text: str) -> str:
-    """What stands behind the thinking, and of that the last ``<answer>``; all of the text where there is no such."""
+    """The text behind the thinking, and within it the last ``<answer>``; all of the text where there is neither."""
     thought = max((match.end() for match in _THOUGHT.finditer(text)), default=0)
     if text[thought:].strip():
         text = text[thought:]
@@ -62,20 +62,20 @@ def _final_part(text: str) -> str:
 
 
 def _listed(text: str, boxes: list[re.Match[str]]) -> str:
-    """The last box; with those before it that only commas and `and` stand between, a list."""
-    found: list[str] = []
+    """The content of the last box. Boxes before it with only commas and `and` between them join it as a list."""
+    contents: list[str] = []
     follows = len(text)
     for box in reversed(boxes):
         content, end = _boxed(text, box)
-        if found and not (found[-1] and end <= follows and _BETWEEN.fullmatch(text, end, follows)):
+        if contents and not (contents[-1] and end <= follows and _BETWEEN.fullmatch(text, end, follows)):
             break
-        found.append(content)
+        contents.append(content)
         follows = box.start()
-    return found[0] if len(set(found)) == 1 else ", ".join(reversed(found))
+    return contents[0] if len(set(contents)) == 1 else ", ".join(reversed(contents))
 
 
 def _boxed(text: str, box: re.Match[str]) -> tuple[str, int]:
-    """What a box holds, and the index behind it; empty where its brace is not closed (the completion was cut)."""
+    """(content of a box, index behind the box); empty where its brace is not closed (the completion was cut)."""
     if box[1] is not None:  # `\boxed 2`
         return box[1], box.end()
     start, depth = box.end() - 1, 0
@@ -87,7 +87,7 @@ def _boxed(text: str, box: re.Match[str]) -> tuple[str, int]:
 
 
 def _last_quantity(text: str) -> str:
-    """The last number with its unit, and with the numbers before it that it adds to: 1 hour 30 minutes."""
+    """The last number with its unit, and with the numbers before it that add up with it: 1 hour 30 minutes."""
     numbers = _numbers(text)
     for number in numbers[-3:]:
         shown = tidy(text[number.start() : numbers[-1].end() + LONGEST // 4].split("\n", maxsplit=1)[0])
@@ -98,9 +98,9 @@ def _last_quantity(text: str) -> str:
 
 
 def _numbers(text: str) -> list[re.Match[str]]:
-    """The numbers of a text. An exponent or a digit of a name (`cm^2`, `CO2`) is none, if there is another."""
-    found = list(_NUMBER.finditer(text))
-    return [m for m in found if not _PART_OF_NAME.search(text, max(0, m.start() - 2), m.start())] or found
+    """The numbers of a text. An exponent or a digit of a name (`cm^2`, `CO2`) counts only where there is no other."""
+    numbers = list(_NUMBER.finditer(text))
+    return [m for m in numbers if not _PART_OF_NAME.search(text, max(0, m.start() - 2), m.start())] or numbers
 
 
 def _power(superscript: str) -> str:

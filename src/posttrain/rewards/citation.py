@@ -1,6 +1,6 @@
-"""Required facts and forbidden claims: the first must stand in the completion, the second must not.
+"""The reward `citation`: the completion must contain the required facts, and no forbidden claim.
 
-A fact is found by its words, not by its meaning: "not 12 mg" holds the fact "12 mg".
+Words are compared, not meanings: "not 12 mg" contains the fact "12 mg".
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,39 +10,52 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from posttrain.errors import InputError
-from posttrain.rewards.text import normalised, stands_in
-from posttrain.rewards.types import Batch, NotApplicable, RewardOptions, Row, Verdict, column, each
+from posttrain.rewards.text import contains_words, normalise_text
+from posttrain.rewards.types import (
+    NotApplicable,
+    RewardFn,
+    RewardKind,
+    RewardOptions,
+    Row,
+    Verdict,
+    column,
+    per_completion,
+)
 
 
-def _as_ways(value: Any) -> Any:
+def _as_wordings(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Statement = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1), BeforeValidator(_as_ways)]
-"""One fact or claim: the ways to say it."""
+Wording = Annotated[str, Field(min_length=1)]
+Statement = Annotated[tuple[Wording, ...], Field(min_length=1), BeforeValidator(_as_wordings)]
+"""A fact or claim, as the list of its wordings."""
 
 
 class CitationReward(RewardOptions):
-    """The share of required facts that the completion states; nothing once it states a forbidden claim."""
+    """The share of required facts that the completion states; 0 where it states a forbidden claim."""
 
     kind: Literal["citation"]
-    facts: tuple[Statement, ...] = Field(default=(), description="required; each a text, or a list of ways to say it")
+    facts: tuple[Statement, ...] = Field(default=(), description="required facts, each a text or a list of wordings")
     facts_column: str | None = Field(default=None, description="column with more of them")
-    forbidden: tuple[Statement, ...] = Field(default=(), description="claims it must not make, written likewise")
+    forbidden: tuple[Statement, ...] = Field(default=(), description="claims it must not make, in the same form")
     forbidden_column: str | None = Field(default=None, description="column with more of them")
     penalty: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="taken off for each forbidden claim; all is lost if unset"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="subtracted for each forbidden claim; if unset, any makes 0",
     )
 
     @model_validator(mode="after")
-    def _says_something(self) -> "CitationReward":
+    def _needs_facts_or_claims(self) -> "CitationReward":
         if not (self.facts or self.facts_column or self.forbidden or self.forbidden_column):
             raise ValueError("needs `facts`, `facts_column`, `forbidden` or `forbidden_column`")
         return self
 
 
-def build(options: CitationReward, base: Path) -> Batch:
-    """One score a completion; not applicable where the row and the options name no fact and no claim."""
+def make_citation_reward(options: CitationReward, base: Path) -> RewardFn:
+    """Score by the options' and the row's facts and claims; not applicable where they name none."""
 
     def score_one(completion: str, row: Row) -> Verdict:
         facts = [*options.facts, *_statements(row, options.facts_column)]
@@ -51,24 +64,27 @@ def build(options: CitationReward, base: Path) -> Batch:
             return NotApplicable("the row names no fact and no forbidden claim")
         return citation_score(completion, facts, forbidden, options.penalty)
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
 def citation_score(
     completion: str, facts: Sequence[Iterable[str]], forbidden: Sequence[Iterable[str]], penalty: float | None = None
 ) -> float:
-    """Share of `facts` stated (1 without any), and 0 if a forbidden claim is; or less `penalty` for each of them."""
-    text = normalised(completion)
-    share = sum(_states(text, ways) for ways in facts) / len(facts) if facts else 1.0
-    claims = sum(_states(text, ways) for ways in forbidden)
+    """The share of `facts` that the completion states (1 without facts), less `penalty` for each forbidden claim.
+
+    Without a penalty, a forbidden claim makes the score 0.
+    """
+    text = normalise_text(completion)
+    share = sum(_states(text, wordings) for wordings in facts) / len(facts) if facts else 1.0
+    claims = sum(_states(text, wordings) for wordings in forbidden)
     if claims and penalty is None:
         return 0.0
     return share - claims * (penalty or 0.0)
 
 
-def _states(text: str, ways: Iterable[str]) -> bool:
-    """Whole words only: "2 mg" does not stand in "12 mg"."""
-    return any(stands_in(normalised(way), text) for way in ways)
+def _states(text: str, wordings: Iterable[str]) -> bool:
+    """Whether the text contains one of the wordings as whole words: "12 mg" does not contain "2 mg"."""
+    return any(contains_words(normalise_text(wording), text) for wording in wordings)
 
 
 def _statements(row: Row, name: str | None) -> list[tuple[str, ...]]:
@@ -79,6 +95,9 @@ def _statements(row: Row, name: str | None) -> list[tuple[str, ...]]:
     if not isinstance(items, list | tuple):
         raise InputError(f"`{name}` should be a text or a list of texts")
     statements = [tuple(item) if isinstance(item, list | tuple) else (item,) for item in items]
-    if not all(ways and all(isinstance(way, str) and normalised(way) for way in ways) for ways in statements):
+    if not all(wordings and all(isinstance(w, str) and normalise_text(w) for w in wordings) for wordings in statements):
         raise InputError(f"`{name}` should be a list of texts, none of them empty")
     return statements
+
+
+REWARDS = (RewardKind(CitationReward, make_citation_reward),)

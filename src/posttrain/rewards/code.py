@@ -1,6 +1,7 @@
-"""Reward 1 for code that passes its row's tests, else 0: run in a sandbox (`sandbox.py`).
+"""The reward `code`: 1 where the completion's code passes the row's tests in a sandbox, else 0.
 
-docs/rewards-code.md says which rows are understood, which part of an answer is its code, and when a row does not apply.
+docs/rewards-code.md describes the forms of rows, the part of an answer that is its code, and the rows that do not
+apply.
 """
 
 import atexit
@@ -19,7 +20,7 @@ from posttrain.rewards.sandbox.box import Sandbox, cores
 from posttrain.rewards.sandbox.checks import Call, Case, Limits
 from posttrain.rewards.sandbox.launch import find_bubblewrap
 from posttrain.rewards.sandbox.solution import Answer
-from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, attempt, column
+from posttrain.rewards.types import Failed, RewardFn, RewardKind, RewardOptions, Row, Score, attempt, column
 
 
 class CodeReward(RewardOptions):
@@ -36,33 +37,33 @@ class CodeReward(RewardOptions):
         default=1e-6,
         ge=0,
         allow_inf_nan=False,
-        description="by how much decimal numbers may differ in a program's output or a call's value; 0: not at all",
+        description="difference allowed between decimal numbers in a program's output or a call's value; 0: none",
     )
     sandbox: Literal["bubblewrap", "process-limits"] = Field(
-        default="bubblewrap", description="process-limits: without isolation; the code can read this machine's files"
+        default="bubblewrap", description="process-limits: no isolation; the code can read this machine's files"
     )
-    seconds: int = Field(default=5, ge=1, le=3600, description="processor time of a check; wall time is twice it")
+    seconds: int = Field(default=5, ge=1, le=3600, description="processor time of a check; wall time: twice that")
     memory_mib: int = Field(default=512, ge=64, description="address space of a check's process")
     packages: tuple[str, ...] = Field(default=(), description="folders with packages the code may import")
-    workers: int | None = Field(default=None, ge=1, description="checks at once; default: the cores")
+    workers: int | None = Field(default=None, ge=1, description="checks at the same time; default: the number of cores")
 
 
 def extract_code(completion: str) -> Answer:
-    """What a model wrote, with its fenced blocks. Which of it is the code is decided where the code runs: Python's
-    parser, given what a model wrote, can take this process down."""
+    """The completion with its fenced blocks. The code among them is chosen in the sandbox: a model's text can crash
+    Python's parser, and with it this process."""
     return Answer(completion, read_blocks(completion))
 
 
-def score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> Score:
+def code_score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> Score:
     """1 or 0; None where the row's tests are null.
 
     Raises:
         InputError: the row lacks a column, or its tests are at fault.
     """
-    wanted = column(row, options.tests)
-    if wanted is None:
+    value = column(row, options.tests)
+    if value is None:
         return None
-    function, tests = read_tests(wanted)
+    function, tests = read_tests(value)
     program = not isinstance(tests, str) and isinstance(tests[0], Case)
     entry_point = None if program else function or _text(row, options.entry_point) or None
     if entry_point is None and not isinstance(tests, str) and isinstance(tests[0], Call):
@@ -78,11 +79,11 @@ def score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> Score
     return float(verdict.passed)
 
 
-def build(options: CodeReward, base: Path) -> Batch:
-    """The reward; its sandboxes start with the first batch and end with the process.
+def make_code_reward(options: CodeReward, base: Path) -> RewardFn:
+    """Score in sandboxes, which start with the first batch and end with this process.
 
     Raises:
-        InputError: bubblewrap is missing and the recipe does not do without.
+        InputError: bubblewrap is missing and the recipe needs it, or a folder of packages is missing.
     """
     if options.sandbox == "bubblewrap":
         find_bubblewrap()
@@ -95,18 +96,18 @@ def build(options: CodeReward, base: Path) -> Batch:
     @cache
     def box() -> Sandbox:
         limits = Limits(cpu_seconds=options.seconds, wall_seconds=2.0 * options.seconds, memory_mib=options.memory_mib)
-        made = Sandbox(limits, workers, packages=packages, process_limits=options.sandbox == "process-limits")
-        atexit.register(made.close)
-        return made
+        sandbox = Sandbox(limits, workers, packages=packages, process_limits=options.sandbox == "process-limits")
+        atexit.register(sandbox.close)
+        return sandbox
 
     def run(completions: Sequence[str], rows: Sequence[Row]) -> list[Score | Failed]:
         opened = box()
 
-        def one(completion: str, row: Row) -> Score | Failed:
-            return attempt(partial(score, options, opened), completion, row)
+        def score_one(completion: str, row: Row) -> Score | Failed:
+            return attempt(partial(code_score, options, opened), completion, row)
 
         with ThreadPoolExecutor(workers) as threads:
-            return list(threads.map(one, completions, rows))
+            return list(threads.map(score_one, completions, rows))
 
     return run
 
@@ -118,3 +119,6 @@ def _text(row: Row, name: str | None) -> str:
     if value is not None and not isinstance(value, str):
         raise InputError(f"column `{name}` holds {type(value).__name__}, not text")
     return value or ""
+
+
+REWARDS = (RewardKind(CodeReward, make_code_reward),)

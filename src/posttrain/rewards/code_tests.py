@@ -1,4 +1,4 @@
-"""The tests of a row, in the forms that known data sets write them."""
+"""Read the tests of a row, in the forms that known data sets use."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +13,10 @@ PROGRAM_TYPES = ("stdin_stdout", "stdin")
 
 
 def read_tests(value: Any) -> tuple[str | None, Tests]:
-    """(the function's name where the tests name one, the tests).
+    """(the function's name where the tests name one, else None; the tests).
 
     Raises:
-        InputError: they are of no known form, or none.
+        InputError: the tests are of no known form, or there are none.
     """
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
@@ -65,10 +65,10 @@ def _rows(tests: Sequence[Mapping[str, Any]], function: str | None) -> tuple[str
 
 
 def _function(tests: Iterable[Mapping[str, Any]]) -> str | None:
-    """The function's name that the tests hold, beside the tests or in their `metadata`.
+    """The function's name, beside the tests or in their `metadata`; None where there is none.
 
     Raises:
-        InputError: they hold several.
+        InputError: the tests name several functions.
     """
     holders = [holder for test in tests for holder in (test, test.get("metadata")) if isinstance(holder, Mapping)]
     names = {holder[key] for holder in holders for key in FUNCTION_KEYS if holder.get(key)}
@@ -86,7 +86,7 @@ def _lines(value: Any) -> str:
 
 
 def _calls(pairs: Iterable[tuple[Any, Any]]) -> list[Call]:
-    """Calls as APPS writes them: a list of arguments; the value, or a list of that one value."""
+    """Calls in APPS' form: a list of arguments, and the value or a list of that single value."""
     return [
         Call(
             list(arguments) if isinstance(arguments, list | tuple) else [arguments],
@@ -97,7 +97,7 @@ def _calls(pairs: Iterable[tuple[Any, Any]]) -> list[Call]:
 
 
 def _from_lines(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """Calls as LiveCodeBench writes them: an argument a line, each and the value as JSON text."""
+    """Calls in LiveCodeBench's form: each argument is a line of JSON text, and the value is JSON text."""
     try:
         return [
             (

@@ -1,4 +1,4 @@
-"""Whether two answers are equal: as quantities, lists, ranges, times of day, choices, words, or else as formulas."""
+"""Compare two answers as choices, quantities, ranges, lists, times of day, words, or else as formulas."""
 
 import re
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from fractions import Fraction
 from itertools import product
 
 from posttrain.rewards.algebra import shared_algebra
-from posttrain.rewards.quantity import Quantity, quantities, same
+from posttrain.rewards.quantity import Quantity, quantities, same_quantity
 from posttrain.rewards.units import Unit, read_unit
 
 
 def equal(wanted: str, given: str, tolerance: float) -> bool:
-    """Whether `given` equals `wanted`, both tidied. The first reading that fits both decides.
+    """Whether `given` equals `wanted`, both tidied. The first form that fits both answers decides.
 
     Raises:
         InputError: `wanted` is neither a number nor a formula.
@@ -20,8 +20,8 @@ def equal(wanted: str, given: str, tolerance: float) -> bool:
         return True
     choices = _CHOICE.fullmatch(wanted), _CHOICE.fullmatch(given)
     if choices[0] and choices[1]:
-        alone = len(wanted) == len(given) == 1  # then they may be variables, a and A
-        return not alone and choices[0]["letter"].casefold() == choices[1]["letter"].casefold()
+        are_letters = len(wanted) == len(given) == 1  # they may be variables, a and A
+        return not are_letters and choices[0]["letter"].casefold() == choices[1]["letter"].casefold()
     wanted, given = (
         choice["text"] if choice and choice["text"] else answer
         for choice, answer in zip(choices, (wanted, given), strict=True)
@@ -30,7 +30,7 @@ def equal(wanted: str, given: str, tolerance: float) -> bool:
         verdict = reading(wanted, given, tolerance)
         if verdict is not None:
             return verdict
-    if _WORDS.fullmatch(wanted) or _WORDS.fullmatch(given):  # algebra would take them for products of letters
+    if _WORDS.fullmatch(wanted) or _WORDS.fullmatch(given):  # algebra would read words as products of letters
         return wanted.casefold() == given.casefold()
     return _equal_formulas(wanted, given)
 
@@ -40,48 +40,48 @@ def _equal_quantities(wanted: str, given: str, tolerance: float) -> bool | None:
 
 
 def _match(wanted: Sequence[Quantity], given: Sequence[Quantity], tolerance: float) -> bool | None:
-    """Whether a meaning of the one is a meaning of the other; None where one of them is no quantity."""
+    """Whether the two share a meaning; None where one of them is no quantity."""
     if not wanted or not given:
         return None
-    return any(same(a, b, tolerance) for a, b in product(wanted, given))
+    return any(same_quantity(a, b, tolerance) for a, b in product(wanted, given))
 
 
 def _equal_ranges(wanted: str, given: str, tolerance: float) -> bool | None:
     """5-10 mg, 5 to 10 mg and between 5 and 10 mg are the same range; None where an answer is no range."""
-    one, other = _range(wanted), _range(given)
-    if one is None or other is None:
+    left, right = _range(wanted), _range(given)
+    if left is None or right is None:
         return None
-    return all(_match(a, b, tolerance) for a, b in zip(one, other, strict=True))
+    return all(_match(a, b, tolerance) for a, b in zip(left, right, strict=True))
 
 
 def _range(answer: str) -> tuple[Sequence[Quantity], Sequence[Quantity]] | None:
-    found = _RANGE.fullmatch(answer)
-    if found is None:
+    match = _RANGE.fullmatch(answer)
+    if match is None:
         return None
-    low, high = quantities(found["low"]), quantities(found["high"])
+    low, high = quantities(match["low"]), quantities(match["high"])
     if not low or not high:
         return None
-    if low[0].unit is None:  # the unit behind the range is that of both ends
+    if low[0].unit is None:  # the unit behind the range belongs to both ends
         low = tuple(Quantity(low[0].value, end.unit) for end in high)
-    return None if found["minus"] and low[0].value >= high[0].value else (low, high)  # 10-4 is a difference
+    return None if match["minus"] and low[0].value >= high[0].value else (low, high)  # 10-4 is a difference
 
 
 def _equal_lists(wanted: str, given: str, tolerance: float) -> bool | None:
-    """The same quantities in any order; None where neither answer is a list, or an item is no quantity."""
+    """Whether two lists have equal quantities in any order; None where neither is a list, or an item is no quantity."""
     lists = [[quantities(item) for item in _SEPARATOR.split(answer)] for answer in (wanted, given)]
     if max(map(len, lists)) < 2 or not all(item for items in lists for item in items) or "=" in wanted + given:
         return None
-    waiting = lists[1]
+    unmatched = lists[1]
     for item in lists[0]:
-        fits = next((i for i, other in enumerate(waiting) if _match(item, other, tolerance)), None)
-        if fits is None:
+        index = next((i for i, other in enumerate(unmatched) if _match(item, other, tolerance)), None)
+        if index is None:
             return False
-        waiting.pop(fits)
-    return not waiting
+        unmatched.pop(index)
+    return not unmatched
 
 
 def _equal_times(wanted: str, given: str, tolerance: float) -> bool | None:
-    """2:30 pm equals 14:30, and 2:30 too, which may be either half of the day; None where no answer names a half."""
+    """2:30 pm equals 14:30, and 2:30 too, which may be in either half of the day; None where neither names a half."""
     times = _TIME.fullmatch(wanted), _TIME.fullmatch(given)
     if times[0] is None or times[1] is None or not (times[0]["half"] or times[1]["half"]):
         return None
@@ -104,7 +104,7 @@ def _equal_formulas(wanted: str, given: str) -> bool:
 
 
 def _without_unit(answer: str) -> tuple[str, tuple[Unit, ...]]:
-    """A formula without variables, such as ``16\\pi``, and the unit behind it; any other answer as it stands."""
+    """(formula, units): a formula without variables, such as ``16\\pi``, loses its unit; others keep theirs."""
     for space in re.finditer(r"\s", answer):
         unit = read_unit(answer, space.end())
         if unit is not None and unit.end == len(answer) and not _VARIABLE.search(answer, 0, space.start()):

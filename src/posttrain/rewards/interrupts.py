@@ -1,6 +1,6 @@
-"""Tell the user's Ctrl-C from a KeyboardInterrupt that a reward function raises by itself.
+"""Distinguish the user's Ctrl-C from a KeyboardInterrupt that a reward function raises by itself.
 
-Both are the same exception. Only the user's comes with a signal, so the signal is noticed on its way.
+Both are the same exception. Only the user's comes with a signal, so a signal handler records it.
 """
 
 import signal
@@ -9,37 +9,37 @@ from contextlib import contextmanager
 from threading import current_thread, main_thread
 from types import FrameType
 
-_came = False
-"""Whether a SIGINT came while `noticed` was open."""
+_received = False
+"""Whether a SIGINT arrived while `noticed` was open."""
 
 
 @contextmanager
 def noticed() -> Generator[None]:
-    """While open, `from_user` knows whether a SIGINT came. The handler in place before still acts.
+    """Record for `from_user` whether a SIGINT arrives. The earlier handler still acts.
 
-    It only forgets an earlier one outside the main thread, since Python runs handlers, and raises KeyboardInterrupt,
-    only there, and where SIGINT is ignored (a job in the background).
+    Outside the main thread it only clears the record, since Python runs handlers and raises KeyboardInterrupt only in
+    the main thread. Where SIGINT is ignored (a job in the background) it does the same.
     """
-    global _came
-    _came = False
+    global _received
+    _received = False
     before = signal.getsignal(signal.SIGINT)
     if current_thread() is not main_thread() or not callable(before):
         yield
         return
 
     def notice(number: int, frame: FrameType | None) -> None:
-        global _came
-        _came = True
+        global _received
+        _received = True
         before(number, frame)
 
     signal.signal(signal.SIGINT, notice)
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is notice:  # else the handler before has put another one in its place
+        if signal.getsignal(signal.SIGINT) is notice:  # else the earlier handler has installed another one
             signal.signal(signal.SIGINT, before)
 
 
 def from_user(error: BaseException) -> bool:
-    """Whether it is the user's Ctrl-C."""
-    return isinstance(error, KeyboardInterrupt) and _came
+    """Whether the error is the user's Ctrl-C."""
+    return isinstance(error, KeyboardInterrupt) and _received

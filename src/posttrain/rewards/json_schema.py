@@ -1,4 +1,4 @@
-"""JSON Schema as a function from a value to whether it fits; what cannot be checked is refused beforehand."""
+"""JSON Schema validation. A schema with a rule that cannot be checked is refused when it is read."""
 
 import json
 import re
@@ -10,15 +10,18 @@ from posttrain.errors import InputError
 
 
 def validator(schema: Any, where: str) -> Callable[[Any], bool]:
-    """Whether a value fits the schema; the draft is the one that `$schema` names, else 2020-12. Nothing is fetched.
+    """A function from a value to whether it fits the schema. The draft is that of `$schema`, else 2020-12.
 
-    Every rule that the schema applies is checked: a format, pattern or reference that cannot be is refused here.
-    Numbers are compared as decimals (19.99 is a multiple of 0.01). Patterns are those of ECMA-262, and a search has
-    a bound on its steps. The function raises an `InputError` where a pattern reaches that bound.
+    Every rule of the schema is checked: a format, pattern or reference that cannot be checked is refused here. Nothing
+    is fetched. Numbers are compared as decimals (19.99 is a multiple of 0.01). Patterns are those of ECMA-262. A search
+    has a bound on its steps, and the function raises an `InputError` where a search reaches it.
+
+    Args:
+        where: the schema's place, for messages.
 
     Raises:
-        InputError: it is no schema, or one with a format that is not known, a pattern that does not compile, or a
-            `$ref` to what is not part of it. The message has the path to the key.
+        InputError: it is no schema, or it has an unknown format, a pattern that does not compile, or a `$ref` to
+            something outside of it. The message has the path to the key.
     """
     import jsonschema_rs as rs
 
@@ -41,7 +44,7 @@ def validator(schema: Any, where: str) -> Callable[[Any], bool]:
                 return True
             errors = checker.iter_errors(value)
             bound = next((e for e in errors if isinstance(e.kind, rs.ValidationErrorKind.BacktrackLimitExceeded)), None)
-        except ValueError:  # nested deeper than any schema asks for
+        except ValueError:  # nested deeper than the library reads; no schema needs that
             return False
         if bound is not None:
             raise InputError(f"{where}: a pattern takes too many steps (at {_json_path(bound.schema_path)})")
@@ -51,21 +54,21 @@ def validator(schema: Any, where: str) -> Callable[[Any], bool]:
 
 
 def _formats_of_later_drafts() -> dict[str, Callable[[str], bool]]:
-    """`uuid` and `duration`, which drafts before 2019-09 do not name: users write them there all the same."""
+    """`uuid` and `duration`. Drafts before 2019-09 do not define them, but users write them there as well."""
     import jsonschema_rs as rs
 
     return {name: rs.Draft202012Validator({"format": name}, validate_formats=True).is_valid for name in _LATER}
 
 
 def _problem(error: Exception) -> str:
-    """What is wrong with a schema, where, and what to do."""
+    """The problem of a schema, with its place and the next step."""
     import jsonschema_rs as rs
 
     if not isinstance(error, rs.ValidationError):
         return str(error)
     message = _UNKNOWN_FORMAT.sub(r"format \1 is not checked here; remove it, or write a `pattern`", error.message)
     if isinstance(error.kind, rs.ValidationErrorKind.Referencing):
-        return f"{message}; a `$ref` must lead to a part of the schema itself, for nothing is fetched"
+        return f"{message}; a `$ref` must lead to a part of the schema itself, since nothing is fetched"
     return f"{message} (at {_json_path(error.instance_path)})"
 
 

@@ -1,4 +1,4 @@
-"""The JSON value of a completion: all of its text, or what stands in a fenced block or between other words."""
+"""Find the JSON value of a completion: all of its text, or a part of it."""
 
 import re
 from typing import Any
@@ -7,31 +7,30 @@ from posttrain.data.files.strict_json import BadJson, decode_at, skip_space
 from posttrain.rewards.fences import read_blocks
 
 STARTS = 100
-"""Brackets tried as the start of a value; a text of nothing but brackets would take the square of its length."""
+"""Number of brackets tried as the start of a value. Without a limit, a text of brackets takes quadratic time."""
 
 LANGUAGES = frozenset({"json", "json5", "jsonc"})
-"""Of a fenced block that holds one JSON value; a dialect counts only as far as it is JSON."""
+"""Languages of fenced blocks that hold JSON. A block in a dialect counts only if its text is also standard JSON."""
 
 
-def read(completion: str, *, extract: bool = False) -> tuple[Any] | None:
-    """The JSON value of a completion, in a tuple of its own since it may be null; None where there is none.
+def find_json(completion: str, *, extract: bool = False) -> tuple[Any] | None:
+    """The JSON value of a completion, in a tuple since the value may be null; None where there is no value.
 
-    With `extract` it is all of the text if that is JSON; else the last block that is labelled as JSON, or has no
-    label and holds an object or list; else the last other block that holds JSON; else the longest object or list
-    that stands in the text. A broken block that is labelled as JSON is the answer all the same: an earlier draft does
-    not take its place.
+    With `extract` the value is all of the text if that is JSON; else the last block that is labelled as JSON, or that
+    has no label and holds an object or list; else the last other block that holds JSON; else the longest object or
+    list in the text. A block labelled as JSON counts even if it is broken: an earlier block does not replace it.
     """
-    found = _whole(completion)
-    if found is not None or not extract:
-        return found
+    whole = _whole(completion)
+    if whole is not None or not extract:
+        return whole
     blocks = read_blocks(completion)
     for language, text in reversed(blocks):
         if language in LANGUAGES:
             return _whole(text)
-        if not language and (found := _whole(text)) is not None and isinstance(found[0], dict | list):
-            return found
-    others = (_whole(text) for _, text in reversed(blocks))
-    return next((value for value in others if value is not None), None) or _longest(completion)
+        if not language and (value := _whole(text)) is not None and isinstance(value[0], dict | list):
+            return value
+    values = (_whole(text) for _, text in reversed(blocks))
+    return next((value for value in values if value is not None), None) or _longest(completion)
 
 
 def _whole(text: str) -> tuple[Any] | None:
@@ -43,7 +42,7 @@ def _whole(text: str) -> tuple[Any] | None:
 
 
 def _longest(text: str) -> tuple[Any] | None:
-    found: tuple[int, tuple[Any]] | None = None
+    longest: tuple[int, tuple[Any]] | None = None
     at = 0
     for _ in range(STARTS):
         start = _OPENING.search(text, at)
@@ -55,9 +54,9 @@ def _longest(text: str) -> tuple[Any] | None:
         except BadJson:
             continue
         at = end
-        if found is None or end - start.start() >= found[0]:
-            found = (end - start.start(), (value,))
-    return None if found is None else found[1]
+        if longest is None or end - start.start() >= longest[0]:
+            longest = (end - start.start(), (value,))
+    return None if longest is None else longest[1]
 
 
 _OPENING = re.compile(r"[{\[]")

@@ -1,4 +1,4 @@
-"""A language model as judge, asked through any endpoint that speaks OpenAI's chat completions."""
+"""The reward `judge`: a language model behind an endpoint of OpenAI's chat completions scores the completion."""
 
 import json
 import re
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from posttrain.endpoint import EndpointOptions, connect, key_of, post
+from posttrain.endpoint import EndpointOptions, connect, post, read_key
 from posttrain.errors import InputError, RunError
-from posttrain.rewards.types import Batch, Failed, RewardOptions, Row, Score, attempt, column
+from posttrain.rewards.types import Failed, RewardFn, RewardKind, RewardOptions, Row, Score, attempt, column
 
 if TYPE_CHECKING:
     from httpx2 import Client
@@ -31,25 +31,26 @@ sentences, then end with one line: "Score: N", where N is a whole number from 0 
 
 
 class JudgeReward(EndpointOptions, RewardOptions):
-    """What a language model says of the completion, scaled to [0, 1]."""
+    """The score that a language model gives the completion, scaled to [0, 1]."""
 
     kind: Literal["judge"]
     template: str = Field(
-        default=TEMPLATE, description="the question put to it; {prompt}, {completion} and {any_column} are filled in"
+        default=TEMPLATE, description="the request; {prompt}, {completion} and {any_column} are filled in"
     )
     pattern: str = Field(
-        default=r"Score:[\s*]*(-?\d+(?:\.\d+)?)", description="its first group is the score; the last match counts"
+        default=r"Score:[\s*]*(-?\d+(?:\.\d+)?)",
+        description="its first group is the score; the last match counts",
     )
     low: float = Field(default=0.0, allow_inf_nan=False, description="the judge's worst score, which becomes 0")
     high: float = Field(default=10.0, allow_inf_nan=False, description="the judge's best score, which becomes 1")
-    temperature: float = Field(default=0.0, ge=0, description="of its sampling")
-    max_tokens: int = Field(default=512, ge=1, description="of its reply")
+    temperature: float = Field(default=0.0, ge=0, description="sampling temperature")
+    max_tokens: int = Field(default=512, ge=1, description="longest reply, in tokens")
 
     @field_validator("template")
     @classmethod
-    def _asks_about_the_completion(cls, template: str) -> str:
+    def _contains_the_completion(cls, template: str) -> str:
         if "completion" not in _NAME.findall(template):
-            raise ValueError("must hold {completion}, which is what is judged")
+            raise ValueError("must contain {completion}, the text to judge")
         return template
 
     @field_validator("pattern")
@@ -60,7 +61,7 @@ class JudgeReward(EndpointOptions, RewardOptions):
         except re.error as error:
             raise ValueError(f"no regular expression: {error}") from error
         if groups < 1:
-            raise ValueError("needs a group (...) round the score")
+            raise ValueError("needs a group (...) around the score")
         return pattern
 
     @model_validator(mode="after")
@@ -70,19 +71,20 @@ class JudgeReward(EndpointOptions, RewardOptions):
         return self
 
 
-def build(options: JudgeReward, base: Path) -> Batch:
-    """One score a completion; a judge that does not answer, or answers without a score, is a failure.
+def make_judge_reward(options: JudgeReward, base: Path) -> RewardFn:
+    """Score by the judge's replies; no reply, or a reply without a score, is a failure.
 
     Raises:
         InputError: the key's environment variable is not set.
     """
-    key_of(options)  # told before anything is asked
+    read_key(options)  # a missing key is an error before the first request
 
     def run(completions: Sequence[str], rows: Sequence[Row]) -> list[Score | Failed]:
         with connect(options) as client:
 
             def score_one(completion: str, row: Row) -> Score:
-                return read_score(ask(client, options, fill(options.template, completion, row)), options)
+                question = fill_template(options.template, completion, row)
+                return read_score(request_reply(client, options, question), options)
 
             with ThreadPoolExecutor(options.concurrency) as pool:
                 return list(pool.map(partial(attempt, score_one), completions, rows))
@@ -90,12 +92,13 @@ def build(options: JudgeReward, base: Path) -> Batch:
     return run
 
 
-def fill(template: str, completion: str, row: Row) -> str:
-    """The template with completion and columns in their places. What is filled in is not looked through again, so a
-    completion cannot have a column of the row shown to the judge. ``{{`` and ``}}`` are braces.
+def fill_template(template: str, completion: str, row: Row) -> str:
+    """Fill the completion and the columns into the template. ``{{`` and ``}}`` are braces.
+
+    The text that is filled in is not read for names, so a completion cannot show the judge a column of the row.
 
     Raises:
-        InputError: a column the row does not have.
+        InputError: the row has no such column.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -110,26 +113,26 @@ def read_score(reply: str, options: JudgeReward) -> float:
     """The score of a reply, in [0, 1].
 
     Raises:
-        InputError: it has none, or one outside `low` and `high`.
+        InputError: the reply has no score, or one outside `low` and `high`.
     """
-    found = list(re.finditer(options.pattern, reply))
-    said = " ".join(reply.split())[-200:]
-    if not found:
-        raise InputError(f"the judge gave no score: {said!r}")
+    matches = list(re.finditer(options.pattern, reply))
+    if not matches:
+        end = " ".join(reply.split())[-200:]
+        raise InputError(f"the judge gave no score: {end!r}")
     try:
-        score = float(found[-1][1])
+        score = float(matches[-1][1])
     except (TypeError, ValueError):
-        raise InputError(f"the judge's score {found[-1][1]!r} is no number") from None
+        raise InputError(f"the judge's score {matches[-1][1]!r} is no number") from None
     if not options.low <= score <= options.high:
         raise InputError(f"the judge's score {score:g} is not from {options.low:g} to {options.high:g}")
     return (score - options.low) / (options.high - options.low)
 
 
-def ask(client: "Client", options: JudgeReward, question: str) -> str:
-    """The judge's reply to one question.
+def request_reply(client: "Client", options: JudgeReward, question: str) -> str:
+    """The judge's reply to a question.
 
     Raises:
-        InputError: no reply after all tries, one that another try would not change, or garbage.
+        InputError: no reply after all tries, a refusal, or a reply that is no chat completion.
     """
     body = {
         "messages": [{"role": "user", "content": question}],
@@ -138,12 +141,12 @@ def ask(client: "Client", options: JudgeReward, question: str) -> str:
     }
     try:
         return post(client, options, body)[0].text
-    except RunError as error:  # one missing score; whether the run can go on without is decided over all of them
+    except RunError as error:  # one score is missing; `score_completions` decides whether the run can go on
         raise InputError(str(error)) from error
 
 
 def _shown(value: Any) -> str:
-    """A column as text; a conversation as its turns."""
+    """A column as text; a conversation as its messages."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and all(isinstance(m, Mapping) and "content" in m for m in value):
@@ -153,3 +156,6 @@ def _shown(value: Any) -> str:
 
 _PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
 _NAME = re.compile(r"\{([A-Za-z_]\w*)\}")
+
+
+REWARDS = (RewardKind(JudgeReward, make_judge_reward),)

@@ -1,11 +1,11 @@
-"""A trained reward model, as the `reward` stage saves it: scores a prompt and a completion by their tokens."""
+"""The reward `model`: the score of a reward model, as the stage `reward` saves it. It reads tokens."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from posttrain.rewards.types import RewardOptions
+from posttrain.rewards.types import RewardKind, RewardOptions
 
 if TYPE_CHECKING:
     from posttrain.core.group import Group
@@ -27,12 +27,15 @@ def reward_model_scores(policy: "Policy", groups: "Sequence[Group]", *, row_toke
         row_tokens: tokens packed into one row; it bounds memory, and the scores do not depend on it.
 
     Returns:
-        group after group, the scores of its completions.
+        the scores of the completions, group after group.
     """
     from posttrain.policy.inference import outputs_by_group
 
-    found: list[float] = []
+    scores: list[float] = []
     for outputs in outputs_by_group(policy, groups, {"score"}, row_tokens):
         assert outputs.score_C is not None
-        found += outputs.score_C.tolist()
-    return found
+        scores += outputs.score_C.tolist()
+    return scores
+
+
+REWARDS = (RewardKind(ModelReward, make=None),)

@@ -1,4 +1,4 @@
-"""Whether a Python file has a function, read off its syntax: nothing in it is run."""
+"""Check that a Python file has a function, by its syntax: the file is not run."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ def check_function(path: Path, name: str) -> None:
     """Look for a function in a Python file without running it.
 
     Raises:
-        InputError: the file is no Python, or nothing in it has this name.
+        InputError: the file is no Python, or binds no such name.
     """
     try:
         tree = ast.parse(path.read_bytes())
@@ -30,7 +30,7 @@ def check_function(path: Path, name: str) -> None:
 
 
 def _bound(body: Sequence[ast.AST]) -> Iterator[tuple[str, bool]]:
-    """Every name that a module's statements bind, and whether it is a function; `*` where that cannot be read off."""
+    """(name, whether it is a function) of each name that statements bind; `*` where the syntax does not show them."""
     for node in body:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):

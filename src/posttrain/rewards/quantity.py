@@ -1,4 +1,4 @@
-"""Quantities: a number as people write it, with the words of scale and the unit beside it."""
+"""Read quantities: a number as people write it, with words of scale and a unit."""
 
 import re
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from typing import NamedTuple
 from posttrain.rewards.units import PERCENT, Unit, read_unit
 
 LONGEST = 300
-"""Characters of an answer; what is longer is no answer."""
+"""Longest answer in characters; a longer text is no answer."""
 
 
 class Quantity(NamedTuple):
-    """A value, and its unit if it has one; 50% is 50 with the unit percent.
+    """A value with its unit, if it has one; 50% is 50 with the unit percent.
 
     Args:
-        doubtful: the unit may be a word of scale instead (300K), so that it counts only beside another unit.
+        doubtful: the unit may be a word of scale instead (300K); then it is compared only with another unit.
     """
 
     value: Fraction
@@ -23,40 +23,41 @@ class Quantity(NamedTuple):
     doubtful: bool = False
 
 
-class Found(NamedTuple):
-    """What a quantity can mean (5 pounds are money or a mass), and the index behind it in the text."""
+class QuantityMatch(NamedTuple):
+    """The meanings of a quantity in a text (5 pounds are money or a mass), and the index behind it."""
 
     meanings: tuple[Quantity, ...]
     end: int
 
 
 def quantities(answer: str) -> tuple[Quantity, ...]:
-    """Every meaning of an answer that is a quantity and nothing else; none where it is something else.
+    """Every meaning of an answer that is a quantity and nothing else; empty where it is something else.
 
-    Read are 18, -1,000, 1 000, 1,00,000, $18.00, 50%, 3/4, 1 1/2, 1.2e3, 1.2 \\times 10^3, "x = 18", "18 apples",
+    Examples: 18, -1,000, 1 000, 1,00,000, $18.00, 50%, 3/4, 1 1/2, 1.2e3, 1.2 \\times 10^3, "x = 18", "18 apples",
     "2.5 million", "4 dozen eggs", "9.8 m/s^2" and "1 hour 30 minutes".
     """
     if len(answer) > LONGEST:
         return ()
-    for pattern, instead in _UNIT_LATEX:
-        answer = pattern.sub(instead, answer)
+    for pattern, replacement in _UNIT_LATEX:
+        answer = pattern.sub(replacement, answer)
     lead = _LEAD.match(answer)
-    found = read_quantity(answer, lead.end() if lead else 0)
-    return found.meanings if found is not None and _REST.fullmatch(answer, found.end) else ()
+    quantity = read_quantity(answer, lead.end() if lead else 0)
+    return quantity.meanings if quantity is not None and _REST.fullmatch(answer, quantity.end) else ()
 
 
-def read_quantity(text: str, start: int) -> Found | None:
-    """The quantity that starts at an index of the text, one number or several that add up; None where none does."""
-    found = _read_one(text, start)
-    while found is not None and (more := _AND_MORE.match(text, found.end)) is not None:
-        longer = _sum(found, _read_one(text, more.end()))
+def read_quantity(text: str, start: int) -> QuantityMatch | None:
+    """The quantity at an index of the text, as one number or several that add up; None where there is none."""
+    quantity = _read_number(text, start)
+    while quantity is not None and (more := _AND_MORE.match(text, quantity.end)) is not None:
+        longer = _sum(quantity, _read_number(text, more.end()))
         if longer is None:
             break
-        found = longer
-    return found
+        quantity = longer
+    return quantity
 
 
-def _read_one(text: str, start: int) -> Found | None:
+def _read_number(text: str, start: int) -> QuantityMatch | None:
+    """One number at an index, with its scale and unit."""
     match = _NUMBER.match(text, start)
     value = None if match is None or len(match[0]) > LONGEST else _value(match)
     if match is None or value is None:
@@ -73,15 +74,15 @@ def _read_one(text: str, start: int) -> Found | None:
         as_unit = None if money else read_unit(text, end)  # 300K are 300,000 or 300 kelvin
         if as_unit is not None:
             meanings += tuple(Quantity(value, each, doubtful=True) for each in as_unit.units)
-        return Found(meanings, unit.end if unit else short.end())
+        return QuantityMatch(meanings, unit.end if unit else short.end())
     unit = read_unit(text, end, money)
-    return Found(_with_units(value * scale, unit.units if unit else ()), unit.end if unit else end)
+    return QuantityMatch(_with_units(value * scale, unit.units if unit else ()), unit.end if unit else end)
 
 
-def same(wanted: Quantity, given: Quantity, tolerance: float) -> bool:
-    """Equal within the tolerance. A unit may be left out on one side; where both have one, it is converted.
+def same_quantity(wanted: Quantity, given: Quantity, tolerance: float) -> bool:
+    """Whether two quantities are equal within the tolerance. Where both have a unit, it is converted; one may lack it.
 
-    A percentage beside a number without unit may be meant as it stands or as a share: 50% is 50, and 0.5.
+    A percentage equals a number without unit either as it is written or as a share: 50% equals 50, and 0.5.
     """
     if wanted.unit is None or given.unit is None:
         if wanted.doubtful or given.doubtful:
@@ -108,10 +109,10 @@ def _with_units(value: Fraction, units: tuple[Unit, ...]) -> tuple[Quantity, ...
     return tuple(Quantity(value, unit) for unit in units) or (Quantity(value),)
 
 
-def _sum(first: Found, second: Found | None) -> Found | None:
-    """The sum of two quantities, such as 1 hour 30 minutes; None where they have no sum."""
+def _sum(first: QuantityMatch, second: QuantityMatch | None) -> QuantityMatch | None:
+    """The sum of two quantities, such as 1 hour 30 minutes; None where they do not add up."""
     meanings = () if second is None else tuple(_sums(first.meanings, second.meanings))
-    return Found(meanings, second.end) if second is not None and meanings else None
+    return QuantityMatch(meanings, second.end) if second is not None and meanings else None
 
 
 def _sums(firsts: tuple[Quantity, ...], seconds: tuple[Quantity, ...]) -> Iterator[Quantity]:
@@ -122,7 +123,7 @@ def _sums(firsts: tuple[Quantity, ...], seconds: tuple[Quantity, ...]) -> Iterat
 
 
 def _value(match: re.Match[str]) -> Fraction | None:
-    """The number alone; None where its denominator is 0 or it is no number of its base."""
+    """The number without scale and unit; None where its denominator is 0, or a digit does not belong to its base."""
     if match["alone"] is not None:
         value = Fraction(10) ** int(match["alone"])
     elif match["base"] is not None:
@@ -193,4 +194,4 @@ _UNIT_LATEX = (
     (re.compile(r"°\s?(?=[CF]\b)|\bdegrees?\s(?=[CF]\b)"), "°"),
     (re.compile(r"\bdegrees?\s(?=(?:celsius|fahrenheit)\b)", re.IGNORECASE), ""),
 )
-"""How units are written in LaTeX and words → how `units` reads them."""
+"""Units in LaTeX and words → the form that `units` reads."""

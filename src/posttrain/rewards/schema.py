@@ -1,4 +1,4 @@
-"""Rewards of JSON: that it is JSON, that it fits a JSON Schema, and how many of its fields are the expected ones."""
+"""The rewards `json`, `json_schema` and `json_fields`: valid JSON, a JSON Schema, and the share of right fields."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,22 +9,23 @@ from pydantic import Field, field_validator, model_validator
 from posttrain.data.files.strict_json import decode
 from posttrain.errors import InputError
 from posttrain.rewards.json_schema import validator
-from posttrain.rewards.json_text import read
-from posttrain.rewards.types import Batch, RewardOptions, Row, Score, column, each
+from posttrain.rewards.json_text import find_json
+from posttrain.rewards.types import RewardFn, RewardKind, RewardOptions, Row, Score, column, per_completion
 
 Leaf = tuple[Literal["string", "number", "boolean", "null", "object", "list"], Any]
 
 
 class JsonOptions(RewardOptions):
-    """Where the JSON is."""
+    """The place of the JSON in the completion."""
 
     extract: bool = Field(
-        default=False, description="take the JSON out of the text round it; if not, all of the completion must be JSON"
+        default=False,
+        description="take the JSON out of the text around it; if false, all of it must be JSON",
     )
 
 
 class JsonReward(JsonOptions):
-    """1 where the completion is JSON as the standard has it (no NaN, no key twice), else 0."""
+    """1 where the completion is standard JSON (no NaN, no key twice), else 0."""
 
     kind: Literal["json"]
 
@@ -35,7 +36,7 @@ class JsonSchemaReward(JsonOptions):
     kind: Literal["json_schema"]
     file: str | None = Field(default=None, description="the schema's file, relative to the recipe's folder")
     inline: Mapping[str, Any] | None = Field(default=None, description="the schema itself")
-    column: str | None = Field(default=None, description="column that holds each row's schema, an object or JSON text")
+    column: str | None = Field(default=None, description="column with each row's schema, an object or JSON text")
 
     @model_validator(mode="after")
     def _one_schema(self) -> "JsonSchemaReward":
@@ -54,33 +55,33 @@ class JsonSchemaReward(JsonOptions):
         return schema
 
     def check(self, base: Path) -> None:
-        """Read the schema's file, if there is one.
+        """Read the schema's file, where the recipe names one.
 
         Raises:
-            InputError: it cannot be read, or holds no JSON Schema.
+            InputError: the file cannot be read, or is no JSON Schema.
         """
         if self.file is not None:
             _from_file(base / self.file)
 
 
 class JsonFieldsReward(JsonOptions):
-    """The share of fields, at any depth, that are as the row expects; fields too many cost like wrong ones."""
+    """The share of fields, at any depth, that equal the row's; an extra field counts like a wrong one."""
 
     kind: Literal["json_fields"]
     target: str = Field(default="target", description="column of the expected value, an object or JSON text")
-    whole: bool = Field(default=False, description="1 where every field is right and none is too many, else 0")
+    whole: bool = Field(default=False, description="1 where every field is right and there is no extra field, else 0")
 
 
-def build_json(options: JsonReward, base: Path) -> Batch:
-    """1 or 0 a completion."""
-    return each(lambda completion, row: float(read(completion, extract=options.extract) is not None))
+def make_json_reward(options: JsonReward, base: Path) -> RewardFn:
+    """Score by whether there is a JSON value."""
+    return per_completion(lambda completion, row: float(find_json(completion, extract=options.extract) is not None))
 
 
-def build_schema(options: JsonSchemaReward, base: Path) -> Batch:
-    """1 or 0 a completion; None where the row's schema is null.
+def make_json_schema_reward(options: JsonSchemaReward, base: Path) -> RewardFn:
+    """Score by the schema; None where the row's schema is null.
 
     Raises:
-        InputError: the schema's file is not there, or it is no JSON Schema.
+        InputError: the schema's file cannot be read, or it is no JSON Schema.
     """
     fixed: Callable[[Any], bool] | None = None
     if options.file is not None:
@@ -97,10 +98,10 @@ def build_schema(options: JsonSchemaReward, base: Path) -> Batch:
             where = f"`{options.column}`"
             fits = validator(decode(schema, where) if isinstance(schema, str) else schema, where)
         assert fits is not None
-        found = read(completion, extract=options.extract)
-        return float(found is not None and fits(found[0]))
+        value = find_json(completion, extract=options.extract)
+        return float(value is not None and fits(value[0]))
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
 def _from_file(path: Path) -> Callable[[Any], bool]:
@@ -111,8 +112,8 @@ def _from_file(path: Path) -> Callable[[Any], bool]:
     return validator(decode(text, str(path)), str(path))
 
 
-def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
-    """A share, or 1 or 0, a completion; None where the row's target is null."""
+def make_json_fields_reward(options: JsonFieldsReward, base: Path) -> RewardFn:
+    """Score by the fields of the row's target; None where it is null."""
 
     def score_one(completion: str, row: Row) -> Score:
         target = column(row, options.target)
@@ -120,26 +121,26 @@ def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
             return None
         if isinstance(target, str):
             target = decode(target, f"`{options.target}`")
-        found = read(completion, extract=options.extract)
-        score = 0.0 if found is None else fields_score(target, found[0])
+        value = find_json(completion, extract=options.extract)
+        score = 0.0 if value is None else fields_score(target, value[0])
         return float(score == 1.0) if options.whole else score
 
-    return each(score_one)
+    return per_completion(score_one)
 
 
 def fields_score(expected: Any, given: Any) -> float:
-    """Equal fields, as a share of all that either side has: ``|equal| / |expected ∪ given|``, in [0, 1].
+    """Equal fields as a share of all fields of both sides: ``|equal| / |expected ∪ given|``, in [0, 1].
 
-    A field is a path to a string, number, boolean, null or empty container; items of a list go by their index.
+    A field is a path to a string, number, boolean, null or empty container. The path of a list's item has its index.
     """
-    wanted, has = leaves(expected), leaves(given)
+    wanted, has = json_leaves(expected), json_leaves(given)
     equal = sum(1 for path, leaf in wanted.items() if has.get(path) == leaf)
     return equal / len(wanted.keys() | has.keys())
 
 
-def leaves(value: Any) -> dict[tuple[str | int, ...], Leaf]:
-    """Path → what stands there. The kind stands beside the value, since Python calls 1 and true equal."""
-    found: dict[tuple[str | int, ...], Leaf] = {}
+def json_leaves(value: Any) -> dict[tuple[str | int, ...], Leaf]:
+    """Path → (kind, value) of each field. Without the kind, 1 and true would be equal in Python."""
+    leaves: dict[tuple[str | int, ...], Leaf] = {}
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while waiting:
         path, here = waiting.pop()
@@ -149,8 +150,8 @@ def leaves(value: Any) -> dict[tuple[str | int, ...], Leaf]:
             case list() | tuple() if here:
                 waiting += [((*path, index), inner) for index, inner in enumerate(here)]
             case _:
-                found[path] = _leaf(here)
-    return found
+                leaves[path] = _leaf(here)
+    return leaves
 
 
 def _leaf(value: Any) -> Leaf:
@@ -169,3 +170,10 @@ def _leaf(value: Any) -> Leaf:
             return ("list", None)
         case _:
             raise InputError(f"{value!r} is no JSON value")
+
+
+REWARDS = (
+    RewardKind(JsonReward, make_json_reward),
+    RewardKind(JsonSchemaReward, make_json_schema_reward),
+    RewardKind(JsonFieldsReward, make_json_fields_reward),
+)

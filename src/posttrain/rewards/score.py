@@ -1,4 +1,4 @@
-"""Score completions by several rewards: a weighted sum, every component, and what went wrong, by row and name."""
+"""Score completions by several rewards: the weighted sum, each reward's scores, and the failures by row and name."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,36 +8,36 @@ from typing import Any
 
 from posttrain.errors import InputError, RunError
 from posttrain.rewards.interrupts import noticed
-from posttrain.rewards.kinds import KINDS, NEEDS_TOKENS
-from posttrain.rewards.types import Batch, Failed, NotApplicable, RewardOptions, Row, Score, Verdict, failed
+from posttrain.rewards.registry import REWARD_KINDS, make_reward
+from posttrain.rewards.types import Failed, NotApplicable, RewardFn, RewardOptions, Row, Score, Verdict, failure_of
 
 SHOWN = 3
-"""Failures quoted when too many stop the run."""
+"""Number of failures in the message of the error that stops the run."""
 
 LARGEST = 1e38
-"""Size of a reward at most. Rewards are float32, where the difference of two must fit below 3.4e38 as well."""
+"""Largest absolute value of a reward. Rewards are float32, and the difference of two must fit below 3.4e38 as well."""
 
 NO_REASON = "it returned no number"
-"""Why a reward that gives None does not apply."""
+"""The reason recorded where a reward returns None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """A reward ready to score, and its weight in the sum."""
+    """A reward that is ready to score, and its weight in the sum."""
 
-    batch: Batch
+    function: RewardFn
     weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a batch of completions was worth.
+    """The scores of a batch of completions.
 
     Args:
-        total: the weighted sum over the rewards that apply, a completion each; None where none does.
+        total: for each completion the weighted sum over the rewards that apply; None where none applies.
         components: each reward's own scores, unweighted.
         failures: sentences, each with row and reward.
-        not_applicable: reward → reason → completions that it could not judge.
+        not_applicable: reward → reason → number of completions that the reward could not judge.
     """
 
     total: tuple[Score, ...]
@@ -47,28 +47,27 @@ class Scored:
 
 
 def open_rewards(specs: Mapping[str, RewardOptions], base: Path, *, key: str = "rewards") -> dict[str, Reward]:
-    """Make the recipe's rewards ready, but for those that score tokens (`NEEDS_TOKENS`), which the stage adds.
+    """Make the recipe's rewards ready. Rewards that read tokens are left out: the stage adds them.
 
     Args:
         base: the recipe's folder, where relative paths start.
-        key: what the recipe names them under.
+        key: the recipe's key that holds them.
 
     Raises:
-        InputError: a file, function, schema, key or program that one of them needs is not there.
+        InputError: a file, function, schema, key or program that one of them needs is missing.
     """
     opened: dict[str, Reward] = {}
     for name, options in specs.items():
-        kind: str = getattr(options, "kind")  # noqa: B009 -- every member of RewardSpec has one
-        if kind in NEEDS_TOKENS:
+        if REWARD_KINDS[options.kind].reads_tokens:
             continue
         try:
-            opened[name] = Reward(KINDS[kind](options, base), options.weight)
+            opened[name] = Reward(make_reward(options, base), options.weight)
         except InputError as error:
             raise InputError(f"{key}.{name}: {error}") from error
     return opened
 
 
-def score(
+def score_completions(
     rewards: Mapping[str, Reward],
     completions: Sequence[str],
     rows: Sequence[Row],
@@ -80,30 +79,21 @@ def score(
 
     Args:
         rows: the row of each completion's prompt.
-        wheres: where each row stands (``file:line``).
-        max_failures: share of the batch that one reward may fail on. A single bad row among good ones never stops a
-            run, whatever share its completions are.
+        wheres: the place of each row (``file:line``).
+        max_failures: share of the batch on which one reward may fail. A single bad row among good ones never stops a
+            run, whatever the share of its completions is.
 
     Raises:
-        RunError: a reward failed on more.
+        RunError: a reward failed on a larger share.
     """
     components: dict[str, tuple[Score, ...]] = {}
     not_applicable: dict[str, Mapping[str, int]] = {}
     failures: list[str] = []
     for name, reward in rewards.items():
-        found = verdicts(reward.batch, completions, rows)
-        broken = {i: value.reason for i, value in enumerate(found) if isinstance(value, Failed)}
-        sentences = [f"{wheres[i]}: reward `{name}`: {reason}" for i, reason in broken.items()]
-        lone = len({wheres[i] for i in broken}) == 1 < len(set(wheres))
-        if len(broken) > max_failures * len(found) and not lone:
-            raise RunError(
-                f"reward `{name}` failed on {len(broken)} of {len(found)} completions, more than the "
-                f"{max_failures:.0%} allowed:\n"
-                + "\n".join(f"  {line}" for line in list(dict.fromkeys(sentences))[:SHOWN])
-            )
-        failures += sentences
-        components[name] = tuple(value if isinstance(value, float) else None for value in found)
-        not_applicable[name] = Counter(value.reason for value in found if isinstance(value, NotApplicable))
+        values = verdicts(reward.function, completions, rows)
+        failures += _failures(name, values, wheres, max_failures)
+        components[name] = tuple(value if isinstance(value, float) else None for value in values)
+        not_applicable[name] = Counter(value.reason for value in values if isinstance(value, NotApplicable))
     weights = {name: reward.weight for name, reward in rewards.items()}
     total = [_total({n: s[i] for n, s in components.items()}, weights) for i in range(len(completions))]
     for i, value in enumerate(total):
@@ -113,25 +103,44 @@ def score(
     return Scored(tuple(total), components, tuple(failures), not_applicable)
 
 
+def _failures(name: str, values: Sequence[Any], wheres: Sequence[str], max_failures: float) -> list[str]:
+    """A sentence for each failure of a reward.
+
+    Raises:
+        RunError: the failures are too many, and on more than one row.
+    """
+    reasons = {i: value.reason for i, value in enumerate(values) if isinstance(value, Failed)}
+    sentences = [f"{wheres[i]}: reward `{name}`: {reason}" for i, reason in reasons.items()]
+    on_one_row = len({wheres[i] for i in reasons}) == 1 < len(set(wheres))
+    if len(reasons) > max_failures * len(values) and not on_one_row:
+        raise RunError(
+            f"reward `{name}` failed on {len(reasons)} of {len(values)} completions, more than the "
+            f"{max_failures:.0%} allowed:\n" + "\n".join(f"  {line}" for line in list(dict.fromkeys(sentences))[:SHOWN])
+        )
+    return sentences
+
+
 def _total(scores: Mapping[str, Score], weights: Mapping[str, float]) -> Score:
     applicable = [weights[name] * value for name, value in scores.items() if value is not None]
     return sum(applicable) if applicable else None
 
 
-def verdicts(batch: Batch, completions: Sequence[str], rows: Sequence[Row]) -> list[float | NotApplicable | Failed]:
-    """One verdict a completion: a finite number, why the reward does not apply, or why it failed."""
+def verdicts(
+    function: RewardFn, completions: Sequence[str], rows: Sequence[Row]
+) -> list[float | NotApplicable | Failed]:
+    """One verdict a completion: a finite number, the reason why the reward does not apply, or why it failed."""
     try:
         with noticed():
-            found = list(batch(completions, rows))
+            values = list(function(completions, rows))
     except BaseException as error:
-        return [failed(error)] * len(completions)
-    if len(found) != len(completions):
-        return [Failed(f"gave {len(found)} scores for {len(completions)} completions")] * len(completions)
-    return [_number(value) for value in found]
+        return [failure_of(error)] * len(completions)
+    if len(values) != len(completions):
+        return [Failed(f"gave {len(values)} scores for {len(completions)} completions")] * len(completions)
+    return [_number(value) for value in values]
 
 
 def _number(value: Verdict | Failed | Any) -> float | NotApplicable | Failed:
-    """A finite float; booleans and the scalars of numpy and torch are numbers too."""
+    """The value as a finite float; booleans and the scalars of numpy and torch are numbers too."""
     if value is None:
         return NotApplicable(NO_REASON)
     if isinstance(value, NotApplicable | Failed):

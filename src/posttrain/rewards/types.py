@@ -1,9 +1,9 @@
-"""What a reward is: a function of completions and their rows, and what a recipe can say about any of them."""
+"""The types of rewards: options, the functions that score, their verdicts, and the registration of a kind."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import Field
 
@@ -17,15 +17,15 @@ Row = Mapping[str, Any]
 """Every column of the prompt's row."""
 
 Score = float | None
-"""None: the reward does not apply to this completion of this row."""
+"""A number, or None where the reward does not apply to this completion of this row."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotApplicable:
-    """A reward cannot judge a completion, and this is no fault of the reward. It is counted by its reason.
+    """The reward cannot judge a completion, and this is no fault of the reward. The run counts these by reason.
 
     Args:
-        reason: why, in few words that are the same for many rows, such as "`target` is null".
+        reason: few words that are the same for many rows, such as "`target` is null".
     """
 
     reason: str
@@ -33,40 +33,81 @@ class NotApplicable:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A reward should judge a completion, and it broke. It is counted as a failure, with the row's place.
+    """The reward should judge a completion, and it broke. The run counts it as a failure at the row's place.
 
     Args:
-        reason: why, without the row's place or the reward's name: `score` adds both.
+        reason: what broke, without the row's place and the reward's name: `score_completions` adds both.
     """
 
     reason: str
 
 
 Verdict = Score | NotApplicable
-"""What a reward says of one completion. None is a `NotApplicable` without a reason."""
+"""A reward's result for one completion. None is a `NotApplicable` without a reason."""
 
-Batch = Callable[[Sequence[str], Sequence[Row]], Sequence[Verdict | Failed]]
-"""Completions and their rows → one verdict each. If it raises, all of them failed; so `each` catches one by one."""
+RewardFn = Callable[[Sequence[str], Sequence[Row]], Sequence[Verdict | Failed]]
+"""Completions and their rows → one verdict each. If it raises, every completion counts as failed; `per_completion`
+makes one that catches errors completion by completion."""
 
 
 class RewardOptions(Options):
     """What every reward has."""
 
+    if TYPE_CHECKING:
+        kind: Any  # each reward declares its own Literal
+
     weight: float = Field(default=1.0, allow_inf_nan=False, description="of this reward in the sum; negative: a cost")
 
     def check(self, base: Path) -> None:
-        """Check the files that the reward reads; most rewards have none.
+        """Check the files and functions that the reward uses; most rewards use none.
 
         Args:
             base: the recipe's folder.
 
         Raises:
-            InputError: a file is at fault.
+            InputError: a file or function is at fault.
         """
 
+    def source_hash(self) -> str | None:
+        """Hash of code that the reward runs and that is in no file of the recipe; None where there is none."""
+        return None
 
-def each(score_one: Callable[[str, Row], Verdict]) -> Batch:
-    """A batch of calls to a function of one completion and its row; one that raises fails alone."""
+
+@dataclass(frozen=True, slots=True)
+class RewardKind:
+    """The registration of a kind of reward: a module lists its kinds in a tuple `REWARDS`.
+
+    Args:
+        options: the keys that a recipe may set. Its field `kind` is a Literal of one name.
+        make: from the options and the recipe's folder to the function that scores. None: the reward reads tokens and
+            no text, and the stage scores its groups.
+    """
+
+    options: type[RewardOptions]
+    make: Callable[[Any, Path], RewardFn] | None
+
+    @property
+    def name(self) -> str:
+        """The value of `kind` in a recipe.
+
+        Raises:
+            InputError: `kind` is not a Literal of one text.
+        """
+        field = self.options.model_fields.get("kind")
+        match get_args(field.annotation) if field else ():
+            case (str(name),):
+                return name
+            case _:
+                raise InputError(f"{self.options.__qualname__} needs a field `kind: Literal[...]` of one name")
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether the reward reads tokens and no text."""
+        return self.make is None
+
+
+def per_completion(score_one: Callable[[str, Row], Verdict]) -> RewardFn:
+    """Score completions one by one; a call that raises fails alone."""
 
     def run(completions: Sequence[str], rows: Sequence[Row]) -> list[Verdict | Failed]:
         return [attempt(score_one, completion, row) for completion, row in zip(completions, rows, strict=True)]
@@ -75,33 +116,33 @@ def each(score_one: Callable[[str, Row], Verdict]) -> Batch:
 
 
 def attempt(score_one: Callable[[str, Row], T], completion: str, row: Row) -> T | Failed:
-    """One call. What it raises becomes a `Failed`, also an exit or an interrupt that does not come from the user."""
+    """Score one completion. An exception becomes a `Failed`; so does an exit, or an interrupt not sent by the user."""
     try:
         return score_one(completion, row)
     except BaseException as error:
-        return failed(error)
+        return failure_of(error)
 
 
-def failed(error: BaseException) -> Failed:
-    """The failure of a reward that raised this.
+def failure_of(error: BaseException) -> Failed:
+    """The failure of a reward that raised this error.
 
     Raises:
         KeyboardInterrupt: the error is the user's own Ctrl-C.
     """
     if from_user(error):
         raise error
-    return Failed(reason_of(error))
+    return Failed(describe_exception(error))
 
 
-def reason_of(error: BaseException) -> str:
-    """An exception as a sentence: an `InputError` speaks for itself, others are named with the line they come from."""
+def describe_exception(error: BaseException) -> str:
+    """The message of an `InputError`; for other exceptions the type, the message, and the line that raised it."""
     if isinstance(error, InputError):
         return str(error)
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return said if trace is None else f"{said} ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"
+    message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return message if trace is None else f"{message} ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})"
 
 
 def column(row: Row, name: str) -> Any:

@@ -1,7 +1,7 @@
-"""The table of units: name → its meanings, each a size in base units, the powers of these, and the place of its zero.
+"""The table of units: name → its meanings, each (size in base units, powers of the base units, offset of its zero).
 
-Base units: gram, metre, second, mole, ampere, kelvin, byte; a currency, a thing that is counted and a month each.
-Symbols are read with their case first; words are in lower case and singular.
+Base units are gram, metre, second, mole, ampere, kelvin and byte, each currency, each thing that is counted, and the
+month. A symbol is looked up with its case first. Words are in lower case and singular.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ _METRIC: tuple[tuple[str, str, str, str, Mapping[str, int]], ...] = (
 
 _DAY = "86400"
 _OTHERS: tuple[tuple[str, str, Mapping[str, int]], ...] = (
-    # names, size, powers; a name that stands twice has both meanings
+    # names, size, powers; a name in two rows has both meanings
     ("mcg ug", "1/1000000", {"g": 1}),
     ("umol", "1/1000000", {"mol": 1}),
     ("um micron", "1/1000000", {"m": 1}),
@@ -110,8 +110,18 @@ _OTHERS: tuple[tuple[str, str, Mapping[str, int]], ...] = (
     ("CHF franc", "1", {"CHF": 1}),
 )
 
-_ALIKE = ("tablet tab", "capsule cap caps", "drop gtt gtts", "puff", "vial", "ampoule ampule", "dose", "patch", "beat")
-"""Things that doses are counted in, each a base unit of its own."""
+_COUNTED = (
+    "tablet tab",
+    "capsule cap caps",
+    "drop gtt gtts",
+    "puff",
+    "vial",
+    "ampoule ampule",
+    "dose",
+    "patch",
+    "beat",
+)
+"""Things in which doses are counted; each is a base unit."""
 
 ADVERBS = {
     "hourly": "hour",
@@ -121,15 +131,15 @@ ADVERBS = {
     "yearly": "year",
     "annually": "year",
 }
-"""Words for `per hour` and the like."""
+"""Adverb → the unit of time in its denominator: `hourly` is `per hour`."""
 
 
 def _table() -> dict[str, tuple[Meaning, ...]]:
-    found: dict[str, tuple[Meaning, ...]] = {}
+    table: dict[str, tuple[Meaning, ...]] = {}
 
     def add(names: str, size: Fraction, powers: Mapping[str, int], zero: Fraction = Fraction(0)) -> None:
         for name in names.split():
-            found[name] = (*found.get(name, ()), (size, powers, zero))
+            table[name] = (*table.get(name, ()), (size, powers, zero))
 
     for symbols, words, prefixes, size, powers in _METRIC:
         add(f"{symbols} {words}", Fraction(size), powers)
@@ -139,13 +149,13 @@ def _table() -> dict[str, tuple[Meaning, ...]]:
             add(" ".join(names), Fraction(size) * Fraction(10) ** power, powers)
     for names, size, powers in _OTHERS:
         add(names, Fraction(size), powers)
-    for names in _ALIKE:
+    for names in _COUNTED:
         add(names, Fraction(1), {names.split()[0]: 1})
     add("pill", Fraction(1), {"tablet": 1})
     add("pill", Fraction(1), {"capsule": 1})
     add("°C C celsius", Fraction(1), {"K": 1}, Fraction("273.15"))
     add("°F F fahrenheit", Fraction(5, 9), {"K": 1}, Fraction("459.67"))
-    return found
+    return table
 
 
 UNITS = _table()

@@ -1,7 +1,7 @@
-"""Units of word problems: what a text such as ``mg/kg per day``, ``m^2`` or ``square feet`` measures, and its size.
+"""Read units such as ``mg/kg per day``, ``m^2`` or ``square feet``: their dimension and their size.
 
-The table is our own. A general library of units reads every word it can take apart as a unit (``cats`` as
-centi-atmospheres), and has no money, tablets or international units. Unknown words are no unit here.
+The table of units is our own. A general library of units reads many plain words as units (``cats`` as
+centi-atmospheres), and it has no money, tablets or international units. Here an unknown word is no unit.
 """
 
 import re
@@ -17,9 +17,9 @@ class Unit(NamedTuple):
     """A product of powers of base units, such as ``m s^-2``.
 
     Args:
-        size: of one such unit in base units.
-        powers: base unit → power, sorted; those that are 0 left out.
-        zero: what is added before `size` is applied: 273.15 of °C, whose zero is not that of the kelvin.
+        size: the size of the unit in base units.
+        powers: base unit → power, sorted, without powers of 0.
+        zero: offset that is added before `size` multiplies: 273.15 for °C, whose zero is not that of the kelvin.
     """
 
     size: Fraction
@@ -30,18 +30,18 @@ class Unit(NamedTuple):
 PERCENT = Unit(Fraction(1), (("percent", 1),))
 
 
-class Read(NamedTuple):
-    """The units that a text can mean (a pound is money or a mass), and the index behind them in the text."""
+class UnitMatch(NamedTuple):
+    """The units that a text can mean (a pound is money or a mass), and the index behind them."""
 
     units: tuple[Unit, ...]
     end: int
 
 
-def read_unit(text: str, start: int = 0, prefix: str = "") -> Read | None:
-    """The unit that starts at an index of the text; None where no known unit stands there.
+def read_unit(text: str, start: int = 0, prefix: str = "") -> UnitMatch | None:
+    """The unit that starts at an index of the text; None where no known unit starts.
 
     Args:
-        prefix: the sign of a currency that stood before the number.
+        prefix: the sign of a currency before the number.
     """
     units = tuple(_named(prefix)) if prefix else ()
     at = start
@@ -55,25 +55,24 @@ def read_unit(text: str, start: int = 0, prefix: str = "") -> Read | None:
         power = _power(factor) * (-1 if per or adverb else 1)
         units = tuple(_times(a, _to_power(b, power)) for a in units or (_ONE,) for b in named)
         at = factor.end()
-    return Read(units, at) if units else None
+    return UnitMatch(units, at) if units else None
 
 
 def _named(name: str, *, alone: bool = False) -> Iterator[Unit]:
-    """Every meaning of a name. A single letter that stands alone is a unit only if it is seldom a variable."""
+    """Every meaning of a name. With `alone`, letters that are often variables are no unit."""
     name = name.rstrip(".")
     if alone and name in _VARIABLES:
         return
     word = name.lower()
     singular = [word.removesuffix("s"), word.removesuffix("es")] if len(word) > 2 and word != "has" else []
-    found = next(
-        (UNITS[known] for known in (name, *([word] if len(word) > 1 else []), *singular) if known in UNITS), ()
-    )
-    for size, powers, zero in found:
+    forms = (name, *([word] if len(word) > 1 else []), *singular)
+    meanings = next((UNITS[form] for form in forms if form in UNITS), ())
+    for size, powers, zero in meanings:
         yield Unit(size, tuple(sorted(powers.items())), zero)
 
 
 def _is_preposition(text: str, factor: re.Match[str]) -> bool:
-    """Whether `in` goes on as in `18 in total`: it is inches only where nothing follows."""
+    """Whether `in` is a preposition, as in `18 in total`: it means inches only where nothing follows."""
     return factor["name"].lower() == "in" and re.match(r"\.?\s*\w", text[factor.end() :]) is not None
 
 

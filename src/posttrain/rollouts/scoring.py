@@ -13,7 +13,7 @@ from posttrain.data.sets.prompts import Prompt
 from posttrain.generation.request import Generation
 from posttrain.policy.load import Policy
 from posttrain.rewards.model import reward_model_scores
-from posttrain.rewards.score import Reward, Scored, score
+from posttrain.rewards.score import Reward, Scored, score_completions
 from posttrain.rewards.types import Failed, Score
 from posttrain.rollouts.types import Rollout, groups_of
 
@@ -41,7 +41,7 @@ class Scorer:
         rewards: of texts.
         judges: reward models.
         row_tokens: tokens a reward model computes at once.
-        max_failures: see `score`.
+        max_failures: see `score_completions`.
         on_failure: given each failure, a sentence with row and reward.
         on_not_applicable: given each reward's name, a reason, and for how many completions it could not judge.
     """
@@ -77,7 +77,7 @@ def scored(
     for name, judge in scorer.judges.items():
         found = _judged(judge, prompts, written, texts, scorer.row_tokens)
         rewards[name] = Reward(lambda completions, rows, found=found: found, judge.weight)
-    result: Scored = score(
+    result: Scored = score_completions(
         rewards, flat, [p.row for p in each], [p.where for p in each], max_failures=scorer.max_failures
     )
     for sentence in result.failures:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from posttrain.rewards.kinds import RewardSpec
+from posttrain.rewards.registry import RewardSpec
 
 _ANSWERS = ("completion", "answer", "output", "response", "reference", "reference_answer", "target", "solution")
 _PROGRAMS = ("canonical_solution", "solution", "solutions", "reference_solution", "reference", "code", "completion")

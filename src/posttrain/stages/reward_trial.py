@@ -70,7 +70,7 @@ def try_rewards(
             trials.append(Trial(name, spec.kind, problem="it needs a server or a model"))
             continue
         try:
-            batch = open_rewards({name: spec}, context.base)[name].batch
+            batch = open_rewards({name: spec}, context.base)[name].function
         except InputError as error:
             if spec.kind != "code" or seconds is None:
                 raise

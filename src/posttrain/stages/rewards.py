@@ -8,8 +8,8 @@ from posttrain.policy.load import Policy
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import PolicyOptions
 from posttrain.recipe.stages.on_policy import OnPolicyStage
-from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
+from posttrain.rewards.registry import RewardSpec
 from posttrain.rewards.score import open_rewards
 from posttrain.rollouts.scoring import RewardModel, Scorer
 from posttrain.stages.context import Context

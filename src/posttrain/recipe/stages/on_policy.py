@@ -9,8 +9,8 @@ from posttrain.data.formats.conventions import Kind
 from posttrain.generation.options import SamplingOptions, VllmOptions
 from posttrain.options import Name
 from posttrain.recipe.stages.base import OtherModel, TrainingStage
-from posttrain.rewards.kinds import RewardSpec
 from posttrain.rewards.model import ModelReward
+from posttrain.rewards.registry import RewardSpec
 from posttrain.rewards.types import RewardOptions
 from posttrain.rollouts.options import AlarmOptions
 

@@ -1,0 +1,94 @@
+"""The registry of rewards: the kinds of this package, and those that installed packages offer as plugins."""
+
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from importlib.metadata import EntryPoint, entry_points
+from operator import or_
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from posttrain.errors import InputError
+from posttrain.rewards import citation, code, judge, math, model, python_file, registered, schema, text
+from posttrain.rewards.types import RewardFn, RewardKind, RewardOptions
+
+GROUP = "posttrain.rewards"
+"""The group of entry points; each names a module with a tuple `REWARDS`."""
+
+MODULES = (math, text, schema, citation, code, judge, model, python_file, registered)
+"""The modules of this package that register rewards, in the order of the documentation."""
+
+
+def _registrations() -> Iterator[tuple[RewardKind, str]]:
+    """(kind, the module or package that registers it)."""
+    for module in MODULES:
+        yield from ((kind, module.__name__) for kind in module.REWARDS)
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+        source = _source(entry)
+        yield from ((kind, source) for kind in _plugin_rewards(_load(entry), source))
+
+
+def _source(entry: EntryPoint) -> str:
+    package = f"the package {entry.dist.name}" if entry.dist else "a package"
+    return f"{package} (entry point {entry.name} = {entry.value})"
+
+
+def _load(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"{_source(entry)} offers rewards that do not load: {problem}; correct or uninstall it"
+        ) from error
+
+
+def _plugin_rewards(module: ModuleType | Any, source: str) -> tuple[RewardKind, ...]:
+    rewards = getattr(module, "REWARDS", None)
+    if not isinstance(rewards, tuple) or not all(isinstance(kind, RewardKind) for kind in rewards):
+        raise InputError(f"{source} offers no rewards: its module needs a tuple REWARDS of RewardKind")
+    for kind in rewards:
+        if kind.reads_tokens:
+            raise InputError(f"{source}: {kind.options.__qualname__} has no `make`, so no function scores by it")
+    return rewards
+
+
+def _by_name() -> dict[str, RewardKind]:
+    kinds: dict[str, RewardKind] = {}
+    sources: dict[str, str] = {}
+    for kind, source in _registrations():
+        try:
+            name = kind.name
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from error
+        if name in kinds:
+            raise InputError(f"{source}: the reward kind `{name}` is already registered by {sources[name]}; rename it")
+        kinds[name], sources[name] = kind, source
+    return kinds
+
+
+REWARD_KINDS: Mapping[str, RewardKind] = _by_name()
+"""Name of the kind → its registration."""
+
+
+def make_reward(options: RewardOptions, base: Path) -> RewardFn:
+    """The function that scores, from a reward's options.
+
+    Args:
+        base: the recipe's folder.
+
+    Raises:
+        InputError: a file, function, schema, key or program that the reward needs is missing.
+    """
+    kind = REWARD_KINDS[options.kind]
+    assert kind.make is not None, f"`{kind.name}` reads tokens"
+    return kind.make(options, base)
+
+
+if TYPE_CHECKING:
+    RewardSpec = RewardOptions
+else:
+    RewardSpec = Annotated[reduce(or_, (kind.options for kind in REWARD_KINDS.values())), Field(discriminator="kind")]
+"""The options of any kind of reward; `kind` decides which."""
