@@ -99,3 +99,10 @@ def test_a_json_schema_that_cannot_be_checked_is_refused_with_its_line(given: st
     )
     with pytest.raises(InputError, match=r"recipe\.yaml:\d: stages\.g\.rewards\.s.*'datetime'.*\$\.items\.format"):
         load_ready(recipe)
+
+
+def test_a_key_of_an_earlier_version_is_answered_with_its_new_name(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(starter("ppo").replace("    kind: ppo\n", "    kind: ppo\n    clip: 0.1\n"))
+    with pytest.raises(InputError, match=r"recipe\.yaml:\d+: stages\.ppo\.clip.*clip_low and clip_high"):
+        load_recipe(path)

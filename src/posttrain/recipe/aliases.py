@@ -41,3 +41,6 @@ ALIASES: Mapping[str, str] = {
     for alias in aliases.split()
 }
 """Their name → ours."""
+
+RENAMED: Mapping[str, str] = {"clip": "clip_low and clip_high", "policy": "pairs"}
+"""Keys of earlier versions → the keys that replace them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.options import Boolean, Options
-from posttrain.recipe.aliases import ALIASES
+from posttrain.recipe.aliases import ALIASES, RENAMED
 from posttrain.recipe.keys import part_at, places_of
 from posttrain.recipe.yaml_lines import KeyPath
 
@@ -141,6 +141,8 @@ def _suggestion(key: KeyPath, written: RecipeSource) -> str:
     *parent, last = key
     name, at = str(last), tuple(parent)
     known = part_at(written.options, at, written.values).keys
+    if (now := RENAMED.get(name)) is not None and set(now.split(" and ")) <= set(known):
+        return f"; it is now {now}"
     alias = ALIASES.get(name.lower(), name)
     if alias in known:
         return f"; did you mean {alias}?"

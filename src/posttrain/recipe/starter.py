@@ -1,13 +1,20 @@
-"""Commented recipes to start from, one a technique."""
+"""Commented recipes to start from, one for each kind of stage."""
 
 from collections.abc import Mapping
 from importlib.resources import files
 
 import yaml
 
+from posttrain.audit.rows.convention import reading_of
+from posttrain.data.files.hub import SCHEME
+from posttrain.data.files.read import read_rows
 from posttrain.errors import InputError
+from posttrain.recipe.stages.registry import STAGES
 
-STARTERS = ("sft", "ift", "dpo", "reward", "candidates", "rank", "ppo", "grpo", "audit", "all")
+STARTERS: Mapping[str, str] = {kind: options.starter for kind, options in STAGES.items()} | {
+    "all": "posttrain.recipe:starters/all.yaml"
+}
+"""Kind → ``package:file`` of its starting recipe."""
 
 
 def starter(kind: str, *, data: str | None = None, model: str | None = None) -> str:
@@ -22,7 +29,8 @@ def starter(kind: str, *, data: str | None = None, model: str | None = None) -> 
     """
     if kind not in STARTERS:
         raise InputError(f"init: there is no starting recipe {kind}; {kinds_of_starters()}")
-    text = files("posttrain").joinpath(f"recipe/starters/{kind}.yaml").read_text(encoding="utf-8")
+    package, _, file = STARTERS[kind].partition(":")
+    text = files(package).joinpath(file).read_text(encoding="utf-8")
     values = yaml.safe_load(text)
     if model is not None:
         text = text.replace(f"model: {values['model']}", f"model: {_quoted(model)}", 1)
@@ -45,10 +53,6 @@ def kinds_of_starters() -> str:
 
 def _columns_meant(data: str) -> Mapping[str, str]:
     """Standard name → the file's name, where the file's columns fit no convention and their names suggest it."""
-    from posttrain.audit.rows.convention import reading_of
-    from posttrain.data.files.hub import SCHEME
-    from posttrain.data.files.read import read_rows
-
     try:
         row = None if data.startswith(SCHEME) else next(read_rows(data), None)
     except InputError:  # `validate` tells what is wrong with it

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from functools import reduce
-from importlib.metadata import EntryPoint, entry_points
 from operator import or_
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from posttrain.errors import InputError
+from posttrain.plugins import load_plugins
 from posttrain.rewards import citation, code, judge, math, model, python_file, registered, schema, text
 from posttrain.rewards.types import RewardFn, RewardKind, RewardOptions
 
@@ -25,24 +25,8 @@ def _registrations() -> Iterator[tuple[RewardKind, str]]:
     """(kind, the module or package that registers it)."""
     for module in MODULES:
         yield from ((kind, module.__name__) for kind in module.REWARDS)
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
-        source = _source(entry)
-        yield from ((kind, source) for kind in _plugin_rewards(_load(entry), source))
-
-
-def _source(entry: EntryPoint) -> str:
-    package = f"the package {entry.dist.name}" if entry.dist else "a package"
-    return f"{package} (entry point {entry.name} = {entry.value})"
-
-
-def _load(entry: EntryPoint) -> Any:
-    try:
-        return entry.load()
-    except Exception as error:
-        problem = f"{type(error).__name__}: {error}"
-        raise InputError(
-            f"{_source(entry)} offers rewards that do not load: {problem}; correct or uninstall it"
-        ) from error
+    for source, module in load_plugins(GROUP):
+        yield from ((kind, source) for kind in _plugin_rewards(module, source))
 
 
 def _plugin_rewards(module: ModuleType | Any, source: str) -> tuple[RewardKind, ...]:

@@ -12,6 +12,7 @@ class AuditStage(ModelStage):
     """Look at the data before training: duplicates, contradictions, leakage, secrets, rows that would be cut."""
 
     runner: ClassVar[str] = "posttrain.stages.audit"
+    starter: ClassVar[str] = "posttrain.recipe:starters/audit.yaml"
     makes: ClassVar[Makes] = "data"
 
     kind: Literal["audit"]

@@ -39,11 +39,13 @@ class StageOptions(Options):
     A kind of stage is a subclass with a field ``kind: Literal[...]``. Its class variables register it:
 
     - ``runner``: the module that runs it; it holds a `Runner` named ``RUNNER``.
+    - ``starter``: its commented starting recipe, as ``package:file``.
     - ``makes``: what it leaves.
     - ``product``: the file of data that it leaves in its folder, which later stages read under the stage's name.
     """
 
     runner: ClassVar[str]
+    starter: ClassVar[str]
     makes: ClassVar[Makes] = "causal"
     product: ClassVar[str | None] = None
 

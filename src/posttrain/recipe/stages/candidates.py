@@ -25,6 +25,7 @@ class CandidatesStage(ModelStage, SamplingOptions, CandidateOptions):
     """K completions a prompt, from one or several models, for people to rank. It trains nothing."""
 
     runner: ClassVar[str] = "posttrain.stages.candidates"
+    starter: ClassVar[str] = "posttrain.recipe:starters/candidates.yaml"
     makes: ClassVar[Makes] = "data"
     product: ClassVar[str | None] = "candidates.jsonl"
 

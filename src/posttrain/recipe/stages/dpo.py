@@ -13,6 +13,7 @@ class DPOStage(TrainingStage, DPOOptions):
     """DPO: preference pairs, one stage, no reward model."""
 
     runner: ClassVar[str] = "posttrain.stages.dpo"
+    starter: ClassVar[str] = "posttrain.recipe:starters/dpo.yaml"
     rows: ClassVar[Kind] = "preference"
 
     kind: Literal["dpo"]

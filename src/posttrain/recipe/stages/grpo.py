@@ -13,6 +13,7 @@ class GRPOStage(OnPolicyStage, PolicyGradientOptions, GRPOAdvantageOptions):
     """GRPO: automated reward, group mean and deviation, no value network."""
 
     runner: ClassVar[str] = "posttrain.stages.grpo"
+    starter: ClassVar[str] = "posttrain.recipe:starters/grpo.yaml"
 
     kind: Literal["grpo"]
     num_generations: int = Field(default=8, ge=2, description="completions of each prompt, judged against each other")

@@ -23,6 +23,7 @@ class IFTStage(TrainingStage):
     """IFT: many tasks as instructions; breadth decides, so that it generalises to unseen ones."""
 
     runner: ClassVar[str] = "posttrain.stages.ift"
+    starter: ClassVar[str] = "posttrain.recipe:starters/ift.yaml"
     rows: ClassVar[Kind] = "sft"
 
     kind: Literal["ift"]

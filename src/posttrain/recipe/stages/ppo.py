@@ -1,6 +1,6 @@
 """Options of proximal policy optimisation."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,7 @@ class PPOStage(OnPolicyStage, PolicyGradientOptions, ValueOptions, PPOAdvantageO
     """PPO: value head on the policy's own trunk, GAE, KL in the reward. The 37 known details: docs/ppo.md."""
 
     runner: ClassVar[str] = "posttrain.stages.ppo"
+    starter: ClassVar[str] = "posttrain.recipe:starters/ppo.yaml"
 
     kind: Literal["ppo"]
     batch_size: int = Field(default=32, ge=1, description="prompts per optimiser step")
@@ -25,13 +26,6 @@ class PPOStage(OnPolicyStage, PolicyGradientOptions, ValueOptions, PPOAdvantageO
         default="shared",
         description="shared: a head on the policy's own trunk; separate: on a trunk of its own, twice the memory",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_clip_became_two(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "clip" in values:
-            raise ValueError("`clip` is now two keys, `clip_low` and `clip_high`; give both this value")
-        return values
 
     @model_validator(mode="after")
     def _no_second_trunk_beside_adapters(self) -> "PPOStage":

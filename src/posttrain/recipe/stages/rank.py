@@ -14,6 +14,7 @@ class RankStage(StageOptions):
     """People rank candidates. It trains nothing, and needs no model."""
 
     runner: ClassVar[str] = "posttrain.stages.rank"
+    starter: ClassVar[str] = "posttrain.recipe:starters/rank.yaml"
     makes: ClassVar[Makes] = "data"
     product: ClassVar[str | None] = "export/train.jsonl"
 

@@ -1,48 +1,57 @@
-"""Every kind of stage that a recipe can name: those of this package, and those of installed plugins.
+"""Every kind of stage that a recipe can name: those of this package, and those of installed packages.
 
-A plugin is a package with an entry point in the group ``posttrain.stages`` that names a module. The module holds a
-subclass of `StageOptions` with a field ``kind``, as the modules of this package do.
+Each module of this package holds the options of a kind: a subclass of `StageOptions` with a field ``kind``. To add a
+kind, add such a module, its runner and its starting recipe; nothing else has to know it. Other packages add kinds in
+the same way, by an entry point of the group ``posttrain.stages`` that names a module.
 """
 
 from collections.abc import Iterator, Mapping
 from functools import reduce
 from importlib import import_module
-from importlib.metadata import entry_points
 from operator import or_
 from pkgutil import iter_modules
-from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from posttrain.errors import InputError
+from posttrain.plugins import Plugin, load_plugins
 from posttrain.recipe import stages as package
 from posttrain.recipe.stages.base import StageOptions
 
-PLUGINS = "posttrain.stages"
-"""The entry-point group of plugins."""
+GROUP = "posttrain.stages"
+"""The group of entry points."""
 
 
-def _modules() -> Iterator[ModuleType]:
-    for module in iter_modules(package.__path__):
-        if module.name != "registry":
-            yield import_module(f"{package.__name__}.{module.name}")
-    for entry_point in entry_points(group=PLUGINS):
-        yield import_module(entry_point.value)
+def _modules() -> Iterator[Plugin]:
+    names = [f"{package.__name__}.{module.name}" for module in iter_modules(package.__path__)]
+    yield from (Plugin(name, import_module(name)) for name in names if name != __name__)
+    yield from load_plugins(GROUP)
 
 
-def _classes() -> Iterator[type[StageOptions]]:
-    for module in _modules():
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, StageOptions) and value.__module__ == module.__name__:
-                yield value
+def _kinds_in(module: Any) -> Iterator[tuple[str, type[StageOptions]]]:
+    for value in vars(module).values():
+        own = isinstance(value, type) and issubclass(value, StageOptions) and value.__module__ == module.__name__
+        if own and (kind := value.kind_name()) is not None:
+            yield kind, value
 
 
-STAGES: Mapping[str, type[StageOptions]] = MappingProxyType(
-    {kind: options for options in _classes() if (kind := options.kind_name()) is not None}
-)
+def _by_kind() -> dict[str, type[StageOptions]]:
+    kinds: dict[str, type[StageOptions]] = {}
+    sources: dict[str, str] = {}
+    for source, module in _modules():
+        for kind, options in _kinds_in(module):
+            if kind in kinds:
+                raise InputError(f"{source}: the kind of stage `{kind}` is already one of {sources[kind]}; rename it")
+            kinds[kind], sources[kind] = options, source
+    return kinds
+
+
+STAGES: Mapping[str, type[StageOptions]] = _by_kind()
 """Kind → its options."""
 
 if TYPE_CHECKING:
     Stage = StageOptions
 else:
     Stage = Annotated[reduce(or_, STAGES.values()), Field(discriminator="kind")]
+"""The options of any kind of stage; `kind` decides which."""

@@ -13,6 +13,7 @@ class RewardStage(TrainingStage, BradleyTerryOptions):
     """Bradley-Terry on pairs or rankings; the model serves RLHF, best-of-n and evaluation."""
 
     runner: ClassVar[str] = "posttrain.stages.reward"
+    starter: ClassVar[str] = "posttrain.recipe:starters/reward.yaml"
     makes: ClassVar[Makes] = "score"
     rows: ClassVar[Kind] = "preference"
 

@@ -12,6 +12,7 @@ class SFTStage(TrainingStage):
     """SFT: input-output pairs; the quality of the rows decides."""
 
     runner: ClassVar[str] = "posttrain.stages.sft"
+    starter: ClassVar[str] = "posttrain.recipe:starters/sft.yaml"
     rows: ClassVar[Kind] = "sft"
 
     kind: Literal["sft"]
