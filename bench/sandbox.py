@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median, quantiles
 
-from posttrain.rewards.sandbox.box import Sandbox, cores
+from posttrain.cpus import usable_cpus
+from posttrain.rewards.sandbox.box import Sandbox
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pool", type=int, default=cores())
+    parser.add_argument("--pool", type=int, default=usable_cpus())
     pool: int = parser.parse_args().pool
     path = Path(os.environ["POSTTRAIN_TEST_DATA"]) / "verifiable" / "HumanEval.jsonl.gz"
     rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from posttrain.errors import InputError
 from posttrain.rewards.code import CodeReward, make_code_reward
 from posttrain.rewards.code_tests import read_tests
-from posttrain.rewards.sandbox.checks import Call, Case
+from posttrain.rewards.sandbox.checks import FunctionCall, ProgramCase
 from posttrain.rewards.sandbox.solution import complete
 from posttrain.rewards.types import Failed, RewardFn
 from sandbox_boxes import need_bubblewrap
@@ -155,17 +155,21 @@ def test_setup_may_need_the_codes_classes_and_calls_need_a_name() -> None:
     [
         ("assert f() == 1", None, "assert f() == 1"),
         (["assert f()", "assert g()"], None, ["assert f()", "assert g()"]),
-        ({"inputs": [["1", "2"]], "outputs": ["3"]}, None, [Case("1\n2", "3")]),
-        ({"inputs": ["1"], "outputs": ["3"], "fn_name": None}, None, [Case("1", "3")]),
-        ([{"input": 1, "output": 2}], None, [Case("1", "2")]),
-        ([{"input": "1", "output": "2", "testtype": "stdin"}], None, [Case("1", "2")]),
-        ({"test_cases": [{"input": "1", "output": "2", "type": "stdin_stdout"}]}, None, [Case("1", "2")]),
-        ({"inputs": [[1, 2]], "outputs": [3], "fn_name": "add"}, "add", [Call([1, 2], (3,))]),
-        ('{"inputs": [[1, 2]], "outputs": [[3]], "fn_name": "add"}', "add", [Call([1, 2], ([3], 3))]),
-        ([{"input": [1], "output": 2, "type": "function_call", "fn_name": "f"}], "f", [Call([1], (2,))]),
-        ([{"input": [1], "output": 2, "type": "function_call"}], None, [Call([1], (2,))]),
-        ([{"input": '[1]\n"a"', "output": "[2]", "testtype": "functional"}], None, [Call([[1], "a"], ([[2]], [2]))]),
-        ({"fn_name": "f", "test_cases": [{"input": [1], "output": 2}]}, "f", [Call([1], (2,))]),
+        ({"inputs": [["1", "2"]], "outputs": ["3"]}, None, [ProgramCase("1\n2", "3")]),
+        ({"inputs": ["1"], "outputs": ["3"], "fn_name": None}, None, [ProgramCase("1", "3")]),
+        ([{"input": 1, "output": 2}], None, [ProgramCase("1", "2")]),
+        ([{"input": "1", "output": "2", "testtype": "stdin"}], None, [ProgramCase("1", "2")]),
+        ({"test_cases": [{"input": "1", "output": "2", "type": "stdin_stdout"}]}, None, [ProgramCase("1", "2")]),
+        ({"inputs": [[1, 2]], "outputs": [3], "fn_name": "add"}, "add", [FunctionCall([1, 2], (3,))]),
+        ('{"inputs": [[1, 2]], "outputs": [[3]], "fn_name": "add"}', "add", [FunctionCall([1, 2], ([3], 3))]),
+        ([{"input": [1], "output": 2, "type": "function_call", "fn_name": "f"}], "f", [FunctionCall([1], (2,))]),
+        ([{"input": [1], "output": 2, "type": "function_call"}], None, [FunctionCall([1], (2,))]),
+        (
+            [{"input": '[1]\n"a"', "output": "[2]", "testtype": "functional"}],
+            None,
+            [FunctionCall([[1], "a"], ([[2]], [2]))],
+        ),
+        ({"fn_name": "f", "test_cases": [{"input": [1], "output": 2}]}, "f", [FunctionCall([1], (2,))]),
     ],
 )
 def test_forms_of_tests(value: Any, function: str | None, tests: Any) -> None:

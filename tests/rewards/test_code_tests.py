@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from posttrain.rewards.sandbox.box import Sandbox
-from posttrain.rewards.sandbox.checks import BrokenTests, Call, Case, Limits
+from posttrain.rewards.sandbox.checks import BrokenTests, FunctionCall, Limits, ProgramCase
 from sandbox_boxes import need_bubblewrap
 
 
@@ -221,18 +222,18 @@ def test_with_an_entry_point_other_names_are_not_the_codes(box: Sandbox) -> None
 
 
 def test_calls_are_compared_as_JSON_has_values(box: Sandbox) -> None:
-    def kind(code: str, *calls: Call, name: str = "f", tolerance: float = 1e-6) -> str:
+    def kind(code: str, *calls: FunctionCall, name: str = "f", tolerance: float = 1e-6) -> str:
         return box.check(code, list(calls), entry_point=name, tolerance=tolerance).kind
 
-    assert kind("def f(x, y): return (x, [y])", Call([1, 2], ([1, [2]],))) == "passed"
-    assert kind("def f(x): return {x: 1}", Call([1], ({"1": 1},))) == "passed"
-    assert kind("def f(x): return x / 3", Call([1], (0.333333,))) == "passed"
-    assert kind("def f(x): return x / 3", Call([1], (0.333333,)), tolerance=0) == "failed"
-    assert kind("def f(x): return x + 1", Call([10**9], (10**9,))) == "failed"
-    assert kind("def f(x): return str(x)", Call([1], (1,))) == "failed"
-    assert kind("class Solution:\n def f(self, x: List[int]): return sum(x)", Call([[1]], (1,))) == "passed"
-    assert kind("def f(x): raise StopIteration", Call([1], (1,))) == "error"
-    assert kind("class f:\n def __init__(s, x): pass\n __eq__ = lambda *a: True", Call([1], (1,))) == "failed"
+    assert kind("def f(x, y): return (x, [y])", FunctionCall([1, 2], ([1, [2]],))) == "passed"
+    assert kind("def f(x): return {x: 1}", FunctionCall([1], ({"1": 1},))) == "passed"
+    assert kind("def f(x): return x / 3", FunctionCall([1], (0.333333,))) == "passed"
+    assert kind("def f(x): return x / 3", FunctionCall([1], (0.333333,)), tolerance=0) == "failed"
+    assert kind("def f(x): return x + 1", FunctionCall([10**9], (10**9,))) == "failed"
+    assert kind("def f(x): return str(x)", FunctionCall([1], (1,))) == "failed"
+    assert kind("class Solution:\n def f(self, x: List[int]): return sum(x)", FunctionCall([[1]], (1,))) == "passed"
+    assert kind("def f(x): raise StopIteration", FunctionCall([1], (1,))) == "error"
+    assert kind("class f:\n def __init__(s, x): pass\n __eq__ = lambda *a: True", FunctionCall([1], (1,))) == "failed"
 
 
 PROGRAMS = [
@@ -265,6 +266,7 @@ PROGRAMS = [
 
 def test_programs_run_as_scripts_and_their_output_is_compared(box: Sandbox) -> None:
     with ThreadPoolExecutor(2) as threads:
-        found = threads.map(lambda case: box.check(case[0], [Case("", case[1])], tolerance=1e-6).passed, PROGRAMS)
-    assert [case for case, passed in zip(PROGRAMS, found, strict=True) if passed != case[2]] == []
-    assert not box.check("print(2.50)", [Case("", "2.500")]).passed
+        run = partial(box.check, tolerance=1e-6)
+        passes = threads.map(lambda case: run(case[0], [ProgramCase("", case[1])]).passed, PROGRAMS)
+    assert [case for case, passed in zip(PROGRAMS, passes, strict=True) if passed != case[2]] == []
+    assert not box.check("print(2.50)", [ProgramCase("", "2.500")]).passed

@@ -20,7 +20,7 @@ import posttrain
 from posttrain.errors import InputError
 from posttrain.rewards.sandbox import codec, launch
 from posttrain.rewards.sandbox.box import Sandbox
-from posttrain.rewards.sandbox.checks import BrokenTests, Case, Limits
+from posttrain.rewards.sandbox.checks import BrokenTests, Limits, ProgramCase
 from posttrain.rewards.sandbox.compare import same_output
 from sandbox_boxes import descendants, need_bubblewrap
 
@@ -46,7 +46,7 @@ def box() -> Iterator[Sandbox]:
 
 @given(PLAIN)
 def test_plain_data_cross_unchanged_type_and_all(value: Any) -> None:
-    back = codec.decode(codec.encode(value, CAP))
+    back = codec.decode_value(codec.encode_value(value, CAP))
     assert back == value
     assert repr(back) == repr(value) or isinstance(value, set | frozenset | dict | tuple | list)
     assert type(back) is type(value)
@@ -58,14 +58,14 @@ def test_plain_data_cross_unchanged_type_and_all(value: Any) -> None:
     ids=lambda v: type(v).__name__,
 )
 def test_corners_cross(value: Any) -> None:
-    assert codec.decode(codec.encode(value, CAP)) == value
+    assert codec.decode_value(codec.encode_value(value, CAP)) == value
 
 
 def test_subclasses_cross_as_their_base() -> None:
     point = namedtuple("point", "x y")(1, 2)
     mine = type("Mine", (Counter,), {})("aab")
     for value, plain in ((mine, Counter("aab")), (signal.SIGINT, 2), (point, (1, 2))):
-        back = codec.decode(codec.encode(value, CAP))
+        back = codec.decode_value(codec.encode_value(value, CAP))
         assert type(back) is type(plain)
         assert back == plain
 
@@ -73,16 +73,16 @@ def test_subclasses_cross_as_their_base() -> None:
 @pytest.mark.parametrize("value", [object(), len, object, codec, {1: [lambda: 0]}])
 def test_nothing_else_crosses(value: Any) -> None:
     with pytest.raises(codec.NotPlain):
-        codec.encode(value, CAP)
+        codec.encode_value(value, CAP)
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='[]{}":,0123xintdcseturang-', max_size=30).map(str.encode))
 def test_bytes_of_no_value_raise_one_error(data: bytes) -> None:
     try:
-        value = codec.decode(data)
+        value = codec.decode_value(data)
     except codec.NotPlain:
         return
-    codec.encode(value, CAP)
+    codec.encode_value(value, CAP)
 
 
 def test_the_kind_says_what_happened(box: Sandbox) -> None:
@@ -134,19 +134,19 @@ def test_tests_at_fault_are_not_the_codes_failure(box: Sandbox, tests: list[str]
 
 def test_programs_are_compared_line_by_line(box: Sandbox) -> None:
     code = "import sys\nfor line in sys.stdin: print(int(line) * 2, end=' \\n')"
-    assert box.check(code, [Case("1\n2\n", "2\n4"), Case("", "")]).passed
-    verdict = box.check(code, [Case("1\n", "2\n"), Case("1\n", "3\n")])
+    assert box.check(code, [ProgramCase("1\n2\n", "2\n4"), ProgramCase("", "")]).passed
+    verdict = box.check(code, [ProgramCase("1\n", "2\n"), ProgramCase("1\n", "3\n")])
     assert (verdict.kind, verdict.detail[:6]) == ("failed", "case 2")
-    assert box.check("print(2); raise ValueError", [Case("", "2")]).kind == "error"
-    assert box.check("print(2); raise SystemExit", [Case("", "2")]).passed
+    assert box.check("print(2); raise ValueError", [ProgramCase("", "2")]).kind == "error"
+    assert box.check("print(2); raise SystemExit", [ProgramCase("", "2")]).passed
     assert same_output("a \n\n", "a")
     assert not same_output("a\n b", "a\nb")
 
 
 def test_more_input_than_a_pipe_holds(box: Sandbox) -> None:
     text = "x" * 500_000
-    assert box.check("print(len(input()))", [Case(text, "500000")]).passed
-    assert box.check("print('early')", [Case(text, "early")]).passed
+    assert box.check("print(len(input()))", [ProgramCase(text, "500000")]).passed
+    assert box.check("print('early')", [ProgramCase(text, "early")]).passed
 
 
 def test_checks_at_once_do_not_mix(box: Sandbox) -> None:
@@ -161,10 +161,10 @@ def test_a_killed_sandbox_is_replaced() -> None:
     need_bubblewrap()
     with Sandbox(pool=1) as box:
         assert box.check("def f(): return 1", ["assert f() == 1"]).passed
-        slot = box._slots.get()
+        slot = box._pool._slots.get()
         slot._started.process.kill()  # type: ignore[union-attr]
         slot._started.process.wait()  # type: ignore[union-attr]
-        box._slots.put(slot)
+        box._pool._slots.put(slot)
         assert box.check("def f(): return 1", ["assert f() == 1"]).passed
 
 
@@ -197,7 +197,7 @@ def test_a_plain_user_has_the_same_sandbox() -> None:
     program = (
         "from posttrain.rewards.sandbox.box import Sandbox\n"
         "with Sandbox(pool=1) as box:\n"
-        "    print(box._forks, box.check('def f(): return 1', ['assert f() == 1']).kind)"
+        "    print(box._pool.forks, box.check('def f(): return 1', ['assert f() == 1']).kind)"
     )
     source = str(Path(posttrain.__file__).parent.parent)
     for python in (launch.interpreter(), "/usr/bin/python3"):
@@ -220,7 +220,7 @@ def test_a_plain_user_has_the_same_sandbox() -> None:
 
 def test_the_same_code_runs_alike(box: Sandbox) -> None:
     code = "import random\nprint(random.random(), hash('a'), list({'a', 'b', 'c', 'd'}))"
-    seen = {box.check(code, [Case("", "")]).detail for _ in range(4)}
+    seen = {box.check(code, [ProgramCase("", "")]).detail for _ in range(4)}
     assert len(seen) == 1
 
 

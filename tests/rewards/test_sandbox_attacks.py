@@ -10,7 +10,7 @@ import pytest
 import posttrain
 import sandbox_attacks as attacks
 from posttrain.rewards.sandbox.box import Sandbox
-from posttrain.rewards.sandbox.checks import Case, Limits, Verdict
+from posttrain.rewards.sandbox.checks import CheckResult, Limits, ProgramCase
 from sandbox_boxes import descendants, need_bubblewrap, strays
 
 WALL = 3.0
@@ -30,12 +30,12 @@ def box(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
             yield opened
 
 
-def settled(box: Sandbox) -> Verdict:
+def settled(box: Sandbox) -> CheckResult:
     """A harmless check: the sandbox still works, and waits out what is being started."""
     return box.check("def f(): return 7", ["assert f() == 7"])
 
 
-def attack(box: Sandbox, code: str, tests: list[str]) -> Verdict:
+def attack(box: Sandbox, code: str, tests: list[str]) -> CheckResult:
     assert settled(box).passed
     before, began = forked(box), time.monotonic()
     verdict = box.check(code, tests)
@@ -51,7 +51,7 @@ def attack(box: Sandbox, code: str, tests: list[str]) -> Verdict:
 
 def forked(box: Sandbox) -> set[int] | None:
     """What should be alive after a check; None where processes are always being started."""
-    return descendants() if box._forks else None
+    return descendants() if box._pool.forks else None
 
 
 @pytest.mark.parametrize("name", attacks.FORGERIES)
@@ -85,6 +85,6 @@ def test_a_breakout_that_works_would_be_seen(box: Sandbox) -> None:
 def test_a_program_leaves_nothing_either(box: Sandbox) -> None:
     before = forked(box)
     code = "import os\nprint(1, flush=True)\nos.close(1); os.close(2)\nwhile True: pass"
-    assert not box.check(code, [Case("", "1\n")]).passed
-    assert box.check("print(1)", [Case("", "1\n")]).passed
+    assert not box.check(code, [ProgramCase("", "1\n")]).passed
+    assert box.check("print(1)", [ProgramCase("", "1\n")]).passed
     assert before is None or descendants() == before
