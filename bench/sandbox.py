@@ -1,7 +1,7 @@
-"""What a check in the sandbox costs: `POSTTRAIN_TEST_DATA=... python bench/sandbox.py [--pool N]`.
+"""Measure the time of a check in the sandbox: `POSTTRAIN_TEST_DATA=... python bench/sandbox.py [--pool N]`.
 
-All HumanEval reference solutions, one at a time, then from as many threads as the pool has places; and the share of
-it that is the interpreter's start, as without a warm process.
+The checks are all HumanEval reference solutions, first one at a time, then from as many threads as the pool has places.
+A run without a warm process shows the share of the interpreter's start.
 """
 
 import argparse

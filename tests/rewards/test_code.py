@@ -1,4 +1,4 @@
-"""The code reward: all of HumanEval, and how completions and tests are read."""
+"""The code reward on all of HumanEval, and its reading of completions and tests."""
 
 import gzip
 import json
@@ -19,8 +19,8 @@ from sandbox_boxes import need_bubblewrap
 HUMANEVAL = {"kind": "code", "prompt": "prompt"}
 
 
-def options(**said: Any) -> CodeReward:
-    return TypeAdapter(CodeReward).validate_python({"kind": "code", **said})
+def options(**keys: Any) -> CodeReward:
+    return TypeAdapter(CodeReward).validate_python({"kind": "code", **keys})
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_every_stub_fails(rows: list[dict[str, str]], reward: RewardFn) -> None:
 
 
 def test_every_mutated_solution_fails(rows: list[dict[str, str]], reward: RewardFn) -> None:
-    """What the function returns, changed at the last moment: another number, order, letter or type."""
+    """The returned value is changed at the last moment: another number, order, letter or type."""
     mutate = (
         "\n\ndef _changed(v):\n"
         "    if isinstance(v, bool): return not v\n"
@@ -68,9 +68,9 @@ def test_every_mutated_solution_fails(rows: list[dict[str, str]], reward: Reward
 
 
 def test_a_fenced_answer_with_the_whole_function_passes(rows: list[dict[str, str]], reward: RewardFn) -> None:
-    some = rows[:10]
-    fenced = [f"Here it is:\n```python\n{row['prompt']}{row['canonical_solution']}```\nDone." for row in some]
-    assert not names(some, reward(fenced, some), 1.0)
+    sample = rows[:10]
+    fenced = [f"Here it is:\n```python\n{row['prompt']}{row['canonical_solution']}```\nDone." for row in sample]
+    assert not names(sample, reward(fenced, sample), 1.0)
 
 
 def test_a_redefined_helper_of_the_prompt_does_not_help(rows: list[dict[str, str]], reward: RewardFn) -> None:
@@ -88,7 +88,7 @@ def test_asserts_and_programs() -> None:
     assert programs(["```py\nprint(int(input()) ** 2)\n```", "print(4)"], [row, row]) == [1.0, 0.0]
 
 
-def test_a_row_at_fault_fails_alone_and_null_tests_do_not_apply() -> None:
+def test_a_broken_row_fails_alone_and_null_tests_do_not_apply() -> None:
     need_bubblewrap()
     run = make_code_reward(options(), Path())
     good = {"test": "assert f(1) == 1", "entry_point": "f"}
@@ -110,7 +110,7 @@ def test_a_completion_continues_the_prompt_or_repeats_it() -> None:
     assert complete("def f(x):\n", "def f(x): return 1", {"f"}) == "def f(x): return 1"
 
 
-def test_which_block_is_the_code_does_not_depend_on_luck() -> None:
+def test_the_block_that_is_the_code_follows_the_rules() -> None:
     need_bubblewrap()
     run = make_code_reward(options(entry_point=None), Path())
     row = {"test": "assert f(2) == 4"}

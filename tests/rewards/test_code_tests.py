@@ -1,4 +1,4 @@
-"""What the tests of a row can ask of the code that runs apart from them, and what makes a row not applicable."""
+"""The uses that tests can make of code in another process, and the tests that make a row not applicable."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ def box() -> Iterator[Sandbox]:
 
 
 def failing(box: Sandbox, cases: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """The (code, tests) that do not pass, with what the verdict says."""
+    """(code, tests, detail) of the cases that do not pass."""
     with ThreadPoolExecutor(2) as threads:
         verdicts = list(threads.map(lambda case: box.check(case[0], case[1]), cases))
     return [(*case, v.detail) for case, v in zip(cases, verdicts, strict=True) if not v.passed]
@@ -133,14 +133,14 @@ def test_names_modules_classes_and_exceptions_reach_the_tests(box: Sandbox) -> N
         "assert 1 == 2",
     ],
 )
-def test_tests_that_the_separation_cannot_run_are_at_fault_whatever_the_code(box: Sandbox, tests: str) -> None:
+def test_tests_that_cannot_run_apart_from_the_code_are_broken_for_any_code(box: Sandbox, tests: str) -> None:
     for code in ("def f(x): return 1", "def f(x): return 0\nK = 0\nclass Mine: pass\nclass Stack: pass", "", "exit()"):
         with pytest.raises(BrokenTests):
             box.check(code, tests)
 
 
 @pytest.mark.parametrize("tests", ["assert f(lambda x: x) == 1", "def test_one(fixture):\n    assert f(1) == 1"])
-def test_so_are_tests_that_turn_out_to_be_at_fault_before_the_code_answers(box: Sandbox, tests: str) -> None:
+def test_tests_that_fail_before_the_code_answers_are_broken(box: Sandbox, tests: str) -> None:
     for code in ("def f(x): return 1", "def f(x): raise StopIteration"):
         with pytest.raises(BrokenTests):
             box.check(code, tests)
@@ -221,7 +221,7 @@ def test_with_an_entry_point_other_names_are_not_the_codes(box: Sandbox) -> None
     assert box.check("class A:\n def f(self, x): return x", "assert candidate(1) == 1", entry_point="A().f").passed
 
 
-def test_calls_are_compared_as_JSON_has_values(box: Sandbox) -> None:
+def test_calls_are_compared_by_the_types_of_JSON(box: Sandbox) -> None:
     def kind(code: str, *calls: FunctionCall, name: str = "f", tolerance: float = 1e-6) -> str:
         return box.check(code, list(calls), entry_point=name, tolerance=tolerance).kind
 

@@ -90,7 +90,7 @@ def score_completions(
     not_applicable: dict[str, Mapping[str, int]] = {}
     failures: list[str] = []
     for name, reward in rewards.items():
-        values = verdicts(reward.function, completions, rows)
+        values = reward_verdicts(reward.function, completions, rows)
         failures += _failures(name, values, wheres, max_failures)
         components[name] = tuple(value if isinstance(value, float) else None for value in values)
         not_applicable[name] = Counter(value.reason for value in values if isinstance(value, NotApplicable))
@@ -125,7 +125,7 @@ def _total(scores: Mapping[str, Score], weights: Mapping[str, float]) -> Score:
     return sum(applicable) if applicable else None
 
 
-def verdicts(
+def reward_verdicts(
     function: RewardFn, completions: Sequence[str], rows: Sequence[Row]
 ) -> list[float | NotApplicable | Failed]:
     """One verdict a completion: a finite number, the reason why the reward does not apply, or why it failed."""

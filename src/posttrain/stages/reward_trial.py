@@ -114,7 +114,7 @@ def lines_of(trials: Sequence[Trial]) -> list[str]:
 def _tried(
     batch: Any, pairs: Sequence[tuple[str, str | None, Mapping[str, Any]]], seconds: float | None
 ) -> Iterator[Tried]:
-    from posttrain.rewards.score import verdicts
+    from posttrain.rewards.score import reward_verdicts
 
     end = None if seconds is None else time.monotonic() + seconds
     for start in range(0, len(pairs), _TOGETHER):
@@ -122,7 +122,7 @@ def _tried(
             return
         some = pairs[start : start + _TOGETHER]
         with redirect_stdout(sys.stderr):  # what the user's function prints is no part of the answer in JSON
-            found = verdicts(batch, [reference or "" for _, reference, _ in some], [row for *_, row in some])
+            found = reward_verdicts(batch, [reference or "" for _, reference, _ in some], [row for *_, row in some])
         for (where, reference, _), verdict in zip(some, found, strict=True):
             yield Tried(where, reference, verdict)
 

@@ -34,8 +34,8 @@ class Files:
 
     def pair(self) -> tuple[int, int]:
         """Two ends of a stream."""
-        one, other = socketpair(AF_UNIX, SOCK_STREAM)
-        ends = one.detach(), other.detach()
+        sockets = socketpair(AF_UNIX, SOCK_STREAM)
+        ends = sockets[0].detach(), sockets[1].detach()
         self._open |= {*ends}
         return ends
 

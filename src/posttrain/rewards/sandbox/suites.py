@@ -57,7 +57,7 @@ class Suite:
     catching: dict[str, list[tuple[int, int]]]
 
 
-def read_suite(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None) -> Suite:
+def read_test_suite(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None) -> Suite:
     """Read the tests.
 
     Args:

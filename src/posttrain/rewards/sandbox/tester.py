@@ -23,15 +23,15 @@ DETAIL = 600
 
 def run_tester(job: dict[str, Any]) -> None:
     """Run the tests against stand-ins for the other process's functions, and write the verdict."""
-    kind, detail = (run_calls if job["calls"] else run_suite)(job)
+    kind, detail = (run_calls if job["calls"] else run_test_suite)(job)
     os.write(VERDICT, json.dumps([kind, detail[:DETAIL]]).encode())
 
 
-def run_suite(job: dict[str, Any]) -> tuple[str, str]:
+def run_test_suite(job: dict[str, Any]) -> tuple[str, str]:
     """(kind, detail) of a suite's verdict; `broken` where the tests themselves are broken."""
     tests: list[str] = job["tests"]
     try:
-        suite = suites.read_suite(job["prompt"], job["setup"], tests, job["entry_point"])
+        suite = suites.read_test_suite(job["prompt"], job["setup"], tests, job["entry_point"])
     except suites.Unfit as error:
         return "broken", str(error)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
