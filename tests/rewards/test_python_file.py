@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from posttrain.errors import InputError
-from posttrain.rewards.interrupts import from_user, noticed
+from posttrain.rewards.interrupts import is_user_interrupt, record_interrupts
 from posttrain.rewards.python_file import PythonReward, make_python_reward
 from posttrain.rewards.score import Reward, score_completions
 from posttrain.rewards.types import Failed, RewardFn
@@ -158,12 +158,12 @@ def test_an_earlier_interrupt_does_not_count_for_a_later_call() -> None:
     before = signal.getsignal(signal.SIGINT)
     try:
         signal.signal(signal.SIGINT, lambda number, frame: None)
-        with noticed():
+        with record_interrupts():
             signal.raise_signal(signal.SIGINT)
-        assert from_user(KeyboardInterrupt())
+        assert is_user_interrupt(KeyboardInterrupt())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with noticed():
+        with record_interrupts():
             pass
-        assert not from_user(KeyboardInterrupt())
+        assert not is_user_interrupt(KeyboardInterrupt())
     finally:
         signal.signal(signal.SIGINT, before)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.errors import InputError, RunError
-from posttrain.rewards.interrupts import noticed
+from posttrain.rewards.interrupts import record_interrupts
 from posttrain.rewards.registry import REWARD_KINDS, make_reward
 from posttrain.rewards.types import Failed, NotApplicable, RewardFn, RewardOptions, Row, Score, Verdict, failure_of
 
@@ -130,7 +130,7 @@ def reward_verdicts(
 ) -> list[float | NotApplicable | Failed]:
     """One verdict a completion: a finite number, the reason why the reward does not apply, or why it failed."""
     try:
-        with noticed():
+        with record_interrupts():
             values = list(function(completions, rows))
     except BaseException as error:
         return [failure_of(error)] * len(completions)

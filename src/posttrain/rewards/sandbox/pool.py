@@ -99,28 +99,29 @@ class SandboxPool:
         raise RunError(f"the sandbox failed {TRIES} times in a row; is the machine out of memory or processes?")
 
     def _run_in(self, slot: Slot, jobs: Jobs, stdin: bytes) -> CheckRun:
+        """Run processes in a slot: make their pipes, start them, exchange data, and end them."""
         deadline = time.monotonic() + self._limits.wall_seconds
         with Files() as files:
             feeds: dict[int, bytes] = {}
-            given: list[dict[int, int]] = [{} for _ in jobs]
-            for job, theirs in zip(jobs, given, strict=True):
-                theirs[JOB], feed = files.pipe()
+            job_files: list[dict[int, int]] = [{} for _ in jobs]  # number in the process → our number
+            for job, numbers in zip(jobs, job_files, strict=True):
+                numbers[JOB], feed = files.pipe()
                 feeds[feed] = json.dumps(job).encode()
             reads: dict[int, int] = {}
             for number in (1, 2):
-                reads[number], given[-1][number] = files.pipe()
+                reads[number], job_files[-1][number] = files.pipe()
             if len(jobs) == 2:
-                reads[VERDICT], given[0][VERDICT] = files.pipe()
-                given[0][CALLS], given[1][CALLS] = files.pair()
+                reads[VERDICT], job_files[0][VERDICT] = files.pipe()
+                job_files[0][CALLS], job_files[1][CALLS] = files.pair()
             else:
-                given[0][0], feed = files.pipe()
+                job_files[0][0], feed = files.pipe()
                 feeds[feed] = stdin
             until = [reads[VERDICT]] if len(jobs) == 2 else [reads[1], reads[2]]
             leaving = False
             try:
-                for theirs in given:
-                    slot.run(theirs)
-                    for fd in theirs.values():
+                for numbers in job_files:
+                    slot.run(numbers)
+                    for fd in numbers.values():
                         files.close(fd)
                 output = exchange(files, feeds, [reads[1], reads[2]], until, self._limits.output_kib << 10, deadline)
                 gone = len(jobs) == 1 or b'"gone"' in output.texts[reads[VERDICT]]
