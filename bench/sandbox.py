@@ -1,7 +1,7 @@
-"""What a check in the sandbox costs: `POSTTRAIN_TEST_DATA=... python bench/sandbox.py [--pool N]`.
+"""Measure the time of a check in the sandbox: `POSTTRAIN_TEST_DATA=... python bench/sandbox.py [--pool N]`.
 
-All HumanEval reference solutions, one at a time, then from as many threads as the pool has places; and the share of
-it that is the interpreter's start, as without a warm process.
+The checks are all HumanEval reference solutions, first one at a time, then from as many threads as the pool has places.
+A run without a warm process shows the share of the interpreter's start.
 """
 
 import argparse
@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median, quantiles
 
-from posttrain.rewards.sandbox.box import Sandbox, cores
+from posttrain.cpus import usable_cpus
+from posttrain.rewards.sandbox.box import Sandbox
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pool", type=int, default=cores())
+    parser.add_argument("--pool", type=int, default=usable_cpus())
     pool: int = parser.parse_args().pool
     path = Path(os.environ["POSTTRAIN_TEST_DATA"]) / "verifiable" / "HumanEval.jsonl.gz"
     rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 SPLIT = "\n# second part\n"
-"""Where a solution falls into two blocks."""
+"""The place at which a solution is split into two blocks."""
 
 
 class Problem(NamedTuple):
-    """Code that passes the row's tests, code that does not, how one would show its use, and the row."""
+    """Code that passes the row's tests, code that does not, an example of its use, and the row."""
 
     right: str
     wrong: str
@@ -103,7 +103,7 @@ def _in_list(indent: int, item: str) -> Callable[[str, str, str], str]:
     return lambda code, _, usage: f"{item} The code:\n\n{textwrap.indent(_fence(code), ' ' * indent)}\n{item} Done."
 
 
-def _shown(code: str, _: str, usage: str) -> str:
+def _with_output(code: str, _: str, usage: str) -> str:
     return f"{_fence(code)}It prints:\n{_fence('8' + chr(10), '')}\nand in full:\n\n{_fence('> 8' + chr(10), 'text')}"
 
 
@@ -111,7 +111,7 @@ FORMS: dict[str, Callable[[str, str, str], str]] = {
     "code alone": lambda code, _, usage: code,
     "one fence": lambda code, _, usage: _fence(code),
     "prose around": lambda code, _, usage: f"Sure! It's **simple**:\n\n{_fence(code)}\nThis takes `O(n)`. Don't worry.",
-    "output shown": _shown,
+    "output shown": _with_output,
     "usage in a block": lambda code, _, usage: f"{_fence(code)}Use it:\n{_fence(usage + chr(10))}",
     "usage in a bare block": lambda code, _, usage: f"{_fence(code)}Use it:\n{_fence(usage + chr(10), '')}",
     "a session": lambda code, _, usage: (

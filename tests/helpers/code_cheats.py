@@ -1,6 +1,6 @@
-"""Code that wants a 1 without the right value, and tests whose own loops and protocols it may try to end.
+"""Code that tries to score 1 without the right value, and tests whose loops and protocols it may try to end.
 
-The function is ``f``, and right is ``f(x) == 2 * x``.
+The tested function is ``f``; its right value is ``f(x) == 2 * x``.
 """
 
 RIGHT = "def f(x): return 2 * x"
@@ -125,9 +125,9 @@ FORGERIES: dict[str, str] = {
     "verdict printed": 'print(\'["passed", ""]\')\ndef f(x): return 0',
     "builtins patched": "import builtins\nfor n in ('all', 'any', 'map', 'zip', 'abs', 'sum'):\n"
     " setattr(builtins, n, lambda *a: True)\ndef f(x): return 0",
-    "all defined anew": "def all(*a): return True\ndef any(*a): return False\ndef f(x): return 0",
-    "tests defined anew": "def check(f): pass\ndef test_f(): pass\ncheck(0)\ndef f(x): return 0",
-    "renderer patched": "import sys\nfor name, module in list(sys.modules.items()):\n if 'sandbox' in name:\n"
+    "all redefined": "def all(*a): return True\ndef any(*a): return False\ndef f(x): return 0",
+    "tests redefined": "def check(f): pass\ndef test_f(): pass\ncheck(0)\ndef f(x): return 0",
+    "codec patched": "import sys\nfor name, module in list(sys.modules.items()):\n if 'sandbox' in name:\n"
     "  for key, value in list(vars(module).items()):\n"
     "   if callable(value): setattr(module, key, lambda *a, **k: ['passed', ''])\ndef f(x): return 0",
     "values ahead": "import json, os\ndata = json.dumps(['value', 2]).encode()\n"
@@ -135,13 +135,13 @@ FORGERIES: dict[str, str] = {
     "an object by hand": _by_hand("object", 0),
     "an iterator by hand": _by_hand("value", {"kept": [0]}),
     "a broken verdict by hand": _by_hand("broken", "the tests never call the code"),
-    "a marked exception by hand": _by_hand("raised", "BaseException", "Gone", "", []),
+    "a marked exception by hand": _by_hand("raised", "BaseException", "Disconnected", "", []),
     "an exit by hand": _by_hand("raised", "SystemExit", "SystemExit", "", [0]),
     "a group by hand": _by_hand("raised", "ExceptionGroup", "ExceptionGroup", "x", ["x", []]),
     "an endless number by hand": _by_hand("value", {"Fraction": ["1e99999"]}),
     "a huge exponent": "from decimal import Decimal\ndef f(x): return Decimal('1e999999999')",
 }
-"""Code that wants to be taken for right by other means."""
+"""Code that tries to pass for right code by other means."""
 
 ESCAPES: dict[str, tuple[str, str]] = {
     "nested too deep to go back": (
@@ -167,4 +167,4 @@ ESCAPES: dict[str, tuple[str, str]] = {
     "operators without end": ("assert f(2) == 4", "x = " + "-" * 100_000 + "1\ndef f(x): return 0"),
     "fences without end": ("assert f(2) == 4", "```\n" * 20_000),
 }
-"""Tests, and code that wants them to be at fault rather than itself: that is worth 0, never "not applicable"."""
+"""(tests, code that tries to make them look broken instead of itself). It scores 0, and is never "not applicable"."""

@@ -1,7 +1,7 @@
-"""What hostile code tries. Each defines ``f``.
+"""Hostile code by the kind of its attack. Each code defines ``f``.
 
-FORGERIES want to pass a test whose value they cannot know. BREAKOUTS return True where they got what they wanted.
-EXHAUSTIONS want more than their share, or to stay; with the verdicts that are right for each.
+FORGERIES try to pass a test whose value they cannot know. BREAKOUTS return True where the attack works. EXHAUSTIONS try
+to use more than their share, or to stay alive; each comes with its possible verdicts.
 """
 
 from sandbox_boxes import MARKER

@@ -1,4 +1,4 @@
-"""What the sandbox's tests share: a box, and what is alive below this process."""
+"""Helpers of the sandbox's tests: the need for bubblewrap, living processes and files left behind."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ MARKER = "posttrain-escape-marker"
 
 
 def need_bubblewrap() -> None:
-    """Skip (or fail, where all is required) without bubblewrap."""
+    """Skip the test without bubblewrap; fail where every test is required."""
     if shutil.which("bwrap") is None:
         absent("bubblewrap is not installed")
 
@@ -24,13 +24,13 @@ def descendants() -> set[int]:
         except OSError:
             continue
         parents[int(path.parent.name)] = int(fields[1])
-    found = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {os.getpid()}
+    family = {os.getpid()}
+    while children := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= children
+    return family - {os.getpid()}
 
 
 def strays() -> list[Path]:
-    """Marked files outside the sandbox."""
+    """Files with the marker outside of the sandbox."""
     places = ("/tmp", "/var/tmp", "/dev/shm", "/", str(Path.home()), str(Path.cwd()), "/etc")
     return [path for place in places for path in Path(place).glob(f"*{MARKER}*")]

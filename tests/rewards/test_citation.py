@@ -25,11 +25,11 @@ TEXT = "Take 12 mg twice a day, with food; tell your doctor of any rash."
         ([], 1.0),
     ],
 )
-def test_the_share_of_facts_that_stand_in_the_text(facts: list[tuple[str, ...]], share: float) -> None:
+def test_the_share_of_facts_in_the_text(facts: list[tuple[str, ...]], share: float) -> None:
     assert citation_score(TEXT, facts, []) == share
 
 
-def test_one_forbidden_claim_loses_all_or_costs_its_penalty() -> None:
+def test_a_forbidden_claim_makes_zero_or_costs_its_penalty() -> None:
     facts, forbidden = [("12 mg",), ("rash",)], [("with food",), ("no side effects",), ("twice a day",)]
     assert citation_score(TEXT, facts, forbidden) == 0.0
     assert citation_score(TEXT, facts, forbidden, penalty=0.25) == 0.5
@@ -41,11 +41,11 @@ WORDS = st.sampled_from(["alpha", "beta", "gamma", "12 mg", "1.2 mg"])
 
 @given(st.lists(WORDS, max_size=6), st.lists(WORDS, min_size=1, max_size=4), st.data())
 def test_stating_one_more_fact_never_costs(stated: list[str], facts: list[str], data: st.DataObject) -> None:
-    ways = [(fact,) for fact in facts]
-    before = citation_score("; ".join(stated), ways, [])
-    after = citation_score("; ".join([*stated, data.draw(st.sampled_from(facts))]), ways, [])
+    wordings = [(fact,) for fact in facts]
+    before = citation_score("; ".join(stated), wordings, [])
+    after = citation_score("; ".join([*stated, data.draw(st.sampled_from(facts))]), wordings, [])
     assert 0.0 <= before <= after <= 1.0
-    assert citation_score("; ".join(facts), ways, []) == 1.0
+    assert citation_score("; ".join(facts), wordings, []) == 1.0
 
 
 def test_facts_come_from_the_recipe_and_from_the_row() -> None:
@@ -71,12 +71,12 @@ def test_facts_come_from_the_recipe_and_from_the_row() -> None:
     assert "no column `not`" in missing.reason
 
 
-def test_a_row_that_asks_for_nothing_is_not_scored() -> None:
+def test_a_row_without_facts_and_claims_is_not_scored() -> None:
     options = CitationReward(kind="citation", facts_column="must")
-    found = make_citation_reward(options, Path())([TEXT, TEXT], [{"must": None}, {"must": []}])
-    assert all(isinstance(one, NotApplicable) for one in found)
+    verdicts = make_citation_reward(options, Path())([TEXT, TEXT], [{"must": None}, {"must": []}])
+    assert all(isinstance(verdict, NotApplicable) for verdict in verdicts)
 
 
-def test_a_reward_that_asks_for_nothing_is_refused() -> None:
+def test_a_reward_without_facts_and_claims_is_refused() -> None:
     with pytest.raises(ValidationError, match="needs `facts`"):
         CitationReward(kind="citation")

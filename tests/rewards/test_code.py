@@ -1,4 +1,4 @@
-"""The code reward: all of HumanEval, and how completions and tests are read."""
+"""The code reward on all of HumanEval, and its reading of completions and tests."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from posttrain.errors import InputError
 from posttrain.rewards.code import CodeReward, make_code_reward
 from posttrain.rewards.code_tests import read_tests
-from posttrain.rewards.sandbox.checks import Call, Case
+from posttrain.rewards.sandbox.checks import FunctionCall, ProgramCase
 from posttrain.rewards.sandbox.solution import complete
 from posttrain.rewards.types import Failed, RewardFn
 from sandbox_boxes import need_bubblewrap
@@ -19,8 +19,8 @@ from sandbox_boxes import need_bubblewrap
 HUMANEVAL = {"kind": "code", "prompt": "prompt"}
 
 
-def options(**said: Any) -> CodeReward:
-    return TypeAdapter(CodeReward).validate_python({"kind": "code", **said})
+def options(**keys: Any) -> CodeReward:
+    return TypeAdapter(CodeReward).validate_python({"kind": "code", **keys})
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_every_stub_fails(rows: list[dict[str, str]], reward: RewardFn) -> None:
 
 
 def test_every_mutated_solution_fails(rows: list[dict[str, str]], reward: RewardFn) -> None:
-    """What the function returns, changed at the last moment: another number, order, letter or type."""
+    """The returned value is changed at the last moment: another number, order, letter or type."""
     mutate = (
         "\n\ndef _changed(v):\n"
         "    if isinstance(v, bool): return not v\n"
@@ -68,9 +68,9 @@ def test_every_mutated_solution_fails(rows: list[dict[str, str]], reward: Reward
 
 
 def test_a_fenced_answer_with_the_whole_function_passes(rows: list[dict[str, str]], reward: RewardFn) -> None:
-    some = rows[:10]
-    fenced = [f"Here it is:\n```python\n{row['prompt']}{row['canonical_solution']}```\nDone." for row in some]
-    assert not names(some, reward(fenced, some), 1.0)
+    sample = rows[:10]
+    fenced = [f"Here it is:\n```python\n{row['prompt']}{row['canonical_solution']}```\nDone." for row in sample]
+    assert not names(sample, reward(fenced, sample), 1.0)
 
 
 def test_a_redefined_helper_of_the_prompt_does_not_help(rows: list[dict[str, str]], reward: RewardFn) -> None:
@@ -88,7 +88,7 @@ def test_asserts_and_programs() -> None:
     assert programs(["```py\nprint(int(input()) ** 2)\n```", "print(4)"], [row, row]) == [1.0, 0.0]
 
 
-def test_a_row_at_fault_fails_alone_and_null_tests_do_not_apply() -> None:
+def test_a_broken_row_fails_alone_and_null_tests_do_not_apply() -> None:
     need_bubblewrap()
     run = make_code_reward(options(), Path())
     good = {"test": "assert f(1) == 1", "entry_point": "f"}
@@ -110,7 +110,7 @@ def test_a_completion_continues_the_prompt_or_repeats_it() -> None:
     assert complete("def f(x):\n", "def f(x): return 1", {"f"}) == "def f(x): return 1"
 
 
-def test_which_block_is_the_code_does_not_depend_on_luck() -> None:
+def test_the_block_that_is_the_code_follows_the_rules() -> None:
     need_bubblewrap()
     run = make_code_reward(options(entry_point=None), Path())
     row = {"test": "assert f(2) == 4"}
@@ -155,17 +155,21 @@ def test_setup_may_need_the_codes_classes_and_calls_need_a_name() -> None:
     [
         ("assert f() == 1", None, "assert f() == 1"),
         (["assert f()", "assert g()"], None, ["assert f()", "assert g()"]),
-        ({"inputs": [["1", "2"]], "outputs": ["3"]}, None, [Case("1\n2", "3")]),
-        ({"inputs": ["1"], "outputs": ["3"], "fn_name": None}, None, [Case("1", "3")]),
-        ([{"input": 1, "output": 2}], None, [Case("1", "2")]),
-        ([{"input": "1", "output": "2", "testtype": "stdin"}], None, [Case("1", "2")]),
-        ({"test_cases": [{"input": "1", "output": "2", "type": "stdin_stdout"}]}, None, [Case("1", "2")]),
-        ({"inputs": [[1, 2]], "outputs": [3], "fn_name": "add"}, "add", [Call([1, 2], (3,))]),
-        ('{"inputs": [[1, 2]], "outputs": [[3]], "fn_name": "add"}', "add", [Call([1, 2], ([3], 3))]),
-        ([{"input": [1], "output": 2, "type": "function_call", "fn_name": "f"}], "f", [Call([1], (2,))]),
-        ([{"input": [1], "output": 2, "type": "function_call"}], None, [Call([1], (2,))]),
-        ([{"input": '[1]\n"a"', "output": "[2]", "testtype": "functional"}], None, [Call([[1], "a"], ([[2]], [2]))]),
-        ({"fn_name": "f", "test_cases": [{"input": [1], "output": 2}]}, "f", [Call([1], (2,))]),
+        ({"inputs": [["1", "2"]], "outputs": ["3"]}, None, [ProgramCase("1\n2", "3")]),
+        ({"inputs": ["1"], "outputs": ["3"], "fn_name": None}, None, [ProgramCase("1", "3")]),
+        ([{"input": 1, "output": 2}], None, [ProgramCase("1", "2")]),
+        ([{"input": "1", "output": "2", "testtype": "stdin"}], None, [ProgramCase("1", "2")]),
+        ({"test_cases": [{"input": "1", "output": "2", "type": "stdin_stdout"}]}, None, [ProgramCase("1", "2")]),
+        ({"inputs": [[1, 2]], "outputs": [3], "fn_name": "add"}, "add", [FunctionCall([1, 2], (3,))]),
+        ('{"inputs": [[1, 2]], "outputs": [[3]], "fn_name": "add"}', "add", [FunctionCall([1, 2], ([3], 3))]),
+        ([{"input": [1], "output": 2, "type": "function_call", "fn_name": "f"}], "f", [FunctionCall([1], (2,))]),
+        ([{"input": [1], "output": 2, "type": "function_call"}], None, [FunctionCall([1], (2,))]),
+        (
+            [{"input": '[1]\n"a"', "output": "[2]", "testtype": "functional"}],
+            None,
+            [FunctionCall([[1], "a"], ([[2]], [2]))],
+        ),
+        ({"fn_name": "f", "test_cases": [{"input": [1], "output": 2}]}, "f", [FunctionCall([1], (2,))]),
     ],
 )
 def test_forms_of_tests(value: Any, function: str | None, tests: Any) -> None:

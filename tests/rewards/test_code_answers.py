@@ -1,4 +1,4 @@
-"""The code reward over answers as chat models write them: every right one is worth 1, every wrong one 0."""
+"""The code reward on answers in the forms of chat models: every right answer scores 1, every wrong one 0."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def reward() -> RewardFn:
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_a_right_answer_is_worth_one_and_a_wrong_one_nothing_in_every_form(reward: RewardFn, name: str) -> None:
+def test_a_right_answer_scores_one_and_a_wrong_one_zero_in_every_form(reward: RewardFn, name: str) -> None:
     problem = PROBLEMS[name]
     right = [form(problem.right, problem.wrong, problem.usage) for form in FORMS.values()]
     wrong = [form(problem.wrong, problem.right, problem.usage) for form in FORMS.values()]

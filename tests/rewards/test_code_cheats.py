@@ -1,4 +1,4 @@
-"""No cheating answer is worth more than 0, and none turns its 0 into "not applicable"."""
+"""Every cheating answer scores 0, and none turns its 0 into "not applicable"."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from posttrain.rewards.sandbox.box import Sandbox
 from posttrain.rewards.sandbox.checks import Limits
 from sandbox_boxes import need_bubblewrap
 
-SOME = ("map, all", "zip of map", "filter, list", "hasattr", "where something may be caught")
+SAMPLE = ("map, all", "zip of map", "filter, list", "hasattr", "where something may be caught")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def box() -> Iterator[Sandbox]:
 
 
 def kinds(box: Sandbox, checks: Iterable[tuple[str, str]]) -> list[str]:
-    """The verdicts of (code, tests)."""
+    """The kinds of the results of checks, each (code, tests)."""
     with ThreadPoolExecutor(2) as threads:
         return list(threads.map(lambda check: box.check(extract_code(check[0]), XS + check[1]).kind, checks))
 
@@ -35,29 +35,29 @@ def test_right_code_passes_all_tests(box: Sandbox) -> None:
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_an_exception_of_the_code_ends_no_loop_of_the_tests(box: Sandbox, name: str) -> None:
-    found = dict(zip(CONSUMERS, kinds(box, ((ENDINGS[name], tests) for tests in CONSUMERS.values())), strict=True))
-    assert not {test: kind for test, kind in found.items() if kind not in ("error", "failed")}
+    results = dict(zip(CONSUMERS, kinds(box, ((ENDINGS[name], tests) for tests in CONSUMERS.values())), strict=True))
+    assert not {test: kind for test, kind in results.items() if kind not in ("error", "failed")}
 
 
-@pytest.mark.parametrize("way", [{"forks": False}, {"process_limits": True}], ids=str)
+@pytest.mark.parametrize("mode", [{"forks": False}, {"process_limits": True}], ids=str)
 @pytest.mark.filterwarnings("ignore:code runs with process limits")
-def test_it_does_not_matter_how_processes_start(way: dict[str, bool]) -> None:
+def test_the_mode_of_starting_processes_does_not_matter(mode: dict[str, bool]) -> None:
     need_bubblewrap()
-    with Sandbox(pool=1, **way) as opened:
-        found = kinds(opened, ((ENDINGS["StopIteration"], CONSUMERS[name]) for name in SOME))
-    assert set(found) == {"error"}
+    with Sandbox(pool=1, **mode) as opened:
+        results = kinds(opened, ((ENDINGS["StopIteration"], CONSUMERS[name]) for name in SAMPLE))
+    assert set(results) == {"error"}
 
 
 def test_no_forgery_passes(box: Sandbox) -> None:
     tests = ("assert f(2) == 4", "assert 4 == f(2)", "assert all(map(lambda x: f(x) == 2 * x, XS))")
     for text in (*tests, "assert abs(f(2) - 4) < 1e-9", "assert f(2) in (4, 5)", "assert not f(2) != 4"):
-        found = dict(zip(FORGERIES, kinds(box, ((code, text) for code in FORGERIES.values())), strict=True))
-        assert not [name for name, kind in found.items() if kind == "passed"], text
+        results = dict(zip(FORGERIES, kinds(box, ((code, text) for code in FORGERIES.values())), strict=True))
+        assert not [name for name, kind in results.items() if kind == "passed"], text
 
 
-def test_no_answer_makes_the_tests_at_fault(box: Sandbox) -> None:
-    found = kinds(box, ((code, tests) for tests, code in ESCAPES.values()))  # tests at fault would raise
-    assert "passed" not in found
+def test_no_answer_makes_the_tests_look_broken(box: Sandbox) -> None:
+    results = kinds(box, ((code, tests) for tests, code in ESCAPES.values()))  # broken tests would raise
+    assert "passed" not in results
 
 
 def test_tests_may_expect_a_stop_iteration(box: Sandbox) -> None:

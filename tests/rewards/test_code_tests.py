@@ -1,12 +1,13 @@
-"""What the tests of a row can ask of the code that runs apart from them, and what makes a row not applicable."""
+"""The uses that tests can make of code in another process, and the tests that make a row not applicable."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from posttrain.rewards.sandbox.box import Sandbox
-from posttrain.rewards.sandbox.checks import BrokenTests, Call, Case, Limits
+from posttrain.rewards.sandbox.checks import BrokenTests, FunctionCall, Limits, ProgramCase
 from sandbox_boxes import need_bubblewrap
 
 
@@ -18,7 +19,7 @@ def box() -> Iterator[Sandbox]:
 
 
 def failing(box: Sandbox, cases: Sequence[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """The (code, tests) that do not pass, with what the verdict says."""
+    """(code, tests, detail) of the cases that do not pass."""
     with ThreadPoolExecutor(2) as threads:
         verdicts = list(threads.map(lambda case: box.check(case[0], case[1]), cases))
     return [(*case, v.detail) for case, v in zip(cases, verdicts, strict=True) if not v.passed]
@@ -132,14 +133,14 @@ def test_names_modules_classes_and_exceptions_reach_the_tests(box: Sandbox) -> N
         "assert 1 == 2",
     ],
 )
-def test_tests_that_the_separation_cannot_run_are_at_fault_whatever_the_code(box: Sandbox, tests: str) -> None:
+def test_tests_that_cannot_run_apart_from_the_code_are_broken_for_any_code(box: Sandbox, tests: str) -> None:
     for code in ("def f(x): return 1", "def f(x): return 0\nK = 0\nclass Mine: pass\nclass Stack: pass", "", "exit()"):
         with pytest.raises(BrokenTests):
             box.check(code, tests)
 
 
 @pytest.mark.parametrize("tests", ["assert f(lambda x: x) == 1", "def test_one(fixture):\n    assert f(1) == 1"])
-def test_so_are_tests_that_turn_out_to_be_at_fault_before_the_code_answers(box: Sandbox, tests: str) -> None:
+def test_tests_that_fail_before_the_code_answers_are_broken(box: Sandbox, tests: str) -> None:
     for code in ("def f(x): return 1", "def f(x): raise StopIteration"):
         with pytest.raises(BrokenTests):
             box.check(code, tests)
@@ -220,19 +221,19 @@ def test_with_an_entry_point_other_names_are_not_the_codes(box: Sandbox) -> None
     assert box.check("class A:\n def f(self, x): return x", "assert candidate(1) == 1", entry_point="A().f").passed
 
 
-def test_calls_are_compared_as_JSON_has_values(box: Sandbox) -> None:
-    def kind(code: str, *calls: Call, name: str = "f", tolerance: float = 1e-6) -> str:
+def test_calls_are_compared_by_the_types_of_JSON(box: Sandbox) -> None:
+    def kind(code: str, *calls: FunctionCall, name: str = "f", tolerance: float = 1e-6) -> str:
         return box.check(code, list(calls), entry_point=name, tolerance=tolerance).kind
 
-    assert kind("def f(x, y): return (x, [y])", Call([1, 2], ([1, [2]],))) == "passed"
-    assert kind("def f(x): return {x: 1}", Call([1], ({"1": 1},))) == "passed"
-    assert kind("def f(x): return x / 3", Call([1], (0.333333,))) == "passed"
-    assert kind("def f(x): return x / 3", Call([1], (0.333333,)), tolerance=0) == "failed"
-    assert kind("def f(x): return x + 1", Call([10**9], (10**9,))) == "failed"
-    assert kind("def f(x): return str(x)", Call([1], (1,))) == "failed"
-    assert kind("class Solution:\n def f(self, x: List[int]): return sum(x)", Call([[1]], (1,))) == "passed"
-    assert kind("def f(x): raise StopIteration", Call([1], (1,))) == "error"
-    assert kind("class f:\n def __init__(s, x): pass\n __eq__ = lambda *a: True", Call([1], (1,))) == "failed"
+    assert kind("def f(x, y): return (x, [y])", FunctionCall([1, 2], ([1, [2]],))) == "passed"
+    assert kind("def f(x): return {x: 1}", FunctionCall([1], ({"1": 1},))) == "passed"
+    assert kind("def f(x): return x / 3", FunctionCall([1], (0.333333,))) == "passed"
+    assert kind("def f(x): return x / 3", FunctionCall([1], (0.333333,)), tolerance=0) == "failed"
+    assert kind("def f(x): return x + 1", FunctionCall([10**9], (10**9,))) == "failed"
+    assert kind("def f(x): return str(x)", FunctionCall([1], (1,))) == "failed"
+    assert kind("class Solution:\n def f(self, x: List[int]): return sum(x)", FunctionCall([[1]], (1,))) == "passed"
+    assert kind("def f(x): raise StopIteration", FunctionCall([1], (1,))) == "error"
+    assert kind("class f:\n def __init__(s, x): pass\n __eq__ = lambda *a: True", FunctionCall([1], (1,))) == "failed"
 
 
 PROGRAMS = [
@@ -265,6 +266,7 @@ PROGRAMS = [
 
 def test_programs_run_as_scripts_and_their_output_is_compared(box: Sandbox) -> None:
     with ThreadPoolExecutor(2) as threads:
-        found = threads.map(lambda case: box.check(case[0], [Case("", case[1])], tolerance=1e-6).passed, PROGRAMS)
-    assert [case for case, passed in zip(PROGRAMS, found, strict=True) if passed != case[2]] == []
-    assert not box.check("print(2.50)", [Case("", "2.500")]).passed
+        run = partial(box.check, tolerance=1e-6)
+        passes = threads.map(lambda case: run(case[0], [ProgramCase("", case[1])]).passed, PROGRAMS)
+    assert [case for case, passed in zip(PROGRAMS, passes, strict=True) if passed != case[2]] == []
+    assert not box.check("print(2.50)", [ProgramCase("", "2.500")]).passed

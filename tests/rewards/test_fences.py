@@ -1,4 +1,4 @@
-"""Fenced blocks of Markdown: where one starts and ends, its language, and that a hostile text comes to an end."""
+"""Fenced blocks of Markdown: their borders, their language, and the time on hostile texts."""
 
 import pytest
 
@@ -40,7 +40,7 @@ DOCSTRING = 'def f(x):\n    """\n    ```\n    f(1) -> 2\n    ```\n    """\n    r
         ("", []),
     ],
 )
-def test_a_fence_is_read_as_markdown_has_it(text: str, blocks: list[tuple[str, str]]) -> None:
+def test_a_fence_is_read_by_the_rules_of_markdown(text: str, blocks: list[tuple[str, str]]) -> None:
     assert read_blocks(text) == tuple(Block(*block) for block in blocks)
 
 
@@ -60,6 +60,6 @@ def test_a_fence_is_read_as_markdown_has_it(text: str, blocks: list[tuple[str, s
     ],
     ids=range(10),
 )
-def test_a_hostile_text_comes_to_an_end(text: str, count: int) -> None:
-    """Time that grows with the square of these would be minutes."""
+def test_a_hostile_text_is_read_in_linear_time(text: str, count: int) -> None:
+    """An algorithm of quadratic time would take minutes on these."""
     assert len(read_blocks(text)) == count

@@ -1,4 +1,4 @@
-"""Mathematical equality: what counts as the answer, which answers are equal, and that nothing hangs."""
+"""Mathematical equality: the place of the answer, the answers that are equal, and bounded time."""
 
 import gzip
 import json
@@ -108,19 +108,19 @@ def impatient() -> Algebra:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_a_hostile_answer_scores_nothing_and_comes_to_an_end(
+def test_a_hostile_answer_scores_zero_in_bounded_time(
     hostile: str, impatient: Algebra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("posttrain.rewards.equality.shared_algebra", lambda: impatient)
     assert math_score(f"\\boxed{{{hostile}}}", "x+18") == 0.0
 
 
-def test_the_patient_algebra_comes_to_an_end_too() -> None:
+def test_the_default_time_limit_ends_a_comparison() -> None:
     assert math_score("\\boxed{9**9**9**9}", 18) == 0.0
     assert math_score("\\boxed{9^{9^{9^{9}}}}", 18) == 0.0
 
 
-def test_algebra_that_ran_out_of_time_answers_the_next_question() -> None:
+def test_algebra_that_ran_out_of_time_does_the_next_comparison() -> None:
     algebra = Algebra(seconds=0.5)
     assert not algebra.equal("1", "9^{9^{9^{9}}}")
     assert algebra.equal("1/2", "\\frac12")
@@ -131,7 +131,7 @@ def test_a_target_that_takes_too_long_is_a_failure(impatient: Algebra) -> None:
         impatient.equal("9^{9^{9^{9}}}", "1")
 
 
-def test_a_target_that_is_no_formula_is_a_failure_that_says_so() -> None:
+def test_a_target_that_is_no_formula_is_a_failure() -> None:
     with pytest.raises(InputError, match=r"neither a number nor a formula"):
         math_score("#### 18", "\\frac{")
 

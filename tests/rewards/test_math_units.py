@@ -1,6 +1,6 @@
 r"""Units, words of scale, groups of digits, lists, ranges and times: right answers get 1, wrong ones 0.
 
-Each row is a target, answers that are right, and answers that are wrong. An answer stands in ``\boxed{...}``.
+Each row is a target, answers that are right, and answers that are wrong. Each answer is put in ``\boxed{...}``.
 """
 
 import pytest
@@ -180,5 +180,5 @@ def test_a_target_that_no_answer_can_equal_is_a_failure(target: object) -> None:
         "1 hour " * 20_000,
     ],
 )
-def test_a_long_text_comes_to_an_end(hostile: str) -> None:
+def test_a_long_text_is_read_in_bounded_time(hostile: str) -> None:
     assert math_score(hostile, "18") == 0.0

@@ -1,4 +1,4 @@
-"""The user's own reward function: every form of it, and what is said when it cannot work."""
+"""The user's own reward function: its forms, and the errors where it cannot work."""
 
 import signal
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from posttrain.errors import InputError
-from posttrain.rewards.interrupts import from_user, noticed
+from posttrain.rewards.interrupts import is_user_interrupt, record_interrupts
 from posttrain.rewards.python_file import PythonReward, make_python_reward
 from posttrain.rewards.score import Reward, score_completions
 from posttrain.rewards.types import Failed, RewardFn
@@ -31,7 +31,7 @@ def test_a_function_of_one_completion(opened: Any) -> None:
     assert batch(["abc", "d"], ROWS) == [3, None]
 
 
-def test_one_that_raises_fails_alone_and_names_its_line(opened: Any) -> None:
+def test_a_function_that_raises_fails_alone_and_names_its_line(opened: Any) -> None:
     batch = opened("def reward(completion, row):\n    return 1 / (row['n'] - 1)\n")
     failed, scored = batch(["a", "b"], ROWS)
     assert failed == Failed("ZeroDivisionError: division by zero (rewards.py:2)")
@@ -47,7 +47,7 @@ def test_an_async_function_waits_for_all_at_once(opened: Any) -> None:
         "    if completion == 'bad':\n        raise ValueError('no')\n    return most\n"
     )
     assert batch(["a", "bad"], ROWS) == [2, Failed("ValueError: no (rewards.py:11)")]
-    assert batch(["a"], ROWS[:1]) == [2]  # and once more, in a loop of its own
+    assert batch(["a"], ROWS[:1]) == [2]  # and again, in a new event loop
 
 
 FORMS = ("def reward(completion, row)", "async def reward(completion, row)", "def reward(completions)")
@@ -80,18 +80,18 @@ def test_the_users_own_interrupt_is_no_failure_of_a_reward(opened: Any, form: st
     with pytest.raises(KeyboardInterrupt):
         score_completions({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"], max_failures=1.0)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    # A run notes the first interrupt and finishes its step; here the second completion's interrupt insists.
-    with graceful_stop() as asked:
+    # A run notes the first interrupt and finishes its step; here the second completion interrupts again.
+    with graceful_stop() as stop_requested:
         if "completions" in form:
             assert score_completions({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"]).total == (1.0, 1.0)
         else:
             with pytest.raises(KeyboardInterrupt):
                 score_completions({"mine": Reward(batch)}, ["a", "b"], ROWS, ["r:1", "r:2"])
-        assert asked()
+        assert stop_requested()
 
 
 @pytest.mark.parametrize("form", ["def", "async def"])
-def test_a_function_of_all_completions_gets_the_columns_it_asks_for(opened: Any, form: str) -> None:
+def test_a_function_of_all_completions_gets_the_columns_of_its_parameters(opened: Any, form: str) -> None:
     batch = opened(
         f"{form} reward(completions, n, prompts, other=5):\n"
         "    return [str((c, n, prompts, other)) for c in completions]\n"
@@ -140,12 +140,12 @@ def test_a_module_beside_the_file_can_be_imported(tmp_path: Path, opened: Any) -
         ("\ndef reward(a, b, c): ...\n", r"rewards.py:2: reward\(a, b, c\) cannot score"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_why(opened: Any, source: str, problem: str) -> None:
+def test_a_file_that_cannot_be_used_is_an_error_with_its_line(opened: Any, source: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         opened(source)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"file: .*nowhere\.py is no file"):
         make_python_reward(PythonReward(kind="python", file="nowhere.py", function="f"), tmp_path)
     (tmp_path / "notes.txt").write_text("x")
@@ -153,17 +153,17 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         make_python_reward(PythonReward(kind="python", file="notes.txt", function="f"), tmp_path)
 
 
-def test_an_interrupt_noticed_earlier_is_not_taken_for_a_later_one() -> None:
-    """Where SIGINT is ignored, as in a job in the background, no user's interrupt can come."""
+def test_an_earlier_interrupt_does_not_count_for_a_later_call() -> None:
+    """Where SIGINT is ignored, as in a job in the background, no interrupt of the user can arrive."""
     before = signal.getsignal(signal.SIGINT)
     try:
         signal.signal(signal.SIGINT, lambda number, frame: None)
-        with noticed():
+        with record_interrupts():
             signal.raise_signal(signal.SIGINT)
-        assert from_user(KeyboardInterrupt())
+        assert is_user_interrupt(KeyboardInterrupt())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with noticed():
+        with record_interrupts():
             pass
-        assert not from_user(KeyboardInterrupt())
+        assert not is_user_interrupt(KeyboardInterrupt())
     finally:
         signal.signal(signal.SIGINT, before)

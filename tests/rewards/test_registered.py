@@ -15,6 +15,8 @@ from posttrain.rewards.python_file import load_function
 from posttrain.rewards.registered import reward
 from posttrain.rewards.registry import RewardSpec
 from posttrain.rewards.score import open_rewards
+from posttrain.rewards.types import Failed
+from posttrain.stages.trial import Trial, Tried
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +90,12 @@ def test_the_hash_of_the_source_follows_the_source() -> None:
     assert first != second
     reward(define("def short(completion, row): return 1.0"))
     assert spec("short").source_hash() is None
+
+
+def test_a_function_that_fails_on_an_empty_answer_shows_no_error_of_the_row() -> None:
+    tried = (Tried("rows.jsonl:1", None, Failed("IndexError")),)
+    assert Trial("mine", "registered", tried).failed == []
+    assert len(Trial("mine", "math", tried).failed) == 1
 
 
 RECIPE = """\

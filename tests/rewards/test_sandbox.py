@@ -1,4 +1,4 @@
-"""The sandbox's verdicts, and what crosses between its processes."""
+"""The sandbox's verdicts, and the values that cross between its processes."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ import posttrain
 from posttrain.errors import InputError
 from posttrain.rewards.sandbox import codec, launch
 from posttrain.rewards.sandbox.box import Sandbox
-from posttrain.rewards.sandbox.checks import BrokenTests, Case, Limits
+from posttrain.rewards.sandbox.checks import BrokenTests, Limits, ProgramCase
 from posttrain.rewards.sandbox.compare import same_output
 from sandbox_boxes import descendants, need_bubblewrap
 
@@ -45,8 +45,8 @@ def box() -> Iterator[Sandbox]:
 
 
 @given(PLAIN)
-def test_plain_data_cross_unchanged_type_and_all(value: Any) -> None:
-    back = codec.decode(codec.encode(value, CAP))
+def test_plain_data_cross_with_value_and_type_unchanged(value: Any) -> None:
+    back = codec.decode_value(codec.encode_value(value, CAP))
     assert back == value
     assert repr(back) == repr(value) or isinstance(value, set | frozenset | dict | tuple | list)
     assert type(back) is type(value)
@@ -57,35 +57,35 @@ def test_plain_data_cross_unchanged_type_and_all(value: Any) -> None:
     [10**5000, -(1 << 60), range(0, 9, 2), "\ud800", float("inf"), {(1, 2): {3}}],
     ids=lambda v: type(v).__name__,
 )
-def test_corners_cross(value: Any) -> None:
-    assert codec.decode(codec.encode(value, CAP)) == value
+def test_values_at_the_limits_cross(value: Any) -> None:
+    assert codec.decode_value(codec.encode_value(value, CAP)) == value
 
 
 def test_subclasses_cross_as_their_base() -> None:
     point = namedtuple("point", "x y")(1, 2)
     mine = type("Mine", (Counter,), {})("aab")
     for value, plain in ((mine, Counter("aab")), (signal.SIGINT, 2), (point, (1, 2))):
-        back = codec.decode(codec.encode(value, CAP))
+        back = codec.decode_value(codec.encode_value(value, CAP))
         assert type(back) is type(plain)
         assert back == plain
 
 
 @pytest.mark.parametrize("value", [object(), len, object, codec, {1: [lambda: 0]}])
-def test_nothing_else_crosses(value: Any) -> None:
+def test_other_values_do_not_cross(value: Any) -> None:
     with pytest.raises(codec.NotPlain):
-        codec.encode(value, CAP)
+        codec.encode_value(value, CAP)
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='[]{}":,0123xintdcseturang-', max_size=30).map(str.encode))
-def test_bytes_of_no_value_raise_one_error(data: bytes) -> None:
+def test_bytes_that_are_no_value_raise_not_plain(data: bytes) -> None:
     try:
-        value = codec.decode(data)
+        value = codec.decode_value(data)
     except codec.NotPlain:
         return
-    codec.encode(value, CAP)
+    codec.encode_value(value, CAP)
 
 
-def test_the_kind_says_what_happened(box: Sandbox) -> None:
+def test_the_kind_of_a_result_names_its_cause(box: Sandbox) -> None:
     def kind(code: str, *tests: str) -> str:
         return box.check(code, tests or ["assert f(2) == 4"]).kind
 
@@ -113,12 +113,12 @@ def test_no_except_in_the_tests_hides_the_end_of_the_code(box: Sandbox, code: st
 
 
 @pytest.mark.parametrize("name", ["abs", "all", "len", "isinstance"])
-def test_a_builtin_is_never_the_codes(box: Sandbox, name: str) -> None:
+def test_a_builtin_of_the_tests_is_never_the_codes(box: Sandbox, name: str) -> None:
     code = f"def {name}(*a): return 0\ndef f(): return 99"
     assert box.check(code, ["assert abs(f() - 1) < 1e-6 and all([f() == 1]) and isinstance(f(), int)"]).kind == "failed"
 
 
-def test_helpers_of_the_tests_are_theirs(box: Sandbox) -> None:
+def test_the_tests_use_their_own_helpers(box: Sandbox) -> None:
     given_code = "def twice(x):\n    return 2 * x\n"
     code = "def twice(x): return 4\ndef f(x): return 0"
     assert not box.check(code, ["assert twice(f(2)) == 4"], entry_point="f", setup=given_code).passed
@@ -127,58 +127,58 @@ def test_helpers_of_the_tests_are_theirs(box: Sandbox) -> None:
 @pytest.mark.parametrize(
     "tests", [["assert True"], ["assert f(1) =="], ["import nothing_like_it\nassert f(1)"], ["f(lambda: 0)"], ["f(g)"]]
 )
-def test_tests_at_fault_are_not_the_codes_failure(box: Sandbox, tests: list[str]) -> None:
+def test_broken_tests_are_no_failure_of_the_code(box: Sandbox, tests: list[str]) -> None:
     with pytest.raises(BrokenTests):
         box.check("def f(x): return x", tests, entry_point="f")
 
 
 def test_programs_are_compared_line_by_line(box: Sandbox) -> None:
     code = "import sys\nfor line in sys.stdin: print(int(line) * 2, end=' \\n')"
-    assert box.check(code, [Case("1\n2\n", "2\n4"), Case("", "")]).passed
-    verdict = box.check(code, [Case("1\n", "2\n"), Case("1\n", "3\n")])
+    assert box.check(code, [ProgramCase("1\n2\n", "2\n4"), ProgramCase("", "")]).passed
+    verdict = box.check(code, [ProgramCase("1\n", "2\n"), ProgramCase("1\n", "3\n")])
     assert (verdict.kind, verdict.detail[:6]) == ("failed", "case 2")
-    assert box.check("print(2); raise ValueError", [Case("", "2")]).kind == "error"
-    assert box.check("print(2); raise SystemExit", [Case("", "2")]).passed
+    assert box.check("print(2); raise ValueError", [ProgramCase("", "2")]).kind == "error"
+    assert box.check("print(2); raise SystemExit", [ProgramCase("", "2")]).passed
     assert same_output("a \n\n", "a")
     assert not same_output("a\n b", "a\nb")
 
 
 def test_more_input_than_a_pipe_holds(box: Sandbox) -> None:
     text = "x" * 500_000
-    assert box.check("print(len(input()))", [Case(text, "500000")]).passed
-    assert box.check("print('early')", [Case(text, "early")]).passed
+    assert box.check("print(len(input()))", [ProgramCase(text, "500000")]).passed
+    assert box.check("print('early')", [ProgramCase(text, "early")]).passed
 
 
-def test_checks_at_once_do_not_mix(box: Sandbox) -> None:
-    def one(number: int) -> bool:
+def test_checks_at_the_same_time_do_not_mix(box: Sandbox) -> None:
+    def check(number: int) -> bool:
         return box.check(f"def f(x): return x + {number}", [f"assert f(1) == {number + 1}"]).passed
 
     with ThreadPoolExecutor(8) as threads:
-        assert all(threads.map(one, range(60)))
+        assert all(threads.map(check, range(60)))
 
 
 def test_a_killed_sandbox_is_replaced() -> None:
     need_bubblewrap()
     with Sandbox(pool=1) as box:
         assert box.check("def f(): return 1", ["assert f() == 1"]).passed
-        slot = box._slots.get()
+        slot = box._pool._slots.get()
         slot._started.process.kill()  # type: ignore[union-attr]
         slot._started.process.wait()  # type: ignore[union-attr]
-        box._slots.put(slot)
+        box._pool._slots.put(slot)
         assert box.check("def f(): return 1", ["assert f() == 1"]).passed
 
 
-def test_a_thread_that_asked_may_end() -> None:
+def test_the_thread_that_made_a_sandbox_may_end() -> None:
     need_bubblewrap()
-    made: list[Sandbox] = []
-    thread = threading.Thread(target=lambda: made.append(Sandbox(pool=1)))
+    boxes: list[Sandbox] = []
+    thread = threading.Thread(target=lambda: boxes.append(Sandbox(pool=1)))
     thread.start()
     thread.join()
-    with made[0] as box:
+    with boxes[0] as box:
         assert box.check("def f(): return 1", ["assert f() == 1"]).passed
 
 
-def test_nothing_lives_after_the_sandbox() -> None:
+def test_no_process_outlives_the_sandbox() -> None:
     need_bubblewrap()
     before = descendants()
     with Sandbox(pool=2) as box:
@@ -193,11 +193,11 @@ def test_nothing_lives_after_the_sandbox() -> None:
 def test_a_plain_user_has_the_same_sandbox() -> None:
     need_bubblewrap()
     if os.geteuid() != 0:
-        pytest.skip("this is a plain user: all the other tests hold it")
+        pytest.skip("this is a plain user, so all other tests show it")
     program = (
         "from posttrain.rewards.sandbox.box import Sandbox\n"
         "with Sandbox(pool=1) as box:\n"
-        "    print(box._forks, box.check('def f(): return 1', ['assert f() == 1']).kind)"
+        "    print(box._pool.forks, box.check('def f(): return 1', ['assert f() == 1']).kind)"
     )
     source = str(Path(posttrain.__file__).parent.parent)
     for python in (launch.interpreter(), "/usr/bin/python3"):
@@ -218,13 +218,13 @@ def test_a_plain_user_has_the_same_sandbox() -> None:
     pytest.skip("no interpreter that a plain user may start")
 
 
-def test_the_same_code_runs_alike(box: Sandbox) -> None:
+def test_the_same_code_gives_the_same_output(box: Sandbox) -> None:
     code = "import random\nprint(random.random(), hash('a'), list({'a', 'b', 'c', 'd'}))"
-    seen = {box.check(code, [Case("", "")]).detail for _ in range(4)}
-    assert len(seen) == 1
+    details = {box.check(code, [ProgramCase("", "")]).detail for _ in range(4)}
+    assert len(details) == 1
 
 
-def test_without_bubblewrap_it_says_how_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_bubblewrap_is_an_error_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch.shutil, "which", lambda name: None)
     with pytest.raises(InputError, match=r"apt-get install bubblewrap.*process-limits"):
         Sandbox(pool=1)

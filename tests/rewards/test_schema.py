@@ -45,7 +45,7 @@ VALUES = st.recursive(
 
 
 def same(a: Any, b: Any) -> bool:
-    """Equality as JSON has it: written out with sorted keys, so that true is not 1, though 1 is 1.0."""
+    """Equality of JSON values by their text with sorted keys: true is not 1, but 1 is 1.0."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -60,7 +60,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def shuffled(value: Any) -> Any:
-    """The same with every object's keys in reverse order."""
+    """The value with the keys of every object in reverse order."""
     if isinstance(value, dict):
         return {key: shuffled(value[key]) for key in reversed(value)}
     return [shuffled(inner) for inner in value] if isinstance(value, list) else value
@@ -113,7 +113,7 @@ def test_each_field_corrected_raises_the_score(expected: dict[str, Any], data: s
 
 
 @given(RECORDS, st.dictionaries(st.text("xyz", min_size=1, max_size=2), VALUES, min_size=1, max_size=3))
-def test_each_field_too_many_costs(expected: dict[str, Any], extra: dict[str, Any]) -> None:
+def test_each_extra_field_costs(expected: dict[str, Any], extra: dict[str, Any]) -> None:
     given_value, score = dict(expected), 1.0
     for key, value in extra.items():
         given_value[key] = value
@@ -123,7 +123,7 @@ def test_each_field_too_many_costs(expected: dict[str, Any], extra: dict[str, An
 
 
 @given(RECORDS, st.data())
-def test_each_field_left_out_costs(expected: dict[str, Any], data: st.DataObject) -> None:
+def test_each_missing_field_costs(expected: dict[str, Any], data: st.DataObject) -> None:
     given_value, score = dict(expected), 1.0
     for key in data.draw(st.permutations(sorted(expected)))[:-1]:
         del given_value[key]
@@ -186,7 +186,7 @@ def test_the_whole_completion_is_json_unless_it_may_be_extracted(text: str, plai
 @pytest.mark.parametrize(
     "hostile", ["[" * 200_000, '{"a":' * 50_000, "[1," * 50_000, '["' * 50_000, "```json\n" * 20_000]
 )
-def test_a_hostile_text_comes_to_an_end(hostile: str) -> None:
+def test_a_hostile_text_is_read_in_bounded_time(hostile: str) -> None:
     assert find_json(hostile) is None
     assert find_json(hostile, extract=True) is None
     deep = '{"a":' * 900 + "1" + "}" * 900
@@ -225,7 +225,7 @@ def test_a_schema_comes_from_the_recipe_a_file_or_the_row(tmp_path: Path) -> Non
         assert make_json_schema_reward(spec, tmp_path)(completions, [row] * len(completions)) == list(expected)
 
 
-def test_what_is_no_schema_is_told(tmp_path: Path) -> None:
+def test_a_broken_schema_is_an_error_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"type": "thing"}', encoding="utf-8")
     with pytest.raises(InputError, match=r"bad\.json: no JSON Schema: .*at \$\.type"):
         make_json_schema_reward(JsonSchemaReward(kind="json_schema", file="bad.json"), tmp_path)
@@ -249,7 +249,7 @@ def test_a_schema_is_never_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"
         with pytest.raises(InputError, match=re.escape(url)):
             validator({"$ref": url}, "inline")
-        with pytest.raises(BlockingIOError):  # nobody has connected
+        with pytest.raises(BlockingIOError):  # no client has connected
             server.accept()
 
 
@@ -313,7 +313,7 @@ RULES = (
 
 
 @pytest.mark.parametrize(("schema", "value", "fits"), RULES)
-def test_a_rule_holds_as_json_schema_has_it(schema: dict[str, Any], value: Any, fits: bool) -> None:
+def test_a_rule_holds_as_json_schema_defines_it(schema: dict[str, Any], value: Any, fits: bool) -> None:
     assert validator(schema, "inline")(value) is fits
 
 
@@ -376,7 +376,7 @@ def test_fields_are_compared_with_the_row() -> None:
     assert math.isclose(score, 0.0)
 
 
-def test_a_record_can_be_asked_for_whole() -> None:
+def test_a_reward_may_need_the_whole_record() -> None:
     batch = make_json_fields_reward(JsonFieldsReward(kind="json_fields", target="note", whole=True), Path())
     rows = [{"note": {"a": 1, "b": 2}}]
     for text, value in (('{"b": 2, "a": 1}', 1.0), ('{"a": 1}', 0.0), ('{"a": 1, "b": 2, "c": 3}', 0.0), ("no", 0.0)):

@@ -1,4 +1,4 @@
-"""Sums of rewards, what does not apply, and what fails."""
+"""Sums of rewards, rewards that do not apply, and failures."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def test_the_total_is_the_weighted_sum_of_what_applies(pairs: list[tuple[Any, An
 
 
 @pytest.mark.parametrize("number", [1, True, 0.5, np.float32(2), np.array(3.0), torch.tensor(0.25)])
-def test_what_is_a_number_to_a_user_is_one(number: Any) -> None:
+def test_scalars_of_python_numpy_and_torch_are_numbers(number: Any) -> None:
     assert score_completions({"a": fixed([number])}, ["x"], [{}], ["r:1"]).total == (float(number),)
 
 
@@ -47,7 +47,7 @@ def test_what_is_a_number_to_a_user_is_one(number: Any) -> None:
     "value",
     [float("nan"), float("inf"), 1e39, -1e308, "1.0", [1], torch.ones(2), object(), 10**400, Failed("why not")],
 )
-def test_what_is_no_number_is_a_failure_that_names_row_and_reward(value: Any) -> None:
+def test_a_value_that_is_no_number_is_a_failure_that_names_row_and_reward(value: Any) -> None:
     scored = score_completions({"a": fixed([1.0, value]), "b": fixed([0.5, 0.5])}, ["", ""], [{}, {}], wheres(2))
     assert scored.components["a"] == (1.0, None)
     assert scored.total == (1.5, 0.5)
@@ -55,7 +55,7 @@ def test_what_is_no_number_is_a_failure_that_names_row_and_reward(value: Any) ->
     assert scored.failures[0].startswith("rows.jsonl:2: reward `a`: ")
 
 
-def test_what_does_not_apply_is_no_failure_and_is_counted_by_its_reason() -> None:
+def test_a_reward_that_does_not_apply_is_no_failure_and_is_counted_by_reason() -> None:
     null, cut = NotApplicable("`target` is null"), NotApplicable("the completion was cut")
     scored = score_completions(
         {"a": fixed([null, None, null, 1.0]), "b": fixed([0.5, 0.5, cut, 0.5])}, [""] * 4, [{}] * 4, wheres(4)
@@ -84,15 +84,15 @@ def failing(share: int) -> Reward:
     return Reward(per_completion(score_one))
 
 
-def test_a_few_failures_are_told_and_many_stop_the_run() -> None:
+def test_few_failures_are_recorded_and_many_stop_the_run() -> None:
     rows = [{"i": i} for i in range(20)]
     scored = score_completions({"a": failing(2)}, [""] * 20, rows, wheres(20))
     assert [text.split(" (")[0] for text in scored.failures] == [
         f"rows.jsonl:{i + 1}: reward `a`: ValueError: row {i} is odd" for i in range(2)
     ]
-    with pytest.raises(RunError, match=r"reward `a` failed on 3 of 20 completions, more than the 10% allowed") as told:
+    with pytest.raises(RunError, match=r"reward `a` failed on 3 of 20 completions.* 10%") as raised:
         score_completions({"a": failing(3)}, [""] * 20, rows, wheres(20))
-    assert "rows.jsonl:3: reward `a`: ValueError: row 2 is odd" in str(told.value)
+    assert "rows.jsonl:3: reward `a`: ValueError: row 2 is odd" in str(raised.value)
     assert score_completions({"a": failing(3)}, [""] * 20, rows, wheres(20), max_failures=0.2).total[2:4] == (None, 1.0)
 
 
@@ -108,9 +108,9 @@ def test_a_batch_function_that_raises_or_miscounts_fails_on_every_row() -> None:
     def broken(completions: Any, rows: Any) -> Any:
         raise KeyError("answer")
 
-    for reward, said in ((Reward(broken), r"KeyError: 'answer'"), (fixed([1.0]), "gave 1 scores for 2 completions")):
+    for reward, problem in ((Reward(broken), r"KeyError: 'answer'"), (fixed([1.0]), "gave 1 scores for 2 completions")):
         assert len(score_completions({"a": reward}, ["", ""], [{}, {}], wheres(2), max_failures=1.0).failures) == 2
-        with pytest.raises(RunError, match=said):
+        with pytest.raises(RunError, match=problem):
             score_completions({"a": reward}, ["", ""], [{}, {}], wheres(2))
 
 

@@ -46,7 +46,7 @@ def test_match(how: Any, completion: str, target: str, value: float) -> None:
 @given(st.text(max_size=80))
 @example(".0a")
 @example("v1.0b")
-def test_a_normalised_text_stays_as_it_is(text: str) -> None:
+def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise_text(normalise_text(text)) == normalise_text(text)
     assert normalise_text(f"  {text.upper().lower()}\n") == normalise_text(text.upper().lower())
 
@@ -70,7 +70,7 @@ def test_a_label_must_be_named_alone(completion: str, target: str, value: float)
     assert label_score(completion, target, LABELS) == value
 
 
-def test_naming_every_label_wins_nothing() -> None:
+def test_naming_every_label_scores_zero() -> None:
     for target in LABELS:
         assert label_score(" ".join(LABELS), target, LABELS) == 0.0
 
@@ -83,7 +83,7 @@ def test_a_target_that_is_no_label_is_a_failure() -> None:
     assert null == NotApplicable("`target` is null")
 
 
-def test_a_target_that_is_json_is_a_failure_with_a_way_out() -> None:
+def test_a_target_that_is_json_is_a_failure_with_the_next_step() -> None:
     (failed,) = make_match_reward(MatchReward(kind="match"), Path())(["{}"], [{"target": {}}])
     assert isinstance(failed, Failed)
     assert "json_fields" in failed.reason
@@ -101,7 +101,7 @@ def test_a_pattern_is_searched_or_matches_all() -> None:
     assert make_regex_reward(RegexReward(kind="regex", pattern=r"^\d+$"), Path())(["12", "x"], [{}, {}]) == [1.0, 0.0]
 
 
-def test_a_pattern_that_would_search_for_years_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posttrain.rewards.text.PATTERN_SECONDS", 0.1)
     batch = make_regex_reward(RegexReward(kind="regex", pattern=r"(a|aa|a?b?)+$"), Path())
     hostile, good = batch(["a" * 200 + "!", "aaa"], [{}, {}])
@@ -110,7 +110,7 @@ def test_a_pattern_that_would_search_for_years_is_given_up(monkeypatch: pytest.M
     assert good == 1.0
 
 
-def test_a_broken_pattern_is_told_when_the_recipe_is_read() -> None:
+def test_a_broken_pattern_is_an_error_when_the_recipe_is_read() -> None:
     with pytest.raises(ValidationError, match="no regular expression"):
         RegexReward(kind="regex", pattern="(")
 
@@ -131,7 +131,7 @@ def test_repeated_ngrams_cost_their_share(text: str, n: int, penalty: float) -> 
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(1, 4))
-def test_only_what_stood_before_costs(words: list[str], n: int) -> None:
+def test_only_repeated_ngrams_cost(words: list[str], n: int) -> None:
     grams = len(words) - n + 1
-    again = sum(any(words[i : i + n] == words[j : j + n] for j in range(i)) for i in range(grams))
-    assert repetition_penalty(words, n) == pytest.approx(-again / grams if grams > 0 else 0.0)
+    repeated = sum(any(words[i : i + n] == words[j : j + n] for j in range(i)) for i in range(grams))
+    assert repetition_penalty(words, n) == pytest.approx(-repeated / grams if grams > 0 else 0.0)

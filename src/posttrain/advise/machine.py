@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from posttrain.cpus import usable_cpus
 from posttrain.errors import InputError
 from posttrain.policy.machine import speed, total_memory
-from posttrain.rewards.sandbox.box import cores
 
 if TYPE_CHECKING:
     from posttrain.policy.shape import ModelShape
@@ -86,8 +86,8 @@ def this_machine() -> Machine:
     memory = total_memory()
     if torch.cuda.is_available():
         found = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-        return Machine(cores(), memory, tuple(gpu.total_memory for gpu in found), speed("cuda"), found[0].name)
-    return Machine(cores(), memory, (), speed("cpu"))
+        return Machine(usable_cpus(), memory, tuple(gpu.total_memory for gpu in found), speed("cuda"), found[0].name)
+    return Machine(usable_cpus(), memory, (), speed("cpu"))
 
 
 def model_of(name: str, texts: tuple[str, ...]) -> Model:

@@ -13,11 +13,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from posttrain.cpus import usable_cpus
 from posttrain.errors import InputError
 from posttrain.rewards.code_tests import read_tests
 from posttrain.rewards.fences import read_blocks
-from posttrain.rewards.sandbox.box import Sandbox, cores
-from posttrain.rewards.sandbox.checks import Call, Case, Limits
+from posttrain.rewards.sandbox.box import Sandbox
+from posttrain.rewards.sandbox.checks import FunctionCall, Limits, ProgramCase
 from posttrain.rewards.sandbox.launch import find_bubblewrap
 from posttrain.rewards.sandbox.solution import Answer
 from posttrain.rewards.types import Failed, RewardFn, RewardKind, RewardOptions, Row, Score, attempt, column
@@ -64,9 +65,9 @@ def code_score(options: CodeReward, box: Sandbox, completion: str, row: Row) -> 
     if value is None:
         return None
     function, tests = read_tests(value)
-    program = not isinstance(tests, str) and isinstance(tests[0], Case)
+    program = not isinstance(tests, str) and isinstance(tests[0], ProgramCase)
     entry_point = None if program else function or _text(row, options.entry_point) or None
-    if entry_point is None and not isinstance(tests, str) and isinstance(tests[0], Call):
+    if entry_point is None and not isinstance(tests, str) and isinstance(tests[0], FunctionCall):
         raise InputError("the tests call a function that neither they nor the column of `entry_point` name")
     verdict = box.check(
         extract_code(completion),
@@ -91,7 +92,7 @@ def make_code_reward(options: CodeReward, base: Path) -> RewardFn:
     for path in packages:
         if not path.is_dir():
             raise InputError(f"packages: {path} is no folder")
-    workers = options.workers or cores()
+    workers = options.workers or usable_cpus()
 
     @cache
     def box() -> Sandbox:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from posttrain.errors import InputError
-from posttrain.rewards.sandbox.checks import Call, Case, Tests
+from posttrain.rewards.sandbox.checks import FunctionCall, ProgramCase, Tests
 
 FUNCTION_KEYS = ("fn_name", "func_name")
 CALL_TYPES = ("function_call", "functional")
@@ -77,18 +77,18 @@ def _function(tests: Iterable[Mapping[str, Any]]) -> str | None:
     return next(iter(names), None)
 
 
-def _cases(pairs: Iterable[tuple[Any, Any]]) -> list[Case]:
-    return [Case(_lines(stdin), _lines(stdout)) for stdin, stdout in pairs]
+def _cases(pairs: Iterable[tuple[Any, Any]]) -> list[ProgramCase]:
+    return [ProgramCase(_lines(stdin), _lines(stdout)) for stdin, stdout in pairs]
 
 
 def _lines(value: Any) -> str:
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _calls(pairs: Iterable[tuple[Any, Any]]) -> list[Call]:
+def _calls(pairs: Iterable[tuple[Any, Any]]) -> list[FunctionCall]:
     """Calls in APPS' form: a list of arguments, and the value or a list of that single value."""
     return [
-        Call(
+        FunctionCall(
             list(arguments) if isinstance(arguments, list | tuple) else [arguments],
             (wanted, wanted[0]) if isinstance(wanted, list) and len(wanted) == 1 else (wanted,),
         )

@@ -10,12 +10,12 @@ from threading import current_thread, main_thread
 from types import FrameType
 
 _received = False
-"""Whether a SIGINT arrived while `noticed` was open."""
+"""Whether a SIGINT arrived while `record_interrupts` was open."""
 
 
 @contextmanager
-def noticed() -> Generator[None]:
-    """Record for `from_user` whether a SIGINT arrives. The earlier handler still acts.
+def record_interrupts() -> Generator[None]:
+    """Record for `is_user_interrupt` whether a SIGINT arrives. The earlier handler still acts.
 
     Outside the main thread it only clears the record, since Python runs handlers and raises KeyboardInterrupt only in
     the main thread. Where SIGINT is ignored (a job in the background) it does the same.
@@ -40,6 +40,6 @@ def noticed() -> Generator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def from_user(error: BaseException) -> bool:
+def is_user_interrupt(error: BaseException) -> bool:
     """Whether the error is the user's Ctrl-C."""
     return isinstance(error, KeyboardInterrupt) and _received

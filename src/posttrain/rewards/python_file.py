@@ -12,7 +12,7 @@ from pydantic import Field
 
 from posttrain.errors import InputError
 from posttrain.files import hash_of
-from posttrain.rewards.interrupts import from_user, noticed
+from posttrain.rewards.interrupts import is_user_interrupt, record_interrupts
 from posttrain.rewards.python_names import check_function
 from posttrain.rewards.types import RewardFn, RewardKind, RewardOptions
 from posttrain.rewards.user_functions import adapt_function
@@ -63,11 +63,11 @@ def load_function(path: Path, name: str) -> Callable[..., Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[title] = module
     try:
-        with noticed():
+        with record_interrupts():
             spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[title]
-        if from_user(error):
+        if is_user_interrupt(error):
             raise
         raise InputError(f"{path}:{_line(error, path)}: {type(error).__name__}: {_message(error)}") from error
     function = getattr(module, name, None)

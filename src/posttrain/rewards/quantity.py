@@ -89,8 +89,8 @@ def same_quantity(wanted: Quantity, given: Quantity, tolerance: float) -> bool:
             return False
         if _close(wanted.value, given.value, tolerance):
             return True
-        share, other = (q.value / 100 if q.unit == PERCENT else q.value for q in (wanted, given))
-        return PERCENT in (wanted.unit, given.unit) and _close(share, other, tolerance)
+        left, right = (q.value / 100 if q.unit == PERCENT else q.value for q in (wanted, given))
+        return PERCENT in (wanted.unit, given.unit) and _close(left, right, tolerance)
     return wanted.unit.powers == given.unit.powers and _close(_in_base(wanted), _in_base(given), tolerance)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.errors import InputError, RunError
-from posttrain.rewards.interrupts import noticed
+from posttrain.rewards.interrupts import record_interrupts
 from posttrain.rewards.registry import REWARD_KINDS, make_reward
 from posttrain.rewards.types import Failed, NotApplicable, RewardFn, RewardOptions, Row, Score, Verdict, failure_of
 
@@ -90,7 +90,7 @@ def score_completions(
     not_applicable: dict[str, Mapping[str, int]] = {}
     failures: list[str] = []
     for name, reward in rewards.items():
-        values = verdicts(reward.function, completions, rows)
+        values = reward_verdicts(reward.function, completions, rows)
         failures += _failures(name, values, wheres, max_failures)
         components[name] = tuple(value if isinstance(value, float) else None for value in values)
         not_applicable[name] = Counter(value.reason for value in values if isinstance(value, NotApplicable))
@@ -125,12 +125,12 @@ def _total(scores: Mapping[str, Score], weights: Mapping[str, float]) -> Score:
     return sum(applicable) if applicable else None
 
 
-def verdicts(
+def reward_verdicts(
     function: RewardFn, completions: Sequence[str], rows: Sequence[Row]
 ) -> list[float | NotApplicable | Failed]:
     """One verdict a completion: a finite number, the reason why the reward does not apply, or why it failed."""
     try:
-        with noticed():
+        with record_interrupts():
             values = list(function(completions, rows))
     except BaseException as error:
         return [failure_of(error)] * len(completions)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from posttrain.errors import InputError
 from posttrain.options import Options
-from posttrain.rewards.interrupts import from_user
+from posttrain.rewards.interrupts import is_user_interrupt
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ def failure_of(error: BaseException) -> Failed:
     Raises:
         KeyboardInterrupt: the error is the user's own Ctrl-C.
     """
-    if from_user(error):
+    if is_user_interrupt(error):
         raise error
     return Failed(describe_exception(error))
 

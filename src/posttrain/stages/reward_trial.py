@@ -13,7 +13,7 @@ from posttrain.data.formats.conventions import examples
 from posttrain.data.sets.prompts import as_said
 from posttrain.errors import InputError
 from posttrain.recipe.stages.on_policy import OnPolicyStage
-from posttrain.rewards.score import open_rewards, verdicts
+from posttrain.rewards.score import open_rewards, reward_verdicts
 from posttrain.rewards.types import Failed, NotApplicable
 from posttrain.stages.context import Context
 from posttrain.stages.reference_answer import reference_of
@@ -120,7 +120,7 @@ def _tried(
             return
         some = pairs[start : start + _TOGETHER]
         with redirect_stdout(sys.stderr):  # what the user's function prints is no part of the answer in JSON
-            found = verdicts(batch, [reference or "" for _, reference, _ in some], [row for *_, row in some])
+            found = reward_verdicts(batch, [reference or "" for _, reference, _ in some], [row for *_, row in some])
         for (where, reference, _), verdict in zip(some, found, strict=True):
             yield Tried(where, reference, verdict)
 

@@ -9,6 +9,9 @@ from posttrain.rewards.types import Failed, NotApplicable
 _COMPARE = frozenset({"math", "match", "json_fields", "code"})
 """Kinds that compare with the row, so that a right answer must get 1."""
 
+_USER_CODE = frozenset({"python", "registered"})
+"""Kinds whose function the user wrote. It may fail on an empty answer, which shows no error of the row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -55,7 +58,7 @@ class Trial:
     @property
     def failed(self) -> list[Tried]:
         """Rows that made it fail. A function of the user's may well fail on an empty answer, which says nothing."""
-        known = (one for one in self.tried if one.reference is not None or self.kind != "python")
+        known = (one for one in self.tried if one.reference is not None or self.kind not in _USER_CODE)
         return [one for one in known if isinstance(one.verdict, Failed)]
 
     @property
@@ -67,7 +70,7 @@ class Trial:
     @property
     def unknown(self) -> list[Tried]:
         """Rows without a reference answer, on which the reward can only be tried in a run."""
-        known = (NotApplicable, *([] if self.kind == "python" else [Failed]))
+        known = (NotApplicable, *([] if self.kind in _USER_CODE else [Failed]))
         return [one for one in self.tried if one.reference is None and not isinstance(one.verdict, known)]
 
     @property

@@ -1,22 +1,22 @@
-"""How tests are changed to run apart from the code, and where they may catch its exceptions."""
+"""Rewrite tests so that they run apart from the code, and find the lines where they may catch its exceptions."""
 
 import ast
 from collections.abc import Iterator
 
 STOPPED, IN_PLACE, CAUGHT, FINISHED = "__stopped__", "__in_place__", "__caught__", "__finished__"
-"""Names under which the tests find `Stopped`, what a call that stands alone goes through, what notes that the tests
-themselves have caught an exception, and what looks whether one is gone without that."""
+"""Names in the rewritten tests: of `CodeStopIteration`; of the function through which a call that is a statement goes;
+of the function that records that the tests caught an exception; of the function that looks for a lost exception."""
 
 
-class Stopped(RuntimeError):
-    """A StopIteration of the code. No loop, `map` or `next` of the tests takes it for its own end."""
+class CodeStopIteration(RuntimeError):
+    """A StopIteration of the code, of a type that ends no loop, `map` or `next` of the tests."""
 
 
-Stopped.__name__ = Stopped.__qualname__ = "StopIteration"
+CodeStopIteration.__name__ = CodeStopIteration.__qualname__ = "StopIteration"
 
 
 def catching_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
-    """Lines within which an exception may end in the tests' own hands."""
+    """(first, last) lines between which the tests may catch an exception."""
     for node in ast.walk(tree):
         match node:
             case (
@@ -33,17 +33,16 @@ def catching_lines(tree: ast.Module) -> Iterator[tuple[int, int]]:
 
 
 def _raises(node: ast.Call) -> bool:
-    """Whether this is a call like ``assertRaises`` or ``pytest.raises``, or ``suppress``."""
+    """Whether the call is one of ``assertRaises``, ``pytest.raises``, ``suppress`` or the like."""
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
     return "raises" in name.lower() or name == "suppress"
 
 
 def adapt(tree: ast.Module) -> ast.Module:
-    """Tests as they run here.
+    """Rewrite tests for a process of their own.
 
-    - A handler of StopIteration takes `Stopped` too.
-    - A call that stands alone as a statement goes through `IN_PLACE`: what it does to its arguments is all that the
-      tests can see of it.
+    - A handler of StopIteration also catches `CodeStopIteration`.
+    - A call that is a statement goes through `IN_PLACE`: the tests can see only what it does to its arguments.
     - A handler begins with `CAUGHT`, and a `with` or a call like `assertRaises` is followed by it. The body of a `with`
       ends with `FINISHED`.
     """

@@ -1,4 +1,4 @@
-"""The tested code's own process, untrusted. It answers requests with plain data and sees neither tests nor verdict."""
+"""The process of the tested code. It is not trusted: it answers requests with plain data, without tests or verdict."""
 
 import re
 import types
@@ -7,46 +7,46 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from posttrain.rewards.sandbox.codec import CALLS, CHANGEABLE, Gone, NotPlain, receive, run_coroutine, send
+from posttrain.rewards.sandbox.codec import CALLS, CHANGEABLE, Disconnected, NotPlain, receive, run_coroutine, send
 from posttrain.rewards.sandbox.program import make_module
 from posttrain.rewards.sandbox.proxy import OPERATIONS
-from posttrain.rewards.sandbox.solution import Answer, choose
+from posttrain.rewards.sandbox.solution import Answer, choose_code
 
 TEXT = 10_000
-"""Characters of an exception's text that cross."""
+"""Characters of an exception's text that are sent."""
 
 METHOD = re.compile(r"(\w+)\(\)\.(\w+)")
-"""An entry point that is a method, as LeetCode's rows name it: ``Solution().twoSum``."""
+"""An entry point that is a method, in the form of LeetCode's rows: ``Solution().twoSum``."""
 
 
-def be_candidate(job: dict[str, Any]) -> None:
-    """Run the code, then answer requests until nobody asks. Whatever it does to this interpreter, it answers itself.
+def run_candidate(job: dict[str, Any]) -> None:
+    """Answer requests until the connection closes. If the code changes this interpreter, only its own answers change.
 
-    A request is the name of a method of `Served` and its arguments. Answers: ``["value", value]``; ``["object",
+    A request is the name of a method of `CodeServer` and its arguments. Answers are ``["value", value]``; ``["object",
     number]``; ``["method"]``; ``["raised", builtin base, name, text, arguments or None]``; ``["ended", text]``;
     ``["refused", text]``; ``["memory", text]``.
     """
     cap: int = job["cap"]
-    served = Served(job)
+    server = CodeServer(job)
     while True:
         try:
-            act, *rest = receive(CALLS, job["arguments_cap"], served.kept.__getitem__)
-        except Gone:
+            act, *rest = receive(CALLS, job["arguments_cap"], server.kept.__getitem__)
+        except Disconnected:
             return
-        answer = _caught(getattr(served, act), rest)
+        answer = _attempt(getattr(server, act), rest)
         try:
-            send(CALLS, answer, cap, served.keep)
+            send(CALLS, answer, cap, server.keep)
         except MemoryError as error:
             send(CALLS, ["memory", str(error)[:TEXT]], cap)
         except (NotPlain, RecursionError) as error:
-            if answer[0] == "raised":  # its arguments do not cross
+            if answer[0] == "raised":  # the arguments of the exception cannot be sent
                 send(CALLS, [*answer[:-1], None], cap)
             else:
                 send(CALLS, ["refused", f"{rest[0]} returned {str(error)[:TEXT]}"], cap)
 
 
-class Served:
-    """The code, and what it keeps here for the tests: iterators, and objects of its classes, by number."""
+class CodeServer:
+    """The code, and the values that stay here for the tests by number: iterators, and objects of the code's classes."""
 
     def __init__(self, job: dict[str, Any]) -> None:
         self.kept: list[Any] = []
@@ -54,13 +54,13 @@ class Served:
         self._module = make_module("solution")
 
     def keep(self, value: object) -> int:
-        """Keep a value; returns its number."""
+        """Keep a value here; return its number."""
         self.kept.append(value)
         return len(self.kept) - 1
 
     def load(self, names: list[str]) -> list[Any]:
         """Choose the code that defines the names, and run it."""
-        code = choose(Answer.of(self._job["answer"]), names, prompt=self._job["prompt"])
+        code = choose_code(Answer.of(self._job["answer"]), names, prompt=self._job["prompt"])
         exec(self._job["prelude"], self._module.__dict__)
         exec(compile(code, "solution.py", "exec"), self._module.__dict__)
         return ["value", None]
@@ -70,19 +70,19 @@ class Served:
         function = find(self._module, name)
         result = run_coroutine(function(*arguments, **named))
         made = isinstance(function, type) and isinstance(result, function)
-        return self._told(result) if made else ["value", result]
+        return self._reference(result) if made else ["value", result]
 
     def make(self, name: str, arguments: Any, named: Any) -> list[Any]:
         """Call a function that may return an object."""
-        return self._told(find(self._module, name)(*arguments, **named))
+        return self._reference(find(self._module, name)(*arguments, **named))
 
     def change(self, name: str, arguments: Any, named: Any) -> list[Any]:
-        """Call a function for what becomes of its arguments."""
+        """Call a function; return its arguments after the call, where they are of types that can change."""
         find(self._module, name)(*arguments, **named)
         return ["value", [part if isinstance(part, CHANGEABLE) else None for part in (*arguments, *named.values())]]
 
     def more(self, number: int, count: int) -> list[Any]:
-        """The next items of an iterator, and whether these are all."""
+        """The next items of an iterator, and whether they are the last."""
         items: list[Any] = []
         try:
             for item in islice(self.kept[number], count):
@@ -97,7 +97,7 @@ class Served:
     def get(self, number: int, name: str) -> list[Any]:
         """An attribute of an object."""
         value = getattr(self.kept[number], name)
-        return ["method"] if callable(value) else self._told(value)
+        return ["method"] if callable(value) else self._reference(value)
 
     def set(self, number: int, name: str, value: Any) -> list[Any]:
         """Set an attribute of an object."""
@@ -105,12 +105,13 @@ class Served:
         return ["value", None]
 
     def invoke(self, number: int, name: str, arguments: Any, named: Any) -> list[Any]:
-        """Call a method of an object, or do with it what Python does by that name."""
+        """Call a method of an object, or apply the operation of Python that has this name."""
         value, operation = self.kept[number], OPERATIONS.get(name)
         function = getattr(value, name) if operation is None else partial(operation, value)
-        return self._told(function(*arguments, **named))
+        return self._reference(function(*arguments, **named))
 
-    def _told(self, value: object) -> list[Any]:
+    def _reference(self, value: object) -> list[Any]:
+        """The answer for a value; an object of the code's classes stays here, and its number is sent."""
         own = type(value).__module__ == self._module.__name__
         return ["object", self.keep(value)] if own else ["value", value]
 
@@ -119,11 +120,11 @@ def find(module: types.ModuleType, name: str) -> Callable[..., Any]:
     """The function of that name, or the method of `class Solution`.
 
     Raises:
-        NameError: there is none.
+        NameError: the code does not define it.
     """
     names = module.__dict__
-    if found := METHOD.fullmatch(name):
-        return getattr(names[found[1]](), found[2])
+    if match := METHOD.fullmatch(name):
+        return getattr(names[match[1]](), match[2])
     if name in names:
         return names[name]
     if hasattr(names.get("Solution"), name):
@@ -136,8 +137,8 @@ def _raising(error: Exception) -> Iterator[Any]:
     yield
 
 
-def _caught(act: Callable[..., list[Any]], arguments: list[Any]) -> list[Any]:
-    """The answer, or what went wrong, as a message."""
+def _attempt(act: Callable[..., list[Any]], arguments: list[Any]) -> list[Any]:
+    """The answer, or an answer that describes the exception."""
     try:
         return act(*arguments)
     except Exception as error:

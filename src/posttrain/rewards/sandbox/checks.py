@@ -1,4 +1,4 @@
-"""What a check is made of, and what comes of it."""
+"""The parts of a check: its tests, its limits and its result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from posttrain.errors import InputError
 
-Kind = Literal["passed", "failed", "error", "timeout", "memory", "output", "refused"]
+ResultKind = Literal["passed", "failed", "error", "timeout", "memory", "output", "refused"]
 PRELUDE = """
 from typing import *
 from collections import *
@@ -17,42 +17,43 @@ from bisect import *
 from math import *
 import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
 """
-"""What LeetCode imports before a solution; rows that call a function by its name expect the same."""
+"""Imports that LeetCode makes before a solution; rows that call a function by its name rely on them."""
 
 
 class BrokenTests(InputError):
-    """The tests themselves are at fault, whatever the code."""
+    """The tests themselves are broken, whatever the code is."""
 
 
-class Case(NamedTuple):
-    """A test of a program: what it reads and what it should write."""
+class ProgramCase(NamedTuple):
+    """A test of a program: its input and its right output."""
 
     stdin: str
     stdout: str
 
 
-class Call(NamedTuple):
-    """A test of a function: its arguments, and the values any of which is right, as JSON has them."""
+class FunctionCall(NamedTuple):
+    """A test of a function: its arguments, and the right values, any of which passes; all are JSON values."""
 
     arguments: list[Any]
     wanted: tuple[Any, ...]
 
 
-Tests = str | Sequence[str] | Sequence[Case] | Sequence[Call]
+Tests = str | Sequence[str] | Sequence[ProgramCase] | Sequence[FunctionCall]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the tested code may use.
+    """The limits of the tested code.
 
     Args:
         cpu_seconds: processor time of a process.
-        wall_seconds: of a check; of each case of a program. Wide, so that a busy machine does not decide.
+        wall_seconds: wall time of a check, or of each case of a program. It is wide, so that a busy machine does not
+            change verdicts.
         memory_mib: address space of a process.
-        files_mib: what it may write in its work folder.
-        output_kib: what it may write to standard output and error together; also the longest value that crosses.
-        open_files: at once.
-        threads: at once; processes there are none.
+        files_mib: size of the files in its work folder.
+        output_kib: size of standard output and error together; also the size of the largest value that crosses.
+        open_files: number of open files.
+        threads: number of threads; it may start no process.
     """
 
     cpu_seconds: int = 5
@@ -65,21 +66,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a check found.
+class CheckResult:
+    """The result of a check.
 
     Args:
-        kind: `failed`: a test did not hold. `error`: the code raised, ended itself, or lacks the function.
-            `refused`: a value that cannot cross. Others: the limit that was passed.
-        detail: for people; written in part by the tested code.
+        kind: `failed`: a test failed. `error`: the code raised an exception, ended itself, or lacks the function.
+            `refused`: the code gave a value that cannot cross. Others: the limit that was exceeded.
+        detail: a text for people; the tested code writes part of it.
         seconds: wall time of the check.
     """
 
-    kind: Kind
+    kind: ResultKind
     detail: str
     seconds: float
 
     @property
     def passed(self) -> bool:
-        """Whether all tests held."""
+        """Whether all tests passed."""
         return self.kind == "passed"

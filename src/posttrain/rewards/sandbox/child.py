@@ -1,11 +1,12 @@
 """The program inside the sandbox: a warm interpreter that never runs tested code itself.
 
-Run as ``python -s -S child.py SETTINGS`` with a sequenced-packet socket as standard input. It says how it
-works: ``forks``, when the kernel lets it make namespaces, then each request is a forked process in namespaces of its
-own; else ``single``, then the first request turns it into that process, for once.
+It runs as ``python -s -S child.py SETTINGS`` with a sequenced-packet socket as standard input. First it sends its mode.
+``forks``: the kernel lets it make namespaces, and each request forks a process with its own namespaces. ``single``: the
+kernel does not, and the first request turns this process into the requested one.
 
-Requests: ``{"run": [targets]}`` with a file for each target number, answered by a process number; ``{"end": 0}``,
-which kills what runs, waits until nothing is left, and answers ``[[wait status, processor seconds], ...]``.
+Requests are ``{"run": [targets]}`` with a file for each target number, answered by a process number; and
+``{"end": 0}``, which kills the running processes, waits until none is left, and answers
+``[[wait status, processor seconds], ...]``.
 """
 
 import contextlib
@@ -52,14 +53,14 @@ WARM = (
     "time",
     "typing",
 )
-"""Imported once, here, instead of by each check."""
+"""Modules that are imported once here, so that no check needs time for them."""
 
 HIGH, HIGHEST = 200, 1000
-"""Where a received file waits while the low numbers are cleared; how far to clear."""
+"""First number for received files while the low numbers are closed; first number that is not closed."""
 
 
-def main() -> None:
-    """Serve until the other end closes."""
+def serve_requests() -> None:
+    """Serve requests until the other end closes."""
     settings: dict[str, Any] = json.loads(sys.argv[1])
     sys.argv = [""]
     bounds = isolate.Bounds(**settings["bounds"])
@@ -73,10 +74,10 @@ def main() -> None:
         isolate.drop_root()
     owner = (os.getuid(), os.getgid())
     forks: bool = settings["namespaces"] and can_fork(owner, bounds)
-    with contextlib.suppress(OSError):  # if memory runs out, the kernel should take us first
+    with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
         Path("/proc/self/oom_score_adj").write_text("1000")
     if forks:
-        seccomp.program(own_pid=1)  # made once, here; each fork is the first of its namespace
+        seccomp.filter_program(own_pid=1)  # cached; each fork has process number 1 in its namespace
     gc.collect()
     gc.freeze()
     control.send(b"forks" if forks else b"single")
@@ -90,9 +91,9 @@ def main() -> None:
             control.send(json.dumps(end(running)).encode())
             running.clear()
             continue
-        pid = isolate.fork_apart() if forks else 0
+        pid = isolate.fork_into_namespaces() if forks else 0
         if pid == 0:
-            become(control, files, request["run"], owner if forks else None, bounds, settings["threads"])
+            become_role(control, files, request["run"], owner if forks else None, bounds, settings["threads"])
         running.append(pid)
         for fd in files:
             os.close(fd)
@@ -100,14 +101,14 @@ def main() -> None:
 
 
 def can_fork(owner: tuple[int, int], bounds: isolate.Bounds) -> bool:
-    """Try once whether a process can settle in new namespaces."""
+    """Whether a process can enter new namespaces; one process tries it."""
     try:
-        pid = isolate.fork_apart()
+        pid = isolate.fork_into_namespaces()
     except OSError:
         return False
     if pid == 0:
         try:
-            isolate.settle(*owner, bounds)
+            isolate.enter_namespaces(*owner, bounds)
         except BaseException:
             os._exit(1)
         os._exit(0)
@@ -115,14 +116,14 @@ def can_fork(owner: tuple[int, int], bounds: isolate.Bounds) -> bool:
 
 
 def end(running: list[int]) -> list[tuple[int, float]]:
-    """Kill the first process of each namespace, and with it all others; returns once they are gone."""
+    """Kill the first process of each namespace, and with it all others; return when all have ended."""
     for pid in running:
-        os.kill(pid, signal.SIGKILL)  # not waited for yet, so the number is still its own
+        os.kill(pid, signal.SIGKILL)  # it was not waited for yet, so the number is still its own
     ended = [os.wait4(pid, 0)[1:] for pid in running]
     return [(status, used.ru_utime + used.ru_stime) for status, used in ended]
 
 
-def become(
+def become_role(
     control: socket.socket,
     files: list[int],
     targets: list[int],
@@ -130,10 +131,10 @@ def become(
     bounds: isolate.Bounds,
     threads: bool,
 ) -> NoReturn:
-    """Turn this process into one that plays a role: its files and nothing else, locked in."""
+    """Turn this process into one with a role: it keeps its own files only, and is confined."""
     try:
         if owner is not None:
-            isolate.settle(*owner, bounds)
+            isolate.enter_namespaces(*owner, bounds)
         if os.getsid(0) != os.getpid():
             os.setsid()
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, HIGH) for fd in files]
@@ -150,12 +151,12 @@ def become(
         os.chdir(isolate.WORK if owner is not None else os.environ["HOME"])
         os.umask(0o077)
         random.seed(0)
-        isolate.limit(bounds, threads, first=owner is not None)
-        roles.play()
+        isolate.apply_limits(bounds, threads, first=owner is not None)
+        roles.run_role()
     except BaseException:
         os._exit(121)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    serve_requests()

@@ -1,10 +1,10 @@
-"""Plain data between two processes that do not trust each other: JSON with marks for what JSON lacks.
+"""Send plain data between two processes that do not trust each other, as JSON with marks for further types.
 
-Nothing is ever unpickled and no class of the code crosses, so what arrives has no methods of the sender's: an
-``__eq__`` that always says yes stays behind. A frame is four bytes of length, big-endian, and the text.
+Nothing is unpickled and no class of the code crosses, so a value arrives without methods of the sender: an ``__eq__``
+that always returns True stays behind. A frame is four bytes of length, big-endian, and the text.
 
-What crosses is None, bool, int, float, str, and the types of `FORMS`, with plain data inside. A value of a subclass
-(a namedtuple, an IntEnum) crosses as its base.
+Plain data are None, bool, int, float, str, and the types of `FORMS` with plain data inside. A value of a subclass (a
+namedtuple, an IntEnum) crosses as its base.
 """
 
 import datetime as dt
@@ -20,39 +20,40 @@ from itertools import islice
 from typing import Any
 
 JOB, CALLS, VERDICT = 3, 4, 5
-"""File numbers: the job, the calls between candidate and tester, the verdict."""
+"""File numbers of the job, of the calls between tester and candidate, and of the verdict."""
 
 SMALL = 1 << 60
-"""Integers below it are written in decimal, others in hexadecimal: linear time, and no limit of digits."""
+"""Integers below it are sent in decimal, others in hexadecimal, which takes linear time and has no limit of digits."""
 
 DEPTH = 100
-"""Levels of nesting that cross."""
+"""Deepest nesting that crosses."""
 
 ITEMS = 1 << 20
-"""Items of an iterator that cross by value."""
+"""Most items of an iterator that cross by value."""
 
 
 class NotPlain(Exception):
     """A value that cannot cross."""
 
 
-class TooLarge(NotPlain):
+class ValueTooLarge(NotPlain):
     """A value of plain data that is nested too deep, or has too many bytes or items."""
 
 
-class Gone(BaseException):
-    """The other side has closed its end, or sends what is no frame. No `except Exception` of a test may hide it."""
+class Disconnected(BaseException):
+    """The other side has closed its end, or sends no frame. As a BaseException, no `except Exception` of a test can
+    hide it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """What a coroutine of the code returned; it arrives as a coroutine that returns it."""
+    """The result of a coroutine of the code; it arrives as a coroutine that returns this result."""
 
     value: object
 
 
 class Handle:
-    """What the tests hold in place of an object of the code: it can be passed back, and has nothing else."""
+    """The tests' reference to an object of the code. It can be passed back to the code, and has no other use."""
 
     __slots__ = ("number",)
 
@@ -62,7 +63,7 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a type crosses: its parts, which are plain data, and how to make it from them."""
+    """The form in which a type crosses: its parts, which are plain data, and the function that makes it from them."""
 
     kind: Any
     parts: Callable[[Any], Iterable[Any]]
@@ -81,7 +82,7 @@ def _pairs(value: Any) -> Iterable[Any]:
     return map(list, dict.items(value))
 
 
-FORMS: dict[str, Form] = {  # a type stands before its bases
+FORMS: dict[str, Form] = {  # a type comes before its bases
     "Counter": Form(Counter, _pairs, lambda parts: Counter(dict(parts))),
     "OrderedDict": Form(OrderedDict, lambda value: map(list, OrderedDict.items(value)), OrderedDict),
     "defaultdict": Form(defaultdict, _pairs, lambda parts: defaultdict(None, parts)),
@@ -117,42 +118,42 @@ TYPES: dict[str, type] = {
     for kind in (*(form.kind for form in FORMS.values()), bool, int, float, str, list, type(None))
     if kind is not Awaited
 }
-"""Types that cross by their name."""
+"""Types that cross as a name."""
 
 CHANGEABLE = (list, dict, set, bytearray, deque)
 """Types whose values a function can change in place."""
 
 Keep = Callable[[Iterator[Any]], int]
-"""Keeps an iterator at home; returns the number by which the other side can have its items."""
+"""Keeps an iterator on this side; returns the number by which the other side requests its items."""
 
 Pull = Callable[[int], Any]
-"""From the number of what one side keeps to what stands for it, or is it, on the other side."""
+"""Number of a value that one side keeps → the value, or its reference on the other side."""
 
 
-def encode(value: Any, cap: int, keep: Keep | None = None) -> bytes:
+def encode_value(value: Any, cap: int, keep: Keep | None = None) -> bytes:
     """A value as bytes.
 
     Args:
-        keep: for iterators, which then stay here; without it their items cross, all at once.
+        keep: for iterators, which then stay here; without it all of their items cross at once.
 
     Raises:
-        NotPlain: it holds something else than plain data.
-        TooLarge: it is nested too deep, or takes more than `cap` bytes.
+        NotPlain: it contains other than plain data.
+        ValueTooLarge: it is nested too deep, or takes more than `cap` bytes.
     """
     data = json.dumps(_marked(value, 0, keep)).encode()
     if len(data) > cap:
-        raise TooLarge(f"a value of {len(data)} bytes, more than {cap}")
+        raise ValueTooLarge(f"a value of {len(data)} bytes, more than {cap}")
     return data
 
 
-def decode(data: bytes, pull: Pull | None = None) -> Any:
-    """The value.
+def decode_value(data: bytes, pull: Pull | None = None) -> Any:
+    """The value from its bytes.
 
     Args:
-        pull: for what one of the two sides keeps.
+        pull: for values that one of the two sides keeps.
 
     Raises:
-        NotPlain: the bytes are not of `encode`.
+        NotPlain: the bytes are not from `encode_value`.
     """
     try:
         return _unmarked(json.loads(data), 0, pull)
@@ -162,7 +163,7 @@ def decode(data: bytes, pull: Pull | None = None) -> Any:
 
 def _marked(value: Any, depth: int, keep: Keep | None) -> Any:
     if depth > DEPTH:
-        raise TooLarge(f"a value nested more than {DEPTH} levels deep")
+        raise ValueTooLarge(f"a value nested more than {DEPTH} levels deep")
     if value is None or isinstance(value, bool | float | str):
         return value
     if isinstance(value, int):
@@ -178,7 +179,7 @@ def _marked(value: Any, depth: int, keep: Keep | None) -> Any:
         return {"type": [value.__name__]}
     if isinstance(value, Iterator):
         return _iterator(value, depth, keep)
-    if isinstance(value, numbers.Integral):  # of numpy
+    if isinstance(value, numbers.Integral):  # numpy's
         return _marked(int(value), depth, keep)
     if isinstance(value, numbers.Real):
         return float(value)
@@ -190,7 +191,7 @@ def _iterator(value: Iterator[Any], depth: int, keep: Keep | None) -> Any:
         return {"kept": [keep(value)]}
     items = list(islice(value, ITEMS + 1))
     if len(items) > ITEMS:
-        raise TooLarge(f"an iterator of more than {ITEMS} items")
+        raise ValueTooLarge(f"an iterator of more than {ITEMS} items")
     return {"iterator": [_marked(part, depth + 1, keep) for part in items]}
 
 
@@ -217,7 +218,7 @@ def _unmarked(value: Any, depth: int, pull: Pull | None) -> Any:
 
 
 def run_coroutine(value: Any) -> Any:
-    """What a coroutine returns, as `Awaited`; any other value as it is."""
+    """The result of a coroutine as `Awaited`; any other value unchanged."""
     if not isinstance(value, Coroutine):
         return value
     import asyncio  # slow to import, and rarely needed
@@ -230,28 +231,28 @@ def send(fd: int, value: Any, cap: int, keep: Keep | None = None) -> None:
 
     Raises:
         NotPlain: the value cannot cross; nothing was written.
-        Gone: nobody reads.
+        Disconnected: the other side has closed.
     """
-    data = encode(value, cap, keep)
+    data = encode_value(value, cap, keep)
     left = memoryview(len(data).to_bytes(4, "big") + data)
     try:
         while left:
             left = left[os.write(fd, left) :]
     except OSError as error:
-        raise Gone from error
+        raise Disconnected from error
 
 
 def receive(fd: int, cap: int, pull: Pull | None = None) -> Any:
     """Read one frame.
 
     Raises:
-        NotPlain: it is longer than `cap`, or no value.
-        Gone: the end of the stream.
+        NotPlain: the frame is longer than `cap`, or contains no value.
+        Disconnected: the stream has ended.
     """
     size = int.from_bytes(_exactly(fd, 4), "big")
     if size > cap:
-        raise TooLarge(f"a message of {size} bytes, more than {cap}")
-    return decode(_exactly(fd, size), pull)
+        raise ValueTooLarge(f"a message of {size} bytes, more than {cap}")
+    return decode_value(_exactly(fd, size), pull)
 
 
 def _exactly(fd: int, size: int) -> bytes:
@@ -260,9 +261,9 @@ def _exactly(fd: int, size: int) -> bytes:
         try:
             part = os.read(fd, min(size, 1 << 20))
         except OSError as error:
-            raise Gone from error
+            raise Disconnected from error
         if not part:
-            raise Gone
+            raise Disconnected
         parts.append(part)
         size -= len(part)
     return b"".join(parts)

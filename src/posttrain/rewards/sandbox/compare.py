@@ -1,33 +1,33 @@
-"""Whether what the code gave is what a row wants: values of calls, and the output of programs."""
+"""Compare the values of calls and the output of programs with those of a row."""
 
 import math
 import re
 from typing import Any
 
 RELATIVE = 1e-12
-"""Numbers this close in proportion are the same: what a float keeps of a sum taken in another order."""
+"""Relative difference below which floats are equal: a sum in another order differs by less."""
 
 NUMBER = re.compile(r"(?<![\w.])([+-]?(?:\d{1,300}\.?\d{0,300}|\.\d{1,300})(?:[eE][+-]?\d{1,3})?)(?![\w.])")
 
 
-def alike(got: Any, wanted: Any, tolerance: float) -> bool:
-    """Whether a value is the wanted one as JSON has it: a tuple is a list, a key of a dict is text.
+def same_value(got: Any, wanted: Any, tolerance: float) -> bool:
+    """Whether a value equals the wanted one by the types of JSON: a tuple is a list, the key of a dict is text.
 
     Args:
-        tolerance: by how much a float may differ.
+        tolerance: difference allowed between floats.
     """
     if isinstance(got, list | tuple) and isinstance(wanted, list | tuple):
-        return len(got) == len(wanted) and all(alike(*pair, tolerance) for pair in zip(got, wanted, strict=True))
+        return len(got) == len(wanted) and all(same_value(*pair, tolerance) for pair in zip(got, wanted, strict=True))
     if isinstance(got, dict) and isinstance(wanted, dict):
         left, right = ({str(key): value for key, value in side.items()} for side in (got, wanted))
-        return left.keys() == right.keys() and all(alike(left[key], right[key], tolerance) for key in left)
+        return left.keys() == right.keys() and all(same_value(left[key], right[key], tolerance) for key in left)
     if isinstance(got, int | float) and isinstance(wanted, int | float) and float in (type(got), type(wanted)):
         return got == wanted or close(got, wanted, tolerance)
     return bool(got == wanted)
 
 
 def close(got: float, wanted: float, tolerance: float) -> bool:
-    """Whether two finite numbers differ by no more than a tolerance, which is not 0."""
+    """Whether two numbers are finite and differ by at most a tolerance above 0."""
     try:
         near = math.isclose(got, wanted, rel_tol=RELATIVE, abs_tol=tolerance)
         return near and tolerance > 0 and math.isfinite(got)
@@ -36,17 +36,16 @@ def close(got: float, wanted: float, tolerance: float) -> bool:
 
 
 def same_output(written: str, wanted: str, tolerance: float = 0.0) -> bool:
-    """Line by line, blanks at the ends of lines and empty lines at the end aside.
+    """Whether two outputs are equal line by line. Blanks at line ends and empty lines at the end do not count.
 
     A line ends with a line feed, or carriage return and line feed.
 
     Args:
-        tolerance: by how much two numbers may differ that differ as text. Whole numbers never may.
+        tolerance: difference allowed between decimal numbers; whole numbers are compared as text.
     """
     left, right = _lines(written), _lines(wanted)
     return len(left) == len(right) and all(
-        one == other or (tolerance > 0 and _same_numbers(one, other, tolerance))
-        for one, other in zip(left, right, strict=True)
+        a == b or (tolerance > 0 and _same_numbers(a, b, tolerance)) for a, b in zip(left, right, strict=True)
     )
 
 
@@ -57,9 +56,9 @@ def _lines(text: str) -> list[str]:
     return lines
 
 
-def _same_numbers(one: str, other: str, tolerance: float) -> bool:
-    """Whether two lines are the same but for decimal numbers, which are close."""
-    left, right = NUMBER.split(one), NUMBER.split(other)
+def _same_numbers(first: str, second: str, tolerance: float) -> bool:
+    """Whether two lines are equal except for decimal numbers, which are close."""
+    left, right = NUMBER.split(first), NUMBER.split(second)
     return len(left) == len(right) and all(
         a == b or (i % 2 == 1 and bool(set(".eE") & {*a, *b}) and close(float(a), float(b), tolerance))
         for i, (a, b) in enumerate(zip(left, right, strict=True))

@@ -1,9 +1,9 @@
-"""How a process locks itself in before it reads the tested code: namespaces, file system, limits, system calls.
+"""Confine a process before it reads the tested code: namespaces, file system, limits and system calls.
 
-Runs within bubblewrap's sandbox, which has no network, no host files, and no way to gain a privilege. On top of
-it each check gets a process in namespaces of its own: as the first process of its process namespace it takes all its
-descendants with it, it can name no other process, and its user namespace is below its parent's, so that the kernel
-denies it any access to the parent (user_namespaces(7), ptrace(2)).
+It runs within bubblewrap's sandbox, which has no network, no host files, and no way to gain a privilege. In addition,
+each process of a check has its own namespaces. It is the first process of its process namespace, so its end kills all
+its descendants, and it can name no other process. Its user namespace is below its parent's, so the kernel denies it
+access to the parent (user_namespaces(7), ptrace(2)).
 """
 
 import ctypes
@@ -22,12 +22,12 @@ WORK = "/tmp"
 MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 MS_RDONLY = 1
 
-libc: Any = ctypes.PyDLL(None, use_errno=True)  # PyDLL: the interpreter's lock stays with us across clone
+libc: Any = ctypes.PyDLL(None, use_errno=True)  # PyDLL: this thread keeps the interpreter's lock across clone
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a process may use. Sizes in bytes."""
+    """The limits of a process. Sizes are in bytes."""
 
     cpu_seconds: int
     memory: int
@@ -37,20 +37,23 @@ class Bounds:
 
 
 def drop_root() -> None:
-    """From root to nobody, so that the kernel counts threads and no root's file is ours. Needs CAP_SETUID."""
+    """Change the user from root to nobody, so that the kernel counts threads and no file of root is ours.
+
+    It needs CAP_SETUID.
+    """
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
-    _call("prctl", 4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: else /proc/self/uid_map of our children is root's
+    _call("prctl", 4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: else root owns /proc/self/uid_map of our children
 
 
-def fork_apart() -> int:
+def fork_into_namespaces() -> int:
     """`os.fork` into new namespaces: 0 in the child.
 
     Raises:
-        OSError: the kernel has no namespaces for us.
+        OSError: the kernel allows no new namespaces.
     """
-    # glibc's clone wants a stack, and os.unshare would move us too: the plain call forks as `os.fork` does
+    # glibc's clone needs a stack, and os.unshare would move this process too: the system call forks as `os.fork` does
     ctypes.pythonapi.PyOS_BeforeFork()
     pid = libc.syscall(CLONE[os.uname().machine], ctypes.c_ulong(NEW_NAMESPACES | SIGCHLD), 0, 0, 0, 0)
     if pid == 0:
@@ -63,12 +66,12 @@ def fork_apart() -> int:
     return pid
 
 
-def settle(user: int, group: int, bounds: Bounds) -> None:
-    """First steps of a process in new namespaces: be a user there, have a work folder, no /proc, no capability.
+def enter_namespaces(user: int, group: int, bounds: Bounds) -> None:
+    """Set up new namespaces: a user, a work folder, no /proc and no capability.
 
     Args:
-        user: the number of our user outside, asked before the namespace was made, where it has none yet.
-        group: likewise.
+        user: number of the user outside, read before the fork, since the new namespace has no user yet.
+        group: number of the group outside.
     """
     for name, text in (("setgroups", "deny"), ("uid_map", f"1000 {user} 1"), ("gid_map", f"1000 {group} 1")):
         fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
@@ -81,11 +84,11 @@ def settle(user: int, group: int, bounds: Bounds) -> None:
     _call("capset", ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)()))
 
 
-def limit(bounds: Bounds, threads: bool, first: bool) -> None:
-    """Bounds that no call can raise again, then the filter of system calls.
+def apply_limits(bounds: Bounds, threads: bool, first: bool) -> None:
+    """Set limits that no call can raise again, then the filter of system calls.
 
     Args:
-        threads: bound their number; only where nobody else runs under our user, since the kernel counts by user.
+        threads: limit their number. The kernel counts by user, so this needs a user without other processes.
         first: this is the first process of its namespace, on which only SIGKILL works.
     """
     caps = {
@@ -99,12 +102,12 @@ def limit(bounds: Bounds, threads: bool, first: bool) -> None:
         caps[resource.RLIMIT_NPROC] = bounds.threads
     for name, cap in caps.items():
         hard = resource.getrlimit(name)[1]
-        # SIGXCPU tells what happened, and a second later comes SIGKILL
+        # SIGXCPU names the cause; SIGKILL follows a second later
         room = cap + 1 if name == resource.RLIMIT_CPU and not first else cap
         room = room if hard == resource.RLIM_INFINITY else min(room, hard)
         resource.setrlimit(name, (min(cap, room), room))
     if seccomp.supported():
-        seccomp.confine()
+        seccomp.install_filter()
 
 
 def _call(name: str, *arguments: Any) -> None:

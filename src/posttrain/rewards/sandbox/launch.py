@@ -1,4 +1,4 @@
-"""How a sandbox's process is started: bubblewrap's command line, and what of the host an interpreter needs."""
+"""Start a sandbox's process: bubblewrap's command line, and the files of the host that an interpreter needs."""
 
 import json
 import os
@@ -17,25 +17,32 @@ from pathlib import Path
 from posttrain.errors import InputError
 from posttrain.rewards.sandbox.isolate import WORK, Bounds
 
-ROOM = Path(__file__).parent
+FOLDER = Path(__file__).parent
 SCRIPTS = (
-    *("adapt", "candidate", "child", "codec", "compare", "isolate", "line", "names", "program", "proxy", "roles"),
+    *("adapt", "candidate", "child", "codec", "compare", "connection", "isolate", "names", "program", "proxy", "roles"),
     *("seccomp", "solution", "suites", "tester"),
 )
 START_SECONDS = 30.0
 NOT_NEEDED = ("_tkinter", "_test", "_ctypes_test", "_xxtest", "readline")
-"""Extension modules whose libraries the sandbox does without."""
+"""Prefixes of extension modules whose libraries the sandbox does not need."""
 
 INSTALL = (
     "bubblewrap is not installed, and model-written code does not run without a sandbox: install it "
-    "(`apt-get install bubblewrap`, `dnf install bubblewrap`), or say `sandbox: process-limits` in the recipe, which "
-    "bounds time and memory but lets the code read this machine's files"
+    "(`apt-get install bubblewrap`, `dnf install bubblewrap`), or use `sandbox: process-limits` in the recipe, which "
+    "limits time and memory but lets the code read this machine's files"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A started process and its control socket. `forks`: it forks a process for each request; else it is the one."""
+class SandboxProcess:
+    """A process of the sandbox.
+
+    Args:
+        process: bubblewrap's process, or the interpreter's.
+        control: socket for requests.
+        forks: it forks a process for each request; else it turns into the requested one.
+        folder: its work folder, where it runs without bubblewrap.
+    """
 
     process: subprocess.Popen[bytes]
     control: socket.socket
@@ -43,7 +50,7 @@ class Started:
     folder: str | None
 
     def close(self) -> None:
-        """Kill it and all within it, and remove its folder."""
+        """Kill the process and all processes in it, and remove its folder."""
         self.control.close()
         self.process.kill()
         self.process.wait()
@@ -57,14 +64,14 @@ def find_bubblewrap() -> str:
     Raises:
         InputError: it is not installed.
     """
-    found = shutil.which("bwrap")
-    if found is None:
+    path = shutil.which("bwrap")
+    if path is None:
         raise InputError(INSTALL)
-    return found
+    return path
 
 
-def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: bool) -> Started:
-    """Start one. The calling thread must outlive it: the kernel kills it when that thread ends.
+def start_process(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: bool) -> SandboxProcess:
+    """Start a process. The calling thread must outlive it: the kernel kills the process when that thread ends.
 
     Raises:
         InputError: bubblewrap is missing, or cannot make namespaces here.
@@ -78,7 +85,7 @@ def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: 
         "threads": bubblewrap and (may_fork or not root),
     }
     folder = None if bubblewrap else tempfile.mkdtemp(prefix="posttrain-code-")
-    where = "/box" if bubblewrap else str(ROOM.parent.parent.parent)
+    where = "/box" if bubblewrap else str(FOLDER.parent.parent.parent)
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": folder or WORK,
@@ -89,11 +96,11 @@ def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: 
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     inner = [interpreter(), "-s", "-S", "-P", f"{where}/posttrain/rewards/sandbox/child.py", json.dumps(settings)]
-    command = [*wrapping(bounds, tuple(packages), environment, root, may_fork), *inner] if bubblewrap else inner
+    outer = bubblewrap_command(bounds, tuple(packages), environment, root, may_fork) if bubblewrap else []
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
-            command,
+            [*outer, *inner],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -102,12 +109,12 @@ def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: 
             start_new_session=True,
         )
     ours.settimeout(START_SECONDS)
-    started = Started(process, ours, False, folder)
+    started = SandboxProcess(process, ours, False, folder)
     try:
-        said = ours.recv(64)
+        mode = ours.recv(64)
     except TimeoutError:
-        said = b""
-    if said not in (b"forks", b"single"):
+        mode = b""
+    if mode not in (b"forks", b"single"):
         process.kill()
         _, errors = process.communicate()
         started.close()
@@ -117,18 +124,18 @@ def start(bounds: Bounds, packages: Sequence[Path], bubblewrap: bool, may_fork: 
         )
     assert process.stderr is not None
     process.stderr.close()
-    if settings["namespaces"] and said == b"single":  # then without the /proc that only the forking one needs
+    if settings["namespaces"] and mode == b"single":  # start it without /proc, which only the mode `forks` needs
         started.close()
-        return start(bounds, packages, bubblewrap, may_fork=False)
-    return Started(process, ours, said == b"forks", folder)
+        return start_process(bounds, packages, bubblewrap, may_fork=False)
+    return SandboxProcess(process, ours, mode == b"forks", folder)
 
 
-def wrapping(
+def bubblewrap_command(
     bounds: Bounds, packages: tuple[Path, ...], environment: dict[str, str], root: bool, may_fork: bool
 ) -> list[str]:
-    """bubblewrap's part of the command: nothing of the host but the interpreter, read-only; a new session; no network.
+    """bubblewrap's part of the command: of the host only the interpreter, read-only; a new session; no network.
 
-    Started by root it makes no user namespace but keeps the right to become nobody, which the child does first.
+    Root starts it without a user namespace, and with the right to become nobody, which the child does first.
     """
     command = [find_bubblewrap(), "--unshare-ipc", "--unshare-pid", "--unshare-net"]
     command += ["--unshare-uts", "--hostname", "sandbox"]
@@ -138,7 +145,7 @@ def wrapping(
         command += ["--setenv", name, value]
     shared = [*interpreter_files(packages), *map(str, packages), "/box/posttrain/rewards/sandbox/x", "/dev/x"]
     for parent in sorted({str(parent) for path in shared for parent in Path(path).parents} - {"/"}):
-        command += ["--perms", "0755", "--dir", parent]  # bubblewrap's own would be its user's alone
+        command += ["--perms", "0755", "--dir", parent]  # else only bubblewrap's user could read it
     for path in interpreter_files(packages):
         command += ["--ro-bind", path, path]
     for path in hidden_folders():
@@ -146,10 +153,10 @@ def wrapping(
     for path in packages:
         command += ["--ro-bind", str(path), str(path)]
     for name in SCRIPTS:
-        command += ["--ro-bind", str(ROOM / f"{name}.py"), f"/box/posttrain/rewards/sandbox/{name}.py"]
+        command += ["--ro-bind", str(FOLDER / f"{name}.py"), f"/box/posttrain/rewards/sandbox/{name}.py"]
     for device in ("null", "zero", "urandom", "random"):
         command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
-    # a work folder of its own where the child cannot mount one; the child mounts over it where it can, and over /proc
+    # The work folder of a child that cannot mount one. A child that can mounts over it, and over /proc.
     command += ["--perms", "1777", "--size", str(bounds.files), "--tmpfs", WORK]
     command += ["--proc", "/proc"] if may_fork else []
     return [*command, "--remount-ro", "/", "--chdir", "/"]
@@ -157,13 +164,13 @@ def wrapping(
 
 @lru_cache(maxsize=1)
 def interpreter() -> str:
-    """The real program behind this interpreter, outside any virtual environment."""
+    """The path of this interpreter's program, outside any virtual environment."""
     return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 
 @lru_cache(maxsize=4)
 def interpreter_files(packages: tuple[Path, ...]) -> tuple[str, ...]:
-    """The interpreter, its standard library, and the shared libraries they are linked with.
+    """The interpreter, its standard library, and the shared libraries that they are linked with.
 
     Raises:
         InputError: the libraries cannot be listed.
@@ -183,6 +190,6 @@ def interpreter_files(packages: tuple[Path, ...]) -> tuple[str, ...]:
 
 
 def hidden_folders() -> tuple[str, ...]:
-    """Folders of installed packages inside the standard library's."""
+    """Folders of installed packages inside the standard library's folder."""
     places = [Path(sysconfig.get_path("stdlib"), name) for name in ("site-packages", "dist-packages")]
     return tuple(str(path) for path in places if path.is_dir())

@@ -1,4 +1,4 @@
-"""The global names of a module, as Python's own compiler sees them."""
+"""The global names of a module, by Python's own compiler."""
 
 import builtins
 import symtable
@@ -9,7 +9,7 @@ GIVEN_NAMES = frozenset({*dir(builtins), "__file__", "exit", "quit", "help"})
 
 
 def read_names(text: str) -> set[str]:
-    """Global names that a module reads, in any scope."""
+    """Global names that a module's text reads, in any scope."""
     return {
         symbol.get_name()
         for table in _tables(symtable.symtable(text, "names", "exec"))
@@ -19,7 +19,7 @@ def read_names(text: str) -> set[str]:
 
 
 def bound_names(text: str) -> set[str]:
-    """Global names that a module binds: by assignment, definition or import."""
+    """Global names that a module's text binds, by assignment, definition or import."""
     return {
         symbol.get_name()
         for table in _tables(symtable.symtable(text, "names", "exec"))

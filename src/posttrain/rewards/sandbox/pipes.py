@@ -1,4 +1,4 @@
-"""Reading from and writing to processes that may do anything: bounded in bytes and in time."""
+"""Exchange data with processes that may do anything, within limits of bytes and time."""
 
 import os
 import selectors
@@ -12,7 +12,7 @@ BLOCK = 1 << 16
 
 
 class Files:
-    """Open files that are closed once, whatever happens: a number closed twice may be another thread's by then."""
+    """Open files, each closed exactly once: closing a number twice could close a file of another thread."""
 
     def __init__(self) -> None:
         self._open: set[int] = set()
@@ -34,31 +34,32 @@ class Files:
 
     def pair(self) -> tuple[int, int]:
         """Two ends of a stream."""
-        one, other = socketpair(AF_UNIX, SOCK_STREAM)
-        ends = one.detach(), other.detach()
+        sockets = socketpair(AF_UNIX, SOCK_STREAM)
+        ends = sockets[0].detach(), sockets[1].detach()
         self._open |= {*ends}
         return ends
 
     def close(self, fd: int) -> None:
-        """Close it unless that was done."""
+        """Close a file unless it is closed."""
         if fd in self._open:
             self._open.remove(fd)
             os.close(fd)
 
 
 @dataclass(slots=True)
-class Heard:
-    """What came out of a process.
+class ProcessOutput:
+    """The output of a process.
 
     Args:
-        texts: by pipe, the bytes read.
-        over: more than the cap came.
-        late: the time was up.
+        texts: pipe → the bytes read from it.
+        over_cap: there were more bytes than allowed.
+        timed_out: the deadline passed.
+        closed: pipes that the process has closed.
     """
 
     texts: dict[int, bytearray]
-    over: bool = False
-    late: bool = False
+    over_cap: bool = False
+    timed_out: bool = False
     closed: set[int] = field(default_factory=set)
 
 
@@ -69,28 +70,28 @@ def exchange(
     until: Sequence[int],
     cap: int,
     deadline: float,
-) -> Heard:
+) -> ProcessOutput:
     """Write to pipes and read from others, all at once, until each of `until` is closed at its other end.
 
     Args:
-        files: where all of these belong.
-        writes: our ends and what to write; each is closed once written.
-        counted: ends whose bytes together may not be more than `cap`.
-        until: ends to read until closed; the others are read meanwhile.
-        deadline: of `time.monotonic`.
+        files: the files to which all ends belong.
+        writes: our ends, and the bytes to write; an end is closed when its bytes are written.
+        counted: ends to read whose bytes together may be at most `cap`.
+        until: ends to read until they are closed; the others are read in the meantime.
+        deadline: by `time.monotonic`.
     """
-    heard = Heard({fd: bytearray() for fd in {*counted, *until}})
+    output = ProcessOutput({fd: bytearray() for fd in {*counted, *until}})
     pending = {fd: memoryview(data) for fd, data in writes.items()}
     with selectors.DefaultSelector() as selector:
-        for fd in heard.texts:
+        for fd in output.texts:
             selector.register(fd, selectors.EVENT_READ)
         for fd in pending:
             os.set_blocking(fd, False)
             selector.register(fd, selectors.EVENT_WRITE)
-        while not heard.closed.issuperset(until):
+        while not output.closed.issuperset(until):
             left = deadline - time.monotonic()
             if left <= 0:
-                heard.late = True
+                output.timed_out = True
                 break
             for key, _ in selector.select(left):
                 fd = key.fd
@@ -102,18 +103,18 @@ def exchange(
                         del pending[fd]
                     continue
                 block = os.read(fd, BLOCK)
-                heard.texts[fd] += block
+                output.texts[fd] += block
                 if not block:
                     selector.unregister(fd)
-                    heard.closed.add(fd)
-            if sum(len(heard.texts[fd]) for fd in counted) > cap:
-                heard.over = True
+                    output.closed.add(fd)
+            if sum(len(output.texts[fd]) for fd in counted) > cap:
+                output.over_cap = True
                 break
-    return heard
+    return output
 
 
 def _written(fd: int, data: memoryview) -> memoryview:
-    """What is left to write; nothing where nobody reads any more."""
+    """The rest to write; empty where the other end is closed."""
     try:
         return data[os.write(fd, data[:BLOCK]) :]
     except BlockingIOError:
@@ -123,7 +124,7 @@ def _written(fd: int, data: memoryview) -> memoryview:
 
 
 def readable(text: bytes | bytearray | str, characters: int) -> str:
-    """A text fit for a log: bounded, and free of what a terminal would obey."""
+    """The text for a log: at most so many characters, and none that controls a terminal."""
     if not isinstance(text, str):
         text = bytes(text[: 4 * characters]).decode(errors="replace")
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text[:characters])

@@ -1,4 +1,4 @@
-"""The tested code as a script between its standard input and output."""
+"""The process of a program: the tested code runs as a script."""
 
 import atexit
 import builtins
@@ -11,19 +11,19 @@ from _sitebuiltins import Quitter
 from pathlib import Path
 from typing import Any, NoReturn
 
-from posttrain.rewards.sandbox.solution import Answer, choose
+from posttrain.rewards.sandbox.solution import Answer, choose_code
 
 FILE = "solution.py"
 
 
-def be_program(job: dict[str, Any]) -> NoReturn:
-    """Run the code as `python program.py` does; the exit status is Python's."""
+def run_program(job: dict[str, Any]) -> NoReturn:
+    """Run the code as `python solution.py` does, with Python's exit status."""
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace")  # noqa: SIM115
     status = 0
     try:
-        code = choose(Answer.of(job["answer"]), (), prompt=job["prompt"], program=True)
+        code = choose_code(Answer.of(job["answer"]), (), prompt=job["prompt"], program=True)
         exec(compile(code, FILE, "exec"), make_module("__main__").__dict__)
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:
@@ -45,7 +45,7 @@ def be_program(job: dict[str, Any]) -> NoReturn:
 
 
 def make_module(name: str) -> types.ModuleType:
-    """A registered module, since dataclasses and pickle look theirs up, with what `site` gives a script."""
+    """A module in `sys.modules`, where dataclasses and pickle look for it, with the names that `site` adds."""
     module = types.ModuleType(name)
     sys.modules[name] = module
     module.__file__ = str(Path(FILE).absolute())

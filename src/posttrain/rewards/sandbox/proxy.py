@@ -1,7 +1,7 @@
-"""What stands in the tests for an object of a class of the code. It asks the code's process for all but its identity.
+"""The tests' stand-in for an object of a class of the code. It forwards all but its identity to the code's process.
 
-Only tests that use such objects by their own text get one (`suites.Suite.objects`). It compares by identity, and does
-no arithmetic: what an object of the code says of its equality with a wanted value proves nothing.
+Tests get one only where their text uses such objects (`suites.Suite.objects`). It compares by identity, and does no
+arithmetic, since an object of the code could claim to equal any wanted value.
 """
 
 import operator
@@ -22,10 +22,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "__delitem__": operator.delitem,
     "__call__": operator.call,
 }
-"""What Python does with an object by its operators and builtins."""
+"""Name of a special method → the operator or builtin that calls it."""
 
-Ask = Callable[..., Any]
-"""Sends a request to the code's process, and returns its answer."""
+Request = Callable[..., Any]
+"""Sends a request to the code's process, and returns the answer."""
 
 
 class Proxy(Handle):
@@ -33,36 +33,36 @@ class Proxy(Handle):
 
     Args:
         number: of the object, in the code's process.
-        ask: for requests about it.
+        request: sends requests about it.
     """
 
-    __slots__ = ("_ask",)
+    __slots__ = ("_request_code",)
 
-    def __init__(self, number: int, ask: Ask) -> None:
+    def __init__(self, number: int, request: Request) -> None:
         object.__setattr__(self, "number", number)
-        object.__setattr__(self, "_ask", ask)
+        object.__setattr__(self, "_request_code", request)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what Python or a library looks for
+        if name.startswith("__"):  # Python or a library looks for it
             raise AttributeError(name)
-        return self._ask("get", self.number, name)
+        return self._request_code("get", self.number, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._ask("set", self.number, name, value)
+        self._request_code("set", self.number, name, value)
 
 
-def method(number: int, name: str, ask: Ask) -> Callable[..., Any]:
+def method(number: int, name: str, request: Request) -> Callable[..., Any]:
     """A method of an object of the code."""
 
     def call(*arguments: Any, **named: Any) -> Any:
-        return ask("invoke", number, name, arguments, named)
+        return request("invoke", number, name, arguments, named)
 
     return call
 
 
 def _forwarded(name: str) -> Callable[..., Any]:
     def operate(self: Proxy, *arguments: Any, **named: Any) -> Any:
-        return method(self.number, name, object.__getattribute__(self, "_ask"))(*arguments, **named)
+        return method(self.number, name, object.__getattribute__(self, "_request_code"))(*arguments, **named)
 
     return operate
 

@@ -1,9 +1,9 @@
-"""What the tested code may not ask of the kernel: a seccomp filter, put on by the process that is about to run it.
+"""The system calls that the tested code may not use: a seccomp filter, which a process installs before it runs code.
 
-No new process and no other program (threads are fine), no socket but a pair with itself, which has no name, no look
-at or signal to another process, no lock or watch on a file that others share, no memory that its limits do not count,
-no mounts and no namespaces. Calls newer than Linux 5.1
-"do not exist" (ENOSYS), so the C library takes the older ones, and io_uring, pidfd and what is yet to come are closed.
+Refused are new processes and other programs (threads are allowed); sockets, except a pair without a name; reading from
+or sending signals to another process; locks or watches on shared files; memory that the limits do not count; mounts and
+namespaces. Calls newer than Linux 5.1 fail with ENOSYS: so the C library uses the older ones, and io_uring, pidfd and
+future calls are closed.
 
 Layout of the filter: <linux/filter.h>, <linux/seccomp.h>; numbers: the kernel's tables of x86_64 and arm64.
 """
@@ -43,17 +43,17 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {  # name: number on (x86_64
 # fmt: on
 CLONE = (56, 220)
 TO_A_PROCESS = ((62, 129), (234, 131), (302, 261))
-"""kill, tgkill, prlimit64: allowed towards the process itself."""
+"""kill, tgkill and prlimit64, which are allowed only on the process itself."""
 
 FCNTL = (72, 25)
 LOCKS = (5, 6, 7, 36, 37, 38, 1024, 1025, 1026)
-"""Commands of fcntl: locks, leases and notes of files, which other processes with the same file can see."""
+"""Commands of fcntl that are refused: locks, leases and notifications, which other processes with the file can see."""
 
 SENDTO = (44, 206)
-"""Allowed without an address: to the other end of a pair."""
+"""Allowed only without an address, which means to the other end of a pair."""
 
 NEW = 424
-"""The first number that all architectures share; from here on nothing exists."""
+"""The first number that all architectures share; calls from here on fail with ENOSYS."""
 
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 """Column of the tables above, and the kernel's name of the architecture."""
@@ -62,17 +62,17 @@ CLONE_THREAD = 0x10000
 ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT, SECOND_ARGUMENT, FIFTH_ARGUMENT = 0, 4, 16, 24, 48
-"""Offsets in `struct seccomp_data`; of arguments, the lower half, on little-endian machines."""
+"""Offsets in `struct seccomp_data`. Those of arguments are the lower halves, on little-endian machines."""
 
 
 def supported() -> bool:
-    """Whether this machine's system calls are known here."""
+    """Whether the filter knows the system calls of this machine."""
     return platform.system() == "Linux" and platform.machine() in MACHINES
 
 
 @cache
-def program(own_pid: int) -> bytes:
-    """The filter, for a process of that number."""
+def filter_program(own_pid: int) -> bytes:
+    """The filter's instructions, for a process with this number."""
     column, architecture = MACHINES[platform.machine()]
     refuse = _step(RETURN, ERRNO | errno.EPERM)
     steps = [
@@ -104,20 +104,22 @@ def program(own_pid: int) -> bytes:
             _step(EQUAL, call[column], 0, 5),
             _step(LOAD, FIRST_ARGUMENT),
             _step(EQUAL, own_pid, 2, 0),
-            _step(EQUAL, 0, 1 if call is TO_A_PROCESS[2] else 0, 0),  # prlimit64(0) is oneself, kill(0) a group
+            _step(
+                EQUAL, 0, 1 if call is TO_A_PROCESS[2] else 0, 0
+            ),  # prlimit64(0) is the process itself, kill(0) a group
             refuse,
             _step(RETURN, ALLOW),
         ]
     return b"".join([*steps, _step(RETURN, ALLOW)])
 
 
-def confine() -> None:
-    """Put the filter on this process for good.
+def install_filter() -> None:
+    """Install the filter on this process; nothing can remove it.
 
     Raises:
-        OSError: the kernel refuses.
+        OSError: the kernel refuses it.
     """
-    code = program(os.getpid())
+    code = filter_program(os.getpid())
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))  # struct sock_fprog

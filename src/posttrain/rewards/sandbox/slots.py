@@ -1,4 +1,4 @@
-"""A slot of the pool: what runs one check's processes and leaves nothing of them behind."""
+"""The slots of the pool. A slot runs the processes of one check at a time, and leaves none of them behind."""
 
 import contextlib
 import json
@@ -11,25 +11,25 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from posttrain.rewards.sandbox.launch import Started
+from posttrain.rewards.sandbox.launch import SandboxProcess
 
 CONTROL_SECONDS = 10.0
 LEAVE_SECONDS = 0.5
 READY = 2
-"""Single-use processes kept ready for a slot: a check needs two, a tester and a candidate."""
+"""Single-use processes that wait in a slot: a check needs two, a tester and a candidate."""
 
 
 class SlotBroken(Exception):
-    """The slot's process does not answer; take another slot."""
+    """The slot's process does not answer; another slot is needed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a process ended.
+class ProcessEnd:
+    """The end of a process.
 
     Args:
-        code: exit status, or minus the signal.
-        cpu_seconds: processor time; None where unknown.
+        code: exit status, or minus the signal's number.
+        cpu_seconds: processor time; None where it is unknown.
     """
 
     code: int
@@ -37,21 +37,21 @@ class Ended:
 
 
 class ForkingSlot:
-    """One warm process that forks each check's processes into namespaces of their own."""
+    """A warm process that forks the processes of each check, each with its own namespaces."""
 
-    def __init__(self, started: Started) -> None:
+    def __init__(self, started: SandboxProcess) -> None:
         self._started = started
         self._started.control.settimeout(CONTROL_SECONDS)
 
     def run(self, files: dict[int, int]) -> None:
         """Start a process with these files (its number → ours)."""
-        _ask(self._started.control, files)
+        _request(self._started.control, files)
 
-    def end(self, leaving: bool) -> list[Ended]:
-        """Kill what was started; returns how each ended, in that order, when nothing is left.
+    def end(self, leaving: bool) -> list[ProcessEnd]:
+        """Kill the started processes; return their ends, in order, when none is left.
 
         Args:
-            leaving: the last one is about to end by itself. (Its status is already settled, killed or not.)
+            leaving: the last process is about to end by itself. (Here its status is already fixed, killed or not.)
         """
         control = self._started.control
         try:
@@ -59,37 +59,37 @@ class ForkingSlot:
             answers = json.loads(control.recv(4096))
         except (OSError, ValueError) as error:
             raise SlotBroken from error
-        return [Ended(os.waitstatus_to_exitcode(status), used) for status, used in answers]
+        return [ProcessEnd(os.waitstatus_to_exitcode(status), used) for status, used in answers]
 
     def close(self) -> None:
-        """Kill all."""
+        """Kill all processes."""
         self._started.close()
 
 
 class SingleUseSlot:
-    """Processes started ahead, each used once: where the kernel lets a sandbox make no namespaces of its own."""
+    """Processes that are started in advance and used once, for kernels that allow no nested namespaces."""
 
-    def __init__(self, first: Started, start: Callable[[], "Future[Started]"]) -> None:
+    def __init__(self, first: SandboxProcess, start: Callable[[], "Future[SandboxProcess]"]) -> None:
         self._start = start
-        done: Future[Started] = Future()
+        done: Future[SandboxProcess] = Future()
         done.set_result(first)
         self._ready = deque([done, *(start() for _ in range(READY - 1))])
-        self._used: list[Started] = []
+        self._used: list[SandboxProcess] = []
 
     def run(self, files: dict[int, int]) -> None:
         """Turn a ready process into one with these files (its number → ours)."""
         self._ready.append(self._start())
         started = self._ready.popleft().result()
         self._used.append(started)
-        _ask(started.control, files, answered=False)
+        _request(started.control, files, answered=False)
 
-    def end(self, leaving: bool) -> list[Ended]:
-        """Kill what was started; how each ended, in that order.
+    def end(self, leaving: bool) -> list[ProcessEnd]:
+        """Kill the started processes; return their ends, in order.
 
         Args:
-            leaving: the last one is about to end by itself, and is given a moment for it.
+            leaving: the last process is about to end by itself, and gets a moment for it.
         """
-        ended: list[Ended] = []
+        ended: list[ProcessEnd] = []
         for started in self._used:
             if leaving and started is self._used[-1]:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -98,19 +98,19 @@ class SingleUseSlot:
             started.close()
             code = started.process.returncode
             code = -signal.SIGKILL if running else code if code <= 128 else 128 - code  # bubblewrap: 128 + signal
-            ended.append(Ended(code, None))
+            ended.append(ProcessEnd(code, None))
         self._used.clear()
         return ended
 
     def close(self) -> None:
-        """Kill all."""
+        """Kill all processes."""
         self.end(leaving=False)
         for future in self._ready:
             if not future.cancel():
                 future.result().close()
 
 
-def _ask(control: socket.socket, files: dict[int, int], answered: bool = True) -> None:
+def _request(control: socket.socket, files: dict[int, int], answered: bool = True) -> None:
     try:
         socket.send_fds(control, [json.dumps({"run": list(files)}).encode()], list(files.values()))
         if answered and not control.recv(64):

@@ -1,7 +1,7 @@
-"""What the text of tests says before any of it runs: which names they expect of the code, and where they catch.
+"""Read the text of tests before it runs: the names that they expect of the code, and the lines where they catch.
 
-All of it depends on the row's tests alone, never on the tested code. So a row whose tests cannot be run apart from the
-code is the same for every answer.
+The result depends on the row's tests alone, never on the tested code. So whether the tests can run apart from the code
+is the same for every answer.
 """
 
 import ast
@@ -18,24 +18,24 @@ from posttrain.rewards.sandbox.codec import TYPES
 from posttrain.rewards.sandbox.names import GIVEN_NAMES, bound_names, read_names
 
 SOLUTION_MODULES = frozenset({"solution", "main", "answer", "submission", "your_module", "candidate"})
-"""Modules by which tests import the code."""
+"""Names of modules from which tests import the code."""
 
 ALIASES = {"np": "numpy", "pd": "pandas"}
-"""Names that tests use for modules without an import of their own."""
+"""Name → module, for names that tests use without importing them."""
 
 PLAIN_ATTRIBUTES = frozenset(
     name for kind in (*TYPES.values(), Generator, Coroutine) for name in (*dir(kind), "__name__", "__qualname__")
 )
-"""What tests can read of values that cross."""
+"""Attributes of the types that cross."""
 
 CHANGING = frozenset({"add", "append", "appendleft", "insert", "pop", "popleft", "remove", "update"})
-"""What tests call of containers, and of objects that are like them. None of it takes a wanted value."""
+"""Methods of containers that tests also call on objects. None of them compares with a right value."""
 
 IDENTITY = (ast.Is, ast.IsNot)
 
 
 class Unfit(Exception):
-    """Tests that cannot be run apart from the code, or are no tests of it."""
+    """The tests cannot run apart from the code, or do not test it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class Suite:
 
     Args:
         parts: the compiled texts; the file name of each is its key in `catching`.
-        functions: names that stand for functions of the code.
-        objects: those whose results the tests use as objects of the code.
-        modules: names that the tests use without importing them → the module.
-        catching: file name → first and last lines within which the tests may catch an exception.
+        functions: names of functions of the code.
+        objects: functions whose results the tests use as objects of the code.
+        modules: name → module, for names that the tests use without importing them.
+        catching: file name → (first, last) lines between which the tests may catch an exception.
     """
 
     parts: tuple[CodeType, ...]
@@ -57,17 +57,17 @@ class Suite:
     catching: dict[str, list[tuple[int, int]]]
 
 
-def read(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None) -> Suite:
+def read_test_suite(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None) -> Suite:
     """Read the tests.
 
     Args:
-        prompt: code whose names the tests may use; what itself leaves open does not matter.
+        prompt: code whose names the tests may use; names that it leaves undefined do not matter.
         setup: code that runs before the tests.
-        entry_point: the function's name; None: the names that setup and tests leave open.
+        entry_point: the function's name; None: the names that setup and tests leave undefined.
 
     Raises:
         Unfit: the tests need more of the code than functions that take and return plain data.
-        SyntaxError: they do not compile. Or ValueError, RecursionError, MemoryError.
+        SyntaxError: they do not compile; so do ValueError, RecursionError and MemoryError.
     """
     texts = {"prompt": prompt, "setup": setup, **{f"test {n}": text for n, text in enumerate(tests, 1)}}
     trees = {name: ast.parse(text) for name, text in texts.items()}
@@ -79,7 +79,7 @@ def read(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None)
     modules = {name: _module_of(name) for name in opened if _only_a_base(name, own) and _module_of(name)}
     for name in (name for tree in own for name in _imported(tree)):
         if importlib.util.find_spec(name) is None:
-            raise Unfit(f"the tests import {name}, which is not there")
+            raise Unfit(f"the tests import {name}, which is not installed")
     functions = _functions((opened | imported) - set(modules), own, entry_point)
     if not functions:
         raise Unfit("the tests never call the code")
@@ -90,19 +90,19 @@ def read(prompt: str, setup: str, tests: Sequence[str], entry_point: str | None)
 
 
 def _starred(tree: ast.Module) -> set[str]:
-    """Names that `from module import *` brings."""
+    """Names that `from module import *` binds."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and node.module not in SOLUTION_MODULES:
             try:
                 names |= set(dir(importlib.import_module(node.module or "")))
             except Exception as error:
-                raise Unfit(f"the tests import {node.module}, which is not there") from error
+                raise Unfit(f"the tests import {node.module}, which is not installed") from error
     return names
 
 
 def _imported(node: ast.AST) -> Iterator[str]:
-    """Packages that tests import come what may: outside `try` and `if`, and not the code's own."""
+    """Packages that tests always import: outside of `try` and `if`, and not from the code."""
     for child in ast.iter_child_nodes(node):
         match child:
             case ast.Import(names=aliases):
@@ -116,21 +116,21 @@ def _imported(node: ast.AST) -> Iterator[str]:
 
 
 def _from_solution(trees: Sequence[ast.Module]) -> set[str]:
-    """Names that the tests import from the code by a module's name, or read of that module."""
+    """Names that the tests import from a module of the code, or read as its attributes."""
     nodes = [node for tree in trees for node in ast.walk(tree)]
-    found: set[str] = set()
+    names: set[str] = set()
     modules: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module in SOLUTION_MODULES:
-            found |= {alias.name for alias in node.names} - {"*"}
+            names |= {alias.name for alias in node.names} - {"*"}
         elif isinstance(node, ast.Import):
             modules |= {alias.asname or alias.name for alias in node.names if alias.name in SOLUTION_MODULES}
     bases = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
-    return found | {node.attr for node in bases if getattr(node.value, "id", "") in modules}
+    return names | {node.attr for node in bases if getattr(node.value, "id", "") in modules}
 
 
 def _module_of(name: str) -> str:
-    """The module that a name stands for; empty if none."""
+    """The module that a name means; empty where it means none."""
     if name in sys.stdlib_module_names:
         return name
     module = ALIASES.get(name, "")
@@ -138,7 +138,7 @@ def _module_of(name: str) -> str:
 
 
 def _only_a_base(name: str, trees: Sequence[ast.Module]) -> bool:
-    """Whether a name is only read to take an attribute of it."""
+    """Whether the tests use a name only to read its attributes."""
     uses = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == name]
     return bool(uses) and len(uses) == len(_uses(trees, ast.Attribute, name))
 
@@ -156,7 +156,11 @@ def _uses(trees: Sequence[ast.Module], kind: type[ast.AST], name: str) -> list[a
 
 
 def _functions(opened: set[str], trees: Sequence[ast.Module], entry_point: str | None) -> set[str]:
-    """The names that stand for functions of the code."""
+    """The names of functions of the code among undefined names.
+
+    Raises:
+        Unfit: the tests use one in a way that needs the code in their own process.
+    """
     for name in sorted(opened):
         if any(_uses(trees, kind, name) for kind in (ast.ExceptHandler, ast.ClassDef)) or any(
             _is_type_check(node) for node in _uses(trees, ast.Call, name)
@@ -181,7 +185,7 @@ def _is_type_check(node: ast.AST) -> bool:
 
 
 def _objects(trees: Sequence[ast.Module], functions: set[str]) -> set[str]:
-    """The functions of whose results the tests read or set what no plain value has, at once or by a variable."""
+    """Functions whose results the tests use as objects: they read or set attributes that no plain value has."""
     nodes = [node for tree in trees for node in ast.walk(tree)]
     holders = {
         ast.unparse(target): name
@@ -205,12 +209,12 @@ def _objects(trees: Sequence[ast.Module], functions: set[str]) -> set[str]:
 
 
 def _called(node: ast.AST) -> str:
-    """The name of what a call calls; empty for anything else."""
+    """The name of the function that a call calls; empty for anything else."""
     return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
 
 
 def _named_like_a_builtin(trees: Sequence[ast.Module]) -> set[str]:
-    """Where tests call nothing but builtins, the one that all of them call."""
+    """The builtin that all tests call, where they call nothing but builtins."""
     called = [
         {
             node.func.id
