@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from posttrain.audit.duplicates import alike
 from posttrain.audit.entry import Entry
 from posttrain.audit.findings import Finding, Rule, Shown, finding
-from posttrain.audit.grams import LENGTH, Shared
+from posttrain.audit.grams import LENGTH
 from posttrain.audit.minhash import SIMILAR, distinct
+from posttrain.audit.overlap import Shared
 from posttrain.audit.table import Table
 
 EXACT = Rule(

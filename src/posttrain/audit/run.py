@@ -14,9 +14,10 @@ from posttrain.audit.convention import Reading, columns_option, reading_of
 from posttrain.audit.duplicates import duplicates
 from posttrain.audit.examine import ROW, UNREADABLE, Examined, entries
 from posttrain.audit.findings import Finding, Rule, Shown, finding, sorted_findings
-from posttrain.audit.grams import Grams, Shared, grams_of
+from posttrain.audit.grams import Grams, grams_of
 from posttrain.audit.labels import label_checks
 from posttrain.audit.leakage import leakage
+from posttrain.audit.overlap import Shared
 from posttrain.audit.preferences import preference_checks
 from posttrain.audit.presidio import presidio_findings
 from posttrain.audit.source import Source, chunks, items, parsed
