@@ -184,3 +184,11 @@ def test_every_svamp_answer_is_right_and_every_perturbed_one_wrong(data_dir: Pat
             assert math_score(right, answer) == 1.0, (right, answer)
         for wrong in (answer + 1, answer / 2 + 0.1, -answer or 1):
             assert math_score(f"The answer is {wrong}", answer) == 0.0, (wrong, answer)
+
+
+@pytest.mark.parametrize("name", ["E", "e", "I", "x"])
+def test_a_letter_with_an_index_is_a_name_and_no_constant(name: str) -> None:
+    target = f"${name}_1 + 3 {name}_{{2}}$"
+    assert math_score(f"\\boxed{{3{name}_2 + {name}_1}}", target) == 1.0
+    assert math_score(f"\\boxed{{{name}_2 + 3 {name}_1}}", target) == 0.0
+    assert math_score(f"\\boxed{{{name}_1 / 2 + 1}}", f"$\\frac{{{name}_1}}{{2}} + 1$") == 1.0

@@ -21,7 +21,8 @@ from posttrain.audit.rows.table import Table
 from posttrain.audit.rows.workers import Task, examined
 from posttrain.audit.similarity.duplicates import duplicates
 from posttrain.audit.similarity.leakage import leakage
-from posttrain.audit.similarity.ngrams import Grams, Shared, grams_of
+from posttrain.audit.similarity.ngrams import Grams, grams_of
+from posttrain.audit.similarity.overlap import Shared
 from posttrain.console import Advance, Screen
 from posttrain.data.files.read import Row, source_files
 

@@ -121,8 +121,9 @@ def _equal_by_algebra(wanted: str, given: str) -> bool:
 
 
 def _as_latex(answer: str) -> str:
-    """Plain notation as LaTeX: ``**``, ``*``, ``sqrt(2)``, ``pi``."""
+    """Plain notation as LaTeX: ``**``, ``*``, ``sqrt(2)``, ``pi``. ``E_1`` is a name, not the number e."""
     answer = answer.replace("**", "^").replace("*", " \\cdot ").replace("$", "").replace("°", "")
+    answer = re.sub(r"(?<![A-Za-z\\])(?<!mathrm{)([EeI])(?=_)", r"\\mathrm{\1}", answer)
     answer = re.sub(r"(?<![\\\w])sqrt\(([^()]*)\)", r"\\sqrt{\1}", answer)
     return re.sub(r"(?<![\\A-Za-z])(pi|sin|cos|tan|log|ln|exp)(?![A-Za-z])", r"\\\1 ", answer)
 

@@ -1,12 +1,17 @@
 """Words as numbers, a batch at once: the same words that the plain way finds, and shingles made of them."""
 
+from math import log
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posttrain.audit.rows.entry import words_of
 from posttrain.audit.similarity.minhash import SIMILAR, band_keys, candidates, jaccard, shingle_sets, shingles
-from posttrain.audit.similarity.ngrams import LENGTH, Shared, grams_of
+from posttrain.audit.similarity.ngrams import LENGTH, grams_of
+from posttrain.audit.similarity.overlap import Shared
+from posttrain.audit.similarity.rarity import rarity_of
 from posttrain.audit.similarity.word_hashes import word_hashes
 
 TEXTS = st.lists(st.text(alphabet=st.sampled_from("ab Zé_9\n.,-ﬁΣ字\ud800")) | st.text(), max_size=6)
@@ -111,3 +116,40 @@ def test_runs_apart_are_covered_together() -> None:
     apart = f"{words_from(0, 15)} here {words_from(40, 15)} {words_from(1000, 60)}"
     assert leaks([apart], held) == {0: 0}
     assert leaks([f"{words_from(0, 15)} {words_from(1000, 60)}"], held) == {}
+
+
+SET = "no studies of this medicine were made in small children or in those who are very old"
+
+
+def labels(count: int, first: int) -> list[str]:
+    """Short texts that end alike, each with a name and a finding of its own."""
+    return [f"medicine{n} lowers symptom{n} in patients with disease{n}. {SET}" for n in range(first, first + count)]
+
+
+def test_a_set_sentence_that_covers_most_of_a_short_text_is_no_leak() -> None:
+    held = [*labels(5, 0), *(words_from(1000 * n, 40) for n in range(1, 15))]
+    assert leaks([labels(1, 100)[0], words_from(50_000, 40)], held) == {}
+
+
+def test_a_question_beside_set_sentences_is_a_leak() -> None:
+    held = [*labels(5, 0), *(words_from(1000 * n, 40) for n in range(1, 15))]
+    assert leaks([f"{words_from(3000, 20)} {words_from(60_000, 20)}"], held) == {0: 7}
+
+
+@pytest.mark.parametrize(("prompts", "leak"), [(1, True), (2, False)])
+def test_words_of_many_rows_are_a_leak_if_one_evaluation_prompt_alone_holds_them(prompts: int, leak: bool) -> None:
+    common = words_from(0, 20)
+    held = [f"{common} {words_from(1000 * n, 15)}" for n in range(1, prompts + 1)]
+    held += [words_from(1000 * n, 35) for n in range(10, 40)]
+    rows = [f"{common} {words_from(100_000 * n, 15)}" for n in range(1, 5)]
+    assert (set(leaks(rows, held)) == {0, 1, 2, 3}) is leak
+
+
+def test_the_rarity_of_words_is_the_inverse_frequency_of_pairs() -> None:
+    texts = ["a b c", "a b d", "e"]
+    words, counts = word_hashes(texts)
+    raw = [log(4 / 2), log(4), log(4), log(4 / 2), log(4), log(4), log(4)]  # ab bc bc; ab bd bd; e
+    mean = sum(raw) / len(raw)
+    found = rarity_of(words, counts)
+    assert found.before == pytest.approx([sum(raw[:n]) / mean for n in range(len(raw) + 1)])
+    assert found.between(np.array([1]), np.array([1]), np.array([2]))[0] == pytest.approx(2 * log(4) / mean)

@@ -10,7 +10,8 @@ from posttrain.audit.rows.entry import Entry
 from posttrain.audit.rows.table import Table
 from posttrain.audit.similarity.duplicates import alike
 from posttrain.audit.similarity.minhash import SIMILAR, distinct
-from posttrain.audit.similarity.ngrams import LENGTH, Shared
+from posttrain.audit.similarity.ngrams import LENGTH
+from posttrain.audit.similarity.overlap import Shared
 
 EXACT = Rule(
     "leakage-exact",
