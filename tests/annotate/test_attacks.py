@@ -153,14 +153,15 @@ def test_a_request_of_another_site_changes_nothing(ann: Client, held: dict[str, 
         {},
         {"X-CSRF-Token": "guess"},
         {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Origin": "https://evil.example"},
+        {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Origin": "https://["},
+        {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Origin": "null"},
         {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Sec-Fetch-Site": "cross-site"},
     ):
         answer = httpx2.post(str(ann.http.base_url).rstrip("/") + path, json=body, headers=cookie | headers)
         assert answer.status_code == 403
-    form = ann.http.post(
-        "/login", data={"name": "ann", "password": PASSWORD}, headers={"Origin": "https://evil.example"}
-    )
-    assert form.status_code == 403
+    for origin in ("https://evil.example", "https://a]b"):
+        form = ann.http.post("/login", data={"name": "ann", "password": PASSWORD}, headers={"Origin": origin})
+        assert form.status_code == 403
 
 
 def test_a_forged_order_or_candidate_is_refused(ann: Client, held: dict[str, Any]) -> None:

@@ -480,7 +480,10 @@ def test_a_text_goes_in_the_direction_of_its_script_wherever_it_is_shown_or_writ
             )
         )
 
-    candidates = [{"id": "a", "text": MIXED}, {"id": "b", "text": f"- {ARABIC}\n- two."}]
+    candidates = [
+        {"id": "a", "text": MIXED},
+        {"id": "b", "text": f"- {ARABIC}\n- two.\n- ثلاثة `f(x)`\n\n  ```python\n  x = []\n  ```"},
+    ]
     new = [{"id": ARABIC, "prompt": MIXED, "candidates": candidates, "slice": ARABIC}]
     number = project(owen, new, rewrite=True, criteria=[ARABIC], flags=1)
     owen.post(f"/projects/{number}/guidelines", {"text": MIXED})
@@ -497,6 +500,8 @@ def test_a_text_goes_in_the_direction_of_its_script_wherever_it_is_shown_or_writ
     assert ends_left(".candidate .markdown li")
     assert page.locator(".candidate .markdown ul").evaluate("node => getComputedStyle(node).direction") == "rtl"
     assert not ends_left(".candidate .markdown li:nth-child(2)", "two.")
+    for code in ("f(x)", "x = []"):
+        assert not ends_left(".candidate .markdown li:nth-child(3)", code), "code goes from left to right in any text"
     page.keyboard.press("g")
     assert ends_left("#guideline .text")
     page.keyboard.press("Escape")

@@ -29,7 +29,16 @@ def seen(text: str) -> str:
     [
         r"\(a\) and \[x_1 \cdot y_1\]",
         r"\[a\](b)",
+        r"\(\{1, 2\}\), \[a \\ b\, c\] and $$\%$$",
+        "\\[\na_{1}*b_{2}*c\n\\]",
+        r"$\hat{y}_i = w_{ij}$ and $x^{*}_1 * y^{*}_2$",
+        "an open \\( or $$ is kept",
         "2**3**2 = 512, a*b*c",
+        "the __init__ of __FILE__ and __a_b__",
+        "if x:\n  a\n    b\n\tc\n d",
+        "a  b",
+        "|a|b|\n|-|-|\n|1|2|3|",
+        "| a |\n|---|\n| $|x|$ |",
         "a line\nand the next",
         "5 &lt; 6 &amp; 7",
         "[a]: https://x.example/y",
@@ -45,6 +54,28 @@ def test_emphasis_stays_where_it_is_meant() -> None:
     made = rendered("**bold**, *it*, (*both*) and 这是**重点**内容")
     assert made is not None
     assert re.findall(r"<(?:strong|em)>([^<]*)", made) == ["bold", "it", "both", "重点"]
+
+
+def test_sums_of_money_are_no_formulas_and_words_are_no_names() -> None:
+    made = rendered("$5 and *it* for $6, **$7** or **$8**, __bold words__, __Note__") or ""
+    assert re.findall(r"<(?:strong|em)>([^<]*)", made) == ["it", "$7", "$8", "bold words", "Note"]
+
+
+def test_items_of_a_list_have_the_numbers_that_were_written() -> None:
+    made = rendered("1. a\n1. b\n3. c\n\ntext\n\n- d\n\n  7) e") or ""
+    assert re.findall(r"<li( value=\"\d+\")?>", made) == [' value="1"', ' value="1"', ' value="3"', "", ' value="7"']
+
+
+def test_indents_and_runs_of_spaces_are_marked_for_the_style() -> None:
+    assert rendered("a *b* c\n d  e") == (
+        '<p dir="auto">a <em>b</em> c<br />\n<span class="spaces"> </span>d<span class="spaces">  </span>e</p>\n'
+    )
+
+
+def test_many_tables_with_too_many_cells_are_read_once() -> None:
+    text = "|a|\n|-|\n|b|c|\n\n" * 1000
+    assert "<table" not in (rendered(text) or "")
+    assert (rendered("|a|\n|-|\n|b|\n\n|a|\n|-|\n|b|") or "").count("<table") == 2
 
 
 def test_a_link_that_hides_its_address_is_marked_for_the_style() -> None:

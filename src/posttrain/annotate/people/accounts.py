@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from posttrain.annotate.db.store import Row
 from posttrain.annotate.db.tables import ROLES, audit, invitations, people, sessions
@@ -23,6 +22,9 @@ MAY: Mapping[str, frozenset[str]] = {
     "manage": frozenset({"owner", "admin"}),
 }
 """What each deed needs. Managing is projects, imports, exports, guidelines and people."""
+
+NAMES_LOCK = 7605103843
+"""Who adds a person to a PostgreSQL database holds this lock, from the look at the names until the transaction ends."""
 
 
 def may(person: Row, deed: str) -> bool:
@@ -53,14 +55,13 @@ def add_person(
 ) -> Row:
     """A new person; without a password or an account elsewhere one who never signs in."""
     name = checked_name(name)
+    kept = None if password is None else kept_password(checked_password(password, name))
+    if connection.dialect.name == "postgresql":  # SQLite has one writer; here two twins of a name could join at once
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({NAMES_LOCK})")
     if is_taken(connection, name, origin=origin):
         raise Invalid(f"the name {name} is taken, or looks like one that is; choose another")
-    kept = None if password is None else kept_password(checked_password(password, name))
     values = {"name": name, "role": role, "password": kept, "origin": origin, "active": True, "created": at}
-    try:
-        person = connection.execute(insert(people).values(values).returning(people)).one()
-    except IntegrityError as error:  # another one of that name joined at the same moment
-        raise Invalid(f"the name {name} is taken, or looks like one that is; choose another") from error
+    person = connection.execute(insert(people).values(values).returning(people)).one()
     if invitation is not None:
         connection.execute(update(invitations).where(invitations.c.id == invitation.id).values(person_id=person.id))
     return person

@@ -73,10 +73,18 @@ def client_of(request: Request) -> str:
 def check_origin(request: Request) -> None:
     """Refuse what another site's page sends in this person's browser."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and _host(origin) != request.headers.get("host"):
         raise Forbidden("the request comes from another site")
     if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         raise Forbidden("the request comes from another site")
+
+
+def _host(origin: str) -> str | None:
+    """The host and port of an origin; None if it is no URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def signed_in(request: Request) -> Row | None:

@@ -1,12 +1,13 @@
 """Markdown of models and users as HTML that can do nothing: no raw HTML, no images, links that lead out and say so.
 
 People compare texts, so that texts which differ must look different. Where CommonMark would hide characters that
-answers hold for other reasons, they stay: a backslash before a bracket (formulas), stars within a word or a formula,
-line ends, entities, and lines that only define a link.
+answers hold for other reasons, they stay: what `literal` keeps, line ends, entities, and lines that only define a link.
 """
 
 from functools import cache, lru_cache
 from typing import Any
+
+from posttrain.annotate.web.literal import add_literals
 
 MOST = 20_000
 """Characters that are rendered; longer texts are shown as text alone."""
@@ -36,37 +37,11 @@ def _reader() -> Any:
     reader = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
     reader.enable(["table", "strikethrough"])
     reader.disable(["image", "html_block", "html_inline", "entity", "reference"])
-    reader.inline.ruler.before("escape", "bracket", _bracket)
-    reader.inline.ruler.before("emphasis", "star", _star)
+    add_literals(reader)
     reader.core.ruler.push("direction", _direction)
     reader.validateLink = lambda url: url.strip().lower().startswith(("http://", "https://", "mailto:"))  # pyright: ignore
     reader.add_render_rule("link_open", _link)
     return reader
-
-
-def _bracket(state: Any, silent: bool) -> bool:
-    r"""``\\(`` and ``\\[`` begin formulas, and stay as they are written."""
-    if state.src[state.pos] != "\\" or state.src[state.pos + 1 : state.pos + 2] not in tuple("()[]"):
-        return False
-    if not silent:
-        state.push("text", "", 0).content = state.src[state.pos : state.pos + 2]
-    state.pos += 2
-    return True
-
-
-def _star(state: Any, silent: bool) -> bool:
-    """Stars between two letters or digits, as in ``2**3**2``, are no emphasis; scripts without spaces keep theirs."""
-    if silent or state.src[state.pos] != "*":
-        return False
-    end = state.pos
-    while end < state.posMax and state.src[end] == "*":
-        end += 1
-    around = (state.src[state.pos - 1 : state.pos], state.src[end : end + 1])
-    if not all(one.isascii() and one.isalnum() for one in around):
-        return False
-    state.push("text", "", 0).content = state.src[state.pos : end]
-    state.pos = end
-    return True
 
 
 def _direction(state: Any) -> None:
