@@ -68,9 +68,9 @@ def test_another_persons_assignment_can_be_neither_seen_nor_used(bob: Client, he
 
 
 def test_nothing_shown_to_an_annotator_tells_the_model_or_who_else_judged(ann: Client, held: dict[str, Any]) -> None:
-    told = json.dumps(ann.get(f"/assignments/{held['id']}").json())
+    view = json.dumps(ann.get(f"/assignments/{held['id']}").json())
     for hidden in ("model", "params_hash", "gold", "owen", "row 0"):
-        assert hidden not in told
+        assert hidden not in view
 
 
 OVERSIGHT = (

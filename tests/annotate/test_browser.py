@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-
 from annotate_server import PASSWORD, Client, Server, lines_of, owner_of, running
+from playwright.sync_api import Browser, Page, expect
 from xss_payloads import PAYLOADS
 
 KEYS = ["a", "b", "c"]
@@ -96,7 +95,7 @@ def test_a_person_joins_by_invitation_and_ranks_by_keyboard_alone(
         page.keyboard.press(key)
     page.keyboard.press("3")
     assert strip(page) == "2=1 > 3"
-    expect(page.locator("#said")).to_have_text("Answer 3 is 2nd.")
+    expect(page.locator("#announcement")).to_have_text("Answer 3 is 2nd.")
     page.keyboard.press("Enter")
     expect(page.locator("#progress")).to_contain_text("1 judged by you")
     second = texts(page)
@@ -301,11 +300,11 @@ def test_differences_are_of_the_two_texts_whole_stretches_each(page: Page, serve
     rng = random.Random(0)
     words = ["dose", "20", "mg", "daily", "not", ".", "\n\n", " ", "  ", "Übelkeit", "**", "the"]
     pairs = [["".join(rng.choices(words, k=rng.randint(0, 30))) for _ in range(2)] for _ in range(300)]
-    told = page.evaluate(
+    pieces_of_pairs = page.evaluate(
         "async (pairs) => { const { diff } = await import('/static/diff.js'); return pairs.map((p) => diff(...p)); }",
         pairs,
     )
-    for (old, new), pieces in zip(pairs, told, strict=True):
+    for (old, new), pieces in zip(pairs, pieces_of_pairs, strict=True):
         assert "".join(text for kind, text in pieces if kind != "ins") == old
         assert "".join(text for kind, text in pieces if kind != "del") == new
         kinds = [kind for kind, _ in pieces]

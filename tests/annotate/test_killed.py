@@ -1,7 +1,6 @@
 """The server dies again and again under many annotators: no judgment is lost, none doubled, no place taken twice."""
 
 import pytest
-
 from annotate_load import press, problems
 from annotate_server import running
 

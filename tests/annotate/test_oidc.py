@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx2
 import pytest
-
 from annotate_server import Client, Server, owner_of, running
 from oidc_provider import CLIENT, SECRET, Provider, new_key, provider
-from posttrain.annotate.web.oidc import discover
+
+from posttrain.annotate.web.oidc_provider import discover
 from posttrain.errors import InputError
 
 
@@ -135,11 +135,11 @@ def test_without_a_provider_there_is_no_such_page(tmp_path: Any) -> None:
 
 
 def test_a_provider_that_is_none_is_one_sentence(elsewhere: Provider) -> None:
-    for issuer, told in (
+    for issuer, expected in (
         ("http://issuer.example", "https://"),
         ("http://127.0.0.1:1", "no OpenID Connect provider that answers"),
         (f"{elsewhere.url}/", "calls itself"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=expected):
             discover(issuer, CLIENT, SECRET)
     assert discover(elsewhere.url, CLIENT, SECRET).token == f"{elsewhere.url}/token"

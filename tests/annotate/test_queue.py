@@ -6,7 +6,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from annotating import Team, item, said, team
+from annotating import Team, in_places, item, team
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select
 from posttrain.annotate.db.store import locked_project, reading, writing
 from posttrain.annotate.db.tables import assignments, items, judgments
 from posttrain.annotate.problems import Conflict, Forbidden, Invalid, Missing
-from posttrain.annotate.work.display_order import shown_order, williams
+from posttrain.annotate.work.display_order import shown_order, williams_design
 from posttrain.annotate.work.queue import assignment_of, next_assignment, renew, set_aside
 
 
@@ -56,8 +56,8 @@ def test_a_place_comes_back_when_its_lease_runs_out(engine: Engine) -> None:
     taken = found.next("bob")
     assert taken is not None
     with pytest.raises(Conflict, match="given to another"):
-        found.say("ann", held, said(held, "a>b"))
-    found.say("bob", taken, said(taken, "a>b"))
+        found.say("ann", held, in_places(held, "a>b"))
+    found.say("bob", taken, in_places(taken, "a>b"))
     assert state_of(found, "one") == ("done", 1, 1)
 
 
@@ -66,7 +66,7 @@ def test_late_work_counts_as_long_as_nobody_else_took_the_place(engine: Engine) 
     held = found.next("ann")
     assert held is not None
     found.at += 10_000
-    found.say("ann", held, said(held, "a>b"))
+    found.say("ann", held, in_places(held, "a>b"))
     assert state_of(found, "one")[0] == "done"
 
 
@@ -134,7 +134,7 @@ def test_a_change_of_mind_is_a_further_row_and_the_last_word_counts(engine: Engi
     assert state_of(found, "one")[0] == "disputed"
     with reading(engine) as connection:
         own = connection.execute(select(assignments).where(assignments.c.person_id == found.people["ann"].id)).one()
-    found.say("ann", own, said(own, "b>a"))
+    found.say("ann", own, in_places(own, "b>a"))
     assert state_of(found, "one") == ("done", 2, 2)
     with reading(engine) as connection:
         rows = connection.execute(select(judgments).where(judgments.c.person_id == found.people["ann"].id)).all()
@@ -150,21 +150,21 @@ def test_what_an_adjudicator_settled_is_not_changed_by_those_who_disagreed(engin
     with reading(engine) as connection:
         own = connection.execute(select(assignments).where(assignments.c.person_id == found.people["ann"].id)).one()
     with pytest.raises(Conflict, match="settled"):
-        found.say("ann", own, said(own, "b>a"))
+        found.say("ann", own, in_places(own, "b>a"))
 
 
 def test_sent_twice_with_one_key_a_judgment_is_kept_once(engine: Engine) -> None:
     found = team(engine, item("one"), item("two"))
     held = found.next("ann")
     assert held is not None
-    first = found.say("ann", held, said(held, "a>b", duration_ms=10), key="k1")
-    assert found.say("ann", held, said(held, "a>b", duration_ms=99), key="k1").id == first.id
+    first = found.say("ann", held, in_places(held, "a>b", duration_ms=10), key="k1")
+    assert found.say("ann", held, in_places(held, "a>b", duration_ms=99), key="k1").id == first.id
     with pytest.raises(Invalid, match="another judgment"):
-        found.say("ann", held, said(held, "b>a"), key="k1")
+        found.say("ann", held, in_places(held, "b>a"), key="k1")
     other = found.next("ann")
     assert other is not None
     with pytest.raises(Invalid, match="another judgment"):
-        found.say("ann", other, said(other, "a>b"), key="k1")
+        found.say("ann", other, in_places(other, "a>b"), key="k1")
     with reading(engine) as connection:
         assert connection.execute(select(func.count()).select_from(judgments)).scalar_one() == 1
 
@@ -184,7 +184,7 @@ def test_ranks_that_fit_no_candidates_are_refused(engine: Engine, ranks: list[in
     found = team(engine, item("one"))
     held = found.next("ann")
     with pytest.raises(Invalid, match="2 whole numbers from 1 to 2"):
-        found.say("ann", held, type(said(held, "a>b"))(ranks))
+        found.say("ann", held, type(in_places(held, "a>b"))(ranks))
 
 
 def test_the_order_kept_is_the_order_the_server_had_shown(engine: Engine) -> None:
@@ -207,7 +207,7 @@ def test_a_person_sees_each_candidate_at_each_place_equally_often(engine: Engine
 
 @given(st.integers(2, 26))
 def test_the_design_is_balanced_in_places_and_neighbours(k: int) -> None:
-    rows = np.array(williams(k))
+    rows = np.array(williams_design(k))
     assert all(sorted(row) == list(range(k)) for row in rows)
     assert all(sorted(np.bincount(column, minlength=k)) == [len(rows) // k] * k for column in rows.T)
     follows = Counter((int(a), int(b)) for row in rows for a, b in pairwise(row))
@@ -227,7 +227,7 @@ def test_many_at_once_take_no_place_twice(engine: Engine) -> None:
                 held = next_assignment(connection, project, found.people[name], found.at)
             if held is None:
                 return
-            found.say(name, held, said(held, "a>b"))
+            found.say(name, held, in_places(held, "a>b"))
 
     threads = [Thread(target=work, args=(name,)) for name in names]
     for thread in threads:

@@ -161,8 +161,9 @@ def test_a_backup_holds_what_was_written_a_moment_ago(tmp_path: Path) -> None:
     assert out.stat().st_mode & 0o777 == 0o600
     with using(out) as engine, reading(engine) as connection:
         assert connection.execute(select(audit.c.action)).scalars().all() == ["early"]
-    for source, target, told in ((where, out, "there already"), (tmp_path / "b.db", tmp_path / "x", "no such file")):
-        with pytest.raises(InputError, match=told):
+    missing = tmp_path / "b.db"
+    for source, target, expected in ((where, out, "there already"), (missing, tmp_path / "x", "no such file")):
+        with pytest.raises(InputError, match=expected):
             back_up(source, target)
     (tmp_path / "notes.txt").write_text("not a database, but long enough to be read as the header of one " * 20)
     with pytest.raises(InputError, match="not a database"):
@@ -183,8 +184,8 @@ def test_a_place_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
         "://x": "neither a file nor a URL",
         str(tmp_path): "unable to open",
     }
-    for where, told in cases.items():
-        with pytest.raises(InputError, match=told) as caught:
+    for where, expected in cases.items():
+        with pytest.raises(InputError, match=expected) as caught:
             open_store(where)
         assert "secret" not in str(caught.value)
 

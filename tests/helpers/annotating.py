@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from posttrain.annotate.db.store import Row, locked_project, writing
+from posttrain.annotate.db.store import DbRow, locked_project, writing
 from posttrain.annotate.people.accounts import add_person
-from posttrain.annotate.work.judging import Said, judge
+from posttrain.annotate.work.judging import Submission, record_judgment
 from posttrain.annotate.work.projects import Item, add_items, new_project
 from posttrain.annotate.work.queue import assignment_of, next_assignment
 from posttrain.annotate.work.settings import Settings
@@ -21,33 +21,33 @@ class Team:
 
     engine: Engine
     project: int
-    people: dict[str, Row]
+    people: dict[str, DbRow]
     at: float = START
 
-    def next(self, name: str, kind: str = "ranking") -> Row | None:
+    def next(self, name: str, kind: str = "ranking") -> DbRow | None:
         with writing(self.engine) as connection:
             project = locked_project(connection, self.project)
             found = next_assignment(connection, project, self.people[name], self.at, kind)
             return None if found is None else assignment_of(connection, found.id, self.people[name])
 
-    def say(self, name: str, assignment: Row, said: Said, **more: Any) -> Row:
+    def say(self, name: str, assignment: DbRow, submission: Submission, **more: Any) -> DbRow:
         with writing(self.engine) as connection:
             project = locked_project(connection, self.project)
             own = assignment_of(connection, assignment.id, self.people[name])
-            return judge(connection, project, self.people[name], own, said, self.at, **more)
+            return record_judgment(connection, project, self.people[name], own, submission, self.at, **more)
 
-    def rank(self, name: str, order: str, kind: str = "ranking", **more: Any) -> Row:
+    def rank(self, name: str, order: str, kind: str = "ranking", **more: Any) -> DbRow:
         """Judge the next item; `order` is the candidates' ids from best to worst, `=` between tied ones."""
         assignment = self.next(name, kind)
         assert assignment is not None, f"nothing left for {name}"
-        return self.say(name, assignment, said(assignment, order), **more)
+        return self.say(name, assignment, in_places(assignment, order), **more)
 
 
-def said(assignment: Row, order: str, **more: Any) -> Said:
+def in_places(assignment: DbRow, order: str, **more: Any) -> Submission:
     ranks: dict[str, int] = {}
     for rank, level in enumerate(order.split(">"), 1):
         ranks |= dict.fromkeys(level.split("="), rank)
-    return Said([ranks[name] for name in assignment.shown], **more)
+    return Submission([ranks[name] for name in assignment.shown], **more)
 
 
 def item(name: str, k: int = 2, **more: Any) -> Item:

@@ -24,6 +24,7 @@ ALIASES: Mapping[str, str] = {
         "max_steps": "steps num_steps n_steps total_steps",
         "model": "base_model model_name model_name_or_path model_path",
         "num_generations": "group_size num_return_sequences n_samples",
+        "pairs": "policy",
         "path": "file data_files",
         "patience": "early_stopping early_stopping_patience",
         "precision": "dtype torch_dtype bf16 fp16 mixed_precision",

@@ -39,7 +39,7 @@ class RankStage(Options):
         default=None, description="a text file beside the recipe: what a new project tells its people"
     )
     what: Literal["rankings", "pairs"] = Field(default="pairs", description="every person's ranking, or pairs of all")
-    policy: Literal["all", "adjacent", "best-worst", "best-vs-rest"] = Field(
+    pairs: Literal["all", "adjacent", "best-worst", "best-vs-rest"] = Field(
         default="all", description="which pairs of a ranking"
     )
     aggregate: Literal["majority", "plackett-luce"] = Field(
@@ -101,8 +101,8 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
         Stopped: the user stopped the run while it waited.
     """
     from posttrain.annotate.db.store import reading, using
-    from posttrain.annotate.insight.judgments import spoken
-    from posttrain.annotate.insight.project_agreement import agreement
+    from posttrain.annotate.insight.judgments import read_judgments
+    from posttrain.annotate.insight.project_agreement import measure_agreement
     from posttrain.annotate.work.projects import project_named
 
     where = stage.db if "://" in stage.db else str((context.base / stage.db).resolve())
@@ -112,19 +112,20 @@ def rank(stage: RankStage, context: Context) -> dict[str, Figure]:
         with reading(engine) as connection:
             project = project_named(connection, stage.project)
             manifest = _export(stage, context.folder / "export", connection, project)
-            alpha = agreement(spoken(connection, project))["krippendorff_alpha_nominal"]
+            alpha = measure_agreement(read_judgments(connection, project))["krippendorff_alpha_nominal"]
     for why, count in manifest["left_out"].items():
         context.screen.note(f"left out, {why}: {count:,} items")
     rows = manifest["rows"]["train"]
     return {
         "rank/rows": Figure(None, float(rows), rows, unit="count", of="rows"),
-        "rank/krippendorff_alpha": Figure(None, alpha["value"], alpha["n"], alpha["interval"], of="items"),
+        "rank/krippendorff_alpha": Figure(None, alpha.value, alpha.n, alpha.interval, of=alpha.counted),
     }
 
 
 def _prepare(stage: RankStage, context: Context, engine: "Engine") -> None:
     from posttrain.annotate.db.store import now, writing
-    from posttrain.annotate.exchange.imports import add_imports, read_imports
+    from posttrain.annotate.exchange.add_imports import add_imports
+    from posttrain.annotate.exchange.imports import read_imports
     from posttrain.annotate.work.projects import new_project, project_named, read_guideline
     from posttrain.annotate.work.simulated import simulate
 
@@ -177,14 +178,15 @@ def _missing(stage: RankStage, engine: "Engine") -> tuple[int, int]:
 
 
 def _export(stage: RankStage, out: Path, connection: Any, project: Any) -> dict[str, Any]:
-    from posttrain.annotate.exchange.export import ExportOptions, export
+    from posttrain.annotate.exchange.export import write_export
+    from posttrain.annotate.exchange.export_options import ExportOptions
 
     shutil.rmtree(out, ignore_errors=True)  # of a run that died before the stage was done
     options = ExportOptions(
         what=stage.what,
-        policy=stage.policy,
+        pairs=stage.pairs,
         aggregate=stage.aggregate,
         least=stage.least,
         simulated=stage.simulated > 0,
     )
-    return export(connection, project, options, out)
+    return write_export(connection, project, options, out)

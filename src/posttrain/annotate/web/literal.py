@@ -1,25 +1,29 @@
-"""Rules of Markdown for what answers write without meaning Markdown: formulas, names in code, indents, numbers.
+"""Markdown rules that keep literal text: formulas, names in code, indents and list numbers.
 
-Each keeps characters that CommonMark would hide, so that answers which differ look different.
+Answers often have such text without any Markdown in mind. Each rule keeps characters that CommonMark would hide, so
+that answers that differ look different.
 """
 
 import re
 from typing import Any
 
+from markdown_it.common.utils import escapeHtml
+from markdown_it.rules_block.table import escapedSplit, getLine, table
+
 _DUNDER = re.compile(r"__(?:[a-z\d]+(?:_[a-z\d]+)*|[A-Z\d]+(?:_[A-Z\d]+)*)__(?!\w)")
-"""``__init__`` or ``__FILE__``; in CommonMark a bold word."""
+"""``__init__`` or ``__FILE__``, which CommonMark renders as a bold word."""
 
 _CLOSING = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
 
 _DOLLARS = re.compile(r"\$(?!\s)(?:(?!\*\*)[^$`\n])+(?<![\s\\])\$(?!\d)")
-"""``$...$`` by pandoc's rule, which tells a formula from sums of money, and with no bold text or code in it."""
+"""``$...$`` by pandoc's rule, which separates formulas from sums of money; it has no bold text or code inside."""
 
 _INDENT = re.compile(r"^[ \t]+")
 _SPACES = re.compile(r"[ \t]{2,}|\t")
 
 
 def add_literals(reader: Any) -> None:
-    """Add the rules to a reader of `markdown_it`."""
+    """Add the rules to a `MarkdownIt` parser."""
     reader.inline.ruler.before("escape", "formula", _formula)
     reader.inline.ruler.before("emphasis", "star", _star)
     reader.inline.ruler.before("emphasis", "dunder", _dunder)
@@ -30,7 +34,7 @@ def add_literals(reader: Any) -> None:
 
 
 def _formula(state: Any, silent: bool) -> bool:
-    r"""``\(...\)``, ``\[...\]``, ``$$...$$`` and ``$...$`` stay as they are written, and so does a bracket alone."""
+    r"""``\(...\)``, ``\[...\]``, ``$$...$$`` and ``$...$`` stay as they are written, and so does a single bracket."""
     opening = state.src[state.pos : state.pos + 2]
     end = state.pos + 2
     if opening in _CLOSING:
@@ -45,24 +49,24 @@ def _formula(state: Any, silent: bool) -> bool:
 
 
 def _star(state: Any, silent: bool) -> bool:
-    """Stars between two letters or digits, as in ``2**3**2``, are no emphasis; scripts without spaces keep theirs."""
+    """Stars between ASCII letters or digits, as in ``2**3**2``, are no emphasis; other scripts may have no spaces."""
     if silent or state.src[state.pos] != "*":
         return False
     end = state.pos
     while end < state.posMax and state.src[end] == "*":
         end += 1
     around = (state.src[state.pos - 1 : state.pos], state.src[end : end + 1])
-    return all(one.isascii() and one.isalnum() for one in around) and _take(state, end, silent)
+    return all(character.isascii() and character.isalnum() for character in around) and _take(state, end, silent)
 
 
 def _dunder(state: Any, silent: bool) -> bool:
-    """``__init__`` is a name in code, unless it is a part of a longer word."""
+    """``__init__`` is a name in code, unless it is part of a longer word."""
     found = _DUNDER.match(state.src, state.pos, state.posMax)
     return found is not None and _take(state, found.end(), silent)
 
 
 def _newline(state: Any, silent: bool) -> bool:
-    """A line end, with the spaces that the next line begins with; CommonMark drops them."""
+    """A line end, with the spaces at the start of the next line, which CommonMark drops."""
     if state.src[state.pos] != "\n":
         return False
     if not silent:
@@ -73,9 +77,7 @@ def _newline(state: Any, silent: bool) -> bool:
 
 
 def _table(state: Any, start: int, end: int, silent: bool) -> bool:
-    """A table, unless a row has more cells than its head, which would vanish; then all tables are shown as text."""
-    from markdown_it.rules_block.table import table
-
+    """A table. If a row has more cells than the header, they would be lost; then all tables are displayed as text."""
     before, line = len(state.tokens), state.line
     if state.env.get("wide") or not table(state, start, end, silent):
         return False
@@ -91,23 +93,19 @@ def _rows(tokens: list[Any]) -> list[Any]:
 
 
 def _cells(state: Any, line: int) -> int:
-    from markdown_it.rules_block.table import escapedSplit, getLine
-
     cells = escapedSplit(getLine(state, line).strip())
     return len(cells) - (cells[:1] == [""]) - (cells[1:] != [] and cells[-1] == "")
 
 
 def _numbers(state: Any) -> None:
-    """Items of a list have the numbers that are written, not the next ones."""
+    """List items keep the numbers of the text; CommonMark counts on from the first."""
     for token in state.tokens:
         if token.type == "list_item_open" and token.info:
             token.attrSet("value", token.info)
 
 
 def _text(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
-    """A text with its indent and runs of spaces, which HTML would drop."""
-    from markdown_it.common.utils import escapeHtml
-
+    """A text with its indent and runs of spaces, which HTML would collapse."""
     kept, text = r'<span class="spaces">\g<0></span>', escapeHtml(tokens[index].content)
     begins = index and tokens[index - 1].type in ("softbreak", "hardbreak")
     if begins and (indent := _INDENT.match(text)):
@@ -116,7 +114,7 @@ def _text(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
 
 
 def _take(state: Any, end: int, silent: bool) -> bool:
-    """Take all up to `end` as it is written."""
+    """Take the characters up to `end` as they are written."""
     if not silent:
         for number, line in enumerate(state.src[state.pos : end].split("\n")):
             if number:
