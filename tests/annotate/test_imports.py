@@ -149,7 +149,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_malformed_row_is_one_sentence_with_its_place(case: str, tmp_path: Path) -> None:
+def test_a_malformed_row_gives_a_one_line_error_with_its_place(case: str, tmp_path: Path) -> None:
     row, expected = WRONG[case]
     with pytest.raises(InputError, match=expected) as caught:
         read(tmp_path, row)
@@ -179,7 +179,7 @@ def imported(engine: Engine, tmp_path: Path, *rows: Any) -> dict[str, int]:
         return add_imports(connection, project.id, iter(read(tmp_path, *rows)), START, by=None)
 
 
-def test_a_name_typed_in_several_ways_is_one_person(engine: Engine, tmp_path: Path) -> None:
+def test_a_name_with_different_case_and_spaces_is_one_person(engine: Engine, tmp_path: Path) -> None:
     rows = [
         {**RANKING, "id": f"r{n}", "ranks": {"c1": 1, "c2": 2}, "annotator": name}
         for n, name in enumerate(("Ann Abara", " ann  abara", "ANN ABARA"))

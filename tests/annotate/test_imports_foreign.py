@@ -1,4 +1,4 @@
-"""A verdict of another tool stays with the texts that it was about. An undecided file is refused."""
+"""A verdict of another tool stays with its texts; an ambiguous file is refused."""
 
 import json
 from pathlib import Path
@@ -97,7 +97,7 @@ RIGHT: dict[str, tuple[dict[str, Any], Any]] = {
 
 
 @pytest.mark.parametrize("case", RIGHT)
-def test_the_better_text_and_the_question_are_those_that_people_saw(case: str, tmp_path: Path) -> None:
+def test_the_better_text_and_the_prompt_are_those_that_people_saw(case: str, tmp_path: Path) -> None:
     row, prompt = RIGHT[case]
     found = read(tmp_path, row)
     texts = {candidate["id"]: candidate["text"] for candidate in found.item.candidates}
@@ -106,7 +106,7 @@ def test_the_better_text_and_the_question_are_those_that_people_saw(case: str, t
     assert found.item.prompt == prompt
 
 
-def test_each_person_has_a_left_side_of_their_own(tmp_path: Path) -> None:
+def test_the_left_side_is_read_for_each_person(tmp_path: Path) -> None:
     found = read(tmp_path, pairwise({"prompt": "Ask", "a": "A", "b": "B"}, "a,b", "b,a"))
     assert [vote.ranks for vote in found.votes] == [{"a": 1, "b": 2}, {"b": 1, "a": 2}]
 
@@ -161,7 +161,7 @@ UNDECIDED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", UNDECIDED)
-def test_what_the_file_does_not_decide_is_refused(case: str, tmp_path: Path) -> None:
+def test_an_ambiguous_row_is_refused_with_its_place(case: str, tmp_path: Path) -> None:
     row, expected = UNDECIDED[case]
     with pytest.raises(InputError, match=expected) as caught:
         read(tmp_path, row)

@@ -1,4 +1,4 @@
-"""Links and tokens are no better than whoever made them, and both can be seen and taken back."""
+"""Invitations and tokens end with the rights of the person who made them; both are listed and can be revoked."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -47,7 +47,7 @@ def is_open(engine: Engine, secret: str | None, at: float = START) -> bool:
             return False
 
 
-def test_a_new_start_replaces_the_owner_link_of_the_one_before(engine: Engine) -> None:
+def test_a_new_start_replaces_the_earlier_owner_link(engine: Engine) -> None:
     with writing(engine) as connection:
         first, second = (invite_first_owner(connection, START) for _ in range(2))
     assert (is_open(engine, first), is_open(engine, second)) == (False, True)
@@ -67,7 +67,7 @@ def test_an_owner_link_is_void_once_there_is_an_owner(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"role": "viewer"}, {"role": "annotator"}])
-def test_invitations_end_with_the_rights_of_who_made_them(
+def test_invitations_end_with_the_rights_of_the_person_who_made_them(
     engine: Engine, owen: DbRow, adam: DbRow, change: dict[str, Any]
 ) -> None:
     with writing(engine) as connection:
@@ -81,7 +81,7 @@ def test_invitations_end_with_the_rights_of_who_made_them(
     assert not is_open(engine, link), "nor do they come back"
 
 
-def test_open_invitations_are_listed_and_taken_back(engine: Engine, owen: DbRow, adam: DbRow) -> None:
+def test_open_invitations_are_listed_and_revoked(engine: Engine, owen: DbRow, adam: DbRow) -> None:
     with writing(engine) as connection:
         links = [invite(connection, by, "annotator", START) for by in (None, owen, adam)]
         above = invite(connection, owen, "owner", START)
@@ -97,7 +97,7 @@ def test_open_invitations_are_listed_and_taken_back(engine: Engine, owen: DbRow,
     assert [is_open(engine, link) for link in (*links[1:], above)] == [False, True, True]
 
 
-def test_what_a_token_made_ends_with_it(engine: Engine, owen: DbRow) -> None:
+def test_tokens_and_invitations_end_with_the_token_that_made_them(engine: Engine, owen: DbRow) -> None:
     with writing(engine) as connection:
         first, secret = new_token(connection, owen, "first", START)
         child = new_token(connection, token_of(connection, secret), "child", START)[1]
@@ -123,7 +123,7 @@ def http(engine: Engine, owen: DbRow) -> Iterator[TestClient]:
         yield http
 
 
-def test_the_api_and_the_pages_show_what_is_open_and_take_it_back(http: TestClient, engine: Engine) -> None:
+def test_the_api_and_the_pages_list_and_revoke_open_invitations_and_tokens(http: TestClient, engine: Engine) -> None:
     path = http.post("/api/v1/invitations", json={"role": "viewer"}).json()["path"]
     (one,) = http.get("/api/v1/invitations").json()["items"]
     assert (one["role"], one["by"], one["expires"] > now()) == ("viewer", "owen", True)

@@ -1,4 +1,4 @@
-"""Texts that differ look different as Markdown, in the direction of their script, and none takes long."""
+"""Markdown: texts that differ look different, have the direction of their script, and none takes long."""
 
 import html
 import re
@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from posttrain.annotate.db import store
 from posttrain.annotate.db.store import open_store, writing
 from posttrain.annotate.people.credentials import new_token
-from posttrain.annotate.web import work
+from posttrain.annotate.web import assignment_view
 from posttrain.annotate.web.app import make_app
 from posttrain.annotate.web.markdown import MAX_BRACKETS, MAX_CELLS, MAX_CHARACTERS, render_markdown
 from posttrain.annotate.work.projects import Item
@@ -46,11 +46,11 @@ def seen(text: str) -> str:
         "C:\\new\\table",
     ],
 )
-def test_no_character_of_an_answer_vanishes(text: str) -> None:
+def test_every_character_of_an_answer_stays_visible(text: str) -> None:
     assert seen(text) == text
 
 
-def test_emphasis_stays_where_it_is_meant() -> None:
+def test_intended_emphasis_is_rendered() -> None:
     made = render_markdown("**bold**, *it*, (*both*) and 这是**重点**内容")
     assert made is not None
     assert re.findall(r"<(?:strong|em)>([^<]*)", made) == ["bold", "it", "both", "重点"]
@@ -61,7 +61,7 @@ def test_sums_of_money_are_no_formulas_and_words_are_no_names() -> None:
     assert re.findall(r"<(?:strong|em)>([^<]*)", made) == ["it", "$7", "$8", "bold words", "Note"]
 
 
-def test_items_of_a_list_have_the_numbers_that_were_written() -> None:
+def test_list_items_keep_the_numbers_of_the_text() -> None:
     made = render_markdown("1. a\n1. b\n3. c\n\ntext\n\n- d\n\n  7) e") or ""
     assert re.findall(r"<li( value=\"\d+\")?>", made) == [' value="1"', ' value="1"', ' value="3"', "", ' value="7"']
 
@@ -83,7 +83,7 @@ def test_a_link_that_hides_its_address_is_marked_for_the_style() -> None:
     assert 'class="named"' not in (render_markdown("<https://x.example>") or "")
 
 
-def test_each_outermost_block_goes_in_the_direction_of_its_script() -> None:
+def test_each_outermost_block_has_the_direction_of_its_script() -> None:
     made = render_markdown("# عنوان\n\nفقرة\n\n- واحد\n\n> two\n\n|ا|b|\n|-|-|\n|1|2|") or ""
     assert re.findall(r'<(\w+) dir="auto">', made) == ["h1", "p", "ul", "blockquote", "table"]
 
@@ -96,7 +96,7 @@ COSTLY = {
 
 
 @pytest.mark.parametrize("case", COSTLY)
-def test_what_would_take_long_is_shown_as_text(case: str) -> None:
+def test_a_text_that_would_take_long_is_not_rendered(case: str) -> None:
     assert render_markdown(COSTLY[case]) is None
 
 
@@ -111,7 +111,7 @@ def test_nobody_waits_for_the_database_while_texts_are_rendered(
         held.append(store._turns(engine).locked())  # pyright: ignore[reportPrivateUsage]
         return text
 
-    monkeypatch.setattr(work, "rendered", watched)
+    monkeypatch.setattr(assignment_view, "render_markdown", watched)
     with writing(engine) as connection:
         secret = new_token(connection, found.people["ann"], "t", START)[1]
         assert store._turns(engine).locked()  # pyright: ignore[reportPrivateUsage]

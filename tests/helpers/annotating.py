@@ -1,4 +1,4 @@
-"""A project with people, as tests of annotation need it."""
+"""A project with people, for tests of annotation."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ START = 1_700_000_000.0
 
 @dataclass
 class Team:
-    """A project, people by name, and a clock that stands still until it is moved."""
+    """A project, people by name, and a clock that only moves when a test sets it."""
 
     engine: Engine
     project: int
@@ -44,6 +44,7 @@ class Team:
 
 
 def in_places(assignment: DbRow, order: str, **more: Any) -> Submission:
+    """A submission from an order such as ``a>b=c``, with candidates named by their displayed places."""
     ranks: dict[str, int] = {}
     for rank, level in enumerate(order.split(">"), 1):
         ranks |= dict.fromkeys(level.split("="), rank)
@@ -59,7 +60,7 @@ def item(name: str, k: int = 2, **more: Any) -> Item:
 
 
 def team(engine: Engine, *new: Item, people: str = "ann bob cem", **settings: Any) -> Team:
-    """People are annotators but for `ada`, who is an adjudicator, and `owen`, who owns the place."""
+    """A project. People are annotators, except for `ada`, an adjudicator, and `owen`, the owner."""
     roles = {"ada": "adjudicator", "owen": "owner", "vera": "viewer"}
     with writing(engine) as connection:
         found = {

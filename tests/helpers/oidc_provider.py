@@ -1,4 +1,4 @@
-"""A sign-in service for tests: an OpenID Connect provider on loopback, that says what it is told to say."""
+"""An OpenID Connect provider on loopback for tests; a test sets its claims and keys."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ def new_key() -> Any:
 
 @dataclass
 class Provider:
-    """Who signs in next is `claims`; `key` and `algorithm` sign it, `published` is what the world is told to trust."""
+    """`claims` are those of the next sign-in; `key` and `algorithm` sign them; `published` is the published key."""
 
     url: str
     claims: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Provider:
         return {"issuer": self.url, **{name: f"{self.url}/{path}" for name, path in places.items()}}
 
     def authorize(self, request: dict[str, str]) -> str:
-        """Where the browser is sent back to, as if the person had signed in."""
+        """The redirect address, as if the person had signed in."""
         assert (request["response_type"], request["client_id"]) == ("code", CLIENT)
         code = f"code-{len(self.codes)}"
         self.codes[code] = request
@@ -59,7 +59,7 @@ class Provider:
 
 @contextmanager
 def provider() -> Generator[Provider]:
-    """One that answers on a free port."""
+    """A provider that listens on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -106,6 +106,7 @@ WRONG: dict[str, tuple[tuple[str, str], str]] = {
         ("project: tone", "project: tone\n    guideline: rules.txt"),
         "stages.rank.guideline: no file rules.txt",
     ),
+    "the earlier name of pairs": (("project: tone", "project: tone\n    policy: all"), "did you mean pairs"),
     "fewer than the overlap": (("most: 3", "most: 2, overlap: 3"), "rank.yaml"),
     "data of a stage that makes a model": (("data: rank,", "data: reward,"), "leaves a model, and no data"),
     "a model of a stage that makes data": (("kind: dpo,", "kind: dpo, model: rank,"), "no model"),
@@ -113,14 +114,14 @@ WRONG: dict[str, tuple[tuple[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_mistake_is_one_sentence(case: str, workspace: Path, posttrain: Posttrain) -> None:
-    (old, new), traced = WRONG[case]
+def test_a_mistake_gives_a_one_line_error(case: str, workspace: Path, posttrain: Posttrain) -> None:
+    (old, new), expected = WRONG[case]
     assert old in RECIPE
     place = RECIPE.rindex(old)
     (workspace / "rank.yaml").write_text(RECIPE[:place] + new + RECIPE[place + len(old) :])
     answer = posttrain("validate", "rank.yaml")
     assert answer.code == 2, answer.err
-    assert traced in answer.err
+    assert expected in answer.err
     assert "Traceback" not in answer.err
 
 

@@ -82,9 +82,9 @@ def is_taken(connection: Connection, name: str, *, origin: str = "app") -> bool:
 
 def sign_in(connection: Connection, name: str, password: str) -> DbRow | None:
     """The person with this name and password; the check takes equally long if there is no such person."""
-    found = connection.execute(select(people).where(_is_called(tidy_name(name)))).first()
-    kept = found.password if found is not None and found.password is not None and found.active else None
-    return found if is_password(password, kept) else None
+    person = connection.execute(select(people).where(_is_called(tidy_name(name)))).first()
+    kept = person.password if person is not None and person.password is not None and person.active else None
+    return person if is_password(password, kept) else None
 
 
 def _is_called(name: str) -> ColumnElement[bool]:

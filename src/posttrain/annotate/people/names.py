@@ -37,9 +37,9 @@ def is_visible(character: str) -> bool:
     return character.isprintable() and character not in _BLANK and not selector
 
 
-def look_alike(one: str, other: str) -> bool:
+def look_alike(first: str, second: str) -> bool:
     """Whether two names look the same, as they are written or in lower case."""
-    return any(a == b for a, b in zip(_skeletons(one), _skeletons(other), strict=True))
+    return any(a == b for a, b in zip(_skeletons(first), _skeletons(second), strict=True))
 
 
 @lru_cache(maxsize=10_000)
@@ -54,11 +54,11 @@ def _skeleton(text: str) -> str:
     from confusable_homoglyphs.confusables import confusables_data
 
     def prototype(character: str) -> str:
-        twins = [one["c"] for one in confusables_data.get(character, ())]
+        twins = [twin["c"] for twin in confusables_data.get(character, ())]
         if len(twins) != 1:
             return character
         only = twins[0]
-        mutual = [one["c"] for one in confusables_data.get(only, ())] == [character]
+        mutual = [twin["c"] for twin in confusables_data.get(only, ())] == [character]
         return min(character, only) if mutual else only
 
     return unicodedata.normalize("NFKD", "".join(map(prototype, text)))

@@ -38,8 +38,8 @@ def _formula(state: Any, silent: bool) -> bool:
     opening = state.src[state.pos : state.pos + 2]
     end = state.pos + 2
     if opening in _CLOSING:
-        found = state.src.find(_CLOSING[opening], end, state.posMax)
-        end = found + 2 if found >= 0 else end
+        closing = state.src.find(_CLOSING[opening], end, state.posMax)
+        end = closing + 2 if closing >= 0 else end
     elif opening not in _CLOSING.values():
         dollars = _DOLLARS.match(state.src, state.pos, state.posMax)
         if dollars is None:
@@ -61,8 +61,8 @@ def _star(state: Any, silent: bool) -> bool:
 
 def _dunder(state: Any, silent: bool) -> bool:
     """``__init__`` is a name in code, unless it is part of a longer word."""
-    found = _DUNDER.match(state.src, state.pos, state.posMax)
-    return found is not None and _take(state, found.end(), silent)
+    name = _DUNDER.match(state.src, state.pos, state.posMax)
+    return name is not None and _take(state, name.end(), silent)
 
 
 def _newline(state: Any, silent: bool) -> bool:

@@ -16,8 +16,8 @@ from posttrain.errors import InputError
 from posttrain.statistics.rank_distance import Ranks
 
 FIRST_GUIDELINE = (
-    "Read the prompt and every candidate to the end. Put the candidate that you would rather send to the person who "
-    "asked before the others. Correct comes before complete, complete before well written; length is no merit. "
+    "Read the prompt and every candidate to the end. Put the candidate that you would rather send to the user before "
+    "the others. Correct comes before complete, complete before well written; length is no merit. "
     "Candidates that are equally good share a place."
 )
 
