@@ -2,7 +2,6 @@
 
 import json
 import math
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from posttrain.data.files.read import read_rows
 from posttrain.data.formats.conventions import examples
 from posttrain.data.sets.split import prompt_key
 from posttrain.errors import InputError
-from posttrain.statistics.rank_distance import kendall_distance, pair_verdict
+from posttrain.statistics.rank_distance import pair_verdict
 
 ranks = st.integers(2, 5).flatmap(
     lambda k: st.lists(
@@ -89,17 +88,6 @@ def test_the_majority_never_goes_against_more_people_than_it_follows(rankings: l
         votes = [pair_verdict(one, pair.better, pair.worse) for one in rankings]
         assert votes.count(1) > votes.count(-1)
         assert pair.support == votes.count(1) / len(rankings)
-
-
-@given(ranks)
-def test_the_distance_of_rankings_is_a_symmetric_number_from_zero_to_one(rankings: list[dict[str, int]]) -> None:
-    for a, b in combinations(rankings, 2):
-        assert 0 <= kendall_distance(a, b) == kendall_distance(b, a) <= 1
-    for a in rankings:
-        assert kendall_distance(a, a) == 0
-    k = len(rankings[0])
-    up = {name: n for n, name in enumerate("abcde"[:k], 1)}
-    assert kendall_distance(up, {name: k - n for name, n in up.items()}) == 1
 
 
 def negative_log_posterior(x: np.ndarray, rankings: list[list[tuple[str, dict[str, int]]]], people: list[str]) -> float:

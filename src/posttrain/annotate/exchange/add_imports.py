@@ -1,4 +1,4 @@
-"""Imported items and rankings are added to a project."""
+"""Add imported items and rankings to a project."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -49,7 +49,10 @@ def _formula(state: Any, silent: bool) -> bool:
 
 
 def _star(state: Any, silent: bool) -> bool:
-    """Stars between ASCII letters or digits, as in ``2**3**2``, are no emphasis; other scripts may have no spaces."""
+    """Stars between ASCII letters or digits, as in ``2**3**2``, are no emphasis.
+
+    Between other letters they may be emphasis, since some scripts have no spaces.
+    """
     if silent or state.src[state.pos] != "*":
         return False
     end = state.pos
