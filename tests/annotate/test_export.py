@@ -29,7 +29,6 @@ from posttrain.annotate.exchange.pairs import pair_weight, ranked_pairs
 from posttrain.annotate.exchange.trace import trace_row
 from posttrain.annotate.people.credentials import new_token
 from posttrain.annotate.web.app import make_app
-from posttrain.cli.annotate_project import parse_sets
 from posttrain.data.files.read import read_rows
 from posttrain.data.formats.conventions import examples
 from posttrain.data.sets.split import prompt_key
@@ -259,9 +258,3 @@ def test_a_stored_lone_surrogate_stops_no_export(tmp_path: Path) -> None:
             answer = http.get(path, headers={"Authorization": f"Bearer {secret}"})
             assert (answer.status_code, "good ?" in answer.text) == (200, True)
     found.engine.dispose()
-
-
-def test_the_earlier_name_of_the_option_pairs_gets_an_error_that_names_the_new_one() -> None:
-    assert parse_sets(ExportOptions, ["pairs=adjacent"]).pairs == "adjacent"
-    with pytest.raises(InputError, match=r"--set policy: .*did you mean pairs"):
-        parse_sets(ExportOptions, ["policy=adjacent"])
