@@ -1,8 +1,8 @@
-"""How fast the ranking app is: annotators at once over HTTP on this machine, client and server together.
+"""The speed of the ranking app with concurrent annotators over HTTP; clients and server share this machine.
 
     python bench/annotate.py [--people 50] [--each 40] [--kills 0] [--db postgresql://user@host/empty_database]
 
-Prints judgments a second, and the 95th percentile of a request's time as the clients see it.
+It prints judgments per second and the 95th percentile of the request time that clients measure.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from annotate_server import running
 
 
 def main() -> None:
-    """Press, count, verify, print."""
+    """Run the load, verify the database and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=50)
-    parser.add_argument("--each", type=int, default=40, help="judgments of each")
-    parser.add_argument("--kills", type=int, default=0, help="kill -9 and restart so often")
+    parser.add_argument("--each", type=int, default=40, help="judgments of each annotator")
+    parser.add_argument("--kills", type=int, default=0, help="number of kills (kill -9) and restarts")
     parser.add_argument("--db", help="an empty database; a SQLite file in a temporary folder if not given")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Real databases: SQLite in a file, and a PostgreSQL server of our own."""
+"""Real databases: an SQLite file, and a PostgreSQL server that is started for the tests."""
 
 import os
 import pwd
@@ -27,7 +27,7 @@ def _binaries() -> Path | None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """URL of a PostgreSQL server started for these tests; it refuses to run as root, so then another user runs it."""
+    """URL of a PostgreSQL server that is started for these tests; it refuses root, so then another user runs it."""
     binaries = _binaries()
     if binaries is None:
         absent("PostgreSQL's server (initdb) is not installed")

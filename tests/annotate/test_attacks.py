@@ -1,4 +1,4 @@
-"""What the app refuses, over HTTP as an attacker would try it."""
+"""Attacks over HTTP that the app must refuse."""
 
 import contextlib
 import json
@@ -58,7 +58,7 @@ def held(ann: Client, project: int) -> dict[str, Any]:
     return dict(ann.post(f"/projects/{project}/assignments").json())
 
 
-def test_another_persons_assignment_can_be_neither_seen_nor_used(bob: Client, held: dict[str, Any]) -> None:
+def test_the_assignment_of_another_person_cannot_be_read_or_used(bob: Client, held: dict[str, Any]) -> None:
     path = f"/assignments/{held['id']}"
     assert bob.get(path).status_code == 404
     for what, body in (("judgments", {"ranks": [1, 2]}), ("skips", {"reason": "x"}), ("flags", {"reason": "x"})):
@@ -67,10 +67,10 @@ def test_another_persons_assignment_can_be_neither_seen_nor_used(bob: Client, he
     assert bob.get(path).json() == bob.get("/assignments/99999").json(), "as if it were not there"
 
 
-def test_nothing_shown_to_an_annotator_tells_the_model_or_who_else_judged(ann: Client, held: dict[str, Any]) -> None:
-    told = json.dumps(ann.get(f"/assignments/{held['id']}").json())
+def test_an_annotator_learns_neither_models_nor_other_annotators(ann: Client, held: dict[str, Any]) -> None:
+    view = json.dumps(ann.get(f"/assignments/{held['id']}").json())
     for hidden in ("model", "params_hash", "gold", "owen", "row 0"):
-        assert hidden not in told
+        assert hidden not in view
 
 
 OVERSIGHT = (
@@ -101,7 +101,7 @@ BODIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("method", "path"), OVERSIGHT)
-def test_an_annotator_reaches_nothing_above_his_role(ann: Client, project: int, method: str, path: str) -> None:
+def test_an_annotator_reaches_nothing_above_their_role(ann: Client, project: int, method: str, path: str) -> None:
     answer = ann.http.request(method, f"/api/v1{path}".replace("{p}", str(project)), json=BODIES.get(path))
     assert answer.status_code == 403, answer.text
 
@@ -122,7 +122,7 @@ def test_pages_above_a_role_are_refused_as_well(ann: Client, project: int, path:
     assert ann.http.get(path.replace("{p}", str(project))).status_code == 403
 
 
-def test_nobody_gives_himself_or_others_a_role_above_his_own(owen: Client, server: Server) -> None:
+def test_nobody_gives_anyone_a_role_above_their_own(owen: Client, server: Server) -> None:
     admin = owen.invite(server, "adam", "admin")
     own = admin.get("/me").json()["id"]
     assert admin.http.patch(f"/api/v1/people/{own}", json={"role": "owner"}).status_code == 403
@@ -134,7 +134,7 @@ def test_nobody_gives_himself_or_others_a_role_above_his_own(owen: Client, serve
     assert admin.post("/invitations", {"role": "admin"}).status_code == 201
 
 
-def test_a_person_locked_out_is_out_at_once(owen: Client, server: Server) -> None:
+def test_a_locked_out_person_has_no_access_at_once(owen: Client, server: Server) -> None:
     eve = owen.invite(server, "eve")
     token = eve.post("/tokens", {"name": "script"}).json()["token"]
     number = eve.get("/me").json()["id"]
@@ -153,14 +153,15 @@ def test_a_request_of_another_site_changes_nothing(ann: Client, held: dict[str, 
         {},
         {"X-CSRF-Token": "guess"},
         {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Origin": "https://evil.example"},
+        {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Origin": "https://["},
+        {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Origin": "null"},
         {"X-CSRF-Token": ann.http.headers["X-CSRF-Token"], "Sec-Fetch-Site": "cross-site"},
     ):
         answer = httpx2.post(str(ann.http.base_url).rstrip("/") + path, json=body, headers=cookie | headers)
         assert answer.status_code == 403
-    form = ann.http.post(
-        "/login", data={"name": "ann", "password": PASSWORD}, headers={"Origin": "https://evil.example"}
-    )
-    assert form.status_code == 403
+    for origin in ("https://evil.example", "https://a]b"):
+        form = ann.http.post("/login", data={"name": "ann", "password": PASSWORD}, headers={"Origin": origin})
+        assert form.status_code == 403
 
 
 def test_a_forged_order_or_candidate_is_refused(ann: Client, held: dict[str, Any]) -> None:
@@ -180,7 +181,7 @@ def test_a_replayed_submit_counts_once_and_a_key_is_not_used_again(bob: Client, 
     assert bob.get(f"/projects/{project}/judgments").json()["total"] == 1
 
 
-def test_a_session_of_before_the_sign_in_is_not_taken_over(server: Server, ann: Client) -> None:
+def test_a_session_from_before_the_sign_in_is_not_reused(server: Server, ann: Client) -> None:
     planted = "planted-by-an-attacker"
     answer = httpx2.post(
         f"{server.url}/api/v1/sessions",
@@ -202,7 +203,7 @@ def test_signing_out_ends_the_session_on_the_server(owen: Client, server: Server
     assert httpx2.get(f"{server.url}/api/v1/me", headers=cookie).status_code == 401
 
 
-def test_an_invitation_is_good_once(owen: Client, server: Server) -> None:
+def test_an_invitation_can_be_used_once(owen: Client, server: Server) -> None:
     link = owen.link()
     Client(server, "carl", link)
     for name in ("mallory", "carl"):
@@ -210,7 +211,7 @@ def test_an_invitation_is_good_once(owen: Client, server: Server) -> None:
     assert httpx2.get(f"{server.url}/join/{'x' * 43}").status_code == 404
 
 
-def test_passwords_are_not_guessed_again_and_again(tmp_path: Path) -> None:
+def test_repeated_guesses_of_passwords_are_refused(tmp_path: Path) -> None:
     with running(str(tmp_path / "a.db")) as server:
         owner_of(server)
         tries = [
@@ -223,7 +224,7 @@ def test_passwords_are_not_guessed_again_and_again(tmp_path: Path) -> None:
         assert right.status_code == 429, "nor once the right one is found"
 
 
-def test_only_a_proxy_that_was_named_says_where_a_request_comes_from(tmp_path: Path) -> None:
+def test_only_a_named_proxy_sets_the_address_of_a_request(tmp_path: Path) -> None:
     def guess(server: Server, n: int, address: str) -> int:
         body = {"name": "owen", "password": f"guess {n}" if n else PASSWORD}
         headers = {"X-Forwarded-For": address}
@@ -244,7 +245,7 @@ def test_no_redirect_names_a_host(ann: Client, server: Server, project: int) -> 
 
 
 @pytest.mark.parametrize("role", ["annotator", "viewer"])
-def test_who_is_no_adjudicator_any_more_sees_no_dispute(tmp_path: Path, role: str) -> None:
+def test_a_former_adjudicator_sees_no_dispute(tmp_path: Path, role: str) -> None:
     engine = open_store(tmp_path / "a.db")
     found = team(engine, item("one"), overlap=2)
     for name, order in (("ann", "a>b"), ("bob", "b>a")):
@@ -269,7 +270,7 @@ def test_who_is_no_adjudicator_any_more_sees_no_dispute(tmp_path: Path, role: st
     engine.dispose()
 
 
-def test_an_unknown_name_and_a_wrong_password_are_answered_alike(server: Server) -> None:
+def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(server: Server) -> None:
     answers = [
         httpx2.post(f"{server.url}/api/v1/sessions", json={"name": name, "password": "not the password"})
         for name in ("bob", "nobody at all")
@@ -335,7 +336,9 @@ def test_bodies_that_are_too_large_are_refused_before_they_are_read(owen: Client
         assert raw.recv(4096).split()[1] == b"413"
 
 
-def test_a_stranger_sends_little_and_is_known_before_more_is_read(owen: Client, ann: Client, server: Server) -> None:
+def test_without_a_session_bodies_are_small_and_long_ones_need_a_session_first(
+    owen: Client, ann: Client, server: Server
+) -> None:
     token = {"Authorization": f"Bearer {owen.post('/tokens', {'name': 'imports'}).json()['token']}"}
     unknown = {"Authorization": "Bearer none"}
     for path, headers, answers in (
@@ -370,9 +373,7 @@ HALVES = (rb'"\ud800"', rb'"\uDFFFx"', b'"\xed\xa0\x80"', '"\ud800"'.encode("utf
 
 
 @pytest.mark.parametrize("half", HALVES)
-def test_half_a_character_is_refused_wherever_it_stands(
-    owen: Client, server: Server, project: int, half: bytes
-) -> None:
+def test_a_lone_surrogate_is_refused_at_every_place(owen: Client, server: Server, project: int, half: bytes) -> None:
     def json_of(before: str, after: str) -> bytes:
         encoding = "utf-16-le" if half[1:2] == b"\0" else "utf-8"
         return before.encode(encoding) + half + after.encode(encoding)
@@ -400,7 +401,7 @@ def test_a_form_of_many_fields_is_refused(owen: Client, server: Server) -> None:
         assert httpx2.post(server.url + path, data={f"x{n}": "1" for n in range(12)}).status_code == 422
 
 
-def test_every_answer_carries_the_policy_that_forbids_foreign_and_inline_scripts(server: Server) -> None:
+def test_every_response_has_the_policy_that_forbids_foreign_and_inline_scripts(server: Server) -> None:
     for path in ("/login", "/static/page.js", "/api/v1/me", "/nowhere", "/api/v1/openapi.json"):
         headers = httpx2.get(server.url + path).headers
         policy = headers["content-security-policy"]
@@ -410,7 +411,7 @@ def test_every_answer_carries_the_policy_that_forbids_foreign_and_inline_scripts
         assert headers["x-frame-options"] == "DENY"
 
 
-def test_the_pages_ask_nothing_of_other_hosts() -> None:
+def test_the_pages_request_nothing_from_other_hosts() -> None:
     import posttrain.annotate.pages as pages
 
     for path in Path(pages.__file__).parent.rglob("*.*"):

@@ -1,4 +1,4 @@
-"""People at work, in a real browser: by keyboard, by drag, without a connection; and nothing a text says is obeyed."""
+"""The pages in a real browser: keyboard, drag and drop, a lost connection; and texts never run scripts."""
 
 import json
 import random
@@ -77,7 +77,7 @@ def strip(page: Page) -> str:
     return " > ".join("=".join(level.locator(".chip").all_inner_texts()) for level in page.locator(".level").all())
 
 
-def test_a_person_joins_by_invitation_and_ranks_by_keyboard_alone(
+def test_a_person_joins_with_an_invitation_and_ranks_with_the_keyboard_alone(
     page: Page, owen: Client, server: Server, tmp_path: Path
 ) -> None:
     number = project(owen, rows(2))
@@ -96,7 +96,7 @@ def test_a_person_joins_by_invitation_and_ranks_by_keyboard_alone(
         page.keyboard.press(key)
     page.keyboard.press("3")
     assert strip(page) == "2=1 > 3"
-    expect(page.locator("#said")).to_have_text("Answer 3 is 2nd.")
+    expect(page.locator("#announcement")).to_have_text("Answer 3 is 2nd.")
     page.keyboard.press("Enter")
     expect(page.locator("#progress")).to_contain_text("1 judged by you")
     second = texts(page)
@@ -125,7 +125,7 @@ def test_a_person_joins_by_invitation_and_ranks_by_keyboard_alone(
     assert got["row 1"]["duration_ms"] > 0
 
 
-def test_answers_are_ranked_by_drag_with_ties(page: Page, owen: Client, tmp_path: Path) -> None:
+def test_answers_are_ranked_by_drag_and_drop_with_ties(page: Page, owen: Client, tmp_path: Path) -> None:
     number = project(owen, rows(1))
     sign_in(page, "owen")
     page.goto(f"/projects/{number}/rank")
@@ -203,7 +203,7 @@ def test_without_a_connection_nothing_is_lost(page: Page, owen: Client, server: 
     page.keyboard.press("3")
     page.reload()
     texts(page)
-    assert strip(page) == "3", "a draft outlives the page"
+    assert strip(page) == "3", "a draft survives a reload"
     server.kill()
     page.keyboard.press("1")
     page.keyboard.press("2")
@@ -224,7 +224,7 @@ def test_without_a_connection_nothing_is_lost(page: Page, owen: Client, server: 
     assert [got[0]["ranks"][name] for name in got[0]["shown_order"]] == [2, 3, 1]
 
 
-def test_a_skip_without_a_connection_is_sent_once_it_is_back(page: Page, owen: Client) -> None:
+def test_a_skip_without_a_connection_is_sent_when_the_connection_is_back(page: Page, owen: Client) -> None:
     number = project(owen, rows(2))
     sign_in(page, "owen")
     page.goto(f"/projects/{number}/rank")
@@ -239,7 +239,7 @@ def test_a_skip_without_a_connection_is_sent_once_it_is_back(page: Page, owen: C
     assert owen.get("/audit").json()["items"][0]["detail"]["reason"] == "I cannot tell"
 
 
-def test_an_adjudicator_settles_what_others_disagree_on_without_their_names(
+def test_an_adjudicator_settles_disagreements_without_seeing_names(
     page: Page, owen: Client, server: Server, tmp_path: Path
 ) -> None:
     number = project(owen, rows(1, k=2), overlap=2)
@@ -296,26 +296,26 @@ def test_an_admin_invites_changes_roles_and_publishes_a_guideline(page: Page, ow
     expect(page.locator("#guideline")).to_contain_text("Be strict.")
 
 
-def test_differences_are_of_the_two_texts_whole_stretches_each(page: Page, server: Server) -> None:
+def test_differences_are_merged_into_deletions_and_insertions_of_the_two_texts(page: Page, server: Server) -> None:
     page.goto("/login")
     rng = random.Random(0)
     words = ["dose", "20", "mg", "daily", "not", ".", "\n\n", " ", "  ", "Übelkeit", "**", "the"]
     pairs = [["".join(rng.choices(words, k=rng.randint(0, 30))) for _ in range(2)] for _ in range(300)]
-    told = page.evaluate(
+    pieces_of_pairs = page.evaluate(
         "async (pairs) => { const { diff } = await import('/static/diff.js'); return pairs.map((p) => diff(...p)); }",
         pairs,
     )
-    for (old, new), pieces in zip(pairs, told, strict=True):
+    for (old, new), pieces in zip(pairs, pieces_of_pairs, strict=True):
         assert "".join(text for kind, text in pieces if kind != "ins") == old
         assert "".join(text for kind, text in pieces if kind != "del") == new
         kinds = [kind for kind, _ in pieces]
-        assert "insdel" not in "".join(kinds), "what was dropped comes before what was put in its place"
+        assert "insdel" not in "".join(kinds), "a deletion comes before the insertion that replaces it"
         assert not any(text.endswith(("Ü", "Üb")) for _, text in pieces), "words stay whole in every script"
         inside = [text for (kind, text) in pieces[1:-1] if kind == "same"]
         assert all(len(re.findall(r"\w+", text)) >= 2 for text in inside)
 
 
-def test_an_owner_makes_a_project_sets_it_up_and_looks_at_single_items(
+def test_an_owner_makes_a_project_changes_its_settings_and_views_items(
     page: Page, owen: Client, server: Server, tmp_path: Path
 ) -> None:
     sign_in(page, "owen")
@@ -354,7 +354,7 @@ def test_an_owner_makes_a_project_sets_it_up_and_looks_at_single_items(
     assert owen.get(f"/projects/{number}/dashboard").json()["progress"]["states"] == {"open": 2}
 
 
-def test_no_text_is_obeyed_in_prompts_candidates_markdown_names_or_reasons(
+def test_no_script_runs_from_prompts_candidates_markdown_names_or_reasons(
     page: Page, owen: Client, browser: Browser
 ) -> None:
     assert len(PAYLOADS) >= 60
@@ -454,11 +454,11 @@ ARABIC = "الجرعة 20 mg مرتين يوميا."
 MIXED = f"{ARABIC}\n\nTake 20 mg twice a day."
 
 
-def test_a_text_goes_in_the_direction_of_its_script_wherever_it_is_shown_or_written(
+def test_every_displayed_or_edited_text_has_the_direction_of_its_script(
     page: Page, owen: Client, server: Server
 ) -> None:
     def ends_left(selector: str, paragraph: str = ARABIC) -> bool:
-        """Whether the paragraph's last character, its full stop, stands left of its first."""
+        """Whether the last character of the paragraph, its full stop, is left of its first character."""
         return bool(
             page.locator(selector).first.evaluate(
                 """(node, wanted) => {
@@ -480,7 +480,10 @@ def test_a_text_goes_in_the_direction_of_its_script_wherever_it_is_shown_or_writ
             )
         )
 
-    candidates = [{"id": "a", "text": MIXED}, {"id": "b", "text": f"- {ARABIC}\n- two."}]
+    candidates = [
+        {"id": "a", "text": MIXED},
+        {"id": "b", "text": f"- {ARABIC}\n- two.\n- ثلاثة `f(x)`\n\n  ```python\n  x = []\n  ```"},
+    ]
     new = [{"id": ARABIC, "prompt": MIXED, "candidates": candidates, "slice": ARABIC}]
     number = project(owen, new, rewrite=True, criteria=[ARABIC], flags=1)
     owen.post(f"/projects/{number}/guidelines", {"text": MIXED})
@@ -492,11 +495,13 @@ def test_a_text_goes_in_the_direction_of_its_script_wherever_it_is_shown_or_writ
     for selector in ("#prompt .text", mixed, ".candidate .criteria span"):
         assert ends_left(selector), selector
     for selector in ("#prompt .text", mixed):
-        assert not ends_left(selector, "Take 20 mg twice a day."), "each paragraph has a direction of its own"
+        assert not ends_left(selector, "Take 20 mg twice a day."), "each paragraph has its own direction"
     page.locator("#view").select_option("markdown")
     assert ends_left(".candidate .markdown li")
     assert page.locator(".candidate .markdown ul").evaluate("node => getComputedStyle(node).direction") == "rtl"
     assert not ends_left(".candidate .markdown li:nth-child(2)", "two.")
+    for code in ("f(x)", "x = []"):
+        assert not ends_left(".candidate .markdown li:nth-child(3)", code), "code goes from left to right in any text"
     page.keyboard.press("g")
     assert ends_left("#guideline .text")
     page.keyboard.press("Escape")

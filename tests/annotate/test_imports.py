@@ -1,4 +1,4 @@
-"""Rankings of other tools and data sets become ours; what is malformed is told with file and line."""
+"""Rankings of other tools and data sets are imported; an error names file and line."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,12 @@ from sqlalchemy import Engine
 
 from annotating import START
 from posttrain.annotate.db.store import locked_project, reading, writing
-from posttrain.annotate.exchange.imports import add_imports, read_imports
-from posttrain.annotate.exchange.row_parsing import Imported
+from posttrain.annotate.exchange.add_imports import add_imports
+from posttrain.annotate.exchange.imports import read_imports
+from posttrain.annotate.exchange.row_parsing import ImportedItem
 from posttrain.annotate.insight.annotator_stats import people_figures
-from posttrain.annotate.insight.judgments import spoken
-from posttrain.annotate.insight.project_agreement import agreement
+from posttrain.annotate.insight.judgments import read_judgments
+from posttrain.annotate.insight.project_agreement import measure_agreement
 from posttrain.annotate.work.projects import new_project
 from posttrain.annotate.work.settings import Settings
 from posttrain.errors import InputError
@@ -71,7 +72,7 @@ PAIRWISE = {
 }
 
 
-def read(tmp_path: Path, *rows: Any) -> list[Imported]:
+def read(tmp_path: Path, *rows: Any) -> list[ImportedItem]:
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return list(read_imports("rows.jsonl", base=tmp_path))
 
@@ -95,7 +96,7 @@ def test_a_ranking_of_another_tool_is_read(case: str, tmp_path: Path) -> None:
     assert [(vote.person, dict(vote.ranks)) for vote in found.votes] == [(person, ranks)]
 
 
-def test_rankings_of_one_item_by_several_people_come_together(tmp_path: Path) -> None:
+def test_rankings_of_one_item_by_several_people_are_merged(tmp_path: Path) -> None:
     rows = [{**RANKING, "ranks": {"c1": 1, "c2": n}, "annotator": f"p{n}"} for n in (1, 2, 9)]
     (found,) = read(tmp_path, *rows)
     assert [(v.person, v.ranks["c2"]) for v in found.votes] == [("p1", 1), ("p2", 2), ("p9", 2)]
@@ -127,7 +128,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         "ranker must be an object",
     ),
     "no text": ({**RANKING, "candidates": [{"id": 1}, {"id": 2, "text": "B"}]}, r"candidates\[0\]"),
-    "an id twice": ({**RANKING, "candidates": [{"id": 1, "text": "A"}, {"id": "1", "text": "B"}]}, "stands twice"),
+    "an id twice": ({**RANKING, "candidates": [{"id": 1, "text": "A"}, {"id": "1", "text": "B"}]}, "the id `1`"),
     "a candidate unranked": ({**RANKING, "ranks": {"c1": 1}}, "must rank c1, c2"),
     "a rank that is none": ({**RANKING, "ranks": {"c1": "first", "c2": 2}}, "ranks.c1 must be a number"),
     "an order of others": ({**RANKING, "ranks": {"c1": 1, "c2": 2}, "shown_order": ["c1"]}, "every candidate once"),
@@ -148,9 +149,9 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_malformed_row_is_one_sentence_with_its_place(case: str, tmp_path: Path) -> None:
-    row, told = WRONG[case]
-    with pytest.raises(InputError, match=told) as caught:
+def test_a_malformed_row_gives_a_one_line_error_with_its_place(case: str, tmp_path: Path) -> None:
+    row, expected = WRONG[case]
+    with pytest.raises(InputError, match=expected) as caught:
         read(tmp_path, row)
     assert "rows.jsonl:1" in str(caught.value)
 
@@ -162,14 +163,14 @@ def test_one_id_with_other_candidates_is_refused(tmp_path: Path) -> None:
             read(tmp_path, RANKING, row)
 
 
-def test_rows_without_an_id_are_named_by_what_they_hold(tmp_path: Path) -> None:
+def test_rows_without_an_id_are_named_by_a_hash_of_their_content(tmp_path: Path) -> None:
     row = {name: value for name, value in RANKING.items() if name != "id"}
     ranked = [{**row, "ranks": {"c1": 1, "c2": 2}, "annotator": name} for name in ("ann", "bob")]
     first, second = read(tmp_path, *ranked, {**row, "prompt": "Another?"})
     assert [vote.person for vote in first.votes] == ["ann", "bob"]
     assert first.item.name != second.item.name
     (again,) = read(tmp_path, {**row, "prompt": "Another?"})
-    assert again.item.name == second.item.name, "on whatever line it stands"
+    assert again.item.name == second.item.name, "whatever its line"
 
 
 def imported(engine: Engine, tmp_path: Path, *rows: Any) -> dict[str, int]:
@@ -178,7 +179,7 @@ def imported(engine: Engine, tmp_path: Path, *rows: Any) -> dict[str, int]:
         return add_imports(connection, project.id, iter(read(tmp_path, *rows)), START, by=None)
 
 
-def test_a_name_typed_in_several_ways_is_one_person(engine: Engine, tmp_path: Path) -> None:
+def test_a_name_with_different_case_and_spaces_is_one_person(engine: Engine, tmp_path: Path) -> None:
     rows = [
         {**RANKING, "id": f"r{n}", "ranks": {"c1": 1, "c2": 2}, "annotator": name}
         for n, name in enumerate(("Ann Abara", " ann  abara", "ANN ABARA"))
@@ -188,24 +189,25 @@ def test_a_name_typed_in_several_ways_is_one_person(engine: Engine, tmp_path: Pa
     assert counts == {"items": 3, "judgments": 3, "people": 1, "known already": 0}
 
 
-def test_an_annotator_without_a_name_is_told_with_its_place(engine: Engine, tmp_path: Path) -> None:
+def test_an_invalid_annotator_name_is_refused_with_its_place(engine: Engine, tmp_path: Path) -> None:
     row = {**RANKING, "ranks": {"c1": 1, "c2": 2}, "annotator": "x" * 100}
     with pytest.raises(InputError, match=r"rows.jsonl:1: the annotator 'xxx.*1 to 80 printable"):
         imported(engine, tmp_path, row)
 
 
-def test_pandalms_people_agree_in_the_database_as_in_their_file(engine: Engine, data_dir: Path) -> None:
+def test_pandalms_agreement_is_the_same_in_the_database_as_in_its_file(engine: Engine, data_dir: Path) -> None:
     with writing(engine) as connection:
         project = new_project(connection, "PandaLM", Settings(), START, by=None)
         source = str(data_dir / "preference/pandalm_testset_v1.jsonl.gz")
         counts = add_imports(connection, project.id, read_imports(source), START, by=None)
     assert counts == {"items": 999, "judgments": 2997, "people": 3, "known already": 0}
     with reading(engine) as connection:
-        said = spoken(connection, locked_project(connection, project.id))
-        figures = agreement(said, draws=50)
-        people = people_figures(connection, said, project)
-    assert figures["fleiss_kappa"]["value"] == pytest.approx(0.8642, abs=5e-5)
-    low, high = figures["fleiss_kappa"]["interval"]
+        judged = read_judgments(connection, locked_project(connection, project.id))
+        figures = measure_agreement(judged, draws=50)
+        people = people_figures(connection, judged, project)
+    assert figures["fleiss_kappa"].value == pytest.approx(0.8642, abs=5e-5)
+    assert figures["fleiss_kappa"].interval is not None
+    low, high = figures["fleiss_kappa"].interval
     assert low < 0.8642 < high
     assert [one["judgments"] for one in people] == [999] * 3
     with writing(engine) as connection:

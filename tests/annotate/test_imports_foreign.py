@@ -1,4 +1,4 @@
-"""A verdict of another tool stays with the texts that it was about. An undecided file is refused."""
+"""A verdict of another tool stays with its texts; an ambiguous file is refused."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,10 @@ from sqlalchemy import Engine
 
 from annotating import START
 from posttrain.annotate.db.store import locked_project, reading, writing
-from posttrain.annotate.exchange.export import ExportOptions, rows_of
-from posttrain.annotate.exchange.imports import add_imports, read_imports
-from posttrain.annotate.exchange.row_parsing import Imported
+from posttrain.annotate.exchange.add_imports import add_imports
+from posttrain.annotate.exchange.export import ExportOptions, export_rows
+from posttrain.annotate.exchange.imports import read_imports
+from posttrain.annotate.exchange.row_parsing import ImportedItem
 from posttrain.annotate.work.projects import new_project
 from posttrain.annotate.work.settings import Settings
 from posttrain.data.files.read import Row
@@ -40,7 +41,7 @@ def argilla(fields: dict[str, Any], *order: str, more: dict[str, Any] | None = N
     return {"id": "x", "fields": fields, "responses": {"best": [{"user_id": "u", "value": ranked}], **(more or {})}}
 
 
-def read(tmp_path: Path, row: dict[str, Any]) -> Imported:
+def read(tmp_path: Path, row: dict[str, Any]) -> ImportedItem:
     (tmp_path / "rows.json").write_text(json.dumps([row]))
     (found,) = read_imports("rows.json", base=tmp_path)
     return found
@@ -96,7 +97,7 @@ RIGHT: dict[str, tuple[dict[str, Any], Any]] = {
 
 
 @pytest.mark.parametrize("case", RIGHT)
-def test_the_better_text_and_the_question_are_those_that_people_saw(case: str, tmp_path: Path) -> None:
+def test_the_better_text_and_the_prompt_are_those_that_people_saw(case: str, tmp_path: Path) -> None:
     row, prompt = RIGHT[case]
     found = read(tmp_path, row)
     texts = {candidate["id"]: candidate["text"] for candidate in found.item.candidates}
@@ -105,7 +106,7 @@ def test_the_better_text_and_the_question_are_those_that_people_saw(case: str, t
     assert found.item.prompt == prompt
 
 
-def test_each_person_has_a_left_side_of_their_own(tmp_path: Path) -> None:
+def test_the_left_side_is_read_for_each_person(tmp_path: Path) -> None:
     found = read(tmp_path, pairwise({"prompt": "Ask", "a": "A", "b": "B"}, "a,b", "b,a"))
     assert [vote.ranks for vote in found.votes] == [{"a": 1, "b": 2}, {"b": 1, "a": 2}]
 
@@ -122,7 +123,7 @@ UNDECIDED: dict[str, tuple[dict[str, Any], str]] = {
     "no side": (pairwise({"prompt": "Ask", "a": "A", "b": "B"}, "a,b", value={"selected": "none"}), "left or right"),
     "several buckets": (ranker({"prompt": "Ask", "items": ITEMS}, good=["p"], bad=["q"]), "good, bad"),
     "an item not placed": (ranker({"prompt": "Ask", "items": ITEMS}, best=["p"], _=["q"]), "best, _"),
-    "nothing placed": (ranker({"prompt": "Ask", "items": ITEMS}, _=["p", "q"]), "not yet placed"),
+    "nothing placed": (ranker({"prompt": "Ask", "items": ITEMS}, _=["p", "q"]), "bucket"),
     "an item twice": (ranker({"prompt": "Ask", "items": ITEMS}, best=["p", "q", "p"]), "twice"),
     "two lists with the ids": (ranker({"prompt": "Ask", "i": ITEMS, "j": ITEMS}, best=["p", "q"]), "i, j"),
     "an item without a text": (ranker({"prompt": "Ask", "i": [{"id": "p"}, ITEMS[1]]}, best=["p", "q"]), "one text"),
@@ -139,7 +140,7 @@ UNDECIDED: dict[str, tuple[dict[str, Any], str]] = {
         },
         "kind, true",
     ),
-    "a field that may be asked": (argilla({"prompt": "Ask", "origin": "shop", **REPLIES}, "one", "two"), "origin"),
+    "a field that may be the prompt": (argilla({"prompt": "Ask", "origin": "shop", **REPLIES}, "one", "two"), "origin"),
     "a chat beside a text": (argilla({"prompt": "Ask", "context": CHAT, **REPLIES}, "one", "two"), "context"),
     "models alone": (argilla({"model": "m", **REPLIES}, "one", "two"), "no field"),
     "two rankings of one person": (
@@ -160,14 +161,14 @@ UNDECIDED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", UNDECIDED)
-def test_what_the_file_does_not_decide_is_refused(case: str, tmp_path: Path) -> None:
-    row, told = UNDECIDED[case]
-    with pytest.raises(InputError, match=told) as caught:
+def test_an_ambiguous_row_is_refused_with_its_place(case: str, tmp_path: Path) -> None:
+    row, expected = UNDECIDED[case]
+    with pytest.raises(InputError, match=expected) as caught:
         read(tmp_path, row)
     assert "rows.json:1" in str(caught.value)
 
 
-def said(*texts: str) -> list[dict[str, str]]:
+def conversation(*texts: str) -> list[dict[str, str]]:
     return [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]
 
 
@@ -178,20 +179,20 @@ TWO_TURNS = {
     "winner": "model_b",
     "judge": "ann",
     "turn": 2,
-    "conversation_a": said("Q1", "first of a", "Q2", "second of a"),
-    "conversation_b": said("Q1", "first of b", "Q2", "second of b"),
+    "conversation_a": conversation("Q1", "first of a", "Q2", "second of a"),
+    "conversation_b": conversation("Q1", "first of b", "Q2", "second of b"),
 }
 
 
 def test_a_judgment_of_the_second_turn_keeps_the_first_one(tmp_path: Path) -> None:
     found = read(tmp_path, TWO_TURNS)
-    assert found.item.prompt == said("Q1")
+    assert found.item.prompt == conversation("Q1")
     for letter, candidate in zip("ab", found.item.candidates, strict=True):
         assert [one["content"] for one in candidate["turns"]] == [f"first of {letter}", "Q2", f"second of {letter}"]
         assert all(text in candidate["text"] for text in (f"first of {letter}", "Q2", f"second of {letter}"))
-    same = {**TWO_TURNS, "conversation_b": said("Q1", "first of a", "Q2", "second of b")}
+    same = {**TWO_TURNS, "conversation_b": conversation("Q1", "first of a", "Q2", "second of b")}
     found = read(tmp_path, same)
-    assert found.item.prompt == said("Q1", "first of a", "Q2")
+    assert found.item.prompt == conversation("Q1", "first of a", "Q2")
     assert [candidate["text"] for candidate in found.item.candidates] == ["second of a", "second of b"]
     found = read(tmp_path, {**TWO_TURNS, "turn": 1})
     assert [candidate["text"] for candidate in found.item.candidates] == ["first of a", "first of b"]
@@ -203,7 +204,7 @@ def test_training_reads_both_turns_of_an_exported_judgment(engine: Engine, tmp_p
         project = new_project(connection, "Bench", Settings(), START, by=None)
         add_imports(connection, project.id, iter([read(tmp_path, TWO_TURNS)]), START, by=None)
     with reading(engine) as connection:
-        rows, _ = rows_of(connection, locked_project(connection, project.id), ExportOptions(what=what))
+        rows, _ = export_rows(connection, locked_project(connection, project.id), ExportOptions(what=what))
     (example,) = examples((Row("train.jsonl:1", row) for row in rows), "preference")
     best = example.completions[example.columns["rank"].index(1.0)]
     assert [(turn["role"], turn["content"]) for turn in (*example.prompt, *best)] == [

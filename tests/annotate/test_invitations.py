@@ -1,4 +1,4 @@
-"""Links and tokens are no better than whoever made them, and both can be seen and taken back."""
+"""Invitations and tokens end with the rights of the person who made them; both are listed and can be revoked."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
 from annotating import START
-from posttrain.annotate.db.store import Row, now, writing
+from posttrain.annotate.db.store import DbRow, now, writing
 from posttrain.annotate.db.tables import people
 from posttrain.annotate.people.accounts import add_person, change_person
 from posttrain.annotate.people.credentials import new_token, revoke_token, token_of, tokens_of
@@ -16,10 +16,10 @@ from posttrain.annotate.people.invitations import (
     INVITATION_SECONDS,
     invite,
     invite_first_owner,
-    invited,
     join,
     open_invitations,
     revoke_invitation,
+    usable_invitation,
 )
 from posttrain.annotate.problems import Forbidden, Missing
 from posttrain.annotate.web.app import make_app
@@ -28,13 +28,13 @@ PASSWORD = "a long enough password"
 
 
 @pytest.fixture
-def owen(engine: Engine) -> Row:
+def owen(engine: Engine) -> DbRow:
     with writing(engine) as connection:
         return add_person(connection, "owen", "owner", START)
 
 
 @pytest.fixture
-def adam(engine: Engine) -> Row:
+def adam(engine: Engine) -> DbRow:
     with writing(engine) as connection:
         return add_person(connection, "adam", "admin", START)
 
@@ -42,12 +42,12 @@ def adam(engine: Engine) -> Row:
 def is_open(engine: Engine, secret: str | None, at: float = START) -> bool:
     with writing(engine) as connection:
         try:
-            return invited(connection, secret or "", at) is not None
+            return usable_invitation(connection, secret or "", at) is not None
         except Missing:
             return False
 
 
-def test_a_new_start_replaces_the_owner_link_of_the_one_before(engine: Engine) -> None:
+def test_a_new_start_replaces_the_earlier_owner_link(engine: Engine) -> None:
     with writing(engine) as connection:
         first, second = (invite_first_owner(connection, START) for _ in range(2))
     assert (is_open(engine, first), is_open(engine, second)) == (False, True)
@@ -67,8 +67,8 @@ def test_an_owner_link_is_void_once_there_is_an_owner(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"role": "viewer"}, {"role": "annotator"}])
-def test_invitations_end_with_the_rights_of_who_made_them(
-    engine: Engine, owen: Row, adam: Row, change: dict[str, Any]
+def test_invitations_end_with_the_rights_of_the_person_who_made_them(
+    engine: Engine, owen: DbRow, adam: DbRow, change: dict[str, Any]
 ) -> None:
     with writing(engine) as connection:
         link, other = invite(connection, adam, "admin", START), invite(connection, owen, "admin", START)
@@ -81,7 +81,7 @@ def test_invitations_end_with_the_rights_of_who_made_them(
     assert not is_open(engine, link), "nor do they come back"
 
 
-def test_open_invitations_are_listed_and_taken_back(engine: Engine, owen: Row, adam: Row) -> None:
+def test_open_invitations_are_listed_and_revoked(engine: Engine, owen: DbRow, adam: DbRow) -> None:
     with writing(engine) as connection:
         links = [invite(connection, by, "annotator", START) for by in (None, owen, adam)]
         above = invite(connection, owen, "owner", START)
@@ -97,7 +97,7 @@ def test_open_invitations_are_listed_and_taken_back(engine: Engine, owen: Row, a
     assert [is_open(engine, link) for link in (*links[1:], above)] == [False, True, True]
 
 
-def test_what_a_token_made_ends_with_it(engine: Engine, owen: Row) -> None:
+def test_tokens_and_invitations_end_with_the_token_that_made_them(engine: Engine, owen: DbRow) -> None:
     with writing(engine) as connection:
         first, secret = new_token(connection, owen, "first", START)
         child = new_token(connection, token_of(connection, secret), "child", START)[1]
@@ -116,14 +116,14 @@ def test_what_a_token_made_ends_with_it(engine: Engine, owen: Row) -> None:
 
 
 @pytest.fixture
-def http(engine: Engine, owen: Row) -> Iterator[TestClient]:
+def http(engine: Engine, owen: DbRow) -> Iterator[TestClient]:
     with writing(engine) as connection:
         secret = new_token(connection, owen, "script", START)[1]
     with TestClient(make_app(engine), headers={"Authorization": f"Bearer {secret}"}) as http:
         yield http
 
 
-def test_the_api_and_the_pages_show_what_is_open_and_take_it_back(http: TestClient, engine: Engine) -> None:
+def test_the_api_and_the_pages_list_and_revoke_open_invitations_and_tokens(http: TestClient, engine: Engine) -> None:
     path = http.post("/api/v1/invitations", json={"role": "viewer"}).json()["path"]
     (one,) = http.get("/api/v1/invitations").json()["items"]
     assert (one["role"], one["by"], one["expires"] > now()) == ("viewer", "owen", True)

@@ -1,4 +1,4 @@
-"""The server dies again and again under many annotators: no judgment is lost, none doubled, no place taken twice."""
+"""The server is killed while many annotators work: no judgment is lost or doubled, and no place is taken twice."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from annotate_load import press, problems
 from annotate_server import running
 
 
-def test_killed_twice_under_a_few_annotators(where: str) -> None:
+def test_no_judgment_is_lost_when_the_server_is_killed_twice(where: str) -> None:
     with running(where) as server:
         load = press(server, people=6, each=15, kills=2)
     assert load.kills == 2
@@ -23,7 +23,7 @@ def test_two_servers_on_one_database_give_no_place_twice(where: str) -> None:
 
 
 @pytest.mark.slow
-def test_killed_twenty_times_under_fifty_annotators(where: str) -> None:
+def test_no_judgment_is_lost_when_the_server_is_killed_twenty_times(where: str) -> None:
     with running(where) as server:
         load = press(server, people=50, each=200, kills=20)
     print(f"p95 {load.p95 * 1000:.0f} ms, {len(load.accepted) / load.wall:.0f} judgments/s, {load.retried} retries")

@@ -1,4 +1,4 @@
-"""Signing in elsewhere, against a provider over HTTP: known by its subject alone, invited as all are, never forged."""
+"""Sign-in with an OpenID Connect provider over HTTP: people are known by subject, invited, and tokens are verified."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from annotate_server import Client, Server, owner_of, running
 from oidc_provider import CLIENT, SECRET, Provider, new_key, provider
-from posttrain.annotate.web.oidc import discover
+from posttrain.annotate.web.oidc_provider import discover
 from posttrain.errors import InputError
 
 
@@ -69,7 +69,7 @@ def test_an_invited_person_joins_and_signs_in_again_without_a_password(
     assert "signed in" in actions
 
 
-def test_who_is_not_known_needs_an_invitation_and_who_is_locked_out_stays_out(
+def test_an_unknown_person_needs_an_invitation_and_a_locked_out_person_stays_out(
     server: Server, owen: Client, as_ann: Provider
 ) -> None:
     as_ann.claims = {"sub": "2002", "name": "ann"}
@@ -82,7 +82,7 @@ def test_who_is_not_known_needs_an_invitation_and_who_is_locked_out_stays_out(
     assert owen.http.patch(f"/api/v1/people/{me['id']}", json={"active": False}).status_code == 200
     _, answer = through(server)
     assert answer.status_code == 403
-    assert "ask the person who runs this place" in answer.text
+    assert "invitation" in answer.text
 
 
 FORGED: dict[str, dict[str, Any]] = {
@@ -95,16 +95,14 @@ FORGED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", FORGED)
-def test_a_token_that_was_not_made_for_this_sign_in_opens_nothing(
-    case: str, server: Server, owen: Client, as_ann: Provider
-) -> None:
+def test_a_token_with_wrong_claims_is_refused(case: str, server: Server, owen: Client, as_ann: Provider) -> None:
     as_ann.claims |= FORGED[case]
     browser, answer = through(server, invited(owen))
     assert answer.status_code == 403, answer.text
     assert browser.get("/api/v1/me").status_code == 401
 
 
-def test_a_token_of_another_key_or_of_no_key_opens_nothing(server: Server, owen: Client, as_ann: Provider) -> None:
+def test_a_token_with_a_wrong_or_missing_signature_is_refused(server: Server, owen: Client, as_ann: Provider) -> None:
     for key, algorithm in (
         (new_key(), "RS256"),
         (b"a secret that both sides could know, long enough", "HS256"),
@@ -116,7 +114,7 @@ def test_a_token_of_another_key_or_of_no_key_opens_nothing(server: Server, owen:
         assert browser.get("/api/v1/me").status_code == 401
 
 
-def test_a_way_back_that_was_not_begun_here_is_refused(server: Server, owen: Client, as_ann: Provider) -> None:
+def test_a_callback_from_another_browser_is_refused(server: Server, owen: Client, as_ann: Provider) -> None:
     begun = httpx2.get(f"{server.url}/login/oidc", follow_redirects=False)
     back = httpx2.get(begun.headers["location"], follow_redirects=False).headers["location"]
     assert httpx2.get(back).status_code == 403, "another browser, without the cookie"
@@ -134,12 +132,12 @@ def test_without_a_provider_there_is_no_such_page(tmp_path: Any) -> None:
         assert "oidc" not in httpx2.get(f"{server.url}/login").text
 
 
-def test_a_provider_that_is_none_is_one_sentence(elsewhere: Provider) -> None:
-    for issuer, told in (
+def test_an_invalid_provider_gives_a_one_line_error(elsewhere: Provider) -> None:
+    for issuer, expected in (
         ("http://issuer.example", "https://"),
-        ("http://127.0.0.1:1", "no OpenID Connect provider that answers"),
-        (f"{elsewhere.url}/", "calls itself"),
+        ("http://127.0.0.1:1", r"127\.0\.0\.1:1: .*OpenID Connect provider"),
+        (f"{elsewhere.url}/", "issuer"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=expected):
             discover(issuer, CLIENT, SECRET)
     assert discover(elsewhere.url, CLIENT, SECRET).token == f"{elsewhere.url}/token"

@@ -1,4 +1,4 @@
-"""Whatever fits, or nearly fits, the API's own description is answered, never with a server's error."""
+"""Requests that fit, or nearly fit, the OpenAPI description never get a server error."""
 
 import pytest
 import schemathesis
@@ -39,5 +39,5 @@ def test_no_request_makes_the_server_fail(case: schemathesis.Case, token: str) -
         case.call_and_validate(checks=[not_a_server_error])
         return
     if case.method == "PATCH" and "people" in case.path:
-        case.path_parameters = {"person_id": 7}  # nobody: the owner stays who he is
+        case.path_parameters = {"person_id": 7}  # a missing person, so that the owner's role stays
     case.call_and_validate(checks=[not_a_server_error], headers={"Authorization": f"Bearer {token}"})

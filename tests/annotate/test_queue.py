@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 
-from annotating import Team, item, said, team
+from annotating import Team, in_places, item, team
 from posttrain.annotate.db.store import locked_project, reading, writing
 from posttrain.annotate.db.tables import assignments, items, judgments
 from posttrain.annotate.problems import Conflict, Forbidden, Invalid, Missing
-from posttrain.annotate.work.display_order import shown_order, williams
+from posttrain.annotate.work.display_order import shown_order, williams_design
 from posttrain.annotate.work.queue import assignment_of, next_assignment, renew, set_aside
 
 
@@ -40,10 +40,10 @@ def test_two_people_never_hold_the_only_place_of_an_item(engine: Engine) -> None
     assert found.next("cem") is None
     again = found.next("ann")
     assert again is not None
-    assert again.id == first.id, "asked again, a person keeps what he holds"
+    assert again.id == first.id, "a second request returns the same item"
 
 
-def test_a_place_comes_back_when_its_lease_runs_out(engine: Engine) -> None:
+def test_a_place_is_free_again_when_its_lease_expires(engine: Engine) -> None:
     found = team(engine, item("one"), lease_minutes=10)
     held = found.next("ann")
     assert held is not None
@@ -56,21 +56,21 @@ def test_a_place_comes_back_when_its_lease_runs_out(engine: Engine) -> None:
     taken = found.next("bob")
     assert taken is not None
     with pytest.raises(Conflict, match="given to another"):
-        found.say("ann", held, said(held, "a>b"))
-    found.say("bob", taken, said(taken, "a>b"))
+        found.say("ann", held, in_places(held, "a>b"))
+    found.say("bob", taken, in_places(taken, "a>b"))
     assert state_of(found, "one") == ("done", 1, 1)
 
 
-def test_late_work_counts_as_long_as_nobody_else_took_the_place(engine: Engine) -> None:
+def test_a_late_judgment_counts_if_nobody_else_took_the_place(engine: Engine) -> None:
     found = team(engine, item("one"))
     held = found.next("ann")
     assert held is not None
     found.at += 10_000
-    found.say("ann", held, said(held, "a>b"))
+    found.say("ann", held, in_places(held, "a>b"))
     assert state_of(found, "one")[0] == "done"
 
 
-def test_where_two_disagree_a_third_is_asked_and_then_an_adjudicator_who_had_no_part(engine: Engine) -> None:
+def test_a_disagreement_of_two_needs_a_third_person_and_then_an_uninvolved_adjudicator(engine: Engine) -> None:
     found = team(engine, item("one"), item("two"), overlap=2, most=3)
     found.rank("ann", "a>b")
     found.rank("bob", "b>a")
@@ -85,7 +85,7 @@ def test_where_two_disagree_a_third_is_asked_and_then_an_adjudicator_who_had_no_
     assert state_of(found, "two") == ("done", 2, 2), "agreement needs no third"
 
 
-def test_only_those_who_may_adjudicate_do(engine: Engine) -> None:
+def test_only_people_with_the_permission_adjudicate(engine: Engine) -> None:
     found = team(engine, item("one"), overlap=2)
     found.rank("ann", "a>b")
     found.rank("bob", "b>a")
@@ -114,7 +114,7 @@ def test_higher_priorities_come_first(engine: Engine) -> None:
     assert order == ["two", "one", "three"]
 
 
-def test_gold_is_shown_to_everyone_once_among_the_rest_and_takes_no_place(engine: Engine) -> None:
+def test_each_person_sees_each_gold_item_once_and_it_takes_no_place(engine: Engine) -> None:
     gold = [item(f"gold {n}", gold={"a": 1, "b": 2}) for n in range(4)]
     found = team(engine, *gold, *(item(f"item {n}") for n in range(40)), gold_every=5)
     for name in ("ann", "bob"):
@@ -127,14 +127,14 @@ def test_gold_is_shown_to_everyone_once_among_the_rest_and_takes_no_place(engine
     assert state_of(found, "gold 0")[0] == "open"
 
 
-def test_a_change_of_mind_is_a_further_row_and_the_last_word_counts(engine: Engine) -> None:
+def test_a_change_of_mind_is_a_further_row_and_the_last_row_counts(engine: Engine) -> None:
     found = team(engine, item("one"), overlap=2)
     first = found.rank("ann", "a>b")
     found.rank("bob", "b>a")
     assert state_of(found, "one")[0] == "disputed"
     with reading(engine) as connection:
         own = connection.execute(select(assignments).where(assignments.c.person_id == found.people["ann"].id)).one()
-    found.say("ann", own, said(own, "b>a"))
+    found.say("ann", own, in_places(own, "b>a"))
     assert state_of(found, "one") == ("done", 2, 2)
     with reading(engine) as connection:
         rows = connection.execute(select(judgments).where(judgments.c.person_id == found.people["ann"].id)).all()
@@ -142,7 +142,7 @@ def test_a_change_of_mind_is_a_further_row_and_the_last_word_counts(engine: Engi
     assert rows[0].hash == first.hash
 
 
-def test_what_an_adjudicator_settled_is_not_changed_by_those_who_disagreed(engine: Engine) -> None:
+def test_an_item_that_an_adjudicator_settled_cannot_be_judged_again(engine: Engine) -> None:
     found = team(engine, item("one"), overlap=2)
     found.rank("ann", "a>b")
     found.rank("bob", "b>a")
@@ -150,26 +150,26 @@ def test_what_an_adjudicator_settled_is_not_changed_by_those_who_disagreed(engin
     with reading(engine) as connection:
         own = connection.execute(select(assignments).where(assignments.c.person_id == found.people["ann"].id)).one()
     with pytest.raises(Conflict, match="settled"):
-        found.say("ann", own, said(own, "b>a"))
+        found.say("ann", own, in_places(own, "b>a"))
 
 
-def test_sent_twice_with_one_key_a_judgment_is_kept_once(engine: Engine) -> None:
+def test_a_judgment_that_is_sent_twice_with_one_key_is_stored_once(engine: Engine) -> None:
     found = team(engine, item("one"), item("two"))
     held = found.next("ann")
     assert held is not None
-    first = found.say("ann", held, said(held, "a>b", duration_ms=10), key="k1")
-    assert found.say("ann", held, said(held, "a>b", duration_ms=99), key="k1").id == first.id
+    first = found.say("ann", held, in_places(held, "a>b", duration_ms=10), key="k1")
+    assert found.say("ann", held, in_places(held, "a>b", duration_ms=99), key="k1").id == first.id
     with pytest.raises(Invalid, match="another judgment"):
-        found.say("ann", held, said(held, "b>a"), key="k1")
+        found.say("ann", held, in_places(held, "b>a"), key="k1")
     other = found.next("ann")
     assert other is not None
     with pytest.raises(Invalid, match="another judgment"):
-        found.say("ann", other, said(other, "a>b"), key="k1")
+        found.say("ann", other, in_places(other, "a>b"), key="k1")
     with reading(engine) as connection:
         assert connection.execute(select(func.count()).select_from(judgments)).scalar_one() == 1
 
 
-def test_anothers_assignment_is_as_if_it_were_not_there(engine: Engine) -> None:
+def test_the_assignment_of_another_person_is_missing(engine: Engine) -> None:
     found = team(engine, item("one"))
     held = found.next("ann")
     assert held is not None
@@ -180,14 +180,14 @@ def test_anothers_assignment_is_as_if_it_were_not_there(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("ranks", [[1], [1, 2, 3], [0, 1], [1, 3], [-1, 1]])
-def test_ranks_that_fit_no_candidates_are_refused(engine: Engine, ranks: list[int]) -> None:
+def test_ranks_that_do_not_fit_the_candidates_are_refused(engine: Engine, ranks: list[int]) -> None:
     found = team(engine, item("one"))
     held = found.next("ann")
     with pytest.raises(Invalid, match="2 whole numbers from 1 to 2"):
-        found.say("ann", held, type(said(held, "a>b"))(ranks))
+        found.say("ann", held, type(in_places(held, "a>b"))(ranks))
 
 
-def test_the_order_kept_is_the_order_the_server_had_shown(engine: Engine) -> None:
+def test_the_stored_order_is_the_order_that_the_server_displayed(engine: Engine) -> None:
     found = team(engine, *(item(f"item {n}", k=3) for n in range(12)))
     for _ in range(12):
         held = found.next("ann")
@@ -207,7 +207,7 @@ def test_a_person_sees_each_candidate_at_each_place_equally_often(engine: Engine
 
 @given(st.integers(2, 26))
 def test_the_design_is_balanced_in_places_and_neighbours(k: int) -> None:
-    rows = np.array(williams(k))
+    rows = np.array(williams_design(k))
     assert all(sorted(row) == list(range(k)) for row in rows)
     assert all(sorted(np.bincount(column, minlength=k)) == [len(rows) // k] * k for column in rows.T)
     follows = Counter((int(a), int(b)) for row in rows for a, b in pairwise(row))
@@ -216,7 +216,7 @@ def test_the_design_is_balanced_in_places_and_neighbours(k: int) -> None:
     assert sorted(shown_order(k, 5, (1, 2))) == list(range(k))
 
 
-def test_many_at_once_take_no_place_twice(engine: Engine) -> None:
+def test_many_people_at_once_take_no_place_twice(engine: Engine) -> None:
     names = [f"person-{n}" for n in range(8)]
     found = team(engine, *(item(f"item {n}") for n in range(30)), people=" ".join(names), overlap=2)
 
@@ -227,7 +227,7 @@ def test_many_at_once_take_no_place_twice(engine: Engine) -> None:
                 held = next_assignment(connection, project, found.people[name], found.at)
             if held is None:
                 return
-            found.say(name, held, said(held, "a>b"))
+            found.say(name, held, in_places(held, "a>b"))
 
     threads = [Thread(target=work, args=(name,)) for name in names]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The database keeps what it was told, refuses to forget it, and shows when someone changed it behind its back."""
+"""The database stores judgments, refuses to change them, and detects changes from outside."""
 
 import os
 import sqlite3
@@ -35,12 +35,12 @@ def problems(engine: Engine) -> list[str]:
         return list(broken_links(connection, connection.execute(select(projects)).one()))
 
 
-def test_the_migrations_lead_to_the_tables_the_code_knows(engine: Engine) -> None:
+def test_the_migrations_lead_to_the_tables_of_the_code(engine: Engine) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_a_database_of_the_first_schema_is_brought_to_the_newest(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_of_the_first_schema_is_migrated_to_the_newest(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows are written as SQL: the code of today does not write yesterday's tables."""
     bring = store._migrate  # pyright: ignore[reportPrivateUsage]
     with monkeypatch.context() as patch:
@@ -81,7 +81,7 @@ def test_a_database_of_the_first_schema_is_brought_to_the_newest(where: str, mon
     again.dispose()
 
 
-def test_a_database_opened_again_holds_what_it_held(judged: Team, where: str) -> None:
+def test_a_database_that_is_opened_again_has_the_same_content(judged: Team, where: str) -> None:
     again = open_store(where)
     with reading(again) as connection:
         assert len(connection.execute(select(judgments)).all()) == 3
@@ -90,7 +90,7 @@ def test_a_database_opened_again_holds_what_it_held(judged: Team, where: str) ->
 
 
 @pytest.mark.parametrize("table", [judgments, audit, guidelines], ids=lambda t: t.name)
-def test_the_database_itself_refuses_to_change_or_delete_what_is_for_good(judged: Team, table: object) -> None:
+def test_the_database_itself_refuses_to_change_or_delete_append_only_rows(judged: Team, table: object) -> None:
     column = {"judgments": "kind", "audit": "action", "guidelines": "text"}[table.name]
     for statement in (update(table).values({column: "ranking"}), delete(table)):
         with pytest.raises(DatabaseError, match="append-only"), writing(judged.engine) as connection:
@@ -109,7 +109,7 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("case", TAMPERED)
-def test_tampering_shows(judged: Team, case: str) -> None:
+def test_tampering_is_detected(judged: Team, case: str) -> None:
     sqlite = judged.engine.dialect.name == "sqlite"
     statement = TAMPERED[case].replace("{json}", "" if sqlite else "::json")
     with writing(judged.engine) as connection:
@@ -148,7 +148,7 @@ def test_no_other_user_of_the_machine_may_read_the_database(tmp_path: Path) -> N
         os.umask(before)
 
 
-def test_a_backup_holds_what_was_written_a_moment_ago(tmp_path: Path) -> None:
+def test_a_backup_has_the_latest_changes(tmp_path: Path) -> None:
     where, out = tmp_path / "a.db", tmp_path / "copy.db"
     with using(where) as engine:
         with writing(engine) as connection:
@@ -161,8 +161,9 @@ def test_a_backup_holds_what_was_written_a_moment_ago(tmp_path: Path) -> None:
     assert out.stat().st_mode & 0o777 == 0o600
     with using(out) as engine, reading(engine) as connection:
         assert connection.execute(select(audit.c.action)).scalars().all() == ["early"]
-    for source, target, told in ((where, out, "there already"), (tmp_path / "b.db", tmp_path / "x", "no such file")):
-        with pytest.raises(InputError, match=told):
+    missing = tmp_path / "b.db"
+    for source, target, expected in ((where, out, "there already"), (missing, tmp_path / "x", "no such file")):
+        with pytest.raises(InputError, match=expected):
             back_up(source, target)
     (tmp_path / "notes.txt").write_text("not a database, but long enough to be read as the header of one " * 20)
     with pytest.raises(InputError, match="not a database"):
@@ -170,7 +171,7 @@ def test_a_backup_holds_what_was_written_a_moment_ago(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("x*"))
 
 
-def test_a_place_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+def test_a_path_that_is_no_database_gives_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a database, but long enough to be read as the header of one " * 20)
     cases = {
         str(tmp_path / "notes.txt"): "not a database",
@@ -183,8 +184,8 @@ def test_a_place_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
         "://x": "neither a file nor a URL",
         str(tmp_path): "unable to open",
     }
-    for where, told in cases.items():
-        with pytest.raises(InputError, match=told) as caught:
+    for where, expected in cases.items():
+        with pytest.raises(InputError, match=expected) as caught:
             open_store(where)
         assert "secret" not in str(caught.value)
 
@@ -207,7 +208,7 @@ def test_another_programs_database_is_left_as_it_is(tmp_path: Path) -> None:
         assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("people",)]
 
 
-def test_a_database_that_stays_locked_or_breaks_while_open_is_one_sentence(
+def test_a_database_that_is_locked_or_fails_while_open_gives_a_one_line_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = tmp_path / "a.db"
@@ -229,7 +230,7 @@ def _fill(where: Path) -> None:
             connection.execute(audit.insert().values(at=0.0, action="x", detail={"filler": "x" * 1000}))
 
 
-def test_the_app_says_when_its_database_cannot_be_used_and_goes_on_after(
+def test_the_app_reports_an_unusable_database_and_works_again_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)

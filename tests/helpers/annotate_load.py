@@ -1,4 +1,4 @@
-"""Many annotators at once over HTTP, while the server is killed and started again."""
+"""A load test: many annotators at once over HTTP, while the server is killed and restarted."""
 
 import random
 import threading
@@ -18,7 +18,7 @@ from posttrain.annotate.db.tables import items, judgments, projects
 
 @dataclass
 class Load:
-    """What clients saw: seconds of each request that was answered, and the hash of each judgment that was accepted."""
+    """The clients' results: seconds of each answered request, and the hash of each accepted judgment."""
 
     seconds: list[float] = field(default_factory=list[float])
     accepted: list[str] = field(default_factory=list[str])
@@ -99,7 +99,7 @@ def press(
 
 
 def problems(where: str, load: Load, overlap: int) -> list[str]:
-    """What is wrong in the database after the load; nothing if all is well."""
+    """The errors in the database after the load; empty if there is none."""
     engine = open_store(where)
     found: list[str] = []
     with reading(engine) as connection:

@@ -1,4 +1,4 @@
-"""The ranking app as users start it: a process of its own, that can be killed and started again."""
+"""The ranking app as users start it: a separate process, which tests can kill and restart."""
 
 import re
 import socket
@@ -73,7 +73,7 @@ def running(where: str, *options: str) -> Generator[Server]:
 
 
 class Client:
-    """A person at the API, with a session."""
+    """A client of the API with a person's session."""
 
     def __init__(self, server: Server, name: str, link: str | None = None) -> None:
         self.http = httpx2.Client(base_url=server.url, timeout=60)

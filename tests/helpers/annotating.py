@@ -1,13 +1,13 @@
-"""A project with people, as tests of annotation need it."""
+"""A project with people, for tests of annotation."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine
 
-from posttrain.annotate.db.store import Row, locked_project, writing
+from posttrain.annotate.db.store import DbRow, locked_project, writing
 from posttrain.annotate.people.accounts import add_person
-from posttrain.annotate.work.judging import Said, judge
+from posttrain.annotate.work.judging import Submission, record_judgment
 from posttrain.annotate.work.projects import Item, add_items, new_project
 from posttrain.annotate.work.queue import assignment_of, next_assignment
 from posttrain.annotate.work.settings import Settings
@@ -17,37 +17,38 @@ START = 1_700_000_000.0
 
 @dataclass
 class Team:
-    """A project, people by name, and a clock that stands still until it is moved."""
+    """A project, people by name, and a clock that only moves when a test sets it."""
 
     engine: Engine
     project: int
-    people: dict[str, Row]
+    people: dict[str, DbRow]
     at: float = START
 
-    def next(self, name: str, kind: str = "ranking") -> Row | None:
+    def next(self, name: str, kind: str = "ranking") -> DbRow | None:
         with writing(self.engine) as connection:
             project = locked_project(connection, self.project)
             found = next_assignment(connection, project, self.people[name], self.at, kind)
             return None if found is None else assignment_of(connection, found.id, self.people[name])
 
-    def say(self, name: str, assignment: Row, said: Said, **more: Any) -> Row:
+    def say(self, name: str, assignment: DbRow, submission: Submission, **more: Any) -> DbRow:
         with writing(self.engine) as connection:
             project = locked_project(connection, self.project)
             own = assignment_of(connection, assignment.id, self.people[name])
-            return judge(connection, project, self.people[name], own, said, self.at, **more)
+            return record_judgment(connection, project, self.people[name], own, submission, self.at, **more)
 
-    def rank(self, name: str, order: str, kind: str = "ranking", **more: Any) -> Row:
+    def rank(self, name: str, order: str, kind: str = "ranking", **more: Any) -> DbRow:
         """Judge the next item; `order` is the candidates' ids from best to worst, `=` between tied ones."""
         assignment = self.next(name, kind)
         assert assignment is not None, f"nothing left for {name}"
-        return self.say(name, assignment, said(assignment, order), **more)
+        return self.say(name, assignment, in_places(assignment, order), **more)
 
 
-def said(assignment: Row, order: str, **more: Any) -> Said:
+def in_places(assignment: DbRow, order: str, **more: Any) -> Submission:
+    """A submission from an order such as ``a>b=c``, with candidates named by their displayed places."""
     ranks: dict[str, int] = {}
     for rank, level in enumerate(order.split(">"), 1):
         ranks |= dict.fromkeys(level.split("="), rank)
-    return Said([ranks[name] for name in assignment.shown], **more)
+    return Submission([ranks[name] for name in assignment.shown], **more)
 
 
 def item(name: str, k: int = 2, **more: Any) -> Item:
@@ -59,7 +60,7 @@ def item(name: str, k: int = 2, **more: Any) -> Item:
 
 
 def team(engine: Engine, *new: Item, people: str = "ann bob cem", **settings: Any) -> Team:
-    """People are annotators but for `ada`, who is an adjudicator, and `owen`, who owns the place."""
+    """A project. People are annotators, except for `ada`, an adjudicator, and `owen`, the owner."""
     roles = {"ada": "adjudicator", "owen": "owner", "vera": "viewer"}
     with writing(engine) as connection:
         found = {

@@ -1,4 +1,4 @@
-"""A sign-in service for tests: an OpenID Connect provider on loopback, that says what it is told to say."""
+"""An OpenID Connect provider on loopback for tests; a test sets its claims and keys."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ def new_key() -> Any:
 
 @dataclass
 class Provider:
-    """Who signs in next is `claims`; `key` and `algorithm` sign it, `published` is what the world is told to trust."""
+    """`claims` are those of the next sign-in; `key` and `algorithm` sign them; `published` is the published key."""
 
     url: str
     claims: dict[str, Any] = field(default_factory=dict)
@@ -39,35 +39,35 @@ class Provider:
         places = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
         return {"issuer": self.url, **{name: f"{self.url}/{path}" for name, path in places.items()}}
 
-    def authorize(self, asked: dict[str, str]) -> str:
-        """Where the browser is sent back to, as if the person had signed in."""
-        assert (asked["response_type"], asked["client_id"]) == ("code", CLIENT)
+    def authorize(self, request: dict[str, str]) -> str:
+        """The redirect address, as if the person had signed in."""
+        assert (request["response_type"], request["client_id"]) == ("code", CLIENT)
         code = f"code-{len(self.codes)}"
-        self.codes[code] = asked
-        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+        self.codes[code] = request
+        return f"{request['redirect_uri']}?{urlencode({'code': code, 'state': request['state']})}"
 
     def token(self, form: dict[str, str], authorization: str) -> dict[str, str]:
-        asked = self.codes.pop(form["code"])
+        request = self.codes.pop(form["code"])
         assert base64.b64decode(authorization.removeprefix("Basic ")).decode() == f"{CLIENT}:{SECRET}"
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
-        assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"], "PKCE"
-        assert form["redirect_uri"] == asked["redirect_uri"]
+        assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == request["code_challenge"], "PKCE"
+        assert form["redirect_uri"] == request["redirect_uri"]
         at = int(time.time())
-        claims = {"iss": self.url, "aud": CLIENT, "iat": at, "exp": at + 300, "nonce": asked["nonce"], **self.claims}
+        claims = {"iss": self.url, "aud": CLIENT, "iat": at, "exp": at + 300, "nonce": request["nonce"], **self.claims}
         return {"id_token": jwt.encode(claims, self.key, self.algorithm, headers={"kid": "k1"})}
 
 
 @contextmanager
 def provider() -> Generator[Provider]:
-    """One that answers on a free port."""
+    """A provider that listens on a free port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             place = urlsplit(self.path)
             if place.path == "/authorize":
                 self.send_response(303)
-                asked = {name: values[0] for name, values in parse_qs(place.query).items()}
-                self.send_header("Location", found.authorize(asked))
+                request = {name: values[0] for name, values in parse_qs(place.query).items()}
+                self.send_header("Location", found.authorize(request))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
@@ -78,8 +78,8 @@ def provider() -> Generator[Provider]:
             form = {name: values[0] for name, values in parse_qs(body).items()}
             self._say(found.token(form, self.headers.get("Authorization", "")))
 
-        def _say(self, told: Any) -> None:
-            data = json.dumps(told).encode()
+        def _say(self, content: Any) -> None:
+            data = json.dumps(content).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))

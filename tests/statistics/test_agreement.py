@@ -73,7 +73,7 @@ def alpha_by_pairs(rows: np.ndarray, far: Callable[[float, float], float]) -> fl
 
 
 @given(ratings)
-def test_alpha_is_what_its_definition_gives(rows: list[list[float]]) -> None:
+def test_alpha_equals_its_definition(rows: list[list[float]]) -> None:
     array = np.array(rows)
     pairable = [v for row in rows if sum(not math.isnan(v) for v in row) > 1 for v in row if not math.isnan(v)]
     assume(len(set(pairable)) > 1)
@@ -107,7 +107,7 @@ def verdicts(data_dir: Path, name: str = "pandalm_testset_v1") -> list[dict[str,
         return [json.loads(line) for line in file]
 
 
-def test_pandalms_three_annotators_agree_as_their_paper_says(data_dir: Path) -> None:
+def test_agreement_of_pandalms_annotators_equals_the_published_figure(data_dir: Path) -> None:
     rows = np.array([[row[f"annotator{n}"] for n in (1, 2, 3)] for row in verdicts(data_dir)], dtype=float)
     assert fleiss_kappa(rows) == pytest.approx(0.8642, abs=5e-5)
     low, high = bootstrap_interval(lambda picked: fleiss_kappa(rows[picked]), len(rows)) or (X, X)
@@ -148,7 +148,7 @@ def test_kendalls_w_of_siegels_examples() -> None:
 
 @given(st.integers(3, 6).flatmap(lambda n: st.lists(st.lists(st.integers(1, 4), min_size=n, max_size=n), min_size=3)))
 @settings(max_examples=50)
-def test_kendalls_w_is_friedmans_statistic_scaled_ties_included(rows: list[list[int]]) -> None:
+def test_kendalls_w_is_friedmans_statistic_scaled_with_ties(rows: list[list[int]]) -> None:
     ranks = np.array(rows, dtype=float)
     assume(any(len(set(row)) > 1 for row in rows))
     m, n = ranks.shape
@@ -156,7 +156,7 @@ def test_kendalls_w_is_friedmans_statistic_scaled_ties_included(rows: list[list[
     assert kendall_w(ranks) == pytest.approx(friedman / (m * (n - 1)), abs=1e-9)
 
 
-def test_what_cannot_be_measured_is_not_a_number() -> None:
+def test_an_undefined_measure_is_nan() -> None:
     single, same = np.array([[1.0, X], [X, 2.0]]), np.ones((4, 3))
     for measure in (krippendorff_alpha, fleiss_kappa):
         assert math.isnan(measure(single))
@@ -169,7 +169,7 @@ def test_what_cannot_be_measured_is_not_a_number() -> None:
     assert bootstrap_interval(lambda picked: X, 5) is None
 
 
-def test_the_bootstrap_covers_a_mean_as_often_as_it_says() -> None:
+def test_the_bootstrap_interval_covers_a_mean_in_95_percent_of_cases() -> None:
     rng = np.random.default_rng(0)
     covered = 0
     for seed in range(200):

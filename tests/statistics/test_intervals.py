@@ -14,7 +14,7 @@ def test_wilson_matches_published_values() -> None:
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_it_holds_the_share_and_stays_a_share(counts: tuple[int, int]) -> None:
+def test_the_interval_has_the_share_and_lies_within_0_and_1(counts: tuple[int, int]) -> None:
     successes, n = counts
     low, high = wilson(successes, n)
     assert 0.0 <= low <= successes / n <= high <= 1.0
@@ -25,7 +25,7 @@ def test_means_of_other_numbers_are_normal() -> None:
     assert interval([1.0, 2.0, 3.0]) == pytest.approx((2 - 1.96 / 3**0.5, 2 + 1.96 / 3**0.5), abs=1e-3)
 
 
-def test_no_evidence_has_no_interval() -> None:
+def test_without_observations_there_is_no_interval() -> None:
     assert interval([]) is None
     assert interval([0.5]) is None
     with pytest.raises(ValueError, match="observation"):

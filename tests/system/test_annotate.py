@@ -1,4 +1,4 @@
-"""`posttrain annotate` as users call it: from a file to an export, and one sentence for each mistake."""
+"""`posttrain annotate` as users call it: from a file to an export, and a one-line error for each mistake."""
 
 import json
 from pathlib import Path
@@ -17,12 +17,12 @@ ROWS = [
 def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     ranked = [{**row, "ranks": {"a": 1, "b": 2}, "annotator": who} for row in ROWS for who in ("ann", "bob")]
-    for name, some in (("candidates", ROWS), ("ranked", ranked)):
-        Path(f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+    for name, lines in (("candidates", ROWS), ("ranked", ranked)):
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     return tmp_path
 
 
-def test_rankings_go_in_and_pairs_come_out_and_are_traced(rows: Path, posttrain: Posttrain) -> None:
+def test_rankings_are_imported_exported_as_pairs_and_traced(rows: Path, posttrain: Posttrain) -> None:
     answer = posttrain("annotate", "import", "ranked.jsonl", "--project", "tone")
     assert (answer.code, "4 items, 8 judgments, 2 people" in answer.out) == (0, True)
     again = posttrain("annotate", "import", "ranked.jsonl", "--project", "tone", "--json")
@@ -30,17 +30,15 @@ def test_rankings_go_in_and_pairs_come_out_and_are_traced(rows: Path, posttrain:
     assert "krippendorff_alpha_nominal" in posttrain("annotate", "agreement", "--project", "tone").out
     answer = posttrain("annotate", "export", "--project", "tone", "--out", "out", "--set", "least=0.9")
     assert (answer.code, "train 4" in answer.out) == (0, True)
-    told = json.loads(posttrain("annotate", "trace", "out/train.jsonl:2").out)
-    assert told["item"] == "r1"
-    assert [one["person"] for one in told["judgments"]] == ["ann", "bob"]
+    traced = json.loads(posttrain("annotate", "trace", "out/train.jsonl:2").out)
+    assert traced["item"] == "r1"
+    assert [one["person"] for one in traced["judgments"]] == ["ann", "bob"]
     assert "ann" in posttrain("annotate", "users", "list").out
     assert posttrain("annotate", "backup", "copy.db").code == 0
     assert "ann" in posttrain("annotate", "users", "list", "--db", "copy.db").out
 
 
-def test_the_app_serves_what_was_imported_and_roles_change_from_the_command_line(
-    rows: Path, posttrain: Posttrain
-) -> None:
+def test_the_app_serves_imported_items_and_the_command_line_changes_roles(rows: Path, posttrain: Posttrain) -> None:
     answer = posttrain("annotate", "import", "candidates.jsonl", "--set", "overlap=2", "--set", "criteria=[tone]")
     assert "posttrain annotate serve" in answer.out
     with running(str(rows / "annotate.db")) as server:
@@ -60,7 +58,11 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "a misspelt setting": (("import", "candidates.jsonl", "--set", "overlp=2"), ("did you mean overlap",)),
     "a setting out of bounds": (("import", "candidates.jsonl", "--set", "overlap=0"), ("overlap", "greater")),
     "no such project": (("export", "--project", "x", "--out", "o", "--db", "known.db"), ("no such project", "tone")),
-    "no such policy": (("export", "--project", "tone", "--out", "o", "--set", "policy=some"), ("policy",)),
+    "no such selection of pairs": (("export", "--project", "tone", "--out", "o", "--set", "pairs=some"), ("pairs",)),
+    "the earlier name of pairs": (
+        ("export", "--project", "tone", "--out", "o", "--set", "policy=all"),
+        ("--set policy", "did you mean pairs"),
+    ),
     "a database that is not there": (("agreement", "--db", "none.db"), ("none.db", "no such file")),
     "no such database server": (("users", "list", "--db", "oracle://x"), ("oracle", "postgresql")),
     "no such role": (("users", "invite", "--role", "king"), ("no role king",)),
@@ -83,11 +85,11 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_mistake_is_one_sentence(case: str, rows: Path, posttrain: Posttrain) -> None:
-    arguments, told = WRONG[case]
+def test_a_mistake_gives_a_one_line_error(case: str, rows: Path, posttrain: Posttrain) -> None:
+    arguments, expected = WRONG[case]
     assert posttrain("annotate", "import", "ranked.jsonl", "--project", "tone", "--db", "known.db").code == 0
     answer = posttrain("annotate", *arguments)
     assert answer.code == 2, (answer.out, answer.err)
     assert "Traceback" not in answer.err
-    for words in told:
+    for words in expected:
         assert words in answer.err, answer.err

@@ -31,7 +31,7 @@ stages:
 
 
 @pytest.fixture
-def asked(work: Path) -> Path:
+def workspace(work: Path) -> Path:
     rows = [{"id": f"row-{n}", "prompt": f"Say {n}"} for n in range(8)]
     (work / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (work / "rank.yaml").write_text(RECIPE)
@@ -49,19 +49,19 @@ def rank_all(client: Client) -> int:
     return done
 
 
-def test_a_recipe_waits_for_people_and_goes_on_once_they_have_ranked(asked: Path, posttrain: Posttrain) -> None:
+def test_a_recipe_waits_for_people_and_goes_on_once_they_have_ranked(workspace: Path, posttrain: Posttrain) -> None:
     answer = posttrain("run", "rank.yaml", "--out", "out")
     assert answer.code == 3, answer.err
     assert "16 of 16 judgments are missing" in answer.err
     assert "posttrain annotate serve --db" in answer.err
-    assert not (asked / "out/stages/rank/stage.json").exists()
-    with running(str(asked / "annotate.db")) as server:
+    assert not (workspace / "out/stages/rank/stage.json").exists()
+    with running(str(workspace / "annotate.db")) as server:
         owen = owner_of(server)
         assert rank_all(owen) == 8
         answer = posttrain("run", "rank.yaml", "--out", "out")
         assert (answer.code, "8 of 16 judgments are missing" in answer.err) == (3, True)
         command = [sys.executable, "-m", "posttrain", "run", "rank.yaml", "--out", "out", "--wait", "--json"]
-        waiting = subprocess.Popen(command, cwd=asked, stdout=subprocess.PIPE, text=True)
+        waiting = subprocess.Popen(command, cwd=workspace, stdout=subprocess.PIPE, text=True)
         time.sleep(1)
         assert waiting.poll() is None, "it waits"
         assert rank_all(owen.invite(server, "ann")) == 8
@@ -70,18 +70,18 @@ def test_a_recipe_waits_for_people_and_goes_on_once_they_have_ranked(asked: Path
     figures = json.loads(out)
     assert figures["rank"]["rank/krippendorff_alpha"]["after"] == 1.0
     assert {"reward", "dpo"} <= set(figures)
-    assert (asked / "out/stages/rank/export/manifest.json").is_file()
-    params = json.loads((asked / "out/stages/candidates/params.json").read_text())
-    manifest = json.loads((asked / "out/stages/rank/export/manifest.json").read_text())
+    assert (workspace / "out/stages/rank/export/manifest.json").is_file()
+    params = json.loads((workspace / "out/stages/candidates/params.json").read_text())
+    manifest = json.loads((workspace / "out/stages/rank/export/manifest.json").read_text())
     assert {h for one in manifest["from"].values() for h in one["params_hash"].values()} <= set(params)
 
 
-def test_a_simulated_annotators_rows_are_marked(asked: Path, posttrain: Posttrain) -> None:
+def test_a_simulated_annotators_rows_are_marked(workspace: Path, posttrain: Posttrain) -> None:
     text = RECIPE.replace("project: tone", "project: tone\n    simulated: 2").split("  reward:")[0]
-    (asked / "rank.yaml").write_text(text)
+    (workspace / "rank.yaml").write_text(text)
     answer = posttrain("run", "rank.yaml", "--out", "out")
     assert answer.code == 0, answer.err
-    rows = [json.loads(line) for line in (asked / "out/stages/rank/export/train.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (workspace / "out/stages/rank/export/train.jsonl").read_text().splitlines()]
     assert rows
     assert all(row["meta_simulated"] and len(row["chosen"]) > len(row["rejected"]) for row in rows)
     people = json.loads(posttrain("annotate", "users", "list", "--json").out)
@@ -89,7 +89,7 @@ def test_a_simulated_annotators_rows_are_marked(asked: Path, posttrain: Posttrai
     assert all(one["name"].startswith("simulated annotator") for one in people)
 
 
-def test_a_plan_and_a_check_of_a_recipe_with_people(asked: Path, posttrain: Posttrain) -> None:
+def test_a_plan_and_a_check_of_a_recipe_with_people(workspace: Path, posttrain: Posttrain) -> None:
     assert posttrain("validate", "rank.yaml").code == 0
     answer = posttrain("plan", "rank.yaml", "--json")
     assert answer.code == 0, answer.err
@@ -106,6 +106,7 @@ WRONG: dict[str, tuple[tuple[str, str], str]] = {
         ("project: tone", "project: tone\n    guideline: rules.txt"),
         "stages.rank.guideline: no file rules.txt",
     ),
+    "the earlier name of pairs": (("project: tone", "project: tone\n    policy: all"), "now pairs"),
     "fewer than the overlap": (("most: 3", "most: 2, overlap: 3"), "rank.yaml"),
     "data of a stage that makes a model": (("data: rank,", "data: reward,"), "leaves a model, and no data"),
     "a model of a stage that makes data": (("kind: dpo,", "kind: dpo, model: rank,"), "no model"),
@@ -113,14 +114,14 @@ WRONG: dict[str, tuple[tuple[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_mistake_is_one_sentence(case: str, asked: Path, posttrain: Posttrain) -> None:
-    (old, new), told = WRONG[case]
+def test_a_mistake_gives_a_one_line_error(case: str, workspace: Path, posttrain: Posttrain) -> None:
+    (old, new), expected = WRONG[case]
     assert old in RECIPE
     place = RECIPE.rindex(old)
-    (asked / "rank.yaml").write_text(RECIPE[:place] + new + RECIPE[place + len(old) :])
+    (workspace / "rank.yaml").write_text(RECIPE[:place] + new + RECIPE[place + len(old) :])
     answer = posttrain("validate", "rank.yaml")
     assert answer.code == 2, answer.err
-    assert told in answer.err
+    assert expected in answer.err
     assert "Traceback" not in answer.err
 
 
@@ -142,8 +143,8 @@ def test_pandalms_people_train_a_reward_model_and_dpo_and_each_pair_is_traced(
 ) -> None:
     agreement = json.loads(posttrain("annotate", "agreement", "--project", "pandalm", "--json").out)
     rows = [json.loads(line) for line in (pandalm / "pandalm.jsonl").read_text().splitlines()]
-    said = np.array([[row[f"annotator{n}"] for n in (1, 2, 3)] for row in rows], dtype=float)
-    assert agreement["fleiss_kappa"]["value"] == pytest.approx(fleiss_kappa(said))
+    settings = np.array([[row[f"annotator{n}"] for n in (1, 2, 3)] for row in rows], dtype=float)
+    assert agreement["fleiss_kappa"]["value"] == pytest.approx(fleiss_kappa(settings))
     (pandalm / "train.yaml").write_text(
         "model: model\nstages:\n"
         "  reward: {kind: reward, data: export/train.jsonl, max_length: 256, max_steps: 2, batch_size: 4}\n"
@@ -155,12 +156,12 @@ def test_pandalms_people_train_a_reward_model_and_dpo_and_each_pair_is_traced(
     source = {str(row["idx"]): row for row in rows}
     for number, line in enumerate((pandalm / "export/train.jsonl").read_text().splitlines(), 1):
         if number % 10 == 1:
-            told = json.loads(posttrain("annotate", "trace", f"export/train.jsonl:{number}").out)
-            row = source[told["item"]]
-            for one in told["judgments"]:
+            traced = json.loads(posttrain("annotate", "trace", f"export/train.jsonl:{number}").out)
+            row = source[traced["item"]]
+            for one in traced["judgments"]:
                 ranks = one["ranks"]
                 assert {0: (1, 1), 1: (1, 2), 2: (2, 1)}[row[one["person"]]] == (ranks["1"], ranks["2"])
-            better = min(("1", "2"), key=lambda n: sum(one["ranks"][n] for one in told["judgments"]))
+            better = min(("1", "2"), key=lambda n: sum(one["ranks"][n] for one in traced["judgments"]))
             assert json.loads(line)["chosen"] == str(row[f"response{better}"])
 
 
@@ -175,14 +176,14 @@ def test_trls_trainers_take_the_export_as_it_is(pandalm: Path, posttrain: Posttr
     data: Any = load_dataset(kind, data_files=str(pandalm / f"{form}/train.{form}"), split="train")
     tokenizer = AutoTokenizer.from_pretrained("model")
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    said: dict[str, Any] = {"max_steps": 1, "per_device_train_batch_size": 2, "report_to": [], "use_cpu": True}
-    said |= {"max_length": 256, "bf16": False, "gradient_checkpointing": False}
+    settings: dict[str, Any] = {"max_steps": 1, "per_device_train_batch_size": 2, "report_to": [], "use_cpu": True}
+    settings |= {"max_length": 256, "bf16": False, "gradient_checkpointing": False}
     scorer = AutoModelForSequenceClassification.from_pretrained("model", num_labels=1)
     scorer.config.pad_token_id = tokenizer.pad_token_id
     RewardTrainer(
-        model=scorer, args=RewardConfig(output_dir="r", **said), train_dataset=data, processing_class=tokenizer
+        model=scorer, args=RewardConfig(output_dir="r", **settings), train_dataset=data, processing_class=tokenizer
     ).train()
     writer = AutoModelForCausalLM.from_pretrained("model")
     DPOTrainer(
-        model=writer, args=DPOConfig(output_dir="d", **said), train_dataset=data, processing_class=tokenizer
+        model=writer, args=DPOConfig(output_dir="d", **settings), train_dataset=data, processing_class=tokenizer
     ).train()

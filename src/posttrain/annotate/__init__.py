@@ -1,1 +1,1 @@
-"""People rank blind candidates; their rankings become training data, each pair traceable to who judged what."""
+"""People rank blind candidates; their rankings become training data, and each row can be traced to its judgments."""

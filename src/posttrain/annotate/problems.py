@@ -1,16 +1,16 @@
-"""What the app refuses, each with the sentence a person reads and the HTTP status a program does."""
+"""Refusals of the app: the message is for people, the HTTP status for programs."""
 
 from math import ceil
 
 
 class Problem(Exception):
-    """A request that cannot be done; nothing of it was."""
+    """A request is refused, and nothing has changed."""
 
     status = 400
 
 
 class Invalid(Problem):
-    """What was sent makes no sense."""
+    """The request's values are not valid."""
 
     status = 422
 
@@ -22,22 +22,22 @@ class Forbidden(Problem):
 
 
 class Missing(Problem):
-    """There is no such thing, or it is another person's: the two are told apart to nobody."""
+    """The object does not exist or belongs to another person; the response does not reveal which."""
 
     status = 404
 
 
 class Conflict(Problem):
-    """It was possible once: the place was given to another, or the thing has changed meanwhile."""
+    """The request is too late: another person took the place, or the object has changed."""
 
     status = 409
 
 
 class TooMany(Problem):
-    """Too many tries in a short time.
+    """Too many requests came in a short time.
 
     Args:
-        seconds: until the next one is heard.
+        seconds: how long to wait before the next request.
     """
 
     status = 429

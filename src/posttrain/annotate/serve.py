@@ -1,14 +1,13 @@
-"""The app as a process of its own (`posttrain annotate serve`), or in the background of another."""
+"""The app as a process of its own (`posttrain annotate serve`) or in a background thread."""
 
 import os
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from ipaddress import ip_network
 from threading import Thread
 from typing import TYPE_CHECKING
 
-import typer
 from sqlalchemy import Engine
 
 from posttrain.annotate.db.store import now, open_store, writing
@@ -24,23 +23,32 @@ LOOPBACK = "127.0.0.1"
 
 
 def serve_app(
-    db: str, host: str, port: int, *, secure: bool, proxy: str | None, oidc: str | None, oidc_client: str | None
+    db: str,
+    host: str,
+    port: int,
+    *,
+    secure: bool,
+    proxy: str | None,
+    oidc: str | None,
+    oidc_client: str | None,
+    announce: Callable[[str], None],
 ) -> None:
-    """Serve until stopped; while there is no owner, print a link to become one.
+    """Serve the app until it is stopped.
 
     Args:
-        proxy: address of a proxy whose `X-Forwarded-For` is believed; without one nobody's is.
-        oidc: issuer of an OpenID Connect provider, where people may sign in.
-        oidc_client: what the app is called there; its secret is in the environment (`OIDC_SECRET`).
+        proxy: address of a proxy whose `X-Forwarded-For` is trusted; None trusts no such header.
+        oidc: issuer of an OpenID Connect provider with which people may sign in.
+        oidc_client: the app's client id at the provider; the secret is in the environment (`OIDC_SECRET`).
+        announce: receives the app's URL, and a link to sign up as the owner while there is no owner.
 
     Raises:
-        InputError: the place is taken, or cannot be listened on.
+        InputError: the address is in use or not available.
     """
     from posttrain.annotate.web.app import make_app
-    from posttrain.annotate.web.oidc import discover
+    from posttrain.annotate.web.oidc_provider import discover
 
     if (oidc is None) != (oidc_client is None):
-        raise InputError("--oidc and --oidc-client go together: the provider's URL, and what the app is called there")
+        raise InputError("--oidc and --oidc-client go together: the provider's URL, and the app's client id there")
     if proxy is not None:
         _check_address(proxy)
     provider = discover(oidc, oidc_client, os.environ.get(OIDC_SECRET, "")) if oidc and oidc_client else None
@@ -48,17 +56,17 @@ def serve_app(
     listener = _listen(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     if (path := _owner_path(engine)) is not None:
-        typer.echo(f"Sign up as the owner: {url}{path}")
-    typer.echo(f"The ranking app is at {url}; stop it with Ctrl-C.")
+        announce(f"Sign up as the owner: {url}{path}")
+    announce(f"The ranking app is at {url}; stop it with Ctrl-C.")
     _server(make_app(engine, secure=secure, provider=provider), proxy).run(sockets=[listener])
 
 
 @contextmanager
 def serving(db: str) -> Generator[str]:
-    """Serve in the background, on a free port of loopback, as long as this is open.
+    """Serve in a background thread, on a free port of loopback, for the length of a `with` block.
 
     Yields:
-        where to begin: a link to sign up as the owner, or the app itself once there is one.
+        a link to sign up as the owner, or the app's URL if there is an owner.
     """
     from posttrain.annotate.web.app import make_app
 
@@ -77,7 +85,7 @@ def serving(db: str) -> Generator[str]:
 
 
 def _owner_path(engine: Engine) -> str | None:
-    """An invitation for the first owner; None if there is one."""
+    """The path of an invitation for the first owner; None if there is an owner."""
     with writing(engine) as connection:
         secret = invite_first_owner(connection, now())
     return None if secret is None else f"/join/{secret}"
@@ -102,9 +110,9 @@ def _listen(host: str, port: int) -> socket.socket:
 def _server(app: "FastAPI", proxy: str | None = None) -> "Server":
     from uvicorn import Config, Server
 
-    believed = proxy or []  # an empty list, since None would be uvicorn's own default: everybody on this machine
+    trusted = proxy or []  # None would be uvicorn's default, which trusts every process of this machine
     return Server(
         Config(
-            app, log_level="warning", server_header=False, proxy_headers=proxy is not None, forwarded_allow_ips=believed
+            app, log_level="warning", server_header=False, proxy_headers=proxy is not None, forwarded_allow_ips=trusted
         )
     )

@@ -11,10 +11,12 @@ from sqlalchemy import Engine, select
 
 from posttrain.annotate.db.store import now, reading, using, writing
 from posttrain.annotate.db.tables import items
-from posttrain.annotate.exchange.export import ExportOptions, export
-from posttrain.annotate.exchange.imports import add_imports, read_imports
-from posttrain.annotate.insight.judgments import spoken
-from posttrain.annotate.insight.project_agreement import agreement
+from posttrain.annotate.exchange.add_imports import add_imports
+from posttrain.annotate.exchange.export import write_export
+from posttrain.annotate.exchange.export_options import ExportOptions
+from posttrain.annotate.exchange.imports import read_imports
+from posttrain.annotate.insight.judgments import read_judgments
+from posttrain.annotate.insight.project_agreement import measure_agreement
 from posttrain.annotate.serve import serving
 from posttrain.annotate.work.projects import new_project, project_named, read_guideline
 from posttrain.annotate.work.simulated import simulate
@@ -48,13 +50,13 @@ def run_ranking(stage: RankStage, context: Context) -> dict[str, Figure]:
         with reading(engine) as connection:
             project = project_named(connection, stage.project)
             manifest = _export(stage, context.folder / "export", connection, project)
-            alpha = agreement(spoken(connection, project))["krippendorff_alpha_nominal"]
+            alpha = measure_agreement(read_judgments(connection, project))["krippendorff_alpha_nominal"]
     for why, count in manifest["left_out"].items():
         context.screen.note(f"left out, {why}: {count:,} items")
     rows = manifest["rows"]["train"]
     return {
         "rank/rows": Figure(None, float(rows), rows, unit="count", of="rows"),
-        "rank/krippendorff_alpha": Figure(None, alpha["value"], alpha["n"], alpha["interval"], of="items"),
+        "rank/krippendorff_alpha": Figure(None, alpha.value, alpha.n, alpha.interval, of=alpha.counted),
     }
 
 
@@ -83,7 +85,7 @@ def _wait(stage: RankStage, context: Context, engine: Engine, where: str) -> Non
         with context.screen.bar("judgments", total) as advance:
             while missing:
                 if context.stop():
-                    raise Stopped(f"stopped while {missing:,} judgments were missing; what people said is kept")
+                    raise Stopped(f"stopped while {missing:,} judgments were missing; all judgments are kept")
                 advance(total - missing, "judgments")
                 time.sleep(POLL_SECONDS)
                 missing, total = _missing(stage, engine)
@@ -103,12 +105,12 @@ def _export(stage: RankStage, out: Path, connection: Any, project: Any) -> dict[
     shutil.rmtree(out, ignore_errors=True)  # of a run that died before the stage was done
     options = ExportOptions(
         what=stage.what,
-        policy=stage.policy,
+        pairs=stage.pairs,
         aggregate=stage.aggregate,
         least=stage.least,
         simulated=stage.simulated > 0,
     )
-    return export(connection, project, options, out)
+    return write_export(connection, project, options, out)
 
 
 RUNNER = Runner(run_ranking, _preview)

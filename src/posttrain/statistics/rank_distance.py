@@ -1,4 +1,4 @@
-"""How far rankings of the same candidates lie apart, ties included."""
+"""Distances between rankings of the same candidates; ties are allowed."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -7,28 +7,29 @@ Ranks = Mapping[str, int]
 """candidate → rank; 1 is the best, equal ranks are a tie."""
 
 
-def verdict(ranks: Ranks, first: str, second: str) -> int:
-    """1 if the first is better, -1 if the second is, 0 for a tie."""
+def pair_verdict(ranks: Ranks, first: str, second: str) -> int:
+    """1 if the first candidate is better, -1 if the second is better, 0 for a tie."""
     return (ranks[first] < ranks[second]) - (ranks[first] > ranks[second])
 
 
-def distance(one: Ranks, other: Ranks) -> float:
+def kendall_distance(one: Ranks, other: Ranks) -> float:
     """Kendall's distance with ties, between 0 (equal) and 1 (reversed).
 
-    The mean over pairs of candidates: 1 where the two put them in opposite order, 1/2 where only one of them sees a
-    tie. R. Fagin et al., "Comparing and Aggregating Rankings with Ties" (2004), K^(1/2).
+    The distance is the mean over pairs of candidates: a pair counts 1 if the two rankings put it in opposite order,
+    and 1/2 if only one of them ties it. R. Fagin et al., "Comparing and Aggregating Rankings with Ties" (2004),
+    K^(1/2).
     """
     pairs = list(combinations(sorted(one), 2))
-    return sum(abs(verdict(one, *pair) - verdict(other, *pair)) for pair in pairs) / (2 * len(pairs))
+    return sum(abs(pair_verdict(one, *pair) - pair_verdict(other, *pair)) for pair in pairs) / (2 * len(pairs))
 
 
-def disagreement(rankings: Sequence[Ranks]) -> float:
-    """Mean distance of every two of several rankings; 0 for a single one."""
+def mean_kendall_distance(rankings: Sequence[Ranks]) -> float:
+    """The mean distance over all pairs of rankings; 0 for a single ranking."""
     pairs = list(combinations(rankings, 2))
-    return sum(distance(a, b) for a, b in pairs) / len(pairs) if pairs else 0.0
+    return sum(kendall_distance(a, b) for a, b in pairs) / len(pairs) if pairs else 0.0
 
 
-def dense(ranks: Ranks) -> dict[str, int]:
-    """The same order with ranks 1, 2, 3... and none left out."""
+def dense_ranks(ranks: Ranks) -> dict[str, int]:
+    """The same order with the ranks 1, 2, 3... and no gaps."""
     levels = {rank: level for level, rank in enumerate(sorted(set(ranks.values())), 1)}
     return {name: levels[rank] for name, rank in ranks.items()}

@@ -1,4 +1,4 @@
-"""The file of an SQLite database: nobody else's to read, and copied whole while the app runs."""
+"""The file of an SQLite database: only its owner may read it, and it can be copied while the app runs."""
 
 import contextlib
 import os
@@ -12,31 +12,31 @@ from posttrain.files import PARTIAL, disk_errors
 
 OWN = stat.S_IRUSR | stat.S_IWUSR
 BESIDE = ("", "-wal", "-shm", "-journal")
-"""SQLite's files; it gives new ones beside the first the rights of that one."""
+"""Suffixes of SQLite's files; SQLite creates the later ones with the permissions of the first."""
 
 
 def create_private(path: Path) -> None:
-    """Create the file for its owner alone, whatever the umask; one that is there is left as it is."""
-    with contextlib.suppress(OSError):  # what cannot be created cannot be opened either: whoever opens it says so
+    """Create the file with permissions for its owner alone, whatever the umask; an existing file stays unchanged."""
+    with contextlib.suppress(OSError):  # a file that cannot be created cannot be opened: `open_store` reports it
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWN))
 
 
 def keep_private(path: Path) -> None:
-    """Take a database away from users that may all read or write it.
+    """Remove all permissions of group and others if all users may read or write the database.
 
-    One that only its group may read is left so: that is somebody's decision, where 0644 is a default.
+    A file that only its group may read stays as it is: somebody chose that mode, whereas 0644 is a default.
     """
-    for one in (Path(f"{path}{end}") for end in BESIDE):
+    for file in (Path(f"{path}{end}") for end in BESIDE):
         with contextlib.suppress(FileNotFoundError, PermissionError):
-            if one.stat().st_mode & stat.S_IRWXO:
-                one.chmod(OWN)
+            if file.stat().st_mode & stat.S_IRWXO:
+                file.chmod(OWN)
 
 
 def back_up(path: Path, out: Path) -> None:
-    """Copy a database whole, while others write to it: SQLite's own online backup.
+    """Copy a database while other processes write to it, with SQLite's online backup.
 
     Raises:
-        InputError: there is no such database, it cannot be read, or the copy's name is taken.
+        InputError: the database does not exist or cannot be read, or the copy already exists.
     """
     if not path.is_file():
         raise InputError(f"--db {path}: no such file")

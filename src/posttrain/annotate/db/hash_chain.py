@@ -1,7 +1,7 @@
-"""The chain of a project's judgments: each holds the hash of the one before, so that tampering shows.
+"""The hash chain of a project's judgments: each holds the hash of the judgment before, so that tampering is detected.
 
-The project keeps the chain's length and last hash, so that a cut end shows as well. Whoever can rewrite the whole
-database can rewrite the whole chain: manifests of exports pin its head outside.
+The project keeps the chain's length and last hash, so that a truncated chain is detected as well. A person who can
+rewrite the whole database can rewrite the whole chain; the manifests of exports keep its head outside the database.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,20 +9,20 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from posttrain.annotate.db.store import Row
+from posttrain.annotate.db.store import DbRow
 from posttrain.annotate.db.tables import judgments, projects
 from posttrain.files import hash_of
 
 FIELDS = ("project_id", "number", "item_id", "person_id", "kind", "revision", "body", "created", "key", "before")
-"""What a judgment's hash covers: every column but the row's own id."""
+"""The columns that a judgment's hash covers: all columns but the row's id."""
 
 
-def append(connection: Connection, project: Row, values: Mapping[str, Any]) -> Row:
+def append(connection: Connection, project: DbRow, values: Mapping[str, Any]) -> DbRow:
     """Add a judgment at the end of a project's chain; the caller holds the project's lock.
 
     Args:
-        project: its row, read under the lock.
-        values: the columns that the chain does not give itself.
+        project: the project's row, read under the lock.
+        values: the columns that the chain does not set itself.
     """
     number = project.judgments + 1
     row = {**values, "project_id": project.id, "number": number, "before": project.head}
@@ -31,13 +31,13 @@ def append(connection: Connection, project: Row, values: Mapping[str, Any]) -> R
     return connection.execute(insert(judgments).values(row).returning(judgments)).one()
 
 
-def is_whole(judgment: Row) -> bool:
-    """Whether a judgment still is what it was when it was made."""
+def is_whole(judgment: DbRow) -> bool:
+    """Whether a judgment is unchanged since it was made."""
     return hash_of({name: getattr(judgment, name) for name in FIELDS}) == judgment.hash
 
 
-def broken_links(connection: Connection, project: Row) -> Iterator[str]:
-    """What is wrong with a project's chain, a sentence for each judgment; nothing if it is whole."""
+def broken_links(connection: Connection, project: DbRow) -> Iterator[str]:
+    """The errors of a project's chain, a sentence each; nothing if the chain is intact."""
     before, number = "", 0
     rows = select(judgments).where(judgments.c.project_id == project.id).order_by(judgments.c.number)
     for row in connection.execute(rows):

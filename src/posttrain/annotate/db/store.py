@@ -1,7 +1,7 @@
-"""The database: opened by path or URL, brought to the newest schema, and asked within transactions.
+"""The database: it is opened by path or URL, migrated to the newest schema, and used within transactions.
 
-SQLite runs in WAL mode with synchronous=FULL: what was answered with success is on the disk. All that changes a
-project's queue or chain holds that project's lock, so that no two people take one place.
+SQLite runs in WAL mode with synchronous=FULL: a change that was confirmed is on the disk. Every change of a project's
+queue or chain holds that project's lock, so that no two people take the same place.
 """
 
 import time
@@ -21,10 +21,10 @@ from posttrain.annotate.db.tables import projects
 from posttrain.errors import InputError
 
 BUSY_SECONDS = 30
-"""How long a write waits for others before it fails."""
+"""How long a write waits for other writers before it fails."""
 
-Row = Any
-"""A row of a result: columns as attributes."""
+DbRow = Any
+"""A row of a query's result; its columns are attributes."""
 
 
 def open_store(where: str | Path) -> Engine:
@@ -34,7 +34,7 @@ def open_store(where: str | Path) -> Engine:
         where: a file (SQLite), or a URL ``sqlite:///...`` or ``postgresql://...``.
 
     Raises:
-        InputError: no such server, a file that is no database, or one of a newer posttrain.
+        InputError: the server cannot be reached, the file is no database, or a newer posttrain wrote it.
     """
     engine = _engine(str(where))
     try:
@@ -49,10 +49,10 @@ def open_store(where: str | Path) -> Engine:
 
 @contextmanager
 def using(where: str | Path) -> Generator[Engine]:
-    """A database, open as long as this is.
+    """Open a database for the length of a `with` block.
 
     Raises:
-        InputError: as `open_store` says; or it fails later: locked for too long, damaged, no room left.
+        InputError: as `open_store`; or the database fails later, because it is locked, damaged or out of disk space.
     """
     engine = open_store(where)
     try:
@@ -67,7 +67,7 @@ def using(where: str | Path) -> Generator[Engine]:
 
 @contextmanager
 def writing(engine: Engine) -> Generator[Connection]:
-    """A transaction that may write; committed at its end, or nothing of it stays."""
+    """A transaction that may write. It is committed at the end of the block, or rolled back after an exception."""
     if engine.dialect.name != "sqlite":
         with engine.begin() as connection:
             yield connection
@@ -80,24 +80,27 @@ def writing(engine: Engine) -> Generator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Generator[Connection]:
-    """A transaction that only reads, and sees one state throughout."""
+    """A transaction that only reads, and sees one state of the database throughout."""
     options = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
 
 
-def locked_project(connection: Connection, project: int) -> Row:
-    """The project's row, held against all other writers until the transaction ends; None if there is none."""
+def locked_project(connection: Connection, project: int) -> DbRow:
+    """The project's row, locked against other writers until the transaction ends; None if it does not exist."""
     return connection.execute(select(projects).where(projects.c.id == project).with_for_update()).one_or_none()
 
 
 def now() -> float:
-    """UTC seconds since 1970."""
+    """The current time in UTC seconds since 1970."""
     return time.time()
 
 
 def _turns(engine: Engine) -> Lock:
-    """SQLite has one writer at a time, and lets others sleep and try again; within a process they queue up instead."""
+    """The lock by which the writers of one process queue up.
+
+    SQLite allows one writer at a time and lets the others sleep and retry, which is slower and unfair.
+    """
     with _REGISTER:
         return _TURNS.setdefault(engine, Lock())
 
@@ -136,14 +139,14 @@ def _postgresql(url: Any) -> Engine:
 
 
 def _sqlite_settings(connection: Any, record: Any) -> None:
-    connection.create_function("lower", 1, str.lower, deterministic=True)  # its own knows A to Z alone
-    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    connection.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own `lower` only knows A to Z
+    connection.isolation_level = None  # `_sqlite_begin` begins transactions, not the driver
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    """A writer takes the lock at once: one that first reads and then writes could fail halfway."""
+    """Begin a transaction; a writer takes the write lock at once, since a later upgrade from reading could fail."""
     writes = connection.get_execution_options().get("posttrain_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -157,7 +160,7 @@ def _migrate(engine: Engine, to: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     with writing(engine) as connection:
-        if engine.dialect.name == "postgresql":  # two servers that start at once migrate one after the other
+        if engine.dialect.name == "postgresql":  # servers that start at the same time migrate one after the other
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7605103842)")
         config.attributes["connection"] = connection
         try:
@@ -171,7 +174,7 @@ def _migrate(engine: Engine, to: str = "head") -> None:
 
 
 def _shown(where: str) -> str:
-    """The place without its password."""
+    """The database's path or URL, without its password."""
     try:
         return make_url(where).render_as_string(hide_password=True) if "://" in where else where
     except ArgumentError:

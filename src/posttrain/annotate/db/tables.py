@@ -1,4 +1,4 @@
-"""The tables: what an annotation database holds. Times are UTC seconds since 1970, JSON columns hold plain values."""
+"""The tables of an annotation database. Times are UTC seconds since 1970; JSON columns hold plain values."""
 
 from sqlalchemy import (
     JSON,
@@ -28,16 +28,16 @@ metadata = MetaData(
 )
 
 ROLES = ("owner", "admin", "adjudicator", "annotator", "viewer")
-"""What a person may do; see `people.MAY`."""
+"""Roles, the highest first; `people.accounts.PERMISSIONS` lists what each may do."""
 
 ORIGINS = ("app", "import", "simulated")
-"""Where a judgment came from: a person in this app, a person elsewhere, or a program (demos and tests alone)."""
+"""Where a judgment comes from: a person in this app, a file, or a program (only in demos and tests)."""
 
 KINDS = ("ranking", "adjudication")
-"""What an assignment asks for, and what its judgment is."""
+"""Kinds of assignments and of their judgments."""
 
 STATES = ("open", "disputed", "flagged", "done", "settled")
-"""Of an item: still to be judged, to be adjudicated, set aside until an admin looks, judged, adjudicated."""
+"""States of an item: to be judged, to be adjudicated, set aside until an admin decides, judged, adjudicated."""
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -60,7 +60,7 @@ people = Table(
     _key(),
     Column("name", String(80), nullable=False, unique=True),
     Column("role", String(12), nullable=False),
-    Column("password", Text),  # argon2; null for those with an account elsewhere, or who never sign in
+    Column("password", Text),  # argon2id; null for people who sign in by OpenID Connect or never
     Column("origin", String(10), nullable=False, default="app"),
     Column("active", Boolean, nullable=False, default=True),
     Column("created", Float, nullable=False),
@@ -72,16 +72,18 @@ invitations = Table(
     "invitations",
     metadata,
     _key(),
-    Column("secret", String(64), nullable=False, unique=True),  # its SHA-256, as with every secret here
+    Column("secret", String(64), nullable=False, unique=True),  # SHA-256 of the secret, as in every table
     Column("role", String(12), nullable=False),
     Column("created", Float, nullable=False),
     Column("expires", Float, nullable=False),
     Column("used", Float),
     Column("revoked", Float),
-    Column("first", Boolean, nullable=False, default=False, server_default=false()),  # for the first owner alone
-    _of("people", nullable=True),  # who joined by it
-    Column("inviter_id", Integer, ForeignKey("people.id")),  # null for the command line
-    _of("tokens", nullable=True),  # that it was made with
+    Column(
+        "first", Boolean, nullable=False, default=False, server_default=false()
+    ),  # whether it is for the first owner
+    _of("people", nullable=True),  # the person who joined with it
+    Column("inviter_id", Integer, ForeignKey("people.id")),  # null: made on the command line
+    _of("tokens", nullable=True),  # the token it was made with
     _one_of("role", ROLES),
 )
 
@@ -115,7 +117,7 @@ tokens = Table(
     Column("name", String(80), nullable=False),
     Column("created", Float, nullable=False),
     Column("revoked", Float),
-    Column("parent_id", Integer, ForeignKey("tokens.id")),  # the token that made it, and takes it along
+    Column("parent_id", Integer, ForeignKey("tokens.id")),  # the token it was made with; revoking that revokes this
 )
 
 projects = Table(
@@ -125,8 +127,8 @@ projects = Table(
     Column("name", String(80), nullable=False, unique=True),
     Column("settings", JSON, nullable=False),
     Column("created", Float, nullable=False),
-    Column("judgments", Integer, nullable=False, default=0),  # length of the chain, so that a cut end shows
-    Column("head", String(64), nullable=False, default=""),  # hash of its last link
+    Column("judgments", Integer, nullable=False, default=0),  # length of the hash chain
+    Column("head", String(64), nullable=False, default=""),  # hash of the chain's last judgment
 )
 
 guidelines = Table(
@@ -146,14 +148,16 @@ items = Table(
     metadata,
     _key(),
     _of("projects"),
-    Column("name", String(200), nullable=False),  # the row's own id
+    Column("name", String(200), nullable=False),  # the id of the row in the file
     Column("prompt", JSON, nullable=False),
     Column("candidates", JSON, nullable=False),  # [{id, text, model, params_hash}], in the file's order
     Column("about", JSON, nullable=False),  # the row's other columns
     Column("slice", String(200)),
-    Column("gold", JSON(none_as_null=True)),  # {candidate: rank}, what a hidden gold item's answer should be
-    Column("turn", Integer, nullable=False, default=0),  # the priority, negated: an index serves both in order
-    Column("wanted", Integer, nullable=False),  # judgments; raised where people disagree
+    Column("gold", JSON(none_as_null=True)),  # {candidate: rank}: the right ranking of a gold item
+    Column(
+        "turn", Integer, nullable=False, default=0
+    ),  # the negated priority, so that one ascending index orders the queue
+    Column("wanted", Integer, nullable=False),  # number of judgments; raised where people disagree
     Column("judged", Integer, nullable=False, default=0),
     Column("state", String(10), nullable=False, default="open"),
     UniqueConstraint("project_id", "name"),
@@ -170,7 +174,7 @@ assignments = Table(
     _of("people", index=True),
     Column("kind", String(12), nullable=False),
     Column("state", String(10), nullable=False),
-    Column("shown", JSON, nullable=False),  # candidate ids from left to right: said by the server alone
+    Column("shown", JSON, nullable=False),  # candidate ids from left to right; only the server sets them
     Column("guideline", Integer, nullable=False),
     Column("leased", Float, nullable=False),
     Column("expires", Float, nullable=False),
@@ -185,14 +189,14 @@ judgments = Table(
     metadata,
     _key(),
     _of("projects"),
-    Column("number", Integer, nullable=False),  # its place in the project's chain, from 1
+    Column("number", Integer, nullable=False),  # position in the project's chain, from 1
     _of("items", index=True),
     _of("people", index=True),
     Column("kind", String(12), nullable=False),
-    Column("revision", Integer, nullable=False),  # 1, then 2 for a change of mind; the last one counts
-    Column("body", JSON, nullable=False),  # all that was said; see `judging.body_of`
+    Column("revision", Integer, nullable=False),  # 1, then 2 for a change of mind; the last revision counts
+    Column("body", JSON, nullable=False),  # see `judging.judgment_body`
     Column("created", Float, nullable=False),
-    Column("key", String(80)),  # the Idempotency-Key it was sent with
+    Column("key", String(80)),  # the Idempotency-Key of the request
     Column("before", String(64), nullable=False),
     Column("hash", String(64), nullable=False, unique=True),
     UniqueConstraint("project_id", "number"),
@@ -212,4 +216,4 @@ audit = Table(
 )
 
 APPEND_ONLY = ("judgments", "audit", "guidelines")
-"""Tables whose rows the database itself refuses to change or delete."""
+"""Tables whose rows cannot be changed or deleted: triggers in the database refuse it."""

@@ -1,6 +1,6 @@
-"""From what several people said of an item to one order of its candidates, and how far they agree on each pair.
+"""Aggregation of several people's rankings of an item to one order, with the support of each pair of candidates.
 
-Shape suffixes: `J` judgments, `K` places for candidates (padded to the longest item), `I` items, `P` people.
+Shape suffixes: `J` judgments, `K` candidates (padded to the longest item), `I` items, `P` people.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,25 +10,25 @@ from typing import Literal
 
 import numpy as np
 
-from posttrain.statistics.rank_distance import Ranks, verdict
+from posttrain.statistics.rank_distance import Ranks, pair_verdict
 
-Method = Literal["majority", "plackett-luce"]
+Aggregation = Literal["majority", "plackett-luce"]
 
-SPREAD = 1.0
-"""Standard deviation of the normal prior of a candidate's score: keeps it finite where all agree."""
+SCORE_STD = 1.0
+"""Standard deviation of the normal prior of a candidate's score; it keeps scores finite where all people agree."""
 
-SURE = 0.5
-"""Standard deviation of the normal prior of the logarithm of a person's reliability, around 1."""
+RELIABILITY_STD = 0.5
+"""Standard deviation of the normal prior of a person's log reliability; the mean is 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """What people say of an item together.
+    """The aggregated ranking of an item.
 
     Args:
         scores: candidate → score; equal scores are a tie.
-        support: (better, worse) → how far it holds, from 0 to 1.
-        people: how many spoke.
+        support: (better, worse) → the support of this order, from 0 to 1.
+        people: the number of people who judged the item.
     """
 
     scores: Mapping[str, float]
@@ -36,15 +36,15 @@ class Consensus:
     people: int
 
 
-def majority(rankings: Sequence[Ranks]) -> Consensus:
-    """Copeland's order: a candidate scores a point for each other one that more people put below than above it.
+def majority_consensus(rankings: Sequence[Ranks]) -> Consensus:
+    """Copeland's order: a candidate's score is the number of candidates it beats by majority, minus those it loses to.
 
-    The support of a pair is the share of people who said so; those who saw a tie did not.
+    The support of a pair is the share of people who ranked it in this order; ties do not count as support.
     """
     names = list(rankings[0])
 
     def support(better: str, worse: str) -> float:
-        return sum(verdict(ranks, better, worse) == 1 for ranks in rankings) / len(rankings)
+        return sum(pair_verdict(ranks, better, worse) == 1 for ranks in rankings) / len(rankings)
 
     def wins(name: str) -> float:
         others = [other for other in names if other != name]
@@ -53,44 +53,47 @@ def majority(rankings: Sequence[Ranks]) -> Consensus:
     return Consensus({name: wins(name) for name in names}, support, len(rankings))
 
 
-def plackett_luce(said: Sequence[Sequence[tuple[str, Ranks]]]) -> tuple[list[Consensus], dict[str, float]]:
-    """Scores by which the best, then the best of the rest... is chosen, and how reliably each person does so.
+def plackett_luce_consensus(
+    judgments: Sequence[Sequence[tuple[str, Ranks]]],
+) -> tuple[list[Consensus], dict[str, float]]:
+    """The Plackett-Luce model: a score for each candidate and a reliability for each person.
 
-    The candidate s is chosen from those left with probability proportional to exp(b_p theta_s), b_p the reliability of
-    person p: near 0 for one who ranks at random. Tied candidates are each chosen from all that were left. For two
-    candidates this is Bradley and Terry's model. Scores and reliabilities are those of highest posterior density.
+    A person p chooses the best candidate, then the best of the rest, and so on. Candidate s is chosen with
+    probability proportional to exp(b_p theta_s). The reliability b_p is near 0 for a person who ranks at random. Tied
+    candidates are each chosen from the same rest. For two candidates this is the Bradley-Terry model. Scores and
+    reliabilities are the maximum of the posterior density.
     R. D. Luce (1959) and R. L. Plackett (1975); ties as in N. E. Breslow (1974); a person's reliability as in
     X. Chen et al., "Pairwise Ranking Aggregation in a Crowdsourced Setting" (2013).
 
     Args:
-        said: for each item, (person, ranks) of each judgment.
+        judgments: for each item, (person, ranks) of each judgment.
 
     Returns:
-        the items' consensus, the support of a pair being its probability by the scores; and person → reliability.
+        the consensus of each item, where a pair's support is its probability by the scores; person → reliability.
     """
-    names = [list(some[0][1]) for some in said]
-    people = sorted({person for some in said for person, _ in some})
-    item_J = np.array([i for i, some in enumerate(said) for _ in some])
-    person_J = np.array([people.index(person) for some in said for person, _ in some])
+    names = [list(of_item[0][1]) for of_item in judgments]
+    people = sorted({person for of_item in judgments for person, _ in of_item})
+    item_J = np.array([i for i, of_item in enumerate(judgments) for _ in of_item])
+    person_J = np.array([people.index(person) for of_item in judgments for person, _ in of_item])
     rank_JK = np.full((len(item_J), max(map(len, names))), np.inf)
-    for j, (i, ranks) in enumerate((i, ranks) for i, some in enumerate(said) for _, ranks in some):
+    for j, (i, ranks) in enumerate((i, ranks) for i, of_item in enumerate(judgments) for _, ranks in of_item):
         rank_JK[j, : len(ranks)] = [ranks[name] for name in names[i]]
-    theta_IK, reliability_P = _fit(item_J, person_J, rank_JK, len(said), len(people))
-    found: list[Consensus] = []
-    for i, some in enumerate(said):
+    theta_IK, reliability_P = _fit(item_J, person_J, rank_JK, len(judgments), len(people))
+    consensus: list[Consensus] = []
+    for i, of_item in enumerate(judgments):
         scores = {name: round(float(theta_IK[i, k]), 6) for k, name in enumerate(names[i])}
-        found.append(Consensus(scores, _by_scores(scores), len(some)))
-    return found, dict(zip(people, reliability_P.tolist(), strict=True))
+        consensus.append(Consensus(scores, _support_by_scores(scores), len(of_item)))
+    return consensus, dict(zip(people, reliability_P.tolist(), strict=True))
 
 
-def _by_scores(scores: Mapping[str, float]) -> Callable[[str, str], float]:
+def _support_by_scores(scores: Mapping[str, float]) -> Callable[[str, str], float]:
     return lambda better, worse: 1 / (1 + exp(scores[worse] - scores[better]))
 
 
 def log_posterior(
     theta_IK: np.ndarray, log_b_P: np.ndarray, item_J: np.ndarray, person_J: np.ndarray, rank_JK: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Log posterior density, up to a constant, and its gradients by scores and by log reliabilities."""
+    """The log posterior density up to a constant, and its gradients by scores and by log reliabilities."""
     there_JK = np.isfinite(rank_JK)
     b_J1 = np.exp(log_b_P)[person_J][:, None]
     theta_JK = theta_IK[item_J]
@@ -103,14 +106,14 @@ def log_posterior(
     slope_IK, slope_P = np.zeros_like(theta_IK), np.zeros_like(log_b_P)
     np.add.at(slope_IK, item_J, b_J1 * slope_JK)
     np.add.at(slope_P, person_J, (z_JK * slope_JK).sum(1))
-    value -= (theta_IK**2).sum() / (2 * SPREAD**2) + (log_b_P**2).sum() / (2 * SURE**2)
-    return float(value), slope_IK - theta_IK / SPREAD**2, slope_P - log_b_P / SURE**2
+    value -= (theta_IK**2).sum() / (2 * SCORE_STD**2) + (log_b_P**2).sum() / (2 * RELIABILITY_STD**2)
+    return float(value), slope_IK - theta_IK / SCORE_STD**2, slope_P - log_b_P / RELIABILITY_STD**2
 
 
 def _fit(
     item_J: np.ndarray, person_J: np.ndarray, rank_JK: np.ndarray, items: int, people: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Adam with a falling step, from all scores zero: the same result on every machine, to rounding."""
+    """Maximise the posterior by Adam with a falling step, from zero scores; deterministic up to rounding."""
     shapes = ((items, rank_JK.shape[1]), (people,))
     point = [np.zeros(shape) for shape in shapes]
     mean, square = ([np.zeros(shape) for shape in shapes] for _ in range(2))

@@ -1,9 +1,9 @@
-"""Rankings as published data sets write them."""
+"""Rankings from published data sets: PandaLM and MT-bench."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from posttrain.annotate.exchange.row_parsing import Imported, Vote, candidates_in, item_name, name_in, prompt_in
+from posttrain.annotate.exchange.row_parsing import ImportedItem, Vote, candidates_in, item_name, name_in, prompt_in
 from posttrain.annotate.work.projects import Item
 from posttrain.data.files.read import Row
 from posttrain.data.formats.messages import Turns, conversation
@@ -12,8 +12,10 @@ from posttrain.errors import InputError
 _PAIR_RANKS = {0: {"1": 1, "2": 1}, 1: {"1": 1, "2": 2}, 2: {"1": 2, "2": 1}}
 
 
-def read_pandalm(row: Row) -> Imported:
-    """PandaLM: ``instruction, input, response1, response2``; ``annotator1, annotator2...``: 0 tie, 1 first, 2 second.
+def read_pandalm(row: Row) -> ImportedItem:
+    """Read a PandaLM row: ``instruction, input, response1, response2`` and ``annotator1, annotator2...``.
+
+    An annotator's value is 0 for a tie, 1 for the first and 2 for the second response.
 
     Y. Wang et al., "PandaLM: An Automatic Evaluation Benchmark for LLM Instruction Tuning Optimization" (2023).
     """
@@ -22,29 +24,29 @@ def read_pandalm(row: Row) -> Imported:
     models = str(values.get("cmp_key") or "").split("_")
     pair = models if len(models) == 2 else [None, None]
     texts = [
-        {"id": n, "text": _said(values[f"response{n}"]), "model": model} for n, model in zip("12", pair, strict=True)
+        {"id": n, "text": _as_text(values[f"response{n}"]), "model": model} for n, model in zip("12", pair, strict=True)
     ]
-    asked, candidates = prompt_in(prompt, row.where), candidates_in(texts, row.where)
+    question, candidates = prompt_in(prompt, row.where), candidates_in(texts, row.where)
     item = Item(
-        item_name(values.get("idx"), asked, candidates, row.where),
-        asked,
+        item_name(values.get("idx"), question, candidates, row.where),
+        question,
         candidates,
         slice=str(values["motivation_app"])[:200] if values.get("motivation_app") else None,
     )
     votes: list[Vote] = []
     for name in sorted(key for key in values if key.startswith("annotator")):
-        said = values[name]
-        if isinstance(said, bool) or not isinstance(said, int | float) or said not in _PAIR_RANKS:
-            raise InputError(f"{row.where}: {name} must be 0 (tie), 1 or 2, this is {said!r:.40}")
-        votes.append(Vote(name, _PAIR_RANKS[said]))
-    return Imported(row.where, item, votes)
+        choice = values[name]
+        if isinstance(choice, bool) or not isinstance(choice, int | float) or choice not in _PAIR_RANKS:
+            raise InputError(f"{row.where}: {name} must be 0 (tie), 1 or 2, this is {choice!r:.40}")
+        votes.append(Vote(name, _PAIR_RANKS[choice]))
+    return ImportedItem(row.where, item, votes)
 
 
-def read_mt_bench(row: Row) -> Imported:
-    """MT-bench: ``question_id, model_a, model_b, winner, judge, turn, conversation_a, conversation_b``.
+def read_mt_bench(row: Row) -> ImportedItem:
+    """Read an MT-bench row: ``question_id, model_a, model_b, winner, judge, turn, conversation_a, conversation_b``.
 
-    The prompt is what both conversations share. Where the models' first answers differ, a candidate is all that
-    follows: the first answer, the second question and the second answer, which the judge read together.
+    The prompt is the part that both conversations share. If the models' first answers differ, a candidate is the whole
+    rest: the first answer, the second question and the second answer, which the judge read together.
     L. Zheng et al., "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena" (2023).
     """
     values = row.values
@@ -72,36 +74,36 @@ def read_mt_bench(row: Row) -> Imported:
         candidates_in(candidates, row.where),
     )
     vote = Vote(str(values.get("judge") or "unnamed"), winners.get(winner, _PAIR_RANKS[0]))
-    return Imported(row.where, item, (vote,))
+    return ImportedItem(row.where, item, (vote,))
 
 
-def _said(value: Any) -> Any:
-    """A text; PandaLM writes the answers 5 and True as JSON's own."""
+def _as_text(value: Any) -> Any:
+    """An answer as a text; PandaLM writes answers such as 5 and True as JSON numbers and booleans."""
     return str(value) if isinstance(value, int | float) else value
 
 
 def _until_answer(value: Any, turn: int, where: str) -> Turns:
     """A conversation up to its `turn`-th answer."""
     talk = conversation(value, where)
-    answers = [place for place, one in enumerate(talk) if one["role"] == "assistant"]
+    answers = [place for place, message in enumerate(talk) if message["role"] == "assistant"]
     if len(answers) < turn:
         raise InputError(f"{where} has {len(answers)} answers, and the judgment is of turn {turn}")
     return talk[: answers[turn - 1] + 1]
 
 
 def _questions(talk: Turns) -> list[Any]:
-    return [one for one in talk if one["role"] != "assistant"]
+    return [message for message in talk if message["role"] != "assistant"]
 
 
 def _shared(first: Turns, second: Turns) -> int:
-    """How many messages both conversations start with; the answer that is compared is never among them."""
+    """The number of messages with which both conversations begin, without the answers that are compared."""
     most = min(len(first), len(second)) - 1
     return next((place for place in range(most) if first[place] != second[place]), most)
 
 
 def _candidate(turns: Sequence[Any]) -> dict[str, Any]:
-    """An answer, or an answer with what follows it: as messages, and as a text for people."""
+    """A candidate: one answer as text; or several messages, with a text of them for people."""
     if len(turns) == 1:
         return {"text": turns[0]["content"]}
-    text = turns[0]["content"] + "".join(f"\n\n[{one['role']}]\n{one['content']}" for one in turns[1:])
-    return {"text": text, "turns": [dict(one) for one in turns]}
+    text = turns[0]["content"] + "".join(f"\n\n[{turn['role']}]\n{turn['content']}" for turn in turns[1:])
+    return {"text": text, "turns": [dict(turn) for turn in turns]}

@@ -1,4 +1,4 @@
-"""What every reader of rankings needs: prompts, candidates and ranks, checked."""
+"""Checked parts of imported rows: prompts, candidates, ranks and names."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,22 +12,22 @@ from posttrain.errors import InputError
 from posttrain.files import hash_of
 from posttrain.statistics.rank_distance import Ranks
 
-MOST_CANDIDATES = 26
-"""Candidates are shown as A to Z."""
+MAX_CANDIDATES = 26
+"""The most candidates of an item; they are displayed as A to Z."""
 
-MOST_NAME = 200
+MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What a person said elsewhere.
+    """An imported judgment.
 
     Args:
-        person: his name there.
-        ranks: of every candidate.
-        shown: the order shown, if known.
-        duration_ms: how long it took, if known.
-        simulated: a program said it.
+        person: the person's name in the file.
+        ranks: the rank of every candidate.
+        shown: the display order, if known.
+        duration_ms: how long the person took, if known.
+        simulated: whether a program made the judgment.
     """
 
     person: str
@@ -38,8 +38,8 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """An item, where it stood, and what people said of it."""
+class ImportedItem:
+    """An item with its place (``file:line``) and its judgments."""
 
     where: str
     item: Item
@@ -47,48 +47,48 @@ class Imported:
 
 
 def item_name(value: Any, prompt: Any, candidates: Any, where: str) -> str:
-    """An item's name: its row's id, or else a hash of what it holds, the same wherever it stands."""
+    """An item's name: its row's id, or else a hash of its content, which does not depend on its place."""
     return name_in(value, f"{where}: id") or hash_of([prompt, candidates])[:16]
 
 
 def prompt_in(value: Any, where: str) -> Any:
-    """A prompt as it is kept: a text, or messages."""
+    """A prompt as it is stored: a text, or messages."""
     turns = text_or_turns(value, "user", f"{where}: prompt")
     return value if isinstance(value, str) else [dict(turn) for turn in turns]
 
 
 def object_in(value: Any, where: str) -> Mapping[str, Any]:
-    """An object, as a foreign row should hold one here."""
+    """The value, if it is an object; else an InputError that names the place."""
     if not isinstance(value, Mapping):
         raise InputError(f"{where} must be an object, this is {kind_of(value)}")
     return value
 
 
 def objects_in(value: Any, where: str) -> list[Mapping[str, Any]]:
-    """A list of objects, as a foreign row should hold one here."""
-    return [object_in(one, f"{where}[{n}]") for n, one in enumerate(list_in(value, where))]
+    """The value, if it is a list of objects; else an InputError that names the place."""
+    return [object_in(entry, f"{where}[{n}]") for n, entry in enumerate(list_in(value, where))]
 
 
 def list_in(value: Any, where: str) -> Sequence[Any]:
-    """A list, as a foreign row should hold one here."""
+    """The value, if it is a list; else an InputError that names the place."""
     if not isinstance(value, list | tuple):
         raise InputError(f"{where} must be a list, this is {kind_of(value)}")
     return value
 
 
 def name_in(value: Any, where: str) -> str | None:
-    """A name: a text or a number, of at most 200 characters; None if there is none."""
+    """A name of at most 200 characters, from a text or a number; None if it is empty."""
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise InputError(f"{where} must be a text or a number, this is {kind_of(value)}")
-    if len(str(value)) > MOST_NAME:
-        raise InputError(f"{where} is longer than {MOST_NAME} characters")
+    if len(str(value)) > MAX_NAME:
+        raise InputError(f"{where} is longer than {MAX_NAME} characters")
     return str(value)
 
 
 def whole_in(value: Any, where: str, *, least: int) -> int | None:
-    """A whole number; None if there is none."""
+    """A whole number of at least `least`; None for None."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 2**31 - 1:
@@ -97,25 +97,25 @@ def whole_in(value: Any, where: str, *, least: int) -> int | None:
 
 
 def candidates_in(value: Any, where: str) -> list[dict[str, Any]]:
-    """``{id, text, model, params_hash, turns}`` each, the last three as far as known.
+    """Candidates as ``{id, text, model, params_hash, turns}``; the last three are optional.
 
-    ``turns`` are the messages of an answer that is more than one message; ``text`` is how people see them.
+    ``turns`` are the messages of a candidate that has more than one message; ``text`` is what people see.
     """
     given = list_in(value, f"{where}: candidates")
-    if not 2 <= len(given) <= MOST_CANDIDATES:
-        raise InputError(f"{where}: candidates must be a list of 2 to {MOST_CANDIDATES}, this one has {len(given)}")
-    found: dict[str, dict[str, Any]] = {}
+    if not 2 <= len(given) <= MAX_CANDIDATES:
+        raise InputError(f"{where}: candidates must be a list of 2 to {MAX_CANDIDATES}, this one has {len(given)}")
+    candidates: dict[str, dict[str, Any]] = {}
     for index, item in enumerate(given):
         place = f"{where}: candidates[{index}]"
         if not isinstance(item, Mapping) or not isinstance(item.get("text"), str) or item.get("id") is None:
             raise InputError(f"{place} must be an object {{id, text}} with a string text")
         name = str(item["id"])
-        if name in found:
-            raise InputError(f"{place}: the id `{name}` stands twice")
+        if name in candidates:
+            raise InputError(f"{place}: the id `{name}` occurs twice")
         known = {key: str(item[key]) for key in ("model", "params_hash") if item.get(key) is not None}
         turns = {} if item.get("turns") is None else {"turns": _answers_in(item["turns"], f"{place}.turns")}
-        found[name] = {"id": name, "text": item["text"], **known, **turns}
-    return list(found.values())
+        candidates[name] = {"id": name, "text": item["text"], **known, **turns}
+    return list(candidates.values())
 
 
 def _answers_in(value: Any, where: str) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def _answers_in(value: Any, where: str) -> list[dict[str, Any]]:
 
 
 def checked_ranks(value: Any, names: Sequence[str], where: str) -> dict[str, int]:
-    """A rank for every candidate, 1 the best; given numbers may have gaps."""
+    """The rank of every candidate, from 1, the best; the numbers in the file may have gaps."""
     given = {str(name): rank for name, rank in object_in(value, where).items() if rank is not None}
     if set(given) != set(names):
         raise InputError(f"{where} must rank {', '.join(names)}; it ranks {', '.join(given) or 'none'}")

@@ -1,41 +1,40 @@
-"""Single items as an overseer looks at them: which people disagree on, and what each said of one."""
+"""Items for overseers: the list of items by disagreement, and one item with all its judgments."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from posttrain.annotate.db.store import Row
+from posttrain.annotate.db.store import DbRow
 from posttrain.annotate.db.tables import assignments, items, judgments, people
-from posttrain.annotate.insight.judgments import Spoken
+from posttrain.annotate.insight.judgments import ProjectJudgments
 from posttrain.annotate.problems import Missing
-from posttrain.statistics.rank_distance import Ranks, disagreement
+from posttrain.statistics.rank_distance import Ranks
 
-MOST_LISTED = 500
+MAX_LISTED = 500
 
 
-def listed_items(said: Spoken, state: str | None) -> list[dict[str, Any]]:
-    """Items, those that people disagree on most first, then as they were added.
+def list_items(judged: ProjectJudgments, state: str | None) -> list[dict[str, Any]]:
+    """Items with the most disagreement first, then in the order in which they were added.
 
     Args:
-        state: of this state alone.
+        state: list only items in this state; None lists all.
     """
-    by_item = said.by_item()
-    found: list[dict[str, Any]] = []
-    for number, item in said.items.items():
-        if state is None or item.state == state:
-            ranks = [row.body["ranks"] for row in by_item.get(number, ())]
-            far = disagreement(ranks) if len(ranks) > 1 else None
-            found.append({"item": item, "disagreement": far})
-    return sorted(found, key=lambda one: -(one["disagreement"] or 0))[:MOST_LISTED]
+    disagreement = judged.disagreement_by_item()
+    rows = [
+        {"item": item, "disagreement": disagreement.get(number)}
+        for number, item in judged.items.items()
+        if state is None or item.state == state
+    ]
+    return sorted(rows, key=lambda row: -(row["disagreement"] or 0))[:MAX_LISTED]
 
 
-def item_told(connection: Connection, project: Row, number: int) -> dict[str, Any]:
-    """An item, and what was said of it, every change of mind included.
+def item_details(connection: Connection, project: DbRow, number: int) -> dict[str, Any]:
+    """An item with all its judgments, earlier revisions included.
 
     Returns:
-        ``item``; ``letters``: candidate → its letter in the file's order; ``said``: the judgments, each with its
-        person's name and its order in letters; ``aside``: who skipped or flagged it, and why.
+        ``item``; ``letters``: candidate → its letter in the file's order; ``judgments``: each with its person's name
+        and its order in letters; ``aside``: who skipped or flagged the item, and why.
 
     Raises:
         Missing: the project has no such item.
@@ -48,17 +47,17 @@ def item_told(connection: Connection, project: Row, number: int) -> dict[str, An
     rows = connection.execute(
         select(judgments, name).join(people).where(judgments.c.item_id == number).order_by(judgments.c.number)
     )
-    said = [{"row": row, "order": in_letters(row.body["ranks"], letters)} for row in rows]
+    judged = [{"row": row, "order": order_in_letters(row.body["ranks"], letters)} for row in rows]
     aside = connection.execute(
         select(assignments.c.state, assignments.c.reason, name)
         .join(people)
         .where(assignments.c.item_id == number, assignments.c.state.in_(("skipped", "flagged")))
         .order_by(assignments.c.id)
     ).all()
-    return {"item": item, "letters": letters, "said": said, "aside": aside}
+    return {"item": item, "letters": letters, "judgments": judged, "aside": aside}
 
 
-def in_letters(ranks: Ranks, letters: Mapping[str, str]) -> str:
+def order_in_letters(ranks: Ranks, letters: Mapping[str, str]) -> str:
     """An order as people write it: ``B = C > A``."""
     levels = [[letters[name] for name in letters if ranks[name] == rank] for rank in sorted(set(ranks.values()))]
     return " > ".join(" = ".join(level) for level in levels)

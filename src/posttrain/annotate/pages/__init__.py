@@ -1,1 +1,1 @@
-"""What people see: templates, styles and scripts, all served by the app itself."""
+"""The files of the pages: templates, style sheet and scripts; the app itself serves all of them."""

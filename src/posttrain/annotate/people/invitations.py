@@ -1,7 +1,7 @@
-"""Links to sign up with: who may make them, how long they are good, and who takes them back.
+"""Invitations: links with which one person signs up.
 
-An invitation is no better than whoever made it: it ends when that person's role changes or the token behind it is
-revoked.
+An invitation depends on the person who made it: it ends when that person's role changes, or when the token with which
+it was made is revoked.
 """
 
 import secrets
@@ -9,29 +9,29 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
-from posttrain.annotate.db.store import Row
+from posttrain.annotate.db.store import DbRow
 from posttrain.annotate.db.tables import invitations, people, tokens
-from posttrain.annotate.people.accounts import add_person, check_grants, hashed, note
+from posttrain.annotate.people.accounts import add_person, check_grants, hash_secret, log_action
 from posttrain.annotate.problems import Forbidden, Missing
 
 INVITATION_SECONDS = 7 * 24 * 3600
 
 
-def invite(connection: Connection, by: Row | None, role: str, at: float) -> str:
-    """A new invitation.
+def invite(connection: Connection, by: DbRow | None, role: str, at: float) -> str:
+    """Make an invitation.
 
     Args:
-        by: who invites; None for the command line, whose user holds the database anyway.
+        by: the person who invites; None for the command line, whose user owns the database anyway.
 
     Returns:
-        its secret, which is nowhere kept.
+        the secret; the database stores only its hash.
     """
     check_grants(None if by is None else _as_of_now(connection, by), role)
     return _new(connection, by, role, at)
 
 
 def invite_first_owner(connection: Connection, at: float) -> str | None:
-    """An invitation for the first owner, in place of earlier ones; None if there is an owner."""
+    """Make an invitation for the first owner and revoke earlier ones; None if there is an owner."""
     if _has_owner(connection):
         return None
     earlier = (invitations.c.first, invitations.c.used.is_(None), invitations.c.revoked.is_(None))
@@ -39,43 +39,43 @@ def invite_first_owner(connection: Connection, at: float) -> str | None:
     return _new(connection, None, "owner", at, first=True)
 
 
-def invited(connection: Connection, secret: str, at: float) -> Row:
-    """The invitation behind a link.
+def usable_invitation(connection: Connection, secret: str, at: float) -> DbRow:
+    """The invitation of a link, which may still be used.
 
     Raises:
-        Missing: there is none; it was used or revoked, or has expired; or it was for the first owner, and there is one.
+        Missing: it is unknown, used, revoked or expired; or it is for the first owner, and there is an owner.
     """
     row = connection.execute(
-        select(invitations).where(invitations.c.secret == hashed(secret), *_open(at))
+        select(invitations).where(invitations.c.secret == hash_secret(secret), *_open(at))
     ).one_or_none()
     if row is None or (row.first and _has_owner(connection)):
         raise Missing("this invitation is unknown, used, revoked or expired; ask for a new one")
     return row
 
 
-def join(connection: Connection, secret: str, name: str, password: str, at: float) -> Row:
-    """Sign up by invitation, which is then used up."""
+def join(connection: Connection, secret: str, name: str, password: str, at: float) -> DbRow:
+    """Sign up with a password; this uses up the invitation."""
     invitation = use_invitation(connection, secret, at)
     person = add_person(connection, name, invitation.role, at, password=password, invitation=invitation)
-    note(connection, at, person.id, "joined", role=person.role)
+    log_action(connection, at, person.id, "joined", role=person.role)
     return person
 
 
-def use_invitation(connection: Connection, secret: str, at: float) -> Row:
-    """The invitation behind a link, good for nobody else from now on.
+def use_invitation(connection: Connection, secret: str, at: float) -> DbRow:
+    """Use up the invitation of a link.
 
     Raises:
-        Missing: as `invited` says.
+        Missing: as `usable_invitation`.
     """
-    invitation = invited(connection, secret, at)
+    invitation = usable_invitation(connection, secret, at)
     used = update(invitations).where(invitations.c.id == invitation.id, *_open(at)).values(used=at)
     if connection.execute(used).rowcount != 1:
         raise Missing("this invitation is unknown, used, revoked or expired; ask for a new one")
     return invitation
 
 
-def open_invitations(connection: Connection, at: float) -> list[Row]:
-    """Invitations that somebody could still join by, each with the name of who made it as `by`."""
+def open_invitations(connection: Connection, at: float) -> list[DbRow]:
+    """Invitations that can still be used; `by` is the name of the person who made them."""
     joined = select(invitations, people.c.name.label("by")).join(
         people, people.c.id == invitations.c.inviter_id, isouter=True
     )
@@ -84,29 +84,29 @@ def open_invitations(connection: Connection, at: float) -> list[Row]:
     return [row for row in rows if not (row.first and has_owner)]
 
 
-def revoke_invitation(connection: Connection, by: Row, number: int, at: float) -> None:
-    """Take an invitation back.
+def revoke_invitation(connection: Connection, by: DbRow, number: int, at: float) -> None:
+    """Revoke an open invitation.
 
     Raises:
         Missing: there is no such open invitation.
-        Forbidden: it is for a role above one's own.
+        Forbidden: it is for a role above the role of `by`.
     """
-    found = (invitations.c.id == number, *_open(at))
-    row = connection.execute(select(invitations).where(*found)).one_or_none()
+    wanted = (invitations.c.id == number, *_open(at))
+    row = connection.execute(select(invitations).where(*wanted)).one_or_none()
     if row is None:
         raise Missing("there is no such open invitation")
     check_grants(by, row.role)
-    connection.execute(update(invitations).where(*found).values(revoked=at))
-    note(connection, at, by.id, "invitation revoked", invitation=number, role=row.role)
+    connection.execute(update(invitations).where(*wanted).values(revoked=at))
+    log_action(connection, at, by.id, "invitation revoked", invitation=number, role=row.role)
 
 
 def revoke_made_with(connection: Connection, ended: Collection[int], at: float) -> None:
-    """Take back the open invitations that were made with tokens."""
+    """Revoke the open invitations that were made with these tokens."""
     connection.execute(update(invitations).where(invitations.c.token_id.in_(ended), *_open(at)).values(revoked=at))
 
 
-def _as_of_now(connection: Connection, by: Row) -> Row:
-    """Who invites, read again under a lock: rights may have ended since the request began."""
+def _as_of_now(connection: Connection, by: DbRow) -> DbRow:
+    """The inviting person, read again under a lock, since their rights may have ended during the request."""
     row = connection.execute(select(people).where(people.c.id == by.id).with_for_update()).one()
     token = getattr(by, "token_id", None)
     good = select(tokens.c.id).where(tokens.c.id == token, tokens.c.revoked.is_(None)).with_for_update()
@@ -115,10 +115,10 @@ def _as_of_now(connection: Connection, by: Row) -> Row:
     return row
 
 
-def _new(connection: Connection, by: Row | None, role: str, at: float, *, first: bool = False) -> str:
+def _new(connection: Connection, by: DbRow | None, role: str, at: float, *, first: bool = False) -> str:
     secret = secrets.token_urlsafe(32)
     values = {
-        "secret": hashed(secret),
+        "secret": hash_secret(secret),
         "role": role,
         "created": at,
         "expires": at + INVITATION_SECONDS,
@@ -127,7 +127,7 @@ def _new(connection: Connection, by: Row | None, role: str, at: float, *, first:
         "token_id": getattr(by, "token_id", None),
     }
     connection.execute(insert(invitations).values(values))
-    note(connection, at, None if by is None else by.id, "invited", role=role)
+    log_action(connection, at, None if by is None else by.id, "invited", role=role)
     return secret
 
 

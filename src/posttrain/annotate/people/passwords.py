@@ -1,8 +1,8 @@
-"""Passwords: which are taken, and how they are kept.
+"""Passwords: which ones are accepted, and how they are stored.
 
-NIST SP 800-63B, section 5.1.1.2: long rather than mixed, and none that is common, repetitive, in sequence or made of
-the name. Their list of common ones and how many guesses a password needs are zxcvbn's (D. L. Wheeler, "zxcvbn:
-Low-Budget Password Strength Estimation", 2016).
+The rules follow NIST SP 800-63B, section 5.1.1.2: a password must be long; it needs no mixed characters; it must not be
+common, repetitive, a sequence or part of the name. The list of common passwords and the number of guesses come from
+zxcvbn (D. L. Wheeler, "zxcvbn: Low-Budget Password Strength Estimation", 2016).
 """
 
 import secrets
@@ -14,42 +14,42 @@ from posttrain.annotate.problems import Invalid
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-LEAST = 10
-MOST = 200
-LEAST_SCORE = 2
-"""Of zxcvbn's 0 to 4: a million guesses."""
+MIN_LENGTH = 10
+MAX_LENGTH = 200
+MIN_SCORE = 2
+"""The least score of zxcvbn, from 0 to 4; 2 means a million guesses."""
 
-ESTIMATED = 72
-"""Characters that are estimated; what follows only adds."""
+SCORED_CHARACTERS = 72
+"""The number of leading characters that zxcvbn scores; further characters can only add to the score."""
 
 
 def checked_password(password: str, name: str) -> str:
-    """A new password.
+    """A new password, unchanged.
 
     Raises:
         Invalid: it is too short, too long or easy to guess.
     """
     from zxcvbn import zxcvbn
 
-    if not LEAST <= len(password) <= MOST:
-        raise Invalid(f"a password has {LEAST} to {MOST} characters")
-    score = zxcvbn(password[:ESTIMATED], user_inputs=[name, *name.split(), "posttrain"])["score"]
-    if not password.strip() or score < LEAST_SCORE:
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise Invalid(f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters")
+    score = zxcvbn(password[:SCORED_CHARACTERS], user_inputs=[name, *name.split(), "posttrain"])["score"]
+    if not password.strip() or score < MIN_SCORE:
         raise Invalid("this password is easy to guess; take several words that do not belong together")
     return password
 
 
-def kept_password(password: str) -> str:
-    """What is kept of a password: its argon2id hash."""
+def hash_password(password: str) -> str:
+    """The argon2id hash of a password, as the database stores it."""
     return _hasher().hash(password)
 
 
 def is_password(given: str, kept: str | None) -> bool:
-    """Whether a password is the one that is kept; takes equally long where none is."""
+    """Whether a password matches the stored hash; the check takes equally long without a hash."""
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     try:
-        _hasher().verify(kept or _nobody(), given[: MOST + 1])
+        _hasher().verify(kept or _unknown_password(), given[: MAX_LENGTH + 1])
     except (Argon2Error, InvalidHashError):
         return False
     return kept is not None
@@ -64,5 +64,5 @@ def _hasher() -> "PasswordHasher":
 
 
 @cache
-def _nobody() -> str:
+def _unknown_password() -> str:
     return _hasher().hash(secrets.token_urlsafe(32))

@@ -1,1 +1,1 @@
-"""The app over HTTP: the API, the pages, and what guards them."""
+"""The app over HTTP: the API, the pages, and the checks of requests."""

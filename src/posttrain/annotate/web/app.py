@@ -1,4 +1,4 @@
-"""The app: its parts put together, and what becomes of errors."""
+"""The ASGI app: its routers, middleware and error handlers."""
 
 import sys
 from typing import Any
@@ -13,21 +13,21 @@ from starlette.exceptions import HTTPException
 
 from posttrain import __version__
 from posttrain.annotate.problems import Problem, TooMany
-from posttrain.annotate.web import manage, oidc, screens, sessions, work
-from posttrain.annotate.web.bodies import Guard
+from posttrain.annotate.web import manage, manage_people, oidc, screens, sessions, work
+from posttrain.annotate.web.bodies import BodyLimitMiddleware
 from posttrain.annotate.web.guard import Limiter, signed_in
-from posttrain.annotate.web.oidc import Provider
+from posttrain.annotate.web.oidc_provider import Provider
 from posttrain.annotate.web.templates import FOLDER, page
 
 QUARTER = 15 * 60
 
 
 def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None = None) -> FastAPI:
-    """The ranking app on a database.
+    """The ranking app over a database.
 
     Args:
-        secure: it is reached over HTTPS alone, through a proxy.
-        provider: people may sign in there as well.
+        secure: whether people reach it only over HTTPS, through a proxy.
+        provider: an OpenID Connect provider with which people may sign in as well.
     """
     app = FastAPI(
         title="posttrain annotate",
@@ -35,17 +35,17 @@ def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None 
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # such redirects name the host that the request claims
+        redirect_slashes=False,  # such redirects would use the host name of the request, which anybody can set
         responses={
-            status: {"description": told}
-            for status, told in {
-                401: "nobody is signed in",
+            status: {"description": description}
+            for status, description in {
+                401: "not signed in",
                 403: "not allowed",
-                404: "no such thing, or it is another's",
-                409: "it was possible once",
+                404: "does not exist, or belongs to another person",
+                409: "too late: the object has changed",
                 413: "too large",
-                422: "makes no sense",
-                429: "too often",
+                422: "invalid values",
+                429: "too many requests",
             }.items()
         },
     )
@@ -56,10 +56,10 @@ def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None 
         "joins": Limiter(100, QUARTER),
         "requests": Limiter(1200, 60),
     }
-    for part in (sessions, oidc, work, manage, screens):
-        app.include_router(part.router)
+    for module in (sessions, oidc, work, manage, manage_people, screens):
+        app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
-    app.add_middleware(Guard)
+    app.add_middleware(BodyLimitMiddleware)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(OperationalError, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -80,22 +80,23 @@ def _problem(request: Request, error: Exception) -> Any:
 
 
 def _unavailable(request: Request, error: Exception) -> Any:
-    """The database is locked, full or away: what was sent is not kept, and browsers send it again."""
+    """The database is locked, full or unreachable: the request is not stored, and browsers send it again."""
     print(f"the database failed: {str(error).splitlines()[0][:200]}", file=sys.stderr, flush=True)
-    told = "the database cannot be used right now; nothing was kept, try again"
+    message = "the database cannot be used right now; nothing was stored, try again"
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"detail": told}, status_code=503)
-    return page(request, "problem.html", status=503, problem=told)
+        return JSONResponse({"detail": message}, status_code=503)
+    return page(request, "problem.html", status=503, problem=message)
 
 
 def _invalid(request: Request, error: Exception) -> Any:
-    """What is wrong with a request, without repeating what was sent."""
+    """The invalid values of a request; the response names their places and does not repeat the values."""
     assert isinstance(error, RequestValidationError)
-    told = [
-        {"where": ".".join(map(str, one["loc"]))[:200], "problem": str(one["msg"])[:200]} for one in error.errors()[:10]
+    details = [
+        {"where": ".".join(map(str, detail["loc"]))[:200], "problem": str(detail["msg"])[:200]}
+        for detail in error.errors()[:10]
     ]
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"detail": told}, status_code=422)
+        return JSONResponse({"detail": details}, status_code=422)
     return page(request, "problem.html", status=404, person=_person(request), problem="there is no such page")
 
 
@@ -103,12 +104,12 @@ def _http(request: Request, error: Exception) -> Any:
     assert isinstance(error, HTTPException)
     if request.url.path.startswith(("/api/", "/static/")):
         return JSONResponse({"detail": error.detail}, status_code=error.status_code, headers=error.headers)
-    told = "there is no such page"
-    return page(request, "problem.html", status=error.status_code, person=_person(request), problem=told)
+    message = "there is no such page"
+    return page(request, "problem.html", status=error.status_code, person=_person(request), problem=message)
 
 
 def _person(request: Request) -> Any:
-    """Who is signed in, for the page's head; None where that is what went wrong."""
+    """The person who is signed in, for the page's header; None if the sign-in is the problem."""
     try:
         return signed_in(request)
     except Problem:

@@ -1,4 +1,4 @@
-"""What stands before the app: how much a request may hold, and the headers that go with every answer."""
+"""Middleware before the app: it limits the size of requests and adds security headers to every response."""
 
 import json
 import re
@@ -8,18 +8,18 @@ from typing import Any
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from posttrain.annotate.characters import holds_half
+from posttrain.annotate.characters import has_lone_surrogate
 from posttrain.annotate.problems import Problem
 from posttrain.annotate.web.guard import signed_in
 
-MOST_STRANGERS_BYTES = 1 << 16
-"""Of a request's body, as long as nobody is signed in."""
+MAX_ANONYMOUS_BYTES = 1 << 16
+"""The largest request body of a client that is not signed in."""
 
-MOST_BYTES = 1 << 20
-"""Of a request's body of a person who is signed in, but for imports."""
+MAX_SIGNED_IN_BYTES = 1 << 20
+"""The largest request body of a person who is signed in, except for imports."""
 
-MOST_IMPORT_BYTES = 32 << 20
-"""Of an import, which its route reads piece by piece after it has checked who asks."""
+MAX_IMPORT_BYTES = 32 << 20
+"""The largest import; its route checks the person first and reads the body in pieces."""
 
 IMPORTS = re.compile(r"/api/v1/projects/\d+/imports")
 
@@ -39,18 +39,18 @@ HEADERS = {
 Scope = MutableMapping[str, Any]
 
 
-class TooLarge(Problem):
-    """A body is longer than it may be."""
+class BodyTooLarge(Problem):
+    """The body of a request is too large."""
 
     status = 413
 
 
-class Guard:
-    """ASGI middleware: refuses bodies that are too large before they are read, and adds `HEADERS`.
+class BodyLimitMiddleware:
+    """ASGI middleware that refuses too large bodies before they are read, and adds `HEADERS`.
 
-    A body that the app will not take costs little memory: strangers send `MOST_STRANGERS_BYTES`, and whoever wants to
-    send more is asked for a session before a byte is read. JSON with half a surrogate pair ends here as well: no
-    database and no answer can hold it.
+    A refused body costs little memory: a client without a session may send `MAX_ANONYMOUS_BYTES`; for a longer body the
+    session is checked before the first byte is read. JSON with a lone surrogate is refused as well, since no database
+    and no response can hold it.
     """
 
     def __init__(self, app: Any) -> None:
@@ -74,15 +74,16 @@ class Guard:
             await send(message)
 
         if IMPORTS.fullmatch(scope["path"]):
-            await self.app(scope, _counted(receive, MOST_IMPORT_BYTES), answer)
+            await self.app(scope, _counted(receive, MAX_IMPORT_BYTES), answer)
             return
         most = await _most(scope)
         body = await _body(scope, receive, most)
         if body is None:
-            await _refuse(answer, 413, f"a request may hold at most {most >> 10} KiB{_HINT * (most < MOST_BYTES)}")
+            hint = "; sign in to send more" if most < MAX_SIGNED_IN_BYTES else ""
+            await _refuse(answer, 413, f"a request may have at most {most >> 10} KiB{hint}")
             return
-        if holds_half(body):
-            await _refuse(answer, 422, "the JSON holds half of a surrogate pair, which is no character")
+        if has_lone_surrogate(body):
+            await _refuse(answer, 422, "the JSON has half of a surrogate pair, which is not a character")
             return
         sent = False
 
@@ -96,11 +97,8 @@ class Guard:
         await self.app(scope, again, answer)
 
 
-_HINT = "; sign in to send more"
-
-
 def _counted(receive: Callable[..., Any], most: int) -> Callable[..., Any]:
-    """The same messages, until they hold more than `most` bytes."""
+    """`receive`, with BodyTooLarge as soon as the body has more than `most` bytes."""
     size = 0
 
     async def counted() -> Any:
@@ -108,28 +106,28 @@ def _counted(receive: Callable[..., Any], most: int) -> Callable[..., Any]:
         message = await receive()
         size += len(message.get("body", b""))
         if size > most:
-            raise TooLarge(f"an import may hold at most {most >> 20} MiB")
+            raise BodyTooLarge(f"an import may have at most {most >> 20} MiB")
         return message
 
     return counted
 
 
 async def _most(scope: Scope) -> int:
-    """How many bytes the body may hold; only a body that is long, or of unknown length, costs a look at the session."""
+    """The largest allowed body; the session is read only for a body that is long or of unknown length."""
     headers = dict(scope["headers"])
-    if b"transfer-encoding" not in headers and _length(headers) <= MOST_STRANGERS_BYTES:
-        return MOST_STRANGERS_BYTES
+    if b"transfer-encoding" not in headers and _length(headers) <= MAX_ANONYMOUS_BYTES:
+        return MAX_ANONYMOUS_BYTES
     try:
         person = await run_in_threadpool(signed_in, Request(scope))
     except Problem:
         person = None
-    return MOST_STRANGERS_BYTES if person is None else MOST_BYTES
+    return MAX_ANONYMOUS_BYTES if person is None else MAX_SIGNED_IN_BYTES
 
 
 def _length(headers: dict[bytes, bytes]) -> float:
-    """The length that the headers tell; infinite if it is no number, or one that is longer than any body may be."""
-    told = headers.get(b"content-length", b"0")
-    return int(told) if told.isdigit() and len(told) < 20 else float("inf")
+    """The Content-Length; infinite if it is not a number or has 20 digits or more."""
+    length = headers.get(b"content-length", b"0")
+    return int(length) if length.isdigit() and len(length) < 20 else float("inf")
 
 
 async def _body(scope: Scope, receive: Callable[..., Any], most: int) -> bytes | None:

@@ -1,5 +1,6 @@
-"""What every request is asked: from which site it comes, who sends it, and how often."""
+"""Checks of every request: its origin, its person, and how many requests the person sends."""
 
+import hmac
 import time
 from collections import defaultdict, deque
 from threading import Lock
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from posttrain.annotate.db.store import Row, now, reading
+from posttrain.annotate.db.store import DbRow, now, reading
 from posttrain.annotate.people.credentials import session_of, token_of
 from posttrain.annotate.problems import Forbidden, Problem, TooMany
 
@@ -17,17 +18,19 @@ COOKIE = "posttrain_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class Unknown(Problem):
+class NotSignedIn(Problem):
     """Nobody is signed in."""
 
     status = 401
 
 
 class Limiter:
-    """So many tries within a window of seconds, for each key; kept in memory, for one process serves the app.
+    """Limits the tries of each key within a time window. It is kept in memory, since one process serves the app.
 
     Args:
-        pace: seconds from one further try to the next, once there were too many; without it the window must pass.
+        most: the most tries within the window.
+        seconds: the length of the window.
+        pace: seconds between further tries once the limit is reached; None allows none until the window has passed.
     """
 
     def __init__(self, most: int, seconds: float, *, pace: float | None = None) -> None:
@@ -39,7 +42,7 @@ class Limiter:
         """Count a try.
 
         Raises:
-            TooMany: there were too many lately.
+            TooMany: the limit is reached.
         """
         at = time.monotonic()
         with self._lock:
@@ -55,7 +58,7 @@ class Limiter:
             tries.append(at)
 
     def forget(self, key: str) -> None:
-        """After a success."""
+        """Forget the tries of a key, after a success."""
         with self._lock:
             self._tries.pop(key, None)
 
@@ -66,28 +69,43 @@ def engine_of(request: Request) -> Engine:
 
 
 def client_of(request: Request) -> str:
-    """Where a request comes from."""
+    """The address of the client."""
     return request.client.host if request.client else "unknown"
 
 
 def check_origin(request: Request) -> None:
-    """Refuse what another site's page sends in this person's browser."""
+    """Raise Forbidden if a page of another site sends the request from the person's browser."""
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin is not None and _host(origin) != request.headers.get("host"):
         raise Forbidden("the request comes from another site")
     if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         raise Forbidden("the request comes from another site")
 
 
-def signed_in(request: Request) -> Row | None:
-    """Who asks, by cookie or Bearer token; None for nobody. What changes something needs the session's CSRF token."""
+def _host(origin: str) -> str | None:
+    """The host and port of an origin; None if the origin is not a URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+def signed_in(request: Request) -> DbRow | None:
+    """The person of a request, by session cookie or Bearer token; None if there is neither.
+
+    With a cookie, a request that changes something needs the session's CSRF token.
+
+    Raises:
+        NotSignedIn: the token is unknown or revoked.
+        Forbidden: the request comes from another site, or its CSRF token is wrong.
+    """
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     at = now()
     with reading(engine_of(request)) as connection:
         if kind.lower() == "bearer":
             person = token_of(connection, secret.strip())
             if person is None:
-                raise Unknown("this token is unknown or revoked")
+                raise NotSignedIn("this token is unknown or revoked")
             return person
         cookie = request.cookies.get(COOKIE)
         person = session_of(connection, cookie, at) if cookie else None
@@ -98,23 +116,21 @@ def signed_in(request: Request) -> Row | None:
     return person
 
 
-def person_of(request: Request) -> Row:
-    """Who asks.
+def person_of(request: Request) -> DbRow:
+    """The person of a request.
 
     Raises:
-        Unknown: nobody is signed in.
-        TooMany: the person asks too often.
+        NotSignedIn: nobody is signed in.
+        TooMany: the person sends too many requests.
     """
     person = signed_in(request)
     if person is None:
-        raise Unknown("sign in first")
+        raise NotSignedIn("sign in first")
     request.app.state.limits["requests"].count(str(person.id))
     return person
 
 
 def _same(given: str, kept: str) -> bool:
-    import hmac
-
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), kept.encode())
 
 

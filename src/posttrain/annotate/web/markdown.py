@@ -1,78 +1,53 @@
-"""Markdown of models and users as HTML that can do nothing: no raw HTML, no images, links that lead out and say so.
+"""Markdown of models and users as safe HTML: without raw HTML and images, and with links that show their target.
 
-People compare texts, so that texts which differ must look different. Where CommonMark would hide characters that
-answers hold for other reasons, they stay: a backslash before a bracket (formulas), stars within a word or a formula,
-line ends, entities, and lines that only define a link.
+People compare texts, so texts that differ must look different. CommonMark hides some characters that answers have for
+other reasons; these stay visible: the ones of `literal`, line ends, entities, and lines that only define a link.
 """
 
 from functools import cache, lru_cache
 from typing import Any
 
-MOST = 20_000
-"""Characters that are rendered; longer texts are shown as text alone."""
+from markdown_it import MarkdownIt
 
-MOST_BRACKETS = 2_000
-"""Of "[" in a text; each may begin a link that ends anywhere, which takes the square of their number."""
+from posttrain.annotate.web.literal import add_literals
 
-MOST_CELLS = 8_000
-"""Of a table as wide as the widest line and as long as the text."""
+MAX_CHARACTERS = 20_000
+"""The longest text that is rendered; longer texts are displayed as plain text."""
+
+MAX_BRACKETS = 2_000
+"""The most "[" in a text. Each may begin a link that ends anywhere, so the time grows with their number squared."""
+
+MAX_CELLS = 8_000
+"""The most cells of a table that is as wide as the widest line and as long as the text."""
 
 
 @lru_cache(maxsize=128)
-def rendered(text: str) -> str | None:
-    """The text as safe HTML, None if it would take long."""
+def render_markdown(text: str) -> str | None:
+    """The text as safe HTML; None if rendering would take long."""
     lines = text.splitlines()
     cells = len(lines) * max((line.count("|") for line in lines), default=0)
-    if len(text) > MOST or text.count("[") > MOST_BRACKETS or cells > MOST_CELLS:
+    if len(text) > MAX_CHARACTERS or text.count("[") > MAX_BRACKETS or cells > MAX_CELLS:
         return None
     return _reader().render(text)
 
 
 @cache
 def _reader() -> Any:
-    """CommonMark with tables; raw HTML is shown as text, images are not loaded, only http(s) and mailto are links."""
-    from markdown_it import MarkdownIt
-
+    """CommonMark with tables. Raw HTML is displayed as text, images are not loaded, links are http(s) or mailto."""
     reader = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
     reader.enable(["table", "strikethrough"])
     reader.disable(["image", "html_block", "html_inline", "entity", "reference"])
-    reader.inline.ruler.before("escape", "bracket", _bracket)
-    reader.inline.ruler.before("emphasis", "star", _star)
+    add_literals(reader)
     reader.core.ruler.push("direction", _direction)
     reader.validateLink = lambda url: url.strip().lower().startswith(("http://", "https://", "mailto:"))  # pyright: ignore
     reader.add_render_rule("link_open", _link)
     return reader
 
 
-def _bracket(state: Any, silent: bool) -> bool:
-    r"""``\\(`` and ``\\[`` begin formulas, and stay as they are written."""
-    if state.src[state.pos] != "\\" or state.src[state.pos + 1 : state.pos + 2] not in tuple("()[]"):
-        return False
-    if not silent:
-        state.push("text", "", 0).content = state.src[state.pos : state.pos + 2]
-    state.pos += 2
-    return True
-
-
-def _star(state: Any, silent: bool) -> bool:
-    """Stars between two letters or digits, as in ``2**3**2``, are no emphasis; scripts without spaces keep theirs."""
-    if silent or state.src[state.pos] != "*":
-        return False
-    end = state.pos
-    while end < state.posMax and state.src[end] == "*":
-        end += 1
-    around = (state.src[state.pos - 1 : state.pos], state.src[end : end + 1])
-    if not all(one.isascii() and one.isalnum() for one in around):
-        return False
-    state.push("text", "", 0).content = state.src[state.pos : end]
-    state.pos = end
-    return True
-
-
 def _direction(state: Any) -> None:
-    """Each outermost block goes in the direction of its script; the style sees to the parts within it.
+    """Each outermost block gets the direction of its script; the style sheet handles its parts.
 
-    A part with a direction of its own would not count for the block that it stands in (a list would be left to right).
+    A part with its own `dir` would not count for the direction of its block: a list would always be left to right.
     """
     for token in state.tokens:
         if token.nesting == 1 and token.level == 0:
@@ -84,5 +59,5 @@ def _link(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
     token.attrSet("rel", "noopener noreferrer nofollow")
     token.attrSet("target", "_blank")
     if tokens[index + 1].content != token.attrGet("href"):
-        token.attrSet("class", "named")  # the style shows where it leads
+        token.attrSet("class", "named")  # the style sheet displays the target
     return self.renderToken(tokens, index, options, env)

@@ -1,4 +1,4 @@
-"""Signing up, in and out: the API's part and the pages' plain forms, which work without a script."""
+"""Signing up, in and out: routes of the API, and forms of the pages that work without JavaScript."""
 
 from typing import Any
 from urllib.parse import parse_qs
@@ -7,27 +7,27 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from posttrain.annotate.db.store import Row, now, reading, writing
-from posttrain.annotate.people.accounts import note, sign_in
+from posttrain.annotate.db.store import DbRow, now, reading, writing
+from posttrain.annotate.people.accounts import log_action, sign_in
 from posttrain.annotate.people.credentials import SESSION_SECONDS, close_session, open_session
-from posttrain.annotate.people.invitations import invited, join
+from posttrain.annotate.people.invitations import join, usable_invitation
 from posttrain.annotate.people.names import tidy_name
 from posttrain.annotate.problems import Invalid, Problem
-from posttrain.annotate.web.guard import COOKIE, Person, Store, Unknown, check_origin, client_of, engine_of
+from posttrain.annotate.web.guard import COOKIE, NotSignedIn, Person, Store, check_origin, client_of, engine_of
 from posttrain.annotate.web.models import Credentials
 from posttrain.annotate.web.templates import page
 
 router = APIRouter()
 
-MOST_FIELDS = 10
+MAX_FIELDS = 10
 
 
 @router.post("/api/v1/sessions", status_code=201, tags=["signing in"])
 def make_session(given: Credentials, request: Request, response: Response) -> dict[str, str]:
-    """Sign in: sets the session's cookie; what changes something then needs the header X-CSRF-Token."""
+    """Sign in: sets the session's cookie. Requests that change something then need the header X-CSRF-Token."""
     check_origin(request)
-    person = _checked(request, given.name, given.password)
-    return {"csrf_token": begin(request, response, person)}
+    person = _check_password(request, given.name, given.password)
+    return {"csrf_token": start_session(request, response, person)}
 
 
 @router.delete("/api/v1/sessions/current", status_code=204, tags=["signing in"])
@@ -35,7 +35,7 @@ def end_session(request: Request, response: Response, person: Person, store: Sto
     """Sign out."""
     with writing(store) as connection:
         close_session(connection, request.cookies.get(COOKIE, ""))
-        note(connection, now(), person.id, "signed out")
+        log_action(connection, now(), person.id, "signed out")
     response.delete_cookie(COOKIE, path="/")
 
 
@@ -47,21 +47,21 @@ def login_page(request: Request) -> Any:
 
 @router.post("/login", response_class=HTMLResponse, include_in_schema=False)
 async def login(request: Request) -> Any:
-    """Sign in by the form."""
+    """Sign in with the form."""
     form = await _form(request)
     return await run_in_threadpool(_login, request, form.get("name", ""), form.get("password", ""))
 
 
 @router.get("/join/{secret}", response_class=HTMLResponse, include_in_schema=False)
 def join_page(secret: str, request: Request, store: Store) -> Any:
-    """The form to sign up by invitation."""
+    """The form to sign up with an invitation."""
     with reading(store) as connection:
-        return page(request, "join.html", role=invited(connection, secret, now()).role, secret=secret)
+        return page(request, "join.html", role=usable_invitation(connection, secret, now()).role, secret=secret)
 
 
 @router.post("/join/{secret}", response_class=HTMLResponse, include_in_schema=False)
 async def sign_up(secret: str, request: Request) -> Any:
-    """Sign up by the form."""
+    """Sign up with the form."""
     form = await _form(request)
     return await run_in_threadpool(_join, request, secret, form.get("name", ""), form.get("password", ""))
 
@@ -69,11 +69,11 @@ async def sign_up(secret: str, request: Request) -> Any:
 def _login(request: Request, name: str, password: str) -> Any:
     try:
         check_origin(request)
-        person = _checked(request, name, password)
+        person = _check_password(request, name, password)
     except Problem as problem:
         return page(request, "login.html", status=problem.status, problem=str(problem), name=name[:80])
     answer = RedirectResponse("/", status_code=303)
-    begin(request, answer, person)
+    start_session(request, answer, person)
     return answer
 
 
@@ -84,37 +84,37 @@ def _join(request: Request, secret: str, name: str, password: str) -> Any:
         with writing(engine_of(request)) as connection:
             person = join(connection, secret, name, password, now())
     except Problem as problem:
-        told = {"problem": str(problem), "name": name[:80], "role": None, "secret": secret}
-        return page(request, "join.html", status=problem.status, **told)
+        values = {"problem": str(problem), "name": name[:80], "role": None, "secret": secret}
+        return page(request, "join.html", status=problem.status, **values)
     answer = RedirectResponse("/", status_code=303)
-    begin(request, answer, person)
+    start_session(request, answer, person)
     return answer
 
 
-def _checked(request: Request, name: str, password: str) -> Row:
-    """The person with this name and password; too many tries are refused before any is checked.
+def _check_password(request: Request, name: str, password: str) -> DbRow:
+    """The person with this name and password; the limits are checked before the password.
 
-    Tries for a name count for the address that they come from: a stranger cannot keep others from signing in.
+    Tries of a name count per client address, so that a stranger cannot block another person's sign-in.
     """
     limits, client = request.app.state.limits, client_of(request)
-    tried = f"{client} {tidy_name(name).lower()}"
+    key = f"{client} {tidy_name(name).lower()}"
     limits["sign-ins from"].count(client)
-    limits["sign-ins as"].count(tried)
+    limits["sign-ins as"].count(key)
     with reading(engine_of(request)) as connection:
         person = None if "\0" in name else sign_in(connection, name, password)
     with writing(engine_of(request)) as connection:
         if person is None:
-            note(connection, now(), None, "sign-in refused", name=name.replace("\0", "")[:80])
+            log_action(connection, now(), None, "sign-in refused", name=name.replace("\0", "")[:80])
         else:
-            note(connection, now(), person.id, "signed in")
+            log_action(connection, now(), person.id, "signed in")
     if person is None:
-        raise Unknown("the name or the password is wrong")
-    limits["sign-ins as"].forget(tried)
+        raise NotSignedIn("the name or the password is wrong")
+    limits["sign-ins as"].forget(key)
     return person
 
 
-def begin(request: Request, response: Response, person: Row) -> str:
-    """Open a new session, whatever cookie came before, which is closed; its CSRF token."""
+def start_session(request: Request, response: Response, person: DbRow) -> str:
+    """Open a session, set its cookie and close the browser's earlier session; returns the CSRF token."""
     with writing(engine_of(request)) as connection:
         close_session(connection, request.cookies.get(COOKIE, ""))
         secret, csrf = open_session(connection, person, now())
@@ -126,7 +126,7 @@ def begin(request: Request, response: Response, person: Row) -> str:
 async def _form(request: Request) -> dict[str, str]:
     body = (await request.body()).decode("utf-8", "replace")
     try:
-        fields = parse_qs(body, max_num_fields=MOST_FIELDS, keep_blank_values=True)
+        fields = parse_qs(body, max_num_fields=MAX_FIELDS, keep_blank_values=True)
     except ValueError as error:
-        raise Invalid(f"a form has at most {MOST_FIELDS} fields") from error
+        raise Invalid(f"a form has at most {MAX_FIELDS} fields") from error
     return {name: values[0] for name, values in fields.items()}

@@ -1,4 +1,4 @@
-"""Pages from templates, everything in them escaped."""
+"""HTML pages from templates; every value is escaped."""
 
 import time
 from functools import cache
@@ -9,18 +9,18 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from posttrain.annotate.characters import whole
+from posttrain.annotate.characters import replace_lone_surrogates
 from posttrain.annotate.people.accounts import may
 
 FOLDER = Path(__file__).parents[1] / "pages"
 
 
 def page(request: Request, template: str, *, status: int = 200, person: Any = None, **values: Any) -> HTMLResponse:
-    """A page for a person, who may be nobody yet."""
-    known = {"person": person, "may": may, "problem": None, "name": "", "path": request.url.path}
-    known |= {"oidc": request.app.state.oidc, "secret": ""}
-    html = _environment().get_template(template).render(**{**known, **values})
-    return HTMLResponse(whole(html), status_code=status)
+    """A page as a response; `person` is None if nobody is signed in."""
+    common = {"person": person, "may": may, "problem": None, "name": "", "path": request.url.path}
+    common |= {"oidc": request.app.state.oidc, "secret": ""}
+    html = _environment().get_template(template).render(**{**common, **values})
+    return HTMLResponse(replace_lone_surrogates(html), status_code=status)
 
 
 @cache
@@ -54,5 +54,5 @@ def _minute(seconds: float) -> str:
 
 
 def _sentence(text: str) -> str:
-    """With a capital at its start, and all else as it is."""
+    """The text with a capital first letter; the rest is unchanged."""
     return text[:1].upper() + text[1:]

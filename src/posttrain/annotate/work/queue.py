@@ -1,28 +1,31 @@
-"""Who judges what next.
+"""The queue: which item a person judges next.
 
-An item has as many places as judgments are wanted. A place is taken by a judgment or by a lease that has not expired;
-every function here is called under the project's lock, so that no place is taken twice.
+An item has as many places as it needs judgments. A judgment or an unexpired lease takes a place. The caller of every
+function here holds the project's lock, so that no place is taken twice.
 """
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, func, insert, select, update
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
 
-from posttrain.annotate.db.store import Row
+from posttrain.annotate.db.store import DbRow
 from posttrain.annotate.db.tables import assignments, items, judgments
-from posttrain.annotate.people.accounts import check_may, note
+from posttrain.annotate.people.accounts import check_permission, log_action
 from posttrain.annotate.problems import Conflict, Missing
 from posttrain.annotate.work.display_order import shown_order
 from posttrain.annotate.work.projects import guideline_of, settings_of
 from posttrain.annotate.work.settings import Settings
 
-DEEDS = {"ranking": "judge", "adjudication": "adjudicate"}
-"""kind of assignment → what a person must be allowed to do."""
+KIND_PERMISSIONS = {"ranking": "judge", "adjudication": "adjudicate"}
+"""kind of assignment → the permission that a person needs."""
 
 
-def next_assignment(connection: Connection, project: Row, person: Row, at: float, kind: str = "ranking") -> Row | None:
-    """Lease the next item to a person: the one held already, if any, else a free one; None when all is done."""
-    check_may(person, DEEDS[kind])
+def next_assignment(
+    connection: Connection, project: DbRow, person: DbRow, at: float, kind: str = "ranking"
+) -> DbRow | None:
+    """Lease the next item to a person: the item they hold already, or else a free item; None if there is none."""
+    check_permission(person, KIND_PERMISSIONS[kind])
     settings = settings_of(project)
     held = _held(connection, project, person, at, kind)
     item = None if held is not None else _free_item(connection, project, person, at, kind, settings)
@@ -35,11 +38,11 @@ def next_assignment(connection: Connection, project: Row, person: Row, at: float
     return _lease(connection, project, person, item, kind, at, until)
 
 
-def assignment_of(connection: Connection, number: int, person: Row) -> Row:
-    """A person's own assignment, with its item's columns behind ``item_``.
+def assignment_of(connection: Connection, number: int, person: DbRow) -> DbRow:
+    """A person's own assignment, with its item's columns under the prefix ``item_``.
 
     Raises:
-        Missing: there is none, or it is another's.
+        Missing: it does not exist, or it belongs to another person.
     """
     columns = [column.label(f"item_{column.name}") for column in items.c if column.name != "id"]
     joined = select(assignments, *columns).join(items, items.c.id == assignments.c.item_id)
@@ -49,11 +52,11 @@ def assignment_of(connection: Connection, number: int, person: Row) -> Row:
     return row
 
 
-def renew(connection: Connection, project: Row, assignment: Row, at: float) -> float:
-    """Keep an item for longer, as long as its place is still free.
+def renew(connection: Connection, project: DbRow, assignment: DbRow, at: float) -> float:
+    """Extend a lease, if its place is still free.
 
     Returns:
-        until when.
+        the time at which the lease expires.
 
     Raises:
         Conflict: the lease ran out and the place was given to another person.
@@ -66,28 +69,28 @@ def renew(connection: Connection, project: Row, assignment: Row, at: float) -> f
     return until
 
 
-def set_aside(connection: Connection, project: Row, assignment: Row, state: str, reason: str, at: float) -> None:
-    """Skip or flag an item, with a reason; its place is free again, though not for the same person.
+def set_aside(connection: Connection, project: DbRow, assignment: DbRow, state: str, reason: str, at: float) -> None:
+    """Skip or flag an item, with a reason; its place becomes free for other people.
 
     Raises:
-        Conflict: it is judged already.
+        Conflict: the person has judged it already.
     """
     if assignment.state == "judged":
         raise Conflict("you have judged this item already")
     values = {"state": state, "reason": reason, "expires": at}
     connection.execute(update(assignments).where(assignments.c.id == assignment.id).values(values))
-    note(connection, at, assignment.person_id, state, item=assignment.item_id, reason=reason)
+    log_action(connection, at, assignment.person_id, state, item=assignment.item_id, reason=reason)
     flags = select(func.count()).where(assignments.c.item_id == assignment.item_id, assignments.c.state == "flagged")
     if state == "flagged" and connection.execute(flags).scalar_one() >= settings_of(project).flags:
         flagged = update(items).where(items.c.id == assignment.item_id, items.c.state == "open")
         connection.execute(flagged.values(state="flagged"))
 
 
-def check_place(connection: Connection, assignment: Row, at: float) -> None:
-    """That a place is kept for this assignment, or still free.
+def check_place(connection: Connection, assignment: DbRow, at: float) -> None:
+    """Check that the assignment holds a place, or that a place is free.
 
     Raises:
-        Conflict: neither.
+        Conflict: the lease expired, and another person has the place.
     """
     if assignment.state == "leased" and assignment.expires > at:
         return
@@ -102,7 +105,7 @@ def check_place(connection: Connection, assignment: Row, at: float) -> None:
         raise Conflict("the time for this item ran out, and it was given to another person")
 
 
-def _held(connection: Connection, project: Row, person: Row, at: float, kind: str) -> Row | None:
+def _held(connection: Connection, project: DbRow, person: DbRow, at: float, kind: str) -> DbRow | None:
     joined = select(assignments).join(items, items.c.id == assignments.c.item_id)
     where = (
         items.c.project_id == project.id,
@@ -115,35 +118,31 @@ def _held(connection: Connection, project: Row, person: Row, at: float, kind: st
 
 
 def _free_item(
-    connection: Connection, project: Row, person: Row, at: float, kind: str, settings: Settings
-) -> Row | None:
+    connection: Connection, project: DbRow, person: DbRow, at: float, kind: str, settings: Settings
+) -> DbRow | None:
     query = select(items).where(items.c.project_id == project.id, ~_seen(person, kind)).limit(1)
     query = query.order_by(items.c.turn, items.c.id)
     if kind == "adjudication":
         judged = exists().where(judgments.c.item_id == items.c.id, judgments.c.person_id == person.id)
         return connection.execute(query.where(items.c.state == "disputed", ~judged, _live(kind, at) == 0)).one_or_none()
     query = query.where(items.c.state == "open")
-    common = query.where(items.c.gold.is_(None), items.c.judged + _live(kind, at) < items.c.wanted)
-    order = [_gold(query), common] if _is_gold_turn(connection, project, person, settings) else [common]
-    return next((row for row in (connection.execute(some).one_or_none() for some in order) if row is not None), None)
+    ordinary = query.where(items.c.gold.is_(None), items.c.judged + _live(kind, at) < items.c.wanted)
+    gold = query.where(items.c.gold.is_not(None))
+    queries = [gold, ordinary] if _is_gold_turn(connection, project, person, settings) else [ordinary]
+    rows = (connection.execute(query).one_or_none() for query in queries)
+    return next((row for row in rows if row is not None), None)
 
 
-def _gold(query: Select[Any]) -> Select[Any]:
-    return query.where(items.c.gold.is_not(None))
-
-
-def _is_gold_turn(connection: Connection, project: Row, person: Row, settings: Settings) -> bool:
-    """One in `gold_every`, at a place of its block that the person cannot foresee."""
-    import numpy as np
-
+def _is_gold_turn(connection: Connection, project: DbRow, person: DbRow, settings: Settings) -> bool:
+    """Whether the next item is a gold item: one in `gold_every`, at a random position of its block."""
     if not settings.gold_every:
         return False
     block, place = divmod(_shown_before(connection, project, person, None), settings.gold_every)
     return place == np.random.default_rng([project.id, person.id, block]).integers(settings.gold_every)
 
 
-def _seen(person: Row, kind: str) -> ColumnElement[bool]:
-    """Whether the person has done with the item; a lease that ran out may be taken again."""
+def _seen(person: DbRow, kind: str) -> ColumnElement[bool]:
+    """The condition that the person has judged, skipped or flagged the item; an expired lease may be taken again."""
     return exists().where(
         assignments.c.item_id == items.c.id,
         assignments.c.person_id == person.id,
@@ -162,8 +161,8 @@ def _count_leases(connection: Connection, item: int, kind: str, at: float) -> in
     return connection.execute(select(func.count()).where(assignments.c.item_id == item, *live)).scalar_one()
 
 
-def _shown_before(connection: Connection, project: Row, person: Row, k: int | None) -> int:
-    """How many items the person was shown, or of those with k candidates."""
+def _shown_before(connection: Connection, project: DbRow, person: DbRow, k: int | None) -> int:
+    """The number of items that the person has seen; `k` counts only items with k candidates."""
     joined = select(func.count()).select_from(assignments).join(items, items.c.id == assignments.c.item_id)
     where = [items.c.project_id == project.id, assignments.c.person_id == person.id]
     if k is not None:
@@ -171,8 +170,10 @@ def _shown_before(connection: Connection, project: Row, person: Row, k: int | No
     return connection.execute(joined.where(*where)).scalar_one()
 
 
-def _lease(connection: Connection, project: Row, person: Row, item: Row, kind: str, at: float, until: float) -> Row:
-    """A new lease; one that ran out before is renewed with the order it had."""
+def _lease(
+    connection: Connection, project: DbRow, person: DbRow, item: DbRow, kind: str, at: float, until: float
+) -> DbRow:
+    """Lease an item; an expired lease of the person is renewed with its display order."""
     guideline = guideline_of(connection, project.id).version
     timing = {"state": "leased", "leased": at, "expires": until, "guideline": guideline, "reason": None}
     own = (assignments.c.item_id == item.id, assignments.c.person_id == person.id, assignments.c.kind == kind)

@@ -1,29 +1,30 @@
-"""A simulated annotator, for demos and tests alone: its rows are marked, and left out of exports unless asked for."""
+"""A simulated annotator for demos and tests; its rows are marked, and exports leave them out by default."""
 
 from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from posttrain.annotate.db.store import Row, locked_project
+from posttrain.annotate.db.store import DbRow, locked_project
 from posttrain.annotate.db.tables import people
 from posttrain.annotate.people.accounts import add_person
-from posttrain.annotate.work.judging import Said, judge
+from posttrain.annotate.work.judging import Submission, record_judgment
 from posttrain.annotate.work.queue import assignment_of, next_assignment
 
 NAME = "simulated annotator"
 
 
 def simulate(
-    connection: Connection, project: Row, at: float, score: Callable[[Any, str], float], *, number: int = 1
+    connection: Connection, project: DbRow, at: float, score: Callable[[Any, str], float], *, number: int = 1
 ) -> int:
-    """Rank all that is left for one simulated annotator, by a score of (prompt, text): the higher the better.
+    """Rank all remaining items as one simulated annotator.
 
     Args:
-        number: which of several simulated annotators.
+        score: (prompt, text) → score; a higher score is better.
+        number: the number of this simulated annotator.
 
     Returns:
-        how many items it judged.
+        the number of items that it judged.
     """
     name = f"{NAME} {number}"
     person = connection.execute(select(people).where(people.c.name == name)).one_or_none()
@@ -33,7 +34,8 @@ def simulate(
         held = assignment_of(connection, taken.id, person)
         texts = {candidate["id"]: candidate["text"] for candidate in held.item_candidates}
         scores = [score(held.item_prompt, texts[name]) for name in held.shown]
-        ranks = [1 + sum(other > one for other in scores) for one in scores]
-        judge(connection, locked_project(connection, project.id), person, held, Said(ranks), at, origin="simulated")
+        ranks = [1 + sum(other > own for other in scores) for own in scores]
+        locked = locked_project(connection, project.id)
+        record_judgment(connection, locked, person, held, Submission(ranks), at, origin="simulated")
         done += 1
     return done

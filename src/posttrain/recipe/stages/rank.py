@@ -5,12 +5,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from posttrain.annotate.exchange.export_options import PairOptions
 from posttrain.annotate.work.settings import Settings
 from posttrain.data.options import Sources
 from posttrain.recipe.stages.base import Makes, StageOptions
 
 
-class RankStage(StageOptions):
+class RankStage(StageOptions, PairOptions):
     """People rank candidates. It trains nothing, and needs no model."""
 
     runner: ClassVar[str] = "posttrain.stages.rank"
@@ -27,13 +28,6 @@ class RankStage(StageOptions):
         default=None, description="a text file beside the recipe: what a new project tells its people"
     )
     what: Literal["rankings", "pairs"] = Field(default="pairs", description="every person's ranking, or pairs of all")
-    policy: Literal["all", "adjacent", "best-worst", "best-vs-rest"] = Field(
-        default="all", description="which pairs of a ranking"
-    )
-    aggregate: Literal["majority", "plackett-luce"] = Field(
-        default="majority", description="how several people's rankings become one"
-    )
-    least: float = Field(default=0.0, ge=0, le=1, description="share of people that a pair needs")
     serve: bool = Field(
         default=False, description="start the app, on this machine alone, while the run waits for people (--wait)"
     )

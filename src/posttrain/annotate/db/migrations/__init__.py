@@ -1,1 +1,1 @@
-"""Alembic migrations: each version of the schema, and the way from the one before."""
+"""Alembic migrations: one for each version of the schema."""

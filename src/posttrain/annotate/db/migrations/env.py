@@ -1,4 +1,4 @@
-"""Run by Alembic: applies migrations on the connection it is given."""
+"""Alembic runs this file; it applies the migrations on the given connection."""
 
 from alembic import context
 

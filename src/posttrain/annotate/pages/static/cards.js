@@ -1,8 +1,8 @@
-// The candidates side by side, each a card: its text, its place in the order, its buttons and criteria.
+// The cards of the candidates: text, rank, buttons and criteria.
 import { diff } from "./diff.js";
 import { $, make, makeText, nth } from "./dom.js";
 
-/** A candidate's number: pressed it comes next, dragged it goes where it is dropped. */
+/** The number of a candidate: a press places it next, a drag places it where it is dropped. */
 export function chip(place, change) {
   const node = make("button", "chip", String(place + 1));
   node.type = "button";
@@ -50,22 +50,22 @@ export function showRanks(item, order) {
   }
 }
 
-/** Every text as text, as Markdown, or as what differs from the best one so far. */
+/** Display every text as plain text, as Markdown, or as differences from the candidate that is best so far. */
 export function showTexts(item, order, view) {
   const base = order.levels[0]?.[0] ?? 0;
   for (const card of $("candidates").children) {
     const place = Number(card.dataset.place);
     const { text, html } = item.candidates[place];
     const node = makeText("div", view === "markdown" && html !== null ? "markdown" : "text");
-    if (view === "markdown" && html !== null) node.innerHTML = html; // made by the server, which lets nothing active through
+    if (view === "markdown" && html !== null) node.innerHTML = html; // rendered by the server, without any active content
     else if (view === "diff" && place !== base) node.append(...differences(item.candidates[base].text, text));
     else node.textContent = text;
-    const told = view === "diff" && place === base ? [make("p", "hint", "The others are compared with this one.")] : [];
-    card.querySelector(".body").replaceChildren(...told, node);
+    const hint = view === "diff" && place === base ? [make("p", "hint", "The others are compared with this one.")] : [];
+    card.querySelector(".body").replaceChildren(...hint, node);
   }
 }
 
-/** The card in focus, or around what is; undefined if none is. */
+/** The place of the card that has or contains the focus; undefined if there is none. */
 export function focused() {
   const card = document.activeElement.closest(".candidate");
   return card ? Number(card.dataset.place) : undefined;
@@ -77,8 +77,8 @@ export function focusCard(by) {
   cards.at(Math.max(0, Math.min(cards.length - 1, at + by))).focus();
 }
 
-/** criterion → places it was said to hold for. */
-export function criteriaSaid() {
+/** criterion → places of the candidates whose box is checked. */
+export function checkedCriteria() {
   const criteria = {};
   for (const box of document.querySelectorAll("[data-criterion]")) {
     criteria[box.dataset.criterion] ??= [];
@@ -88,10 +88,10 @@ export function criteriaSaid() {
 }
 
 function buttons(place, change) {
-  const button = (label, told, act) => {
+  const button = (label, action, act) => {
     const node = make("button", "", label);
     node.type = "button";
-    node.setAttribute("aria-label", `${told} answer ${place + 1}`);
+    node.setAttribute("aria-label", `${action} answer ${place + 1}`);
     node.addEventListener("click", () => change(act, place));
     return node;
   };

@@ -1,18 +1,18 @@
-// Differences between two texts, word by word.
+// The differences between two texts, by words.
 
 const MOST_WORDS = 1500;
 
-/** Words, spaces and signs; where a script writes no spaces, each of its characters. */
+/** Words, spaces and punctuation; in scripts without spaces, single characters. */
 const PARTS = /\s+|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]|[\p{L}\p{M}\p{N}_]+|./gsu;
 const parts = (text) => text.match(PARTS) ?? [];
-const words = (text) => parts(text).filter((one) => /[\p{L}\p{N}]/u.test(one)).length;
+const words = (text) => parts(text).filter((part) => /[\p{L}\p{N}]/u.test(part)).length;
 
 /** [kind, text] pieces: "same", "ins" or "del"; null if the texts are too long to compare. */
 export function diff(from, to) {
   const [a, b] = [parts(from), parts(to)];
   if (a.length > MOST_WORDS || b.length > MOST_WORDS) return null;
   const width = b.length + 1;
-  const best = new Uint16Array((a.length + 1) * width); // longest common part of what follows i and j
+  const best = new Uint16Array((a.length + 1) * width); // length of the longest common subsequence of a[i..] and b[j..]
   for (let i = a.length - 1; i >= 0; i -= 1) {
     for (let j = b.length - 1; j >= 0; j -= 1) {
       best[i * width + j] =
@@ -39,18 +39,18 @@ export function diff(from, to) {
       i += 1;
     }
   }
-  return folded(pieces);
+  return fold(pieces);
 }
 
-/** Texts that share only a word here and there are easier to read in whole stretches: each what was dropped, then what
- * was put in its place. A stretch that both have stands apart if it has two words. */
-function folded(pieces) {
-  const found = [];
+/** Merge neighbouring changes into one deletion and one insertion, which are easier to read than single words. A common
+ * part between two changes is kept only if it has two words or more. */
+function fold(pieces) {
+  const merged = [];
   let dropped = "";
   let added = "";
   const end = () => {
-    if (dropped) found.push(["del", dropped]);
-    if (added) found.push(["ins", added]);
+    if (dropped) merged.push(["del", dropped]);
+    if (added) merged.push(["ins", added]);
     dropped = "";
     added = "";
   };
@@ -61,10 +61,10 @@ function folded(pieces) {
       added += text;
     } else if (kind === "same") {
       end();
-      found.push([kind, text]);
+      merged.push([kind, text]);
     } else if (kind === "del") dropped += text;
     else added += text;
   });
   end();
-  return found;
+  return merged;
 }

@@ -1,4 +1,4 @@
-// What every part of the ranking page needs of the document.
+// Helpers for the document that every part of the ranking page uses.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -9,18 +9,18 @@ export function make(tag, className, text) {
   return node;
 }
 
-/** The same for a text of a model or a person, which goes in the direction of its script. */
+/** An element for a text of a model or a person; the text has the direction of its script. */
 export function makeText(tag, className, text) {
   const node = make(tag, className, text);
   node.dir = "auto";
   return node;
 }
 
-/** Tell a screen reader, even what it was told last. */
-export function say(text) {
-  $("said").textContent = "";
+/** Announce a text to screen readers, even if it is the same as the last one. */
+export function announce(text) {
+  $("announcement").textContent = "";
   requestAnimationFrame(() => {
-    $("said").textContent = text;
+    $("announcement").textContent = text;
   });
 }
 

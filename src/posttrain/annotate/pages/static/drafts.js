@@ -1,4 +1,4 @@
-// What must survive a lost connection or a closed page: the draft of the item at hand, and what waits to be sent.
+// Drafts and unsent requests in local storage, which survive a lost connection or a closed page.
 
 export class Drafts {
   constructor(person, project, kind) {
@@ -17,7 +17,7 @@ export class Drafts {
     localStorage.removeItem(`${this.prefix}draft:${assignment}`);
   }
 
-  /** Requests to send, oldest first: {path, body, key}. */
+  /** Unsent requests, the oldest first: {path, body, key}. */
   waiting() {
     return this.#get("outbox") ?? [];
   }
@@ -27,7 +27,7 @@ export class Drafts {
   }
 
   sent(key) {
-    this.#set("outbox", this.waiting().filter((one) => one.key !== key));
+    this.#set("outbox", this.waiting().filter((request) => request.key !== key));
   }
 
   #get(name) {

@@ -1,16 +1,16 @@
-// One way to ask the server: JSON in and out, the CSRF token with everything that changes something.
+// Requests to the server: JSON in both directions, with the CSRF token.
 const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
 
-/** What the server refused; `status` 0 means it was not reached. */
-export class Refused extends Error {
+/** An error response; `status` 0 means that the server was not reached. */
+export class RequestError extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;
   }
 }
 
-/** Ask; resolves to the answer's JSON, to a Response where `raw` is set, to null for "no content". */
-export async function ask(method, path, body, { headers = {}, raw = false } = {}) {
+/** Send a request; resolves to the response's JSON, to null for "no content", or to the Response if `raw` is set. */
+export async function request(method, path, body, { headers = {}, raw = false } = {}) {
   const sent = { ...headers, "X-CSRF-Token": csrf };
   let payload = body;
   if (body !== undefined && !(body instanceof Blob)) {
@@ -21,15 +21,15 @@ export async function ask(method, path, body, { headers = {}, raw = false } = {}
   try {
     answer = await fetch(path, { method, headers: sent, body: payload, credentials: "same-origin" });
   } catch {
-    throw new Refused(0, "the server cannot be reached");
+    throw new RequestError(0, "the server cannot be reached");
   }
-  if (!answer.ok) throw new Refused(answer.status, await problem(answer));
+  if (!answer.ok) throw new RequestError(answer.status, await problem(answer));
   if (raw) return answer;
   return answer.status === 204 ? null : answer.json();
 }
 
 async function problem(answer) {
-  const told = await answer.json().catch(() => ({ detail: `the server answered ${answer.status}` }));
-  if (typeof told.detail === "string") return told.detail;
-  return (told.detail ?? []).map((one) => `${one.where}: ${one.problem}`).join("; ") || `status ${answer.status}`;
+  const { detail } = await answer.json().catch(() => ({ detail: `the server answered ${answer.status}` }));
+  if (typeof detail === "string") return detail;
+  return (detail ?? []).map((part) => `${part.where}: ${part.problem}`).join("; ") || `status ${answer.status}`;
 }

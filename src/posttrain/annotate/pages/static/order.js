@@ -1,5 +1,5 @@
-// The order of candidates while it is made: levels from best to worst, each a list of places; every step can be undone.
-// Nothing here knows of the page.
+// The order of candidates while a person makes it: levels from best to worst, each a list of places, with undo.
+// This module does not use the document.
 
 export class Order {
   constructor(count) {
@@ -8,14 +8,14 @@ export class Order {
     this.steps = [];
   }
 
-  /** Ranks for the server, one a place; those not placed are null. */
+  /** One rank per place, for the server; null for candidates that are not placed. */
   ranks() {
     return Array.from({ length: this.count }, (_, place) => this.rank(place));
   }
 
-  /** 1 for the best, null if not placed. */
+  /** The rank of a place: 1 for the best, null if it is not placed. */
   rank(place) {
-    const level = this.levels.findIndex((some) => some.includes(place));
+    const level = this.levels.findIndex((places) => places.includes(place));
     return level < 0 ? null : level + 1;
   }
 
@@ -23,10 +23,10 @@ export class Order {
     return this.levels.flat().length === this.count;
   }
 
-  /** From ranks that were said or drafted before. */
+  /** Restore the order from ranks of an earlier judgment or a draft. */
   restore(ranks) {
     const given = [...new Set(ranks.filter((rank) => rank !== null))].sort((a, b) => a - b);
-    this.levels = given.map((rank) => ranks.flatMap((one, place) => (one === rank ? [place] : [])));
+    this.levels = given.map((rank) => ranks.flatMap((own, place) => (own === rank ? [place] : [])));
     this.steps = [];
   }
 
@@ -45,11 +45,11 @@ export class Order {
     if (place === other || this.rank(other) === null) return;
     this.#change(() => {
       this.#remove(place);
-      this.levels.find((some) => some.includes(other)).push(place);
+      this.levels.find((places) => places.includes(other)).push(place);
     });
   }
 
-  /** Tie a place with the level above it; one that is not placed with the last. */
+  /** Tie a place with the level above it; a candidate that is not placed joins the last level. */
   tieUp(place) {
     const above = this.levels[(this.rank(place) ?? this.levels.length + 1) - 2];
     if (above) this.join(place, above[0]);
@@ -64,9 +64,9 @@ export class Order {
     });
   }
 
-  /** Up (-1) or down (+1): out of a tie first, then past the neighbour. */
+  /** Move a place up (-1) or down (+1): first out of a tie, then past the next level. */
   move(place, by) {
-    const level = this.levels.findIndex((some) => some.includes(place));
+    const level = this.levels.findIndex((places) => places.includes(place));
     if (level < 0) return this.place(place);
     const alone = this.levels[level].length === 1;
     if (alone && (level + by < 0 || level + by >= this.levels.length)) return undefined;
@@ -77,7 +77,7 @@ export class Order {
     });
   }
 
-  /** False if there is nothing to undo. */
+  /** Undo the last step; false if there is none. */
   undo() {
     if (!this.steps.length) return false;
     this.levels = this.steps.pop();
@@ -85,7 +85,7 @@ export class Order {
   }
 
   #change(work) {
-    const before = this.levels.map((some) => [...some]);
+    const before = this.levels.map((places) => [...places]);
     work();
     if (JSON.stringify(before) !== JSON.stringify(this.levels)) this.steps.push(before);
   }
@@ -98,7 +98,7 @@ export class Order {
   }
 
   #remove(place) {
-    this.levels = this.levels.map((some) => (Array.isArray(some) ? some.filter((one) => one !== place) : some));
-    this.levels = this.levels.filter((some) => !Array.isArray(some) || some.length);
+    this.levels = this.levels.map((places) => (Array.isArray(places) ? places.filter((other) => other !== place) : places));
+    this.levels = this.levels.filter((places) => !Array.isArray(places) || places.length);
   }
 }

@@ -1,6 +1,6 @@
-// What was said is kept in this browser until the server has it, and sent in order.
+// Judgments, skips and flags stay in this browser until the server has them; they are sent in order.
 import { $, problem } from "./dom.js";
-import { ask } from "./http.js";
+import { request } from "./http.js";
 
 const RETRY = 3000;
 
@@ -12,27 +12,27 @@ export class Outbox {
     this.drafts = drafts;
   }
 
-  /** Keep a request until it is sent; its key makes it count once however often it is. */
+  /** Keep a request until it is sent; its key makes it count once, however often it is sent. */
   put(assignment, what, body) {
     const path = `/api/v1/assignments/${assignment}/${what}`;
     this.drafts.wait({ path, body, key: crypto.randomUUID(), id: assignment });
   }
 
-  /** Send what waits; throws where the server is not reached. */
+  /** Send the waiting requests; throws if the server is not reached. */
   async flush() {
     if (this.#sending) return;
     this.#sending = true;
     try {
-      for (const one of this.drafts.waiting()) {
+      for (const waiting of this.drafts.waiting()) {
         try {
-          await ask("POST", one.path, one.body, { headers: { "Idempotency-Key": one.key } });
+          await request("POST", waiting.path, waiting.body, { headers: { "Idempotency-Key": waiting.key } });
         } catch (error) {
           if (error.status === 0 || error.status >= 500 || error.status === 429) throw error;
           if (error.status === 401) return void location.assign("/login");
-          problem(`An answer was not taken: ${error.message}.`);
+          problem(`A judgment was refused: ${error.message}.`);
         }
-        this.drafts.sent(one.key);
-        this.drafts.drop(one.id);
+        this.drafts.sent(waiting.key);
+        this.drafts.drop(waiting.id);
       }
     } finally {
       this.#sending = false;
@@ -40,7 +40,7 @@ export class Outbox {
     $("offline").hidden = true;
   }
 
-  /** Say that the connection is lost, and try again later. */
+  /** Display that the connection is lost, and try again later. */
   lost(again) {
     const count = this.drafts.waiting().length;
     $("offline").hidden = false;

@@ -1,5 +1,5 @@
-// What the pages of overseers do: forms become requests, and say what became of them.
-import { ask } from "./http.js";
+// The pages of overseers: forms become requests and display the result.
+import { request } from "./http.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -22,23 +22,23 @@ function onSubmit(id, work) {
 }
 
 byId("sign-out")?.addEventListener("click", async () => {
-  await ask("DELETE", "/api/v1/sessions/current").catch(() => null);
+  await request("DELETE", "/api/v1/sessions/current").catch(() => null);
   location.assign("/login");
 });
 
 onSubmit("new-project", async (data) => {
-  const made = await ask("POST", "/api/v1/projects", { name: data.get("name") });
+  const made = await request("POST", "/api/v1/projects", { name: data.get("name") });
   location.assign(`/projects/${made.id}/settings`);
   return "Made.";
 });
 
 onSubmit("invite", async (data) => {
-  const made = await ask("POST", "/api/v1/invitations", { role: data.get("role") });
+  const made = await request("POST", "/api/v1/invitations", { role: data.get("role") });
   return `Send this link to one person, within seven days: ${location.origin}${made.path}`;
 });
 
 onSubmit("token", async () => {
-  const made = await ask("POST", "/api/v1/tokens", { name: byId("token-name").value });
+  const made = await request("POST", "/api/v1/tokens", { name: byId("token-name").value });
   return `Shown this once: ${made.token}`;
 });
 
@@ -49,34 +49,34 @@ onSubmit("settings", async (_, form) => {
   for (const field of form.querySelectorAll("[name]")) {
     if (field.type === "checkbox") settings[field.name] = field.checked;
     else if (field.type === "number") settings[field.name] = field.value === "" ? null : Number(field.value);
-    else if (field.dataset.kind === "list") settings[field.name] = field.value.split(",").map((one) => one.trim()).filter(Boolean);
+    else if (field.dataset.kind === "list") settings[field.name] = field.value.split(",").map((entry) => entry.trim()).filter(Boolean);
     else settings[field.name] = field.value;
   }
-  await ask("PUT", `/api/v1/projects/${project}/settings`, settings);
+  await request("PUT", `/api/v1/projects/${project}/settings`, settings);
   return "Saved.";
 });
 
 onSubmit("new-guideline", async () => {
-  const made = await ask("POST", `/api/v1/projects/${project}/guidelines`, { text: byId("guideline-text").value });
+  const made = await request("POST", `/api/v1/projects/${project}/guidelines`, { text: byId("guideline-text").value });
   return `Version ${made.version} is published.`;
 });
 
 onSubmit("import-rows", async () => {
-  const added = await ask("POST", `/api/v1/projects/${project}/imports`, byId("rows").files[0]);
+  const added = await request("POST", `/api/v1/projects/${project}/imports`, byId("rows").files[0]);
   return Object.entries(added).map(([name, count]) => `${count} ${name}`).join(", ");
 });
 
 onSubmit("export", async (data, form) => {
   const options = {
     what: data.get("what"),
-    policy: data.get("policy") ?? "all",
+    pairs: data.get("pairs") ?? "all",
     aggregate: data.get("aggregate") ?? "majority",
     least: Number(data.get("least") ?? 0),
     validation: Number(data.get("validation")),
     form: data.get("form"),
     simulated: data.has("simulated"),
   };
-  const answer = await ask("POST", `/api/v1/projects/${form.dataset.project}/exports`, options, { raw: true });
+  const answer = await request("POST", `/api/v1/projects/${form.dataset.project}/exports`, options, { raw: true });
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await answer.blob());
   link.download = answer.headers.get("Content-Disposition").match(/"(.+)"/)[1];
@@ -92,21 +92,21 @@ byId("what")?.addEventListener("change", (event) => {
 for (const button of document.querySelectorAll("[data-flag]")) {
   button.addEventListener("click", async () => {
     const path = `/api/v1/projects/${byId("flagged").dataset.project}/flagged/${button.dataset.flag}`;
-    await ask("PATCH", path, { open_again: button.dataset.open === "true" });
+    await request("PATCH", path, { open_again: button.dataset.open === "true" });
     location.reload();
   });
 }
 
 for (const button of document.querySelectorAll("[data-revoke]")) {
   button.addEventListener("click", async () => {
-    await ask("DELETE", button.dataset.revoke);
+    await request("DELETE", button.dataset.revoke);
     location.reload();
   });
 }
 
 async function changePerson(id, change) {
   try {
-    await ask("PATCH", `/api/v1/people/${id}`, change);
+    await request("PATCH", `/api/v1/people/${id}`, change);
     byId("people-status").textContent = "Changed; that person's sessions have ended.";
   } catch (error) {
     byId("people-status").textContent = `Not done: ${error.message}`;

@@ -1,33 +1,33 @@
-// The ranking page: takes an item, lets a person order its candidates by key, click or drag, and sends the order.
-import { criteriaSaid, drawCards, focusCard, focused, showRanks, showTexts } from "./cards.js";
-import { $, make, makeText, nth, problem, say } from "./dom.js";
+// The ranking page: it leases an item, lets a person order its candidates by key, click or drag, and sends the order.
+import { checkedCriteria, drawCards, focusCard, focused, showRanks, showTexts } from "./cards.js";
+import { $, announce, make, makeText, nth, problem } from "./dom.js";
 import { Drafts } from "./drafts.js";
-import { ask } from "./http.js";
+import { request } from "./http.js";
 import { Order } from "./order.js";
 import { Outbox } from "./outbox.js";
-import { drawStrip } from "./strip.js";
+import { drawStrip } from "./ranking_strip.js";
 
 const { project, kind, person } = $("work").dataset;
 const drafts = new Drafts(person, project, kind);
 const outbox = new Outbox(drafts);
 
-let item = null; // the assignment at hand, as the server told it
+let item = null; // the current assignment, as the server sent it
 let order = new Order(0);
 let began = 0;
 let leaseUntil = 0;
-const history = []; // assignments judged in this page, to go back to
+const history = []; // assignments that were judged on this page, to go back to
 
-// ---- taking an item
+// ---- the next item
 
 async function next() {
   problem(null);
   try {
     await outbox.flush();
-    const told = await ask("POST", `/api/v1/projects/${project}/assignments?kind=${kind}`);
-    if (told === null) nothing();
-    else show(told);
+    const assignment = await request("POST", `/api/v1/projects/${project}/assignments?kind=${kind}`);
+    if (assignment === null) nothing();
+    else show(assignment);
   } catch (error) {
-    if (error.status === undefined) throw error; // ours, not the server's
+    if (error.status === undefined) throw error; // a bug of this page, not an error response
     if (error.status !== 0) problem(error.message);
     else outbox.lost(next);
   }
@@ -37,15 +37,15 @@ function nothing() {
   item = null;
   $("item").hidden = true;
   $("empty").hidden = false;
-  say("Nothing left for you.");
+  announce("Nothing left for you.");
 }
 
 async function back() {
   const before = history.pop() ?? (await lastJudged());
-  if (before === undefined) return say("There is nothing to undo.");
+  if (before === undefined) return announce("There is nothing to undo.");
   try {
-    show(await ask("GET", `/api/v1/assignments/${before}`));
-    say("Back at the item before. Change it and submit again, or skip on.");
+    show(await request("GET", `/api/v1/assignments/${before}`));
+    announce("Back at the item before. Change it and submit again, or skip on.");
   } catch (error) {
     problem(error.message);
   }
@@ -54,33 +54,33 @@ async function back() {
 
 async function lastJudged() {
   if (kind !== "ranking") return undefined;
-  const told = await ask("GET", `/api/v1/projects/${project}/judgments`).catch(() => ({ items: [] }));
-  return told.items.find((one) => one.assignment !== item?.id)?.assignment;
+  const judgments = await request("GET", `/api/v1/projects/${project}/judgments`).catch(() => ({ items: [] }));
+  return judgments.items.find((judgment) => judgment.assignment !== item?.id)?.assignment;
 }
 
-/** Nothing more is done to an item that was sent, however fast the next key comes. */
+/** Make a sent item inert, so that a fast next key does not change it. */
 function leave() {
   item = null;
   $("item").inert = true;
 }
 
-function show(told) {
-  item = told;
+function show(assignment) {
+  item = assignment;
   $("item").inert = false;
-  order = new Order(told.candidates.length);
+  order = new Order(item.candidates.length);
   began = Date.now();
-  leaseUntil = Date.now() + told.lease_seconds * 1000;
-  const draft = drafts.get(told.id) ?? told.said;
+  leaseUntil = Date.now() + item.lease_seconds * 1000;
+  const draft = drafts.get(item.id) ?? item.said;
   if (draft) order.restore(draft.ranks);
   $("empty").hidden = true;
   $("item").hidden = false;
-  $("progress").textContent = `${told.progress.yours} judged by you, ${told.progress.left} left`;
-  $("prompt").replaceChildren(...told.prompt.map(turn));
+  $("progress").textContent = `${item.progress.yours} judged by you, ${item.progress.left} left`;
+  $("prompt").replaceChildren(...item.prompt.map(turn));
   $("all-bad").checked = draft?.all_bad ?? false;
-  $("rewrite-part").hidden = !told.rewrite;
+  $("rewrite-part").hidden = !item.rewrite;
   $("rewrite").value = draft?.rewrite ?? "";
-  $("others").hidden = !told.others.length;
-  $("others-list").replaceChildren(...told.others.map(other));
+  $("others").hidden = !item.others.length;
+  $("others-list").replaceChildren(...item.others.map(other));
   drawCards(item, draft?.criteria ?? {}, change, keep);
   showTexts(item, order, $("view").value);
   update();
@@ -88,17 +88,17 @@ function show(told) {
   window.scrollTo({ top: 0 });
 }
 
-function turn(one) {
+function turn(message) {
   const node = make("div", "turn");
-  if (item.prompt.length > 1 || one.role !== "user") node.append(make("b", "", one.role));
-  node.append(makeText("div", "text", one.text));
+  if (item.prompt.length > 1 || message.role !== "user") node.append(make("b", "", message.role));
+  node.append(makeText("div", "text", message.text));
   return node;
 }
 
-function other(one) {
-  const said = new Order(one.ranks.length);
-  said.restore(one.ranks);
-  return make("li", "", said.levels.map((some) => some.map((place) => place + 1).join(" = ")).join("  >  "));
+function other({ ranks }) {
+  const ranking = new Order(ranks.length);
+  ranking.restore(ranks);
+  return make("li", "", ranking.levels.map((places) => places.map((place) => place + 1).join(" = ")).join("  >  "));
 }
 
 // ---- the order
@@ -110,7 +110,7 @@ function change(act, place) {
   if (place === undefined) return;
   const rank = order.rank(place);
   const tied = rank !== null && order.levels[rank - 1].length > 1;
-  say(rank === null ? `Answer ${place + 1} is not placed.` : `Answer ${place + 1} is ${nth(rank)}${tied ? ", tied" : ""}.`);
+  announce(rank === null ? `Answer ${place + 1} is not placed.` : `Answer ${place + 1} is ${nth(rank)}${tied ? ", tied" : ""}.`);
 }
 
 function update() {
@@ -126,38 +126,38 @@ const ready = () => item !== null && (order.complete() || $("all-bad").checked);
 function undo() {
   if (!item || !order.undo()) return back();
   update();
-  return say("Undone.");
+  return announce("Undone.");
 }
 
 function allBad() {
   $("all-bad").checked = !$("all-bad").checked;
   update();
-  say($("all-bad").checked ? "All bad." : "Not all bad.");
+  announce($("all-bad").checked ? "All bad." : "Not all bad.");
 }
 
 // ---- drafts and sending
 
-const said = () => ({
+const judgment = () => ({
   ranks: order.ranks(),
   all_bad: $("all-bad").checked,
-  criteria: criteriaSaid(),
+  criteria: checkedCriteria(),
   rewrite: $("rewrite").value.trim() || null,
 });
 
 function keep() {
-  if (item) drafts.keep(item.id, said());
+  if (item) drafts.keep(item.id, judgment());
 }
 
 function submit() {
-  if (!ready()) return say("Place every answer first.");
-  const body = said();
+  if (!ready()) return announce("Place every answer first.");
+  const body = judgment();
   const last = Math.min(order.levels.length + 1, item.candidates.length);
-  body.ranks = body.ranks.map((rank) => rank ?? last); // all bad: those not placed are the worst
+  body.ranks = body.ranks.map((rank) => rank ?? last); // all bad: candidates that are not placed are the worst
   body.duration_ms = Math.min(Date.now() - began, 2 ** 31 - 1);
   outbox.put(item.id, "judgments", body);
   history.push(item.id);
   leave();
-  say("Sent.");
+  announce("Sent.");
   return next();
 }
 
@@ -173,17 +173,17 @@ function aside(what) {
 $("aside-form").addEventListener("submit", (event) => {
   event.preventDefault();
   $("aside").close();
-  if (item.said) drafts.drop(item.id); // judged already: skipping only goes on
+  if (item.said) drafts.drop(item.id); // judged already: a skip only goes on to the next item
   else outbox.put(item.id, asideKind, { reason: $("reason").value.trim() });
   leave();
-  say(asideKind === "skips" ? "Skipped." : "Flagged.");
+  announce(asideKind === "skips" ? "Skipped." : "Flagged.");
   next();
 });
 
 async function prolong() {
   if (!item || item.said || Date.now() < leaseUntil - item.lease_seconds * 500) return;
-  const told = await ask("POST", `/api/v1/assignments/${item.id}/renewals`).catch(() => null);
-  if (told) leaseUntil = Date.now() + item.lease_seconds * 1000;
+  const renewal = await request("POST", `/api/v1/assignments/${item.id}/renewals`).catch(() => null);
+  if (renewal) leaseUntil = Date.now() + item.lease_seconds * 1000;
 }
 setInterval(prolong, 20000);
 

@@ -1,4 +1,4 @@
-"""The first schema, as it was: later changes of `tables.py` come with migrations of their own."""
+"""The first schema. It stays unchanged: later changes of `tables.py` have their own migrations."""
 
 from alembic import op
 from sqlalchemy import (
@@ -211,9 +211,9 @@ FOR EACH STATEMENT EXECUTE FUNCTION posttrain_append_only()
 
 
 def upgrade() -> None:
-    """Create the tables, and forbid changes where rows are for good."""
+    """Create the tables, and the triggers that make some of them append-only."""
     connection = op.get_bind()
-    # A table of that name that is there already is another program's: then nothing is touched.
+    # An existing table of one of these names belongs to another program: the migration then fails and changes nothing.
     _METADATA.create_all(connection, checkfirst=False)
     if connection.dialect.name == "postgresql":
         op.execute(_FUNCTION)

@@ -1,4 +1,4 @@
-"""Accounts of a sign-in service."""
+"""Accounts at a sign-in service."""
 
 from alembic import op
 from sqlalchemy import Column, Float, ForeignKey, Integer, String, UniqueConstraint

@@ -1,4 +1,4 @@
-"""Who invited, with which token, and whether an invitation was revoked; which token made a token."""
+"""Columns for the inviter, the token and the revocation of an invitation, and for the parent of a token."""
 
 import time
 
@@ -23,7 +23,7 @@ UPDATE invitations SET revoked = :now WHERE used IS NULL AND inviter_id IN (
 
 
 def upgrade() -> None:
-    """Add the columns; of open invitations the audit log tells who made them, and some are void by now."""
+    """Add the columns. Inviters come from the audit log; invitations whose inviter has lost the right are revoked."""
     with op.batch_alter_table("tokens") as tokens:
         tokens.add_column(Column("parent_id", Integer, ForeignKey("tokens.id", name="fk_tokens_parent_id")))
     with op.batch_alter_table("invitations") as invitations:

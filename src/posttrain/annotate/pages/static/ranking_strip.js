@@ -1,20 +1,20 @@
-// The order as it stands: a box for each level, best first, with gaps between them to drop candidates into.
+// The strip with the current order: a box for each level, the best first, and gaps into which candidates are dropped.
 import { chip } from "./cards.js";
 import { $, make, nth } from "./dom.js";
 
 export function drawStrip(order, change) {
   const parts = [gap(0, order, change)];
-  order.levels.forEach((some, level) => parts.push(box(some, level, order, change), gap(level + 1, order, change)));
+  order.levels.forEach((places, level) => parts.push(box(places, level, order, change), gap(level + 1, order, change)));
   if (!order.levels.length) {
     parts.unshift(make("li", "strip-empty", "Best first: press a number, use the buttons, or drag an answer here"));
   }
   $("strip").replaceChildren(...parts);
 }
 
-function box(some, level, order, change) {
+function box(places, level, order, change) {
   const node = make("li", "level");
-  node.append(make("span", "nth", nth(level + 1)), ...some.map((place) => chip(place, change)));
-  droppable(node, order, change, (place) => order.join(place, some.find((one) => one !== place) ?? place));
+  node.append(make("span", "nth", nth(level + 1)), ...places.map((place) => chip(place, change)));
+  droppable(node, order, change, (place) => order.join(place, places.find((other) => other !== place) ?? place));
   return node;
 }
 
