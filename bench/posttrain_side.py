@@ -20,8 +20,8 @@ from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.memory import fitting_row
 from posttrain.policy.options import LoraOptions, PolicyOptions
-from posttrain.train.batches import Source
-from posttrain.train.loop import Callbacks, Training, fit
+from posttrain.train.batches import DatasetBatches
+from posttrain.train.loop import Callbacks, Training, train_policy
 from posttrain.train.options import TrainOptions
 
 
@@ -80,10 +80,12 @@ def main() -> None:
         add_lora(policy, lora)
     allow_recomputing(policy, "long rows")
     objective = {"sft": SFT, "dpo": dpo_objective(DPO()), "reward": reward_objective()}[job.task]
-    source = Source(groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size)
+    source = DatasetBatches(
+        groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size
+    )
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        fit(Training(policy, source, objective, options, Path(folder)), Callbacks(on_step=clock.on_step))
+        train_policy(Training(policy, source, objective, options, Path(folder)), Callbacks(on_step=clock.on_step))
     answer(
         seconds=wall + clock.times[-1][0] - clock.times[0][0],
         processor_seconds=processor + clock.times[-1][1] - clock.times[0][1],

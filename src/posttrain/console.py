@@ -25,18 +25,18 @@ CELL = 400
 """Characters of a text that a table shows."""
 
 
-def shown(text: object) -> str:
+def printable_text(text: object) -> str:
     """Text that may be a model's, cut, with nothing in it that a terminal would obey."""
     clean = "".join(c for c in str(text) if c.isprintable() or c == "\n")
     return clean if len(clean) <= CELL else clean[:CELL] + " …"
 
 
-def bytes_told(count: float) -> str:
+def format_bytes(count: float) -> str:
     """Bytes for people."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.0f} MiB"
 
 
-def time_told(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """A duration for people: one figure that counts, no more."""
     if seconds is None:
         return "?"
@@ -71,11 +71,11 @@ class Screen:
 
         if self.console.quiet:
             return
-        table = Table(title=Text(shown(title)), title_justify="left", show_lines=True)
+        table = Table(title=Text(printable_text(title)), title_justify="left", show_lines=True)
         for heading in rows[0]:
-            table.add_column(Text(shown(heading)))
+            table.add_column(Text(printable_text(heading)))
         for row in rows[1:]:
-            table.add_row(*(Text(shown(cell)) for cell in row))
+            table.add_row(*(Text(printable_text(cell)) for cell in row))
         self.console.print(table)
 
     @contextmanager

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from annotating import Team, item, said, team
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
+from annotating import Team, item, said, team
 from posttrain.annotate.db.store import locked_project, open_store, reading, writing
 from posttrain.annotate.db.tables import projects
 from posttrain.annotate.exchange.aggregate import SPREAD, SURE, Consensus, majority, plackett_luce
@@ -24,7 +24,7 @@ from posttrain.annotate.exchange.trace import trace_row
 from posttrain.annotate.people.credentials import new_token
 from posttrain.annotate.web.app import make_app
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import examples
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.sets.split import prompt_key
 from posttrain.errors import InputError
 from posttrain.statistics.rank_distance import distance, verdict
@@ -148,7 +148,9 @@ def ranked(engine: Engine) -> Team:
 
 def test_an_export_holds_pairs_that_our_own_readers_and_a_split_by_prompt(ranked: Team, tmp_path: Path) -> None:
     manifest = exported(ranked, tmp_path / "out", validation=0.3)
-    parts = {part: list(examples(read_rows(tmp_path / f"out/{part}.jsonl"), "preference")) for part in manifest["rows"]}
+    parts = {
+        part: list(read_examples(read_rows(tmp_path / f"out/{part}.jsonl"), "preference")) for part in manifest["rows"]
+    }
     prompts = {part: {prompt_key(e) for e in some} for part, some in parts.items()}
     assert not prompts["train"] & prompts["validation"]
     assert {len(some) for some in prompts.values()} != {0}
@@ -185,7 +187,9 @@ def test_every_row_is_traced_to_who_judged_what_in_which_order_under_which_guide
 def test_parquet_holds_the_same_rows_as_json_lines(ranked: Team, tmp_path: Path) -> None:
     for form in ("jsonl", "parquet"):
         exported(ranked, tmp_path / form, form=form)
-    a, b = (list(examples(read_rows(tmp_path / f"{form}/train.{form}"), "preference")) for form in ("jsonl", "parquet"))
+    a, b = (
+        list(read_examples(read_rows(tmp_path / f"{form}/train.{form}"), "preference")) for form in ("jsonl", "parquet")
+    )
     assert [(e.prompt, e.completions) for e in a] == [(e.prompt, e.completions) for e in b]
 
 
@@ -194,7 +198,7 @@ def test_rankings_come_out_as_they_are_kept_and_train_as_they_are(ranked: Team, 
     row = rows_of(tmp_path / "out/train.jsonl")[0]
     named = {"id", "prompt", "candidates", "ranks", "annotator", "shown_order", "guideline_version", "duration_ms"}
     assert named <= set(row)
-    assert len(list(examples(read_rows(tmp_path / "out/train.jsonl"), "preference"))) == 40
+    assert len(list(read_examples(read_rows(tmp_path / "out/train.jsonl"), "preference"))) == 40
 
 
 def test_what_is_unfinished_simulated_or_gold_is_left_out_and_counted(engine: Engine, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_step_asked_again_or_after_a_restart_is_the_same(cut: tuple[int, int, 
         again, unused = opened(Path(name), cut)
         here = last - last % source.steps_each
         assert [names(again.step(n)) for n in range(here, last + 1)] == steps[here:]
-        assert again.told(here) == {"rollout": last // source.steps_each}
+        assert again.metrics(here) == {"rollout": last // source.steps_each}
         assert not unused.asked
 
 
@@ -102,7 +102,7 @@ def test_forgetting_leaves_all_that_a_checkpoint_needs(cut: tuple[int, int, int]
         whole, asked = opened(Path(other), cut)
         for step in range(oldest + more):
             source.step(step)
-        source.forget(oldest)
+        source.discard_before(oldest)
         resumed, made = opened(Path(name), cut)
         expected = [names(whole.step(n)) for n in range(oldest + more + 2 * whole.steps_each)]
         for step in range(oldest, oldest + more + 2 * whole.steps_each):
@@ -115,9 +115,9 @@ def test_old_rollouts_are_really_deleted(tmp_path: Path) -> None:
     source, _ = opened(tmp_path, (1, 2, 2))
     for step in range(12):
         source.step(step)
-    source.forget(8)  # rollout 2 is next; what rollout 1 hands on is still needed
+    source.discard_before(8)  # rollout 2 is next; what rollout 1 hands on is still needed
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rollout-00000001", "rollout-00000002"]
-    source.forget(9)
+    source.discard_before(9)
     assert [path.name for path in tmp_path.iterdir()] == ["rollout-00000002"]
 
 
@@ -126,7 +126,7 @@ def test_metrics_are_told_once_a_rollout(tmp_path: Path) -> None:
     told = []
     for step in range(8):
         source.step(step)
-        told.append(source.told(step))
+        told.append(source.metrics(step))
     assert told == [{"rollout": 0.0}, {}, {}, {}, {"rollout": 1.0}, {}, {}, {}]
 
 

@@ -15,7 +15,7 @@ from posttrain.core.attention import Layout, branching_attention
 from posttrain.generation.cache import Cache, Step
 
 NAME = "posttrain_rollout"
-"""The name under which `register` puts this attention into transformers' registry."""
+"""The name under which `register_generation_attention` puts this attention into transformers' registry."""
 
 LEAST = -1e30
 """Stands for the largest score where a row sees no key of a part."""
@@ -38,7 +38,7 @@ class Prefill:
     slots: list[int]
 
 
-def rollout_attention(
+def generation_attention(
     module: torch.nn.Module,
     query: Tensor,
     key: Tensor,
@@ -131,9 +131,9 @@ def _joined(out: Tensor, total: Tensor, top: Tensor, out2: Tensor, total2: Tenso
 
 
 @once
-def register() -> str:
+def register_generation_attention() -> str:
     """Put this attention into transformers' registry, once; returns its name."""
     from transformers import AttentionInterface
 
-    AttentionInterface.register(NAME, rollout_attention)
+    AttentionInterface.register(NAME, generation_attention)
     return NAME

@@ -18,7 +18,7 @@ from posttrain.core.packing import Batch, Branch
 from posttrain.generation import attention
 from posttrain.generation.cache import Cache, step_of
 from posttrain.generation.request import Generate, Generation, Request, decoding, ends
-from posttrain.generation.sampling import Sampling, draw, uniforms
+from posttrain.generation.sampling import Sampling, draw_tokens, uniforms
 from posttrain.generation.transformers_generate import generate_plain
 from posttrain.policy.forward import backbone_of, head_of, mixed
 from posttrain.policy.load import Policy
@@ -43,7 +43,7 @@ class _Row:
     logp: list[float] = field(default_factory=list)
 
 
-def generate(
+def generate_completions(
     policy: Policy,
     prompts: Sequence[Ints],
     sampling: Sampling,
@@ -71,13 +71,13 @@ def generate(
     request = Request(prompts, sampling, n, ids, max(rows, n), on_done)
     if not policy.branching or depends_on_length(policy.base.config, longest):
         return generate_plain(policy, request)
-    with torch.no_grad(), decoding(policy, attention.register()):
+    with torch.no_grad(), decoding(policy, attention.register_generation_attention()):
         return _Engine(policy, request).run()
 
 
-def writer(policy: Policy, rows: int = ROWS) -> Generate:
-    """`generate` by one policy, `rows` completions at once."""
-    return lambda prompts, sampling, n, ids: generate(policy, prompts, sampling, n=n, ids=ids, rows=rows)
+def policy_generate(policy: Policy, rows: int = ROWS) -> Generate:
+    """`generate_completions` by one policy, `rows` completions at once."""
+    return lambda prompts, sampling, n, ids: generate_completions(policy, prompts, sampling, n=n, ids=ids, rows=rows)
 
 
 def greedy(
@@ -88,12 +88,12 @@ def greedy(
     on_done: Callable[[int], None] = lambda n: None,
 ) -> list[Ints]:
     """The most probable next token, again and again; the completions without their end token."""
-    found = generate(policy, prompts, Sampling(max_new_tokens, temperature=0), on_done=on_done)
+    found = generate_completions(policy, prompts, Sampling(max_new_tokens, temperature=0), on_done=on_done)
     return [one.tokens[:-1] if one.ended and one.tokens[-1] in policy.end_tokens else one.tokens for (one,) in found]
 
 
 class _Engine:
-    """The state of one call of `generate`."""
+    """The state of one call of `generate_completions`."""
 
     def __init__(self, policy: Policy, request: Request) -> None:
         self.policy, self.request = policy, request
@@ -172,7 +172,7 @@ class _Engine:
     def _append(self, rows: list[_Row], logits_BV: Tensor) -> None:
         """Draw a token for each row; those that end leave."""
         at = torch.tensor([row.uniform[len(row.tokens)] for row in rows], dtype=torch.float64, device=logits_BV.device)
-        tokens_B, logp_B = draw(logits_BV, at, self.sampling)
+        tokens_B, logp_B = draw_tokens(logits_BV, at, self.sampling)
         leaving: list[_Row] = []
         for row, token, logp in zip(rows, tokens_B.tolist(), logp_B.tolist(), strict=True):
             row.tokens.append(token)

@@ -25,7 +25,7 @@ _KEPT = ("role", "content", "name", "tool_call_id")
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteWritten:
+class RemoteCompletion:
     """A completion.
 
     Args:
@@ -37,7 +37,7 @@ class RemoteWritten:
     ended: bool
 
 
-def ask(
+def request_completions(
     conversations: Sequence[Sequence[Message]],
     options: EndpointOptions,
     sampling: Sampling,
@@ -46,7 +46,7 @@ def ask(
     wheres: Sequence[str],
     ids: Sequence[int] | None = None,
     on_done: Callable[[int], None] = lambda done: None,
-) -> list[list[RemoteWritten]]:
+) -> list[list[RemoteCompletion]]:
     """`n` completions of each conversation.
 
     Args:
@@ -64,7 +64,7 @@ def ask(
             named, and none is begun after it.
     """
     ids = range(len(conversations)) if ids is None else ids
-    written: list[list[RemoteWritten]] = [[] for _ in conversations]
+    written: list[list[RemoteCompletion]] = [[] for _ in conversations]
     over = Event()
     with connect(options) as client, ThreadPoolExecutor(options.concurrency) as pool:
         one = partial(_ask_one, client, options, sampling, n, over)
@@ -88,7 +88,7 @@ def _ask_one(
     conversation: Sequence[Message],
     where: str,
     number: int,
-) -> list[RemoteWritten]:
+) -> list[RemoteCompletion]:
     """Request after request until there are `n` completions."""
 
     def sleep(seconds: float) -> None:
@@ -96,7 +96,7 @@ def _ask_one(
             raise CancelledError
 
     messages = [_as_sent(message) for message in conversation]
-    found: list[RemoteWritten] = []
+    found: list[RemoteCompletion] = []
     most = n
     while len(found) < n:
         sleep(0)
@@ -113,7 +113,7 @@ def _ask_one(
         except RunError as error:
             raise RunError(f"{where}: {error}") from error
         else:
-            found += [RemoteWritten(one.text, one.finish == "stop") for one in choices[:wanted]]
+            found += [RemoteCompletion(one.text, one.finish == "stop") for one in choices[:wanted]]
     return found
 
 

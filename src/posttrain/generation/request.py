@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from posttrain.core.group import Floats, Ints
-from posttrain.data.chat.answer_text import decoded
+from posttrain.data.chat.answer_text import decode_tokens
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
 from posttrain.policy.probe import plain_attention
@@ -60,7 +60,7 @@ def ends(tokens: Sequence[int], policy: Policy, stop: Sequence[str]) -> bool:
     if not stop:
         return False
     enough = max(len(text.encode()) for text in stop) + 4  # a token is a byte at least; a few more for marks
-    text = decoded(tokens[-enough:], policy.tokenizer)
+    text = decode_tokens(tokens[-enough:], policy.tokenizer)
     return any(one in text for one in stop)
 
 

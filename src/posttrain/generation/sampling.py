@@ -47,7 +47,7 @@ def uniforms(seed: int, request: int, branch: int, count: int) -> NDArray[np.flo
     return np.random.default_rng([seed, request, branch]).random(count)
 
 
-def draw(logits_BV: Tensor, uniform_B: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+def draw_tokens(logits_BV: Tensor, uniform_B: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """The next token of each sequence, and its log-prob.
 
     Args:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from posttrain.generation.request import Generation, Request, decoding, ends
-from posttrain.generation.sampling import Sampling, draw, uniforms
+from posttrain.generation.sampling import Sampling, draw_tokens, uniforms
 from posttrain.policy.forward import mixed
 from posttrain.policy.load import Policy
 
@@ -46,7 +46,7 @@ def _write(policy: Policy, tokens: Any, draws: Any, sampling: Sampling) -> list[
     at = torch.from_numpy(draws).to(policy.device)
 
     def force(_: Tensor, logits_BV: Tensor) -> Tensor:
-        token_B, logp_B = draw(logits_BV.float().clone(), at[:, len(chosen)], sampling)
+        token_B, logp_B = draw_tokens(logits_BV.float().clone(), at[:, len(chosen)], sampling)
         chosen.append(token_B)
         logps.append(logp_B)
         return torch.full_like(logits_BV, -torch.inf).scatter_(1, token_B[:, None], 0.0)

@@ -21,7 +21,7 @@ from posttrain.policy.lora.adapters import merged_weights
 from posttrain.policy.lora.folder import adapted_model
 
 
-def vllm_writer(policy: Policy, model: str, options: VllmOptions, *, longest: int, rows: int, seed: int) -> Generate:
+def vllm_generate(policy: Policy, model: str, options: VllmOptions, *, longest: int, rows: int, seed: int) -> Generate:
     """A function that writes with vLLM, with the weights that the policy has when it is called.
 
     Args:

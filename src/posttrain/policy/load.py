@@ -110,7 +110,7 @@ def load_policy(
         "dtype": dtype,
         "use_safetensors": True,
         "trust_remote_code": trust_remote_code,
-        "attn_implementation": None if padded else attention.register(),
+        "attn_implementation": None if padded else attention.register_branching_attention(),
     }
     if quantization is not None:
         options["quantization_config"] = _four_bit(device)

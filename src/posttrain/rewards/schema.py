@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from posttrain.data.files.strict_json import decode
+from posttrain.data.files.strict_json import decode_json
 from posttrain.errors import InputError
 from posttrain.rewards.json_schema import validator
 from posttrain.rewards.json_text import read
@@ -95,7 +95,7 @@ def build_schema(options: JsonSchemaReward, base: Path) -> Batch:
             if schema is None:
                 return None
             where = f"`{options.column}`"
-            fits = validator(decode(schema, where) if isinstance(schema, str) else schema, where)
+            fits = validator(decode_json(schema, where) if isinstance(schema, str) else schema, where)
         assert fits is not None
         found = read(completion, extract=options.extract)
         return float(found is not None and fits(found[0]))
@@ -108,7 +108,7 @@ def _from_file(path: Path) -> Callable[[Any], bool]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"file: {path} cannot be read ({error})") from error
-    return validator(decode(text, str(path)), str(path))
+    return validator(decode_json(text, str(path)), str(path))
 
 
 def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
@@ -119,7 +119,7 @@ def build_fields(options: JsonFieldsReward, base: Path) -> Batch:
         if target is None:
             return None
         if isinstance(target, str):
-            target = decode(target, f"`{options.target}`")
+            target = decode_json(target, f"`{options.target}`")
         found = read(completion, extract=options.extract)
         score = 0.0 if found is None else fields_score(target, found[0])
         return float(score == 1.0) if options.whole else score

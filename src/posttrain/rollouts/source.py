@@ -73,14 +73,14 @@ class Rollouts:
         order = np.random.default_rng([self.seed, rollout, epoch]).permutation(len(groups))
         return [groups[i] for i in np.array_split(order, self.minibatches)[part]]
 
-    def told(self, number: int) -> Metrics:
+    def metrics(self, number: int) -> Metrics:
         """The rollout's metrics, at its first step."""
         rollout, within = divmod(number, self.steps_each)
         return {} if within else store.told_in(store.folder_of(self.folder, rollout))
 
-    def forget(self, before: int) -> None:
-        """Delete the rollouts that no step from `before` on needs; the last one before it hands on its memory."""
-        store.forget(self.folder, (before - 1) // self.steps_each)
+    def discard_before(self, step: int) -> None:
+        """Delete the rollouts that no step from `step` on needs; the last one before it hands on its memory."""
+        store.forget(self.folder, (step - 1) // self.steps_each)
 
     def _groups(self, rollout: int, *, first: bool) -> list[Group]:
         """The groups of a rollout; at its first step it is made, unless it lies there whole."""

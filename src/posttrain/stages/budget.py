@@ -18,7 +18,7 @@ from posttrain.data.skipped import SkipReason, Skips
 from posttrain.stages.context import Context
 
 if TYPE_CHECKING:
-    from posttrain.data.chat.encode import Renderer
+    from posttrain.data.chat.renderer import Renderer
     from posttrain.data.example import Example
     from posttrain.data.formats.conventions import Kind
     from posttrain.stages.technique import Technique, TrainingStage
@@ -106,9 +106,9 @@ def budget(
     Raises:
         InputError: whatever would stop the trainer.
     """
-    from posttrain.data.chat.encode import encode
+    from posttrain.data.chat.encode import encode_example
     from posttrain.data.sets.prepare import by_part
-    from posttrain.data.sets.prompts import Prompt, encoded, room_for
+    from posttrain.data.sets.prompts import Prompt, fit_prompt, room_for
 
     own = replace(renderer, seen=Counter())
     skips = Skips(shown=None)
@@ -120,7 +120,7 @@ def budget(
     rows = by_part(options, kind, part_of, context.base, skips)
     for count, (part, _, example) in enumerate(rows, start=1):
         before = dict(own.seen)
-        made = encoded(example, own, room) if kind == "prompt" else encode(example, own)
+        made = fit_prompt(example, own, room) if kind == "prompt" else encode_example(example, own)
         if isinstance(made, SkipReason):
             skips.add(made, example.where)
             continue

@@ -22,7 +22,7 @@ from posttrain.stages.technique import BaseStage, Other, Preview
 if TYPE_CHECKING:
     from posttrain.candidates.draw import Writer
     from posttrain.candidates.prompts import Ask
-    from posttrain.data.chat.encode import Renderer
+    from posttrain.data.chat.renderer import Renderer
     from posttrain.generation.sampling import Sampling
     from posttrain.policy.load import Policy
 
@@ -229,12 +229,12 @@ def _local_writer(
 ) -> "Writer":
     from posttrain.candidates.draw import Draft, Writer
     from posttrain.data.chat.answer_text import answer_text
-    from posttrain.generation.engine import generate
+    from posttrain.generation.engine import generate_completions
 
     def draw(places: Sequence[int], count: int, sampling: "Sampling") -> list[list[Draft]]:
         policy = opened(path)
         tokens = [asks[place].tokens[number] for place in places]
-        written = generate(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
+        written = generate_completions(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
         return [[Draft(_cut(answer_text(w.tokens, renderer), stage.stop), w.ended) for w in some] for some in written]
 
     weights = sha256_of(Path(path)) if Path(path).is_dir() else path
@@ -244,12 +244,14 @@ def _local_writer(
 
 def _remote_writer(name: str, options: EndpointOptions, asks: "Sequence[Ask]") -> "Writer":
     from posttrain.candidates.draw import Draft, Writer
-    from posttrain.generation.remote import ask
+    from posttrain.generation.remote import request_completions
 
     def draw(places: Sequence[int], count: int, sampling: "Sampling") -> list[list[Draft]]:
         some = [asks[place] for place in places]
         wheres = [one.where for one in some]
-        written = ask([one.messages for one in some], options, sampling, n=count, wheres=wheres, ids=places)
+        written = request_completions(
+            [one.messages for one in some], options, sampling, n=count, wheres=wheres, ids=places
+        )
         return [[Draft(w.text, w.ended) for w in each] for each in written]
 
     return Writer(name, {"model": options.model, "url": options.url}, draw)

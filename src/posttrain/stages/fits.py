@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.console import bytes_told
+from posttrain.console import format_bytes
 from posttrain.stages.context import Context
 from posttrain.stages.registry import KINDS
 from posttrain.stages.technique import BaseStage, TrainingStage
@@ -31,7 +31,8 @@ class Room:
         if self.needed <= self.free:
             return None
         return (
-            f"does not fit: it takes {bytes_told(self.needed)}, and {self.device} has {bytes_told(self.free)} free. "
+            f"does not fit: it takes {format_bytes(self.needed)}, and {self.device} has "
+            f"{format_bytes(self.free)} free. "
             f"{self.remedy}"
         )
 

@@ -8,7 +8,7 @@ from posttrain.data.summary import DataSummary
 from posttrain.stages.context import Context
 
 if TYPE_CHECKING:
-    from posttrain.data.chat.encode import Renderer
+    from posttrain.data.chat.renderer import Renderer
     from posttrain.data.sets.prepare import Prepared
     from posttrain.stages.technique import Technique, TrainingStage
 

@@ -22,7 +22,7 @@ from posttrain.stages.training import finish
 
 if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
-    from posttrain.data.chat.encode import Renderer
+    from posttrain.data.chat.renderer import Renderer
     from posttrain.data.sets.prompts import Prompts
     from posttrain.policy.load import Policy
     from posttrain.rollouts.types import AdvantageFn, Reference
@@ -237,8 +237,8 @@ def train_on_policy(stage: OnPolicyStage, technique: OnPolicyTechnique, context:
     measure = None
     if prompts.held_out:
         measure = held_out_rewards(writing, prompts.held_out, gold, reference, stage.alarms, context)
-    judged = ("eval_reward", True)
-    training = Training(policy, source, technique.objective, stage, folder, measure=measure, judged=judged)
+    monitor = ("eval_reward", True)
+    training = Training(policy, source, technique.objective, stage, folder, measure=measure, monitor=monitor)
     figures = finish(stage, training, renderer, context, asked_of_prompts(prompts))
     completions = stage.batch_size * stage.minibatches * stage.num_generations
     return rollout_figures(folder / "metrics.jsonl", completions) | figures

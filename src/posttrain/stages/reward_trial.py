@@ -129,13 +129,13 @@ def _tried(
 
 def _rows(stage: "OnPolicyStage", context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
     from posttrain.data.files.read import read_rows
-    from posttrain.data.formats.conventions import examples
-    from posttrain.data.sets.prompts import as_said
+    from posttrain.data.formats.examples import read_examples
+    from posttrain.data.sets.prompts import prompt_column
 
     for source in stage.data:
         rows = islice(read_rows(source.path, base=context.base), source.rows)
-        for example in examples(rows, "prompt", source.columns):
-            yield example.where, {"prompt": as_said(example.prompt), **example.row}
+        for example in read_examples(rows, "prompt", source.columns):
+            yield example.where, {"prompt": prompt_column(example.prompt), **example.row}
 
 
 def _told(trial: Trial) -> str:

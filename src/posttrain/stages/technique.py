@@ -15,7 +15,7 @@ from posttrain.train.options import TrainOptions
 
 if TYPE_CHECKING:
     from posttrain.core.outputs import Objective
-    from posttrain.data.chat.encode import Renderer
+    from posttrain.data.chat.renderer import Renderer
     from posttrain.data.example import Example
     from posttrain.data.formats.conventions import Kind
     from posttrain.data.sets.prepare import Prepared

@@ -14,7 +14,7 @@ from posttrain.stages.technique import Preview, Technique, TrainingStage
 
 if TYPE_CHECKING:
     from posttrain.core.group import Group
-    from posttrain.data.chat.encode import Renderer
+    from posttrain.data.chat.renderer import Renderer
     from posttrain.data.sets.prepare import Prepared
     from posttrain.data.sets.store import GroupStore
     from posttrain.policy.load import Policy
@@ -58,14 +58,14 @@ def needs(stage: TrainingStage, technique: Technique, context: Context) -> dict[
 
 def preview(stage: TrainingStage, technique: Technique, context: Context) -> Preview:
     """Read a stage's data and count."""
-    from posttrain.train.batches import Source
+    from posttrain.train.batches import DatasetBatches
 
     memory = needs(stage, technique, context)
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, technique, renderer, context)
     store = prepared.train
     rows = None if stage.batch_tokens else stage.batch_size
-    source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
+    source = DatasetBatches(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
     by_epochs = source.total(stage.epochs)
     return Preview(prepared.summary, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
 
@@ -81,7 +81,7 @@ def finish(
     from posttrain.evaluate.behaviour import measure
     from posttrain.policy.save import save_policy
     from posttrain.stages.sample_answers import answer_after, answer_before
-    from posttrain.train.loop import fit
+    from posttrain.train.loop import train_policy
 
     screen, folder, policy = context.screen, context.folder, training.policy
     for sentence in early_end(stage, training.source.total(stage.epochs)):
@@ -90,7 +90,7 @@ def finish(
     if asked:
         answer_before(policy, asked, folder / "samples.json")
     with screen.bar("training", training.steps) as advance:
-        state, after = fit(training, callbacks_of(advance, context))
+        state, after = train_policy(training, callbacks_of(advance, context))
     figures = {name: figure_of(name, before.get(name), mean, training) for name, mean in after.items()}
     if asked:
         answer_after(policy, asked, folder / "samples.json", screen)
@@ -121,7 +121,7 @@ def _compared(training: "Training", steps: int) -> "list[Group]":
 def _training(
     policy: "Policy", prepared: "Prepared", stage: TrainingStage, technique: Technique, context: Context
 ) -> "Training":
-    from posttrain.train.batches import Source
+    from posttrain.train.batches import DatasetBatches
     from posttrain.train.loop import Training
 
     stores = {"train": prepared.train, **prepared.held_out}
@@ -130,7 +130,7 @@ def _training(
     train_store = stores.pop("train")
     missing = technique.objective.needs - train_store.columns
     assert not missing, f"the source lacks {missing}"
-    source = Source(
+    source = DatasetBatches(
         train_store,
         train_store.sizes.tolist(),
         technique.order(prepared),

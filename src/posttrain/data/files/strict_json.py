@@ -32,7 +32,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def decode_at(text: str, start: int) -> tuple[Any, int]:
+def decode_json_at(text: str, start: int) -> tuple[Any, int]:
     """The JSON value that starts at or after `start`, and the index behind it.
 
     Raises:
@@ -56,10 +56,10 @@ def decode_at(text: str, start: int) -> tuple[Any, int]:
     return value, end
 
 
-def decode(text: str, where: str) -> Any:
+def decode_json(text: str, where: str) -> Any:
     """One JSON value that fills the whole text; errors start with `where`."""
     try:
-        value, end = decode_at(text, 0)
+        value, end = decode_json_at(text, 0)
         if (end := skip_space(text, end)) < len(text):
             raise BadJson("broken JSON: something follows the value", end, exact=True)
     except BadJson as error:

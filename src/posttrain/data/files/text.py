@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from posttrain.data.files.strict_json import BadJson, decode, decode_at, kind_of, skip_space
+from posttrain.data.files.strict_json import BadJson, decode_json, decode_json_at, kind_of, skip_space
 from posttrain.data.files.utf8_lines import MAX_LINE, lines
 from posttrain.errors import InputError
 
@@ -21,7 +21,7 @@ def jsonl_rows(path: Path, name: str) -> Iterator[Placed]:
     for number, line in lines(path, name):
         if line.isspace():
             continue
-        value = decode(line, f"{name}:{number}")
+        value = decode_json(line, f"{name}:{number}")
         if isinstance(value, list):
             raise InputError(
                 f"{name}:{number}: a list, where a row must be an object {{...}}; "
@@ -112,7 +112,7 @@ def _elements(text: str, at: int) -> Iterator[tuple[int, Any]]:
     at = skip_space(text, at + 1)
     closed = text.startswith("]", at)
     while not closed:
-        value, end = decode_at(text, at)
+        value, end = decode_json_at(text, at)
         if end - at > MAX_LINE:
             raise BadJson(f"an element is longer than {MAX_LINE // 2**20} MiB", at)
         yield at, value

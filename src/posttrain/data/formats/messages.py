@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from posttrain.data.example import Message
-from posttrain.data.files.strict_json import decode, kind_of
+from posttrain.data.files.strict_json import decode_json, kind_of
 from posttrain.errors import InputError
 
 Turns = tuple[Message, ...]
@@ -65,7 +65,7 @@ def structure(value: Any, where: str) -> Any:
     Raises:
         InputError: the text begins like a list or object and is broken JSON.
     """
-    return decode(value, where) if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"} else value
+    return decode_json(value, where) if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"} else value
 
 
 def text_or_turns(value: Any, role: str, where: str) -> Turns:
@@ -140,7 +140,7 @@ def content_of(value: Any, where: str) -> tuple[str, str]:
 def tools(value: Any, where: str) -> tuple[Mapping[str, Any], ...] | None:
     """Function schemas, from a list or its JSON text; a bare ``{name, parameters}`` is wrapped for templates."""
     if isinstance(value, str):
-        value = decode(value, where) if value.strip() else None
+        value = decode_json(value, where) if value.strip() else None
     if value is None or value in ([], ()):
         return None
     if not isinstance(value, list | tuple):
@@ -181,7 +181,7 @@ def _from_sharegpt(value: Mapping[str, Any], where: str) -> dict[str, Any]:
     more = {key: inner for key, inner in value.items() if key not in {"from", "value"}}
     if speaker != "function_call" or not isinstance(said, str):
         return {**more, "role": _SHAREGPT_ROLES[speaker], "content": said}
-    called = decode(said, f"{where}.value (a function_call)")
+    called = decode_json(said, f"{where}.value (a function_call)")
     calls = _calls(called if isinstance(called, list) else [called], f"{where}.value")
     return {**more, "role": "assistant", "content": "", "tool_calls": calls}
 
@@ -233,7 +233,7 @@ def _call(value: Any, where: str) -> Mapping[str, Any]:
         raise InputError(f"{where} must be a call {{name, arguments}}, this is {_shown(function)}")
     arguments = function.get("arguments")
     if isinstance(arguments, str):  # OpenAI writes them as JSON text, which templates would quote once more
-        arguments = decode(arguments, f"{where}.arguments") if arguments.strip() else None
+        arguments = decode_json(arguments, f"{where}.arguments") if arguments.strip() else None
     if not isinstance(arguments, Mapping | None):
         raise InputError(f"{where}.arguments must be an object, this is {kind_of(arguments)}")
     call = {"type": "function", "function": {"name": function["name"], "arguments": dict(arguments or {})}}

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from posttrain.data.chat.encode import Renderer, encode
+from posttrain.data.chat.encode import encode_example
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.example import Example
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import Kind, examples
+from posttrain.data.formats.conventions import Kind
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.options import DataOptions, DataSource
 from posttrain.data.sets.split import TRAIN, VALIDATION, prompt_key
 from posttrain.data.sets.store import GroupStore, StoreWriter
@@ -89,7 +91,7 @@ def by_part(
     count = 0
     for source, fixed in [*((s, VALIDATION) for s in held_out), *((s, None) for s in options.data)]:
         rows = islice(read_rows(source.path, base=base), source.rows)
-        for example in examples(rows, kind, source.columns, task=source.task or source.path, skipped=skips):
+        for example in read_examples(rows, kind, source.columns, task=source.task or source.path, skipped=skips):
             count += 1
             if count % NOTE_ROWS == 0:
                 on_rows(count)
@@ -129,7 +131,7 @@ def _write(
     number: dict[str, int] = {}
     task_of: list[int] = []
     for part, source, example in rows:
-        group = encode(example, renderer)
+        group = encode_example(example, renderer)
         if isinstance(group, SkipReason):
             skips.add(group, example.where)
             continue

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.core.group import Ints
-from posttrain.data.chat.encode import Renderer, cut_left, encode_prompt
+from posttrain.data.chat.encode import cut_left, encode_prompt
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.example import Example, Message
 from posttrain.data.options import DataOptions
 from posttrain.data.row_notes import RowNote
@@ -78,7 +79,7 @@ def read_prompts(
     for count, (part, _, example) in enumerate(by_part(options, "prompt", part_of, base, skips), start=1):
         if count % NOTE_ROWS == 0:
             on_rows(count)
-        prompt = encoded(example, renderer, room)
+        prompt = fit_prompt(example, renderer, room)
         if isinstance(prompt, SkipReason):
             skips.add(prompt, example.where)
         else:
@@ -114,7 +115,7 @@ def room_for(renderer: Renderer, answer: int) -> int:
     return room
 
 
-def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | SkipReason:
+def fit_prompt(example: Example, renderer: Renderer, room: int) -> Prompt | SkipReason:
     """The prompt, or the reason for leaving it out."""
     tokens = encode_prompt(example.prompt, renderer, where=example.where, tools=example.tools)
     over = len(tokens) - room
@@ -131,11 +132,11 @@ def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | SkipRea
     if len(tokens) == 0:
         return SkipReason.NO_PROMPT_TOKEN
     renderer.seen.update(example.notes)
-    row = {"prompt": as_said(example.prompt), **example.row}
+    row = {"prompt": prompt_column(example.prompt), **example.row}
     return Prompt(example.where, example.prompt, tokens, row)
 
 
-def as_said(messages: tuple[Message, ...]) -> Any:
+def prompt_column(messages: tuple[Message, ...]) -> Any:
     """A lone user's text as a string, as it is written in most files; a conversation as its messages."""
     lone = len(messages) == 1 and messages[0]["role"] == "user"
     return messages[0]["content"] if lone else [dict(message) for message in messages]
