@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def renderer_for(stage: RowOptions, context: Context, *, trust_remote_code: bool) -> "Renderer":
     """How the stage's conversations become tokens of the model it starts from; tells what to know about that."""
     from posttrain.data.chat.renderer import renderer_of
-    from posttrain.policy.load import end_tokens_of, load_tokenizer
     from posttrain.policy.shape import load_config, positions_of
+    from posttrain.policy.tokenizer import end_tokens_of, load_tokenizer
 
     config = load_config(context.model, trust_remote_code=trust_remote_code)
     tokenizer = load_tokenizer(context.model, trust_remote_code=trust_remote_code)
