@@ -21,8 +21,8 @@ from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.memory import fitting_row
 from posttrain.policy.options import LoraOptions, PolicyOptions
-from posttrain.train.batches import Source
-from posttrain.train.loop import Callbacks, Training, fit
+from posttrain.train.batches import DatasetBatches
+from posttrain.train.loop import Callbacks, Training, train_policy
 from posttrain.train.options import TrainOptions
 
 
@@ -83,10 +83,12 @@ def main() -> None:
     objective = {"sft": SFT, "dpo": dpo_objective(DPOOptions()), "reward": reward_objective(BradleyTerryOptions())}[
         job.task
     ]
-    source = Source(groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size)
+    source = DatasetBatches(
+        groups, [g.size for g in groups], lambda epoch: range(len(groups)), batch_size=job.batch_size
+    )
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        fit(Training(policy, source, objective, options, Path(folder)), Callbacks(on_step=clock.on_step))
+        train_policy(Training(policy, source, objective, options, Path(folder)), Callbacks(on_step=clock.on_step))
     answer(
         seconds=wall + clock.times[-1][0] - clock.times[0][0],
         processor_seconds=processor + clock.times[-1][1] - clock.times[0][1],

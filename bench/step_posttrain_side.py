@@ -13,7 +13,7 @@ from write_posttrain_side import end_at
 from posttrain.advantages.options import GRPOAdvantageOptions, PPOAdvantageOptions
 from posttrain.core.outputs import Objective
 from posttrain.data.sets.prompts import Prompt
-from posttrain.generation.engine import writer
+from posttrain.generation.engine import policy_generate
 from posttrain.generation.sampling import Sampling
 from posttrain.malloc import settle_heap
 from posttrain.objectives.options import PolicyGradientOptions, ValueOptions
@@ -30,7 +30,7 @@ from posttrain.rollouts.ppo import ppo_advantages, values_of
 from posttrain.rollouts.scoring import RewardModel, Scorer
 from posttrain.rollouts.source import Rollouts
 from posttrain.rollouts.types import AdvantageFn, RolloutState
-from posttrain.train.loop import Callbacks, Training, fit
+from posttrain.train.loop import Callbacks, Training, train_policy
 from posttrain.train.options import TrainOptions
 
 EPOCHS = {"grpo": 1, "ppo": 4}
@@ -87,7 +87,7 @@ def main() -> None:
         folder = Path(name)
         spec = RolloutSpec(
             policy,
-            writer(policy, 128),
+            policy_generate(policy, 128),
             prompts,
             lambda epoch: range(len(prompts)),
             Sampling(COMPLETION[1]),
@@ -105,7 +105,7 @@ def main() -> None:
             seed=0,
             start=RolloutState(beta=beta),
         )
-        fit(Training(policy, source, objective, options, folder), Callbacks(on_step=clock.on_step))
+        train_policy(Training(policy, source, objective, options, folder), Callbacks(on_step=clock.on_step))
     answer(
         seconds=clock.times[-1][0] - clock.times[each - 1][0],
         processor_seconds=clock.times[-1][1] - clock.times[each - 1][1],

@@ -1,4 +1,4 @@
-"""posttrain's side of generation: `rollout.engine.generate`, log-probs included, told where to end."""
+"""posttrain's side of generation: `rollout.engine.generate_completions`, log-probs included, told where to end."""
 
 from typing import Any
 
@@ -42,9 +42,9 @@ def main() -> None:
     asked = read_asked(job.folder)[: job.rows]
     end_at(asked)
     prompts = [np.array(one.prompt, np.int32) for one in asked]
-    engine.generate(policy, prompts[:2], Sampling(COMPLETION[1]), n=N)
+    engine.generate_completions(policy, prompts[:2], Sampling(COMPLETION[1]), n=N)
     started = now()
-    found = engine.generate(policy, prompts, Sampling(COMPLETION[1], seed=1), n=N)
+    found = engine.generate_completions(policy, prompts, Sampling(COMPLETION[1], seed=1), n=N)
     seconds, processor_seconds = (after - before for after, before in zip(now(), started, strict=True))
     assert [[len(one.tokens) for one in group] for group in found] == [one.lengths for one in asked]
     answer(seconds=seconds, processor_seconds=processor_seconds, peak=peak(), imported=imported, losses=[])

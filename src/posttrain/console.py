@@ -1,4 +1,4 @@
-"""What a person sees while something runs: notes, and bars with the time left. Line by line without a terminal."""
+"""The console of a running command: notes, tables and progress bars. Without a terminal, bars are lines."""
 
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -15,29 +15,29 @@ from rich.progress import (
 )
 
 Advance = Callable[[int, str], None]
-"""(how much is done, a few words beside the bar)."""
+"""(items done, a few words beside the bar)."""
 
 LINE_SECONDS = 20.0
-"""Without a terminal a bar is a line at least this often."""
+"""Without a terminal, a bar prints a line at least this often."""
 
 
 CELL = 400
-"""Characters of a text that a table shows."""
+"""The number of characters of a text that a table shows."""
 
 
-def shown(text: object) -> str:
-    """Text that may be a model's, cut, with nothing in it that a terminal would obey."""
+def printable_text(text: object) -> str:
+    """A text of at most `CELL` characters, without control characters, which a terminal would obey."""
     clean = "".join(c for c in str(text) if c.isprintable() or c == "\n")
     return clean if len(clean) <= CELL else clean[:CELL] + " …"
 
 
-def bytes_told(count: float) -> str:
-    """Bytes for people."""
+def format_bytes(count: float) -> str:
+    """A number of bytes with a unit, for people."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.0f} MiB"
 
 
-def time_told(seconds: float | None) -> str:
-    """A duration for people: one figure that counts, no more."""
+def format_duration(seconds: float | None) -> str:
+    """A rounded duration with one unit, for people; "?" if it is not known."""
     if seconds is None:
         return "?"
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
@@ -47,40 +47,40 @@ def time_told(seconds: float | None) -> str:
 
 
 class Screen:
-    """Notes and bars, on standard error, so that standard output stays for results.
+    """Prints notes and progress bars on standard error, since standard output is for results.
 
     Args:
-        quiet: show nothing (library use, ``--json``).
+        quiet: whether to print nothing (for library use and ``--json``).
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
 
     def note(self, sentence: str) -> None:
-        """Say something once."""
+        """Print a sentence."""
         self.console.print(f"  {sentence}", markup=False, soft_wrap=True)
 
     def title(self, sentence: str) -> None:
-        """Say what begins now."""
+        """Print the title of what begins."""
         self.console.print(sentence, style="bold", markup=False, soft_wrap=True)
 
     def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
-        """A small table; its first row is the heading. Cells are shown as they are, cut to a few lines."""
+        """Print a small table; its first row is the heading. Long cells are cut."""
         from rich.table import Table
         from rich.text import Text
 
         if self.console.quiet:
             return
-        table = Table(title=Text(shown(title)), title_justify="left", show_lines=True)
+        table = Table(title=Text(printable_text(title)), title_justify="left", show_lines=True)
         for heading in rows[0]:
-            table.add_column(Text(shown(heading)))
+            table.add_column(Text(printable_text(heading)))
         for row in rows[1:]:
-            table.add_row(*(Text(shown(cell)) for cell in row))
+            table.add_row(*(Text(printable_text(cell)) for cell in row))
         self.console.print(table)
 
     @contextmanager
     def bar(self, title: str, total: int | None) -> Generator[Advance]:
-        """A bar while open; `total` None where the end is not known."""
+        """While open, show a progress bar; `total` is None if the end is not known."""
         if self.console.is_terminal:
             with self._live(title, total) as advance:
                 yield advance
@@ -103,7 +103,7 @@ class Screen:
             yield lambda done, words: progress.update(task, completed=done, words=words)
 
     def _lines(self, title: str, total: int | None) -> Advance:
-        """A line at every tenth of the whole, and at the latest after some seconds."""
+        """Print a line at every tenth of the total, and at least every `LINE_SECONDS`."""
         started = last = time.monotonic()
         tenths = 0
 

@@ -1,26 +1,26 @@
-"""What ends a command before its work is done. The lowest floor: every other module may import this one."""
+"""The exceptions that end a command before its work is done. Every other module may import this one."""
 
 import signal
 
 
 class InputError(Exception):
-    """Something the user gave is wrong: a file, a recipe, a model folder, a flag.
+    """The user's input is wrong: a file, a recipe, a model folder or a flag.
 
-    The message says what is wrong, where (``file:line`` or the recipe's key path) and what to do about it, in
-    plain English. The command line prints it alone, without a traceback, and exits with code 2.
+    The message says in plain English what is wrong, where (``file:line`` or the recipe's key path) and what to do. The
+    command line prints it without a traceback and exits with code 2.
     """
 
 
 class RunError(Exception):
-    """A run cannot go on though its input was well-formed: the loss diverged, memory ran out.
+    """A run cannot continue though its input was well-formed: the loss diverged, or memory ran out.
 
-    The message names the stage, the step and, where known, the rows. The command line prints it alone and exits
-    with code 1; the last good checkpoint is kept.
+    The message names the stage, the step and, if known, the rows. The command line prints it without a traceback and
+    exits with code 1. The last good checkpoint is kept.
     """
 
 
 class Waiting(Exception):
-    """People have work to do before the run can go on. All is saved. The command line exits with code 3."""
+    """People have work to do before the run can continue. All is saved. The command line exits with code 3."""
 
 
 class Stopped(Exception):
@@ -31,3 +31,8 @@ class Stopped(Exception):
     """
 
     signal: int = signal.SIGINT
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; the name of its type if the message is empty."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside, synced, renamed. And their hashes."""
+"""Atomic writing of files and folders (written beside their place, synced, renamed), and hashes of both."""
 
 import ctypes
 import errno
@@ -16,21 +16,21 @@ from typing import Any, TextIO
 from posttrain.errors import InputError
 
 PARTIAL = ".partial"
-"""Suffix of what is still being written; whatever bears it may be deleted at any time."""
+"""The suffix of unfinished files and folders; they may be deleted at any time."""
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 WRONG_NAME = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG}
 DISK = FULL | CLOSED | WRONG_NAME
-"""Errors that come from the place written to. A missing input file or a broken connection is something else."""
+"""Errors of the place that is written to. A missing input file or a broken connection gives other errors."""
 
 
 @contextmanager
 def whole_folder(target: Path) -> Generator[Path]:
-    """A folder that appears under its name complete, or not at all; an older one is replaced.
+    """Write a folder atomically; it replaces an older one.
 
     Yields:
-        the folder to write into.
+        the unfinished folder; it gets its name when the block ends without an error.
     """
     partial = target.with_name(target.name + PARTIAL)
     shutil.rmtree(partial, ignore_errors=True)
@@ -69,7 +69,7 @@ def write_whole(path: Path, text: str) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Generator[TextIO]:
-    """A text file to write line by line, that appears under its name complete, or not at all."""
+    """Write a text file atomically, line by line."""
     partial = path.with_name(path.name + PARTIAL)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,18 +85,18 @@ def whole_file(path: Path) -> Generator[TextIO]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, indented; NaN is refused (missing evidence is null)."""
+    """Write indented JSON atomically; NaN is refused, since missing values are null."""
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file this project wrote."""
+    """Read a JSON file that this project wrote."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 @contextmanager
 def disk_errors(path: Path) -> Generator[None]:
-    """Turn a full or read-only disk into a sentence."""
+    """While open, errors of a full or read-only disk become one `InputError` that names the path."""
     try:
         yield
     except Exception as error:
@@ -104,25 +104,25 @@ def disk_errors(path: Path) -> Generator[None]:
         if number is None or not (number in DISK or _nowhere(error, path)):
             raise
         raise InputError(
-            f"{path}: cannot be written ({os.strerror(number)}); nothing was left half-written. "
+            f"{path}: cannot be written ({os.strerror(number)}); no unfinished file was left. "
             "Free some space or choose another folder with --out, then run the same command again"
         ) from error
 
 
 def _nowhere(error: Exception, path: Path) -> bool:
-    """Whether it is the place itself, or a folder above it, that is not there and cannot be made (below /proc)."""
+    """Whether the missing file is the path itself or a folder above it, which cannot be made (as below /proc)."""
     missing = error.filename if isinstance(error, FileNotFoundError) else None
     return isinstance(missing, str) and Path(missing) in {path, path.with_name(path.name + PARTIAL), *path.parents}
 
 
 def _quoted_errno(error: Exception) -> int | None:
-    """The system's error within an exception of another kind: safetensors has its own."""
-    found = re.search(r"\(os error (\d+)\)", str(error))
-    return int(found[1]) if found else None
+    """The system's error number in the text of another exception; safetensors has its own exceptions."""
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    return int(match[1]) if match else None
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file, or of a folder's file names and contents (partial files aside)."""
+    """The hash of a file, or of the names and contents of a folder's files without partial ones."""
     digest = hashlib.sha256()
     if path.is_dir():
         names = sorted(p.relative_to(path) for p in path.rglob("*") if p.is_file())
@@ -137,16 +137,16 @@ def sha256_of(path: Path) -> str:
 
 
 HASHES = "hashes.json"
-"""What `seal` writes."""
+"""The file that `seal` writes."""
 
 
 def seal(folder: Path) -> None:
-    """Write the hash of every file of a folder beside them, so that damage can be seen later."""
+    """Write the hash of every file of a folder into the folder, so that damage can be found later."""
     write_json(folder / HASHES, hashes_of(folder))
 
 
 def is_sound(folder: Path) -> bool:
-    """Whether a sealed folder is there and all its files are as they were written."""
+    """Whether a sealed folder exists and all its files are unchanged."""
     try:
         return unchanged(folder, read_json(folder / HASHES))
     except (OSError, ValueError):
@@ -154,24 +154,23 @@ def is_sound(folder: Path) -> bool:
 
 
 def hashes_of(folder: Path) -> dict[str, str]:
-    """Name → hash of every file of a folder, at any depth; of none where there is no folder."""
+    """Name → hash of every file of a folder, at any depth; empty if there is no folder."""
     names = [str(p.relative_to(folder)) for p in sorted(folder.rglob("*")) if p.is_file() and p.name != HASHES]
     return {name: sha256_of(folder / name) for name in names}
 
 
 def unchanged(folder: Path, hashes: Mapping[str, str]) -> bool:
-    """Whether all these files of a folder are there and are as they were; further files do not matter."""
+    """Whether all these files of a folder exist and have these hashes. Further files do not matter."""
     return all((folder / name).is_file() and sha256_of(folder / name) == value for name, value in hashes.items())
 
 
 def hash_of(value: Any) -> str:
-    """Hash of a JSON-like value, key order aside."""
+    """The hash of a JSON-like value; the order of keys does not matter."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _exchange(new: Path, old: Path) -> None:
-    """Swap two paths: in one step on Linux (renameat2), so that at no moment neither has the name; in three
-    elsewhere."""
+    """Swap two paths. On Linux (renameat2) this is one step, so that the name always exists; elsewhere it is three."""
     rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
     here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     if rename is not None and rename(here, os.fsencode(new), here, os.fsencode(old), swap) == 0:

@@ -1,4 +1,4 @@
-"""What libraries warn of and log goes into a file. The screen is the program's own."""
+"""Sends the warnings and log lines of libraries to a file, so that the console shows the program's own output only."""
 
 import logging
 import warnings
@@ -27,25 +27,25 @@ LIBRARIES = frozenset(
         "warnings",
     ]
 )
-"""First parts of the loggers' names; ``warnings`` is Python's own."""
+"""The first parts of the loggers' names; ``warnings`` is Python's own logger."""
 
 
 @contextmanager
 def library_log(path: Path | None) -> Generator[None]:
-    """While open, libraries' warnings and log lines are appended to a file, or dropped if there is none.
+    """While open, warnings and log lines of libraries are appended to the file at `path`, or dropped if it is None.
 
-    Several libraries give their loggers a handler for standard error when they are imported, at a time of their own.
-    So the lines are caught where Python hands a line to its handlers.
+    Several libraries add a handler for standard error to their loggers when they are imported, which may be at any
+    time. So the lines are caught where Python passes a line to its handlers.
     """
     target = logging.NullHandler() if path is None else logging.FileHandler(path, encoding="utf-8", delay=True)
     target.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
-    handed, shown = logging.Logger.callHandlers, warnings.showwarning
+    call_handlers, showwarning = logging.Logger.callHandlers, warnings.showwarning
 
-    def hand(self: logging.Logger, record: logging.LogRecord) -> None:
+    def handle(self: logging.Logger, record: logging.LogRecord) -> None:
         if record.name.partition(".")[0] in LIBRARIES:
             target.handle(record)
         else:
-            handed(self, record)
+            call_handlers(self, record)
 
     def show(
         message: Any,
@@ -57,9 +57,9 @@ def library_log(path: Path | None) -> Generator[None]:
     ) -> None:
         logging.getLogger("warnings").warning("%s", warnings.formatwarning(message, category, filename, lineno, line))
 
-    logging.Logger.callHandlers, warnings.showwarning = hand, show
+    logging.Logger.callHandlers, warnings.showwarning = handle, show
     try:
         yield
     finally:
-        logging.Logger.callHandlers, warnings.showwarning = handed, shown
+        logging.Logger.callHandlers, warnings.showwarning = call_handlers, showwarning
         target.close()

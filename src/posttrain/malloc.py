@@ -1,11 +1,13 @@
-"""How the C library keeps tensors' memory on a CPU: settled by starting the program once more.
+"""Re-executes the program with glibc malloc settings that keep CPU tensor memory from fragmenting.
 
-PyTorch asks glibc for blocks at addresses divisible by 64. glibc takes a little more than was asked and frees what
-stands over, into caches of small blocks that never merge with their neighbours; so a tensor's hole is always a few
-bytes too small for the next tensor of its size, and the heap grows by holes. Without those caches holes merge and are
-used again. And what is free, or was larger than a bound, glibc hands back to the system, which hands it out again page
-by page, zeroed: it was a fifth of the time of a bfloat16 step of a model of 0.5B parameters. With few holes there is no
-need to. All this can only be said before a process starts.
+PyTorch allocates blocks at addresses divisible by 64. For each, glibc takes a slightly larger block and frees the rest
+into caches of small blocks, which never merge with their neighbours. So the hole that a tensor leaves is always a few
+bytes too small for the next tensor of its size, and the heap grows. Without these caches, holes merge and are reused.
+
+glibc also returns large free blocks to the system, which later gives them out again page by page, zeroed. That took a
+fifth of the time of a bfloat16 step of a model with 0.5B parameters. With few holes it is not necessary.
+
+glibc reads these settings only when a process starts.
 """
 
 import os
@@ -15,22 +17,22 @@ from pathlib import Path
 SETTINGS = ":".join(
     f"glibc.malloc.{name}={value}"
     for name, value in {
-        "tcache_count": 0,  # costs a tenth of the tokeniser's speed
+        "tcache_count": 0,  # makes the tokenizer a tenth slower
         "mxfast": 0,
         "mmap_threshold": 1 << 30,
         "trim_threshold": 1 << 34,
     }.items()
 )
-"""For GLIBC_TUNABLES."""
+"""The value of GLIBC_TUNABLES."""
 
 _VARIABLE = "GLIBC_TUNABLES"
 
 
 def settle_heap() -> None:
-    """Start this program anew, once, with these settings: the same process, arguments and open files.
+    """Re-execute this program once with these settings: process id, arguments and open files stay the same.
 
-    Does nothing where it would not help: another C library, a machine with an NVIDIA GPU (whose memory torch keeps
-    itself), or a user who has set ``GLIBC_TUNABLES``.
+    Nothing happens with another C library, on a machine with an NVIDIA GPU (whose memory torch manages itself), or if
+    the user has set ``GLIBC_TUNABLES``.
     """
     if _VARIABLE in os.environ or not _has_glibc() or Path("/dev/nvidiactl").exists():
         return

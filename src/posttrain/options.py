@@ -1,4 +1,4 @@
-"""The base of all that a recipe can say: unknown keys are errors, values do not change once read."""
+"""The base class of all options of a recipe: unknown keys are errors, and values never change."""
 
 import re
 from collections.abc import Mapping
@@ -9,23 +9,23 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, mod
 from pydantic_core import PydanticCustomError
 
 LARGEST_FLOAT = 3.4e38
-"""Training computes in float32, which holds no larger number."""
+"""The largest float32 number; training computes in float32."""
 LARGEST_INTEGER = 2**63 - 1
 
 NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?")
 RESERVED = frozenset({"base"})
-"""Names that mean something else: `base` is the recipe's model before training."""
+"""Names with another meaning: `base` is the recipe's model before training."""
 
 
 class Options(BaseModel):
-    """A part of a recipe. Each field has a bound, a default and a sentence of its own."""
+    """A part of a recipe. Each field has bounds, a default and a description."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _no_boolean_as_a_number(cls, values: Any) -> Any:
-        """pydantic reads True as 1; in a recipe it is a mistake."""
+        """Refuse True where a number belongs: pydantic would read it as 1."""
         if not isinstance(values, Mapping):
             return values
         fields = cls.model_fields
@@ -33,7 +33,7 @@ class Options(BaseModel):
 
     @field_validator("*", mode="after")
     @classmethod
-    def _no_larger_than_computed_with(cls, value: Any) -> Any:
+    def _within_float32(cls, value: Any) -> Any:
         largest = LARGEST_FLOAT if isinstance(value, float) else LARGEST_INTEGER
         if isinstance(value, int | float) and abs(value) > largest:
             raise PydanticCustomError("too_large", "Input should be at most {largest}", {"largest": f"{largest:.2g}"})
@@ -42,7 +42,7 @@ class Options(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Boolean:
-    """A boolean where a number belongs: no type takes it, and the error names its place."""
+    """A boolean where a number belongs. No type accepts it, so the error names its place."""
 
     value: bool
 
@@ -65,8 +65,8 @@ def _is_numeric(annotation: Any) -> bool:
 def _types(annotation: Any) -> set[type]:
     """Every class in an annotation, at any depth."""
     inner = get_args(annotation)
-    found = {annotation} if isinstance(annotation, type) and not inner else set[type]()
-    return found.union(*(_types(part) for part in inner))
+    own = {annotation} if isinstance(annotation, type) and not inner else set[type]()
+    return own.union(*(_types(part) for part in inner))
 
 
 def _checked_name(name: str) -> str:
@@ -81,4 +81,4 @@ def _checked_name(name: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_checked_name)]
-"""Of a stage, a suite or a reward: it becomes part of file names."""
+"""The name of a stage, a suite or a reward. It becomes part of file names."""

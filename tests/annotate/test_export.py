@@ -30,7 +30,7 @@ from posttrain.annotate.exchange.trace import trace_row
 from posttrain.annotate.people.credentials import new_token
 from posttrain.annotate.web.app import make_app
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import examples
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.sets.split import prompt_key
 from posttrain.errors import InputError
 from posttrain.statistics.rank_distance import pair_verdict
@@ -143,7 +143,9 @@ def ranked(engine: Engine) -> Team:
 
 def test_an_export_has_pairs_that_our_readers_accept_and_a_split_by_prompt(ranked: Team, tmp_path: Path) -> None:
     manifest = exported(ranked, tmp_path / "out", validation=0.3)
-    parts = {part: list(examples(read_rows(tmp_path / f"out/{part}.jsonl"), "preference")) for part in manifest["rows"]}
+    parts = {
+        part: list(read_examples(read_rows(tmp_path / f"out/{part}.jsonl"), "preference")) for part in manifest["rows"]
+    }
     prompts = {part: {prompt_key(e) for e in some} for part, some in parts.items()}
     assert not prompts["train"] & prompts["validation"]
     assert {len(some) for some in prompts.values()} != {0}
@@ -181,7 +183,9 @@ def test_every_row_is_traced_to_its_judgments_their_people_display_orders_and_gu
 def test_parquet_has_the_same_rows_as_json_lines(ranked: Team, tmp_path: Path) -> None:
     for form in ("jsonl", "parquet"):
         exported(ranked, tmp_path / form, form=form)
-    a, b = (list(examples(read_rows(tmp_path / f"{form}/train.{form}"), "preference")) for form in ("jsonl", "parquet"))
+    a, b = (
+        list(read_examples(read_rows(tmp_path / f"{form}/train.{form}"), "preference")) for form in ("jsonl", "parquet")
+    )
     assert [(e.prompt, e.completions) for e in a] == [(e.prompt, e.completions) for e in b]
 
 
@@ -190,7 +194,7 @@ def test_exported_rankings_have_all_their_columns_and_are_training_rows(ranked: 
     row = read_lines(tmp_path / "out/train.jsonl")[0]
     named = {"id", "prompt", "candidates", "ranks", "annotator", "shown_order", "guideline_version", "duration_ms"}
     assert named <= set(row)
-    assert len(list(examples(read_rows(tmp_path / "out/train.jsonl"), "preference"))) == 40
+    assert len(list(read_examples(read_rows(tmp_path / "out/train.jsonl"), "preference"))) == 40
 
 
 def test_unfinished_simulated_and_gold_items_are_left_out_and_counted(engine: Engine, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from posttrain.annotate.exchange.row_parsing import ImportedItem
 from posttrain.annotate.work.projects import new_project
 from posttrain.annotate.work.settings import Settings
 from posttrain.data.files.read import Row
-from posttrain.data.formats.conventions import examples
+from posttrain.data.formats.examples import read_examples
 from posttrain.errors import InputError
 
 LEFT = {"selected": "left"}
@@ -205,7 +205,7 @@ def test_training_reads_both_turns_of_an_exported_judgment(engine: Engine, tmp_p
         add_imports(connection, project.id, iter([read(tmp_path, TWO_TURNS)]), START, by=None)
     with reading(engine) as connection:
         rows, _ = export_rows(connection, locked_project(connection, project.id), ExportOptions(what=what))
-    (example,) = examples((Row("train.jsonl:1", row) for row in rows), "preference")
+    (example,) = read_examples((Row("train.jsonl:1", row) for row in rows), "preference")
     best = example.completions[example.columns["rank"].index(1.0)]
     assert [(turn["role"], turn["content"]) for turn in (*example.prompt, *best)] == [
         ("user", "Q1"),

@@ -16,7 +16,7 @@ from posttrain.candidates.prompts import Ask
 from posttrain.candidates.similarity import alike, read
 from posttrain.console import Screen
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import examples
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.skipped import SkippedRows, SkipReason
 from posttrain.errors import RunError, Stopped
 from posttrain.files import hash_of
@@ -198,7 +198,7 @@ def test_ranked_rows_read_as_preferences(tmp_path: Path) -> None:
     found = made(tmp_path / "draws", [parrot("a"), parrot("b")], how())
     ranked = [{**row, "ranks": {c["id"]: n for n, c in enumerate(row["candidates"], 1)}} for row in found.rows]
     (tmp_path / "ranked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ranked))
-    read_back = list(examples(read_rows("ranked.jsonl", base=tmp_path), "preference"))
+    read_back = list(read_examples(read_rows("ranked.jsonl", base=tmp_path), "preference"))
     assert len(read_back) == len(found.rows)
     for row, example in zip(found.rows, read_back, strict=True):
         assert example.prompt == ({"role": "user", "content": row["prompt"]},)

@@ -12,10 +12,12 @@ import pytest
 
 from conversations import CHATML, UNMARKED_CHATML, renderer, taught
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Renderer, encode
+from posttrain.data.chat.encode import encode_example
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
-from posttrain.data.formats.conventions import Kind, examples
+from posttrain.data.formats.conventions import Kind
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.row_notes import RowNote
 from posttrain.data.skipped import Skips
 from posttrain.errors import InputError
@@ -28,13 +30,13 @@ ASKS = {"role": "user", "content": "How much?"}
 
 
 def read(values: dict[str, Any], kind: Kind = "sft", skips: Skips | None = None) -> Example:
-    (example,) = examples([Row("a.jsonl:1", values)], kind, skipped=skips)
+    (example,) = read_examples([Row("a.jsonl:1", values)], kind, skipped=skips)
     return example
 
 
 def encoded(values: dict[str, Any], how: Renderer) -> tuple[Group | str, dict[str, int]]:
     how.seen.clear()
-    return encode(read(values), how), dict(how.seen)
+    return encode_example(read(values), how), dict(how.seen)
 
 
 def talk(*answers: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +170,7 @@ def test_nulls_that_parquet_fills_in_are_no_arguments(tmp_path: Path) -> None:
         {"messages": [ASKS, calls("a", x={"deep": 1})], "tools": [tool("a", x={"type": "object"})]},
         {"messages": [ASKS, calls("b", y=[2])], "tools": [tool("b", y={"type": "array", "items": {"type": "number"}})]},
     ]
-    found = list(examples(read_rows(in_parquet(tmp_path, rows)), "sft"))
+    found = list(read_examples(read_rows(in_parquet(tmp_path, rows)), "sft"))
     for example, row in zip(found, rows, strict=True):
         (answer,) = example.completions[0]
         assert (
@@ -182,7 +184,7 @@ def test_nulls_that_parquet_fills_in_are_no_arguments(tmp_path: Path) -> None:
 def test_a_null_argument_in_json_stays(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"messages": [ASKS, calls("a", x=None)]}))
-    (example,) = examples(read_rows(path), "sft")
+    (example,) = read_examples(read_rows(path), "sft")
     assert example.completions[0][0]["tool_calls"][0]["function"]["arguments"] == {"x": None}
     assert example.notes == ()
 
@@ -192,7 +194,7 @@ def test_rows_of_a_union_of_data_sets_are_read_by_what_they_fill(tmp_path: Path)
         {"messages": None, "prompt": "p", "completion": "c"},
         {"messages": [ASKS, {"role": "assistant", "content": "One."}], "prompt": None, "completion": None},
     ]
-    found = list(examples(read_rows(in_parquet(tmp_path, rows)), "sft"))
+    found = list(read_examples(read_rows(in_parquet(tmp_path, rows)), "sft"))
     assert [e.completions[0][0]["content"] for e in found] == ["c", "One."]
 
 
@@ -208,7 +210,7 @@ def test_messages_written_as_json_text_are_read(end: str, tmp_path: Path) -> Non
         with path.open("w", newline="") as file:
             csv.DictWriter(file, row).writeheader()
             csv.DictWriter(file, row).writerow(row)
-    (example,) = examples(read_rows(path), "sft")
+    (example,) = read_examples(read_rows(path), "sft")
     assert example.prompt == (ASKS,)
     assert example.tools == (tool("a"),)
     with pytest.raises(InputError, match=r"messages.*JSON"):
@@ -241,7 +243,7 @@ def test_what_the_question_holds_already_is_not_joined_again() -> None:
 
 def test_columns_of_other_names_are_joined_where_the_recipe_says_so() -> None:
     row = {"q": "How many?", "body": "Tom has 8 pens.", "a": "8"}
-    (example,) = examples([Row("a.jsonl:1", row)], "sft", {"prompt": "q", "context": "body", "completion": "a"})
+    (example,) = read_examples([Row("a.jsonl:1", row)], "sft", {"prompt": "q", "context": "body", "completion": "a"})
     assert example.prompt[0]["content"] == "How many?\n\nTom has 8 pens."
 
 
@@ -260,7 +262,7 @@ def test_columns_with_text_that_nothing_reads_are_counted() -> None:
         {"id": "9", "prompt": [ASKS], "completion": "a", "body": "x", "context": "y", "meta_by": "z"},
     ]
     skips = Skips()
-    list(examples([Row(f"a.jsonl:{n}", row) for n, row in enumerate(rows)], "sft", skipped=skips))
+    list(read_examples([Row(f"a.jsonl:{n}", row) for n, row in enumerate(rows)], "sft", skipped=skips))
     assert skips.unread == {"body": 2, "topic": 1, "history": 1, "context": 1}
     skips = Skips()
     read({"prompt": "q", "answer": "a"}, "prompt", skips)
@@ -289,7 +291,7 @@ def test_a_system_message_that_both_sides_repeat_is_part_of_the_prompt() -> None
 def test_pairs_that_differ_before_the_answer_are_left_out_for_the_true_reason(rejected: Any, reason: str) -> None:
     skips = Skips()
     row = {"prompt": "How much?", "chosen": [SYSTEM, ASKS, ANSWER], "rejected": rejected}
-    assert list(examples([Row("a.jsonl:1", row)], "preference", skipped=skips)) == []
+    assert list(read_examples([Row("a.jsonl:1", row)], "preference", skipped=skips)) == []
     assert skips.counts == {reason: 1}
 
 

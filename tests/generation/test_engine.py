@@ -10,7 +10,7 @@ import torch
 from byte_model import save_byte_model
 from posttrain.core.group import Completion, Group, Ints
 from posttrain.core.packing import collate
-from posttrain.generation.engine import generate, greedy
+from posttrain.generation.engine import generate_completions, greedy
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy, load_policy
@@ -33,7 +33,7 @@ def opened(folder: Path, name: str) -> Policy:
 @pytest.mark.parametrize("name", [*BRANCHING, *LONE])
 def test_greedy_equals_generate_token_for_token(name: str, tmp_path: Path) -> None:
     policy = opened(tmp_path, name)
-    found = generate(policy, PROMPTS, Sampling(16, temperature=0), n=2, rows=5)
+    found = generate_completions(policy, PROMPTS, Sampling(16, temperature=0), n=2, rows=5)
     model = type(policy.base).from_pretrained(tmp_path)
     for prompt, written in zip(PROMPTS, found, strict=True):
         ids = torch.tensor([prompt.tolist()])
@@ -53,7 +53,7 @@ def test_greedy_equals_generate_token_for_token(name: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["llama", "mistral, window 4", "gemma2", "gpt2", "mamba (state space)"])
 def test_the_log_probs_are_those_of_a_plain_forward(name: str, temperature: float, tmp_path: Path) -> None:
     policy = opened(tmp_path, name)
-    found = generate(policy, PROMPTS, Sampling(12, temperature=temperature), n=3, rows=6)
+    found = generate_completions(policy, PROMPTS, Sampling(12, temperature=temperature), n=3, rows=6)
     for prompt, written in zip(PROMPTS, found, strict=True):
         branches = tuple(Completion(one.tokens, np.ones(len(one.tokens), np.bool_)) for one in written)
         with torch.no_grad():
@@ -66,25 +66,25 @@ def test_the_log_probs_are_those_of_a_plain_forward(name: str, temperature: floa
 def test_a_request_does_not_depend_on_its_neighbours(name: str, tmp_path: Path) -> None:
     policy = opened(tmp_path, name)
     sampling = Sampling(12, seed=7)
-    together = generate(policy, PROMPTS, sampling, n=3, rows=6)
+    together = generate_completions(policy, PROMPTS, sampling, n=3, rows=6)
     for place, prompt in enumerate(PROMPTS):
-        (alone,) = generate(policy, [prompt], sampling, n=3, ids=[place])
+        (alone,) = generate_completions(policy, [prompt], sampling, n=3, ids=[place])
         assert [one.tokens.tolist() for one in alone] == [one.tokens.tolist() for one in together[place]]
 
 
 def test_siblings_and_seeds_differ(tmp_path: Path) -> None:
     policy = opened(tmp_path, "llama")
-    (first,) = generate(policy, PROMPTS[:1], Sampling(12, temperature=2.0, seed=1), n=4)
-    (second,) = generate(policy, PROMPTS[:1], Sampling(12, temperature=2.0, seed=2), n=4)
+    (first,) = generate_completions(policy, PROMPTS[:1], Sampling(12, temperature=2.0, seed=1), n=4)
+    (second,) = generate_completions(policy, PROMPTS[:1], Sampling(12, temperature=2.0, seed=2), n=4)
     assert len({tuple(one.tokens.tolist()) for one in (*first, *second)}) == 8
 
 
 def test_a_stop_string_ends_a_completion_and_stays_in_it(tmp_path: Path) -> None:
     policy = load_policy(str(save_byte_model(tmp_path / "model", seed=3)))
-    free = generate(policy, [np.array([70], np.int32)], Sampling(40, seed=1))[0][0]
+    free = generate_completions(policy, [np.array([70], np.int32)], Sampling(40, seed=1))[0][0]
     text = policy.tokenizer.decode(free.tokens)
     stop = text[5:7]
-    cut = generate(policy, [np.array([70], np.int32)], Sampling(40, seed=1, stop=(stop,)))[0][0]
+    cut = generate_completions(policy, [np.array([70], np.int32)], Sampling(40, seed=1, stop=(stop,)))[0][0]
     assert cut.ended
     assert policy.tokenizer.decode(cut.tokens).endswith(stop)
     assert cut.tokens.tolist() == free.tokens[: len(cut.tokens)].tolist()
@@ -93,7 +93,7 @@ def test_a_stop_string_ends_a_completion_and_stays_in_it(tmp_path: Path) -> None
 def test_a_completion_ends_with_its_end_token_or_at_its_limit(tmp_path: Path) -> None:
     policy = opened(tmp_path, "llama")
     policy.end_tokens = (1, 2, 3, 4, 5)
-    for group in generate(policy, PROMPTS, Sampling(8), n=4, rows=7):
+    for group in generate_completions(policy, PROMPTS, Sampling(8), n=4, rows=7):
         for one in group:
             ends = np.isin(one.tokens, policy.end_tokens)
             assert not ends[:-1].any()
@@ -103,16 +103,16 @@ def test_a_completion_ends_with_its_end_token_or_at_its_limit(tmp_path: Path) ->
 
 def test_every_completion_is_told_as_done(tmp_path: Path) -> None:
     told: list[int] = []
-    generate(opened(tmp_path, "llama"), PROMPTS, Sampling(6), n=3, rows=4, on_done=told.append)
+    generate_completions(opened(tmp_path, "llama"), PROMPTS, Sampling(6), n=3, rows=4, on_done=told.append)
     assert told[-1] == 3 * len(PROMPTS)
     assert told == sorted(told)
 
 
 def test_greedy_leaves_the_end_token_out(tmp_path: Path) -> None:
     policy = opened(tmp_path, "llama")
-    free = generate(policy, PROMPTS, Sampling(30, temperature=0))
+    free = generate_completions(policy, PROMPTS, Sampling(30, temperature=0))
     policy.end_tokens = (int(free[0][0].tokens[4]), int(free[3][0].tokens[2]))
-    with_end = generate(policy, PROMPTS, Sampling(30, temperature=0))
+    with_end = generate_completions(policy, PROMPTS, Sampling(30, temperature=0))
     assert any(one.ended for (one,) in with_end)
     for tokens, (one,) in zip(greedy(policy, PROMPTS, max_new_tokens=30), with_end, strict=True):
         assert tokens.tolist() == one.tokens[: len(one.tokens) - one.ended].tolist()
@@ -123,7 +123,7 @@ def test_the_model_is_left_as_it_was(disturb: Callable[[Policy], None], tmp_path
     policy = opened(tmp_path, "llama")
     disturb(policy)
     before = policy.base.config._attn_implementation, [m.training for m in policy.model.modules()]
-    generate(policy, PROMPTS[:2], Sampling(2))
+    generate_completions(policy, PROMPTS[:2], Sampling(2))
     assert (policy.base.config._attn_implementation, [m.training for m in policy.model.modules()]) == before
 
 
@@ -142,4 +142,4 @@ def test_the_story_of_a_real_small_model(data_dir: Path) -> None:
         eos_token_id=list(policy.end_tokens),
         pad_token_id=0,
     )[0, len(prompt) :].tolist()
-    assert generate(policy, [prompt], Sampling(120, temperature=0))[0][0].tokens.tolist() == expected
+    assert generate_completions(policy, [prompt], Sampling(120, temperature=0))[0][0].tokens.tolist() == expected

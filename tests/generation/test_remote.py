@@ -10,7 +10,7 @@ import pytest
 from http_server import Crowd, Endpoint, Reply, says, serving, silent, status
 from posttrain.endpoint import EndpointOptions
 from posttrain.errors import InputError, RunError
-from posttrain.generation.remote import RemoteWritten, ask, seed_of
+from posttrain.generation.remote import RemoteCompletion, request_completions, seed_of
 from posttrain.generation.sampling import Sampling
 
 
@@ -35,10 +35,10 @@ def written(
     ids: list[int] | None = None,
     on_done: Any = lambda done: None,
     **more: Any,
-) -> list[list[RemoteWritten]]:
+) -> list[list[RemoteCompletion]]:
     server.script[:] = script
     options = EndpointOptions.model_validate({"url": server.url, "model": "m", "backoff": 0, "timeout": 5, **more})
-    return ask(
+    return request_completions(
         [[{"role": "user", "content": question}] for question in questions],
         options,
         sampling or Sampling(16),
@@ -81,7 +81,7 @@ def test_settings_are_sent_and_what_says_nothing_is_not(server: Any) -> None:
 def test_only_what_stopped_by_itself_has_ended(server: Any) -> None:
     script = (says("a", finish="stop"), says("b", finish="length"), says("c", finish=None))
     found = written(server, ["1", "2", "3"], *script, concurrency=1)
-    assert found == [[RemoteWritten("a", True)], [RemoteWritten("b", False)], [RemoteWritten("c", False)]]
+    assert found == [[RemoteCompletion("a", True)], [RemoteCompletion("b", False)], [RemoteCompletion("c", False)]]
 
 
 def test_one_request_brings_all_completions_of_a_server_that_writes_several(server: Any) -> None:
@@ -210,7 +210,7 @@ def test_messages_are_sent_as_the_protocol_has_them(server: Any) -> None:
     ]
     server.script[:] = [says("two")]
     options = EndpointOptions(url=server.url, model="m")
-    ask([conversation], options, Sampling(4), n=1, wheres=["x:1"])
+    request_completions([conversation], options, Sampling(4), n=1, wheres=["x:1"])
     first, second, third = server.requests[0][2]["messages"]
     assert first == {"role": "user", "content": "1 + 1?"}
     assert second["tool_calls"] == [{**call, "function": {"name": "add", "arguments": '{"a": 1}'}}]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from posttrain.generation.sampling import BLOCK, Sampling, draw, uniforms
+from posttrain.generation.sampling import BLOCK, Sampling, draw_tokens, uniforms
 
 DRAWS = 40_000
 
@@ -46,7 +46,7 @@ def test_a_chi_square_test_holds_the_distribution(sampling: Sampling, vocabulary
     rng = np.random.default_rng(5)
     logits = rng.normal(0, 1.5, vocabulary).astype(np.float32)
     at = torch.from_numpy(rng.random(DRAWS))
-    tokens, logp = draw(torch.from_numpy(logits).repeat(DRAWS, 1), at, sampling)
+    tokens, logp = draw_tokens(torch.from_numpy(logits).repeat(DRAWS, 1), at, sampling)
     expected = by_definition(logits.astype(np.float64), sampling)
     seen = np.bincount(tokens.numpy(), minlength=vocabulary)
     assert seen[expected == 0].sum() == 0
@@ -66,14 +66,14 @@ def test_a_token_of_no_weight_is_never_drawn(vocabulary: int, seed: int, at: flo
     logits[0, rng.random(vocabulary) < 0.5] = -torch.inf
     logits[0, rng.integers(vocabulary)] = 0.0
     allowed = logits.clone()
-    token, logp = draw(logits, torch.tensor([at], dtype=torch.float64), Sampling(1))
+    token, logp = draw_tokens(logits, torch.tensor([at], dtype=torch.float64), Sampling(1))
     assert torch.isfinite(allowed[0, token[0]])
     assert torch.isfinite(logp[0])
 
 
 def test_zero_temperature_takes_the_most_probable() -> None:
     logits = torch.tensor([[0.0, 3.0, 1.0]])
-    token, logp = draw(logits.clone(), torch.zeros(1, dtype=torch.float64), Sampling(1, temperature=0))
+    token, logp = draw_tokens(logits.clone(), torch.zeros(1, dtype=torch.float64), Sampling(1, temperature=0))
     assert token.tolist() == [1]
     assert torch.allclose(logp, logits.log_softmax(-1)[:, 1])
 

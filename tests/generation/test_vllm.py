@@ -14,11 +14,11 @@ from torch import Tensor
 from byte_model import save_byte_model
 from posttrain.core.group import Completion, Group
 from posttrain.errors import InputError
-from posttrain.generation.engine import generate
+from posttrain.generation.engine import generate_completions
 from posttrain.generation.options import VllmOptions
 from posttrain.generation.request import Generate, decoding
 from posttrain.generation.sampling import Sampling
-from posttrain.generation.vllm import vllm_writer
+from posttrain.generation.vllm import vllm_generate
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora.adapters import add_lora
@@ -57,7 +57,7 @@ class StandIn:
 
     def _answer(self, prompt: list[int], asked: Any) -> Any:
         sampling = Sampling(asked.max_tokens, temperature=asked.temperature, stop=tuple(asked.stop), seed=asked.seed)
-        (found,) = generate(self.policy, [np.array(prompt, np.int32)], sampling, n=asked.n)
+        (found,) = generate_completions(self.policy, [np.array(prompt, np.int32)], sampling, n=asked.n)
         return SimpleNamespace(
             outputs=[
                 SimpleNamespace(
@@ -87,7 +87,7 @@ def llm(monkeypatch: pytest.MonkeyPatch) -> list[StandIn]:
 
 
 def writer_of(policy: Policy, folder: Path) -> Generate:
-    return vllm_writer(policy, str(folder), VllmOptions(), longest=20, rows=8, seed=0)
+    return vllm_generate(policy, str(folder), VllmOptions(), longest=20, rows=8, seed=0)
 
 
 @pytest.fixture

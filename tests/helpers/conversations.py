@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Renderer, encode
-from posttrain.data.chat.end_token import turn_end
-from posttrain.data.chat.template import Template, render
+from posttrain.data.chat.encode import encode_example
+from posttrain.data.chat.renderer import Renderer, turn_end_token
+from posttrain.data.chat.template import Template, render_conversation
 from posttrain.data.example import Example, Message
 from posttrain.data.options import Truncation
 
@@ -94,12 +94,12 @@ def renderer(
 ) -> Renderer:
     """The tokenizer with its own template or another; ends are its end token and the template's."""
     how = template(tokenizer, source)
-    ends = {tokenizer.eos_token_id, turn_end(tokenizer, how)} - {None}
+    ends = {tokenizer.eos_token_id, turn_end_token(tokenizer, how)} - {None}
     return Renderer(tokenizer, how, frozenset(ends), max_length, truncation)
 
 
 def group_of(example: Example, how: Renderer) -> Group:
-    group = encode(example, how)
+    group = encode_example(example, how)
     assert isinstance(group, Group), group
     return group
 
@@ -112,7 +112,9 @@ def whole(group: Group, index: int = 0) -> list[int]:
 def plain_tokens(example: Example, how: Renderer, index: int = 0) -> list[int]:
     """The rendered conversation, tokenised once and without a look at masks."""
     assert how.template is not None
-    text = render(how.template, [*example.prompt, *example.completions[index]], where=WHERE, tools=example.tools)
+    text = render_conversation(
+        how.template, [*example.prompt, *example.completions[index]], where=WHERE, tools=example.tools
+    )
     return how.tokenizer(text, add_special_tokens=False)["input_ids"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from byte_model import save_byte_model
 from experiences import experience
 from posttrain.advantages.options import GRPOAdvantageOptions
-from posttrain.generation.engine import generate
+from posttrain.generation.engine import generate_completions
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy, load_policy
 from posttrain.rollouts.grpo import grpo_advantages
@@ -25,7 +25,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Policy:
 def own(policy: Policy) -> Rollout:
     """Generation by the trainer's own engine: its log-probs are the trainer's."""
     bare = experience([[0.0, 1.0], [2.0, 1.0]])
-    written = generate(policy, [p.tokens for p in bare.prompts], Sampling(6, temperature=1.5), n=2)
+    written = generate_completions(policy, [p.tokens for p in bare.prompts], Sampling(6, temperature=1.5), n=2)
     return replace(bare, written=tuple(tuple(some) for some in written))
 
 

@@ -13,9 +13,9 @@ from experiences import asked
 from posttrain.advantages.grpo import varies
 from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.renderer import Renderer
 from posttrain.errors import RunError
-from posttrain.generation.engine import writer
+from posttrain.generation.engine import policy_generate
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy, load_policy
 from posttrain.rewards.score import Reward
@@ -46,7 +46,15 @@ def rollout_spec(policy: Policy, function: Callable[[str, Mapping[str, Any]], fl
     scorer = Scorer({"worth": Reward(per_completion(function))}, {}, 256, 0.1, lambda sentence: None)
     renderer = Renderer(policy.tokenizer, None, frozenset(policy.end_tokens), 256)
     return RolloutSpec(
-        policy, renderer, writer(policy, 4), prompts, shuffled(6, 0), Sampling(5, seed=1), n=2, size=3, scorer=scorer
+        policy,
+        renderer,
+        policy_generate(policy, 4),
+        prompts,
+        shuffled(6, 0),
+        Sampling(5, seed=1),
+        n=2,
+        size=3,
+        scorer=scorer,
     )
 
 
@@ -73,7 +81,7 @@ def tokens(some: Rollout) -> list[list[list[int]]]:
 def test_draws_do_not_depend_on_neighbours(policy: Policy) -> None:
     writing = rollout_spec(policy)
     together = write_and_score(writing, writing.prompts, range(10, 16), 3)
-    alone = write_and_score(replace(writing, write=writer(policy, 1)), writing.prompts[4:5], [14], 3)
+    alone = write_and_score(replace(writing, write=policy_generate(policy, 1)), writing.prompts[4:5], [14], 3)
     assert tokens(alone) == tokens(together)[4:5]
     assert tokens(write_and_score(writing, writing.prompts[4:5], [15], 3)) != tokens(alone)
     assert tokens(write_and_score(writing, writing.prompts[4:5], [14], 3, seed=2)) != tokens(alone)

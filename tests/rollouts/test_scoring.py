@@ -13,8 +13,7 @@ from byte_model import TEMPLATE, save_byte_model
 from experiences import asked, said
 from posttrain.core.group import Ints
 from posttrain.data.chat.answer_text import answer_text
-from posttrain.data.chat.encode import Renderer
-from posttrain.data.chat.renderer import renderer_of
+from posttrain.data.chat.renderer import Renderer, renderer_of
 from posttrain.data.options import DataOptions
 from posttrain.data.sets.prompts import Prompt
 from posttrain.errors import RunError

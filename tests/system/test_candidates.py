@@ -18,7 +18,7 @@ from byte_model import save_byte_model
 from command_line import Posttrain
 from http_server import Endpoint, says, serving, status
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import examples
+from posttrain.data.formats.examples import read_examples
 
 STAGES = """\
 model: model
@@ -75,7 +75,7 @@ def test_a_stage_writes_what_people_rank_and_rankings_train_a_reward_model(asked
     assert {c["params_hash"] for row in rows for c in row["candidates"]} == set(params)
     ranked = [{**row, "ranks": {c["id"]: n for n, c in enumerate(row["candidates"], 1)}} for row in rows]
     (asked / "ranked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ranked))
-    read = list(examples(read_rows("ranked.jsonl", base=asked), "preference"))
+    read = list(read_examples(read_rows("ranked.jsonl", base=asked), "preference"))
     assert [[turns[0]["content"] for turns in e.completions] for e in read] == [
         [c["text"] for c in row["candidates"]] for row in rows
     ]

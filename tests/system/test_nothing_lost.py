@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from byte_model import TEMPLATE
 from command_line import Posttrain
-from posttrain.data.chat.template import Template, render
+from posttrain.data.chat.template import Template, render_conversation
 from posttrain.data.example import Example
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import CONVENTIONS, examples
+from posttrain.data.formats.conventions import CONVENTIONS
+from posttrain.data.formats.examples import read_examples
 
 Fields = dict[str, str]
 """A word that stands in a row → the name under which plan and audit speak of its place."""
@@ -93,14 +94,14 @@ def rendered(example: Example) -> str:
     if example.raw:
         return "".join(m["content"] for c in example.completions for m in c)
     template = Template(TEMPLATE, {}, False)
-    return "".join(render(template, [*example.prompt, *c], where="") for c in example.completions)
+    return "".join(render_conversation(template, [*example.prompt, *c], where="") for c in example.completions)
 
 
 def lost(rows: list[dict[str, Any]], fields: list[Fields], kind: Any) -> Iterator[str]:
     """Names of what stands in no rendered conversation."""
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found: dict[str, str] = {}
-    for example in examples(read_rows("rows.jsonl"), kind):
+    for example in read_examples(read_rows("rows.jsonl"), kind):
         found[example.where] = found.get(example.where, "") + rendered(example)
     assert len(found) == len(rows)
     for text, words in zip(found.values(), fields, strict=True):
@@ -130,5 +131,5 @@ def test_every_text_is_rendered_or_named(convention: str, several: Any, work: Pa
 def test_the_other_columns_of_a_prompt_reach_the_rewards(work: Path) -> None:
     row = {"prompt": "Say it.", "body": "Long ago.", "answer": "It."}
     Path("rows.jsonl").write_text(json.dumps(row) + "\n")
-    (example,) = examples(read_rows("rows.jsonl"), "prompt")
+    (example,) = read_examples(read_rows("rows.jsonl"), "prompt")
     assert example.row == row

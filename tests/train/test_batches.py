@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posttrain.core.group import Completion, Group
-from posttrain.train.batches import Source, shuffled
+from posttrain.train.batches import DatasetBatches, shuffled
 
 
 def group(number: int, size: int) -> Group:
@@ -13,9 +13,9 @@ def group(number: int, size: int) -> Group:
     return Group(str(number), np.array([0], np.int32), (Completion(tokens, np.ones(size - 1, bool)),))
 
 
-def source(sizes: list[int], **cut: int) -> Source:
+def source(sizes: list[int], **cut: int) -> DatasetBatches:
     groups = [group(i, size) for i, size in enumerate(sizes)]
-    return Source(groups, sizes, shuffled(len(sizes), 3), **cut)
+    return DatasetBatches(groups, sizes, shuffled(len(sizes), 3), **cut)
 
 
 SIZES = st.lists(st.integers(2, 50), min_size=1, max_size=30)

@@ -100,8 +100,8 @@ def model_of(name: str, texts: tuple[str, ...]) -> Model:
     if folder is None:
         size = size_in(name)
         return Model(name, not _INSTRUCT.search(name), None if size is None else shape_of(size), False, None, 4.0)
-    from posttrain.policy.load import load_tokenizer
     from posttrain.policy.shape import model_shape, positions_of
+    from posttrain.policy.tokenizer import load_tokenizer
 
     shape = model_shape(folder)
     tokenizer: Any = load_tokenizer(folder)

@@ -16,7 +16,7 @@ from posttrain.advise.estimate import H100
 from posttrain.advise.profile import File
 from posttrain.advise.rules import FACTS, SPEAKS, TECHNIQUES, Technique
 from posttrain.audit.findings import Finding
-from posttrain.console import bytes_told, shown, time_told
+from posttrain.console import format_bytes, format_duration, printable_text
 from posttrain.stages.cost import SHARES
 
 _WORST = 5
@@ -29,7 +29,7 @@ def show(advice: Advice, out: Path) -> None:
     """What to do, why, what speaks against the others, what is missing, what it takes, and where the recipe is."""
     console = Console(highlight=False)
     for file in advice.seen.files:
-        console.print(shown(_file(file)), markup=False)
+        console.print(printable_text(_file(file)), markup=False)
     console.print(Text.assemble("\nAdvice: ", (_advice(advice), "bold")))
     console.print(_opinions(advice.opinions))
     if mend := _to_mend(advice):
@@ -116,9 +116,9 @@ def _opinions(some: Sequence[Opinion]) -> Table:
     for opinion in some:
         word, style = _VERDICTS[opinion.verdict]
         lines = [
-            *(Text.assemble("+ ", shown(reason)) for reason in opinion.because),
-            *(Text.assemble(("- ", "yellow"), shown(reason)) for reason in opinion.but),
-            *(Text.assemble(("missing: ", "yellow"), shown(reason)) for reason in opinion.missing),
+            *(Text.assemble("+ ", printable_text(reason)) for reason in opinion.because),
+            *(Text.assemble(("- ", "yellow"), printable_text(reason)) for reason in opinion.but),
+            *(Text.assemble(("missing: ", "yellow"), printable_text(reason)) for reason in opinion.missing),
         ]
         table.add_row(Text(opinion.technique, style), Text(word, style), Text("\n").join(lines))
     return table
@@ -155,7 +155,7 @@ def _findings(some: Sequence[Finding]) -> Table:
     table.add_column("", ratio=1)
     for one in some[:_WORST]:
         style = "bold red" if one.severity == "block" else "yellow"
-        table.add_row(Text(f"  {one.severity}", style), one.name, f"{one.count:,}", Text(shown(one.what)))
+        table.add_row(Text(f"  {one.severity}", style), one.name, f"{one.count:,}", Text(printable_text(one.what)))
     if len(some) > _WORST:
         table.add_row("", "", "", f"and {len(some) - _WORST} more: posttrain audit shows all, row by row")
     return table
@@ -166,7 +166,7 @@ def _list(console: Console, title: str, lines: Sequence[str]) -> None:
         return
     console.print(f"\n{title}", markup=False)
     for line in lines:
-        console.print(Padding(Text(shown(line)), (0, 0, 0, 2)))
+        console.print(Padding(Text(printable_text(line)), (0, 0, 0, 2)))
 
 
 def _costs(advice: Advice) -> Table:
@@ -176,9 +176,9 @@ def _costs(advice: Advice) -> Table:
         table.add_column(heading, justify="right")
     wheres = ((advice.machine.speed, advice.machine.device), (H100, "cuda"))
     for cost in advice.costs:
-        people = f"{time_told(cost.people)} of people" if cost.people else None
-        memory = "?" if cost.memory is None else "" if people else bytes_told(cost.memory)
-        times = [people or time_told(cost.seconds(*where)) for where in wheres]
+        people = f"{format_duration(cost.people)} of people" if cost.people else None
+        memory = "?" if cost.memory is None else "" if people else format_bytes(cost.memory)
+        times = [people or format_duration(cost.seconds(*where)) for where in wheres]
         table.add_row(cost.stage, cost.kind, f"{cost.rows:,}", memory, *(times if slow else times[:1]))
     return table
 

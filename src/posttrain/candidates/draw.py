@@ -18,7 +18,7 @@ from posttrain.candidates.options import CandidateOptions
 from posttrain.candidates.prompts import Ask
 from posttrain.candidates.similarity import Text, alike, read
 from posttrain.console import Screen
-from posttrain.data.sets.prompts import as_said
+from posttrain.data.sets.prompts import prompt_column
 from posttrain.data.skipped import SkipReason, Skips
 from posttrain.errors import RunError, Stopped
 from posttrain.files import hash_of, read_json, write_json
@@ -229,7 +229,7 @@ def _row(
         key = hash_of(settings)
         params[key] = {"name": writer.name, **settings}
         candidates.append({"id": f"c{number}", "text": one.draft.text, "model": writer.name, "params_hash": key})
-    row: dict[str, Any] = {"id": ask.id, "prompt": as_said(ask.messages)}
+    row: dict[str, Any] = {"id": ask.id, "prompt": prompt_column(ask.messages)}
     if ask.tools:
         row["tools"] = [dict(tool) for tool in ask.tools]
     return {**row, "candidates": candidates}

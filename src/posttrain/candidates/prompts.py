@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.core.group import Ints
-from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.example import Example, Message
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import examples
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.options import RowOptions
 from posttrain.data.sets.prepare import NOTE_ROWS
-from posttrain.data.sets.prompts import encoded, room_for
+from posttrain.data.sets.prompts import fit_prompt, room_for
 from posttrain.data.sets.split import TRAIN, prompt_key
 from posttrain.data.skipped import SkipReason, Skips
 from posttrain.data.summary import DataSummary, PartSize
@@ -68,7 +68,7 @@ def read_asks(
     count = 0
     for source in options.data:
         rows = islice(read_rows(source.path, base=base), source.rows)
-        for example in examples(rows, "prompt", source.columns, skipped=skips):
+        for example in read_examples(rows, "prompt", source.columns, skipped=skips):
             count += 1
             if count % NOTE_ROWS == 0:
                 on_rows(count)
@@ -76,7 +76,7 @@ def read_asks(
             if key in prompts:
                 skips.add(SkipReason.PROMPT_REPEATED, example.where)
                 continue
-            some = [encoded(example, renderer, room) for renderer, room in zip(renderers, rooms, strict=True)]
+            some = [fit_prompt(example, renderer, room) for renderer, room in zip(renderers, rooms, strict=True)]
             reason = next((one for one in some if isinstance(one, SkipReason)), None)
             if reason is not None:
                 skips.add(reason, example.where)

@@ -1,1 +1,1 @@
-"""Tensors only: groups, packing, attention over branches, log-probs. Imports nothing else of the project."""
+"""Groups, packing, attention over branches and log-probs. This room knows tensors only and imports no other room."""

@@ -1,9 +1,9 @@
-"""Attention over branching rows: a token attends to its own branch and to the shared prompt, nothing else.
+"""Attention over branching rows: a token attends to its own branch and to the shared prompt only.
 
-Plugged into unmodified transformers models through their attention registry: a model loaded with
-``attn_implementation=NAME`` and called with ``layout=Layout`` computes exactly what it would compute on every
-(prompt, completion) alone. No [T, T] mask is ever made: documents of like length share one small tile on CPU;
-on CUDA the same structure becomes a FlexAttention block mask.
+It plugs into unmodified transformers models through their attention registry. A model that is loaded with
+``attn_implementation=NAME`` and called with ``layout=Layout`` computes exactly what it computes for each
+(prompt, completion) alone. No [T, T] mask is ever made: on CPU, documents of similar length share one small tile; on
+CUDA, the same structure becomes a FlexAttention block mask.
 
 Legend: ``T`` packed tokens, ``B`` documents of a tile, ``L`` queries of a document, ``S`` its keys, ``H`` heads.
 """
@@ -20,16 +20,16 @@ from torch.nn import functional as F
 from posttrain.core.packing import Batch, Branch
 
 NAME = "posttrain_branching"
-"""The name under which `register` puts this attention into transformers' registry."""
+"""The name of this attention in transformers' registry."""
 
 PADDING = 1.25
-"""A tile may spend this factor on padding: one call a document is overhead-bound on short documents, and
-attention is a small part of the work on short ones."""
+"""A tile may be this factor larger than its documents. One call per document would cost more overhead than work on
+short documents, and attention is a small part of their work."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """Queries `own` attend causally to themselves and to all of `before`. Half-open ranges of the row."""
+    """The queries `own` attend causally to themselves and to all of `before`; both are half-open ranges of the row."""
 
     before: tuple[int, int]
     own: tuple[int, int]
@@ -45,7 +45,7 @@ class _Document:
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """Documents attended in one call: shapes, and how far each document's first query lies into its keys."""
+    """Documents of one attention call: shapes, and the index of each document's first query among its keys."""
 
     documents: int
     queries: int
@@ -55,15 +55,15 @@ class _Tile:
 
 @dataclass(slots=True)
 class Layout:
-    """Who attends to whom in one packed row, computed once for all layers.
+    """The attention structure of one packed row, computed once for all layers.
 
     Args:
-        tiles: the calls to make.
-        query_index: places of the row's tokens in tile order, padded with 0.
+        tiles: the attention calls.
+        query_index: indices of the row's tokens in the order of the tiles, padded with 0.
         key_index: the same for keys; a shared prompt is listed once for each of its branches.
-        inverse_T: where each token of the row is found in the tiles' queries.
-        repeated: whether `key_index` lists a token twice (its gradient is then a sum).
-        group_T, branch_T, position_T: the same structure, as FlexAttention's mask function reads it.
+        inverse_T: index of each token of the row in `query_index`.
+        repeated: whether `key_index` lists a token twice; its gradient is then a sum.
+        group_T, branch_T, position_T: the same structure for FlexAttention's mask function.
     """
 
     tiles: tuple[_Tile, ...]
@@ -78,7 +78,7 @@ class Layout:
 
 
 def layout_of(batch: Batch) -> Layout:
-    """Work out the attention structure of a packed row."""
+    """The attention structure of a packed row."""
     device = batch.tokens_T.device
     documents = _documents(batch.branches)
     length = len(batch.tokens_T)
@@ -117,7 +117,7 @@ def layout_of(batch: Batch) -> Layout:
 
 
 def _documents(branches: Sequence[Branch]) -> list[_Document]:
-    """A lone completion and its prompt are one causal document; otherwise the prompt is, then each branch."""
+    """The documents of a row: a lone completion with its prompt is one; otherwise each branch and the prompt is one."""
     siblings: dict[int, list[Branch]] = {}
     for branch in branches:
         siblings.setdefault(branch.group, []).append(branch)
@@ -133,7 +133,7 @@ def _documents(branches: Sequence[Branch]) -> list[_Document]:
 
 
 def _buckets(documents: Sequence[_Document]) -> list[list[_Document]]:
-    """Neighbours in length share a tile as long as padding stays within `PADDING`."""
+    """Documents of similar length share a tile as long as padding stays within `PADDING`."""
     buckets: list[list[_Document]] = []
     used = area = 0
     for d in sorted(documents, key=lambda d: (d.offset > 0, d.queries + d.offset, d.queries)):
@@ -163,8 +163,8 @@ def _membership(branches: Sequence[Branch], length: int) -> tuple[Tensor, Tensor
 
 
 class _Gather(torch.autograd.Function):
-    """Rows by index, where each row is taken at least once and padding never gets a gradient: the backward
-    pass is then a gather too, several times faster than scattering."""
+    """Rows by index, if each row is taken at least once and padding never gets a gradient. The backward pass is then
+    also a gather, which is several times faster than a scatter."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
@@ -191,12 +191,12 @@ def branching_attention(
     softcap: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """The attention function transformers calls in each layer.
+    """The attention function that transformers calls in each layer.
 
     Args:
         query: [1, H, T, head_dim]; key, value: [1, H_kv, T, head_dim].
-        layout: from `layout_of`, passed through the model's keyword arguments.
-        sliding_window: a query sees keys at most this many positions back, itself included.
+        layout: of `layout_of`; the model passes it through its keyword arguments.
+        sliding_window: a query sees this many positions back at most, itself included.
         softcap: scores become ``softcap * tanh(scores / softcap)`` (Gemma 2).
 
     Returns:
@@ -213,7 +213,7 @@ def branching_attention(
         k_tiles, v_tiles = (x.index_select(0, layout.key_index) for x in (k_T, v_T))
     else:
         k_tiles, v_tiles = (_Gather.apply(x, layout.key_index, layout.inverse_T) for x in (k_T, v_T))
-    # Split, not slices: the gradient of a slice is a whole tensor of zeros.
+    # `split` instead of slices: the gradient of a slice is a whole tensor of zeros.
     q_parts = q_tiles.split([tile.documents * tile.queries for tile in layout.tiles])
     k_parts, v_parts = (x.split([tile.documents * tile.keys for tile in layout.tiles]) for x in (k_tiles, v_tiles))
     outputs: list[Tensor] = []
@@ -228,7 +228,7 @@ def branching_attention(
 
 
 def _tile_mask(layout: Layout, number: int, window: int | None, always: bool) -> Tensor | None:
-    """[B, 1, L, S], True where a query may look; None where plain causal attention says the same."""
+    """[B, 1, L, S], True where a query sees a key; None where it equals plain causal attention."""
     tile = layout.tiles[number]
     narrow = window is not None and window < tile.keys
     if not (narrow or always or bool((tile.offset_B > 0).any())):
@@ -237,7 +237,7 @@ def _tile_mask(layout: Layout, number: int, window: int | None, always: bool) ->
     if slot not in layout.masks:
         device = tile.offset_B.device
         at_query = tile.offset_B[:, None, None] + torch.arange(tile.queries, device=device)[:, None]
-        at_query.clamp_(max=tile.keys - 1)  # padding must see a key: softmax over none is NaN, and 0 x NaN too
+        at_query.clamp_(max=tile.keys - 1)  # padding must see a key: softmax over no key is NaN, and so is 0 x NaN
         at_key = torch.arange(tile.keys, device=device)
         mask = at_key <= at_query
         if narrow and window is not None:
@@ -254,7 +254,7 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, 
         )
         if q.is_cuda or v.dtype != torch.bfloat16:
             return attend(q, k, v)
-        with torch.autocast("cpu", enabled=False):  # torch's CPU kernel takes up to three times as long in bfloat16
+        with torch.autocast("cpu", enabled=False):  # in bfloat16 torch's CPU kernel takes up to three times as long
             return attend(q.float(), k.float(), v.float()).to(v.dtype)
     assert mask is not None
     repeats = q.shape[1] // k.shape[1]
@@ -283,13 +283,13 @@ def _flex(
 def flex_mask(layout: Layout, window: int | None) -> Any:
     """The row's structure as a FlexAttention ``mask_mod``."""
 
-    def may_look(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
+    def sees(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
         same = layout.group_T[q] == layout.group_T[k]
         visible = (layout.branch_T[k] == 0) | (layout.branch_T[k] == layout.branch_T[q])
         near = layout.position_T[q] - layout.position_T[k] < (window or 1 << 30)
         return same & visible & (k <= q) & near
 
-    return may_look
+    return sees
 
 
 def _softcap_mod(softcap: float) -> Any:
@@ -313,8 +313,8 @@ def _plain_flex() -> Any:
 
 
 @cache
-def register() -> str:
-    """Put branching attention into transformers' registry, once; returns its name."""
+def register_branching_attention() -> str:
+    """Put branching attention into transformers' registry, once; its name."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, branching_attention)

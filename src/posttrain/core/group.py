@@ -17,11 +17,11 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One branch of a group: what follows the prompt, and which of its tokens bear loss.
+    """One branch of a group: the tokens after the prompt, and which of them bear loss.
 
     Args:
         tokens: token ids, shape [L], L >= 1.
-        loss: True where the token's log-prob enters the objective, shape [L].
+        loss: True where the objective uses the token's log-prob, shape [L].
     """
 
     tokens: Ints
@@ -39,12 +39,12 @@ class Group:
     """One prompt with its completions.
 
     Args:
-        where: where the group came from (``file:line``), so that an error can name it.
-        prompt: token ids shared by all completions, shape [P], P >= 1 (its last token predicts each
-            completion's first one).
+        where: ``file:line`` of its row, for errors.
+        prompt: token ids that all completions share, shape [P], P >= 1. Its last token predicts each completion's
+            first one.
         completions: the K branches.
-        columns: a value for each completion, shape [K] (``rank``, ``reward``...), or for each loss token of
-            the group, completion after completion (``ref_logp``, ``old_logp``...).
+        columns: by name, a value for each completion, shape [K] (``rank``, ``reward``...), or for each loss token of
+            the group in order (``ref_logp``, ``old_logp``...).
     """
 
     where: str
@@ -60,10 +60,10 @@ class Group:
 
     @property
     def size(self) -> int:
-        """Tokens the group takes in a packed row: the prompt once, then every completion."""
+        """Tokens of the group in a packed row: the prompt once, then every completion."""
         return len(self.prompt) + sum(len(c.tokens) for c in self.completions)
 
     @property
     def loss_tokens(self) -> int:
-        """How many tokens bear loss, over all completions."""
+        """Number of tokens that bear loss, over all completions."""
         return sum(int(c.loss.sum()) for c in self.completions)

@@ -1,4 +1,4 @@
-"""Per-token log-probs of chosen tokens by chunks: never a [tokens, vocabulary] matrix, forward or backward.
+"""Log-probs of given tokens, computed by chunks: no [tokens, vocabulary] matrix is ever made, forward or backward.
 
 Legend: ``N`` loss tokens, ``D`` hidden width, ``V`` vocabulary.
 """
@@ -11,20 +11,20 @@ import torch
 from torch import Tensor
 
 CHUNK = 1 << 23
-"""Logits held at once (elements): 32 MiB in float32, large enough that matrix products run at full speed."""
+"""Logits of a chunk (elements): 32 MiB in float32, large enough for matrix products at full speed."""
 
 ROWS = 128
-"""Tokens of a chunk at least, however large the vocabulary: the weight's gradient is read and written once a
-chunk, and with fewer tokens that costs more than the product itself."""
+"""Tokens of a chunk, at least, whatever the vocabulary. The weight's gradient is read and written once a chunk; with
+fewer tokens that costs more than the product itself."""
 
 BLOCK = 1 << 20
-"""Elements of the weight's gradient that are made in a narrow dtype at once: few enough to stay in the cache until
-they are added up in float32."""
+"""Elements of the weight's gradient that are computed in a narrow dtype at once: they stay in the cache until they are
+added in float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The map from hidden states to logits, as the model defines it.
+    """The model's map from hidden states to logits.
 
     ``logits = softcap * tanh((scale * (hidden @ weight.T + bias)) / softcap) / temperature``
 
@@ -32,10 +32,10 @@ class Head:
         weight: [V, D], perhaps tied to the embedding.
         bias: [V] or None.
         scale: final-logit multiplier (Cohere ``logit_scale``, Granite ``1 / logits_scaling``).
-        softcap: final-logit soft cap (Gemma 2), None for none.
-        into: float32 [V, D] that the weight's gradient is added to, instead of being handed to autograd, which would
-            hold one for every row and every use of a matrix that may be the largest of all (gradient accumulation
-            fusion, as in Megatron-LM). With `gradient` promised, that happens in the forward pass.
+        softcap: final-logit soft cap (Gemma 2); None if there is none.
+        into: float32 [V, D]; the weight's gradient is added to it and is not returned to autograd. Autograd would hold
+            a gradient for every row and every use of a matrix that may be the model's largest (gradient accumulation
+            fusion, as in Megatron-LM). If `gradient` is promised, it is added in the forward pass.
     """
 
     weight: Tensor
@@ -54,23 +54,25 @@ def token_logprobs(
     entropy: bool = False,
     gradient: float | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Log-prob of each target under softmax(logits), and on request the entropy of that distribution.
+    """The log-prob of each target under softmax(logits) and, if wanted, the entropy of that distribution.
 
     Args:
-        hidden_ND: hidden states that predict the targets, [N, D].
-        head: see `Head`. Products run in `hidden_ND`'s dtype; the softmax runs in float32.
+        hidden_ND: the hidden states that predict the targets, [N, D].
+        head: see `Head`. Matrix products run in the dtype of `hidden_ND`, the softmax in float32.
         target_N: token ids, int64 [N].
-        temperature: divides the logits; log-probs of sampled tokens need the sampling temperature.
-        entropy: also return the entropies [N], in nats, with gradient.
-        gradient: a promise that the loss gives every log-prob this gradient (SFT's is -1 over the step's tokens).
-            The gradient is then made along with the value, from the same logits, instead of from logits computed
-            again: three matrix products instead of four. A broken promise raises RuntimeError in the backward pass.
-            With a frozen head (LoRA) no promise is needed: two products instead of three, whatever the loss.
+        temperature: divides the logits. Log-probs of sampled tokens need the sampling temperature.
+        entropy: whether to return the entropies [N] too, in nats, with gradient.
+        gradient: a promise that the loss gives every log-prob this gradient (for SFT, -1 / the step's tokens). The
+            gradient is then computed together with the value, from the same logits: three matrix products instead
+            of four. If the promise is broken, the backward pass raises RuntimeError. A frozen head (LoRA) needs no
+            promise: two products instead of three, whatever the loss.
 
     Returns:
         (logp_N, entropy_N or None), float32.
     """
-    promised = gradient if torch.is_grad_enabled() else None  # without it there is nothing to make along the way
+    promised = (
+        gradient if torch.is_grad_enabled() else None
+    )  # without gradient there is nothing to compute beside the value
     logp_N, entropy_N = _TokenLogProbs.apply(
         hidden_ND,
         head.weight,
@@ -87,33 +89,35 @@ def token_logprobs(
 
 
 def logits_of(hidden_ND: Tensor, head: Head) -> Tensor:
-    """Float32 logits [N, V] of a few hidden states, before temperature: what sampling looks at."""
-    room = _room(hidden_ND, len(hidden_ND), len(head.weight))
-    return _logits(hidden_ND, head.weight.to(hidden_ND.dtype), head.bias, head.scale, head.softcap, room)
+    """Float32 logits [N, V] of a few hidden states, before temperature; sampling needs them."""
+    buffers = _buffers(hidden_ND, len(hidden_ND), len(head.weight))
+    return _logits(hidden_ND, head.weight.to(hidden_ND.dtype), head.bias, head.scale, head.softcap, buffers)
 
 
-class _Room(NamedTuple):
-    """Memory that all chunks take turns in: to ask for as much anew each time costs as much as a pass over it.
+class _Buffers(NamedTuple):
+    """Memory that all chunks use in turn: to allocate it for each chunk would cost as much as a pass over it.
 
     Args:
         narrow: [chunk, V] in the dtype of the products.
-        wide: the same in float32; one and the same where that is the dtype.
+        wide: [chunk, V] in float32; the same tensor as `narrow` if the products are float32.
     """
 
     narrow: Tensor
     wide: Tensor
 
 
-def _room(hidden: Tensor, tokens: int, vocabulary: int) -> _Room:
+def _buffers(hidden: Tensor, tokens: int, vocabulary: int) -> _Buffers:
     narrow = hidden.new_empty(tokens, vocabulary)
-    return _Room(narrow, narrow.float())
+    return _Buffers(narrow, narrow.float())
 
 
-def _logits(h: Tensor, weight: Tensor, bias: Tensor | None, scale: float, softcap: float | None, room: _Room) -> Tensor:
-    """Float32 logits of one chunk, before temperature, in the room."""
-    z = torch.mm(h, weight.T, out=room.narrow[: len(h)])
-    if room.wide is not room.narrow:
-        z = room.wide[: len(h)].copy_(z)
+def _logits(
+    h: Tensor, weight: Tensor, bias: Tensor | None, scale: float, softcap: float | None, buffers: _Buffers
+) -> Tensor:
+    """Float32 logits of one chunk, before temperature, in the buffers."""
+    z = torch.mm(h, weight.T, out=buffers.narrow[: len(h)])
+    if buffers.wide is not buffers.narrow:
+        z = buffers.wide[: len(h)].copy_(z)
     if bias is not None:
         z += bias.float()
     if scale != 1.0:
@@ -148,25 +152,25 @@ class _TokenLogProbs(torch.autograd.Function):
         lse = torch.empty_like(logp)
         weight_c = weight.to(hidden.dtype)
         grads = _Grads(ctx, hidden, weight, bias) if ctx.now else None
-        for rows, room in _chunks(hidden, weight):
-            z = _logits(hidden[rows], weight_c, bias, scale, softcap, room)
+        for rows, buffers in _chunks(hidden, weight):
+            z = _logits(hidden[rows], weight_c, bias, scale, softcap, buffers)
             capped = z.clone() if grads is not None and softcap is not None else None
             if temperature != 1.0:
                 z /= temperature
             at_target = z.gather(1, target[rows, None])
             if want_entropy:
                 lse[rows] = z.logsumexp(-1)
-                logq = z.sub_(lse[rows, None])  # summed as -p log p: lse - p z would cancel where logits are large
+                logq = z.sub_(lse[rows, None])  # the sum of -p log p: lse - p z would cancel where logits are large
                 entropy[rows] = logq.exp().mul_(logq).sum(-1).neg_()
             else:
                 top = z.amax(-1, keepdim=True)
                 raised = z.sub_(top).exp_()
                 total = raised.sum(-1, keepdim=True)
                 lse[rows] = (top + total.log())[:, 0]
-                if grads is not None:  # d log p / dz = onehot - raised / total; the division waits for small tensors
+                if grads is not None:  # d log p / dz = onehot - raised / total; small tensors are divided later
                     dz = raised.scatter_add_(1, target[rows, None], -total)
                     factor = -scale / temperature * (1.0 if promised is None else promised) / total
-                    grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c, room)
+                    grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c, buffers)
             logp[rows] = at_target[:, 0] - lse[rows]
         if grads is not None:
             ctx.grads = grads
@@ -178,9 +182,9 @@ class _TokenLogProbs(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         g_logp, g_entropy = upstream
         if ctx.now:
-            grads, ctx.grads = ctx.grads, None  # scaled in place, so good for one backward pass
+            grads, ctx.grads = ctx.grads, None  # scaled in place, so valid for one backward pass
             if grads is None:
-                raise RuntimeError("a gradient made along with the value allows one backward pass only")
+                raise RuntimeError("a gradient computed together with the value allows one backward pass only")
             if ctx.promised is None:
                 grads.hidden.mul_(g_logp[:, None])
             elif not torch.allclose(g_logp, torch.full_like(g_logp, ctx.promised), rtol=1e-5, atol=0.0):
@@ -190,8 +194,8 @@ class _TokenLogProbs(torch.autograd.Function):
         scale, softcap, temperature, want_entropy = ctx.settings
         weight_c = weight.to(hidden.dtype)
         grads = _Grads(ctx, hidden, weight, bias)
-        for rows, room in _chunks(hidden, weight):
-            z = _logits(hidden[rows], weight_c, bias, scale, softcap, room)
+        for rows, buffers in _chunks(hidden, weight):
+            z = _logits(hidden[rows], weight_c, bias, scale, softcap, buffers)
             capped = z.clone() if softcap is not None else None
             if temperature != 1.0:
                 z /= temperature
@@ -204,19 +208,19 @@ class _TokenLogProbs(torch.autograd.Function):
                 factor = torch.full_like(factor, scale / temperature)
             else:
                 dz = z.exp_().scatter_add_(1, target[rows, None], -torch.ones_like(factor))
-            grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c, room)
+            grads.add(rows, _through_cap(dz, capped, softcap), factor, hidden, weight_c, buffers)
         return grads.all()
 
 
 def _through_cap(dz: Tensor, capped: Tensor | None, softcap: float | None) -> Tensor:
-    """Chain rule from capped logits back to uncapped ones, in place."""
+    """The gradient of uncapped logits from that of capped ones, in place."""
     if softcap is not None and capped is not None:
         dz *= 1.0 - (capped / softcap).square_()
     return dz
 
 
 class _Grads:
-    """Gradients of hidden, weight and bias, summed chunk by chunk; only those that are needed."""
+    """The needed gradients of hidden, weight and bias, summed chunk by chunk."""
 
     def __init__(self, ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> None:
         needs = ctx.needs_input_grad
@@ -225,24 +229,24 @@ class _Grads:
         self.weight = ctx.into if needs[1] and ctx.into is not None else self.own
         self.bias = torch.zeros_like(bias, dtype=torch.float32) if needs[2] and bias is not None else None
 
-    def add(self, rows: slice, dz: Tensor, factor: Tensor, hidden: Tensor, weight: Tensor, room: _Room) -> None:
-        """Add a chunk's, whose logits have the gradient ``factor * dz``, [chunk, 1] and [chunk, V]."""
+    def add(self, rows: slice, dz: Tensor, factor: Tensor, hidden: Tensor, weight: Tensor, buffers: _Buffers) -> None:
+        """Add the gradients of a chunk whose logits have the gradient ``factor * dz``, [chunk, 1] and [chunk, V]."""
         if self.bias is not None:
             self.bias.addmv_(dz.T, factor[:, 0])
-        if room.wide is not room.narrow:
-            dz = room.narrow[: len(dz)].copy_(dz)
+        if buffers.wide is not buffers.narrow:
+            dz = buffers.narrow[: len(dz)].copy_(dz)
         if self.hidden is not None:
             self.hidden[rows] = (dz @ weight).mul_(factor)
         if self.weight is not None:
             _add_product(self.weight, dz.T, (hidden[rows] * factor).to(hidden.dtype))
 
     def all(self) -> tuple[Tensor | None, ...]:
-        """One for each argument of the forward pass."""
+        """A gradient or None for each argument of the forward pass."""
         return self.hidden, self.own, self.bias, *[None] * 7
 
 
 def _add_product(into: Tensor, a: Tensor, b: Tensor) -> None:
-    """``into += a @ b``, in float32, with no matrix of that size beside it."""
+    """``into += a @ b`` in float32, without a second matrix of that size."""
     if a.dtype == into.dtype:
         into.addmm_(a, b)
         return
@@ -251,12 +255,12 @@ def _add_product(into: Tensor, a: Tensor, b: Tensor) -> None:
         into[start : start + step] += a[start : start + step] @ b
 
 
-def _chunks(hidden: Tensor, weight: Tensor) -> Iterator[tuple[slice, _Room]]:
-    """Even chunks of at most CHUNK logits (but ROWS tokens), and the one room that they all take turns in."""
+def _chunks(hidden: Tensor, weight: Tensor) -> Iterator[tuple[slice, _Buffers]]:
+    """Even chunks of at most CHUNK logits (at least ROWS tokens), and the buffers that they all use in turn."""
     n, vocabulary = len(hidden), len(weight)
     if n == 0:
         return
     step = -(-n // -(-n // max(ROWS, CHUNK // vocabulary)))
-    room = _room(hidden, step, vocabulary)
+    buffers = _buffers(hidden, step, vocabulary)
     for start in range(0, n, step):
-        yield slice(start, min(n, start + step)), room
+        yield slice(start, min(n, start + step)), buffers

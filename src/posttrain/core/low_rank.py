@@ -1,4 +1,4 @@
-"""A low-rank update of a linear layer's output, added in place: no tensor of the output's size beside it.
+"""A low-rank update of a linear layer's output. It is added in place, without a second tensor of the output's size.
 
 Legend: ``T`` tokens, ``I`` and ``O`` the layer's input and output width, ``R`` rank.
 """
@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 def add_low_rank(output: Tensor, x: Tensor, a_RI: Tensor, b_OR: Tensor, scaling: float) -> Tensor:
-    """``output + scaling * x A^T B^T`` (Hu et al. 2021, eq. 3), in `output`'s memory and dtype.
+    """``output + scaling * x A^T B^T`` (Hu et al. 2021, eq. 3), computed in `output`'s memory and dtype.
 
     Args:
-        output: of the frozen layer, [..., O]; overwritten.
-        x: what the layer was given, [..., I].
-        a_RI, b_OR: the adapter, of any dtype; gradients have it too.
+        output: the frozen layer's output, [..., O]; it is overwritten.
+        x: the layer's input, [..., I].
+        a_RI, b_OR: the adapter's matrices, of any dtype; their gradients have the same.
         scaling: alpha / rank.
     """
     return _AddLowRank.apply(output, x, a_RI, b_OR, scaling)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What a policy computes over a batch, and what an objective makes of it.
+"""The outputs of a policy over a batch, and the loss that an objective makes of them.
 
 Legend: ``N`` loss tokens, ``C`` completions.
 """
@@ -13,21 +13,21 @@ from torch import Tensor
 from posttrain.core.packing import Batch
 
 Want = Literal["logp", "entropy", "score", "value"]
-"""An output the model must compute."""
+"""An output that the model can compute."""
 
 Unit = Literal["token", "completion", "group"]
-"""What a loss averages over."""
+"""The unit that a loss is averaged over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Float32 vectors; None where the objective did not want it.
+    """Float32 vectors; None where the objective does not want the output.
 
     Args:
-        logp_N: log-prob of each loss token.
-        entropy_N: entropy of the distribution it was drawn from, nats.
-        score_C: scalar head's value at each completion's last token.
-        value_N: value head's estimate before each loss token, of the return that follows.
+        logp_N: the log-prob of each loss token.
+        entropy_N: the entropy of the distribution over each loss token, in nats.
+        score_C: the scalar head's output at each completion's last token.
+        value_N: the value head's estimate, before each loss token, of the return that follows.
     """
 
     logp_N: Tensor | None = None
@@ -37,12 +37,12 @@ class Outputs:
 
 
 Metrics = Mapping[str, tuple[Tensor | float, Tensor | float]]
-"""name → (total, count), detached: they add up over micro-batches and ranks, and are divided once."""
+"""name → (total, count), detached from the graph. They add up over micro-batches and are divided once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss summed over its units (the loop divides once, by the units of the whole step) and its metrics."""
+    """A loss summed over its units, with its metrics. The loop divides it once, by the units of the whole step."""
 
     total: Tensor
     metrics: Metrics
@@ -50,16 +50,16 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A pure loss and what it asks of the model and of the data.
+    """A pure loss, with the outputs and columns that it needs.
 
     Args:
-        loss: from outputs and the batch's columns to a `Loss`. Knows no model, tokenizer, device or config.
-        wants: outputs the model must compute.
-        needs: columns the source of groups must give.
-        unit: what the loss averages over.
-        uniform: the total falls by one with each log-prob, so that all gradients are known beforehand (see
+        loss: from outputs and the batch's columns to a `Loss`. It knows no model, tokenizer, device or configuration.
+        wants: the outputs that the model must compute.
+        needs: the columns that groups must carry.
+        unit: the unit that the loss is averaged over.
+        uniform: whether the total is minus the sum of the log-probs, so that all gradients are known beforehand (see
             `token_logprobs`).
-        temperature: of the distribution its log-probs are of: that of sampling, where the policy wrote the tokens.
+        temperature: the temperature of its log-probs; that of sampling, if the policy wrote the tokens.
     """
 
     loss: Callable[[Outputs, Batch], Loss]
@@ -71,5 +71,5 @@ class Objective:
 
 
 def sum_by(values: Tensor, index: Tensor, size: int) -> Tensor:
-    """Segment sums: ``out[index[i]] += values[i]``, out of length `size`."""
+    """Segment sums: ``out[index[i]] += values[i]``, with `out` of length `size`."""
     return torch.zeros(size, dtype=values.dtype, device=values.device).index_add(0, index, values)

@@ -1,4 +1,4 @@
-"""Packing: groups laid end to end in one row of tokens, without padding and without cutting a group.
+"""Packing: groups are laid end to end in one row of tokens, without padding and without cutting a group.
 
 Legend: ``T`` packed tokens, ``N`` loss tokens, ``C`` completions, ``G`` groups.
 """
@@ -15,7 +15,7 @@ from posttrain.core.group import Group, Ints
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Where one completion lies in the packed row: its prompt's span and its own, as half-open ranges."""
+    """The place of one completion in the packed row: its prompt's span and its own, as half-open ranges."""
 
     group: int
     prompt: tuple[int, int]
@@ -24,18 +24,18 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Packed groups. No mask travels further: objectives see flat vectors of length N and C.
+    """Packed groups. Objectives need no masks: they see flat vectors of length N and C.
 
     Args:
         tokens_T: token ids of the row, int64.
-        position_T: positions; they restart at the end of the prompt for each of its completions, int64.
-        branches: the row's structure, one entry a completion.
-        where_N: place in the row whose hidden state predicts loss token n, int64.
-        target_N: the loss tokens' ids, int64.
+        position_T: position ids, int64. For each completion they restart at the end of its prompt.
+        branches: the structure of the row, an entry for each completion.
+        predictor_N: index in the row of the hidden state that predicts each loss token, int64.
+        target_N: ids of the loss tokens, int64.
         completion_N: the completion each loss token belongs to, int64, ascending.
         group_C: the group each completion belongs to, int64, ascending.
         columns: float32 vectors of length C (per completion) or N (per loss token).
-        names: where each group came from (``file:line``), length G.
+        names: ``file:line`` of each group, length G.
     """
 
     tokens_T: Tensor
@@ -50,19 +50,19 @@ class Batch:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each unit a loss may be averaged over this batch holds."""
+        """The number of tokens, completions and groups, by the unit that a loss is averaged over."""
         return {"token": len(self.predictor_N), "completion": len(self.group_C), "group": len(self.names)}
 
 
 def pack(sizes: Sequence[int], budget: int) -> list[list[int]]:
-    """Distribute groups over rows of at most `budget` tokens: best-fit decreasing, deterministic.
+    """Distribute groups over rows of at most `budget` tokens, by best-fit decreasing; deterministic.
 
     Args:
         sizes: tokens of each group (`Group.size`).
-        budget: tokens a row may hold. A larger group gets a row of its own.
+        budget: tokens of a row, at most. A larger group gets a row of its own.
 
     Returns:
-        Row after row the indices of its groups, ascending within a row; every index exactly once.
+        for each row the indices of its groups, in ascending order; every index comes exactly once.
     """
     room: list[int] = []
     rows: list[list[int]] = []
@@ -82,11 +82,11 @@ def collate(groups: Sequence[Group], device: torch.device | str = "cpu") -> Batc
     """Lay groups end to end: the prompt once, then each of its completions.
 
     Raises:
-        ValueError: if the groups disagree on which columns they carry.
+        ValueError: the groups carry different columns.
     """
     tokens: list[Ints] = []
     position: list[Ints] = []
-    where: list[Ints] = []
+    predictors: list[Ints] = []
     target: list[Ints] = []
     branches: list[Branch] = []
     loss_counts: list[int] = []
@@ -102,7 +102,7 @@ def collate(groups: Sequence[Group], device: torch.device | str = "cpu") -> Batc
             position.append(np.arange(len(group.prompt), len(group.prompt) + length, dtype=np.int32))
             predictor = np.arange(at - 1, at - 1 + length, dtype=np.int32)
             predictor[0] = prompt[1] - 1
-            where.append(predictor[completion.loss])
+            predictors.append(predictor[completion.loss])
             target.append(completion.tokens[completion.loss])
             loss_counts.append(len(target[-1]))
             branches.append(Branch(g, prompt, (at, at + length)))
@@ -115,7 +115,7 @@ def collate(groups: Sequence[Group], device: torch.device | str = "cpu") -> Batc
         tokens_T=long(tokens),
         position_T=long(position),
         branches=tuple(branches),
-        predictor_N=long(where),
+        predictor_N=long(predictors),
         target_N=long(target),
         completion_N=torch.repeat_interleave(torch.tensor(loss_counts)).to(device),
         group_C=torch.tensor([b.group for b in branches]).to(device),

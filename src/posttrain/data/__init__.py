@@ -1,1 +1,1 @@
-"""Rows become token groups."""
+"""Rows of data files become groups of tokens."""

@@ -1,7 +1,7 @@
 """`Example`: one prompt and its completions as messages, before they become tokens.
 
-Every data convention is read into this one shape (`formats.py`), and one function turns it into a
-`Group` of tokens (`chat.py`). An SFT row has one completion, a preference pair two, a ranking two or more.
+The readers in `formats/` turn every data convention into this one shape, and `chat/encode.py` turns it into a `Group`
+of tokens. An SFT row has one completion, a preference pair two, a ranking two or more.
 """
 
 from collections.abc import Mapping
@@ -9,26 +9,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Message = Mapping[str, Any]
-"""``{"role": ..., "content": ...}``, as chat templates take it; tool calls sit under ``tool_calls``."""
+"""``{"role": ..., "content": ...}``, as chat templates read it; tool calls are under ``tool_calls``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row of training or evaluation data.
+    """A row of training or evaluation data.
 
     Args:
         where: ``file:line``, for errors and reports.
-        prompt: the messages before the first one that is trained on. Empty for raw text.
+        prompt: the messages before the first one that is trained on; empty for plain text.
         completions: K alternatives, each a list of messages that follow the prompt. In an SFT conversation the
             one completion runs from the first assistant turn to the end; loss falls on its assistant turns.
-        columns: a number for each completion (``rank``...), each of length K.
+        columns: by name (``rank``...), a number for each of the K completions.
         tools: JSON schemas for the chat template, if the row has any.
-        task: the task the row belongs to (IFT), if stated.
-        phrasing: which wording of the task's instruction the row uses (IFT), if stated.
-        raw: the row is plain text without roles: no chat template is applied, and each message's content is
-            taken as it stands (continued pre-training, or a base model's prompt and completion).
+        task: the task of the row (IFT), if the row or its source names one.
+        phrasing: the name of the wording of the task's instruction (IFT), if the row has one.
+        raw: whether the row is plain text without roles. No chat template is then applied, and the contents of the
+            messages are joined (continued pre-training, or a base model's prompt and completion).
         row: the source row, unchanged; rewards and metrics read it.
-        notes: what its reader left out, a phrase each.
+        notes: what its reader changed or left out (`RowNote`).
     """
 
     where: str

@@ -1,4 +1,4 @@
-"""The language of a text, by its script and by the small words of languages that share the Latin one."""
+"""The language of a text, by its script, and for the Latin script by frequent small words."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ LANGUAGES = (
     "Korean",
     "Chinese",
 )
-"""What `language_of` tells apart, by its index."""
+"""The languages and scripts that `language_of` distinguishes, by index."""
 
 _SMALL = {
     1: "the and of to is in that for it with as are this be on was by you or from an at your have not can which",
@@ -49,19 +49,19 @@ _SCRIPTS = (
     (12, re.compile("[\u0900-\u097f]")),
     (13, re.compile("[\u0e00-\u0e7f]")),
 )
-_READ = 600
-"""Characters that are looked at."""
+_CHARACTERS = 600
+"""Only so many characters of a text are read."""
 
 _FEWEST = 3
-"""Different small words that a text must have before it counts as of a language."""
+"""A text needs so many different small words of a language to count as written in it."""
 
-_LEAST = 0.1
-"""Share of the words that these must be: three of them in a list of names are names."""
+_LEAST_SHARE = 0.1
+"""The small words must be this share of all words: three of them in a list of names may be names."""
 
 
 def language_of(text: str) -> int:
-    """Index in `LANGUAGES`; 0 where the text is too short or mixed to say."""
-    head = text[:_READ]
+    """The language's index in `LANGUAGES`; 0 if the text is too short or too mixed to decide."""
+    head = text[:_CHARACTERS]
     if not head.isascii():
         letters = sum(c.isalpha() for c in head)
         for language, looks in _SCRIPTS:
@@ -74,4 +74,4 @@ def language_of(text: str) -> int:
     if not ranked or ranked[0][1] < _FEWEST or (len(ranked) > 1 and ranked[0][1] < 1.5 * ranked[1][1]):
         return 0
     usual = [word for word in small if ranked[0][0] in _OF_WORD[word]]
-    return ranked[0][0] if len(set(usual)) >= _FEWEST and len(usual) >= _LEAST * len(words) else 0
+    return ranked[0][0] if len(set(usual)) >= _FEWEST and len(usual) >= _LEAST_SHARE * len(words) else 0

@@ -1,4 +1,4 @@
-"""What a recipe can say about data."""
+"""The recipe's options for data."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -20,21 +20,19 @@ def _each_from_its_own(columns: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class DataSource(Options):
-    """A file, a folder of files, or ``hf://org/name``."""
+    """A source of rows: a file, a folder of files, or ``hf://org/name``."""
 
     path: str = Field(min_length=1, description="relative to the recipe's folder")
     columns: Annotated[Mapping[str, str], AfterValidator(_each_from_its_own)] = Field(
-        default={}, description="our name: the file's name, where they differ"
+        default={}, description="standard name: the file's name of the column, where they differ"
     )
-    task: str | None = Field(
-        default=None, description="the task all its rows belong to; a `task` column says it row by row"
-    )
-    weight: float = Field(default=1.0, gt=0, description="IFT: how often it is drawn, beside its size")
+    task: str | None = Field(default=None, description="the task of all its rows; a `task` column names it row by row")
+    weight: float = Field(default=1.0, gt=0, description="IFT: how often it is drawn, relative to its size")
     rows: int | None = Field(default=None, ge=1, description="read only the first rows")
 
 
 def as_sources(value: Any) -> Any:
-    """A path, one source, or a list of either, as a list of sources."""
+    """A list of sources, from a path, one source, or a list of either."""
     if value is None:
         return None
     items: Any = value if isinstance(value, list | tuple) else [value]
@@ -49,7 +47,7 @@ def _as_validation(value: Any) -> Any:
 
 
 class RowOptions(Options):
-    """What a stage reads, and how rows become tokens."""
+    """The rows that a stage reads, and how they become tokens."""
 
     data: Sources = Field(description="a path, a source, or a list of either")
     max_length: int | None = Field(
@@ -60,17 +58,17 @@ class RowOptions(Options):
     truncation: Truncation = Field(default="drop", description="what to do with a longer row: error, drop, left, right")
     template: str | None = Field(
         default=None,
-        description="chat template: plain, chatml, raw (a text goes on) or a Jinja file; the model's own if unset",
+        description="chat template: plain, chatml, raw (a text is continued) or a Jinja file; the model's own if unset",
     )
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every data path it names."""
+        """Every data path of these options."""
         return tuple(source.path for source in self.data)
 
 
 class DataOptions(RowOptions):
-    """What a stage trains on, and what it is judged on."""
+    """The rows that a stage trains on, and those that it is evaluated on."""
 
     validation: Annotated[
         Annotated[tuple[DataSource, ...], Field(min_length=1)] | Annotated[float, Field(gt=0, lt=1)] | None,
@@ -79,6 +77,6 @@ class DataOptions(RowOptions):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every data path it names, held out or not."""
+        """Every data path of these options, held out or not."""
         held_out = self.validation if isinstance(self.validation, tuple) else ()
         return tuple(source.path for source in (*self.data, *held_out))

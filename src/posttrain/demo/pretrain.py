@@ -24,8 +24,8 @@ from posttrain.demo.prose import documents
 from posttrain.demo.tokenizer import CONTEXT, train_tokenizer
 from posttrain.objectives.sft import SFT
 from posttrain.policy.load import Policy
-from posttrain.train.batches import Source
-from posttrain.train.loop import Callbacks, Training, fit
+from posttrain.train.batches import DatasetBatches
+from posttrain.train.loop import Callbacks, Training, train_policy
 from posttrain.train.options import TrainOptions
 
 VOCABULARY = 1280
@@ -60,7 +60,7 @@ def fresh_model(tokenizer: Any) -> Any:
     )
     model = LlamaForCausalLM(config)
     prime_copying(model)
-    model.set_attn_implementation(attention.register())
+    model.set_attn_implementation(attention.register_branching_attention())
     return model
 
 
@@ -81,7 +81,7 @@ def groups(tokenizer: Any, count: int) -> Iterator[Group]:
 
 def train(policy: Policy, documents: list[Group], folder: Path) -> None:
     """One pass over the documents in their order, by the same loop as every other stage."""
-    source = Source(
+    source = DatasetBatches(
         documents,
         [group.size for group in documents],
         lambda epoch: range(len(documents)),
@@ -90,7 +90,9 @@ def train(policy: Policy, documents: list[Group], folder: Path) -> None:
     training = Training(policy, source, SFT, OPTIONS, folder)
     policy.model.train()
     with Screen().bar("pre-training", training.steps) as advance:
-        fit(training, Callbacks(on_step=lambda step, total, values: advance(step, f"loss {values['loss']:.3f}")))
+        train_policy(
+            training, Callbacks(on_step=lambda step, total, values: advance(step, f"loss {values['loss']:.3f}"))
+        )
 
 
 def save(policy: Policy, out: Path) -> None:

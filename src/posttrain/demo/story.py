@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from posttrain.console import shown
+from posttrain.console import printable_text
 from posttrain.stages.context import Figure
 
 STAGES = ("base", "sft", "ift", "dpo")
@@ -95,9 +95,9 @@ def _example(out: Path, suite: str, stages: Sequence[str], teacher: str) -> Tabl
     chosen = next((some for some in taught if some[0]["slice"] != "on-label"), each[0])[0]["id"]
     found = {stage: next(s for s in samples if s["id"] == chosen) for stage, samples in answers.items()}
     table = Table("", "", title=f"For example, {suite}", title_justify="left", show_header=False, show_lines=True)
-    table.add_row("asked", Text(shown(found[stages[-1]]["question"])))
+    table.add_row("asked", Text(printable_text(found[stages[-1]]["question"])))
     for stage, sample in found.items():
-        table.add_row(stage, Text(shown(sample["answer"])))
+        table.add_row(stage, Text(printable_text(sample["answer"])))
     return table
 
 

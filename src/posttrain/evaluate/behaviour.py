@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from posttrain.console import Screen
-from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.renderer import Renderer
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.suites import Sample, run_suite
 from posttrain.files import read_json, whole_folder, write_json, write_whole

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from posttrain.data.files.strict_json import decode, kind_of
+from posttrain.data.files.strict_json import decode_json, kind_of
 from posttrain.errors import InputError
 from posttrain.evaluate.options import MetricName
 from posttrain.evaluate.refusal import refuses, says
@@ -78,7 +78,7 @@ def expected(row: Mapping[str, Any]) -> Any:
     target = row.get("target")
     if target is None:
         raise InputError('`target` is null or missing; write "null" in quotation marks if the right answer is null')
-    return decode(target, "`target`") if isinstance(target, str) else target
+    return decode_json(target, "`target`") if isinstance(target, str) else target
 
 
 def own_words(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.chat.answer_text import answer_text
-from posttrain.data.chat.encode import Renderer, encode_prompt
+from posttrain.data.chat.encode import encode_prompt
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.language import LANGUAGES, language_of
 from posttrain.errors import InputError
 from posttrain.evaluate.metrics import METRICS, check_row, metadata_of, own_words

@@ -1,1 +1,1 @@
-"""The policy writing completions."""
+"""Generation of completions: by the policy itself, by vLLM, or by a server."""

@@ -1,7 +1,7 @@
-"""Attention while writing: a row looks at its group's shared prompt and at what it has written itself.
+"""Attention of generation: each row attends to its group's shared prompt and to its own tokens.
 
-Plugged into unmodified transformers models like `core.attention`; the cache is written here, not by the model.
-Legend in `rollout.cache`.
+It plugs into unmodified transformers models like `core.attention`. This module writes the cache, not the model. The
+legend is in `generation.cache`.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from posttrain.core.attention import Layout, branching_attention
 from posttrain.generation.cache import Cache, Step
 
 NAME = "posttrain_rollout"
-"""The name under which `register` puts this attention into transformers' registry."""
+"""The name of this attention in transformers' registry."""
 
 LEAST = -1e30
-"""Stands for the largest score where a row sees no key of a part."""
+"""The largest score of a row that sees no key of a part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prefill:
-    """Prompts laid end to end, read once and kept.
+    """Prompts, laid end to end, whose keys and values are computed once and kept.
 
     Args:
-        cache: takes their keys and values.
-        layout: of the packed row.
-        spans: half-open range of each prompt in the row.
-        slots: where each is kept.
+        cache: the cache for their keys and values.
+        layout: the layout of the packed row.
+        spans: the half-open range of each prompt in the row.
+        slots: the slot of each prompt in the cache.
     """
 
     cache: Cache
@@ -38,7 +38,7 @@ class Prefill:
     slots: list[int]
 
 
-def rollout_attention(
+def generation_attention(
     module: torch.nn.Module,
     query: Tensor,
     key: Tensor,
@@ -52,11 +52,11 @@ def rollout_attention(
     softcap: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """The attention function transformers calls in each layer.
+    """The attention function that transformers calls in each layer.
 
     Args:
-        query: [1, H R, T, head_dim]; key, value: [1, H, T, head_dim]. T are the tokens of the prompts, or one a row.
-        rollout: what is being done, passed through the model's keyword arguments.
+        query: [1, H R, T, head_dim]; key, value: [1, H, T, head_dim]. T are the tokens of the prompts, or one per row.
+        rollout: prompts to read or a step to decode; the model passes it through its keyword arguments.
 
     Returns:
         [1, T, H R, head_dim] and no weights.
@@ -98,7 +98,7 @@ def _decode(
     parts: list[tuple[Tensor, ...]] = []
     for number, tile in enumerate(step.tiles):
         slots = slice(tile.slot, tile.slot + tile.slots)
-        # [S, H, M R, d]: the rows of one prompt side by side
+        # [S, H, M R, d]: the rows of one prompt are side by side
         q = q_XHRd[tile.start : tile.end].unflatten(0, (tile.slots, -1)).transpose(1, 2).flatten(2, 3)
         keys, values = (x[slots, :, : tile.longest] for x in (prompt_k, prompt_v))
         mask = step.prompt_mask(number, window, q_BHRd.shape[2])
@@ -111,8 +111,8 @@ def _decode(
 def _attend(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, softcap: float | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Over one part of the keys: values summed by weight, the weights' sum and the largest score they are relative to,
-    the last two with a last dimension of 1; all float32."""
+    """Attention over one part of the keys: the weighted sum of values, the sum of weights, and the largest score, which
+    the weights are relative to. All are float32; the last dimension of the last two is 1."""
     scores = (q @ k.transpose(-1, -2)).float()
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
@@ -124,16 +124,16 @@ def _attend(
 
 
 def _joined(out: Tensor, total: Tensor, top: Tensor, out2: Tensor, total2: Tensor, top2: Tensor) -> Tensor:
-    """Attention over both parts, from what `_attend` says of each."""
+    """Attention over both parts, from the results of `_attend` for each."""
     highest = torch.maximum(top, top2)
     share, share2 = (top - highest).exp_(), (top2 - highest).exp_()
     return (out * share + out2 * share2) / (total * share + total2 * share2)
 
 
 @once
-def register() -> str:
-    """Put this attention into transformers' registry, once; returns its name."""
+def register_generation_attention() -> str:
+    """Put this attention into transformers' registry, once; its name."""
     from transformers import AttentionInterface
 
-    AttentionInterface.register(NAME, rollout_attention)
+    AttentionInterface.register(NAME, generation_attention)
     return NAME

@@ -1,9 +1,9 @@
-"""Keys and values of what is being written, preallocated: a prompt's once a group, each completion's in its row.
+"""Preallocated keys and values of generation: a prompt's are kept once per group, a completion's in its row.
 
-Nothing grows and nothing is concatenated: a token is written in place. Live rows stay the first ones (the last takes
-the place of one that leaves), so that every step works on plain slices.
+Nothing grows and nothing is concatenated, since each token is written in place. The live rows are always the first
+ones: when a row ends, the last row takes its place. So every step works on plain slices.
 
-Legend: ``B`` rows (completions being written), ``S`` prompt slots, ``H`` key heads, ``R`` query heads for each of them,
+Legend: ``B`` rows (completions in progress), ``S`` prompt slots, ``H`` key heads, ``R`` query heads for each of them,
 ``P`` prompt length, ``L`` completion length.
 """
 
@@ -14,18 +14,18 @@ import torch
 from torch import Tensor
 
 PADDING = 1.3
-"""Prompts of one call may be padded by this factor: keys and values are read once for each token written, so that
-padding costs what it holds; on a GPU, where a call costs more than it reads, there is one."""
+"""Prompts of one call may be padded to this factor of their size, since each step reads all keys and values. On a GPU a
+call costs more than it reads, so there is one call."""
 
 
 @dataclass(slots=True)
 class Cache:
-    """Room for rows and prompts; each layer's is made when it first writes, in the layer's own shape and dtype.
+    """Memory for rows and prompts. A layer's is allocated when the layer first writes, in its own shape and dtype.
 
     Args:
-        rows: completions written at once, at most.
+        rows: completions generated at once, at most.
         length: tokens of a completion, at most.
-        slots: prompts held at once, at most.
+        slots: prompts kept at once, at most.
         prompt_length: tokens of a prompt, at most.
     """
 
@@ -37,7 +37,7 @@ class Cache:
     prompts: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     def own_of(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows' keys and values, [B, H, L, head_dim]; `key` and `value` [1, H, T, head_dim] show their shape."""
+        """The rows' keys and values, [B, H, L, head_dim]; `key` and `value` [1, H, T, head_dim] give their shape."""
         if layer not in self.own:
             self.own[layer] = tuple(x.new_zeros(self.rows, x.shape[1], self.length, x.shape[3]) for x in (key, value))  # type: ignore[assignment]
         return self.own[layer]
@@ -45,18 +45,18 @@ class Cache:
     def prompts_of(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """The prompts' keys and values, [S, H, P, head_dim]."""
         if layer not in self.prompts:
-            room = (self.slots, self.prompt_length)
-            self.prompts[layer] = tuple(x.new_zeros(room[0], x.shape[1], room[1], x.shape[3]) for x in (key, value))  # type: ignore[assignment]
+            size = (self.slots, self.prompt_length)
+            self.prompts[layer] = tuple(x.new_zeros(size[0], x.shape[1], size[1], x.shape[3]) for x in (key, value))  # type: ignore[assignment]
         return self.prompts[layer]
 
     def move_row(self, source: int, target: int, length: int) -> None:
-        """Put a row's first `length` tokens in place of another's."""
+        """Copy a row's first `length` tokens over another row."""
         for key, value in self.own.values():
             key[target, :, :length] = key[source, :, :length]
             value[target, :, :length] = value[source, :, :length]
 
     def move_prompt(self, source: int, target: int, length: int) -> None:
-        """Put a prompt in place of another."""
+        """Copy a prompt's first `length` tokens over another prompt."""
         for key, value in self.prompts.values():
             key[target, :, :length] = key[source, :, :length]
             value[target, :, :length] = value[source, :, :length]
@@ -64,11 +64,11 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """Neighbouring prompts of like length, attended to in one call.
+    """Neighbouring prompts of similar length, attended to in one call.
 
     Args:
-        slot, slots: the first one, and how many.
-        start, end: places in `Step.tile_index`, the same number for each slot.
+        slot, slots: the first slot, and the number of slots.
+        start, end: range in `Step.tile_index`, with the same number of rows for each slot.
         longest: tokens of the longest prompt.
     """
 
@@ -81,19 +81,19 @@ class Tile:
 
 @dataclass(slots=True)
 class Step:
-    """One token of each live row: where it goes and what it sees, worked out once for all layers.
+    """A decoding step: one token of each live row, its place and what it sees, computed once for all layers.
 
     Args:
-        cache: see there.
-        row_B: the rows' numbers.
+        cache: the cache that the step reads and writes.
+        row_B: the indices of the rows.
         length_B: tokens of each row already written, int64.
         prompt_B: length of each row's prompt, int64.
-        longest: longest completion with this token.
-        tiles: the calls to make over prompts.
-        tile_index: rows in the order of the tiles, M places a slot, unused ones 0; int64 [X].
-        back_B: each row's place in that order.
-        even: whether all rows have written as much.
-        filled: of each tile, whether all its prompts are as long as the longest.
+        longest: length of the longest completion with this token.
+        tiles: the attention calls over prompts.
+        tile_index: rows in the order of the tiles, M per slot, padded with the slot's first row; int64 [X].
+        back_B: each row's index in that order.
+        even: whether all rows are of the same length.
+        filled: for each tile, whether all its prompts are of the same length.
     """
 
     cache: Cache
@@ -109,7 +109,7 @@ class Step:
     masks: dict[Any, Tensor] = field(default_factory=dict)
 
     def own_mask(self, window: int | None) -> Tensor | None:
-        """[B, 1, 1, L] to add to scores: 0 where a row may look, minus infinity elsewhere; None if it is all 0."""
+        """[B, 1, 1, L] to add to scores: 0 where a row sees a key, minus infinity elsewhere; None if all are 0."""
         if window is not None and window >= self.longest:
             window = None
         if self.even and window is None:
@@ -124,7 +124,7 @@ class Step:
         return self.masks[slot]
 
     def prompt_mask(self, number: int, window: int | None, repeats: int) -> Tensor | None:
-        """[S, 1, M R, P] for one tile; see `own_mask`."""
+        """[S, 1, M R, P], the same for the prompts of one tile; see `own_mask`."""
         tile = self.tiles[number]
         if self.filled[number] and window is None:
             return None
@@ -146,12 +146,12 @@ def _scores_of(seen: Tensor) -> Tensor:
 
 
 def step_of(cache: Cache, length: list[int], slot: list[int], prompt_length: list[int], device: torch.device) -> Step:
-    """The next step.
+    """The next decoding step.
 
     Args:
-        length: tokens written so far, by row.
-        slot: prompt slot, by row.
-        prompt_length: by slot.
+        length: the tokens of each row so far.
+        slot: the prompt slot of each row.
+        prompt_length: the prompt length of each slot.
     """
     siblings: list[list[int]] = [[] for _ in prompt_length]
     for row, s in enumerate(slot):
@@ -187,7 +187,7 @@ def step_of(cache: Cache, length: list[int], slot: list[int], prompt_length: lis
 
 
 def _runs(prompt_length: list[int], fewest: int) -> list[tuple[int, int]]:
-    """Half-open ranges of slots such that each has `fewest` or its padding stays within `PADDING`."""
+    """Half-open ranges of slots. Each has `fewest` slots, or more if its padding stays within `PADDING`."""
     runs: list[tuple[int, int]] = []
     used = longest = 0
     for slot, length in enumerate(prompt_length):

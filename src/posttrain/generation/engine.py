@@ -1,6 +1,6 @@
-"""The decode loop: prompts read once a group, completions written side by side, a finished one's place taken at once.
+"""The decoding loop. A prompt is read once for its group, rows are decoded together, and new rows replace ended ones.
 
-Works on unmodified transformers models that can branch; what cannot goes through `plain`.
+It works on unmodified transformers models that can branch; others use `transformers_generate`.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,22 +18,22 @@ from posttrain.core.packing import Batch, Branch
 from posttrain.generation import attention
 from posttrain.generation.cache import Cache, step_of
 from posttrain.generation.request import Generate, Generation, Request, decoding, ends
-from posttrain.generation.sampling import Sampling, draw, uniforms
+from posttrain.generation.sampling import Sampling, draw_tokens, uniforms
 from posttrain.generation.transformers_generate import generate_plain
 from posttrain.policy.forward import backbone_of, head_of, mixed
 from posttrain.policy.load import Policy
 from posttrain.policy.rope import depends_on_length
 
 ROWS = 128
-"""Completions written at once."""
+"""The default number of completions that are generated at once."""
 
 PREFILL = 4096
-"""Tokens of prompts read in one pass."""
+"""Tokens of prompts that are read in one pass, at most, unless one prompt is longer."""
 
 
 @dataclass(slots=True)
 class _Row:
-    """A completion being written."""
+    """A completion in progress."""
 
     request: int
     branch: int
@@ -43,7 +43,7 @@ class _Row:
     logp: list[float] = field(default_factory=list)
 
 
-def generate(
+def generate_completions(
     policy: Policy,
     prompts: Sequence[Ints],
     sampling: Sampling,
@@ -57,12 +57,12 @@ def generate(
 
     Args:
         prompts: token ids, each at least one token.
-        ids: numbers that, with the seed, fix each prompt's draws; its place if unset.
-        rows: completions written at once (memory), at least `n`.
+        ids: a number for each prompt that, with the seed, fixes its draws; by default its index.
+        rows: completions generated at once; it limits memory, and is at least `n`.
         on_done: called with the number of completions done.
 
     Returns:
-        the completions of each prompt, in order. They do not depend on what else is written beside them.
+        the completions of each prompt, in order. They do not depend on the other prompts.
     """
     ids = range(len(prompts)) if ids is None else ids
     if not prompts:
@@ -71,13 +71,13 @@ def generate(
     request = Request(prompts, sampling, n, ids, max(rows, n), on_done)
     if not policy.branching or depends_on_length(policy.base.config, longest):
         return generate_plain(policy, request)
-    with torch.no_grad(), decoding(policy, attention.register()):
+    with torch.no_grad(), decoding(policy, attention.register_generation_attention()):
         return _Engine(policy, request).run()
 
 
-def writer(policy: Policy, rows: int = ROWS) -> Generate:
-    """`generate` by one policy, `rows` completions at once."""
-    return lambda prompts, sampling, n, ids: generate(policy, prompts, sampling, n=n, ids=ids, rows=rows)
+def policy_generate(policy: Policy, rows: int = ROWS) -> Generate:
+    """`generate_completions` of one policy, with `rows` completions at once."""
+    return lambda prompts, sampling, n, ids: generate_completions(policy, prompts, sampling, n=n, ids=ids, rows=rows)
 
 
 def greedy(
@@ -87,13 +87,13 @@ def greedy(
     max_new_tokens: int,
     on_done: Callable[[int], None] = lambda n: None,
 ) -> list[Ints]:
-    """The most probable next token, again and again; the completions without their end token."""
-    found = generate(policy, prompts, Sampling(max_new_tokens, temperature=0), on_done=on_done)
-    return [one.tokens[:-1] if one.ended and one.tokens[-1] in policy.end_tokens else one.tokens for (one,) in found]
+    """Greedy decoding: completions of the most probable tokens, without their end token."""
+    groups = generate_completions(policy, prompts, Sampling(max_new_tokens, temperature=0), on_done=on_done)
+    return [c.tokens[:-1] if c.ended and c.tokens[-1] in policy.end_tokens else c.tokens for (c,) in groups]
 
 
 class _Engine:
-    """The state of one call of `generate`."""
+    """The state of one call of `generate_completions`."""
 
     def __init__(self, policy: Policy, request: Request) -> None:
         self.policy, self.request = policy, request
@@ -102,36 +102,36 @@ class _Engine:
         prompts, n = request.prompts, request.n
         longest = max(len(p) for p in prompts)
         rows = min(request.rows, n * len(prompts))
-        slots = min(len(prompts), 2 * -(-rows // n))  # more than whole groups need: some rows of a group end early
+        slots = min(len(prompts), 2 * -(-rows // n))  # more than whole groups need, since rows of a group end early
         self.cache = Cache(rows, request.sampling.max_new_tokens, slots, longest)
-        self.waiting = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), -i))  # taken from the end
+        self.waiting = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), -i))  # the next one is at the end
         self.rows: list[_Row] = []
-        self.slots: list[int] = []  # the request in each
+        self.slots: list[int] = []  # the request of each slot
         self.done: list[list[Generation | None]] = [[None] * n for _ in prompts]
         self.count = 0
 
     def run(self) -> list[list[Generation]]:
-        """Until nothing is left to write."""
+        """Decode until every completion has ended."""
         while self.waiting or self.rows:
             while admitted := self._admit():
                 self._prefill(admitted)
             if self.rows:
                 self._decode()
-        return [[one for one in group if one is not None] for group in self.done]
+        return [[c for c in group if c is not None] for group in self.done]
 
     def _admit(self) -> list[int]:
-        """Waiting requests for which there is room, at most one pass of prompts."""
-        some: list[int] = []
+        """The next waiting requests that fit into the cache, at most one pass of prompts."""
+        admitted: list[int] = []
         tokens = 0
         while (
             self.waiting
-            and len(self.rows) + self.n * (len(some) + 1) <= self.cache.rows
-            and len(self.slots) + len(some) < self.cache.slots
-            and (not some or tokens + len(self.prompts[self.waiting[-1]]) <= PREFILL)
+            and len(self.rows) + self.n * (len(admitted) + 1) <= self.cache.rows
+            and len(self.slots) + len(admitted) < self.cache.slots
+            and (not admitted or tokens + len(self.prompts[self.waiting[-1]]) <= PREFILL)
         ):
-            some.append(self.waiting.pop())
-            tokens += len(self.prompts[some[-1]])
-        return some
+            admitted.append(self.waiting.pop())
+            tokens += len(self.prompts[admitted[-1]])
+        return admitted
 
     def _prefill(self, requests: list[int]) -> None:
         prompts = [self.prompts[r] for r in requests]
@@ -154,7 +154,7 @@ class _Engine:
 
     def _decode(self) -> None:
         rows, device = self.rows, self.policy.device
-        lengths = [len(row.tokens) - 1 for row in rows]  # the last token is written to the cache by this very step
+        lengths = [len(row.tokens) - 1 for row in rows]  # this step writes the last token to the cache
         step = step_of(
             self.cache, lengths, [row.slot for row in rows], [len(self.prompts[r]) for r in self.slots], device
         )
@@ -170,10 +170,10 @@ class _Engine:
         return output.last_hidden_state[0]
 
     def _append(self, rows: list[_Row], logits_BV: Tensor) -> None:
-        """Draw a token for each row; those that end leave."""
+        """Draw a token for each row, and remove the rows that end."""
         at = torch.tensor([row.uniform[len(row.tokens)] for row in rows], dtype=torch.float64, device=logits_BV.device)
-        tokens_B, logp_B = draw(logits_BV, at, self.sampling)
-        leaving: list[_Row] = []
+        tokens_B, logp_B = draw_tokens(logits_BV, at, self.sampling)
+        ended_rows: list[_Row] = []
         for row, token, logp in zip(rows, tokens_B.tolist(), logp_B.tolist(), strict=True):
             row.tokens.append(token)
             row.logp.append(logp)
@@ -182,15 +182,15 @@ class _Engine:
                 self.done[row.request][row.branch] = Generation(
                     np.array(row.tokens, np.int32), np.array(row.logp, np.float32), ended
                 )
-                leaving.append(row)
-        for row in leaving:
-            self._leave(row)
-        if leaving:
-            self.count += len(leaving)
+                ended_rows.append(row)
+        for row in ended_rows:
+            self._remove(row)
+        if ended_rows:
+            self.count += len(ended_rows)
             self.request.on_done(self.count)
 
-    def _leave(self, row: _Row) -> None:
-        """The last row takes this one's place, and the last prompt its prompt's, if no sibling is left."""
+    def _remove(self, row: _Row) -> None:
+        """Move the last row to this row's place; if its prompt has no row left, move the last prompt to that place."""
         place, last = next(i for i, r in enumerate(self.rows) if r is row), len(self.rows) - 1
         if place != last:
             self.rows[place] = self.rows[last]
@@ -208,7 +208,7 @@ class _Engine:
 
 
 def _prompts_batch(prompts: Sequence[Ints], device: torch.device) -> Batch:
-    """Prompts end to end as documents of their own; no loss tokens."""
+    """Prompts laid end to end, each a document of its own, without loss tokens."""
     ends = np.cumsum([len(p) for p in prompts]).tolist()
     starts = [0, *ends[:-1]]
     empty = torch.zeros(0, dtype=torch.long, device=device)

@@ -1,4 +1,4 @@
-"""What a recipe can say about writing completions."""
+"""The recipe's options for generation."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SamplingOptions(Options):
-    """How completions are drawn, and how many at once."""
+    """How completions are sampled, and how many at once."""
 
     max_new_tokens: int = Field(default=256, ge=1, description="a completion that has not ended by then is cut")
     temperature: float = Field(default=1.0, gt=0, description="more varied completions above 1, likelier ones below")
@@ -21,7 +21,7 @@ class SamplingOptions(Options):
         default=0.0, ge=0, lt=1, description="sample only tokens this share as probable as the top one"
     )
     stop: tuple[str, ...] = Field(default=(), description="strings that end a completion")
-    rollout_rows: int = Field(default=128, ge=1, description="completions written at once; less takes less memory")
+    rollout_rows: int = Field(default=128, ge=1, description="completions generated at once; fewer take less memory")
 
 
 class VllmOptions(Options):
@@ -29,12 +29,12 @@ class VllmOptions(Options):
 
     gpu_memory: float = Field(default=0.3, gt=0, lt=1, description="share of the GPU's memory for vLLM")
     importance_cap: float = Field(
-        default=2.0, ge=1, description="a token's weight, trainer's probability by vLLM's, is cut here"
+        default=2.0, ge=1, description="upper limit of a token's importance weight, p_trainer / p_vllm"
     )
 
 
 def sampling_of(options: SamplingOptions, seed: int) -> "Sampling":
-    """The same as the engine takes it."""
+    """The options as the engine's `Sampling`."""
     from posttrain.generation.sampling import Sampling
 
     return Sampling(

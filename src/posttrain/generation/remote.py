@@ -1,4 +1,4 @@
-"""Completions from an OpenAI-compatible server: another source of what `engine.generate` writes."""
+"""Completions from an OpenAI-compatible server."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from httpx2 import Client
 
 ONE_AT_A_TIME = {400, 422}
-"""How servers refuse to write several completions for one request. The others write one, whatever they are asked."""
+"""The statuses of servers that refuse several completions per request. Other servers return one, whatever `n` is."""
 
 _KEPT = ("role", "content", "name", "tool_call_id")
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteWritten:
-    """A completion.
+class RemoteCompletion:
+    """A completion of a server.
 
     Args:
-        text: without a stop string, which servers leave out.
-        ended: False if it was cut at ``max_new_tokens``, or withheld.
+        text: its text, without a stop string, which servers leave out.
+        ended: False if it was cut at ``max_new_tokens`` or withheld.
     """
 
     text: str
     ended: bool
 
 
-def ask(
+def request_completions(
     conversations: Sequence[Sequence[Message]],
     options: EndpointOptions,
     sampling: Sampling,
@@ -46,62 +46,64 @@ def ask(
     wheres: Sequence[str],
     ids: Sequence[int] | None = None,
     on_done: Callable[[int], None] = lambda done: None,
-) -> list[list[RemoteWritten]]:
+) -> list[list[RemoteCompletion]]:
     """`n` completions of each conversation.
 
     Args:
         wheres: ``file:line`` of each conversation, for errors.
-        ids: numbers that, with the seed, fix each conversation's requests; its place if unset. A conversation is
-            asked the same way whatever is asked beside it; whether the server then says the same is its own affair.
+        ids: a number for each conversation that, with the seed, fixes its requests; by default its index. A request
+            does not depend on the other conversations. Whether the server is deterministic is up to the server.
         on_done: called, in this thread, with the number of completions done.
 
     Returns:
         the completions of each conversation, in order.
 
     Raises:
-        InputError: the key is not set, or the server refuses a conversation or makes no sense.
-        RunError: it does not answer a conversation after all tries. Either way the first conversation to fail is
-            named, and none is begun after it.
+        InputError: the key is not set, or the server refuses a conversation or sends a malformed response.
+        RunError: the server does not answer a conversation after all tries. Either error names the first conversation
+            that failed, and no conversation is begun after it.
     """
     ids = range(len(conversations)) if ids is None else ids
-    written: list[list[RemoteWritten]] = [[] for _ in conversations]
-    over = Event()
+    completions: list[list[RemoteCompletion]] = [[] for _ in conversations]
+    stop = Event()
     with connect(options) as client, ThreadPoolExecutor(options.concurrency) as pool:
-        one = partial(_ask_one, client, options, sampling, n, over)
-        futures = {pool.submit(one, *each): i for i, each in enumerate(zip(conversations, wheres, ids, strict=True))}
+        request = partial(_request_until_done, client, options, sampling, n, stop)
+        futures = {
+            pool.submit(request, *each): i for i, each in enumerate(zip(conversations, wheres, ids, strict=True))
+        }
         try:
             for done, future in enumerate(as_completed(futures), 1):
-                written[futures[future]] = future.result()
+                completions[futures[future]] = future.result()
                 on_done(done * n)
         except BaseException:
-            over.set()  # wakes those who wait for their next try, and those in the queue end as they begin
+            stop.set()  # wakes threads that wait for their next try; queued conversations then end at once
             raise
-    return written
+    return completions
 
 
-def _ask_one(
+def _request_until_done(
     client: "Client",
     options: EndpointOptions,
     sampling: Sampling,
     n: int,
-    over: Event,
+    stop: Event,
     conversation: Sequence[Message],
     where: str,
     number: int,
-) -> list[RemoteWritten]:
-    """Request after request until there are `n` completions."""
+) -> list[RemoteCompletion]:
+    """Send requests until there are `n` completions."""
 
     def sleep(seconds: float) -> None:
-        if over.wait(seconds):
+        if stop.wait(seconds):
             raise CancelledError
 
     messages = [_as_sent(message) for message in conversation]
-    found: list[RemoteWritten] = []
+    completions: list[RemoteCompletion] = []
     most = n
-    while len(found) < n:
+    while len(completions) < n:
         sleep(0)
-        wanted = min(most, n - len(found))
-        body = {"messages": messages, **_settings(sampling, seed_of(sampling.seed, number, len(found)), wanted)}
+        wanted = min(most, n - len(completions))
+        body = {"messages": messages, **_settings(sampling, seed_of(sampling.seed, number, len(completions)), wanted)}
         try:
             choices = post(client, options, body, sleep)
         except Refused as error:
@@ -113,17 +115,17 @@ def _ask_one(
         except RunError as error:
             raise RunError(f"{where}: {error}") from error
         else:
-            found += [RemoteWritten(one.text, one.finish == "stop") for one in choices[:wanted]]
-    return found
+            completions += [RemoteCompletion(c.text, c.finish == "stop") for c in choices[:wanted]]
+    return completions
 
 
 def seed_of(seed: int, number: int, branch: int) -> int:
-    """A request's own seed: 31 bits, which every server takes (some read the highest as "at random")."""
+    """The seed of a request, in 31 bits: every server accepts it, and some read the highest bit as "at random"."""
     return int(np.random.SeedSequence([seed, number, branch]).generate_state(1)[0]) & 0x7FFFFFFF
 
 
 def _settings(sampling: Sampling, seed: int, n: int) -> Mapping[str, Any]:
-    """What says nothing is not sent: not every server knows every setting, and those that do not may refuse it."""
+    """The settings of a request. A setting without effect is not sent, since servers may refuse unknown settings."""
     settings = {
         "n": (n, 1),
         "top_p": (sampling.top_p, 1.0),
@@ -131,13 +133,12 @@ def _settings(sampling: Sampling, seed: int, n: int) -> Mapping[str, Any]:
         "min_p": (sampling.min_p, 0.0),
         "stop": (list(sampling.stop), []),
     }
-    said = {name: value for name, (value, nothing) in settings.items() if value != nothing}
-    return {"max_tokens": sampling.max_new_tokens, "temperature": sampling.temperature, "seed": seed, **said}
+    sent = {name: value for name, (value, neutral) in settings.items() if value != neutral}
+    return {"max_tokens": sampling.max_new_tokens, "temperature": sampling.temperature, "seed": seed, **sent}
 
 
 def _as_sent(message: Message) -> Mapping[str, Any]:
-    """A message with the keys of the protocol alone, and the arguments of tool calls as JSON text, which templates
-    want as objects."""
+    """A message with only the keys of the protocol, and with the arguments of tool calls as JSON text."""
     sent = {key: message[key] for key in _KEPT if key in message}
     calls: Any = message.get("tool_calls")
     if calls:

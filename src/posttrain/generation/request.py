@@ -1,11 +1,11 @@
-"""What is asked of a policy that writes, what it answers, and the state the model is in meanwhile."""
+"""Requests for completions, completions, and the state of the model during generation."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from posttrain.core.group import Floats, Ints
-from posttrain.data.chat.answer_text import decoded
+from posttrain.data.chat.answer_text import decode_tokens
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
 from posttrain.policy.probe import plain_attention
@@ -13,14 +13,14 @@ from posttrain.policy.probe import plain_attention
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Completions to write.
+    """A request for completions.
 
     Args:
         prompts: token ids, each at least one token.
-        sampling: how they are drawn.
-        n: completions of each prompt.
-        ids: numbers that, with the seed, fix each prompt's draws.
-        rows: completions written at once (memory), at least `n`.
+        sampling: how they are sampled.
+        n: the number of completions of each prompt.
+        ids: a number for each prompt that, with the seed, fixes its draws.
+        rows: completions generated at once; it limits memory, and is at least `n`.
         on_done: called with the number of completions done.
     """
 
@@ -37,10 +37,10 @@ class Generation:
     """A completion.
 
     Args:
-        tokens: ids, the end token included if there is one.
-        logp: of each token under the model at the sampling temperature, float32.
+        tokens: token ids, with the end token if there is one.
+        logp: the log-prob of each token under the model at the sampling temperature, float32.
         ended: False if it was cut at ``max_new_tokens``.
-        importance: where another engine wrote than the trainer, the weight of each token in the loss.
+        importance: the weight of each token in the loss, if another engine than the trainer generated it.
     """
 
     tokens: Ints
@@ -59,15 +59,14 @@ def ends(tokens: Sequence[int], policy: Policy, stop: Sequence[str]) -> bool:
         return True
     if not stop:
         return False
-    enough = max(len(text.encode()) for text in stop) + 4  # a token is a byte at least; a few more for marks
-    text = decoded(tokens[-enough:], policy.tokenizer)
-    return any(one in text for one in stop)
+    enough = max(len(text.encode()) for text in stop) + 4  # a token has a byte at least; a few more for marks
+    text = decode_tokens(tokens[-enough:], policy.tokenizer)
+    return any(string in text for string in stop)
 
 
 @contextmanager
 def decoding(policy: Policy, implementation: str | None = None) -> Generator[None]:
-    """The model as writing needs it: no module in training mode, this attention (its own if None); afterwards all as
-    it was."""
+    """While open, no module is in training mode and the model uses this attention (its own if None)."""
     before = policy.base.config._attn_implementation
     training = [module for module in policy.model.modules() if module.training]
     if implementation is None:

@@ -1,4 +1,4 @@
-"""Drawing the next token. A request's draws depend on its own seed and place alone, never on its neighbours.
+"""Sampling of the next token. The draws of a request depend on its own seed and number, never on its neighbours.
 
 Legend: ``B`` sequences, ``V`` vocabulary.
 """
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 BLOCK = 256
-"""Tokens whose probabilities are summed together: the draw first picks a block, then a token in it."""
+"""Tokens of a block: the draw first chooses a block by its sum, then a token in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How completions are drawn.
+    """How completions are sampled.
 
     Args:
-        max_new_tokens: tokens of a completion, its end token included.
+        max_new_tokens: tokens of a completion, at most, with its end token.
         temperature: divides the logits; 0 takes the most probable token.
-        top_k: only the k most probable tokens; 0 for all.
-        top_p: only the fewest tokens that together have this probability (Holtzman et al. 2019, arXiv:1904.09751).
-        min_p: only tokens at least this times as probable as the most probable (Nguyen et al. 2024, arXiv:2407.01082).
-        stop: strings that end a completion; they stay in it.
-        seed: of all draws.
+        top_k: keep only the k most probable tokens; 0 keeps all.
+        top_p: keep only the fewest tokens with this probability together (Holtzman et al. 2019, arXiv:1904.09751).
+        min_p: keep only tokens with this share of the top token's probability (Nguyen et al. 2024, arXiv:2407.01082).
+        stop: strings that end a completion; they are part of it.
+        seed: the seed of all draws.
     """
 
     max_new_tokens: int
@@ -38,25 +38,25 @@ class Sampling:
 
     @property
     def filters(self) -> bool:
-        """Whether some tokens are never drawn: the log-probs below are then not of the distribution drawn from."""
+        """Whether some tokens are never drawn. Log-probs are then not those of the distribution that is sampled."""
         return self.temperature > 0 and (self.top_k > 0 or self.top_p < 1.0 or self.min_p > 0.0)
 
 
 def uniforms(seed: int, request: int, branch: int, count: int) -> NDArray[np.float64]:
-    """Numbers in [0, 1) for one completion, one a token."""
+    """Numbers in [0, 1) for the tokens of one completion."""
     return np.random.default_rng([seed, request, branch]).random(count)
 
 
-def draw(logits_BV: Tensor, uniform_B: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+def draw_tokens(logits_BV: Tensor, uniform_B: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """The next token of each sequence, and its log-prob.
 
     Args:
-        logits_BV: float32; overwritten.
-        uniform_B: float64, where in the cumulative distribution each sequence's token lies.
+        logits_BV: float32; it is overwritten.
+        uniform_B: float64, the point of each sequence's token in the cumulative distribution.
 
     Returns:
-        tokens [B] int64, and their log-probs [B] under softmax(logits / temperature), before any filter
-        (temperature 0: of 1), as the trainer computes them.
+        tokens [B] int64, and their log-probs [B] under softmax(logits / temperature) before any filter, as the trainer
+        computes them. Temperature 0 gives the log-probs of temperature 1.
     """
     if sampling.temperature == 0:
         token_B = logits_BV.argmax(-1)
@@ -76,7 +76,7 @@ def draw(logits_BV: Tensor, uniform_B: Tensor, sampling: Sampling) -> tuple[Tens
 
 
 def _filtered(weight_BV: Tensor, sampling: Sampling) -> Tensor:
-    """Weights with 0 for every token that may not be drawn: top-k first, then top-p, then min-p, as in transformers."""
+    """The weights, with 0 for tokens that may not be drawn: by top-k, then top-p, then min-p, as in transformers."""
     kept_BV = weight_BV.clone()
     if 0 < sampling.top_k < weight_BV.shape[1]:
         least_B1 = kept_BV.topk(sampling.top_k, -1).values[:, -1:]
@@ -93,8 +93,8 @@ def _filtered(weight_BV: Tensor, sampling: Sampling) -> Tensor:
 
 
 def _reach(weight_BV: Tensor) -> Tensor:
-    """Weight up to the end of each block, float64. The blocks' own sums are float32, eight times faster: a millionth
-    of a block may lie on the other side of its border."""
+    """The cumulative weight at the end of each block, float64. The sums of the blocks are float32, which is eight times
+    faster and may move a border by a millionth of a block."""
     whole = weight_BV.shape[1] // BLOCK * BLOCK
     block_BK = weight_BV[:, :whole].unflatten(1, (-1, BLOCK)).sum(-1)
     if whole < weight_BV.shape[1]:
@@ -103,7 +103,7 @@ def _reach(weight_BV: Tensor) -> Tensor:
 
 
 def _inverse(weight_BV: Tensor, reach_BK: Tensor, uniform_B: Tensor) -> Tensor:
-    """The token in whose share of the cumulative weight each uniform lies: block by block, then within one."""
+    """The token whose share of the cumulative weight contains each uniform: first the block, then the token in it."""
     vocabulary = weight_BV.shape[1]
     goal_B1 = uniform_B[:, None] * reach_BK[:, -1:]
     picked_B1 = torch.searchsorted(reach_BK, goal_B1, right=True).clamp_(max=reach_BK.shape[1] - 1)
@@ -112,7 +112,7 @@ def _inverse(weight_BV: Tensor, reach_BK: Tensor, uniform_B: Tensor) -> Tensor:
     inside_BT = weight_BV.gather(1, place_BT.clamp(max=vocabulary - 1)).double()
     inside_BT[place_BT >= vocabulary] = 0.0
     within_BT = inside_BT.cumsum(-1)
-    # Rounding may put the goal a hair beyond the block: the last token of the block that has any weight then.
+    # Rounding may put the goal just beyond the block; the last token with weight is then taken.
     goal_B1 = torch.minimum(goal_B1, within_BT[:, -1:] * (1.0 - 1e-12))
     offset_B1 = torch.searchsorted(within_BT, goal_B1, right=True).clamp_(max=BLOCK - 1)
     return (picked_B1 * BLOCK + offset_B1)[:, 0]

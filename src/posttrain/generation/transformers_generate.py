@@ -1,7 +1,7 @@
-"""Writing with transformers' own `generate`, for models that cannot share a prompt: slower, same draws.
+"""Generation with transformers' own `generate`, for models that cannot share a prompt: slower, with the same draws.
 
-Its logits processor draws the token by our own sampling and leaves `generate` no choice but to take it, so seeds,
-filters and log-probs mean the same as in the engine.
+A logits processor draws each token by `draw_tokens` and leaves `generate` no other one, so seeds, filters and log-probs
+are those of the engine.
 """
 
 from typing import Any
@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from posttrain.generation.request import Generation, Request, decoding, ends
-from posttrain.generation.sampling import Sampling, draw, uniforms
+from posttrain.generation.sampling import Sampling, draw_tokens, uniforms
 from posttrain.policy.forward import mixed
 from posttrain.policy.load import Policy
 
 
 @torch.no_grad()
 def generate_plain(policy: Policy, request: Request) -> list[list[Generation]]:
-    """See `engine.generate`. Prompts of the same length are written together: nothing is padded."""
+    """See `engine.generate_completions`. Prompts of the same length run together, so nothing is padded."""
     prompts, sampling = request.prompts, request.sampling
     by_length = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
     todo = [(i, b) for i in by_length for b in range(request.n)]
@@ -27,18 +27,18 @@ def generate_plain(policy: Policy, request: Request) -> list[list[Generation]]:
     with decoding(policy), mixed(policy):
         while todo:
             length = len(prompts[todo[0][0]])
-            some = [one for one in todo[: request.rows] if len(prompts[one[0]]) == length]
-            todo = todo[len(some) :]
-            draws = np.stack([uniforms(sampling.seed, request.ids[i], b, sampling.max_new_tokens) for i, b in some])
-            tokens = np.stack([prompts[i] for i, _ in some]).astype(np.int64)
-            for (i, b), one in zip(some, _write(policy, tokens, draws, sampling), strict=True):
-                done[i][b] = one
-            count += len(some)
+            batch = [(i, b) for i, b in todo[: request.rows] if len(prompts[i]) == length]
+            todo = todo[len(batch) :]
+            draws = np.stack([uniforms(sampling.seed, request.ids[i], b, sampling.max_new_tokens) for i, b in batch])
+            tokens = np.stack([prompts[i] for i, _ in batch]).astype(np.int64)
+            for (i, b), completion in zip(batch, _generate(policy, tokens, draws, sampling), strict=True):
+                done[i][b] = completion
+            count += len(batch)
             request.on_done(count)
     return done
 
 
-def _write(policy: Policy, tokens: Any, draws: Any, sampling: Sampling) -> list[Generation]:
+def _generate(policy: Policy, tokens: Any, draws: Any, sampling: Sampling) -> list[Generation]:
     from transformers import LogitsProcessorList
 
     chosen: list[Tensor] = []
@@ -46,7 +46,7 @@ def _write(policy: Policy, tokens: Any, draws: Any, sampling: Sampling) -> list[
     at = torch.from_numpy(draws).to(policy.device)
 
     def force(_: Tensor, logits_BV: Tensor) -> Tensor:
-        token_B, logp_B = draw(logits_BV.float().clone(), at[:, len(chosen)], sampling)
+        token_B, logp_B = draw_tokens(logits_BV.float().clone(), at[:, len(chosen)], sampling)
         chosen.append(token_B)
         logps.append(logp_B)
         return torch.full_like(logits_BV, -torch.inf).scatter_(1, token_B[:, None], 0.0)

@@ -1,7 +1,7 @@
-"""Another writer on GPUs: vLLM in this process, handed the policy's weights before it writes.
+"""Generation with vLLM on GPUs, in this process, with the policy's current weights.
 
-Its kernels and its precision are not the trainer's, so its log-probs are of a slightly other model:
-`experience.importance` corrects for that.
+vLLM's kernels and precision are not the trainer's, so its log-probs are those of a slightly different model;
+`rollouts.importance` corrects for that.
 """
 
 import os
@@ -21,18 +21,18 @@ from posttrain.policy.lora.adapters import merged_weights
 from posttrain.policy.lora.folder import adapted_model
 
 
-def vllm_writer(policy: Policy, model: str, options: VllmOptions, *, longest: int, rows: int, seed: int) -> Generate:
-    """A function that writes with vLLM, with the weights that the policy has when it is called.
+def vllm_generate(policy: Policy, model: str, options: VllmOptions, *, longest: int, rows: int, seed: int) -> Generate:
+    """A function that generates with vLLM and, at each call, the policy's current weights.
 
     Args:
         model: the folder or hub id that the policy was loaded from.
         longest: tokens of the longest prompt and completion together.
-        rows: completions written at once.
+        rows: completions generated at once.
 
     Raises:
         InputError: vLLM is not installed.
     """
-    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # weights are handed over within the process
+    os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")  # weights are passed within the process
     try:
         from vllm import LLM, SamplingParams  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -44,21 +44,21 @@ def vllm_writer(policy: Policy, model: str, options: VllmOptions, *, longest: in
         max_model_len=longest,
         max_num_seqs=rows,
         seed=seed,
-        logprobs_mode="processed_logprobs",  # of the distribution that tokens are drawn from
+        logprobs_mode="processed_logprobs",  # those of the distribution that tokens are drawn from
     )
 
-    def write(prompts: Sequence[Ints], sampling: Sampling, n: int, ids: Sequence[int]) -> list[list[Generation]]:
+    def generate(prompts: Sequence[Ints], sampling: Sampling, n: int, ids: Sequence[int]) -> list[list[Generation]]:
         llm.llm_engine.model_executor.driver_worker.model_runner.model.load_weights(merged_weights(policy))
         llm.reset_prefix_cache()
-        asked = [SamplingParams(n=n, **_settings(policy, sampling, number)) for number in ids]
-        answers = llm.generate([{"prompt_token_ids": prompt.tolist()} for prompt in prompts], asked, use_tqdm=False)
-        return [[_written(one) for one in answer.outputs] for answer in answers]
+        settings = [SamplingParams(n=n, **_settings(policy, sampling, number)) for number in ids]
+        answers = llm.generate([{"prompt_token_ids": prompt.tolist()} for prompt in prompts], settings, use_tqdm=False)
+        return [[_generation(output) for output in answer.outputs] for answer in answers]
 
-    return write
+    return generate
 
 
 def _settings(policy: Policy, sampling: Sampling, number: int) -> Mapping[str, Any]:
-    """The draws of one prompt, in vLLM's words."""
+    """vLLM's sampling parameters for one prompt."""
     return {
         "temperature": sampling.temperature,
         "top_k": sampling.top_k,
@@ -69,10 +69,10 @@ def _settings(policy: Policy, sampling: Sampling, number: int) -> Mapping[str, A
         "stop_token_ids": list(policy.end_tokens),
         "include_stop_str_in_output": True,
         "seed": int(np.random.default_rng([sampling.seed, number]).integers(2**31)),
-        "logprobs": 0,  # of the drawn token alone
+        "logprobs": 0,  # that of the drawn token alone
     }
 
 
-def _written(one: Any) -> Generation:
-    logp = [place[token].logprob for token, place in zip(one.token_ids, one.logprobs, strict=True)]
-    return Generation(np.array(one.token_ids, np.int32), np.array(logp, np.float32), one.finish_reason == "stop")
+def _generation(output: Any) -> Generation:
+    logp = [place[token].logprob for token, place in zip(output.token_ids, output.logprobs, strict=True)]
+    return Generation(np.array(output.token_ids, np.int32), np.array(logp, np.float32), output.finish_reason == "stop")

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from posttrain.console import Screen, bytes_told, time_told
+from posttrain.console import Screen, format_bytes, format_duration
 from posttrain.data.summary import DataSummary
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
@@ -142,7 +142,7 @@ def show_plan(plans: list[Plan]) -> None:
             f"{held:,}",
             f"{parts['train']['tokens']:,}",
             f"{plan['steps']:,}",
-            bytes_told(memory) if memory else "–",
+            format_bytes(memory) if memory else "–",
         )
     console = Console(highlight=False)
     console.print(table)
@@ -151,8 +151,8 @@ def show_plan(plans: list[Plan]) -> None:
         if plan["does_not_fit"] is not None:
             console.print(f"  {plan['does_not_fit']}", style="bold red", markup=False, soft_wrap=True)
         if plan["seconds"] is not None:
-            disk = "" if plan["disk_bytes"] is None else f", disk: {bytes_told(plan['disk_bytes'])}"
-            console.print(f"  time: {time_told(plan['seconds'])}{disk} (orders of magnitude)", soft_wrap=True)
+            disk = "" if plan["disk_bytes"] is None else f", disk: {format_bytes(plan['disk_bytes'])}"
+            console.print(f"  time: {format_duration(plan['seconds'])}{disk} (orders of magnitude)", soft_wrap=True)
         if plan["max_length"] is not None:
             ends = ", ".join(plan["stops_on"])
             console.print(
@@ -166,6 +166,6 @@ def _place(plan: Plan) -> str:
     """Where a stage computes, and what its memory is for."""
     if plan["free_bytes"] is None:
         return "loads no model"
-    parts = ", ".join(f"{part} {bytes_told(n)}" for part, n in plan["memory_bytes"].items() if part != "total")
-    free = bytes_told(plan["free_bytes"])
+    parts = ", ".join(f"{part} {format_bytes(n)}" for part, n in plan["memory_bytes"].items() if part != "total")
+    free = format_bytes(plan["free_bytes"])
     return f"on {plan['device']}, {plan['precision']}; memory: {parts}; {free} free"

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from posttrain.console import Screen, shown
+from posttrain.console import Screen, printable_text
 from posttrain.errors import InputError, RunError, Stopped
 from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
@@ -117,7 +117,7 @@ def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> Non
     for name, told in restarts.items():
         run.screen.title(f"{name} starts over; its inputs changed")
         for sentence in told:
-            run.screen.note(shown(sentence))
+            run.screen.note(printable_text(sentence))
     if restarts and not start_over():
         raise InputError(
             f"{run.out}: the inputs of {', '.join(restarts)} changed, and nothing was started. Put them back, name "

@@ -1,1 +1,1 @@
-"""The policy: a Hugging Face causal LM, perhaps with LoRA and a scalar head; load, run, save."""
+"""The policy: a Hugging Face causal LM, perhaps with LoRA or a scalar head. It is loaded, run and saved here."""

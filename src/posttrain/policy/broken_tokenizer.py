@@ -1,4 +1,4 @@
-"""Why a tokenizer file cannot be read, where the library's own message does not say it."""
+"""Finds why a tokenizer file cannot be read, where the library's own message does not show it."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def broken_file(path: Path) -> str | None:
 def broken_merge(path: Path) -> str | None:
     """The first merge of a BPE ``tokenizer.json`` that does not fit its vocabulary; None if there is none.
 
-    It happens when an editor or a copy changes characters (U+00A0 to a space, say) in some entries.
+    Such merges appear when an editor or a copy changes characters of entries, such as U+00A0 to a space.
     """
     try:
         model: Any = json.loads(path.read_text(encoding="utf-8"))["model"]

@@ -1,4 +1,4 @@
-"""Where and in which precision a model runs: asked of the machine, not guessed from its name."""
+"""The device and precision that a model runs in. They are measured on the machine, not guessed from its name."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from posttrain.policy.options import PlaceOptions
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Device of the weights, dtype of matrix products (None: the weights' own), dtype of a frozen base."""
+    """The device of the weights, the dtype of matrix products (None for the weights' own) and that of a frozen base."""
 
     device: str
     autocast: torch.dtype | None
@@ -24,24 +24,22 @@ class Placement:
 
 
 def place(options: PlaceOptions) -> Placement:
-    """Resolve ``device: auto`` and ``precision: auto``.
+    """The device and dtypes that the options choose; ``auto`` is resolved for this machine.
 
     Raises:
-        InputError: a device that is not there, or one that does no bfloat16.
+        InputError: the device is not available.
     """
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(
-            f"device: {device} is asked for, but PyTorch finds no CUDA GPU here; say `device: cpu` or auto"
-        )
+        raise InputError(f"device: {device}, but PyTorch finds no CUDA GPU here; say `device: cpu` or auto")
     half = options.precision == "bfloat16" or (options.precision == "auto" and bfloat16_is_fast(device))
     return Placement(device, torch.bfloat16 if half else None, torch.bfloat16 if half else torch.float32)
 
 
 def bfloat16_is_fast(device: str) -> bool:
-    """Whether bfloat16 matrix products beat float32's here; on a CPU measured once and cached."""
+    """Whether matrix products are faster in bfloat16 than in float32; on a CPU this is measured once and cached."""
     if device.startswith("cuda"):
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device != "cpu":
@@ -61,7 +59,7 @@ def bfloat16_is_fast(device: str) -> bool:
 
 
 def matmul_speed(dtype: torch.dtype, size: int = 384, repeats: int = 50) -> float:
-    """GFLOP/s of the best of many square matrix products on the CPU: another program may be in the way of most."""
+    """GFLOP/s of the fastest of many square matrix products on the CPU, since another program may slow most of them."""
     a, b = (torch.ones(size, size, dtype=dtype) for _ in range(2))
     best = float("inf")
     for _ in range(repeats):
@@ -72,13 +70,13 @@ def matmul_speed(dtype: torch.dtype, size: int = 384, repeats: int = 50) -> floa
 
 
 def cache_folder() -> Path:
-    """``POSTTRAIN_CACHE``, or the user's cache folder."""
+    """The folder of ``POSTTRAIN_CACHE``, else posttrain's folder in the user's cache."""
     chosen = os.environ.get("POSTTRAIN_CACHE")
     return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "posttrain"
 
 
 def machine() -> str:
-    """Processor and version of torch: what a measurement holds for."""
+    """Processor and torch version, the key of a measurement."""
     return f"{_processor()} torch {torch.__version__}"
 
 

@@ -1,4 +1,4 @@
-"""One forward pass of a policy over a packed batch: only the outputs that are wanted.
+"""A forward pass of a policy over a packed batch. It computes only the wanted outputs.
 
 Legend: ``T`` packed tokens, ``N`` loss tokens, ``C`` completions, ``L`` longest completion with its prompt,
 ``D`` hidden width.
@@ -21,7 +21,7 @@ from posttrain.policy.load import Policy
 from posttrain.policy.rope import mixes_lengths
 
 VALUE_TRUNK = "value_trunk"
-"""Name of the value's own trunk in the model, where it has one (`policy.heads`)."""
+"""The module name of a value function's own trunk (`policy.value_head`)."""
 
 
 def forward(
@@ -33,16 +33,16 @@ def forward(
     gradient: float | None = None,
     accumulate: bool = False,
 ) -> Outputs:
-    """Compute what an objective wants.
+    """Compute the outputs that an objective wants.
 
     Args:
-        wants: outputs to compute; nothing else is.
-        temperature: of the sampling distribution the log-probs refer to.
-        gradient: what the loss promises to give every log-prob, see `token_logprobs`.
-        accumulate: the head's gradient goes straight to its weight's ``grad`` (see `Head.into`).
+        wants: the outputs to compute.
+        temperature: the temperature of the log-probs; that of sampling, for sampled tokens.
+        gradient: the promised gradient of every log-prob, see `token_logprobs`.
+        accumulate: whether the head's gradient is added to its weight's ``grad`` directly (see `Head.into`).
 
     Returns:
-        `Outputs` in float32, with gradient unless torch's is switched off.
+        `Outputs` in float32, with gradient unless torch has it switched off.
     """
     device = batch.tokens_T.device
     value = _values(policy, batch) if "value" in wants and hasattr(policy.base, VALUE_TRUNK) else None
@@ -76,25 +76,25 @@ def forward(
 
 
 def _values(policy: Policy, batch: Batch) -> Tensor:
-    """The value before each loss token, by a trunk of the value's own."""
+    """The value before each loss token, computed by the value function's own trunk."""
     with mixed(policy):
         hidden = _hidden(policy, batch, getattr(policy.base, VALUE_TRUNK))
     return policy.base.value_head(_pick(batch, hidden, batch.predictor_N, batch.completion_N).float())[:, 0]
 
 
 def mixed(policy: Policy) -> AbstractContextManager[Any]:
-    """Matrix products in the policy's dtype while open."""
+    """While open, matrix products run in the policy's dtype."""
     return nullcontext() if policy.autocast is None else torch.autocast(policy.device.type, policy.autocast)
 
 
 def head_of(model: Any) -> Head:
-    """The final-logit map of a transformers causal LM, with the transforms its architecture applies."""
+    """The map from hidden states to logits of a transformers causal LM, with its architecture's scale and soft cap."""
     layer = model.get_output_embeddings()
     config = model.config.get_text_config()
     scale = 1.0
     for name, power in (("logit_scale", 1), ("lm_head_multiplier", 1), ("logits_scaling", -1)):
         value = getattr(config, name, None)
-        if isinstance(value, (int, float)):  # MPT's may be a word, and is not used
+        if isinstance(value, (int, float)):  # MPT's may be a string, which the model does not use
             scale *= value**power
     return Head(
         weight=layer.weight,
@@ -111,7 +111,7 @@ def backbone_of(model: Any) -> Any:
 
 
 def _hidden(policy: Policy, batch: Batch, body: Any) -> Tensor:
-    """[T, D] of the packed row, or [C, L, D] of one row per completion, by a model below its head."""
+    """Hidden states of a model below its head: [T, D] of the packed row, or [C, L, D] with a row per completion."""
     run = packed_hidden if policy.branching else _padded
     if not mixes_lengths(policy.base.config, batch):
         return run(body, batch)
@@ -132,7 +132,7 @@ def packed_hidden(body: Any, batch: Batch) -> Tensor:
 def rows_hidden(body: Any, tokens_CL: Tensor) -> Tensor:
     """Hidden states of ordinary rows, [C, L, D], by the model's own attention.
 
-    Rows may be padded at the end: causality alone keeps padding out, since it lies behind every real token.
+    Rows may be padded at the end. Causal attention ignores the padding, since it comes after every real token.
     """
     ones = torch.ones_like(tokens_CL)  # some architectures will not run without a mask (MPT)
     return body(input_ids=tokens_CL, attention_mask=ones, use_cache=False).last_hidden_state
@@ -144,7 +144,7 @@ def _padded(body: Any, batch: Batch) -> Tensor:
 
 
 def _singly(batch: Batch) -> Iterator[Batch]:
-    """Each completion behind its own copy of the prompt, as a row of its own."""
+    """Each completion after its own copy of the prompt, as a row of its own."""
     for branch in batch.branches:
         row = torch.cat([batch.tokens_T[slice(*branch.prompt)], batch.tokens_T[slice(*branch.own)]])
         border = branch.prompt[1] - branch.prompt[0]
@@ -154,7 +154,7 @@ def _singly(batch: Batch) -> Iterator[Batch]:
 
 
 def _pick(batch: Batch, hidden: Tensor, place: Tensor, completion: Tensor) -> Tensor:
-    """Hidden states at places of the packed row, as seen by the given completions."""
+    """Hidden states at indices of the packed row; with a row per completion, from the row of the given completion."""
     if hidden.ndim == 2:
         return hidden.index_select(0, place)
     return hidden[completion, batch.position_T[place]]

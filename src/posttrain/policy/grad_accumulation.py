@@ -1,7 +1,7 @@
-"""Gradients of several forward passes, added up in place.
+"""Gradient accumulation in place, over the forward passes of a step.
 
-Autograd makes a gradient for every use of a weight in every pass and adds it to the rest. For a vocabulary matrix,
-which may be a third of a small model, that is three matrices at once where it is tied, each asked for anew.
+Autograd allocates a gradient for every use of a weight in every pass and then adds it to the sum. For a tied vocabulary
+matrix, which may be a third of a small model, that is three matrices at once.
 """
 
 from collections.abc import Generator
@@ -15,11 +15,11 @@ from posttrain.policy.load import Policy
 
 @contextmanager
 def accumulating(policy: Policy) -> Generator[None]:
-    """While open, weights stay as they are, and backward passes add to gradients that were there before.
+    """While open, backward passes add to gradients that exist already. Weights must not change meanwhile.
 
-    - Every trained weight has its gradient's memory beforehand, below what a pass allocates and frees again.
-    - The embedding's gradient is sparse on its way: its rows are added where they belong.
-    - A weight is cast to the policy's dtype once, not once a pass.
+    - The gradient of every trained weight is allocated before a pass allocates and frees its own memory.
+    - The embedding's gradient is sparse, and its rows are added to the dense sum.
+    - A weight is cast to the policy's dtype once, and not once a pass.
     """
     for parameter in policy.model.parameters():
         if parameter.requires_grad and parameter.grad is None:

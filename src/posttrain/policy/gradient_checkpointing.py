@@ -1,5 +1,5 @@
 """Gradient checkpointing (Chen et al. 2016, arXiv:1604.06174): layers run again in the backward pass, so that their
-activations need not be kept till then. As many of them as it takes.
+activations need not be kept until then. Only as many layers do so as the memory requires.
 """
 
 import math
@@ -15,19 +15,19 @@ from posttrain.policy.load import Policy
 
 
 def allow_recomputing(policy: Policy, when: Literal["always", "long rows"]) -> None:
-    """Make a policy's layers ready to be run again.
+    """Prepare a policy's layers for gradient checkpointing.
 
-    transformers recomputes in training mode only, in which a layer may also drop out: that is taken out for good.
+    transformers recomputes in training mode only, which also enables dropout, so dropout is removed for good.
 
     Raises:
-        InputError: the architecture cannot, and it is asked for always.
+        InputError: the architecture does not support it, and `when` is "always".
     """
     base = policy.base
     if not base.supports_gradient_checkpointing:
         if when == "always":
-            raise InputError(f"gradient_checkpointing: {type(base).__name__} cannot; leave it out")
+            raise InputError(f"gradient_checkpointing: {type(base).__name__} does not support it; leave it out")
         return
-    enable = getattr(base, "activation_checkpointing_enable", base.gradient_checkpointing_enable)  # its former name
+    enable = getattr(base, "activation_checkpointing_enable", base.gradient_checkpointing_enable)  # its older name
     enable({"use_reentrant": False})
     policy.recompute = when
     for module in policy.base.modules():
@@ -40,18 +40,18 @@ def allow_recomputing(policy: Policy, when: Literal["always", "long rows"]) -> N
 
 @contextmanager
 def recomputing(policy: Policy, tokens: int, row_tokens: int) -> Generator[None]:
-    """While open, a forward pass over so many tokens keeps the activations of no more than `row_tokens` of them.
+    """While open, a forward pass over `tokens` tokens keeps no more activations than one over `row_tokens` tokens.
 
-    With ``policy.recompute`` "always" it keeps those of no layer at all, with "never" those of every layer.
+    With ``policy.recompute`` "always" every layer is run again, with "never" none is.
     """
     share = {"always": 1.0, "long rows": max(0.0, 1.0 - row_tokens / tokens), "never": 0.0}[policy.recompute]
-    some = list(_spread(_layers(policy), share)) if share else []
-    for layer in some:
+    chosen = list(_spread(_layers(policy), share)) if share else []
+    for layer in chosen:
         layer.training = True
     try:
         yield
     finally:
-        for layer in some:
+        for layer in chosen:
             layer.training = False
 
 
@@ -61,7 +61,7 @@ def _layers(policy: Policy) -> list[Any]:
 
 
 def _spread(layers: list[Any], share: float) -> Iterator[Any]:
-    """At least so large a share of them, evenly spread: a value model's layers stand behind the policy's."""
+    """At least this share of the layers, evenly spread, since a value function's layers come after the policy's."""
     wanted = math.ceil(share * len(layers))
     for n, layer in enumerate(layers):
         if (n + 1) * wanted // len(layers) > n * wanted // len(layers):

@@ -1,10 +1,10 @@
-"""What to say of a model's name that leads nowhere: what is in the cache, and which name was perhaps meant."""
+"""Messages about a model name that does not exist: the names in the cache, and the nearest name."""
 
 from difflib import get_close_matches
 from pathlib import Path
 
 SHOWN = 8
-"""Names of cached models in a message, at most."""
+"""The number of cached models that a message names, at most."""
 
 
 def cached_models() -> list[str]:
@@ -18,18 +18,18 @@ def cached_models() -> list[str]:
 
 
 def is_offline() -> bool:
-    """Whether `HF_HUB_OFFLINE` keeps the hub from being reached."""
+    """Whether `HF_HUB_OFFLINE` is set, so that the hub is not used."""
     from huggingface_hub import constants
 
     return constants.HF_HUB_OFFLINE
 
 
 def unreachable(name: str, error: BaseException) -> str | None:
-    """A sentence about a hub id that could not be had; None where something else went wrong.
+    """A sentence about a hub id that could not be fetched; None if the error has another cause.
 
     Args:
         name: the hub id.
-        error: what transformers raised; its causes tell a missing connection from a missing repository.
+        error: the error of transformers; its causes show whether the connection or the repository is missing.
     """
     from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
 
@@ -40,30 +40,30 @@ def unreachable(name: str, error: BaseException) -> str | None:
     while cause is not None and cause not in causes:
         causes.append(cause)
         cause = cause.__cause__ or cause.__context__
-    if any(isinstance(one, RepositoryNotFoundError) for one in causes):
+    if any(isinstance(c, RepositoryNotFoundError) for c in causes):
         return f"the hub has no such model, or it is private{_meant(name)}"
-    if not any(isinstance(one, LocalEntryNotFoundError | OfflineModeIsEnabled | ConnectionError) for one in causes):
+    if not any(isinstance(c, LocalEntryNotFoundError | OfflineModeIsEnabled | ConnectionError) for c in causes):
         return None
     why = "offline (HF_HUB_OFFLINE is set)" if is_offline() else "the hub cannot be reached"
     return f"{why} and not in the cache{_meant(name)}"
 
 
 def not_cached(name: str) -> str:
-    """The sentence about a hub id that is not in the cache, where the hub is not reached for."""
+    """The sentence about a hub id that is not in the cache."""
     if not is_offline():
         return f"not in the cache, so plan and run ask the hub for it{_meant(name)}"
     return f"offline (HF_HUB_OFFLINE is set) and not in the cache{_meant(name)}"
 
 
 def near_folder(name: str, base: Path) -> str | None:
-    """A folder beside the recipe that a name may have meant."""
+    """The folder with the most similar name beside the recipe; None if no name is similar."""
     path = base / name
     try:
         folders = [one.name for one in path.parent.iterdir() if one.is_dir()]
     except OSError:
         return None
-    found = get_close_matches(path.name, folders, n=1)
-    return str(Path(name).with_name(found[0])) if found else None
+    matches = get_close_matches(path.name, folders, n=1)
+    return str(Path(name).with_name(matches[0])) if matches else None
 
 
 def _meant(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a policy says of groups, without gradient: packed into rows, handed back group by group."""
+"""The outputs of a policy for groups, without gradient: groups are packed into rows, outputs come group by group."""
 
 from collections.abc import Sequence, Set
 
@@ -19,18 +19,18 @@ def outputs_by_group(
     """The outputs of each group, on the CPU, in the groups' order.
 
     Args:
-        row_tokens: tokens packed into one row; it bounds memory, and the outputs do not depend on it.
+        row_tokens: tokens of a packed row. It limits memory; the outputs do not depend on it.
         temperature: see `forward`.
     """
-    found: dict[int, Outputs] = {}
+    outputs: dict[int, Outputs] = {}
     for row in pack([group.size for group in groups], row_tokens):
-        some = [groups[i] for i in row]
-        out = forward(policy, collate(some, policy.device), wants, temperature=temperature)
-        tokens, completions = [g.loss_tokens for g in some], [len(g.completions) for g in some]
+        packed = [groups[i] for i in row]
+        out = forward(policy, collate(packed, policy.device), wants, temperature=temperature)
+        tokens, completions = [g.loss_tokens for g in packed], [len(g.completions) for g in packed]
         logp, entropy, value = (_split(x, tokens) for x in (out.logp_N, out.entropy_N, out.value_N))
         score = _split(out.score_C, completions)
-        found |= {i: Outputs(*one) for i, *one in zip(row, logp, entropy, score, value, strict=True)}
-    return [found[i] for i in range(len(groups))]
+        outputs |= {i: Outputs(*values) for i, *values in zip(row, logp, entropy, score, value, strict=True)}
+    return [outputs[i] for i in range(len(groups))]
 
 
 def _split(values: Tensor | None, sizes: list[int]) -> Sequence[Tensor | None]:

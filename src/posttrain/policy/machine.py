@@ -1,4 +1,4 @@
-"""What this machine has: memory in all, memory that is free, and the speed of its matrix products."""
+"""The resources of this machine: total memory, free memory, and the speed of matrix products."""
 
 import time
 from collections.abc import Iterator
@@ -10,22 +10,22 @@ import torch
 from posttrain.policy.device import bfloat16_is_fast, matmul_speed
 
 _REPEATS = 5
-"""Measurements of which the best counts: another program may be in the way of some."""
+"""The best of so many measurements counts, since another program may slow some of them."""
 
 _CONTAINER = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
 )
-"""Where Linux keeps a container's limit, its use, and the part of the use that is cached files (cgroups v2, v1)."""
+"""Linux's files with a container's limit, its use, and the part of its use that is cached files (cgroups v2, v1)."""
 
 
 def total_memory() -> int:
-    """Bytes of main memory, or of the part of it that a container may use."""
+    """Bytes of main memory, or of a container's limit if that is smaller."""
     return min(psutil.virtual_memory().total, *(limit for limit, _ in container_limits(Path("/sys/fs/cgroup"))))
 
 
 def free_memory(device: str) -> int:
-    """Bytes that a new process can have: of a GPU's memory, or of main memory within a container's limit."""
+    """Bytes that a new process can use: of a GPU's memory, or of main memory within a container's limit."""
     if device.startswith("cuda"):
         return int(torch.cuda.mem_get_info(torch.device(device))[0])
     left = (max(0, limit - used) for limit, used in container_limits(Path("/sys/fs/cgroup")))
@@ -33,12 +33,12 @@ def free_memory(device: str) -> int:
 
 
 def speed(device: str) -> float:
-    """FLOP/s of matrix products on a device, measured."""
+    """Measured FLOP/s of matrix products on a device."""
     return _gpu_speed() if device.startswith("cuda") else _cpu_speed()
 
 
 def container_limits(root: Path) -> Iterator[tuple[int, int]]:
-    """(limit, bytes in use that cannot be given back) of each container's limit; one without a limit at the end."""
+    """(limit, bytes in use that cannot be freed) of each limit of the container; the last item is no limit."""
     for limit, used, cached in _CONTAINER:
         try:
             most, now = (int((root / name).read_text()) for name in (limit, used))
@@ -50,7 +50,7 @@ def container_limits(root: Path) -> Iterator[tuple[int, int]]:
 
 
 def _cpu_speed() -> float:
-    """Of all cores: one measured, since several wait for each other where another program has one of them."""
+    """FLOP/s of all cores, from a measurement of one: several would wait for each other if another program uses one."""
     dtype = torch.bfloat16 if bfloat16_is_fast("cpu") else torch.float32
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -61,7 +61,7 @@ def _cpu_speed() -> float:
 
 
 def _gpu_speed() -> float:
-    """Of square bfloat16 products."""
+    """FLOP/s of square bfloat16 products."""
     a = torch.ones(4096, 4096, dtype=torch.bfloat16, device="cuda")
     best = float("inf")
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""How much memory training will take, from the model's shape alone."""
+"""Estimates of the memory of training and generation, from the model's shape alone."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from posttrain.policy.shape import ModelShape
 
 
 def cache_bytes(shape: ModelShape, *, rows: int, length: int) -> int:
-    """Keys and values of completions being written, float32: of each layer, head and token.
+    """Bytes of the keys and values of completions that are generated at once, in float32.
 
     Args:
-        rows: completions written at once.
+        rows: completions generated at once.
         length: tokens of the longest prompt and completion.
     """
     config = shape.config.get_text_config()
@@ -21,8 +21,10 @@ def cache_bytes(shape: ModelShape, *, rows: int, length: int) -> int:
 
 
 def fitting_row(config: Any, options: PolicyOptions, device: str) -> int:
-    """Tokens of a row whose activations take about a gibibyte (eight on a GPU), within bounds that keep matrix products
-    large enough for the device: fewer for wide and deep models, with the same result.
+    """The tokens of a row whose activations take about a gibibyte (eight on a GPU).
+
+    The number is smaller for wide and deep models, and has bounds that keep matrix products large enough for the
+    device. The results of training do not depend on it.
 
     Args:
         config: transformers' configuration of the model.
@@ -36,7 +38,7 @@ def estimate(shape: ModelShape, options: PolicyOptions, *, row_tokens: int, scor
     """Bytes by purpose at the peak of a training step.
 
     Args:
-        scored: a scalar head instead of the vocabulary's.
+        scored: whether the model has a scalar head instead of the LM head.
     """
     adapters = 0 if options.lora is None else sum(options.lora.rank * (i + o) for i, o in shape.linear)
     trained = shape.parameters if options.lora is None else adapters
@@ -51,10 +53,10 @@ def estimate(shape: ModelShape, options: PolicyOptions, *, row_tokens: int, scor
 
 
 def _activation_bytes(config: Any, options: PolicyOptions) -> int:
-    """What a backward pass keeps of one token.
+    """Bytes that a backward pass needs of one token.
 
-    Of a pre-norm transformer layer about 11 vectors of the hidden width and 4 of the inner one; a few per cent off for
-    most architectures.
+    A pre-norm transformer layer keeps about 11 vectors of the hidden width and 4 of the inner one. The estimate is a
+    few per cent off for most architectures.
     """
     config = config.get_text_config()
     width, layers = config.hidden_size, config.num_hidden_layers

@@ -1,4 +1,4 @@
-"""From a name and the recipe's options to a policy ready to train: loaded, probed, adapted."""
+"""Opens a policy for training from a name and the recipe's options: it is loaded, probed and given adapters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,16 +26,16 @@ def open_policy(
 ) -> Policy:
     """Load a model folder, an adapter's folder or a hub id.
 
-    An adapter is merged into its base, whose weights can then be trained; where the options ask for `lora`, it stays
-    apart, frozen, and the new adapter is trained beside it.
+    An adapter is merged into its base, whose weights can then be trained. With `lora` in the options it stays apart,
+    frozen, and a new adapter is trained beside it.
 
     Args:
-        train: make it ready to train: adapters if the options ask for them, float32 master weights if not.
-        seed: of the first values of new adapters.
+        train: whether to prepare it for training: with adapters if the options have `lora`, else with float32 weights.
+        seed: the seed of a new adapter's initial values.
         on_note: called with a sentence for each decision that a user should know.
 
     Raises:
-        InputError: it cannot be loaded, or the options do not go together.
+        InputError: it cannot be loaded, or the options contradict each other.
     """
     if options.quantization is not None and options.lora is None:
         raise InputError("quantization: a 4-bit base cannot be trained itself; add `lora: {}`")
@@ -67,7 +67,9 @@ def _load(name: str, options: PolicyOptions, placement: Placement, task: Task) -
     if adapter is None:
         return load_policy(name, task=task, **settings)
     if adapter.scores and task == "causal":
-        raise InputError(f"{name}: an adapter that scores and does not write; start from the model it was made of")
+        raise InputError(
+            f"{name}: an adapter of a reward model, which cannot write; start from the model it was made of"
+        )
     policy = load_policy(adapter.base, task=task, tokenizer_from=name, **settings)
     attach(policy, adapter, merge=options.lora is None)
     return policy

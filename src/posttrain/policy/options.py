@@ -1,4 +1,4 @@
-"""What a recipe can say about the model and how it is run."""
+"""The recipe's options for the model, its device and its precision."""
 
 from typing import Literal
 
@@ -13,11 +13,11 @@ class LoraOptions(Options):
     rank: int = Field(default=16, ge=1, le=1024, description="rank of the update")
     alpha: float = Field(default=32.0, gt=0, description="the update is scaled by alpha / rank")
     target_modules: str | tuple[str, ...] = Field(default="all-linear", description="layers that get an adapter")
-    modules_to_save: tuple[str, ...] = Field(default=(), description="layers trained as a whole beside the adapter")
+    modules_to_save: tuple[str, ...] = Field(default=(), description="layers trained whole, beside the adapter")
 
 
 class PlaceOptions(Options):
-    """Where a model runs, and in which precision."""
+    """The device and precision of a model."""
 
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="of matrix products; auto measures whether this machine does bfloat16 faster"
@@ -31,7 +31,7 @@ class PlaceOptions(Options):
 
 
 class PolicyOptions(PlaceOptions):
-    """The model's place, precision and trained part."""
+    """The device, the precision and the trained part of the model."""
 
     lora: LoraOptions | None = Field(
         default=None, description="train adapters; all weights if unset. `lora: {}` for defaults"
@@ -41,9 +41,9 @@ class PolicyOptions(PlaceOptions):
     )
     gradient_checkpointing: bool | Literal["auto"] = Field(
         default="auto",
-        description="compute activations twice to hold fewer: of every row (true), or of those longer than row_tokens, "
-        "as far as they are (auto)",
+        description="compute activations twice to save memory: of every row (true), or of rows longer than row_tokens, "
+        "as far as they exceed it (auto)",
     )
     save_dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        default="float32", description="of the saved weights; float32 loses nothing of what was learnt"
+        default="float32", description="of the saved weights; float32 is exact"
     )

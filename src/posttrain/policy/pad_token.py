@@ -1,18 +1,18 @@
-"""A pad token for reward models: transformers reads the score of a batch before the first pad token of each text."""
+"""A pad token for reward models: in a batch, transformers reads each text's score before its first pad token."""
 
 from typing import Any
 
 from posttrain.policy.load import Policy
 
 WORD_STARTS = ("Ġ", "▁")
-"""How byte-level and SentencePiece tokenizers write the space before a word: no text holds these characters."""
+"""The characters by which byte-level and SentencePiece tokenizers write the space before a word; no text holds them."""
 
 
 def settle_padding(policy: Policy) -> None:
-    """Give tokenizer and configuration a pad token that no completion ends with.
+    """Give tokenizer and configuration a pad token that ends no completion.
 
-    A special token where there is a further one. Otherwise the rarest whole word (the last one of the vocabulary): its
-    written form, with the mark of a space before it, stands in no text, so text is split as before.
+    It is a further special token if one exists. Otherwise it is the rarest whole word, the last one of the vocabulary.
+    No text contains its written form, with the mark of a space before it, so text is split into tokens as before.
     """
     tokenizer, config = policy.tokenizer, policy.base.config
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id in policy.end_tokens:
@@ -20,7 +20,7 @@ def settle_padding(policy: Policy) -> None:
         if token is not None:
             tokenizer.pad_token = token
     pad = tokenizer.pad_token_id
-    config.pad_token_id = None if pad in policy.end_tokens else pad  # None: transformers then scores row by row
+    config.pad_token_id = None if pad in policy.end_tokens else pad  # with None, transformers scores row by row
 
 
 def _special(tokenizer: Any, ends: tuple[int, ...]) -> str | None:

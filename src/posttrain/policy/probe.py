@@ -1,7 +1,7 @@
-"""Can this model branch? Asked of the model itself, with a few random tokens, before it is trusted.
+"""Tests whether a model can branch, with a few random tokens, before its results are trusted.
 
-An architecture may mix tokens outside attention (state-space, convolutions), ignore position ids (ALiBi), or
-transform its final logits in a way of its own. Rather than keep a list of names, compare once.
+An architecture may mix tokens outside attention (state-space, convolutions), ignore position ids (ALiBi), or transform
+its final logits in its own way. A comparison on the model itself needs no list of architectures.
 """
 
 from collections.abc import Generator
@@ -21,19 +21,19 @@ from posttrain.policy.forward import backbone_of, head_of, packed_hidden, rows_h
 from posttrain.policy.load import Policy
 
 ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
-"""By dtype of the weights: the largest relative difference thought of as rounding; a wrong layout is off by the
-size of the values."""
+"""Dtype of the weights → the largest relative difference that counts as rounding. A wrong layout differs by as much as
+the values themselves."""
 
 
 @torch.no_grad()
 def settle_layout(policy: Policy) -> str | None:
-    """Switch a policy that cannot branch to one padded row per completion.
+    """Switch a policy to one padded row per completion if it cannot branch.
 
     Returns:
-        None if the policy stays as it was, otherwise a sentence that says what was changed and why.
+        None if the policy stays unchanged, otherwise a sentence on the change and its reason.
 
     Raises:
-        InputError: the model's final logits are not those its configuration describes.
+        InputError: the model's final logits are not those that its configuration describes.
     """
     batch = _sample(policy)
     name = type(policy.base).__name__
@@ -58,15 +58,18 @@ def _sample(policy: Policy) -> Batch:
     rng = np.random.default_rng(0)
     vocabulary = policy.base.config.get_text_config().vocab_size
 
-    def some(n: int) -> Completion:
+    def random_completion(n: int) -> Completion:
         return Completion(rng.integers(0, vocabulary, n).astype(np.int32), np.ones(n, dtype=np.bool_))
 
-    groups = [Group("probe", some(p).tokens, tuple(some(n) for n in own)) for p, own in ((5, (3, 6)), (3, (4,)))]
+    groups = [
+        Group("probe", random_completion(p).tokens, tuple(random_completion(n) for n in own))
+        for p, own in ((5, (3, 6)), (3, (4,)))
+    ]
     return collate(groups, policy.device)
 
 
 def _branches(policy: Policy, batch: Batch) -> bool:
-    """Whether the packed row gives what each completion gives alone. Leaves plain attention switched on."""
+    """Whether the packed row gives the hidden states of each completion alone. The model then has plain attention."""
     body = backbone_of(policy.base)
     with _narrow(policy.base):
         try:
@@ -83,20 +86,20 @@ def _branches(policy: Policy, batch: Batch) -> bool:
 
 
 def plain_attention(model: Any) -> None:
-    """Switch to transformers' own attention, the fastest that the architecture has."""
+    """Switch to transformers' own attention, the fastest one of the architecture."""
     try:
         model.set_attn_implementation("sdpa")
     except ValueError:  # soft caps, sinks
         model.set_attn_implementation("eager")
     if model.config._attn_implementation == attention.NAME:
-        # An architecture without the registry: only the masks it makes depend on the name.
+        # The architecture does not use the registry: only its masks depend on the name.
         model.config._attn_implementation = "eager"
 
 
 @contextmanager
 def _narrow(model: Any) -> Generator[None]:
-    """Windows and chunks of attention that cut even a short text: some architectures (Qwen2-MoE, Llama 4) keep
-    them in masks alone, which branching attention does not see."""
+    """While open, windows and chunks of attention are so narrow that they cut even a short text. Some architectures
+    (Qwen2-MoE, Llama 4) have them in masks alone, which branching attention does not see."""
     holders = [model.config.get_text_config(), *model.modules()]
     kept = [
         (holder, name, width)
@@ -119,10 +122,10 @@ def _head_is_known(policy: Policy, tokens_T: Tensor) -> bool:
     ones = torch.ones_like(tokens_T)[None]
     logits = policy.base(input_ids=tokens_T[None], attention_mask=ones, use_cache=False).logits[0]
     expected = logits.float().log_softmax(-1)
-    found, _ = token_logprobs(hidden[:-1], head_of(policy.base), tokens_T[1:])
-    return _close(policy, found, expected[:-1].gather(1, tokens_T[1:, None])[:, 0])
+    logprobs, _ = token_logprobs(hidden[:-1], head_of(policy.base), tokens_T[1:])
+    return _close(policy, logprobs, expected[:-1].gather(1, tokens_T[1:, None])[:, 0])
 
 
-def _close(policy: Policy, found: Tensor, expected: Tensor) -> bool:
+def _close(policy: Policy, actual: Tensor, expected: Tensor) -> bool:
     tolerance = ROUNDING.get(policy.base.get_input_embeddings().weight.dtype, 0.1)
-    return bool((found.float() - expected.float()).abs().max() <= tolerance * expected.float().abs().max())
+    return bool((actual.float() - expected.float()).abs().max() <= tolerance * expected.float().abs().max())

@@ -1,7 +1,7 @@
-"""RoPE scalings whose frequencies depend on the length of the text: one long text changes its neighbours.
+"""RoPE scalings whose frequencies depend on the length of the text, so that one long text changes its neighbours.
 
 "longrope" (Ding et al. 2024, arXiv:2402.13753) has one set of frequencies up to the original context and another
-beyond it; "dynamic" (NTK) has a set for every length beyond the context. transformers picks the set by the largest
+beyond it. "dynamic" (NTK) has a set for every length beyond the context. transformers chooses the set by the largest
 position of a whole call.
 """
 
@@ -15,7 +15,7 @@ def mixes_lengths(config: Any, batch: Batch) -> bool:
     """Whether completions of this batch need different RoPE frequencies, so that each must run in its own call.
 
     Raises:
-        InputError: a text beyond the context of a "dynamic" scaling: its result depends on what ran before it.
+        InputError: a text is longer than the context of a "dynamic" scaling; its result would depend on earlier calls.
     """
     limit = _limit(config.get_text_config())
     if limit is None:
@@ -33,13 +33,13 @@ def mixes_lengths(config: Any, batch: Batch) -> bool:
 
 
 def depends_on_length(config: Any, length: int) -> bool:
-    """Whether a text of so many tokens has other frequencies than a shorter one."""
+    """Whether a text of so many tokens has other frequencies than a shorter text."""
     limit = _limit(config.get_text_config())
     return limit is not None and length > limit[1]
 
 
 def _limit(config: Any) -> tuple[str, int] | None:
-    """The kind of length-dependent scaling, and the length up to which it changes nothing."""
+    """The kind of length-dependent scaling, and the length up to which it has no effect; None without such scaling."""
     parameters: dict[str, Any] = getattr(config, "rope_parameters", None) or {}
     by_layer = [value for value in parameters.values() if isinstance(value, dict)]
     for scaling in by_layer or [parameters]:

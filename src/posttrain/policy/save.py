@@ -1,4 +1,4 @@
-"""Save a policy as a folder that transformers (or peft, for an adapter) loads as it is."""
+"""Saves a policy as a folder that transformers, or peft for an adapter, loads directly."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,20 +27,20 @@ def save_policy(
     trust_remote_code: bool = False,
     on_note: Callable[[str], None] = lambda sentence: None,
 ) -> None:
-    """Write model, tokenizer, chat template and generation config; whole or not at all.
+    """Write model, tokenizer, chat template and generation config, atomically.
 
-    An adapter is written in PEFT's format and names its base; trained on top of an earlier adapter, it is written as
-    one with it. The generation config stops on the same tokens that training ended answers with.
+    An adapter is written in PEFT's format and names its base. With an earlier adapter it is written as one. The
+    generation config stops on the tokens that ended answers in training.
 
     Args:
-        dtype: of the saved weights; an adapter's are float32.
-        chat_template: the one trained with, if not the tokenizer's own.
-        verify_on: groups that the folder must give the same log-probs (or scores) for as the policy does, once
-            transformers has loaded it. The policy's weights are then freed.
-        on_note: called with a sentence for each thing that a user of the folder should know.
+        dtype: dtype of the saved weights; an adapter's are float32.
+        chat_template: the template of training, if it is not the tokenizer's own.
+        verify_on: groups for which the folder, loaded by transformers, must give the same log-probs (or scores) as the
+            policy. The policy's weights are freed for that.
+        on_note: called with each sentence that a user of the folder should know.
 
     Raises:
-        RunError: the folder gives other values; it is not kept.
+        RunError: the folder gives other values; it is then deleted.
     """
     if policy.task == "score":
         settle_padding(policy)

@@ -1,21 +1,21 @@
-"""A model without its weights: its configuration, and its shape on torch's meta device."""
+"""The shape of a model, without its weights: configuration, parameters and linear layers."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.errors import InputError
+from posttrain.errors import InputError, first_line
 from posttrain.policy.hub_names import unreachable
-from posttrain.policy.load import check_folder
 from posttrain.policy.lora.folder import adapted_model
+from posttrain.policy.model_folder import check_folder
 
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """A model without its weights.
+    """The shape of a model.
 
     Args:
         config: transformers' configuration.
-        parameters: how many, tied ones once.
+        parameters: their number; tied ones count once.
         linear: (inputs, outputs) of every linear layer below the head, for adapters.
     """
 
@@ -28,7 +28,7 @@ def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
     """Build the model on torch's meta device, where tensors have shapes and no storage.
 
     Raises:
-        InputError: no such model, or an unknown architecture.
+        InputError: the model does not exist, or its architecture is unknown.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -38,7 +38,7 @@ def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
         with torch.device("meta"):
             model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     except Exception as error:
-        raise InputError(f"{name}: its configuration gives no causal language model ({_first(error)})") from error
+        raise InputError(f"{name}: its configuration gives no causal language model ({first_line(error)})") from error
     head = model.get_output_embeddings()
     layers = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
     return ModelShape(
@@ -49,10 +49,10 @@ def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
 
 
 def load_config(name: str, *, trust_remote_code: bool = False) -> Any:
-    """transformers' configuration of a model, or of an adapter's base.
+    """transformers' configuration of a model; for an adapter, that of its base.
 
     Raises:
-        InputError: no such model, or a damaged config.json.
+        InputError: the model does not exist, or its config.json is damaged.
     """
     from transformers import AutoConfig
 
@@ -61,14 +61,10 @@ def load_config(name: str, *, trust_remote_code: bool = False) -> Any:
     try:
         return AutoConfig.from_pretrained(name, trust_remote_code=trust_remote_code)
     except Exception as error:
-        reason = unreachable(name, error) or f"the model's configuration cannot be read ({_first(error)})"
+        reason = unreachable(name, error) or f"the model's configuration cannot be read ({first_line(error)})"
         raise InputError(f"{name}: {reason}") from error
 
 
 def positions_of(config: Any) -> int | None:
-    """The longest text the model can read, None if unlimited."""
+    """The longest text that the model can read; None if there is no limit."""
     return getattr(config.get_text_config(), "max_position_embeddings", None)
-
-
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""A value head on a policy that writes: what PPO expects of a text, token by token."""
+"""The value head of PPO: an estimate of the return before each token."""
 
 from copy import deepcopy
 
@@ -8,17 +8,17 @@ from posttrain.policy.forward import VALUE_TRUNK, backbone_of, head_of
 from posttrain.policy.load import Policy
 
 VALUE_HEAD = "value_head"
-"""Its name in the model. Like a trunk of its own it belongs to training: `save_policy` leaves both out."""
+"""The module name of the value head. `save_policy` leaves it out, as it does a trunk of its own."""
 
 
 def add_value_head(policy: Policy, *, separate: bool = False) -> None:
-    """Put a linear map from hidden states to one number beside the LM head, in float32, trained with the policy.
+    """Add a linear map from hidden states to one number beside the LM head, in float32; it is trained with the policy.
 
-    It starts at zero, so that the first values are no noise; advantages are then the returns.
+    It starts at zero, so that the first values are no noise and the first advantages are the returns.
 
     Args:
-        separate: it reads a copy of the model below the head instead of the policy's own, trained for the value alone
-            (InstructGPT's way): twice the memory, and the value's gradient cannot disturb what is written.
+        separate: whether it has its own copy of the model below the head, which is trained for the value alone
+            (as in InstructGPT). This takes twice the memory, and the value's gradient cannot change the policy.
     """
     if separate:
         policy.base.add_module(VALUE_TRUNK, deepcopy(backbone_of(policy.base)))

@@ -1,7 +1,8 @@
-"""A saved folder, loaded by transformers and peft alone, held against the policy that it was saved from.
+"""Compares a saved folder, loaded by transformers and peft alone, with the policy that it was saved from.
 
-What is trained and measured lies in memory; what a user gets lies in a folder. Legend: ``L`` tokens of a text, ``V``
-vocabulary.
+Training and metrics use the model in memory, but users get the folder.
+
+Legend: ``L`` tokens of a text, ``V`` vocabulary.
 """
 
 import gc
@@ -22,17 +23,17 @@ from posttrain.policy.load import Policy
 from posttrain.policy.lora.folder import adapter_in
 
 TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
-"""By the coarser of the two dtypes, in memory and in the folder: the largest mean difference taken for rounding, as a
-share of the values' size (of 1 where they are smaller)."""
+"""Dtype → the largest mean difference that counts as rounding, relative to the mean size of the values (to 1 if that is
+smaller). The coarser dtype of memory and folder counts."""
 
 MOST_TOKENS = 512
-"""Of a text to compare on."""
+"""The longest text that is compared, in tokens, if a shorter one exists."""
 
 MOST_GROUPS = 4
 
 
 def comparable(groups: Sequence[Group]) -> list[Group]:
-    """The first few groups with loss that are short enough to be compared on; the shortest one where none is."""
+    """The first few groups with loss that are short enough to compare; the shortest group if none is."""
     usable = [g for g in groups if g.loss_tokens]
     short = [g for g in usable if max(_lengths(g)) <= MOST_TOKENS]
     return short[:MOST_GROUPS] or sorted(usable, key=lambda g: max(_lengths(g)))[:1]
@@ -41,34 +42,34 @@ def comparable(groups: Sequence[Group]) -> list[Group]:
 def values_in_memory(policy: Policy, groups: Sequence[Group], row_tokens: int = 1024) -> Floats:
     """Log-probs of the groups' loss tokens, or scores of their completions, in order.
 
-    Float32 weights are computed with in float32, whatever precision the policy trains in.
+    With float32 weights the computation is in float32, whatever the precision of training.
     """
     exact = replace(policy, autocast=None) if weights_dtype(policy) is torch.float32 else policy
     want = "logp" if policy.task == "causal" else "score"
-    found = outputs_by_group(exact, groups, {want}, row_tokens)
-    kept = [one.logp_N if want == "logp" else one.score_C for one in found]
-    return torch.cat([one for one in kept if one is not None]).float().numpy()
+    outputs = outputs_by_group(exact, groups, {want}, row_tokens)
+    values = [each.logp_N if want == "logp" else each.score_C for each in outputs]
+    return torch.cat([each for each in values if each is not None]).float().numpy()
 
 
 def weights_dtype(policy: Policy) -> torch.dtype:
-    """Of the weights that are not an adapter's."""
+    """The dtype of the weights, apart from adapters."""
     return policy.base.get_input_embeddings().weight.dtype
 
 
 def check_folder_gives(
     folder: Path, expected: Floats, groups: Sequence[Group], policy: Policy, *, saved: str, trust_remote_code: bool
 ) -> None:
-    """Load a folder as another tool would, and compare what it gives with what the policy gave.
+    """Load a folder as another tool would, and compare its values with the policy's.
 
-    The policy's weights are freed first, so that two models are never held at once: it is of no use afterwards.
+    The policy's weights are freed first, so that two models are never in memory at once. It cannot be used afterwards.
 
     Args:
-        folder: a model's or an adapter's.
-        expected: of `values_in_memory`.
+        folder: the folder of a model or an adapter.
+        expected: the values of `values_in_memory`.
         saved: dtype of the weights in the folder.
 
     Raises:
-        RunError: the two differ by more than rounding.
+        RunError: the values differ by more than rounding.
     """
     device, dtype, autocast = policy.device, weights_dtype(policy), policy.autocast
     causal = policy.task == "causal"
@@ -77,15 +78,15 @@ def check_folder_gives(
     model = _load(folder, causal, dtype, trust_remote_code).to(device)
     half = autocast is not None and dtype is not torch.float32
     with torch.no_grad(), torch.autocast(device.type, autocast) if half else nullcontext():
-        found = torch.cat([_values(model, group, causal, device) for group in groups]).cpu().numpy()
+        values = torch.cat([_values(model, group, causal, device) for group in groups]).cpu().numpy()
     tolerance = max(TOLERANCE[name] for name in {saved, str(dtype).removeprefix("torch.")} if name in TOLERANCE)
-    difference = float(np.abs(found - expected).mean())
+    difference = float(np.abs(values - expected).mean())
     if not difference <= tolerance * max(1.0, float(np.abs(expected).mean())):
-        what = "log-probs of held-out tokens" if causal else "scores"
+        quantity = "log-probs of held-out tokens" if causal else "scores"
         raise RunError(
-            f"{folder.name}: loaded by transformers, the saved model does not give what was trained: its {what} differ "
-            f"by {difference:.3g} on average, from {expected.mean():.4g} to {found.mean():.4g}. Nothing was saved; the "
-            "last checkpoint is kept. Please report the model's architecture"
+            f"{folder.name}: loaded by transformers, the saved model does not give what was trained: its {quantity} "
+            f"differ by {difference:.3g} on average, from {expected.mean():.4g} to {values.mean():.4g}. Nothing was "
+            "saved; the last checkpoint is kept. Please report the model's architecture"
         )
 
 
@@ -105,18 +106,18 @@ def _load(folder: Path, causal: bool, dtype: torch.dtype, trust_remote_code: boo
 
 
 def _values(model: Any, group: Group, causal: bool, device: torch.device) -> Tensor:
-    """Of one group's completions, a plain text each."""
-    found: list[Tensor] = []
+    """The values of one group's completions; each is a plain text with its prompt."""
+    values: list[Tensor] = []
     for completion in group.completions:
         text_L = torch.from_numpy(np.concatenate([group.prompt, completion.tokens])).long().to(device)
         logits = model(input_ids=text_L[None], attention_mask=torch.ones_like(text_L)[None], use_cache=False).logits[0]
         if not causal:
-            found.append(logits.float())
+            values.append(logits.float())
             continue
         places = torch.from_numpy(np.flatnonzero(completion.loss)).to(device) + len(group.prompt)
         before_V = logits[places - 1].float()
-        found.append(before_V.gather(1, text_L[places, None])[:, 0] - before_V.logsumexp(-1))
-    return torch.cat(found)
+        values.append(before_V.gather(1, text_L[places, None])[:, 0] - before_V.logsumexp(-1))
+    return torch.cat(values)
 
 
 def _lengths(group: Group) -> list[int]:

@@ -1,4 +1,4 @@
-"""Weights as a folder holds them, held against the model that its configuration describes."""
+"""Compares the weights in a folder with the model that its configuration describes."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,24 +10,23 @@ import torch
 from posttrain.errors import InputError
 
 _FLOATS = {"F64", "F32", "F16", "BF16"}
-"""safetensors' names of the types that a float weight may be stored in."""
+"""safetensors' names of the types in which a float weight may be stored."""
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|block)\.(\d+)\.")
 
 
 def check_left_over(model: Any, name: str, left_over: Iterable[str]) -> None:
-    """Refuse a folder whose weights hold more layers than its configuration has.
+    """Refuse a folder with more layers in its weights than in its configuration.
 
-    The model would be trained and saved without them. Other tensors that the model has no place for (a value head, a
-    vision tower) are no part of it.
+    The model would be trained and saved without them. Other unused tensors (a value head, a vision tower) are allowed.
 
     Args:
-        left_over: names of the tensors in the folder that the model has no place for.
+        left_over: names of the folder's tensors that the model does not use.
 
     Raises:
-        InputError: they are layers.
+        InputError: unused tensors are layers.
     """
-    layers = sorted({int(found[1]) for key in left_over if (found := _LAYER.search(key)) and ".mtp" not in key})
+    layers = sorted({int(match[1]) for key in left_over if (match := _LAYER.search(key)) and ".mtp" not in key})
     count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     if layers and isinstance(count, int) and layers[0] == count:
         raise InputError(
@@ -38,10 +37,10 @@ def check_left_over(model: Any, name: str, left_over: Iterable[str]) -> None:
 
 
 def check_types(model: Any, name: str) -> None:
-    """Refuse a local folder that stores a float weight as another type, unless its configuration says quantized.
+    """Refuse a local folder that stores a float weight as another type, unless its configuration names a quantization.
 
     Raises:
-        InputError: it does; a cast would give other values without a word.
+        InputError: a weight has another type; a silent cast would give other values.
     """
     if getattr(model.config, "quantization_config", None) is not None:
         return
@@ -55,10 +54,10 @@ def check_types(model: Any, name: str) -> None:
 
 
 def check_finite(model: Any, name: str) -> None:
-    """Refuse weights that hold NaN or infinity: nothing can be learnt from them.
+    """Refuse weights with NaN or infinity.
 
     Raises:
-        InputError: it names the first one.
+        InputError: a weight is not finite; the error names the first one.
     """
     for key, parameter in model.named_parameters():
         values = parameter.detach()
@@ -70,7 +69,7 @@ def check_finite(model: Any, name: str) -> None:
 
 
 def _stored(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """(file, tensor, type) of every tensor in a folder's safetensors; nothing is loaded."""
+    """(file, tensor, type) of every tensor in a folder's safetensors, without loading them."""
     from safetensors import safe_open
 
     for path in sorted(folder.glob("*.safetensors")):

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from posttrain.data.files.strict_json import BadJson, decode_at, skip_space
+from posttrain.data.files.strict_json import BadJson, decode_json_at, skip_space
 from posttrain.rewards.fences import read_blocks
 
 STARTS = 100
@@ -35,7 +35,7 @@ def find_json(completion: str, *, extract: bool = False) -> tuple[Any] | None:
 
 def _whole(text: str) -> tuple[Any] | None:
     try:
-        value, end = decode_at(text, 0)
+        value, end = decode_json_at(text, 0)
     except BadJson:
         return None
     return (value,) if skip_space(text, end) == len(text) else None
@@ -50,7 +50,7 @@ def _longest(text: str) -> tuple[Any] | None:
             break
         at = start.start() + 1
         try:
-            value, end = decode_at(text, start.start())
+            value, end = decode_json_at(text, start.start())
         except BadJson:
             continue
         at = end

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from posttrain.data.files.strict_json import decode
+from posttrain.data.files.strict_json import decode_json
 from posttrain.errors import InputError
 from posttrain.rewards.json_schema import validator
 from posttrain.rewards.json_text import find_json
@@ -96,7 +96,7 @@ def make_json_schema_reward(options: JsonSchemaReward, base: Path) -> RewardFn:
             if schema is None:
                 return None
             where = f"`{options.column}`"
-            fits = validator(decode(schema, where) if isinstance(schema, str) else schema, where)
+            fits = validator(decode_json(schema, where) if isinstance(schema, str) else schema, where)
         assert fits is not None
         value = find_json(completion, extract=options.extract)
         return float(value is not None and fits(value[0]))
@@ -109,7 +109,7 @@ def _from_file(path: Path) -> Callable[[Any], bool]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"file: {path} cannot be read ({error})") from error
-    return validator(decode(text, str(path)), str(path))
+    return validator(decode_json(text, str(path)), str(path))
 
 
 def make_json_fields_reward(options: JsonFieldsReward, base: Path) -> RewardFn:
@@ -120,7 +120,7 @@ def make_json_fields_reward(options: JsonFieldsReward, base: Path) -> RewardFn:
         if target is None:
             return None
         if isinstance(target, str):
-            target = decode(target, f"`{options.target}`")
+            target = decode_json(target, f"`{options.target}`")
         value = find_json(completion, extract=options.extract)
         score = 0.0 if value is None else fields_score(target, value[0])
         return float(score == 1.0) if options.whole else score

@@ -9,7 +9,7 @@ import numpy as np
 from posttrain.advantages.grpo import varies
 from posttrain.core.group import Group
 from posttrain.data.chat.answer_text import answer_text
-from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.sets.prompts import Prompt
 from posttrain.errors import RunError
 from posttrain.generation.request import Generate

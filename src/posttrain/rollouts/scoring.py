@@ -7,7 +7,8 @@ from itertools import chain
 import numpy as np
 
 from posttrain.core.group import Floats, Group
-from posttrain.data.chat.encode import Renderer, encode
+from posttrain.data.chat.encode import encode_example
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.example import Example
 from posttrain.data.sets.prompts import Prompt
 from posttrain.generation.request import Generation
@@ -113,7 +114,7 @@ def _judged(
 
 def _read(prompt: Prompt, text: str, renderer: Renderer) -> Group | str:
     """The conversation as a reward model with another tokenizer reads it."""
-    return encode(
+    return encode_example(
         Example(prompt.where, prompt.messages, (({"role": "assistant", "content": text},),)), renderer, wordless=True
     )
 

@@ -78,9 +78,9 @@ class Rollouts:
         rollout, within = divmod(number, self.steps_each)
         return {} if within else store.metrics_in(store.folder_of(self.folder, rollout))
 
-    def discard_before(self, before: int) -> None:
-        """Delete the rollouts that no step from `before` on needs; the last one before it hands on its memory."""
-        store.discard_before(self.folder, (before - 1) // self.steps_each)
+    def discard_before(self, step: int) -> None:
+        """Delete the rollouts that no step from `step` on needs; the last one before it hands on its state."""
+        store.discard_before(self.folder, (step - 1) // self.steps_each)
 
     def _groups(self, rollout: int, *, first: bool) -> list[Group]:
         """The groups of a rollout; at its first step it is made, unless it lies there whole."""

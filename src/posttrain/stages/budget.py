@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.console import Advance
-from posttrain.data.chat.encode import Renderer, encode
+from posttrain.data.chat.encode import Renderer, encode_example
 from posttrain.data.example import Example
 from posttrain.data.formats.conventions import Kind
 from posttrain.data.options import DataOptions
 from posttrain.data.row_notes import RowNote
 from posttrain.data.sets.prepare import by_part
-from posttrain.data.sets.prompts import Prompt, encoded, room_for
+from posttrain.data.sets.prompts import Prompt, fit_prompt, room_for
 from posttrain.data.sets.split import TRAIN
 from posttrain.data.skipped import SkipReason, Skips
 from posttrain.stages.context import Context
@@ -113,7 +113,7 @@ def budget(
     rows = by_part(options, kind, part_of, context.base, skips)
     for count, (part, _, example) in enumerate(rows, start=1):
         before = dict(own.seen)
-        made = encoded(example, own, room) if kind == "prompt" else encode(example, own)
+        made = fit_prompt(example, own, room) if kind == "prompt" else encode_example(example, own)
         if isinstance(made, SkipReason):
             skips.add(made, example.where)
             continue

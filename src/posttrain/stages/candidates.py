@@ -13,9 +13,9 @@ from posttrain.data.summary import DataSummary
 from posttrain.endpoint import EndpointOptions
 from posttrain.errors import InputError
 from posttrain.files import hash_of, sha256_of, write_json, write_whole
-from posttrain.generation.engine import generate
+from posttrain.generation.engine import generate_completions
 from posttrain.generation.options import sampling_of
-from posttrain.generation.remote import ask
+from posttrain.generation.remote import request_completions
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
 from posttrain.policy.memory import cache_bytes
@@ -163,7 +163,7 @@ def _local_writer(
     def draw(places: Sequence[int], count: int, sampling: Sampling) -> list[list[Draft]]:
         policy = opened(path)
         tokens = [asks[place].tokens[number] for place in places]
-        written = generate(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
+        written = generate_completions(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
         return [[Draft(_cut(answer_text(w.tokens, renderer), stage.stop), w.ended) for w in some] for some in written]
 
     weights = sha256_of(Path(path)) if Path(path).is_dir() else path
@@ -175,7 +175,9 @@ def _remote_writer(name: str, options: EndpointOptions, asks: Sequence[Ask]) -> 
     def draw(places: Sequence[int], count: int, sampling: Sampling) -> list[list[Draft]]:
         some = [asks[place] for place in places]
         wheres = [one.where for one in some]
-        written = ask([one.messages for one in some], options, sampling, n=count, wheres=wheres, ids=places)
+        written = request_completions(
+            [one.messages for one in some], options, sampling, n=count, wheres=wheres, ids=places
+        )
         return [[Draft(w.text, w.ended) for w in each] for each in written]
 
     return Writer(name, {"model": options.model, "url": options.url}, draw)

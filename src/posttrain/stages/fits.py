@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from posttrain.console import bytes_told
+from posttrain.console import format_bytes
 from posttrain.policy.device import place
 from posttrain.policy.machine import free_memory
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
@@ -32,7 +32,8 @@ class Room:
         if self.needed <= self.free:
             return None
         return (
-            f"does not fit: it takes {bytes_told(self.needed)}, and {self.device} has {bytes_told(self.free)} free. "
+            f"does not fit: it takes {format_bytes(self.needed)}, and {self.device} has "
+            f"{format_bytes(self.free)} free. "
             f"{self.remedy}"
         )
 

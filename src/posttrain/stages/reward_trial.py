@@ -9,8 +9,8 @@ from typing import Any
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import examples
-from posttrain.data.sets.prompts import as_said
+from posttrain.data.formats.examples import read_examples
+from posttrain.data.sets.prompts import prompt_column
 from posttrain.errors import InputError
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.rewards.score import open_rewards, reward_verdicts
@@ -128,8 +128,8 @@ def _tried(
 def _rows(stage: OnPolicyStage, context: Context) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for source in stage.data:
         rows = islice(read_rows(source.path, base=context.base), source.rows)
-        for example in examples(rows, "prompt", source.columns):
-            yield example.where, {"prompt": as_said(example.prompt), **example.row}
+        for example in read_examples(rows, "prompt", source.columns):
+            yield example.where, {"prompt": prompt_column(example.prompt), **example.row}
 
 
 def _told(trial: Trial) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posttrain.console import Screen, shown
+from posttrain.console import Screen, printable_text
 from posttrain.core.group import Group, Ints
 from posttrain.data.chat.answer_text import written_text
 from posttrain.data.sets.prompts import Prompts
@@ -82,7 +82,7 @@ def answer_after(policy: Policy, samples: Sequence[SamplePrompt], path: Path, sc
         screen.note(f"answer {number} of {len(rows)}, to {row['where']} ({held})")
         for name in ("prompt", "before", "after", "target"):
             if row[name] is not None:
-                screen.note(f"  {name:<8}{shown(' '.join(row[name].split()))}")
+                screen.note(f"  {name:<8}{printable_text(' '.join(row[name].split()))}")
 
 
 def _first(part: str, groups: Iterable[Group]) -> list[SamplePrompt]:

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 
-from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.sets.prompts import Prompts
 from posttrain.errors import InputError
-from posttrain.generation.engine import writer
+from posttrain.generation.engine import policy_generate
 from posttrain.generation.options import sampling_of
 from posttrain.generation.request import Generate
 from posttrain.generation.sampling import Sampling
-from posttrain.generation.vllm import vllm_writer
+from posttrain.generation.vllm import vllm_generate
 from posttrain.policy.load import Policy
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.rollouts.importance import corrected
@@ -58,11 +58,13 @@ def _writer(
 ) -> tuple[Generate, Callable[[Rollout], Rollout] | None]:
     """What writes, and what corrects for it where that is not the trainer itself."""
     if stage.vllm is None:
-        return writer(policy, stage.rollout_rows), None
+        return policy_generate(policy, stage.rollout_rows), None
     if policy.device.type != "cuda":
         raise InputError(f"stages.{context.name}.vllm: needs a CUDA GPU; leave the key out to write with the trainer")
     longest = max(len(one.tokens) for one in (*prompts.train, *prompts.held_out)) + stage.max_new_tokens
-    write = vllm_writer(policy, context.model, stage.vllm, longest=longest, rows=stage.rollout_rows, seed=context.seed)
+    write = vllm_generate(
+        policy, context.model, stage.vllm, longest=longest, rows=stage.rollout_rows, seed=context.seed
+    )
     return write, partial(
         corrected,
         policy=policy,

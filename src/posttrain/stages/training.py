@@ -24,8 +24,8 @@ from posttrain.stages.runner import Preview, Runner
 from posttrain.stages.sample_answers import SamplePrompt, answer_after, answer_before, samples_of_groups
 from posttrain.stages.steps import early_end, steps_of
 from posttrain.stages.technique import Technique
-from posttrain.train.batches import Source
-from posttrain.train.loop import Training, evaluate_all, fit
+from posttrain.train.batches import DatasetBatches
+from posttrain.train.loop import Training, evaluate_all, train_policy
 from posttrain.train.reference_logprobs import reference_key, reference_logprobs
 from posttrain.train.step import Mean
 
@@ -85,7 +85,7 @@ def _preview(stage: TrainingStage, technique: Technique, context: Context) -> Pr
     prepared = prepare_data(stage, renderer, context)
     store = prepared.train
     rows = None if stage.batch_tokens else stage.batch_size
-    source = Source(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
+    source = DatasetBatches(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)
     by_epochs = source.total(stage.epochs)
     return Preview(prepared.summary, steps_of(stage, by_epochs), memory, (renderer,), by_epochs)
 
@@ -105,7 +105,7 @@ def finish(
     if samples:
         answer_before(policy, samples, folder / "samples.json")
     with screen.bar("training", training.steps) as advance:
-        state, after = fit(training, callbacks_of(advance, context))
+        state, after = train_policy(training, callbacks_of(advance, context))
     figures = {name: figure_of(name, before.get(name), mean, training) for name, mean in after.items()}
     if samples:
         answer_after(policy, samples, folder / "samples.json", screen)
@@ -143,7 +143,7 @@ def _training(
     train_store = stores.pop("train")
     missing = technique.objective.needs - train_store.columns
     assert not missing, f"the source lacks {missing}"
-    source = Source(
+    source = DatasetBatches(
         train_store,
         train_store.sizes.tolist(),
         technique.order(prepared),

@@ -1,6 +1,6 @@
-"""Which groups an optimiser step sees: a pure function of the step's number, so that a resume needs no state.
+"""The groups of each optimiser step: a pure function of the step's number, so that a resumed run needs no state.
 
-Curated data has a `Source`; where the policy writes its own, see ``experience/``.
+`DatasetBatches` reads a data set. In on-policy stages the policy writes the groups; see ``rollouts/source.py``.
 """
 
 from bisect import bisect_right
@@ -15,22 +15,22 @@ from posttrain.core.group import Group
 
 
 class BatchSource(Protocol):
-    """What the loop asks of any source of groups."""
+    """A source of groups, as the training loop uses it."""
 
     def step(self, number: int, /) -> list[Group]:
-        """The groups of optimiser step `number`, counted from 0. Called in order, or from a checkpoint's step on."""
+        """The groups of optimiser step `number`, counted from 0. Steps are read in order, from any step on."""
         ...
 
     def total(self, epochs: float, /) -> int:
-        """BatchSource in so many epochs."""
+        """The number of steps in so many epochs."""
         ...
 
     def metrics(self, number: int, /) -> Mapping[str, float | None]:
-        """What there is to log of the step's groups, beside the objective's metrics."""
+        """Metrics of the step's groups, to log beside the objective's."""
         ...
 
-    def discard_before(self, before: int, /) -> None:
-        """No step before this one will be asked for again."""
+    def discard_before(self, step: int, /) -> None:
+        """Free what only earlier steps need: none of them will be read again."""
         ...
 
 
@@ -46,20 +46,20 @@ Order = Callable[[int], Sequence[int]]
 
 
 def shuffled(count: int, seed: int) -> Order:
-    """Every index once an epoch, in an order made from (seed, epoch)."""
+    """Every index once an epoch, in an order that follows from (seed, epoch)."""
     return lambda epoch: np.random.default_rng([seed, epoch]).permutation(count).tolist()
 
 
 @dataclass(frozen=True)
-class Source:
-    """A data set cut into optimiser steps.
+class DatasetBatches:
+    """A data set, cut into optimiser steps. Either `batch_size` or `batch_tokens` is set.
 
     Args:
         groups: the data.
         sizes: tokens of each group.
         order: the order of each epoch.
-        batch_size: groups per step; or
-        batch_tokens: tokens per step (the last step of an epoch may be smaller, none is empty).
+        batch_size: groups per step; the last step of an epoch may have fewer.
+        batch_tokens: tokens per step, at most; a longer group is a step of its own.
     """
 
     groups: Indexed
@@ -69,7 +69,7 @@ class Source:
     batch_tokens: int | None = None
 
     def steps_of(self, epoch: int) -> list[list[int]]:
-        """The indices of each step of an epoch."""
+        """The indices of the groups of each step of an epoch."""
         return _cached_steps(self, epoch)
 
     def step(self, number: int) -> list[Group]:
@@ -81,25 +81,25 @@ class Source:
         return [self.groups[i] for i in steps[number]]
 
     def total(self, epochs: float) -> int:
-        """BatchSource in so many epochs; a fraction counts steps of its epoch, rounded up."""
+        """The number of steps in so many epochs; a fraction counts steps of its epoch, rounded up."""
         whole = int(epochs)
         steps = sum(len(self.steps_of(epoch)) for epoch in range(whole))
         rest = epochs - whole
         return steps + (int(np.ceil(rest * len(self.steps_of(whole)))) if rest else 0)
 
     def metrics(self, number: int) -> Mapping[str, float | None]:
-        """Nothing: curated data does not change."""
+        """None: a data set does not change."""
         return {}
 
-    def discard_before(self, before: int) -> None:
-        """Nothing is kept for a step."""
+    def discard_before(self, step: int) -> None:
+        """Nothing: no step keeps anything."""
 
     def __hash__(self) -> int:
         return id(self)
 
 
 @lru_cache(maxsize=4)
-def _cached_steps(source: Source, epoch: int) -> list[list[int]]:
+def _cached_steps(source: DatasetBatches, epoch: int) -> list[list[int]]:
     order = list(source.order(epoch))
     if source.batch_size is not None:
         return [order[i : i + source.batch_size] for i in range(0, len(order), source.batch_size)]

@@ -1,8 +1,8 @@
-"""Checkpoints: all that moves, written whole, verified before it is trusted.
+"""Checkpoints: the whole state of training, written atomically and verified before it is read.
 
-A folder ``step-00000120`` holds ``weights.safetensors`` (what is trained: all parameters, or the adapter),
-``optimizer.safetensors``, ``state.json`` and ``hashes.json``. The schedule and the data's order are functions
-of the step number and need no state.
+A folder ``step-00000120`` holds ``weights.safetensors`` (the trained parameters: all of them, or the adapter),
+``optimizer.safetensors``, ``state.json`` and ``hashes.json``. The schedule and the order of the data are functions of
+the step number and need no state.
 """
 
 import json
@@ -23,15 +23,15 @@ _WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a run stands, apart from tensors.
+    """The progress of a run, apart from tensors.
 
     Args:
         step: optimiser steps done.
-        log_bytes: length of ``metrics.jsonl`` at that moment.
-        best_loss: lowest validation loss so far (minus the metric, where more is better), None before the first.
-        best_step: the step it was seen at.
-        unimproved: evaluations since.
-        losses: losses of the last steps, for the guard against jumps.
+        log_bytes: length of ``metrics.jsonl`` after that step.
+        best_loss: lowest validation loss so far (minus the metric, if more of it is better); None before the first.
+        best_step: the step with that loss.
+        unimproved: evaluations since then.
+        losses: losses of the last steps; `divergence.check_loss` compares the next one with them.
     """
 
     step: int = 0
@@ -43,17 +43,17 @@ class State:
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """The parameters that training changes, by name; a tied one once."""
+    """The trained parameters by name; tied parameters come once."""
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
 def save_checkpoint(
     folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: State, *, keep: int
 ) -> int:
-    """Write ``folder/step-N`` whole, then delete all but the newest `keep`.
+    """Write ``folder/step-N`` atomically, then delete all but the newest `keep` checkpoints.
 
     Returns:
-        the step of the oldest one kept.
+        the step of the oldest checkpoint that is kept.
     """
     parameters = trained(model)
     with whole_folder(folder / f"step-{state.step:08d}") as target:
@@ -72,22 +72,22 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> tuple[State, list[str]]:
-    """Put the newest sound checkpoint into `model` and `optimizer`.
+    """Load the newest undamaged checkpoint into `model` and `optimizer`.
 
     Returns:
-        its state (the initial one where there is no checkpoint), and a sentence on each damaged one passed over.
+        its state (the initial state if there is no checkpoint), and a sentence on each damaged checkpoint.
     """
-    complaints: list[str] = []
+    damage: list[str] = []
     for candidate in _steps(folder):
         if not is_sound(candidate):
-            complaints.append(f"{candidate}: damaged (a hash differs), the checkpoint before it is used")
+            damage.append(f"{candidate}: damaged (a hash differs), the checkpoint before it is used")
             continue
         load_weights(candidate / _WEIGHTS, model)
         _load_optimizer(candidate / _OPTIMIZER, model, optimizer)
         saved: dict[str, Any] = json.loads((candidate / _STATE).read_text())
         saved["losses"] = tuple(saved["losses"])
-        return State(**saved), complaints
-    return State(), complaints
+        return State(**saved), damage
+    return State(), damage
 
 
 def save_weights(path: Path, model: torch.nn.Module) -> None:
@@ -97,7 +97,7 @@ def save_weights(path: Path, model: torch.nn.Module) -> None:
 
 @torch.no_grad()
 def load_weights(path: Path, model: torch.nn.Module) -> None:
-    """Read what `save_weights` wrote."""
+    """Read the parameters that `save_weights` wrote."""
     saved = load_file(path)
     for name, parameter in trained(model).items():
         parameter.copy_(saved[name])
@@ -113,7 +113,7 @@ def _load_optimizer(path: Path, model: torch.nn.Module, optimizer: torch.optim.O
 
 
 def _steps(folder: Path) -> list[Path]:
-    """Newest first."""
+    """The folders of checkpoints, newest first."""
     return sorted((p for p in folder.glob("step-*") if p.name[5:].isdigit()), reverse=True)
 
 

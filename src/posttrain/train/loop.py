@@ -1,4 +1,4 @@
-"""The one loop: groups → rows → forward → objective → optimiser step → checkpoint, for every technique."""
+"""The training loop of every technique: groups → rows → forward → objective → optimiser step → checkpoint."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,18 +23,18 @@ from posttrain.train.step import Mean, accumulate, evaluate
 Values = dict[str, float | int | None]
 
 VALIDATION = "validation"
-"""The held-out set that early stopping looks at."""
+"""The name of the held-out set that early stopping uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Who looks on while a stage trains.
+    """Functions that the loop calls while a stage trains.
 
     Args:
-        on_step: called after each step with (steps done, steps in all, what was logged).
+        on_step: called after each step with (steps done, steps in all, logged values).
         on_eval: called after each evaluation with (steps done, held-out metrics).
-        on_note: called with a sentence worth telling.
-        stop: says whether the user asked to stop.
+        on_note: called with a sentence for the user.
+        stop: returns whether the user requested a stop.
     """
 
     on_step: Callable[[int, int, Values], None] = lambda step, total, values: None
@@ -45,17 +45,17 @@ class Callbacks:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a stage hands to the loop.
+    """The inputs of the loop.
 
     Args:
-        policy: trained in place.
-        source: which groups each step sees.
+        policy: the model; it is trained in place.
+        source: the groups of each step.
         objective: the loss.
-        options: how to train.
-        folder: takes ``metrics.jsonl``, ``checkpoints/`` and ``best.safetensors``.
-        held_out: sets to evaluate on, by name; early stopping looks at "validation".
-        measure: further held-out metrics (what the policy writes is worth...).
-        judged: the metric early stopping watches, and whether more of it is better.
+        options: the recipe's options.
+        folder: ``metrics.jsonl``, ``checkpoints/`` and ``best.safetensors`` are written there.
+        held_out: sets to evaluate on, by name; early stopping uses "validation".
+        measure: computes further held-out metrics, such as rewards of what the policy writes.
+        monitor: the metric for early stopping, and whether more of it is better.
     """
 
     policy: Policy
@@ -69,22 +69,22 @@ class Training:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps in all, unless it stops early."""
+        """Optimiser steps in all, unless training stops early."""
         steps = self.source.total(self.options.epochs)
         return steps if self.options.max_steps is None else min(steps, self.options.max_steps)
 
 
-def fit(training: Training, watch: Callbacks | None = None) -> tuple[State, dict[str, Mean]]:
-    """Train; go on from the newest sound checkpoint in the folder, to the same weights bit for bit on CPU.
+def train_policy(training: Training, callbacks: Callbacks | None = None) -> tuple[State, dict[str, Mean]]:
+    """Train, from the newest undamaged checkpoint in the folder on. On CPU the weights are the same bit for bit.
 
     Returns:
-        where it ended, and the held-out metrics of the weights it leaves.
+        the last state, and the held-out metrics of the final weights.
 
     Raises:
         RunError: the loss diverged; the last checkpoint is kept.
-        Stopped: the user asked to; a checkpoint is saved.
+        Stopped: the user requested it; a checkpoint is saved.
     """
-    watch = watch or Callbacks()
+    callbacks = callbacks or Callbacks()
     options, model, checkpoints = training.options, training.policy.model, training.folder / "checkpoints"
     optimizer = adamw(
         model.named_parameters(),
@@ -93,28 +93,28 @@ def fit(training: Training, watch: Callbacks | None = None) -> tuple[State, dict
         betas=options.betas,
         epsilon=options.epsilon,
     )
-    state, complaints = load_checkpoint(checkpoints, model, optimizer)
-    for sentence in complaints:
-        watch.on_note(sentence)
+    state, damage = load_checkpoint(checkpoints, model, optimizer)
+    for sentence in damage:
+        callbacks.on_note(sentence)
     total = training.steps
-    measured: dict[str, Mean] | None = None  # of the weights as they are
+    measured: dict[str, Mean] | None = None  # held-out metrics of the current weights
     log = MetricsLog(training.folder / "metrics.jsonl", keep=state.log_bytes)
     if log.kept < state.log_bytes:
-        watch.on_note(f"metrics.jsonl was cut or deleted since step {state.step}; the figures of those steps are lost")
+        callbacks.on_note(f"metrics.jsonl was cut or deleted since step {state.step}; their figures are lost")
     try:
         while not (finished := _finished(state, total, options)):
             values, measured = _step(training, optimizer, state, total), None
             state = replace(state, step=state.step + 1, losses=_recent(state, values))
             log.write(values, "train")
-            watch.on_step(state.step, total, values)
+            callbacks.on_step(state.step, total, values)
             if (training.held_out or training.measure) and _due(options.eval_every, state.step, total):
                 measured = evaluate_all(training)
-                told = {name: mean.value for name, mean in measured.items()}
-                log.write({"step": state.step, **told}, "eval")
-                watch.on_eval(state.step, told)
-                state = _judge(training, state, told)
+                means = {name: mean.value for name, mean in measured.items()}
+                log.write({"step": state.step, **means}, "eval")
+                callbacks.on_eval(state.step, means)
+                state = _compared_with_best(training, state, means)
             finished = _finished(state, total, options)
-            stopping = watch.stop() and not finished
+            stopping = callbacks.stop() and not finished
             if finished or stopping or _due(options.save_every, state.step, total):
                 state = replace(state, log_bytes=log.synced_bytes())
                 oldest = save_checkpoint(checkpoints, model, optimizer, state, keep=options.keep_checkpoints)
@@ -129,21 +129,21 @@ def fit(training: Training, watch: Callbacks | None = None) -> tuple[State, dict
         measured = None
         name, more = training.monitor
         best = -state.best_loss if more else state.best_loss
-        watch.on_note(f"kept the weights of step {state.best_step}, {name} {best:.4f}")
+        callbacks.on_note(f"kept the weights of step {state.best_step}, {name} {best:.4f}")
     return state, evaluate_all(training) if measured is None else measured
 
 
 def evaluate_all(training: Training) -> dict[str, Mean]:
-    """Metrics of every held-out set: ``eval_loss``... of "validation", ``eval_{set}_loss``... of others.
+    """Metrics of every held-out set: ``eval_loss``... for "validation", ``eval_{set}_loss``... for the others.
 
     Raises:
-        RunError: one of them is not finite.
+        RunError: a metric is not finite.
     """
     values: dict[str, Mean] = {}
     for name, groups in training.held_out.items():
         prefix = "eval_" if name == VALIDATION else f"eval_{name}_"
-        found = evaluate(training.policy, training.objective, groups, training.options.row_tokens)
-        values |= {prefix + metric: mean for metric, mean in found.items()}
+        metrics = evaluate(training.policy, training.objective, groups, training.options.row_tokens)
+        values |= {prefix + metric: mean for metric, mean in metrics.items()}
     if training.measure is not None:
         values |= training.measure()
     for name, mean in values.items():
@@ -166,8 +166,8 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], options.max_grad_norm)
     )
     loss = metrics["loss"]
-    if loss is not None:  # a step whose pairs are all ties has no loss
-        divergence.check(
+    if loss is not None:  # a step whose pairs are all tied has no loss
+        divergence.check_loss(
             training.policy,
             training.objective,
             groups,
@@ -181,7 +181,7 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
     for parameter_group in optimizer.param_groups:
         parameter_group["lr"] = rate
     optimizer.step()
-    optimizer.zero_grad(set_to_none=False)  # their memory stays where it is
+    optimizer.zero_grad(set_to_none=False)  # the gradients keep their memory
     metrics = {**metrics, **training.source.metrics(state.step)}
     return _values(groups, metrics, step=state.step + 1, rate=rate, norm=norm, seconds=time.perf_counter() - started)
 
@@ -212,7 +212,7 @@ def _recent(state: State, values: Values) -> tuple[float, ...]:
 
 
 def _due(every: int | None, step: int, total: int) -> bool:
-    """Is it time? By default ten times a run."""
+    """Whether something is due that happens every so many steps; by default ten times a run."""
     return step == total or step % (every or max(1, total // 10)) == 0
 
 
@@ -220,8 +220,8 @@ def _finished(state: State, total: int, options: TrainOptions) -> bool:
     return state.step >= total or (options.patience is not None and state.unimproved >= options.patience)
 
 
-def _judge(training: Training, state: State, measured: Mapping[str, float | None]) -> State:
-    """Note whether the validation loss is the best so far; keep its weights if they may be wanted."""
+def _compared_with_best(training: Training, state: State, measured: Mapping[str, float | None]) -> State:
+    """The state after an evaluation. If its loss is the best so far, the weights are saved for early stopping."""
     name, more = training.monitor
     value = measured.get(name)
     if value is None:

@@ -1,4 +1,4 @@
-"""``metrics.jsonl``: one JSON object a line, cut back to the checkpoint on resume: no step is told twice."""
+"""``metrics.jsonl``: one JSON object a line. A resumed run cuts it back to its checkpoint, so no step comes twice."""
 
 import json
 import os
@@ -15,7 +15,7 @@ class MetricsLog:
 
     Args:
         path: the file.
-        keep: bytes to keep of an earlier attempt; `kept` says how many of them there were.
+        keep: bytes to keep of an earlier attempt; the attribute `kept` is the number that were there.
     """
 
     def __init__(self, path: Path, keep: int = 0) -> None:
@@ -26,13 +26,13 @@ class MetricsLog:
         self._file.seek(0, os.SEEK_END)
 
     def write(self, values: Mapping[str, float | int | None], split: Split) -> None:
-        """Append a line, with the part of the data it is of and the time (UTC)."""
+        """Append a line with the values, their part of the data and the time (UTC)."""
         line = {**values, "split": split, "time": datetime.now(UTC).isoformat(timespec="seconds")}
         self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self._file.flush()
 
     def synced_bytes(self) -> int:
-        """Bytes safely on disk."""
+        """Write everything to disk; the file's length in bytes."""
         os.fsync(self._file.fileno())
         return self._file.tell()
 

@@ -17,7 +17,7 @@ def adamw(
     betas: tuple[float, float],
     epsilon: float,
 ) -> torch.optim.AdamW:
-    """Fused AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101); biases and norms are not decayed."""
+    """Fused AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101), without weight decay of biases and norms."""
     trained = [p for _, p in parameters if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
@@ -28,11 +28,12 @@ def adamw(
 
 
 def rate_at(step: int, total: int, *, peak: float, warmup: float, schedule: Schedule) -> float:
-    """Learning rate of step `step` (from 0) of `total`: linear warm-up, then down to 0 (constant: none).
+    """The learning rate of step `step` (from 0) of `total`: a linear warm-up, then the schedule down to 0.
 
     Args:
         peak: learning rate at the end of the warm-up.
-        warmup: share of the steps spent warming up, 0 to 1.
+        warmup: share of the steps of the warm-up, 0 to 1.
+        schedule: "constant" stays at the peak.
     """
     rising = math.ceil(warmup * total)
     if step < rising:

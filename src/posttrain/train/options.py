@@ -1,4 +1,4 @@
-"""What a recipe can say about the loop."""
+"""The recipe's options for training."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class TrainOptions(Options):
-    """How a stage trains: batches, optimiser, schedule, evaluation, checkpoints."""
+    """How a stage trains: batches, optimiser, schedule, evaluation and checkpoints."""
 
     epochs: float = Field(
         default=1.0, gt=0, le=100_000, description="passes over the data; a fraction counts steps, rounded up"
@@ -23,15 +23,15 @@ class TrainOptions(Options):
     row_tokens: int = Field(
         default=2048,
         ge=1,
-        description="tokens computed at once; less takes less memory, the result is the same. If unset, as many "
+        description="tokens computed at once; fewer take less memory, with the same result. If unset, as many "
         "as take about a gibibyte of activations (eight on a GPU)",
     )
     learning_rate: float = Field(default=2e-5, gt=0, lt=1, description="peak learning rate")
     schedule: Literal["cosine", "linear", "constant"] = Field(
         default="cosine", description="after the warm-up, down to 0"
     )
-    warmup: float = Field(default=0.05, ge=0, le=1, description="share of the steps spent warming up")
-    weight_decay: float = Field(default=0.0, ge=0, le=1, description="of matrices; biases and norms are never decayed")
+    warmup: float = Field(default=0.05, ge=0, le=1, description="share of the steps of the warm-up")
+    weight_decay: float = Field(default=0.0, ge=0, le=1, description="of matrices; biases and norms have none")
     betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), description="AdamW's moments")
     epsilon: float = Field(default=1e-8, gt=0, description="AdamW's denominator")
     max_grad_norm: float = Field(default=1.0, gt=0, description="gradients are clipped to this norm")

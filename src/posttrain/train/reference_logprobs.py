@@ -1,4 +1,4 @@
-"""Reference log-probs, computed once per data set before training starts: then no second model is ever held."""
+"""Reference log-probs, computed once per data set before training starts, so that no second model is ever in memory."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +14,11 @@ from posttrain.policy.load import Policy
 from posttrain.policy.verify import weights_dtype
 
 CHUNK = 256
-"""Groups packed together."""
+"""Groups that are packed together."""
 
 
 def reference_key(policy: Policy, model_hash: str, store: GroupStore) -> str:
-    """What the log-probs depend on: the weights, the tokens, and how they are computed."""
+    """A hash of all that the log-probs depend on: the weights, the tokens and the way of computing."""
     dtypes = [str(policy.autocast), str(weights_dtype(policy))]
     return hash_of([model_hash, sha256_of(store.folder), *dtypes, policy.branching, str(policy.device)])
 
@@ -26,9 +26,9 @@ def reference_key(policy: Policy, model_hash: str, store: GroupStore) -> str:
 def reference_logprobs(
     policy: Policy, store: GroupStore, key: str, row_tokens: int, on_groups: Callable[[int], None] = lambda n: None
 ) -> Floats:
-    """Log-prob under `policy` as it stands of every loss token of the store, in its order, float32 [N].
+    """The log-prob under the current `policy` of every loss token of the store, in its order, float32 [N].
 
-    Kept in the cache folder under `key`, so that a second run with other options does not compute them again.
+    They are kept in the cache folder under `key`, so that a second run with other options need not compute them again.
 
     Args:
         on_groups: called with the number of groups done.

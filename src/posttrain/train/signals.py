@@ -1,4 +1,4 @@
-"""Stop cleanly: a first SIGTERM or SIGINT asks, a second one insists."""
+"""Graceful stop: a first SIGTERM or SIGINT requests a stop, a second one acts at once."""
 
 import os
 import signal
@@ -11,18 +11,18 @@ from posttrain.errors import Stopped
 
 @contextmanager
 def graceful_stop() -> Generator[Callable[[], bool]]:
-    """While open, a first SIGTERM or SIGINT only sets a flag; the next one acts as it always did.
+    """While open, a first SIGTERM or SIGINT only sets a flag; the next one acts as usual.
 
     Yields:
-        a function that says whether a stop was asked for.
+        a function that returns whether the user requested a stop.
 
     Raises:
-        Stopped: as the work inside raises it; it then names the signal that came.
+        Stopped: the work inside raised it; its `signal` is then the one that came.
     """
     received: int | None = None
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal received
         received = number
         with suppress(OSError):  # standard error is closed
@@ -30,7 +30,7 @@ def graceful_stop() -> Generator[Callable[[], bool]]:
         signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
 
     for number in before:
-        signal.signal(number, ask)
+        signal.signal(number, on_signal)
     try:
         yield lambda: received is not None
     except Stopped as stopped:

@@ -1,4 +1,4 @@
-"""The arithmetic of one optimiser step: rows, losses summed, gradients divided once. And of one evaluation."""
+"""The arithmetic of an optimiser step (losses are summed over rows, gradients divided once) and of an evaluation."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -16,38 +16,38 @@ from posttrain.policy.load import Policy
 from posttrain.train.batches import Indexed
 
 EVAL_GROUPS = 64
-"""Groups packed together in an evaluation; more would only cost memory."""
+"""Groups that are packed together in an evaluation; more would only cost memory."""
 
 
 class Mean(NamedTuple):
-    """A mean and what it is taken over; no value where nothing was counted."""
+    """A mean over `n` items; its value is None if there are none."""
 
     value: float | None
     n: int
 
 
 class Totals:
-    """Metrics as (total, count) pairs that add up over rows, divided once at the end."""
+    """Metrics as (total, count) pairs: they add up over rows and are divided once at the end."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[Tensor | float, Tensor | float]] = {}
 
     def add(self, metrics: Metrics) -> None:
-        """Add one row's."""
+        """Add the metrics of one row."""
         for name, (total, count) in metrics.items():
             before = self._sums.get(name, (0.0, 0.0))
             self._sums[name] = (before[0] + total, before[1] + count)
 
     def means(self) -> dict[str, Mean]:
-        """Every metric."""
+        """The mean of every metric."""
         return {
             name: Mean(float(total) / float(count) if count else None, int(count))
             for name, (total, count) in self._sums.items()
         }
 
 
-def rows_of(groups: Sequence[Group], row_tokens: int, device: torch.device) -> Iterator[Batch]:
-    """The groups, packed into rows, one at a time."""
+def packed_rows(groups: Sequence[Group], row_tokens: int, device: torch.device) -> Iterator[Batch]:
+    """The groups packed into rows, one row at a time."""
     for row in pack([group.size for group in groups], row_tokens):
         yield collate([groups[i] for i in row], device)
 
@@ -62,8 +62,8 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
         the step's metrics.
     """
     totals = Totals()
-    rows = list(rows_of(groups, row_tokens, policy.device))
-    units = max(1, sum(row.counts[objective.unit] for row in rows))  # none: every completion was cut, and is masked
+    rows = list(packed_rows(groups, row_tokens, policy.device))
+    units = max(1, sum(row.counts[objective.unit] for row in rows))  # 0 if every completion was cut and is masked
     with accumulating(policy):
         while rows:
             row = rows.pop()
@@ -75,7 +75,7 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
 
 
 def _loss(policy: Policy, objective: Objective, row: Batch, units: int) -> Loss:
-    """Forward pass and loss of one row of a step of so many units."""
+    """Forward pass and loss of one row, in a step of so many units."""
     outputs = forward(
         policy,
         row,
@@ -89,7 +89,7 @@ def _loss(policy: Policy, objective: Objective, row: Batch, units: int) -> Loss:
 
 @torch.no_grad()
 def loss_of(policy: Policy, objective: Objective, row: Batch) -> Loss:
-    """Loss of one packed row, without gradient."""
+    """The loss of one packed row, without gradient."""
     return objective.loss(forward(policy, row, objective.wants, temperature=objective.temperature), row)
 
 
@@ -98,6 +98,6 @@ def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: 
     totals = Totals()
     for start in range(0, len(groups), EVAL_GROUPS):
         some = [groups[i] for i in range(start, min(len(groups), start + EVAL_GROUPS))]
-        for row in rows_of(some, row_tokens, policy.device):
+        for row in packed_rows(some, row_tokens, policy.device):
             totals.add(loss_of(policy, objective, row).metrics)
     return totals.means()

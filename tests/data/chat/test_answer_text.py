@@ -8,9 +8,8 @@ import pytest
 from transformers import AutoTokenizer
 
 import posttrain.demo
-from posttrain.data.chat.answer_text import answer_text, prefill_note, prefill_of
-from posttrain.data.chat.encode import Renderer
-from posttrain.data.chat.renderer import renderer_of
+from posttrain.data.chat.answer_text import answer_text, prefill_note
+from posttrain.data.chat.renderer import Renderer, prefill_of, renderer_of
 from posttrain.data.chat.template import Template
 from posttrain.data.options import DataOptions
 

@@ -34,9 +34,9 @@ from conversations import (
     whole,
 )
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Renderer, encode, encode_prompt
-from posttrain.data.chat.end_token import turn_end
-from posttrain.data.chat.template import render
+from posttrain.data.chat.encode import encode_example, encode_prompt
+from posttrain.data.chat.renderer import Renderer, turn_end_token
+from posttrain.data.chat.template import render_conversation
 from posttrain.data.example import Example
 from posttrain.errors import InputError
 
@@ -206,7 +206,7 @@ def test_a_dropped_system_message_is_counted_once_a_row(phi: Any) -> None:
 
 def test_a_system_message_whose_blanks_are_cut_is_not_called_dropped(qwen: Any) -> None:
     how = renderer(qwen, "{% for m in messages %}{{ m.role + ':' + m.content.strip() + eos_token }}{% endfor %}")
-    encode(sft([system("Be brief.\n"), Q], A), how)
+    encode_example(sft([system("Be brief.\n"), Q], A), how)
     group_of(sft([system("Be brief.\n"), Q], A), renderer(qwen))
     assert not how.seen
 
@@ -232,40 +232,40 @@ def test_a_tool_result_that_is_written_as_json_is_not_called_dropped(qwen: Any) 
 
 def test_a_template_that_refuses_a_row_names_file_and_line(stories: Any) -> None:
     with pytest.raises(InputError, match=r"^rows.jsonl:7: .* refuses .*\(no system messages, please\)"):
-        encode(sft([system("Be brief."), Q], A), renderer(stories, BRACKETS))
+        encode_example(sft([system("Be brief."), Q], A), renderer(stories, BRACKETS))
 
 
 def test_a_template_that_fails_in_its_own_way_names_file_and_line(qwen: Any) -> None:
     source = "{% for m in messages %}{{ 1 / (m.content | length) }}{{ m.content + eos_token }}{% endfor %}"
     with pytest.raises(InputError, match=r"^rows.jsonl:7: .* refuses .*division"):
-        encode(sft([user("")], A), renderer(qwen, source))
+        encode_example(sft([user("")], A), renderer(qwen, source))
 
 
 def test_a_conversation_without_any_template_names_the_row_and_the_choice(stories: Any) -> None:
     with pytest.raises(InputError, match=r"^rows.jsonl:7: .*`template: plain` \(or chatml"):
-        encode(sft([Q], A), Renderer(stories, None, frozenset({2}), 100))
+        encode_example(sft([Q], A), Renderer(stories, None, frozenset({2}), 100))
 
 
 def test_a_row_whose_answer_the_template_rewrites_is_left_out(qwen: Any) -> None:
     how = renderer(qwen, OPENS_WITH_THOUGHT)
-    assert encode(sft([Q], A), how) == "no token bears loss: the template rewrites the answer"
+    assert encode_example(sft([Q], A), how) == "no token bears loss: the template rewrites the answer"
     assert not how.seen
 
 
 def test_a_row_is_left_out_where_nothing_bears_loss(qwen: Any) -> None:
     nothing = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}"
     for source in (nothing, "{{ '' }}"):
-        assert str(encode(sft([Q], A), renderer(qwen, source))).startswith("no token bears loss")
+        assert str(encode_example(sft([Q], A), renderer(qwen, source))).startswith("no token bears loss")
 
 
 def test_a_row_is_left_out_where_no_token_precedes_the_answer(qwen: Any) -> None:
     how = renderer(qwen, "{% for m in messages %}{{ m.content }}{% endfor %}")
-    assert encode(sft([user("a")], assistant("b")), how) == "no token before the completion"
+    assert encode_example(sft([user("a")], assistant("b")), how) == "no token before the completion"
 
 
 def test_a_pair_of_equal_tokens_is_left_out(phi: Any) -> None:
     same = pair([Q], "Mercury.", " Mercury.")
-    assert encode(same, renderer(phi)) == "completions are the same tokens"
+    assert encode_example(same, renderer(phi)) == "completions are the same tokens"
 
 
 def test_a_ranking_with_two_equal_completions_among_others_stays(qwen: Any) -> None:
@@ -312,7 +312,7 @@ def test_a_plain_prompt_bears_no_loss_but_a_token_across_its_border_does(qwen: A
 def test_plain_text_of_a_tokenizer_without_an_end_token_is_refused(stories: Any) -> None:
     endless = type(stories).from_pretrained(stories.name_or_path, eos_token=None)
     with pytest.raises(InputError, match="no end token"):
-        encode(raw("Once"), Renderer(endless, None, frozenset(), 4096))
+        encode_example(raw("Once"), Renderer(endless, None, frozenset(), 4096))
 
 
 # Whatever the text
@@ -327,11 +327,11 @@ def test_whatever_is_said_the_row_is_the_plain_tokenisation_and_loss_is_the_answ
     turns = [turn for said, answered in talk for turn in (user(said), assistant(answered))]
     assert each.template is not None
     how = Renderer(each.tokenizer, each.template, each.end_tokens, each.max_length)
-    group = encode(sft(turns[:1], *turns[1:]), how)
+    group = encode_example(sft(turns[:1], *turns[1:]), how)
     assert isinstance(group, Group)
     assert whole(group) == plain_tokens(sft(turns[:1], *turns[1:]), how)
     if not how.seen:
-        end = how.tokenizer.decode([turn_end(each.tokenizer, each.template)])
+        end = how.tokenizer.decode([turn_end_token(each.tokenizer, each.template)])
         expected = [answered + end for _, answered in talk]
         pieces = taught_pieces(group, how.tokenizer)
         if how.tokenizer.name_or_path.endswith("qwen2.5-0.5b-instruct"):
@@ -345,7 +345,7 @@ def test_whatever_is_compared_both_rows_are_plain_tokenisations(
     each: Renderer, prompt: str, chosen: str, rejected: str
 ) -> None:
     example = pair([user(prompt)], chosen, rejected)
-    group = encode(example, each)
+    group = encode_example(example, each)
     if isinstance(group, str):
         assert group == "completions are the same tokens"
         assert plain_tokens(example, each, 0) == plain_tokens(example, each, 1)
@@ -357,4 +357,4 @@ def test_whatever_is_compared_both_rows_are_plain_tokenisations(
 def test_the_rendering_is_transformers_own(qwen: Any, source: str | None) -> None:
     turns = [*TURNS[:1], calling("look", at="x"), tool("Hg"), *TURNS[1:]]
     theirs = qwen.apply_chat_template(turns, tools=[schema("look")], chat_template=source, tokenize=False)
-    assert render(template(qwen, source), turns, where=WHERE, tools=[schema("look")]) == theirs
+    assert render_conversation(template(qwen, source), turns, where=WHERE, tools=[schema("look")]) == theirs

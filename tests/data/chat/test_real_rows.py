@@ -9,16 +9,18 @@ import pytest
 
 from conversations import CHATML, UNMARKED_CHATML, WHERE, group_of, plain_tokens, renderer, taught, taught_pieces, whole
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Renderer, encode, encode_prompt
+from posttrain.data.chat.encode import encode_example, encode_prompt
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.example import Example, Message
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import Kind, examples
+from posttrain.data.formats.conventions import Kind
+from posttrain.data.formats.examples import read_examples
 
 ROWS = 25
 
 
 def rows(path: str, kind: Kind, columns: dict[str, str], data_dir: Path) -> list[Example]:
-    return list(islice(examples(read_rows(path, base=data_dir), kind, columns), ROWS))
+    return list(islice(read_examples(read_rows(path, base=data_dir), kind, columns), ROWS))
 
 
 @pytest.fixture(params=["qwen", "phi"])
@@ -99,7 +101,7 @@ def mask(group: Group) -> list[int]:
 @pytest.mark.parametrize("path", ["preference/hh_rlhf_helpful_base_test.jsonl.gz", "preference/dpo_en_demo.jsonl.gz"])
 def test_a_pair_shares_its_prompt_and_both_answers_read_right(path: str, how: Renderer, data_dir: Path) -> None:
     for example in rows(path, "preference", {}, data_dir):
-        group = encode(example, how)
+        group = encode_example(example, how)
         assert isinstance(group, Group), (example.where, group)
         for index, completion in enumerate(example.completions):
             assert whole(group, index) == plain_tokens(example, how, index)

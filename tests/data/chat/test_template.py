@@ -21,7 +21,7 @@ from conversations import (
     tool,
     user,
 )
-from posttrain.data.chat.template import BUILT_IN, Template, answer_spans, render, template_of, traits_of
+from posttrain.data.chat.template import BUILT_IN, Template, answer_spans, render_conversation, template_of, traits_of
 from posttrain.errors import InputError
 
 Q, A = user("Why?"), assistant("Because.")
@@ -54,7 +54,7 @@ def test_a_template_that_is_no_file_is_named_with_the_choices(qwen: Any, tmp_pat
 
 def test_a_template_that_is_no_text_is_named(qwen: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.jinja").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match=r"^template: .*mine.jinja is no readable text"):
+    with pytest.raises(InputError, match=r"^template: .*mine.jinja"):
         template_of(qwen, "mine.jinja", tmp_path)
 
 
@@ -81,22 +81,26 @@ def test_marks_are_seen_however_they_are_written(stories: Any, tmp_path: Path, m
 def test_plain_writes_roles_as_words_and_closes_answers_with_the_end_token() -> None:
     talk = [system("Be brief."), Q, A, Q]
     expected = "<s>System:\nBe brief.\n\nUser:\nWhy?\n\nAssistant:\nBecause.</s>\n\nUser:\nWhy?\n\n"
-    assert render(of(PLAIN, marked=True), talk, where=WHERE) == expected
-    assert render(of(PLAIN, marked=True), talk, where=WHERE, open_answer=True) == expected + "Assistant:\n"
+    assert render_conversation(of(PLAIN, marked=True), talk, where=WHERE) == expected
+    assert render_conversation(of(PLAIN, marked=True), talk, where=WHERE, open_answer=True) == expected + "Assistant:\n"
 
 
 def test_chatml_begins_with_the_start_token_where_there_is_one() -> None:
     expected = "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\nBecause.<|im_end|>\n"
-    assert render(of(CHATML, marked=True), [Q, A], where=WHERE) == "<s>" + expected
-    assert render(Template(CHATML, {}, True), [Q, A], where=WHERE) == expected
-    assert render(Template(CHATML, {}, True), [Q], where=WHERE, open_answer=True) == expected[: expected.index("Bec")]
+    assert render_conversation(of(CHATML, marked=True), [Q, A], where=WHERE) == "<s>" + expected
+    assert render_conversation(Template(CHATML, {}, True), [Q, A], where=WHERE) == expected
+    assert (
+        render_conversation(Template(CHATML, {}, True), [Q], where=WHERE, open_answer=True)
+        == expected[: expected.index("Bec")]
+    )
 
 
 def test_chatml_is_qwen_s_own_way_of_writing(qwen: Any) -> None:
     talk = [system("Be brief."), Q, A, Q, assistant("So."), user("So?")]
     for open_answer in (True, False):
         own, ours = (
-            render(template(qwen, source), talk, where=WHERE, open_answer=open_answer) for source in (None, CHATML)
+            render_conversation(template(qwen, source), talk, where=WHERE, open_answer=open_answer)
+            for source in (None, CHATML)
         )
         assert own == ours
 
@@ -211,6 +215,6 @@ def test_a_template_cannot_run_code_or_change_what_it_reads(attack: str, tmp_pat
     message = dict(Q)
     how = Template(attack + "{{ messages[0].content }}", {"mark": str(mark)}, False)
     with suppress(InputError):
-        assert render(how, [message], where=WHERE) == "Why?"
+        assert render_conversation(how, [message], where=WHERE) == "Why?"
     assert not mark.exists()
     assert message == Q

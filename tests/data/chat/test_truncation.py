@@ -6,7 +6,8 @@ import pytest
 
 from conversations import WHERE, assistant, group_of, pair, raw, renderer, sft, taught, user, whole
 from posttrain.core.group import Group
-from posttrain.data.chat.encode import Renderer, encode
+from posttrain.data.chat.encode import encode_example
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.example import Example
 from posttrain.data.options import Truncation
 from posttrain.errors import InputError
@@ -16,7 +17,7 @@ LONG = sft([user("Which metal is liquid at room temperature?")], assistant("Merc
 
 def cut(example: Example, length: int, how: Truncation, tokenizer: Any) -> tuple[Group | str, Renderer]:
     short = renderer(tokenizer, max_length=length, truncation=how)
-    return encode(example, short), short
+    return encode_example(example, short), short
 
 
 @pytest.fixture
@@ -103,10 +104,13 @@ def test_a_pair_that_differs_only_behind_the_cut_is_left_out_and_not_counted_as_
 def test_plain_text_is_cut_on_the_right_and_has_no_prompt_to_cut_on_the_left(stories: Any) -> None:
     text = raw("Once upon a time there was a fox.")
     full_text = group_of(text, Renderer(stories, None, frozenset({2}), 4096))
-    right = encode(text, Renderer(stories, None, frozenset({2}), 6, "right"))
+    right = encode_example(text, Renderer(stories, None, frozenset({2}), 6, "right"))
     assert isinstance(right, Group)
     assert whole(right) == whole(full_text)[:6]
-    assert encode(text, Renderer(stories, None, frozenset({2}), 6, "left")) == "longer than max_length, however cut"
+    assert (
+        encode_example(text, Renderer(stories, None, frozenset({2}), 6, "left"))
+        == "longer than max_length, however cut"
+    )
 
 
 def test_left_keeps_the_start_token(phi: Any) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
-from posttrain.data.formats.conventions import CONVENTIONS, Kind, convention_of, examples
+from posttrain.data.formats.conventions import CONVENTIONS, Kind, convention_of
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.skipped import Skips
 from posttrain.errors import InputError
 
@@ -20,7 +21,7 @@ def rows(*values: dict[str, Any]) -> list[Row]:
 
 
 def one(row: dict[str, Any], kind: Kind = "sft", columns: dict[str, str] | None = None) -> Example:
-    (example,) = examples(rows(row), kind, columns)
+    (example,) = read_examples(rows(row), kind, columns)
     return example
 
 
@@ -62,7 +63,7 @@ class TestColumns:
 
     def test_the_source_s_task_stands_in_where_the_row_has_none(self) -> None:
         base = {"prompt": "why?", "completion": "because"}
-        found = examples(
+        found = read_examples(
             rows(base, {**base, "task": "b"}, {**base, "task": ""}, {**base, "task": None}), "sft", task="a"
         )
         assert [example.task for example in found] == ["a", "b", "a", "a"]
@@ -139,7 +140,7 @@ BAD: dict[str, tuple[Kind, list[dict[str, Any]], dict[str, Any], tuple[str, ...]
 def test_a_row_that_fits_no_convention_is_refused_with_its_place(case: str) -> None:
     kind, good, bad, parts = BAD[case]
     with pytest.raises(InputError) as caught:
-        list(examples(rows(*good, bad), kind))
+        list(read_examples(rows(*good, bad), kind))
     message = str(caught.value)
     assert message.startswith(f"a.jsonl:{len(good) + 1}: "), message
     assert "\n" not in message
@@ -151,7 +152,7 @@ def test_skips_name_the_first_places_of_each_reason() -> None:
     skips = Skips()
     bad = {"prompt": "x", "completion": ""}
     good = {"prompt": "x", "completion": "y"}
-    assert len(list(examples(rows(bad, good, bad, bad, bad, {**good, "prompt": ""}), "sft", skipped=skips))) == 1
+    assert len(list(read_examples(rows(bad, good, bad, bad, bad, {**good, "prompt": ""}), "sft", skipped=skips))) == 1
     assert skips.lines() == [
         "4 rows skipped, empty completion: a.jsonl:1, a.jsonl:3, a.jsonl:4, ...",
         "1 row skipped, empty prompt: a.jsonl:6",
@@ -213,7 +214,7 @@ def test_no_values_give_anything_but_examples_or_a_sentence(data: st.DataObject,
     columns = dict.fromkeys([*convention.required, *convention.optional])
     row = {column: data.draw(_ODD, label=column) for column in columns}
     try:
-        found, error = list(examples(rows(row), convention.kind)), ""
+        found, error = list(read_examples(rows(row), convention.kind)), ""
     except InputError as caught:
         found, error = [], str(caught)
     assert not error or error.startswith("a.jsonl:1: ")
@@ -225,7 +226,7 @@ def test_no_values_give_anything_but_examples_or_a_sentence(data: st.DataObject,
 
 def real(data_dir: Path, name: str, columns: dict[str, str] | None = None) -> tuple[list[Example], Counter[str]]:
     skips = Skips()
-    return list(examples(read_rows(name, base=data_dir), "sft", columns, skipped=skips)), skips.counts
+    return list(read_examples(read_rows(name, base=data_dir), "sft", columns, skipped=skips)), skips.counts
 
 
 def test_real_renamed_columns(data_dir: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
-from posttrain.data.formats.conventions import examples
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.skipped import Skips
 from posttrain.errors import InputError
 
@@ -18,7 +18,7 @@ def row(values: dict[str, Any]) -> Row:
 
 
 def one(values: dict[str, Any]) -> Example:
-    (example,) = examples([row(values)], "preference")
+    (example,) = read_examples([row(values)], "preference")
     return example
 
 
@@ -136,7 +136,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 def test_a_bad_row_is_refused_with_its_place_and_key(case: str) -> None:
     bad, parts = BAD[case]
     with pytest.raises(InputError) as caught:
-        list(examples([row(bad)], "preference"))
+        list(read_examples([row(bad)], "preference"))
     message = str(caught.value)
     assert message.startswith("a.jsonl:1: "), message
     assert "\n" not in message
@@ -191,13 +191,13 @@ UNTRAINABLE: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_row_that_cannot_train_is_counted_and_not_raised(case: str) -> None:
     values, reason = UNTRAINABLE[case]
     skips = Skips()
-    assert list(examples([row(values)], "preference", skipped=skips)) == []
+    assert list(read_examples([row(values)], "preference", skipped=skips)) == []
     assert dict(skips.counts) == {reason: 1}
 
 
 def real(data_dir: Path, name: str) -> tuple[list[Example], Counter[str]]:
     skips = Skips()
-    return list(examples(read_rows(name, base=data_dir), "preference", skipped=skips)), skips.counts
+    return list(read_examples(read_rows(name, base=data_dir), "preference", skipped=skips)), skips.counts
 
 
 @pytest.mark.parametrize(

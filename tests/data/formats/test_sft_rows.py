@@ -11,7 +11,7 @@ import pytest
 
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
-from posttrain.data.formats.conventions import examples
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.skipped import Skips
 from posttrain.errors import InputError
 
@@ -21,7 +21,7 @@ def row(values: dict[str, Any]) -> Row:
 
 
 def one(values: dict[str, Any]) -> Example:
-    (example,) = examples([row(values)], "sft")
+    (example,) = read_examples([row(values)], "sft")
     return example
 
 
@@ -241,7 +241,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 def test_a_bad_row_is_refused_with_its_place_and_key(case: str) -> None:
     bad, parts = BAD[case]
     with pytest.raises(InputError) as caught:
-        list(examples([row(bad)], "sft"))
+        list(read_examples([row(bad)], "sft"))
     message = str(caught.value)
     assert message.startswith("a.jsonl:1: "), message
     assert "\n" not in message
@@ -263,7 +263,7 @@ UNTRAINABLE: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_row_that_cannot_train_is_counted_and_not_raised(case: str) -> None:
     values, reason = UNTRAINABLE[case]
     skips = Skips()
-    assert list(examples([row(values)], "sft", skipped=skips)) == []
+    assert list(read_examples([row(values)], "sft", skipped=skips)) == []
     assert dict(skips.counts) == {reason: 1}
 
 
@@ -277,7 +277,7 @@ def test_each_instance_of_a_seed_task_is_an_example_of_its_line() -> None:
     seed = {"id": "t", "instruction": "Add.", "instances": held}
     rows = [Row("a.jsonl:1", {"instruction": "x", "instances": [{"output": "y"}]}), Row("a.jsonl:2", seed)]
     skips = Skips()
-    found = list(examples(rows, "sft", skipped=skips))
+    found = list(read_examples(rows, "sft", skipped=skips))
     assert [(e.where, e.prompt[0]["content"], e.completions[0][0]["content"]) for e in found] == [
         ("a.jsonl:1", "x", "y"),
         ("a.jsonl:2", "Add.\n\n1", "2"),
@@ -309,7 +309,7 @@ def test_parquet_messages_lose_the_nulls_of_other_rows(tmp_path: Path) -> None:
     call = {**A, "content": "", "tool_calls": [{"type": "function", "function": {"name": "look", "arguments": "{}"}}]}
     source = [{"messages": [Q, A]}, {"messages": [Q, call]}]
     pq.write_table(pa.Table.from_pylist(source), tmp_path / "a.parquet")
-    first, second = examples(read_rows(tmp_path / "a.parquet"), "sft")
+    first, second = read_examples(read_rows(tmp_path / "a.parquet"), "sft")
     assert (first.prompt, first.completions) == ((Q,), ((A,),))
     assert second.completions[0][0]["tool_calls"] == [
         {"type": "function", "function": {"name": "look", "arguments": {}}}
@@ -318,7 +318,7 @@ def test_parquet_messages_lose_the_nulls_of_other_rows(tmp_path: Path) -> None:
 
 def real(data_dir: Path, name: str) -> tuple[list[Example], Counter[str]]:
     skips = Skips()
-    return list(examples(read_rows(name, base=data_dir), "sft", skipped=skips)), skips.counts
+    return list(read_examples(read_rows(name, base=data_dir), "sft", skipped=skips)), skips.counts
 
 
 @pytest.mark.parametrize(

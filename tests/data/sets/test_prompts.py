@@ -42,7 +42,7 @@ def test_a_prompt_ends_where_the_answer_begins(stories: Any, tmp_path: Path) -> 
 
 
 def test_the_raw_template_adds_nothing_between_prompt_and_answer(stories: Any, tmp_path: Path) -> None:
-    from posttrain.data.chat.encode import encode, encode_prompt
+    from posttrain.data.chat.encode import encode_example, encode_prompt
     from posttrain.data.example import Example
 
     raw = template_of(stories, "raw", tmp_path)
@@ -51,7 +51,7 @@ def test_the_raw_template_adds_nothing_between_prompt_and_answer(stories: Any, t
     asked = ({"role": "user", "content": "Once upon a time"},)
     told = ({"role": "assistant", "content": ", there was a cat."},)
     start = encode_prompt(asked, how, where="x")
-    group = encode(Example("x", asked, (told,)), how)
+    group = encode_example(Example("x", asked, (told,)), how)
     assert not isinstance(group, str)
     assert group.prompt.tolist() == start.tolist()
     assert start[0] == stories.bos_token_id

@@ -106,9 +106,9 @@ def test_a_group_taken_from_a_store_can_be_changed_without_harm(tmp_path: Path) 
 def test_groups_of_other_columns_or_lengths_are_refused_by_name(tmp_path: Path) -> None:
     writer = StoreWriter(tmp_path / "s")
     writer.add(group([1], [(2, True)], rank=[1.0]))
-    with pytest.raises(ValueError, match="f:7: carries other columns"):
+    with pytest.raises(ValueError, match=r"f:7: .*columns"):
         writer.add(group([1], [(2, True)], where="f:7"))
-    with pytest.raises(ValueError, match="f:8: column rank needs a value for each completion"):
+    with pytest.raises(ValueError, match="f:8: column rank"):
         writer.add(group([1], [(2, True)], where="f:8", rank=[1.0, 2.0]))
     writer.add(group([5], [(6, True)], rank=[3.0]))
     writer.close()

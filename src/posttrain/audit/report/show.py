@@ -7,7 +7,7 @@ from typing import Any
 from posttrain.audit.findings import Finding, told
 from posttrain.audit.report.page import grouped
 from posttrain.audit.run import Report
-from posttrain.console import shown
+from posttrain.console import printable_text
 
 _COLOURS = {"block": "bold red", "warn": "yellow", "info": "cyan"}
 _PLACES = 5
@@ -55,6 +55,6 @@ def _places(one: Finding) -> str:
     if not one.rows:
         return ""
     more = f" and {len(one.rows) - _PLACES:,} more" if len(one.rows) > _PLACES else ""
-    example = next((f"\n{shown(' '.join(e.text.split()))[:100]}" for e in one.examples), "")
+    example = next((f"\n{printable_text(' '.join(e.text.split()))[:100]}" for e in one.examples), "")
     files = (f"{Path(file).name}:{', '.join(lines)}" for file, lines in grouped(one.rows[:_PLACES]).items())
     return "; ".join(files) + more + example

@@ -20,7 +20,8 @@ from posttrain.audit.similarity.ngrams import HIT, Grams
 from posttrain.audit.similarity.word_hashes import U32
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row
-from posttrain.data.formats.conventions import Convention, examples_of, filled_convention, renamed_row, unread_columns
+from posttrain.data.formats.conventions import Convention, filled_convention, renamed_row
+from posttrain.data.formats.examples import examples_in_row, unread_columns
 from posttrain.data.language import language_of
 from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
@@ -192,7 +193,7 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
             _same_prompt(renamed, seen)
         if seen is not None:
             _count_unread(renamed, convention, seen)
-        for found in examples_of(row, renamed, convention, reading.task):
+        for found in examples_in_row(row, renamed, convention, reading.task):
             if isinstance(found, Example):
                 yield entry_of(found, reading.kind)
             elif seen is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.files.read import Row, read_rows, source_files
-from posttrain.data.files.strict_json import decode, kind_of
+from posttrain.data.files.strict_json import decode_json, kind_of
 from posttrain.data.files.utf8_lines import BYTE_ORDER_MARK, COMPRESSED, MAX_LINE, damaged, open_binary
 from posttrain.errors import InputError
 
@@ -85,7 +85,7 @@ def parsed(item: Item) -> Row | Fault:
     try:
         if 0 in value:
             raise InputError(f"{where}: a NUL byte: this is UTF-16 or a binary file, not UTF-8 text")
-        found = decode(value.decode("utf-8"), where)
+        found = decode_json(value.decode("utf-8"), where)
         if not isinstance(found, dict):
             raise InputError(f"{where}: {kind_of(found)}, where a row must be an object {{...}}")
     except UnicodeDecodeError as error:

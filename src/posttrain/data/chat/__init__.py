@@ -1,1 +1,1 @@
-"""Conversations as tokens: templates, end tokens and loss masks."""
+"""Conversations become tokens: chat templates, end tokens and loss masks."""

@@ -1,31 +1,59 @@
-"""Which template, end tokens and length limit a stage's conversations get."""
+"""The renderer of a stage: the chat template, end tokens and length limit that turn its conversations into tokens."""
 
+import re
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from posttrain.data.chat.answer_text import prefill_of
-from posttrain.data.chat.encode import Renderer
-from posttrain.data.chat.end_token import turn_end
-from posttrain.data.chat.template import template_of, traits_of
-from posttrain.data.options import RowOptions
+from posttrain.data.chat.template import Template, render_conversation, shortest_question, template_of, traits_of
+from posttrain.data.options import RowOptions, Truncation
 from posttrain.errors import InputError
 
 LENGTH_LIMIT = 2048
-"""max_length where neither the recipe nor the model says less."""
+"""The default of max_length; a model with fewer positions lowers it."""
+
+_ANSWER = "A test of it."
+_EMPTY_BLOCK = re.compile(r"\s*<(\w+)>\s*</\1>\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """All that turns an `Example` into a `Group`.
+
+    Args:
+        tokenizer: the model's tokenizer, a fast one.
+        template: its chat template; None where only raw text is read.
+        end_tokens: ids of the tokens that end an answer. The last of them in an answer bears loss; tokens after it
+            do not.
+        max_length: tokens of a prompt with one completion, at most.
+        truncation: what to do with a longer row. "error" stops; "drop" skips the row; "left" cuts the start of the
+            prompt; "right" cuts the end of the completion, and the model then does not learn to stop there.
+        seen: the notes on kept rows, counted; see `encode_example`.
+        prefill: the text with which the template opens an answer; see `prefill_of`.
+    """
+
+    tokenizer: Any
+    template: Template | None
+    end_tokens: frozenset[int]
+    max_length: int
+    truncation: Truncation = "drop"
+    seen: Counter[str] = field(default_factory=Counter)
+    prefill: str = ""
 
 
 def renderer_of(
     options: RowOptions, tokenizer: Any, *, end_tokens: tuple[int, ...], positions: int | None, base: Path
 ) -> tuple[Renderer, list[str]]:
-    """The renderer, and what a user should know about it, a sentence each.
+    """The renderer, and a sentence on each thing that a user should know about it.
 
     Args:
-        end_tokens: the model's own.
-        positions: the longest text the model can read, None if unlimited.
+        end_tokens: the model's own end tokens.
+        positions: the longest text that the model can read; None if it has no limit.
         base: folder that a template's path starts from.
 
     Raises:
-        InputError: no such template, or ``max_length`` beyond the model.
+        InputError: the template does not exist, or ``max_length`` is more than the model's positions.
     """
     if options.max_length is not None and positions is not None and options.max_length > positions:
         raise InputError(f"max_length: {options.max_length} is more than the {positions} positions the model has")
@@ -33,10 +61,56 @@ def renderer_of(
     template = template_of(tokenizer, options.template, base)
     if template is None:
         return Renderer(tokenizer, None, frozenset(end_tokens), length, options.truncation), []
-    ends = turn_end(tokenizer, template)
-    told = [f"the chat template {trait}" for trait in traits_of(template)]
-    if ends is None:
-        told.append("the chat template ends an answer with no special token: the model will not learn where to stop")
-    all_ends = frozenset(end_tokens) | ({ends} if ends is not None else set())
+    end = turn_end_token(tokenizer, template)
+    notes = [f"the chat template {trait}" for trait in traits_of(template)]
+    if end is None:
+        notes.append("the chat template ends an answer with no special token: the model will not learn where to stop")
+    all_ends = frozenset(end_tokens) | ({end} if end is not None else set())
     renderer = Renderer(tokenizer, template, all_ends, length, options.truncation, prefill=prefill_of(template))
-    return renderer, told
+    return renderer, notes
+
+
+def turn_end_token(tokenizer: Any, template: Template) -> int | None:
+    """The special token that the template writes after an answer; None if it writes none.
+
+    It may differ from the tokenizer's end token. A model trained with this template must stop at it. Blanks between
+    the answer and the token do not matter.
+
+    Raises:
+        InputError: the template refuses every conversation.
+    """
+    mark = "zebra"
+    answer = {"role": "assistant", "content": mark}
+    text = render_conversation(template, [*shortest_question(template), answer], where="template")
+    if mark not in text:
+        return None
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    border = text.rindex(mark) + len(mark)
+    special = {int(i) for i in tokenizer.all_special_ids} | {int(i) for i in tokenizer.added_tokens_decoder}
+    for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
+        if text[max(start, border) : end].strip():
+            return int(token) if int(token) in special else None
+    return None
+
+
+def prefill_of(template: Template) -> str:
+    """The text with which the template opens an answer, such as ``<think>``; "" for most templates.
+
+    It comes after the mark of the assistant's turn, which is the text before an earlier answer of a conversation. An
+    empty closed block, which some templates write to switch reasoning off, is no part of the answer.
+    """
+    question = shortest_question(template)
+    before = render_conversation(template, question, where="template")
+    opened = render_conversation(template, question, where="template", open_answer=True)
+    longer = [*question, {"role": "assistant", "content": _ANSWER}, {"role": "user", "content": "And then?"}]
+    try:
+        whole = render_conversation(template, longer, where="template")
+    except InputError:  # the template takes a single question only
+        return ""
+    if not (opened.startswith(before) and whole.startswith(before) and _ANSWER in whole[len(before) :]):
+        return ""
+    mark, opening = whole[len(before) : whole.index(_ANSWER, len(before))], opened[len(before) :]
+    if not opening.startswith(mark.rstrip()):
+        return ""
+    prefill = opening.removeprefix(mark if opening.startswith(mark) else mark.rstrip())
+    return "" if not prefill.strip() or _EMPTY_BLOCK.fullmatch(prefill) else prefill

@@ -1,4 +1,4 @@
-"""The chat template: which one, what it does to a conversation, and which characters the assistant writes."""
+"""Chat templates: which one a stage uses, how it renders a conversation, and which characters are the assistant's."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,20 +12,20 @@ from posttrain.data.formats.messages import LEARNT, REASONING
 from posttrain.errors import InputError
 
 BUILT_IN = ("plain", "chatml", "raw")
-"""Templates this package brings, for models that have none."""
+"""Templates of this package, for models that have none."""
 
 Tools = Sequence[Mapping[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A chat template with the special tokens it writes.
+    """A chat template with its special tokens.
 
     Args:
-        source: Jinja.
+        source: its text, in Jinja.
         special: ``bos_token``, ``eos_token``...
-        marked: whether it marks the assistant's words with ``{% generation %}``.
-        reasoning: the key under which it reads an answer's reasoning, if it writes reasoning at all.
+        marked: whether it marks the assistant's text with ``{% generation %}``.
+        reasoning: the key of messages under which it reads an answer's reasoning.
     """
 
     source: str
@@ -35,12 +35,13 @@ class Template:
 
 
 def template_of(tokenizer: Any, chosen: str | None, base: Path) -> Template | None:
-    """The template a recipe chose (a name in `BUILT_IN` or a Jinja file under `base`), or else the tokenizer's own.
+    """The template that the recipe names (one of `BUILT_IN`, or a Jinja file under `base`), else the tokenizer's own.
 
-    None where there is neither: such a model reads plain text only.
+    Returns:
+        None where there is neither: such a model reads plain text only.
 
     Raises:
-        InputError: no such file, or the model has several templates and none for all purposes.
+        InputError: the file does not exist, or the model has several templates and none is the default.
     """
     if chosen in BUILT_IN:
         source = files("posttrain.data.chat").joinpath(f"templates/{chosen}.jinja").read_text(encoding="utf-8")
@@ -65,13 +66,16 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"template: {path} is no readable text ({error})") from error
+        raise InputError(f"template: {path} cannot be read as text ({error})") from error
 
 
-def render(
+def render_conversation(
     template: Template, messages: Sequence[Message], *, where: str, tools: Tools = None, open_answer: bool = False
 ) -> str:
-    """A conversation as the model reads it, special tokens included; `open_answer` leaves the next answer to it.
+    """A conversation as the model reads it, with special tokens.
+
+    Args:
+        open_answer: whether the text ends where the model's answer begins.
 
     Raises:
         InputError: the template refuses the conversation.
@@ -93,7 +97,7 @@ def _render(
             add_generation_prompt=open_answer,
             **template.special,
         )
-    except Exception as error:  # a template is a program of its own, and may raise anything
+    except Exception as error:  # a template is a program, and may raise anything
         why = str(error).strip() or type(error).__name__
         raise InputError(f"{where}: the model's chat template refuses this conversation ({why})") from error
     texts, spans = rendered
@@ -101,7 +105,7 @@ def _render(
 
 
 def _as_read(message: Message, template: Template) -> dict[str, Any]:
-    """A message as the template reads it."""
+    """The message under the keys that the template reads."""
     names = {REASONING: template.reasoning}
     return {names.get(key, key): value for key, value in message.items() if key != LEARNT}
 
@@ -114,57 +118,60 @@ def answer_spans(
     where: str,
     tools: Tools = None,
 ) -> tuple[str, list[tuple[int, int]], int]:
-    """The whole conversation as text, and which characters of its completion the assistant writes.
+    """The whole conversation as text, and the spans of its completion that the model learns to write.
 
-    Marks in the template say so; without them an answer is what follows the rendering of all before it, and
-    only if that rendering really is how the whole begins: a template may write an answer differently once
-    further turns follow (earlier reasoning is cut, for instance), and what the model would not write it must
-    not learn. An answer that its author marked as not to be learnt has no span.
+    A template that marks the assistant's text gives the spans. Without marks, the span of an answer follows the
+    rendering of all messages before it, but only if the whole text begins with that rendering. Some templates write an
+    answer in another way once further turns follow (they cut earlier reasoning, for instance). Such an answer is
+    rewritten and has no span, since the model would never write it so. An answer that its author marked as not to be
+    learnt has no span either.
 
     Returns:
-        (text, spans, how many answers the template rewrote and thereby lost).
+        (text, half-open ranges of its characters, number of rewritten answers).
     """
     whole = [*prompt, *completion]
     text, marked = _render(template, whole, where, tools, open_answer=False)
-    opening = render(template, prompt, where=where, tools=tools, open_answer=True)
+    opening = render_conversation(template, prompt, where=where, tools=tools, open_answer=True)
     turns = [i for i, message in enumerate(whole) if message["role"] == "assistant" and i >= len(prompt)]
     learnt = [i for i in turns if whole[i].get(LEARNT, True)]
 
     def place(i: int) -> tuple[int, int] | None:
-        """Where answer i stands in the text; None if the template writes it otherwise once further turns follow."""
+        """The span of answer i in the text; None if the template rewrites it once further turns follow."""
         before = (
-            opening if i == len(prompt) else render(template, whole[:i], where=where, tools=tools, open_answer=True)
+            opening
+            if i == len(prompt)
+            else render_conversation(template, whole[:i], where=where, tools=tools, open_answer=True)
         )
-        after = text if i == len(whole) - 1 else render(template, whole[: i + 1], where=where, tools=tools)
+        after = text if i == len(whole) - 1 else render_conversation(template, whole[: i + 1], where=where, tools=tools)
         return (len(before), len(after)) if text.startswith(before) and text.startswith(after) else None
 
     if template.marked:
         if not text.startswith(opening):
             return text, [], len(learnt)
         spans = [(max(start, len(opening)), end) for start, end in marked if end > len(opening)]
-        barred = [place(i) for i in turns if i not in learnt]
-        if None in barred:  # which marks are whose cannot be known
+        excluded = [place(i) for i in turns if i not in learnt]
+        if None in excluded:  # nothing tells which mark belongs to which answer
             return text, [], len(learnt)
-        spans = [span for span in spans if not any(bar and bar[0] <= span[0] and span[1] <= bar[1] for bar in barred)]
-        # An answer may bear several marks, its reasoning one and its words another.
+        spans = [span for span in spans if not any(x and x[0] <= span[0] and span[1] <= x[1] for x in excluded)]
+        # An answer may have several marks: one around its reasoning, another around its text.
         return text, spans, max(0, len(learnt) - len(spans))
     spans = [span for i in learnt if (span := place(i)) is not None]
     return text, spans, len(learnt) - len(spans)
 
 
 def shortest_question(template: Template) -> list[Message]:
-    """What the template takes as a conversation to be answered: a user's message, or one behind a system message.
+    """The shortest conversation that the template accepts: a user's message, if need be after a system message.
 
     Raises:
-        InputError: it takes neither.
+        InputError: it accepts neither.
     """
     user = {"role": "user", "content": "What is it?"}
     try:
-        render(template, [user], where="template")
+        render_conversation(template, [user], where="template")
     except InputError as refused:
         with_system: list[Message] = [_SYSTEM, user]
         try:
-            render(template, with_system, where="template")
+            render_conversation(template, with_system, where="template")
         except InputError:
             raise refused from None
         return with_system
@@ -175,30 +182,30 @@ _SYSTEM = {"role": "system", "content": "Never say sorry."}
 
 
 def traits_of(template: Template) -> list[str]:
-    """What a user should know about the template, a sentence each."""
+    """The traits of a template that a user should know. Each completes a sentence that begins "the chat template"."""
     question = shortest_question(template)
     answer = {"role": "assistant", "content": "A test of it."}
-    told: list[str] = []
+    traits: list[str] = []
     if question[0] is _SYSTEM:
-        told.append("refuses conversations without a system message")
+        traits.append("refuses conversations without a system message")
     else:
-        told.extend(_on_system(template, question))
+        traits.extend(_on_system(template, question))
     text, spans, _ = answer_spans(template, question, [answer], where="template")
-    if not text.startswith(render(template, question, where="template", open_answer=True)):
-        told.append("opens an answer in another way than it writes a given one, so given answers bear no loss")
+    if not text.startswith(render_conversation(template, question, where="template", open_answer=True)):
+        traits.append("opens an answer in another way than it writes a given one, so given answers bear no loss")
     elif template.marked and spans:
         end = spans[-1][1]
         if text[:end].endswith(answer["content"]) and text[end:].strip():
-            told.append("marks answers without the token that ends them: the model will not learn where to stop")
-    return told
+            traits.append("marks answers without the token that ends them: the model will not learn where to stop")
+    return traits
 
 
 def _on_system(template: Template, question: Sequence[Message]) -> list[str]:
-    told: list[str] = []
-    if "sys" in render(template, question, where="template").lower():
-        told.append("adds a system message of its own where the conversation has none")
+    traits: list[str] = []
+    if "sys" in render_conversation(template, question, where="template").lower():
+        traits.append("adds a system message of its own where the conversation has none")
     try:
-        text = render(template, [_SYSTEM, *question], where="template")
+        text = render_conversation(template, [_SYSTEM, *question], where="template")
     except InputError:
-        return [*told, "refuses system messages"]
-    return told if _SYSTEM["content"] in text else [*told, "drops system messages"]
+        return [*traits, "refuses system messages"]
+    return traits if _SYSTEM["content"] in text else [*traits, "drops system messages"]

@@ -1,10 +1,10 @@
-"""Data sets of the Hugging Face hub, as files in its cache. Honours HF_HOME, HF_HUB_OFFLINE and HF_TOKEN."""
+"""Data sets of the Hugging Face hub, as files in its cache. HF_HOME, HF_HUB_OFFLINE and HF_TOKEN have effect."""
 
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from posttrain.errors import InputError
+from posttrain.errors import InputError, first_line
 
 SCHEME = "hf://"
 
@@ -17,10 +17,10 @@ def hub_files(source: str, suffixes: Iterable[str]) -> list[tuple[str, Path]]:
 
     Args:
         source: the data set.
-        suffixes: what data files end in, perhaps with ``.gz`` or ``.zst`` behind it.
+        suffixes: the suffixes of data files; ``.gz`` or ``.zst`` may follow.
 
     Raises:
-        InputError: the repository cannot be had, holds no such part, or holds several splits and none was named.
+        InputError: the repository cannot be fetched, has no such part, or has several splits and none is named.
     """
     match = _NAME.fullmatch(source)
     if match is None:
@@ -49,16 +49,16 @@ def _snapshot(source: str, repo: str, patterns: list[str]) -> Path:
 
     try:
         return Path(snapshot_download(repo, repo_type="dataset", allow_patterns=[p for p in patterns if p]))
-    except Exception as error:  # the hub's client raises a dozen kinds, from several libraries
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    except Exception as error:  # the hub's client raises errors of many kinds, from several libraries
+        reason = first_line(error)[:300]
         raise InputError(
-            f"{source}: the data set cannot be had from the Hugging Face hub ({reason}); check the name, the "
+            f"{source}: the data set cannot be fetched from the Hugging Face hub ({reason}); check the name, the "
             "network, HF_TOKEN for a private or gated one, and whether HF_HUB_OFFLINE is set"
         ) from error
 
 
 def _choose(names: Mapping[str, str], part: str) -> list[str]:
-    """All files; or that of the path `part`, else those in the folder, else those of the split so called."""
+    """All files; with `part`, the file of that path, else the files in that folder, else those of that split."""
     if not part or part in names:
         return [part] if part else list(names)
     inside = [name for name in names if name.startswith(f"{part}/")]
@@ -71,6 +71,6 @@ def _split_name(stem: str) -> str:
 
 
 def _split(name: str) -> str | None:
-    """The part of a path that names a split (``train``, ``test_prefs``), if one does."""
+    """The part of a path that names a split (``train``, ``test_prefs``); None if no part does."""
     parts = reversed(name.split("/"))
     return next((part for part in parts if _SPLIT_WORDS & set(re.split(r"[._-]", part.lower()))), None)

@@ -1,4 +1,4 @@
-"""Rows of a Parquet file, a batch at a time, so that a file larger than memory streams."""
+"""Rows of a Parquet file, read in batches, so that the file may be larger than memory."""
 
 import shutil
 import tempfile
@@ -11,10 +11,10 @@ from posttrain.data.files.utf8_lines import COMPRESSED, damaged, open_binary
 from posttrain.errors import InputError
 
 _BATCH = 256
-"""Rows turned into Python objects at once."""
+"""Rows that become Python objects at once."""
 
 _BUFFER = 1 << 20
-"""Bytes read ahead in each column."""
+"""Bytes that are read ahead in each column."""
 
 
 def parquet_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -28,13 +28,13 @@ def parquet_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
             file = pyarrow.parquet.ParquetFile(
                 source,
                 page_checksum_verification=True,
-                pre_buffer=False,  # its default keeps every byte read until the end
-                buffer_size=_BUFFER,  # else a column of a row group is read whole
+                pre_buffer=False,  # the default keeps every byte in memory until the end
+                buffer_size=_BUFFER,  # without it a whole column of a row group is read
             )
             columns: list[str] = file.schema_arrow.names
             twice = sorted({c for c in columns if columns.count(c) > 1})
             if twice:
-                raise InputError(f"{name}: two columns are called `{twice[0]}`; rename one")
+                raise InputError(f"{name}: two columns have the name `{twice[0]}`; rename one")
             for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
                 for values in batch.to_pylist():
                     number += 1
@@ -44,29 +44,29 @@ def parquet_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def without_nulls(row: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A row without the nulls inside its columns, and whether some were arguments or parameters of a tool.
+    """A row without the nulls inside its columns, and whether any of them was an argument or parameter of a tool.
 
-    Arrow gives every struct of a column the keys of all rows: inside a column a null says "not there". The columns
-    themselves stay.
+    Arrow gives every struct of a column the keys of all rows, so inside a column a null means "absent". Columns that
+    are null stay.
     """
-    found = [False]
+    tool_nulls = [False]
 
     def cleaned(value: Any, tool: bool) -> Any:
         if isinstance(value, dict):
             kept = {k: cleaned(v, tool or k in _TOOL_KEYS) for k, v in value.items() if v is not None}
-            found[0] |= tool and len(kept) < len(value)
+            tool_nulls[0] |= tool and len(kept) < len(value)
             return kept
         return [cleaned(item, tool) for item in value] if isinstance(value, list) else value
 
-    return {name: cleaned(value, False) for name, value in row.items()}, found[0]
+    return {name: cleaned(value, False) for name, value in row.items()}, tool_nulls[0]
 
 
 _TOOL_KEYS = {"arguments", "properties"}
-"""Below these, names are a tool's own."""
+"""Below these keys, names are a tool's own."""
 
 
 def _seekable(path: Path) -> Any:
-    """The file itself, or its decompressed copy on disk: Parquet is read from its end."""
+    """The file, or a decompressed copy on disk, since Parquet is read from its end."""
     if path.suffix.lower() not in COMPRESSED:
         return path.open("rb")
     copy = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)

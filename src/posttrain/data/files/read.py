@@ -1,7 +1,7 @@
-"""Rows from files, folders and the Hugging Face hub, streamed, each with the place it came from.
+"""Rows from files, folders and the Hugging Face hub, streamed, each with its place.
 
-Nothing is repaired here: a file that is not exactly what its name says is refused in one sentence, since a row
-misread in silence is trained on.
+Nothing is repaired here. A file that is not what its name says is refused in one sentence, since a misread row would be
+trained on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,12 +19,12 @@ from posttrain.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a data file.
+    """A row of a data file.
 
     Args:
-        where: ``file:line`` the row starts at, the file named as the user gave it; ``file:row N`` in Parquet.
-        values: its columns.
-        null_arguments: whether Parquet held null arguments or parameters of a tool, which are left out.
+        where: ``file:line`` of its first line, with the file's name as the user gave it; ``file:row N`` in Parquet.
+        values: the values by column.
+        null_arguments: whether null arguments or parameters of a tool were left out, which Parquet fills in.
     """
 
     where: str
@@ -49,13 +49,13 @@ def read_rows(source: str | Path, *, base: Path | None = None) -> Iterator[Row]:
         base: folder that relative paths start from (the recipe's); the working directory if None.
 
     Raises:
-        InputError: at once if there are no files to read, while iterating if one is malformed.
+        InputError: there are no files to read (raised at once), or a file is malformed (raised while iterating).
     """
     return _rows(source_files(source, base=base))
 
 
 def source_files(source: str | Path, *, base: Path | None = None) -> list[tuple[str, Path]]:
-    """(name in messages, path) of each file that `read_rows` reads, in its order."""
+    """(name in messages, path) of each file that `read_rows` reads, in order."""
     name = str(source)
     if name.startswith(SCHEME):
         return hub_files(name, _READERS)
@@ -96,18 +96,18 @@ def _folder_files(folder: Path, name: str) -> list[tuple[str, Path]]:
     if unknown:
         listed = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
         raise InputError(
-            f"{name}: the folder holds what is no data file: {listed}; {_understood()}. "
+            f"{name}: the folder holds entries that are no data files: {listed}; {_understood()}. "
             "Move it out, or name the data files one by one"
         )
     return [(f"{name.rstrip('/')}/{p.name}", p) for p in entries]
 
 
 def _not_regular(path: Path) -> str | None:
-    """What an entry of the file system is that can hold no rows; None for a file, a folder and nothing at all."""
+    """A description of an entry that cannot hold rows; None for a file, a folder, or if there is nothing."""
     if path.is_file() or path.is_dir():
         return None
     if path.is_symlink():
-        return f"a link to {path.readlink()}, which leads to nothing"
+        return f"a link to {path.readlink()}, which does not exist"
     return "a pipe, socket or device, and no file of rows" if path.exists() else None
 
 
@@ -117,7 +117,7 @@ def _format(path: Path) -> str:
 
 
 def _understood() -> str:
-    return f"read are {', '.join(_READERS)}, each also {' or '.join(sorted(COMPRESSED))}"
+    return f"data files end in {', '.join(_READERS)}, each also with {' or '.join(sorted(COMPRESSED))}"
 
 
 def _nearest_file(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""JSON as the standard has it: no NaN, no key twice, no half characters. Python's own reader lets them pass."""
+"""Strict JSON: NaN, duplicate keys and unpaired surrogates are errors. Python's own decoder accepts them."""
 
 import json
 import math
@@ -10,12 +10,12 @@ from posttrain.errors import InputError
 
 
 class BadJson(Exception):
-    """Text that is no JSON value; the caller, who knows file and line, makes an `InputError` of it.
+    """Text that is no valid JSON value. The caller knows file and line, and raises an `InputError`.
 
     Args:
-        reason: what is wrong.
-        at: index in the text where it went wrong, or where the value starts if only that is known.
-        exact: which of the two.
+        reason: the problem.
+        at: index in the text of the problem, or of the start of the value if only that is known.
+        exact: whether it is the index of the problem.
     """
 
     def __init__(self, reason: str, at: int, *, exact: bool = False) -> None:
@@ -24,7 +24,7 @@ class BadJson(Exception):
         self._exact = exact
 
     def says(self, column: int) -> str:
-        """The reason, with the column where it is known."""
+        """The reason, with the column if it is known."""
         return f"{self} (column {column})" if self._exact else str(self)
 
 
@@ -32,11 +32,11 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def decode_at(text: str, start: int) -> tuple[Any, int]:
-    """The JSON value that starts at or after `start`, and the index behind it.
+def decode_json_at(text: str, start: int) -> tuple[Any, int]:
+    """The JSON value that starts at or after `start`, and the index after it.
 
     Raises:
-        BadJson: no value there, or one that holds NaN, Infinity, a duplicate key or an unpaired surrogate.
+        BadJson: there is no value, or it holds NaN, Infinity, a duplicate key or an unpaired surrogate.
     """
     start = skip_space(text, start)
     try:
@@ -46,20 +46,20 @@ def decode_at(text: str, start: int) -> tuple[Any, int]:
     except _NotFinite as error:
         raise BadJson(_name_number(text, start, str(error)), start) from error
     except _Duplicate as error:
-        raise BadJson(f"the key `{error}` stands twice in one object; keep one of them", start) from error
+        raise BadJson(f"the key `{error}` comes twice in one object; keep one of them", start) from error
     except RecursionError as error:
         raise BadJson("nested too deeply to be a row of data", start) from error
-    except ValueError as error:  # an integer of more digits than Python converts
+    except ValueError as error:  # an integer with more digits than Python converts
         raise BadJson(f"broken JSON: {_lower(str(error))}", start) from error
     if _HALF.search(text, start, end):
         _check_characters(value, start)
     return value, end
 
 
-def decode(text: str, where: str) -> Any:
-    """One JSON value that fills the whole text; errors start with `where`."""
+def decode_json(text: str, where: str) -> Any:
+    """The JSON value of a whole text; errors start with `where`."""
     try:
-        value, end = decode_at(text, 0)
+        value, end = decode_json_at(text, 0)
         if (end := skip_space(text, end)) < len(text):
             raise BadJson("broken JSON: something follows the value", end, exact=True)
     except BadJson as error:
@@ -68,13 +68,13 @@ def decode(text: str, where: str) -> Any:
 
 
 def skip_space(text: str, start: int) -> int:
-    """Index of the next character that is no JSON whitespace."""
+    """The index of the next character that is no JSON whitespace."""
     match = _SPACE.match(text, start)
     return match.end() if match else start
 
 
 def kind_of(value: Any) -> str:
-    """A value's type in JSON's words, for errors."""
+    """The name of a value's JSON type, for errors."""
     names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", type(None): "null"}
     containers = {list: "a list", tuple: "a list", dict: "an object"}
     return (names | containers).get(type(value), f"a {type(value).__name__}")
@@ -115,11 +115,11 @@ _LENIENT = json.JSONDecoder()
 
 
 def _name_number(text: str, start: int, number: str) -> str:
-    """Which key holds the number that is none: found by a second, lenient reading, since errors are rare."""
+    """The problem, with the key of the number that is not finite; a second, lenient reading gives the key."""
     problem = "is no JSON number; write null for what is missing"
     try:
         value, _ = _LENIENT.raw_decode(text, start)
-    except (ValueError, RecursionError):  # broken further on as well
+    except (ValueError, RecursionError):  # the text is broken further on too
         return f"{number[:40]} {problem}"
     key = next(_not_finite(value, ""), "")
     return f"`{key}` is {number[:40]}, which {problem}" if key else f"{number[:40]} {problem}"

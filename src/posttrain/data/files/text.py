@@ -1,4 +1,4 @@
-"""Rows of JSON Lines, JSON arrays, CSV and plain text: one generator each, of (line the row starts at, values)."""
+"""Rows of JSON Lines, JSON arrays, CSV and plain text. Each reader yields (first line of the row, values)."""
 
 import csv
 import json
@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from posttrain.data.files.strict_json import BadJson, decode, decode_at, kind_of, skip_space
+from posttrain.data.files.strict_json import BadJson, decode_json, decode_json_at, kind_of, skip_space
 from posttrain.data.files.utf8_lines import MAX_LINE, lines
 from posttrain.errors import InputError
 
 END_OF_TEXT = "<|endoftext|>"
-"""A line that holds only this ends a document of a text file."""
+"""A line with this text alone ends a document of a text file."""
 
 Placed = tuple[int, dict[str, Any]]
 
 
 def jsonl_rows(path: Path, name: str) -> Iterator[Placed]:
-    """One object a line; blank lines are passed over."""
+    """One object a line; blank lines are ignored."""
     for number, line in lines(path, name):
         if line.isspace():
             continue
-        value = decode(line, f"{name}:{number}")
+        value = decode_json(line, f"{name}:{number}")
         if isinstance(value, list):
             raise InputError(
                 f"{name}:{number}: a list, where a row must be an object {{...}}; "
@@ -31,7 +31,7 @@ def jsonl_rows(path: Path, name: str) -> Iterator[Placed]:
 
 
 def json_rows(path: Path, name: str) -> Iterator[Placed]:
-    """The objects of one array, read whole. JSON Lines that are named .json are read as such."""
+    """The objects of one array, which is read whole. A .json file with JSON Lines is read as JSON Lines."""
     text = "".join(line for _, line in lines(path, name, limit=None))
     at = skip_space(text, 0)
     if text[at : at + 1] == "{" and _is_object(text[at:].partition("\n")[0]):
@@ -50,7 +50,7 @@ def json_rows(path: Path, name: str) -> Iterator[Placed]:
 
 
 def csv_rows(path: Path, name: str) -> Iterator[Placed]:
-    """Comma-separated rows under a header, quoted as RFC 4180 has it; every value is a string."""
+    """Comma-separated rows after a header, quoted as in RFC 4180; every value is a string."""
     csv.field_size_limit(MAX_LINE)
     reader = csv.reader((line for _, line in lines(path, name)), strict=True)
     header: list[str] = []
@@ -79,9 +79,9 @@ def csv_rows(path: Path, name: str) -> Iterator[Placed]:
 
 
 def text_rows(path: Path, name: str) -> Iterator[Placed]:
-    """The documents of a text file as ``{"text": ...}``: the whole file, or what stands between end-of-text lines.
+    """The documents of a text file as ``{"text": ...}``. End-of-text lines separate them; without any, the file is one.
 
-    Blank lines around a document are cut off; a blank document is none.
+    Blank lines around a document are removed, and blank documents are ignored.
     """
     first = 1
     document: list[str] = []
@@ -102,7 +102,7 @@ def _document(document: list[str], first: int) -> Iterator[Placed]:
 
 
 def _elements(text: str, at: int) -> Iterator[tuple[int, Any]]:
-    """(index where it starts, value) of each element of the array at `at`; nothing follows the array."""
+    """(start index, value) of each element of the array at `at`; nothing may follow the array."""
     if at == len(text):
         return
     if text[at] != "[":
@@ -112,7 +112,7 @@ def _elements(text: str, at: int) -> Iterator[tuple[int, Any]]:
     at = skip_space(text, at + 1)
     closed = text.startswith("]", at)
     while not closed:
-        value, end = decode_at(text, at)
+        value, end = decode_json_at(text, at)
         if end - at > MAX_LINE:
             raise BadJson(f"an element is longer than {MAX_LINE // 2**20} MiB", at)
         yield at, value

@@ -1,4 +1,4 @@
-"""A data file's bytes, perhaps compressed, as lines of checked UTF-8: the ground every text format stands on."""
+"""The lines of a data file, decompressed and checked as UTF-8; every text format reads them."""
 
 import gzip
 import os
@@ -8,39 +8,38 @@ from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any
 
-from posttrain.errors import InputError
+from posttrain.errors import InputError, first_line
 
 MAX_LINE = 8 * 2**20
-"""Bytes a line (JSON Lines, text), a field (CSV) or an element (JSON array) may take. What is longer is a file of
-another kind, or a broken one; without a bound one missing line end reads the whole file into memory."""
+"""The longest line (JSON Lines, text), field (CSV) or element (JSON array), in bytes. A longer one means a broken file.
+Without a limit, one missing line end would read the whole file into memory."""
 
 COMPRESSED = frozenset({".gz", ".zst"})
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-"""What spreadsheets write before UTF-8 text. It is no part of the text."""
+"""Spreadsheets write it before UTF-8 text; it is no part of the text."""
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def open_binary(path: Path) -> BufferedIOBase:
-    """The file's bytes, decompressed by its last suffix; reading may raise what `damaged` explains."""
+    """The file's bytes, decompressed if its last suffix says so. `damaged` explains errors of reading."""
     if path.suffix.lower() == ".gz":
         return gzip.open(path, "rb")
     if path.suffix.lower() == ".zst":
         import pyarrow
 
-        # zstandard's own reader takes a truncated frame for a complete one; pyarrow's refuses it.
+        # zstandard's own reader accepts a truncated frame; pyarrow's refuses it.
         stream: Any = pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
         return BufferedReader(stream)
     return path.open("rb")
 
 
 def damaged(error: Exception, name: str) -> InputError:
-    """The sentence for a file that cannot be opened, decompressed or parsed to its end."""
+    """The error for a file that cannot be opened, decompressed or parsed to its end."""
     if isinstance(error, OSError) and error.errno is not None:
         return InputError(f"{name}: cannot be read ({os.strerror(error.errno)})")
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return InputError(f"{name}: the file is damaged or cut short ({reason[:200]}); fetch or write it again")
+    return InputError(f"{name}: the file is damaged or cut short ({first_line(error)[:200]}); fetch or write it again")
 
 
 def lines(path: Path, name: str, *, limit: int | None = MAX_LINE) -> Iterator[tuple[int, str]]:
@@ -48,11 +47,12 @@ def lines(path: Path, name: str, *, limit: int | None = MAX_LINE) -> Iterator[tu
 
     Args:
         path: the file.
-        name: what errors call it.
-        limit: longest line in bytes, None for no bound.
+        name: its name in errors.
+        limit: the longest line in bytes; None for no limit.
 
     Raises:
-        InputError: damaged compression, UTF-16, NUL byte, invalid UTF-8, a line over the limit.
+        InputError: the compression is damaged, the file is UTF-16 or invalid UTF-8, it has a NUL byte, or a line is
+            longer than the limit.
     """
     offset = 0
     number = 0
@@ -74,7 +74,7 @@ def lines(path: Path, name: str, *, limit: int | None = MAX_LINE) -> Iterator[tu
 
 
 def _without_mark(line: bytes, name: str) -> tuple[bytes, int]:
-    """The first line without a byte order mark, and the bytes of that mark."""
+    """The first line without its byte order mark, and the length of the mark."""
     if line.startswith(_UTF_16):
         raise InputError(
             f"{name}:1: the file starts with a UTF-16 byte order mark; save it as UTF-8 "

@@ -1,6 +1,6 @@
-"""Readers of the preference conventions: pairs and rankings become an `Example` with a ``rank`` per completion.
+"""Readers of the preference conventions: a pair or ranking becomes an `Example` with a ``rank`` for each completion.
 
-Rank 1 is the best, equal ranks are a tie. A pair's completions are (chosen, rejected), ranked (1, 2).
+Rank 1 is the best; equal ranks are a tie. A pair's completions are (chosen, rejected), ranked (1, 2).
 """
 
 import math
@@ -10,8 +10,9 @@ from typing import Any
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row
 from posttrain.data.files.strict_json import kind_of
-from posttrain.data.formats.messages import Turns, conversation, structure, text_or_turns, transcript
+from posttrain.data.formats.messages import Turns, conversation, text_or_turns, transcript
 from posttrain.data.formats.sft_rows import alpaca_prompt, chat_example, question_turns
+from posttrain.data.formats.tool_calls import structure
 from posttrain.data.skipped import RowSkipped, SkipReason
 from posttrain.errors import InputError
 
@@ -19,7 +20,7 @@ _PAIR = (1.0, 2.0)
 
 
 def read_pair(row: Row) -> Example:
-    """``prompt, chosen, rejected``: each a string or messages; the two may repeat the prompt at their start."""
+    """``prompt, chosen, rejected``: each a string or messages. The sides may repeat the prompt at their start."""
     return _with_prompt(row, question_turns(row))
 
 
@@ -34,7 +35,7 @@ def read_sharegpt_pair(row: Row) -> Example:
 
 
 def read_implicit_pair(row: Row) -> Example:
-    r"""``chosen, rejected`` that both hold the prompt: message lists, or ``"\n\nHuman: ..."`` transcripts."""
+    r"""``chosen, rejected``, each with the prompt inside: message lists, or ``"\n\nHuman: ..."`` transcripts."""
     chosen, rejected = (_whole(row, side) for side in ("chosen", "rejected"))
     if chosen == rejected:
         raise RowSkipped(SkipReason.SAME_COMPLETIONS)
@@ -77,7 +78,7 @@ def _pair(row: Row, prompt: Turns, chosen: Turns, rejected: Turns) -> Example:
 
 
 def _parted(row: Row, prompt: Turns, side: str) -> tuple[Turns, Turns]:
-    """A side's system message, if the prompt has none, and what the side says after the prompt, which it may repeat."""
+    """A side's system message, if the prompt has none, and the side's turns after the prompt, which it may repeat."""
     turns = text_or_turns(row.values[side], "assistant", f"{row.where}: {side}")
     _check_end(row, turns, side)
     if turns[0]["role"] == "assistant":
@@ -114,23 +115,23 @@ def _check_end(row: Row, turns: Turns, side: str) -> None:
 
 
 def _answers(turns: Turns) -> bool:
-    """Assistant turns, with tool results between them; a user's turn would make it another conversation."""
+    """Whether turns are an answer: the assistant's, with tool results between them, and none of a user."""
     roles = [turn["role"] for turn in turns]
     return roles[:1] == ["assistant"] and set(roles) <= {"assistant", "tool"}
 
 
 def _candidates(row: Row) -> dict[str, Turns]:
-    """id → the answer's messages (``turns``, or else ``text`` as one), in the row's order."""
-    found = structure(row.values["candidates"], f"{row.where}: candidates")
-    if not isinstance(found, list | tuple):
-        raise InputError(f"{row.where}: candidates must be a list, this is {kind_of(found)}")
+    """id → the answer's messages, in the row's order. They come from ``turns``, else ``text`` is the one message."""
+    items = structure(row.values["candidates"], f"{row.where}: candidates")
+    if not isinstance(items, list | tuple):
+        raise InputError(f"{row.where}: candidates must be a list, this is {kind_of(items)}")
     texts: dict[str, Turns] = {}
-    for index, item in enumerate(found):
+    for index, item in enumerate(items):
         where = f"{row.where}: candidates[{index}]"
         if not isinstance(item, Mapping) or not isinstance(item.get("text"), str) or item.get("id") is None:
             raise InputError(f"{where} must be an object {{id, text}} with a string text")
         if str(item["id"]) in texts:
-            raise InputError(f"{where}: the id `{item['id']}` stands twice")
+            raise InputError(f"{where}: the id `{item['id']}` comes twice")
         turns = item["text"] if item.get("turns") is None else item["turns"]
         texts[str(item["id"])] = text_or_turns(turns, "assistant", where)
     if len(texts) < 2:

@@ -1,7 +1,7 @@
-"""Mixtures of tasks: how often each is drawn, and in which order.
+"""Mixtures of tasks: how often each task is drawn, and in which order.
 
-p_t ∝ w_t · n_t^(1/T): T = 1 draws tasks by their size, T → ∞ alike (Raffel et al. 2020, arXiv:1910.10683,
-section 3.5.2, temperature-scaled mixing).
+p_t ∝ w_t · n_t^(1/T): T = 1 draws tasks by their size, T → ∞ draws all equally often. This is temperature-scaled
+mixing (Raffel et al. 2020, arXiv:1910.10683, section 3.5.2).
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Counts = NDArray[np.int64]
 
 
 def draws(sizes: Sequence[int], weights: Sequence[float], temperature: float, total: int) -> list[int]:
-    """How many of `total` draws each task gets: proportions rounded by largest remainder."""
+    """The number of draws of each task among `total`: proportions rounded by the largest remainder."""
     share = np.asarray(weights, dtype=np.float64) * np.asarray(sizes, dtype=np.float64) ** (1.0 / temperature)
     exact = share / share.sum() * total
     count = np.floor(exact).astype(np.int64)
@@ -25,13 +25,13 @@ def draws(sizes: Sequence[int], weights: Sequence[float], temperature: float, to
 def mixed_order(
     task_of: Sequence[int], weights: Sequence[float], temperature: float, seed: int, epoch: int
 ) -> list[int]:
-    """The groups of an epoch, as many as there are, each task as often as its share says.
+    """The order of an epoch: as many draws as there are groups, each task as often as its share.
 
-    A task's rows are used up before any is drawn again, also from epoch to epoch.
+    All rows of a task are drawn before any is drawn again, also across epochs.
 
     Args:
-        task_of: the task of each group, numbered from 0; every task has at least one.
-        weights: of each task.
+        task_of: the number of each group's task, from 0; every task has at least one group.
+        weights: the weight of each task.
     """
     tasks = np.asarray(task_of)
     members = [np.flatnonzero(tasks == t) for t in range(len(weights))]

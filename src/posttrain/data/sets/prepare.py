@@ -1,4 +1,4 @@
-"""From a stage's data options to token stores: read, split, encode, count. One pass, nothing held in memory."""
+"""A stage's data becomes token stores: rows are read, split, encoded and counted in one pass, without holding them."""
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from posttrain.data.chat.encode import Renderer, encode
+from posttrain.data.chat.encode import encode_example
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.example import Example
 from posttrain.data.files.read import read_rows
-from posttrain.data.formats.conventions import Kind, examples
+from posttrain.data.formats.conventions import Kind
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.options import DataOptions, DataSource
 from posttrain.data.sets.split import TRAIN, VALIDATION, prompt_key
 from posttrain.data.sets.store import GroupStore, StoreWriter
@@ -27,8 +29,8 @@ class Prepared:
     """A stage's data as tokens.
 
     Args:
-        train: groups to train on.
-        held_out: groups to evaluate on, by part; empty parts are not there.
+        train: the groups to train on.
+        held_out: the groups to evaluate on, by part; empty parts are absent.
         summary: what was read, kept, changed and skipped (``data.json``).
     """
 
@@ -38,7 +40,7 @@ class Prepared:
 
     @property
     def task_of(self) -> list[int]:
-        """The number of each training group's task in ``summary.tasks``."""
+        """For each training group, the index of its task in ``summary.tasks``."""
         return read_json(self.train.folder / "tasks.json")
 
 
@@ -52,16 +54,16 @@ def prepare(
     base: Path,
     on_rows: Callable[[int], None] = lambda n: None,
 ) -> Prepared:
-    """Read, split and encode into `folder`; if it is there already and undamaged, it is only opened.
+    """Read, split and encode the rows into `folder`. If the folder exists and is undamaged, it is only opened.
 
     Args:
-        part_of: the part a row of `data` belongs to (see `split.part_of`). Rows of `validation` are known, and what
-            shares a prompt with them is not trained on.
+        part_of: the part of a row of `data` (see `split.part_of`). Rows of `validation` are all held out, and rows
+            that share a prompt with them are not trained on.
         base: folder that relative paths start from.
-        on_rows: called now and then with the number of rows read.
+        on_rows: called from time to time with the number of rows read.
 
     Raises:
-        InputError: malformed data, nothing left to train on, or nothing in the validation sources.
+        InputError: the data are malformed, no row is left to train on, or the validation sources have no row.
     """
     if not is_sound(folder):
         with whole_folder(folder) as target:
@@ -80,7 +82,7 @@ def by_part(
     skips: Skips,
     on_rows: Callable[[int], None] = lambda n: None,
 ) -> Iterator[tuple[str, DataSource, Example]]:
-    """Every example of a stage's data with its part and source; a source is a task where nothing else is said.
+    """Every example of a stage's data, with its part and source. A row without a task gets its source as the task.
 
     See `prepare` for the arguments.
     """
@@ -89,7 +91,7 @@ def by_part(
     count = 0
     for source, fixed in [*((s, VALIDATION) for s in held_out), *((s, None) for s in options.data)]:
         rows = islice(read_rows(source.path, base=base), source.rows)
-        for example in examples(rows, kind, source.columns, task=source.task or source.path, skipped=skips):
+        for example in read_examples(rows, kind, source.columns, task=source.task or source.path, skipped=skips):
             count += 1
             if count % NOTE_ROWS == 0:
                 on_rows(count)
@@ -105,10 +107,10 @@ def by_part(
 
 
 def check_parts(options: DataOptions, parts: Container[str], skips: Skips) -> None:
-    """Training data, and validation sources that the recipe names, must not be empty.
+    """Refuse empty training data, and empty validation sources that the recipe names.
 
     Raises:
-        InputError: they are; with what was left out, and why.
+        InputError: they are empty; the error gives the reasons why rows were skipped.
     """
     required = {TRAIN: ("data", "train on"), VALIDATION: ("validation", "evaluate on")}
     for part, (key, purpose) in required.items():
@@ -129,7 +131,7 @@ def _write(
     number: dict[str, int] = {}
     task_of: list[int] = []
     for part, source, example in rows:
-        group = encode(example, renderer)
+        group = encode_example(example, renderer)
         if isinstance(group, SkipReason):
             skips.add(group, example.where)
             continue

@@ -1,4 +1,4 @@
-"""Prompts that the policy answers itself: read, split and encoded, with the rows that rewards read beside them."""
+"""The prompts of on-policy stages: read, split and encoded, each with its row for the rewards."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.core.group import Ints
-from posttrain.data.chat.encode import Renderer, cut_left, encode_prompt
+from posttrain.data.chat.encode import cut_left, encode_prompt
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.example import Example, Message
 from posttrain.data.options import DataOptions
 from posttrain.data.row_notes import RowNote
@@ -19,13 +20,13 @@ from posttrain.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the policy is asked.
+    """A prompt that the policy answers.
 
     Args:
         where: ``file:line``.
         messages: the conversation up to the open answer.
-        tokens: the same as the policy reads it.
-        row: every column of the row, and ``prompt`` under its standard name; rewards read it.
+        tokens: the same conversation as tokens.
+        row: every column of the row, and ``prompt`` under its standard name, for rewards.
     """
 
     where: str
@@ -35,7 +36,7 @@ class Prompt:
 
     @property
     def text(self) -> str:
-        """The last message's text, for people."""
+        """The text of the last message, for people."""
         return str(self.messages[-1].get("content") or "")
 
 
@@ -44,8 +45,8 @@ class Prompts:
     """A stage's prompts.
 
     Args:
-        train: to learn on.
-        held_out: to evaluate on; may be empty.
+        train: the prompts to train on.
+        held_out: the prompts to evaluate on; it may be empty.
         summary: what was read, kept, changed and skipped.
     """
 
@@ -63,14 +64,14 @@ def read_prompts(
     base: Path,
     on_rows: Callable[[int], None] = lambda n: None,
 ) -> Prompts:
-    """Read a stage's prompts into memory: few beside what is written about them.
+    """Read a stage's prompts into memory; they are small beside the completions.
 
     Args:
-        answer: tokens kept free for the answer, of ``renderer.max_length``.
+        answer: the tokens of ``renderer.max_length`` that are reserved for the answer.
         part_of, base, on_rows: see `prepare`.
 
     Raises:
-        InputError: malformed data, an answer longer than ``max_length``, or nothing left to train on.
+        InputError: the data are malformed, the answer leaves no room for a prompt, or no row is left to train on.
     """
     room = room_for(renderer, answer)
     skips = Skips()
@@ -78,14 +79,14 @@ def read_prompts(
     for count, (part, _, example) in enumerate(by_part(options, "prompt", part_of, base, skips), start=1):
         if count % NOTE_ROWS == 0:
             on_rows(count)
-        prompt = encoded(example, renderer, room)
+        prompt = fit_prompt(example, renderer, room)
         if isinstance(prompt, SkipReason):
             skips.add(prompt, example.where)
         else:
             parts.setdefault(part, []).append(prompt)
     check_parts(options, parts, skips)
     train = parts.pop(TRAIN)
-    held_out = [prompt for some in parts.values() for prompt in some]
+    held_out = [prompt for prompts in parts.values() for prompt in prompts]
     summary = DataSummary(
         parts={
             part: PartSize(len(prompts), sum(len(prompt.tokens) for prompt in prompts))
@@ -100,10 +101,10 @@ def read_prompts(
 
 
 def room_for(renderer: Renderer, answer: int) -> int:
-    """Tokens that a prompt may have beside so long an answer.
+    """The tokens that a prompt may have beside an answer of `answer` tokens.
 
     Raises:
-        InputError: none.
+        InputError: no token is left for a prompt.
     """
     room = renderer.max_length - answer
     if room < 1:
@@ -114,11 +115,11 @@ def room_for(renderer: Renderer, answer: int) -> int:
     return room
 
 
-def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | SkipReason:
-    """The prompt, or the reason for leaving it out."""
+def fit_prompt(example: Example, renderer: Renderer, room: int) -> Prompt | SkipReason:
+    """The prompt in at most `room` tokens, or the reason to skip it."""
     tokens = encode_prompt(example.prompt, renderer, where=example.where, tools=example.tools)
-    over = len(tokens) - room
-    if over > 0:
+    overflow = len(tokens) - room
+    if overflow > 0:
         if renderer.truncation == "error":
             raise InputError(
                 f"{example.where}: {len(tokens)} tokens, and the answer may take {renderer.max_length - room} of "
@@ -127,15 +128,15 @@ def encoded(example: Example, renderer: Renderer, room: int) -> Prompt | SkipRea
         if renderer.truncation != "left":
             return SkipReason.PROMPT_TOO_LONG
         renderer.seen[RowNote.CUT_LEFT] += 1
-        tokens = cut_left(tokens, over, renderer)
+        tokens = cut_left(tokens, overflow, renderer)
     if len(tokens) == 0:
         return SkipReason.NO_PROMPT_TOKEN
     renderer.seen.update(example.notes)
-    row = {"prompt": as_said(example.prompt), **example.row}
+    row = {"prompt": prompt_column(example.prompt), **example.row}
     return Prompt(example.where, example.prompt, tokens, row)
 
 
-def as_said(messages: tuple[Message, ...]) -> Any:
-    """A lone user's text as a string, as it is written in most files; a conversation as its messages."""
+def prompt_column(messages: tuple[Message, ...]) -> Any:
+    """The value of a ``prompt`` column: the text of a lone user message, or the list of messages."""
     lone = len(messages) == 1 and messages[0]["role"] == "user"
     return messages[0]["content"] if lone else [dict(message) for message in messages]

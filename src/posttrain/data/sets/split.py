@@ -1,4 +1,4 @@
-"""Splits by prompt: the same prompt never stands on both sides, whatever file or order it came in."""
+"""Splits by prompt: the same prompt never falls into two parts, whatever file or order it comes in."""
 
 import hashlib
 import json
@@ -6,26 +6,26 @@ import json
 from posttrain.data.example import Example
 
 TRAIN, VALIDATION, UNSEEN_TASKS, UNSEEN_PHRASINGS = "train", "validation", "unseen_tasks", "unseen_phrasings"
-"""The parts a data set falls into. Each held-out one is evaluated apart."""
+"""The parts of a data set. Each held-out part is evaluated on its own."""
 
 Held = float | tuple[str, ...]
-"""A share of names, or the names."""
+"""The names that are held out, or the share of all names."""
 
 
 def prompt_key(example: Example) -> str:
-    """What makes two rows the same question: the prompt's messages, or a raw text as a whole."""
+    """The key that is equal for rows with the same prompt: the prompt's messages, or a plain text as a whole."""
     messages = example.prompt or example.completions[0]
     return json.dumps([(m["role"], m.get("content")) for m in messages], ensure_ascii=False)
 
 
 def falls_within(key: str, share: float, seed: int) -> bool:
-    """Whether `key` falls into a share of all keys: a function of key and seed alone."""
+    """Whether `key` falls into a share of all keys; this depends on key and seed alone."""
     digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=str(seed).encode()).digest()
     return int.from_bytes(digest, "big") < share * 2**64
 
 
 def part_of(example: Example, *, seed: int, validation: float, tasks: Held, phrasings: Held) -> str:
-    """The part a row belongs to: whole tasks and whole phrasings first, then prompts."""
+    """The part of a row. Whole tasks and whole phrasings are held out first, then prompts."""
     if example.task is not None and _held(example.task, tasks, seed):
         return UNSEEN_TASKS
     if example.phrasing is not None and _held(example.phrasing, phrasings, seed):

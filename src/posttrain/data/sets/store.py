@@ -1,4 +1,4 @@
-"""Groups on disk: tokenised once, memory-mapped, read in any order. Data larger than memory trains from here."""
+"""Groups on disk: tokenised once, memory-mapped and read in any order, so that data may be larger than memory."""
 
 import json
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _TYPES = {
 
 
 class StoreWriter:
-    """Writes groups to a folder one at a time, holding none; `close` makes it readable."""
+    """Writes groups to a folder one at a time and keeps none in memory; `close` makes the folder readable."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -33,12 +33,12 @@ class StoreWriter:
         self._ends = np.zeros(4, dtype=np.int64)
 
     def add(self, group: Group) -> None:
-        """Append a group. All must carry the same columns, with a value for each completion."""
+        """Append a group. All groups must have the same columns, with a value for each completion."""
         for column, values in group.columns.items():
             if values.shape != (len(group.completions),):
                 raise ValueError(f"{group.where}: column {column} needs a value for each completion")
         if self.count and set(group.columns) != set(self._columns):
-            raise ValueError(f"{group.where}: carries other columns than the groups before it")
+            raise ValueError(f"{group.where}: has other columns than the groups before it")
         parts = [group.prompt, *(c.tokens for c in group.completions)]
         masks = [np.zeros(len(group.prompt), dtype=np.bool_), *(c.loss for c in group.completions)]
         name = group.where.encode()
@@ -56,28 +56,28 @@ class StoreWriter:
         self.tokens, self.loss_tokens = int(self._ends[1]), int(self._ends[2])
 
     def close(self) -> None:
-        """Finish the folder."""
+        """Close the files and write ``store.json``."""
         for file in (*self._files.values(), *self._columns.values()):
             file.close()
         write_json(self.folder / "store.json", {"groups": self.count, "columns": sorted(self._columns)})
 
 
 class GroupStore:
-    """Read-only groups of a folder written by `StoreWriter`.
+    """The groups of a folder that `StoreWriter` wrote, read-only.
 
     Args:
-        folder: where they lie.
-        token_columns: further columns with a value for each loss token of the whole store, in order.
+        folder: the folder.
+        token_columns: further columns, with a value for each loss token of the whole store in order.
     """
 
     def __init__(self, folder: Path, token_columns: Mapping[str, Floats] | None = None) -> None:
-        about = json.loads((folder / "store.json").read_text())
-        self._count: int = about["groups"]
+        header = json.loads((folder / "store.json").read_text())
+        self._count: int = header["groups"]
         self.folder = folder
         self._token_columns = dict(token_columns or {})
         self._arrays = {name: _map(folder / f"{name}.bin", kind) for name, kind in _TYPES.items()}
         self._names = _map(folder / "names.bin", np.uint8)
-        self._columns = {c: _map(folder / f"column-{c}.bin", np.float32) for c in about["columns"]}
+        self._columns = {c: _map(folder / f"column-{c}.bin", np.float32) for c in header["columns"]}
         ends = np.asarray(self._arrays["ends"]).reshape(self._count, 4)
         self._starts = np.concatenate([np.zeros((1, 4), dtype=np.int64), ends])
 
@@ -86,17 +86,17 @@ class GroupStore:
 
     @property
     def columns(self) -> frozenset[str]:
-        """Names of the columns each group carries."""
+        """The names of the columns of each group."""
         return frozenset(self._columns) | frozenset(self._token_columns)
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Tokens of each group in a packed row."""
+        """The tokens of each group in a packed row."""
         return np.diff(self._starts[:, 1])
 
     @property
     def loss_tokens(self) -> int:
-        """Loss tokens of the whole store."""
+        """The number of loss tokens of the whole store."""
         return int(self._starts[-1, 2])
 
     def __getitem__(self, index: int) -> Group:
@@ -105,7 +105,7 @@ class GroupStore:
         cuts = np.cumsum(lengths)[:-1]
         tokens = np.split(np.array(self._arrays["tokens"][t0:t1]), cuts)
         loss = np.split(np.array(self._arrays["loss"][t0:t1]), cuts)
-        first = s0 - index  # completions before this group: segments less one prompt each
+        first = s0 - index  # completions before this group: all segments before it but the prompts
         columns = {c: np.array(v[first : first + len(lengths) - 1]) for c, v in self._columns.items()}
         columns |= {c: np.array(v[l0:l1]) for c, v in self._token_columns.items()}
         return Group(

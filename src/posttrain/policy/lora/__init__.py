@@ -1,1 +1,1 @@
-"""Low-rank adapters: trained, stacked, and read from folders."""
+"""Low-rank adapters: training, stacking, and reading from folders."""

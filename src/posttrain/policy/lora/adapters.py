@@ -1,7 +1,7 @@
-"""Low-rank adapters (Hu et al. 2021, arXiv:2106.09685), by the peft library.
+"""Low-rank adapters (Hu et al. 2021, arXiv:2106.09685), with the peft library.
 
-A policy has at most two: ``earlier``, what the model was before this stage, frozen; and ``default``, the one that is
-trained. An earlier adapter is never merged into a frozen base: a base in bfloat16 or 4 bits would round it away.
+A policy has at most two: ``earlier``, the frozen adapter of an earlier stage, and ``default``, the trained one. An
+earlier adapter is never merged into a frozen base, since a base in bfloat16 or 4 bits would round the update away.
 """
 
 from collections.abc import Generator, Iterator
@@ -25,15 +25,15 @@ EARLIER = "earlier"
 
 
 def add_lora(policy: Policy, options: LoraOptions, *, seed: int = 0) -> None:
-    """Freeze the policy and put adapters on it, in float32; a scalar head stays trainable as a whole.
+    """Freeze the policy and add float32 adapters; a scalar head stays trainable as a whole.
 
-    No dropout: it would make ratios and reference log-probs noise.
+    There is no dropout, since it would add noise to ratios and reference log-probs.
 
     Args:
-        seed: of the first values of the adapters, whatever else has drawn random numbers before.
+        seed: the seed of the adapters' initial values, whatever other code has drawn random numbers before.
 
     Raises:
-        InputError: no layer is called as ``target_modules`` says, or one that cannot be adapted is.
+        InputError: no layer has a name of ``target_modules``, or a layer cannot have an adapter.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -66,14 +66,14 @@ def add_lora(policy: Policy, options: LoraOptions, *, seed: int = 0) -> None:
 
 
 def attach(policy: Policy, adapter: AdapterFolder, *, merge: bool) -> None:
-    """Put a saved adapter on the base it names.
+    """Add a saved adapter to its base.
 
     Args:
-        merge: add it to the weights, which are then a model of their own and trainable; otherwise it stays apart,
-            frozen, and a further adapter can be trained beside it.
+        merge: whether to add it to the weights, which are then trainable. Otherwise it stays apart, frozen, and a
+            further adapter can be trained beside it.
 
     Raises:
-        InputError: it does not fit the base, holds values that are not finite, or cannot be kept apart.
+        InputError: the adapter does not fit the base, holds values that are not finite, or cannot stay apart.
     """
     from peft import PeftConfig, PeftModel
 
@@ -85,15 +85,15 @@ def attach(policy: Policy, adapter: AdapterFolder, *, merge: bool) -> None:
     _check_tied(policy, adapter)
     try:
         config = PeftConfig.from_pretrained(str(adapter.path))
-        config.task_type = None  # the base may be read with another head than the adapter was trained with
+        config.task_type = None  # the base may have another head than in the adapter's training
         policy.model = PeftModel(policy.model, config, EARLIER)
-        found = policy.model.load_adapter(str(adapter.path), EARLIER, torch_device=str(policy.device))
+        report = policy.model.load_adapter(str(adapter.path), EARLIER, torch_device=str(policy.device))
     except Exception as error:
         reason = next((line.strip() for line in str(error).splitlines()[1:] if line.strip()), str(error))
         raise InputError(
             f"{adapter.path}: the adapter does not fit its base {adapter.base} ({reason[:200]})"
         ) from error
-    strange = [*found.missing_keys, *(key for key in found.unexpected_keys if ".lora_" in key)]
+    strange = [*report.missing_keys, *(key for key in report.unexpected_keys if ".lora_" in key)]
     if strange:
         raise InputError(
             f"{adapter.path}: the adapter does not fit its base {adapter.base}: {strange[0]} is in one and not in the "
@@ -121,7 +121,7 @@ def has_earlier(policy: Policy) -> bool:
 
 @contextmanager
 def trained_adapter_off(policy: Policy) -> Generator[None]:
-    """The policy as it was before training: the adapter in training is off, and an earlier one stays on."""
+    """While open, the policy is that before training: the trained adapter is disabled, an earlier one stays enabled."""
     if not has_earlier(policy):
         with policy.model.disable_adapter():
             yield
@@ -145,9 +145,9 @@ def trained_adapter_off(policy: Policy) -> Generator[None]:
 
 
 def merged_weights(policy: Policy) -> Iterator[tuple[str, Tensor]]:
-    """Each weight of the model below peft's and the value head's wrapping, by its own name, adapters added in.
+    """Each weight of the transformers model by its own name, with adapters added and without a value head.
 
-    The policy stays as it is: merging and unmerging in place would not give back the same bits.
+    The policy itself does not change: to merge and unmerge in place would not give the same bits back.
     """
     layers = dict(policy.base.named_modules())
     for name, parameter in policy.base.named_parameters():
@@ -163,7 +163,7 @@ def merged_weights(policy: Policy) -> Iterator[tuple[str, Tensor]]:
 
 
 def _settle_whole_modules(policy: Policy) -> None:
-    """Layers that the earlier adapter trained as a whole become layers of the model."""
+    """Make the layers that the earlier adapter trained whole the layers of the model."""
     from peft.utils import ModulesToSaveWrapper
 
     for name, module in list(policy.base.named_modules()):
@@ -173,9 +173,9 @@ def _settle_whole_modules(policy: Policy) -> None:
 
 
 def _add_in_place(policy: Policy) -> None:
-    """Have the adapters of plain linear layers add to the layers' outputs as they lie.
+    """Make the adapters of plain linear layers add to the layers' outputs in place.
 
-    peft makes four tensors as large as the output for each, and casts the input to the adapter's dtype.
+    peft itself makes four tensors as large as the output for each layer, and casts the input to the adapter's dtype.
     """
     from peft.tuners.lora.layer import Linear, LoraVariant
 
@@ -205,7 +205,7 @@ def _check_embeddings(policy: Policy, tied: bool) -> None:
 
 
 def _check_tied(policy: Policy, adapter: AdapterFolder) -> None:
-    """Refuse an adapter that changes one half of a tied pair: merged or saved, it would change both."""
+    """Refuse an adapter that changes one of two tied matrices: merged or saved, it would change both."""
     if policy.task != "causal" or _embedding(policy).weight is not _head(policy).weight:
         return
     names = {
@@ -214,10 +214,10 @@ def _check_tied(policy: Policy, adapter: AdapterFolder) -> None:
         if module is _embedding(policy) or module is _head(policy)
     }
     changed = [adapter.config.get("target_modules") or [], adapter.config.get("modules_to_save") or []]
-    found = sorted(names & {key for keys in changed if isinstance(keys, list) for key in keys})
-    if found:
+    tied = sorted(names & {key for keys in changed if isinstance(keys, list) for key in keys})
+    if tied:
         raise InputError(
-            f"{adapter.path}: the adapter changes {found[0]}, and its base holds embedding and output layer as one "
+            f"{adapter.path}: the adapter changes {tied[0]}, and its base holds embedding and output layer as one "
             "matrix; untie the two in the base (tie_word_embeddings: false), merge the adapter, and start from there"
         )
 

@@ -1,4 +1,4 @@
-"""An adapter's folder, as peft writes it: which base it names, what it adapts, and whether it can be read here."""
+"""The folder of an adapter, as peft writes it: its base, its configuration, and whether it can be read."""
 
 import json
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ _WEIGHTS = "adapter_model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class AdapterFolder:
-    """What an adapter's folder says of itself.
+    """The folder of an adapter.
 
     Args:
         path: the folder.
-        base: the model it was trained on, a folder or a hub id.
-        scores: whether it is a reward model's adapter; it then holds the scalar head too.
+        base: the model that it was trained on, a folder or a hub id.
+        scores: whether it is a reward model's adapter, which also holds the scalar head.
         config: ``adapter_config.json``.
     """
 
@@ -32,7 +32,7 @@ def adapter_in(name: str) -> AdapterFolder | None:
     """The adapter in folder `name`; None if `name` is no adapter's folder.
 
     Raises:
-        InputError: its configuration is damaged or names no base, or its weights are not in safetensors.
+        InputError: the configuration is damaged or names no base, or the weights are not in safetensors.
     """
     folder = Path(name)
     path = folder / _CONFIG
@@ -61,14 +61,14 @@ def adapted_model(name: str) -> str | None:
 
 
 def has_tokenizer(name: str) -> bool:
-    """Whether a folder holds a tokenizer. peft alone writes none beside an adapter; the base has one then."""
+    """Whether a folder holds a tokenizer. peft writes none beside an adapter; the tokenizer is then the base's."""
     return any((Path(name) / file).is_file() for file in ("tokenizer.json", "tokenizer_config.json"))
 
 
 def stackable(adapter: AdapterFolder) -> str | None:
-    """Why a further adapter cannot be trained on top of this one and saved as one with it; None if it can.
+    """The reason why a further adapter cannot be trained on top of this one and saved as one with it; None if it can.
 
-    The sum of two plain LoRA updates is a LoRA update, of the sum of their ranks. Other kinds have no such sum.
+    The sum of two plain LoRA updates is a LoRA update whose rank is the sum of theirs. Other kinds have no such sum.
     """
     config = adapter.config
     if (kind := config.get("peft_type")) != "LORA":

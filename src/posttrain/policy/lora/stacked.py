@@ -1,4 +1,4 @@
-"""One adapter out of two: the update that a stage started from and the one that it trained.
+"""Two adapters become one: the frozen adapter that a stage started from, and the adapter that it trained.
 
 ``B2 A2 + B1 A1`` is the product of ``[B1 B2]`` and ``[A1; A2]``: a LoRA update whose rank is the sum of both. Legend:
 ``R`` rank, ``I`` and ``O`` a layer's input and output width.
@@ -13,17 +13,17 @@ from posttrain.policy.load import Policy
 from posttrain.policy.lora.adapters import EARLIER, TRAINED
 
 _PREFIX = "base_model.model."
-"""What peft writes before the names of the base's modules."""
+"""peft's prefix of the names of the base's modules."""
 
 
 def stacked(policy: Policy) -> tuple[Any, dict[str, Tensor]]:
-    """peft's configuration and tensors of the sum of a policy's two adapters.
+    """peft's configuration and tensors for the sum of a policy's two adapters.
 
-    Every layer has the same rank, filled up with zeros where only one of the two adapts it, and scale 1: tools that
-    read one rank and one alpha an adapter read it rightly.
+    Every layer has the same rank and scale 1, with zeros where only one of the two adapts it. So tools that read one
+    rank and one alpha per adapter read it correctly.
 
     Returns:
-        a ``LoraConfig``, and each tensor by the name that peft gives it in a file.
+        a ``LoraConfig``, and the tensors by their names in peft's file.
     """
     from peft import LoraConfig
     from peft.tuners.lora.layer import LoraLayer
@@ -53,7 +53,7 @@ def stacked(policy: Policy) -> tuple[Any, dict[str, Tensor]]:
 
 
 def _pair(layer: Any) -> tuple[tuple[str, str], Tensor, Tensor]:
-    """The names of a layer's two matrices, and the matrices of its adapters, one behind the other, in float32."""
+    """The names of a layer's two matrices, and the concatenated matrices of its adapters, in float32."""
     embedding = bool(layer.lora_embedding_A)
     first, second = (layer.lora_embedding_A, layer.lora_embedding_B) if embedding else (layer.lora_A, layer.lora_B)
     names = ("lora_embedding_A", "lora_embedding_B") if embedding else ("lora_A.weight", "lora_B.weight")
@@ -68,17 +68,17 @@ def _pair(layer: Any) -> tuple[tuple[str, str], Tensor, Tensor]:
 
 
 def _whole(policy: Policy, names: list[str]) -> dict[str, Tensor]:
-    """Weights of the layers that either adapter trained as a whole, as they are now."""
-    found: dict[str, Tensor] = {}
+    """The current weights of the layers that either adapter trained whole."""
+    weights: dict[str, Tensor] = {}
     for name, module in policy.base.named_modules():
         if name.endswith(tuple(names)):  # as peft matches them
             own = module.modules_to_save[TRAINED] if hasattr(module, "modules_to_save") else module
-            found |= {f"{_PREFIX}{name}.{key}": value for key, value in own.state_dict().items()}
-    return found
+            weights |= {f"{_PREFIX}{name}.{key}": value for key, value in own.state_dict().items()}
+    return weights
 
 
 def _targets(policy: Policy, adapted: set[str]) -> list[str]:
-    """The adapted layers by the last part of their names, where that names no other layer; else by whole names."""
+    """The adapted layers by the last part of their names, if no other layer has that part; else by whole names."""
     short = {name.rpartition(".")[2] for name in adapted}
     named = {name for name, _ in policy.base.named_modules() if name.rpartition(".")[2] in short}
     return sorted(short if named == adapted else adapted)
