@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
-from annotate_load import press, problems
+from annotate_load import database_errors, run_load
 from annotate_server import running
 
 
@@ -27,8 +27,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         where = given.db or str(Path(folder) / "annotate.db")
         with running(where) as server:
-            load = press(server, given.people, given.each, kills=given.kills)
-        wrong = problems(where, load, overlap=2)
+            load = run_load(server, given.people, given.each, kills=given.kills)
+        wrong = database_errors(where, load, overlap=2)
     print(
         f"{given.people} annotators, {len(load.accepted)} judgments, {load.kills} kills: "
         f"{len(load.accepted) / load.wall:.0f} judgments/s, p95 {load.p95 * 1000:.0f} ms; "

@@ -31,7 +31,7 @@ class Load:
         return sorted(self.seconds)[int(0.95 * len(self.seconds))]
 
 
-def press(
+def run_load(
     server: Server, people: int, each: int, *, overlap: int = 2, kills: int = 0, beside: Server | None = None
 ) -> Load:
     """`people` annotators make `each` judgments; the server dies `kills` times on the way.
@@ -98,7 +98,7 @@ def press(
     return load
 
 
-def problems(where: str, load: Load, overlap: int) -> list[str]:
+def database_errors(where: str, load: Load, overlap: int) -> list[str]:
     """The errors in the database after the load; empty if there is none."""
     engine = open_store(where)
     found: list[str] = []
