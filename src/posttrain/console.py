@@ -13,6 +13,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
+from rich.text import Text
 
 Advance = Callable[[int, str], None]
 """(items done, a few words beside the bar)."""
@@ -66,9 +68,6 @@ class Screen:
 
     def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
         """Print a small table; its first row is the heading. Long cells are cut."""
-        from rich.table import Table
-        from rich.text import Text
-
         if self.console.quiet:
             return
         table = Table(title=Text(printable_text(title)), title_justify="left", show_lines=True)

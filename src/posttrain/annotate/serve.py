@@ -9,9 +9,12 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
+from uvicorn import Config, Server
 
 from posttrain.annotate.db.store import now, open_store, writing
 from posttrain.annotate.people.invitations import invite_first_owner
+from posttrain.annotate.web.app import make_app
+from posttrain.annotate.web.oidc_provider import discover
 from posttrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,9 +47,6 @@ def serve_app(
     Raises:
         InputError: the address is in use or not available.
     """
-    from posttrain.annotate.web.app import make_app
-    from posttrain.annotate.web.oidc_provider import discover
-
     if (oidc is None) != (oidc_client is None):
         raise InputError("--oidc and --oidc-client go together: the provider's URL, and the app's client id there")
     if proxy is not None:
@@ -68,8 +68,6 @@ def serving(db: str) -> Generator[str]:
     Yields:
         a link to sign up as the owner, or the app's URL if there is an owner.
     """
-    from posttrain.annotate.web.app import make_app
-
     engine = open_store(db)
     listener = _listen(LOOPBACK, 0)
     server = _server(make_app(engine))
@@ -108,8 +106,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _server(app: "FastAPI", proxy: str | None = None) -> "Server":
-    from uvicorn import Config, Server
-
     trusted = proxy or []  # None would be uvicorn's default, which trusts every process of this machine
     return Server(
         Config(

@@ -1,21 +1,12 @@
 """`posttrain annotate`: people rank blind candidates in their browser, and the rankings become training data."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from posttrain.cli.annotate_project import (
-    DEFAULT_DB,
-    Database,
-    opened_project,
-    parse_sets,
-    problems_as_input_errors,
-)
 from posttrain.cli.annotate_users import users
-from posttrain.cli.options import AsJson
-from posttrain.errors import InputError
+from posttrain.cli.options import DEFAULT_DB, AsJson, Database
 
 app = typer.Typer(no_args_is_help=True, help="People rank blind candidates; their rankings become training data.")
 app.add_typer(users, name="users")
@@ -65,23 +56,9 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Add candidates to a project, which is created if needed; rankings in the file become imported judgments."""
-    from posttrain.annotate.db.store import now, using, writing
-    from posttrain.annotate.exchange.add_imports import add_imports
-    from posttrain.annotate.exchange.imports import read_imports
-    from posttrain.annotate.work.projects import new_project, project_named, read_guideline
-    from posttrain.annotate.work.settings import Settings
+    from posttrain.cli.annotate_work import import_into_project
 
-    imported = list(read_imports(source))
-    with using(db) as engine, writing(engine) as connection, problems_as_input_errors():
-        row = project_named(connection, project)
-        if row is not None and (set_ or guideline):
-            raise InputError(f"--project {project}: is there already; change its settings in the app")
-        if row is None:
-            text = None if guideline is None else read_guideline(guideline)
-            row = new_project(connection, project, parse_sets(Settings, set_), now(), by=None, guideline=text)
-        counts = add_imports(connection, row.id, iter(imported), now(), by=None)
-    shown = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name == "items")
-    typer.echo(json.dumps(counts) if as_json else f"{project}: {shown}. To rank: posttrain annotate serve --db {db}")
+    import_into_project(source, db, project, guideline, set_, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain annotate export --project tone --out data/tone --set validation=0.1")
@@ -100,37 +77,17 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write training data, with a manifest of the judgments behind each row."""
-    from posttrain.annotate.db.store import now, using, writing
-    from posttrain.annotate.exchange.export import write_export
-    from posttrain.annotate.exchange.export_options import ExportOptions
-    from posttrain.annotate.people.accounts import log_action
+    from posttrain.cli.annotate_work import export_project
 
-    options = parse_sets(ExportOptions, set_)
-    with opened_project(db, project) as (connection, row):
-        manifest = write_export(connection, row, options, out)
-    with using(db) as engine, writing(engine) as connection:
-        log_action(connection, now(), None, "exported", project=row.id, options=options.model_dump(mode="json"))
-    summary = {name: manifest[name] for name in ("rows", "left_out", "files")}
-    rows = ", ".join(f"{part} {count:,}" for part, count in manifest["rows"].items())
-    left = "".join(f"; left out, {why}: {count:,}" for why, count in manifest["left_out"].items())
-    typer.echo(json.dumps(summary, indent=2) if as_json else f"{out}: {rows} rows{left}")
+    export_project(out, db, project, set_, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain annotate agreement --project tone")
 def agreement(db: Database = DEFAULT_DB, project: Project = DEFAULT_PROJECT, as_json: AsJson = False) -> None:
     """Print the agreement between people: alpha, kappa and W, each with its 95% interval."""
-    from posttrain.annotate.insight.judgments import read_judgments
-    from posttrain.annotate.insight.project_agreement import measure_agreement
+    from posttrain.cli.annotate_work import print_agreement
 
-    with opened_project(db, project) as (connection, row):
-        estimates = measure_agreement(read_judgments(connection, row), draws=1000)
-    if as_json:
-        typer.echo(json.dumps({name: estimate.as_json() for name, estimate in estimates.items()}, indent=2))
-        return
-    for name, estimate in estimates.items():
-        ends = estimate.interval
-        shown = "not known" if estimate.value is None else f"{estimate.value:.4f}"
-        typer.echo(f"{name:28} {shown}{f'  ({ends[0]:.4f} to {ends[1]:.4f})' if ends else ''}  n = {estimate.n:,}")
+    print_agreement(db, project, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain annotate trace data/tone/train.jsonl:12")
@@ -139,12 +96,9 @@ def trace(
     db: Database = DEFAULT_DB,
 ) -> None:
     """Print the judgments behind a row of an export, with people, display orders and guideline; check their hashes."""
-    from posttrain.annotate.characters import replace_lone_surrogates
-    from posttrain.annotate.db.store import using
-    from posttrain.annotate.exchange.trace import trace_row
+    from posttrain.cli.annotate_work import print_trace
 
-    with using(db) as engine:
-        typer.echo(replace_lone_surrogates(json.dumps(trace_row(engine, place), indent=2, ensure_ascii=False)))
+    print_trace(place, db)
 
 
 @app.command(epilog="Example: posttrain annotate backup annotate-2026-01-31.db")
@@ -153,9 +107,6 @@ def backup(
     db: Database = DEFAULT_DB,
 ) -> None:
     """Copy the whole database while the app runs; the database file alone may lack the last changes."""
-    from posttrain.annotate.db.database_file import back_up
+    from posttrain.cli.annotate_work import back_up_database
 
-    if "://" in db and not db.startswith("sqlite:///"):
-        raise InputError(f"--db: a PostgreSQL database is backed up with pg_dump: pg_dump DATABASE > {out}")
-    back_up(Path(db.removeprefix("sqlite:///")), out)
-    typer.echo(f"{out}: a copy of {db}. To go back: stop the app, and put the copy in its place without {db}-wal")
+    back_up_database(out, db)

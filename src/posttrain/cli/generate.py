@@ -7,15 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from posttrain.console import Screen
 from posttrain.errors import InputError
 from posttrain.files import read_json, sha256_of, write_json, write_whole
 from posttrain.pipeline.earlier_results import Inputs, begin
 from posttrain.pipeline.run_directory import data_hashes, locked
-from posttrain.recipe.overrides import override
-from posttrain.recipe.problems import near
+from posttrain.recipe.set_options import options_from_sets
 from posttrain.recipe.stages.candidates import CandidatesStage
 from posttrain.stages.candidates import FILE, draw_candidates
 from posttrain.stages.context import Context, Figure
@@ -24,7 +21,7 @@ from posttrain.stages.fits import short_of_memory
 
 def generate_file(
     models: Sequence[str],
-    said: Mapping[str, Any],
+    given: Mapping[str, Any],
     sets: Sequence[str],
     out: Path,
     seed: int,
@@ -33,22 +30,23 @@ def generate_file(
 ) -> dict[str, Figure]:
     """Write candidates to `out`, and the settings behind each ``params_hash`` beside it.
 
-    What is drawn lies in ``{out}.draws/`` until all is done: called again, it goes on from there.
+    The draws are kept in ``{out}.draws/`` until all are done: a second call goes on from there.
 
     Args:
         models: folders, hub ids, or name@url.
-        said: keys of a `candidates` stage.
-        sets: further ones, ``key=value``.
+        given: keys of a `candidates` stage.
+        sets: further keys, ``key=value``.
         stop: whether the user asked to stop.
 
     Raises:
-        InputError: the file is there already, or something said makes no sense.
+        InputError: the file is there already, or a value is invalid.
     """
     if out.suffix != ".jsonl":
         raise InputError(f"--out {out}: rows are written as JSON lines; end the name in .jsonl")
     if out.exists():
         raise InputError(f"--out {out}: is there already, perhaps with people's ranks in it; choose another name")
-    stage = _stage(models, said, sets)
+    named = {"kind": "candidates", "models": [_model(model) for model in models], **given}
+    stage = options_from_sets(CandidatesStage, sets, named)
     paths = {model: model for model in stage.starts_from}
     work = out.with_name(out.name + ".draws")
     with _kept_if_of_use(work), locked(work):
@@ -78,16 +76,6 @@ def _kept_if_of_use(work: Path) -> Generator[None]:
         raise
 
 
-def _stage(models: Sequence[str], said: Mapping[str, Any], sets: Sequence[str]) -> CandidatesStage:
-    values: dict[str, Any] = {"kind": "candidates", "models": [_model(model) for model in models], **said}
-    for text in sets:
-        override(values, text)
-    try:
-        return CandidatesStage.model_validate(values)
-    except ValidationError as error:
-        raise InputError("\n".join(_sentence(one) for one in error.errors(include_url=False))) from error
-
-
 def _model(text: str) -> Any:
     """A folder or hub id as it stands; name@http://host/v1 is a server's model."""
     found = re.fullmatch(r"(.+)@(https?://.*)", text)
@@ -98,12 +86,3 @@ def _model(text: str) -> Any:
             )
         return text
     return {"url": found[2], "model": found[1]}
-
-
-def _sentence(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"] if part not in {"name", "server"})
-    if error["type"] == "extra_forbidden":
-        known = list(CandidatesStage.model_fields)
-        return f"--set {key}: unknown key{near(key, known)} (known here: {', '.join(known)})"
-    message = error["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    return f"{key}: {message[0].lower()}{message[1:]}" if key else f"{message[0].lower()}{message[1:]}"

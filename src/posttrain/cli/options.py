@@ -8,3 +8,6 @@ Overrides = Annotated[
     list[str], typer.Option("--set", help="Change the recipe: key.path=value, for instance stages.sft.epochs=1.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
+Database = Annotated[str, typer.Option("--db", help="The database: a file (SQLite), or postgresql://...")]
+
+DEFAULT_DB = "annotate.db"

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 from posttrain.core.packing import Batch, Branch
 
@@ -266,8 +267,6 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, 
 def _flex(
     q: Tensor, k: Tensor, v: Tensor, layout: Layout, scale: float, window: int | None, softcap: float | None
 ) -> Tensor:
-    from torch.nn.attention.flex_attention import create_block_mask
-
     slot = ("flex", window)
     if slot not in layout.masks:
         length = q.shape[2]
@@ -301,14 +300,10 @@ def _softcap_mod(softcap: float) -> Any:
 
 @cache
 def _compiled_flex() -> Any:
-    from torch.nn.attention.flex_attention import flex_attention
-
     return torch.compile(flex_attention, dynamic=True)
 
 
 def _plain_flex() -> Any:
-    from torch.nn.attention.flex_attention import flex_attention
-
     return flex_attention
 
 

@@ -5,13 +5,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
 from posttrain.console import Screen, format_bytes, format_duration
 from posttrain.data.summary import DataSummary
+from posttrain.evaluate.suites import read_suite
+from posttrain.policy.device import place
+from posttrain.policy.machine import speed
+from posttrain.policy.shape import model_shape
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.stages.context import Context
+from posttrain.stages.cost import Load, disk_bytes, flops, seconds
 from posttrain.stages.fits import Room, room
 from posttrain.stages.reward_trial import PLANNED, SECONDS, lines_of, try_rewards
 from posttrain.stages.runner import Preview, runner_of
@@ -39,8 +48,6 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
     Raises:
         InputError: whatever a run would stumble over at its start.
     """
-    from posttrain.evaluate.suites import read_suite
-
     for suite in recipe.suites.values():
         read_suite(suite, base)
     return [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
@@ -97,17 +104,11 @@ def _plan(
 
 
 def _precision(stage: StageOptions) -> str:
-    from posttrain.policy.device import place
-
     return "bfloat16" if isinstance(stage, ModelStage) and place(stage).autocast is not None else "float32"
 
 
 def _time_and_disk(stage: StageOptions, seen: Preview, model: str, found: Room | None) -> Mapping[str, float | None]:
     """``seconds`` and ``disk_bytes``, by order of magnitude; None where its data or models are not known yet."""
-    from posttrain.policy.machine import speed
-    from posttrain.policy.shape import model_shape
-    from posttrain.stages.cost import Load, disk_bytes, flops, seconds
-
     train = seen.summary.train
     if found is None or not train.groups or not isinstance(stage, TrainingStage | CandidatesStage):
         return {"seconds": None, "disk_bytes": None}
@@ -123,10 +124,6 @@ def _time_and_disk(stage: StageOptions, seen: Preview, model: str, found: Room |
 
 def show_plan(plans: list[Plan]) -> None:
     """The plan as a table, then what to know about each stage."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     table = Table("stage", "kind", "from")
     for heading in ("rows", "held out", "tokens", "steps", "memory"):
         table.add_column(heading, justify="right")

@@ -6,8 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from posttrain.console import Screen, printable_text
 from posttrain.errors import InputError, RunError, Stopped
+from posttrain.evaluate.behaviour import measure
 from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished, has_work, started_with, strangers
@@ -26,10 +29,12 @@ from posttrain.pipeline.wiring import (
     suite_paths,
     suites_of,
 )
+from posttrain.policy.open import open_policy
 from posttrain.recipe.schema import Recipe, in_order, paths_named
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import less_memory
+from posttrain.stages.inputs import renderer_for
 from posttrain.stages.runner import runner_of
 
 LOG = "log.txt"
@@ -155,8 +160,6 @@ def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Fi
 
 def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: str) -> dict[str, Figure]:
     """Name the stage in what goes wrong; say what helps when memory runs out."""
-    import torch
-
     try:
         return run()
     except RunError as error:
@@ -171,9 +174,6 @@ def _base_model(run: Run, model: Model) -> Model:
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and s.makes == "causal"]
     if not recipe.suites or not writing:
         return model
-    from posttrain.evaluate.behaviour import measure
-    from posttrain.policy.open import open_policy
-    from posttrain.stages.inputs import renderer_for
 
     folder, suites = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
     asked = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(recipe.suites))}

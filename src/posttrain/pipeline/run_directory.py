@@ -1,6 +1,7 @@
 """The run directory: everything needed to audit a run later, and to go on with it."""
 
 import fcntl
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -116,8 +117,6 @@ def write_manifest(
 
 def sha256_of_code() -> str:
     """Hash of this package's own Python files."""
-    import hashlib
-
     digest = hashlib.sha256()
     here = Path(posttrain.__file__).parent
     for path in sorted(here.rglob("*.py")):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, BitsAndBytesConfig
 
 from posttrain.core import attention
 from posttrain.errors import InputError, first_line
@@ -164,7 +164,6 @@ def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> t
 def _four_bit(device: str) -> Any:
     if not device.startswith("cuda"):
         raise InputError("quantization: 4bit needs a CUDA GPU; leave it out, or train with `lora` in full precision")
-    from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
         load_in_4bit=True,

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
 from posttrain.errors import InputError, first_line
 from posttrain.policy.hub_names import unreachable
 from posttrain.policy.lora.folder import adapted_model
@@ -30,9 +33,6 @@ def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
     Raises:
         InputError: the model does not exist, or its architecture is unknown.
     """
-    import torch
-    from transformers import AutoModelForCausalLM
-
     config = load_config(name, trust_remote_code=trust_remote_code)
     try:
         with torch.device("meta"):
@@ -54,8 +54,6 @@ def load_config(name: str, *, trust_remote_code: bool = False) -> Any:
     Raises:
         InputError: the model does not exist, or its config.json is damaged.
     """
-    from transformers import AutoConfig
-
     name = adapted_model(name) or name
     check_folder(name)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import regex
 from pydantic import Field, field_validator, model_validator
 
 from posttrain.errors import InputError
@@ -54,8 +55,6 @@ class RegexReward(RewardOptions):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
-        import regex
-
         try:
             regex.compile(pattern)
         except regex.error as error:
@@ -165,8 +164,6 @@ def regex_score(completion: str, pattern: str, *, full: bool = False) -> float:
     Raises:
         TimeoutError: the search took longer than `PATTERN_SECONDS`.
     """
-    import regex
-
     search = regex.fullmatch if full else regex.search
     return float(search(pattern, completion, timeout=PATTERN_SECONDS) is not None)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from posttrain.advantages.grpo import varies
 from posttrain.core.group import Floats, Group, Ints
@@ -54,8 +55,6 @@ def figures(rollout: Rollout) -> dict[str, float | None]:
 
 def kl_figures(groups: Sequence[Group]) -> dict[str, float | None]:
     """Distance to the reference: ``kl`` in nats a token (k3), ``objective/kl`` in nats a completion (k1)."""
-    import torch
-
     old, ref = (np.concatenate([g.columns[name] for g in groups]) for name in ("old_logp", "ref_logp"))
     k3 = kl_estimate(torch.from_numpy(old).double(), torch.from_numpy(ref).double())
     completions = sum(len(group.completions) for group in groups)

@@ -12,6 +12,10 @@ from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
@@ -152,11 +156,6 @@ def _sqlite_begin(connection: Connection) -> None:
 
 
 def _migrate(engine: Engine, to: str = "head") -> None:
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
-
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     with writing(engine) as connection:

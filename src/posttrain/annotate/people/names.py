@@ -6,6 +6,8 @@ Unicode Technical Standard 39, "Unicode Security Mechanisms": two names are conf
 import unicodedata
 from functools import lru_cache
 
+from confusable_homoglyphs.confusables import confusables_data
+
 from posttrain.annotate.problems import Invalid
 
 MAX_NAME = 80
@@ -51,7 +53,6 @@ def _skeletons(name: str) -> tuple[str, str]:
 
 def _skeleton(text: str) -> str:
     """The text with each character replaced by its prototype; a character with several twins is their prototype."""
-    from confusable_homoglyphs.confusables import confusables_data
 
     def prototype(character: str) -> str:
         twins = [twin["c"] for twin in confusables_data.get(character, ())]

@@ -9,6 +9,10 @@ import secrets
 from functools import cache
 from typing import TYPE_CHECKING
 
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from zxcvbn import zxcvbn
+
 from posttrain.annotate.problems import Invalid
 
 if TYPE_CHECKING:
@@ -29,8 +33,6 @@ def checked_password(password: str, name: str) -> str:
     Raises:
         Invalid: it is too short, too long or easy to guess.
     """
-    from zxcvbn import zxcvbn
-
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise Invalid(f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters")
     score = zxcvbn(password[:SCORED_CHARACTERS], user_inputs=[name, *name.split(), "posttrain"])["score"]
@@ -46,8 +48,6 @@ def hash_password(password: str) -> str:
 
 def is_password(given: str, kept: str | None) -> bool:
     """Whether a password matches the stored hash; the check takes equally long without a hash."""
-    from argon2.exceptions import Argon2Error, InvalidHashError
-
     try:
         _hasher().verify(kept or _unknown_password(), given[: MAX_LENGTH + 1])
     except (Argon2Error, InvalidHashError):
@@ -58,8 +58,6 @@ def is_password(given: str, kept: str | None) -> bool:
 @cache
 def _hasher() -> "PasswordHasher":
     """argon2id with OWASP's second parameter set: 19 MiB, 2 passes, one lane."""
-    from argon2 import PasswordHasher
-
     return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 

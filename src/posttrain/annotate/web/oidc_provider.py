@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
+
 from posttrain.annotate.problems import Forbidden, Problem
 from posttrain.errors import InputError
 
@@ -114,8 +116,6 @@ def verified_claims(provider: Provider, token: str, nonce: str) -> Mapping[str, 
 
 
 def _fetch_json(method: str, url: str, **more: Any) -> Mapping[str, Any]:
-    import httpx2
-
     try:
         answer = httpx2.request(method, url, timeout=10, **more)
         content = answer.raise_for_status().json()

@@ -7,6 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from transformers.utils.chat_template_utils import render_jinja_template
+
 from posttrain.data.example import Message
 from posttrain.data.formats.messages import LEARNT, REASONING
 from posttrain.errors import InputError
@@ -86,8 +88,6 @@ def render_conversation(
 def _render(
     template: Template, messages: Sequence[Message], where: str, tools: Tools, open_answer: bool
 ) -> tuple[str, list[tuple[int, int]]]:
-    from transformers.utils.chat_template_utils import render_jinja_template
-
     try:
         rendered: Any = render_jinja_template(
             [[_as_read(message, template) for message in messages]],

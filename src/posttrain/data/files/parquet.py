@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
+
 from posttrain.data.files.utf8_lines import COMPRESSED, damaged, open_binary
 from posttrain.errors import InputError
 
@@ -19,9 +22,6 @@ _BUFFER = 1 << 20
 
 def parquet_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """(row number from 1, values) of each row."""
-    import pyarrow
-    import pyarrow.parquet
-
     number = 0
     try:
         with _seekable(path) as source:
