@@ -49,12 +49,14 @@ def time_told(seconds: float | None) -> str:
 class Screen:
     """Notes and bars, on standard error, so that standard output stays for results.
 
+    A notebook is no terminal: there, too, a bar is a few lines of plain text.
+
     Args:
         quiet: show nothing (library use, ``--json``).
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, force_jupyter=False)
 
     def note(self, sentence: str) -> None:
         """Say something once."""
