@@ -51,12 +51,14 @@ def format_duration(seconds: float | None) -> str:
 class Screen:
     """Prints notes and progress bars on standard error, since standard output is for results.
 
+    A notebook is no terminal: there, too, a bar is a few lines of plain text.
+
     Args:
         quiet: whether to print nothing (for library use and ``--json``).
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, force_jupyter=False)
 
     def note(self, sentence: str) -> None:
         """Print a sentence."""

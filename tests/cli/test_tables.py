@@ -2,7 +2,8 @@
 
 import pytest
 
-from posttrain.cli.tables import cells, show_figures
+from posttrain.cli.tables import show_figures
+from posttrain.pipeline.figure_cells import cells
 from posttrain.stages.context import Figure
 
 CASES = {

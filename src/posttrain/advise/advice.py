@@ -22,7 +22,7 @@ BASE, INSTRUCT = "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B-Instruct"
 """The model if none is named: a base model where there is something to imitate, else one that can answer already."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Advice:
     """What is advised, and why.
 
@@ -50,6 +50,14 @@ class Advice:
     costs: Sequence[Cost]
     notes: Sequence[str]
     recipe: str | None
+
+    def __repr__(self) -> str:
+        lines = [f"Advice: {' → '.join(self.stack) or 'collect data first'}"]
+        for one in self.opinions:
+            reasons = [*one.because, *one.but, *(f"missing: {what}" for what in one.missing)]
+            lines += [f"  {one.technique}: {one.verdict}", *(f"    {reason}" for reason in reasons)]
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(lines)
 
 
 def advise(

@@ -114,13 +114,14 @@ def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> N
     Ends with exit code 2 if a stage does not fit into the free memory.
     """
     from posttrain.console import Screen
-    from posttrain.pipeline.plan import plan_recipe, show_plan
+    from posttrain.pipeline.plan import plan_recipe
+    from posttrain.pipeline.plan_table import show_plan
     from posttrain.recipe.inputs import load_ready
 
     checked = load_ready(recipe, set_)
     plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
-    typer.echo(json.dumps(plans, indent=2)) if as_json else show_plan(plans)
-    if short := [one["stage"] for one in plans if one["does_not_fit"] is not None]:
+    typer.echo(json.dumps([one.as_json() for one in plans], indent=2)) if as_json else show_plan(plans)
+    if short := [one.stage for one in plans if one.does_not_fit is not None]:
         raise InputError(f"{recipe}: does not fit into the free memory: {', '.join(short)}")
 
 

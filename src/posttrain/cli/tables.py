@@ -6,10 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from posttrain.stages.context import Figure, Unit
-
-STYLES: Mapping[Unit, str] = {"value": ".4f", "share": ".1%", "count": ",.0f", "nats": ".4f"}
-"""How a figure of a unit is written."""
+from posttrain.pipeline.figure_cells import HEADINGS, figure_rows
+from posttrain.stages.context import Figure
 
 PLACES = (
     "model",
@@ -43,22 +41,12 @@ def show_figures(summary: Mapping[str, Mapping[str, Figure]]) -> None:
     if not any(summary.values()):
         Console(highlight=False).print("No figures: nothing is held out (`validation`), and there are no suites.")
         return
-    table = Table("stage")
-    table.add_column("metric", overflow="fold")
-    for heading in ("before", "after", "95% interval", "taken over"):
+    table = Table(HEADINGS[0])
+    table.add_column(HEADINGS[1], overflow="fold")
+    for heading in HEADINGS[2:]:
         table.add_column(heading, justify="right")
     for stage, figures in summary.items():
-        for number, (name, figure) in enumerate(figures.items()):
-            unit = " (nats)" if figure.unit == "nats" else ""
-            table.add_row(stage if number == 0 else "", name + unit, *cells(figure))
+        for row in figure_rows(stage, figures):
+            table.add_row(*row)
         table.add_section()
     Console(markup=False).print(table)
-
-
-def cells(figure: Figure) -> tuple[str, str, str, str]:
-    """before, after, interval, and how many of what; shares as percentages, counts as whole numbers."""
-    style, ends = STYLES[figure.unit], figure.interval
-    before, after = ("–" if value is None else f"{value:{style}}" for value in (figure.before, figure.after))
-    between = "" if ends is None else f"{ends[0]:{style}} to {ends[1]:{style}}"
-    of = figure.of.removesuffix("s") if figure.n == 1 else figure.of
-    return before, after, between, f"{figure.n:,} {of}".rstrip()

@@ -43,21 +43,29 @@ def measure(
                 with screen.bar(name, None) as advance:
                     samples = run_suite(policy, renderer, options, base, lambda n: advance(n, "answers"))
                 write_whole(target / f"samples_{name}.jsonl", "".join(_line(sample) for sample in samples))
-                found |= _by_slice(name, samples) if options.slices else {name: _mean(samples)}
+                found |= _named(name, samples, slices=options.slices)
             write_json(target / "results.json", {key: asdict(value) for key, value in found.items()})
     return {key: _read(value) for key, value in read_json(folder / "results.json").items()}
 
 
-def _by_slice(name: str, samples: Sequence[Sample]) -> dict[str, Measured]:
-    slices = dict.fromkeys(sample.slice for sample in samples)
-    if len(slices) < 2:
-        return {name: _mean(samples)}
-    return {f"{name}/{part}": _mean([s for s in samples if s.slice == part]) for part in slices}
-
-
-def _mean(samples: Sequence[Sample]) -> Measured:
+def measured_samples(samples: Sequence[Sample]) -> Measured:
+    """The mean of some samples' values."""
     values = [sample.value for sample in samples]
     return Measured(fmean(values) if values else None, len(values), interval(values))
+
+
+def measured_by_slice(samples: Sequence[Sample]) -> dict[str, Measured]:
+    """The mean of each slice's samples."""
+    slices = dict.fromkeys(sample.slice for sample in samples)
+    return {str(part): measured_samples([s for s in samples if s.slice == part]) for part in slices}
+
+
+def _named(name: str, samples: Sequence[Sample], *, slices: bool) -> dict[str, Measured]:
+    """What was measured by the suite's name, and by slice where its rows name several and that is wanted."""
+    parts = measured_by_slice(samples) if slices else {}
+    if len(parts) < 2:
+        return {name: measured_samples(samples)}
+    return {f"{name}/{part}": value for part, value in parts.items()}
 
 
 def _line(sample: Sample) -> str:

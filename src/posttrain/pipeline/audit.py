@@ -1,6 +1,6 @@
 """The data of a recipe's stages, audited with each stage's own tokenizer, template, lengths and rewards."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +45,24 @@ def audit_recipe(
     Raises:
         InputError: nothing to audit, or a finding blocks and is not waived.
     """
+    reports: dict[str, Report] = {}
+    for name, report in stage_reports(recipe, base, data, against, screen, presidio=presidio):
+        reports[name] = report
+        write_report(report, out / name, waived)
+    show_report(reports, waived, out, to_json=to_json)
+    for report in reports.values():
+        check_names("waive", waived, report)
+    refuse([one for report in reports.values() for one in report.blocking], waived)
+
+
+def stage_reports(
+    recipe: Recipe, base: Path, data: Sequence[str], against: Sequence[str], screen: Screen, *, presidio: str | None
+) -> Iterator[tuple[str, Report]]:
+    """The name and the report of each training stage, one after the other; see `audit_recipe`.
+
+    Raises:
+        InputError: there is nothing to audit, or what a run would stumble over.
+    """
     stages = {n: s for n in in_order(recipe) if isinstance(s := recipe.stages[n], TrainingStage)}
     if not stages:
         raise InputError("audit: the recipe has no stage that trains, so there is no data to audit")
@@ -59,16 +77,10 @@ def audit_recipe(
             del stages[name]
     if not stages:
         raise InputError("audit: all data of the recipe comes from its own stages; name the files to audit")
-    reports: dict[str, Report] = {}
     for name, stage in stages.items():
         screen.title(f"{name} ({stage.kind_name()})")
         held = [*_held_out(recipe, stage, base), *(Source(path, {}) for path in against)]
-        reports[name] = _audit_stage(recipe, name, stage, base, held, screen, presidio)
-        write_report(reports[name], out / name, waived)
-    show_report(reports, waived, out, to_json=to_json)
-    for report in reports.values():
-        check_names("waive", waived, report)
-    refuse([one for report in reports.values() for one in report.blocking], waived)
+        yield name, _audit_stage(recipe, name, stage, base, held, screen, presidio)
 
 
 def stage_budget(recipe: Recipe, name: str, base: Path, screen: Screen) -> Budget:

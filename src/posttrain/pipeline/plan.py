@@ -1,15 +1,12 @@
 """What a run would do, before any weight is loaded: rows, tokens, steps, memory, time, disk, and notes on the model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from posttrain.console import Screen, format_bytes, format_duration
+from posttrain.console import Screen
 from posttrain.data.summary import DataSummary
 from posttrain.evaluate.suites import read_suite
 from posttrain.policy.device import place
@@ -27,7 +24,50 @@ from posttrain.stages.runner import Preview, runner_of
 from posttrain.stages.steps import early_end
 from posttrain.stages.trial import Trial
 
-Plan = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """The plan of one stage. Figures that are not known before the run are None.
+
+    Args:
+        stage: its name in the recipe.
+        kind: its kind, such as ``sft``.
+        models: the models it starts from, as the recipe names them; empty where it loads none.
+        parts: part of the data (``train``, ``validation``...) → ``groups``, ``tokens`` and ``loss_tokens``.
+        steps: optimiser steps.
+        max_length: tokens of a prompt with one completion, at most.
+        stops_on: the tokens that end an answer.
+        device: the device it runs on, as text.
+        precision: of matrix products.
+        memory_bytes: bytes by purpose, and their ``total``.
+        free_bytes: free memory of the device; None where the stage loads no model.
+        does_not_fit: a sentence if the stage needs more memory than is free.
+        seconds: the time it takes, by order of magnitude.
+        disk_bytes: the space it takes on disk, by order of magnitude.
+        rewards: counts of each reward's trial on the first rows.
+        notes: sentences about its data and its model.
+    """
+
+    stage: str
+    kind: str | None
+    models: tuple[str, ...]
+    parts: Mapping[str, Mapping[str, int]]
+    steps: int
+    max_length: int | None
+    stops_on: tuple[str, ...]
+    device: str
+    precision: str
+    memory_bytes: Mapping[str, int]
+    free_bytes: int | None
+    does_not_fit: str | None
+    seconds: float | None
+    disk_bytes: float | None
+    rewards: tuple[Mapping[str, Any], ...]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as ``posttrain plan --json`` prints it."""
+        return asdict(self)
 
 
 class Notes(Screen):
@@ -42,7 +82,7 @@ class Notes(Screen):
         self.sentences.append(sentence)
 
 
-def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
+def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[StagePlan]:
     """Read each stage's data with the model's own tokenizer and template; count, and estimate.
 
     Raises:
@@ -53,7 +93,7 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[Plan]:
     return [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
 
 
-def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
+def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> StagePlan:
     stage, notes = recipe.stages[name], Notes()
     model = origin(recipe, stage.start, base)
     others = {other.name: origin(recipe, other.name, base) for other in stage.others}
@@ -77,92 +117,50 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> Plan:
 
 def _plan(
     stage: StageOptions, name: str, recipe: Recipe, seen: Preview, model: str, notes: Notes, trials: Sequence[Trial]
-) -> Plan:
+) -> StagePlan:
     ends = {
         renderer.tokenizer.convert_ids_to_tokens(end): None
         for renderer in seen.renderers
         for end in sorted(renderer.end_tokens)
     }
     found = room(stage, seen.memory)
-    return {
-        "stage": name,
-        "kind": stage.kind_name(),
-        "models": list(stage.starts_from) or ([recipe.model] if isinstance(stage, ModelStage) else []),
-        "parts": seen.summary.as_json()["parts"],
-        "steps": seen.steps,
-        "max_length": min((renderer.max_length for renderer in seen.renderers), default=None),
-        "stops_on": list(ends),
-        "device": found.device if found else "no device",
-        "precision": _precision(stage) if found else "float32",
-        "memory_bytes": {**seen.memory, "total": sum(seen.memory.values())},
-        "free_bytes": found.free if found else None,
-        "does_not_fit": found.short if found else None,
-        **_time_and_disk(stage, seen, model, found),
-        "rewards": [trial.counts for trial in trials],
-        "notes": notes.sentences,
-    }
+    seconds, disk = _time_and_disk(stage, seen, model, found)
+    return StagePlan(
+        stage=name,
+        kind=stage.kind_name(),
+        models=tuple(stage.starts_from) or ((recipe.model,) if isinstance(stage, ModelStage) else ()),
+        parts={part: size.as_json() for part, size in seen.summary.parts.items()},
+        steps=seen.steps,
+        max_length=min((renderer.max_length for renderer in seen.renderers), default=None),
+        stops_on=tuple(ends),
+        device=found.device if found else "no device",
+        precision=_precision(stage) if found else "float32",
+        memory_bytes={**seen.memory, "total": sum(seen.memory.values())},
+        free_bytes=found.free if found else None,
+        does_not_fit=found.short if found else None,
+        seconds=seconds,
+        disk_bytes=disk,
+        rewards=tuple(trial.counts for trial in trials),
+        notes=tuple(notes.sentences),
+    )
 
 
 def _precision(stage: StageOptions) -> str:
     return "bfloat16" if isinstance(stage, ModelStage) and place(stage).autocast is not None else "float32"
 
 
-def _time_and_disk(stage: StageOptions, seen: Preview, model: str, found: Room | None) -> Mapping[str, float | None]:
-    """``seconds`` and ``disk_bytes``, by order of magnitude; None where its data or models are not known yet."""
+def _time_and_disk(
+    stage: StageOptions, seen: Preview, model: str, found: Room | None
+) -> tuple[float | None, float | None]:
+    """Seconds and bytes on disk, by order of magnitude; None where its data or models are not known yet."""
     train = seen.summary.train
     if found is None or not train.groups or not isinstance(stage, TrainingStage | CandidatesStage):
-        return {"seconds": None, "disk_bytes": None}
+        return None, None
     shape = model_shape(model, trust_remote_code=stage.trust_remote_code)
     share = seen.steps / seen.by_epochs if seen.by_epochs else 1.0
     work = flops(stage, shape.parameters, Load(train.groups, train.tokens / train.groups, 0.0))
     tokens = sum(part.tokens for part in seen.summary.parts.values())
-    return {
-        "seconds": share * seconds(work, speed(found.device), found.device),
-        "disk_bytes": disk_bytes(stage, shape, tokens) if isinstance(stage, TrainingStage) else None,
-    }
-
-
-def show_plan(plans: list[Plan]) -> None:
-    """The plan as a table, then what to know about each stage."""
-    table = Table("stage", "kind", "from")
-    for heading in ("rows", "held out", "tokens", "steps", "memory"):
-        table.add_column(heading, justify="right")
-    for plan in plans:
-        parts: Mapping[str, Mapping[str, int]] = plan["parts"]
-        held = sum(sizes["groups"] for part, sizes in parts.items() if part != "train")
-        memory = plan["memory_bytes"]["total"]
-        table.add_row(
-            plan["stage"],
-            plan["kind"],
-            escape(", ".join(Path(model).name for model in plan["models"])),
-            f"{parts['train']['groups']:,}",
-            f"{held:,}",
-            f"{parts['train']['tokens']:,}",
-            f"{plan['steps']:,}",
-            format_bytes(memory) if memory else "–",
-        )
-    console = Console(highlight=False)
-    console.print(table)
-    for plan in plans:
-        console.print(f"[bold]{plan['stage']}[/bold] {_place(plan)}", soft_wrap=True)
-        if plan["does_not_fit"] is not None:
-            console.print(f"  {plan['does_not_fit']}", style="bold red", markup=False, soft_wrap=True)
-        if plan["seconds"] is not None:
-            disk = "" if plan["disk_bytes"] is None else f", disk: {format_bytes(plan['disk_bytes'])}"
-            console.print(f"  time: {format_duration(plan['seconds'])}{disk} (orders of magnitude)", soft_wrap=True)
-        if plan["max_length"] is not None:
-            ends = ", ".join(plan["stops_on"])
-            console.print(
-                f"  answers end with {ends}; at most {plan['max_length']} tokens", markup=False, soft_wrap=True
-            )
-        for note in plan["notes"]:
-            console.print(f"  {note}", markup=False, soft_wrap=True)
-
-
-def _place(plan: Plan) -> str:
-    """Where a stage computes, and what its memory is for."""
-    if plan["free_bytes"] is None:
-        return "loads no model"
-    parts = ", ".join(f"{part} {format_bytes(n)}" for part, n in plan["memory_bytes"].items() if part != "total")
-    free = format_bytes(plan["free_bytes"])
-    return f"on {plan['device']}, {plan['precision']}; memory: {parts}; {free} free"
+    return (
+        share * seconds(work, speed(found.device), found.device),
+        disk_bytes(stage, shape, tokens) if isinstance(stage, TrainingStage) else None,
+    )

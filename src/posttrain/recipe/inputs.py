@@ -8,7 +8,8 @@ from posttrain.data.files.hub import SCHEME
 from posttrain.data.files.read import source_files
 from posttrain.errors import InputError
 from posttrain.policy.hub_names import cached_models, is_offline, near_folder, not_cached
-from posttrain.recipe.schema import PathNamed, Recipe, load_recipe, paths_named, read_recipe
+from posttrain.recipe.problems import RecipeSource
+from posttrain.recipe.schema import PathNamed, Recipe, checked_recipe, paths_named, read_recipe
 from posttrain.recipe.yaml_lines import KeyPath
 
 
@@ -29,8 +30,16 @@ def load_ready(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: with a line for each input that is missing or cannot be used, such as a hub model while offline.
     """
-    recipe, written = load_recipe(path, overrides), read_recipe(path, overrides)
-    base = path.parent
+    return ready_recipe(read_recipe(path, overrides))
+
+
+def ready_recipe(written: RecipeSource) -> Recipe:
+    """A recipe that was read, all of whose inputs are there; see `load_ready`.
+
+    Raises:
+        InputError: see `load_ready`.
+    """
+    recipe, base = checked_recipe(written), written.base
     offline = [(key, problem) for key, problem in _uncached(recipe, base)] if is_offline() else []
     _refuse([f"{written.where(key)}: {problem}" for key, problem in (*_problems(recipe, base), *offline)])
     return recipe
@@ -42,7 +51,8 @@ def check_recipe(path: Path, overrides: Sequence[str] = ()) -> Checked:
     Raises:
         InputError: with a line for each local input that is missing or cannot be used.
     """
-    recipe, written = load_recipe(path, overrides), read_recipe(path, overrides)
+    written = read_recipe(path, overrides)
+    recipe = checked_recipe(written)
     _refuse([f"{written.where(key)}: {problem}" for key, problem in _problems(recipe, path.parent)])
     hub = [*_uncached(recipe, path.parent), *_hub_data(recipe)]
     return Checked(recipe, list(dict.fromkeys(f"{written.where(key)}: {sentence}" for key, sentence in hub)))

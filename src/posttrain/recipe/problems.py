@@ -20,28 +20,36 @@ _BOOLEAN = "; YAML reads yes, no, on, off, true and false as booleans: if it is 
 
 @dataclass(frozen=True, slots=True)
 class RecipeSource:
-    """A recipe as its file and the command line have it.
+    """A recipe as its file or mapping and the overrides have it.
 
     Args:
+        path: its file; None where it was given as a mapping.
+        base: the folder where its relative paths start.
         options: what a recipe can say.
         values: all its keys.
-        lines: the line of each key path.
+        lines: the line of each key path; a mapping has its key paths here too, without real lines.
         overridden: key paths given by ``--set``, with the text of their values.
     """
 
-    path: Path
+    path: Path | None
+    base: Path
     options: type[Options]
     values: Any
     lines: Mapping[KeyPath, int]
     overridden: Mapping[KeyPath, str]
 
     def where(self, key: KeyPath) -> str:
-        """The place of a key, as messages begin: ``file:line: key.path``, or ``--set key.path``."""
+        """The place of a key, as messages begin: ``file:line: key.path``, or ``--set key.path``.
+
+        Of a mapping it is the key path alone.
+        """
         shown = ".".join(shown_key(part) for part in key)
         above = any(key[: len(one)] == one for one in self.overridden)
         below = any(one[: len(key)] == key for one in self.overridden)
         if above or (below and key not in self.lines):
             return f"--set {shown}"
+        if self.path is None:
+            return shown or "the recipe"
         place = key
         while place and place not in self.lines:
             place = place[:-1]

@@ -59,7 +59,15 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: naming the file's line or the override, and the key path of each problem.
     """
-    written = read_recipe(path, overrides)
+    return checked_recipe(read_recipe(path, overrides))
+
+
+def checked_recipe(written: RecipeSource) -> Recipe:
+    """A recipe that was read, with all checked that can be checked without loading.
+
+    Raises:
+        InputError: naming the place and the key path of each problem.
+    """
     recipe = _validated(written)
     _check_paths(recipe, written)
     _check_models(recipe, written)
@@ -75,7 +83,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> RecipeSource:
     values, lines = read_yaml(path)
     if not isinstance(values, dict):
         raise InputError(f"{path}:1: a recipe is a mapping with `model` and `stages`; see `posttrain init`")
-    return RecipeSource(path, Recipe, values, lines, dict(override(values, text) for text in overrides))
+    return RecipeSource(path, path.parent, Recipe, values, lines, dict(override(values, text) for text in overrides))
 
 
 def _validated(written: RecipeSource) -> Recipe:
@@ -173,7 +181,7 @@ def _check_models(recipe: Recipe, written: RecipeSource) -> None:
                 made = recipe.stages[other.name].makes
                 if made != other.makes:
                     raise InputError(f"{at(name, other.key)}: {other.name} {_WRONG[made]}")
-            elif "/" not in other.name and not (written.path.parent / other.name).is_dir():
+            elif "/" not in other.name and not (written.base / other.name).is_dir():
                 raise InputError(
                     f"{at(name, other.key)}: {other.name} is neither a stage nor a folder"
                     f"{near(other.name, recipe.stages)}"

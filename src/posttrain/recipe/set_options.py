@@ -30,5 +30,5 @@ def options_from_sets(model: type[OptionsT], sets: Sequence[str], given: Mapping
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        source = RecipeSource(Path(), model, values, {}, overridden)
+        source = RecipeSource(None, Path(), model, values, {}, overridden)
         raise InputError("\n".join(explain(error.errors(include_url=False), source))) from error

@@ -22,7 +22,8 @@ MOST_NODES = 100_000
 
 _TAG = "tag:yaml.org,2002:"
 _BOOLEANS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
-_UNUSABLE = re.compile("[\0\ud800-\udfff]")
+UNUSABLE = re.compile("[\0\ud800-\udfff]")
+"""Characters that no text of a recipe can hold."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -175,7 +176,7 @@ class _Walk:
             raise self._error(node, f"{_shown(at)} is no {kind}, though it is marked as one") from error
 
     def _text(self, node: yaml.Node, text: str) -> str:
-        if _UNUSABLE.search(text):
+        if UNUSABLE.search(text):
             raise self._error(node, "a NUL or half a character (a lone surrogate) stands in a text; take it out")
         return text
 

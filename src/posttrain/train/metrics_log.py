@@ -5,7 +5,9 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
+
+from posttrain.errors import InputError
 
 Split = Literal["train", "eval"]
 
@@ -39,3 +41,14 @@ class MetricsLog:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such log; only stages that train write one")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -1,9 +1,11 @@
 """Chunks of rows shared out among processes, their results taken in order."""
 
 import os
+import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
 from multiprocessing import get_context
 
@@ -46,11 +48,27 @@ def examined(tasks: Iterator[Task], grams: Grams | None, workers: int | None = N
     with ProcessPoolExecutor(count, context, _start, (grams,)) as pool:
         waiting: deque[Future[Examined]] = deque()
         for task in chain(first, tasks):
-            waiting.append(pool.submit(_look, task))
+            with _main_module_hidden():
+                waiting.append(pool.submit(_look, task))
             if len(waiting) >= _AHEAD * count:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@contextmanager
+def _main_module_hidden() -> Generator[None]:
+    """While open, a process that starts does not import the program's main file.
+
+    Nothing of that file is needed here, and a script without ``if __name__ == "__main__"`` would run once more.
+    """
+    main = vars(sys.modules["__main__"])
+    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
 
 
 def _start(grams: Grams | None) -> None:

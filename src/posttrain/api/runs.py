@@ -1,0 +1,151 @@
+"""`run`: a recipe's stages from Python, and their results."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posttrain.api.display import Displayed, Sheet
+from posttrain.api.recipes import AnyRecipe, LoadedRecipe
+from posttrain.api.recipes import recipe as load
+from posttrain.console import Screen
+from posttrain.pipeline.figure_cells import HEADINGS, figure_rows
+from posttrain.pipeline.run import run_recipe
+from posttrain.pipeline.run_directory import folder_for
+from posttrain.recipe.problems import near
+from posttrain.stages.context import Figure
+from posttrain.train.metrics_log import read_metrics
+from posttrain.train.signals import graceful_stop
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StageResult(Displayed):
+    """What a stage left.
+
+    Args:
+        name: the stage's name in the recipe.
+        kind: its kind, such as ``sft``.
+        folder: its folder in the run.
+        metrics: name → `Figure` (``before``, ``after``, ``n``, ``interval``).
+        model: the folder of its model, which transformers or peft loads; None for a stage that leaves none.
+        data: the file of data that it leaves; None for a stage that leaves none.
+    """
+
+    name: str
+    kind: str
+    folder: Path
+    metrics: Mapping[str, Figure]
+    model: Path | None
+    data: Path | None
+
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl``: one for each optimiser step and each evaluation.
+
+        Raises:
+            InputError: the stage writes none, since it does not train.
+        """
+        return read_metrics(self.folder / "metrics.jsonl")
+
+    def sheet(self) -> Sheet:
+        """The result as a table."""
+        notes = [f"model: {self.model}"] if self.model else [f"data: {self.data}"] if self.data else []
+        return Sheet(f"{self.name} ({self.kind})", HEADINGS[1:], [r[1:] for r in figure_rows("", self.metrics)], notes)
+
+
+@dataclass(frozen=True, repr=False)
+class RunResult(Displayed, Mapping[str, StageResult]):
+    """The result of a run: a mapping from each stage's name to its result.
+
+    Args:
+        folder: the run directory.
+        stages: name → result, in the order in which the stages ran.
+    """
+
+    folder: Path
+    stages: Mapping[str, StageResult]
+
+    def __getitem__(self, name: str) -> StageResult:
+        if name not in self.stages:
+            raise KeyError(f"there is no stage {name}{near(name, self.stages)} (stages: {', '.join(self.stages)})")
+        return self.stages[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stages)
+
+    def __len__(self) -> int:
+        return len(self.stages)
+
+    def sheet(self) -> Sheet:
+        """The results as a table."""
+        rows = [row for stage in self.stages.values() for row in figure_rows(stage.name, stage.metrics)]
+        notes = [f"{stage.name}: {stage.model or stage.data or stage.folder}" for stage in self.stages.values()]
+        return Sheet(f"Run in {self.folder}", HEADINGS, rows, notes)
+
+
+def run(
+    recipe: AnyRecipe,
+    out: str | Path | None = None,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    overrides: Sequence[str] = (),
+    base: str | Path | None = None,
+    wait: bool = False,
+    quiet: bool = False,
+) -> RunResult:
+    """Run a recipe's stages. Called again with the same run directory, it goes on where it stopped.
+
+    What is done with the same inputs is not done again; a stage whose inputs changed starts over, and its earlier
+    result is kept beside it. In the main thread a first interrupt (Ctrl-C, a notebook's stop button) ends the run at
+    the next point where everything is saved.
+
+    Args:
+        recipe: a mapping, the path of a YAML file, or a loaded recipe; see `posttrain.recipe`.
+        out: the run directory. If None, ``runs/`` and the path of the recipe's file, or the names of the stages.
+        stop: called between steps; True ends the run with everything saved.
+        overrides: see `posttrain.recipe`.
+        base: see `posttrain.recipe`.
+        wait: wait for people where a stage of kind ``rank`` needs them.
+        quiet: print no notes and no progress.
+
+    Raises:
+        InputError: something in the recipe or its data is wrong, or a stage does not fit into memory.
+        RunError: the run cannot go on, as when the loss diverges.
+        Waiting: people have to rank first; all is saved.
+        Stopped: the run was stopped; all is saved.
+    """
+    loaded = load(recipe, overrides=overrides, base=base)
+    folder = Path(out) if out is not None else _default_folder(loaded)
+    with _stoppable(stop) as stopping:
+        summary = run_recipe(
+            loaded.recipe,
+            base=loaded.base,
+            out=folder,
+            screen=Screen(quiet=quiet),
+            stop=stopping,
+            wait=wait,
+            file=loaded.file,
+        )
+    return RunResult(folder, {name: _result(loaded, name, folder, figures) for name, figures in summary.items()})
+
+
+def _default_folder(loaded: LoadedRecipe) -> Path:
+    return folder_for(loaded.file) if loaded.file is not None else Path("runs") / "-".join(loaded.stages)[:64]
+
+
+@contextmanager
+def _stoppable(stop: Callable[[], bool]) -> Generator[Callable[[], bool]]:
+    """`stop`, and in the main thread (the only one that receives signals) also an interrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    with graceful_stop() as interrupted:
+        yield lambda: interrupted() or stop()
+
+
+def _result(loaded: LoadedRecipe, name: str, out: Path, metrics: Mapping[str, Figure]) -> StageResult:
+    stage, folder = loaded.recipe.stages[name], out / "stages" / name
+    model = folder / "model" if stage.makes != "data" else None
+    data = folder / stage.product if stage.product is not None else None
+    return StageResult(name, stage.kind_name() or "", folder, metrics, model, data)
