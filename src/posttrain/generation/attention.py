@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import AttentionInterface
 
 from posttrain.core.attention import Layout, branching_attention
 from posttrain.generation.cache import Cache, Step
@@ -133,7 +134,5 @@ def _joined(out: Tensor, total: Tensor, top: Tensor, out2: Tensor, total2: Tenso
 @once
 def register_generation_attention() -> str:
     """Put this attention into transformers' registry, once; its name."""
-    from transformers import AttentionInterface
-
     AttentionInterface.register(NAME, generation_attention)
     return NAME

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import LogitsProcessorList
 
 from posttrain.generation.request import Generation, Request, decoding, ends
 from posttrain.generation.sampling import Sampling, draw_tokens, uniforms
@@ -39,8 +40,6 @@ def generate_plain(policy: Policy, request: Request) -> list[list[Generation]]:
 
 
 def _generate(policy: Policy, tokens: Any, draws: Any, sampling: Sampling) -> list[Generation]:
-    from transformers import LogitsProcessorList
-
     chosen: list[Tensor] = []
     logps: list[Tensor] = []
     at = torch.from_numpy(draws).to(policy.device)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from posttrain.core.group import Floats, Group
 from posttrain.errors import RunError
@@ -92,7 +93,6 @@ def check_folder_gives(
 
 def _load(folder: Path, causal: bool, dtype: torch.dtype, trust_remote_code: bool) -> Any:
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
     adapter = adapter_in(str(folder))
     auto: Any = AutoModelForCausalLM if causal else AutoModelForSequenceClassification

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 
 from posttrain.errors import InputError
 
@@ -70,8 +71,6 @@ def check_finite(model: Any, name: str) -> None:
 
 def _stored(folder: Path) -> Iterator[tuple[str, str, str]]:
     """(file, tensor, type) of every tensor in a folder's safetensors, without loading them."""
-    from safetensors import safe_open
-
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
             for key in file.keys():  # noqa: SIM118 -- not a dict
