@@ -1,4 +1,4 @@
-"""posttrain's side of generation: `rollout.engine.generate_completions`, log-probs included, told where to end."""
+"""posttrain's side of generation: `generation.engine.generate_completions`, with log-probs and end tokens."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Files are whole or not there: under kill -9, on a full disk, over an older version."""
+"""Writing is atomic: under kill -9, on a full disk, and over an older version."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def kill_after(process: subprocess.Popen[str], seconds: float) -> None:
-    """Kill -9, so many seconds after the process says that it is at work."""
+    """Kill -9, so many seconds after the process prints that it works."""
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     time.sleep(seconds)
@@ -154,7 +154,7 @@ FULL_DISK = """
 
 @pytest.mark.parametrize("what", ["file", "text", "safetensors"])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, what: str) -> None:
-    """A limit on file sizes stands for the disk: the write fails midway all the same."""
+    """A limit on file sizes replaces the full disk: the write fails midway too."""
     out, err = start(FULL_DISK, tmp_path / "target", what).communicate()
     assert err == ""
     assert out.startswith(f"{tmp_path / 'target'}: cannot be written (File too large)")
@@ -162,7 +162,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, what: st
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_no_space_left_is_told_as_such(tmp_path: Path) -> None:
+def test_no_space_left_is_named_as_the_reason(tmp_path: Path) -> None:
     def write() -> None:
         with whole_folder(tmp_path / "model"), open("/dev/full", "wb", buffering=0) as file:  # noqa: PTH123
             file.write(b"x")
@@ -185,7 +185,7 @@ def test_a_place_where_no_folder_can_be_made_is_one_sentence() -> None:
         pass
 
 
-def test_an_input_missing_while_a_folder_is_written_is_not_blamed_on_the_disk(tmp_path: Path) -> None:
+def test_a_missing_input_while_a_folder_is_written_is_no_error_of_the_disk(tmp_path: Path) -> None:
     def copy() -> None:
         with whole_folder(tmp_path / "model"):
             (tmp_path / "absent").read_text()
@@ -194,7 +194,7 @@ def test_an_input_missing_while_a_folder_is_written_is_not_blamed_on_the_disk(tm
         copy()
 
 
-def test_a_hash_sees_names_and_contents_but_not_what_is_still_being_written(tmp_path: Path) -> None:
+def test_a_hash_covers_names_and_contents_but_no_unfinished_files(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     (folder / "deep").mkdir(parents=True)
     (folder / "deep" / "a").write_text("1")
@@ -219,7 +219,7 @@ def test_a_hash_of_a_value_does_not_depend_on_the_order_of_keys() -> None:
     assert hash_of({"a": 1, "b": [1, 2]}) != hash_of({"a": 1, "b": [2, 1]})
 
 
-def test_json_comes_back_and_nan_is_refused(tmp_path: Path) -> None:
+def test_json_is_read_back_and_nan_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "new" / "summary.json"
     write_json(path, {"größe": None})
     assert read_json(path) == {"größe": None}

@@ -1,4 +1,4 @@
-"""Libraries' warnings go to a file, whatever handlers they brought; other lines go where they always went."""
+"""Warnings of libraries go to a file, whatever their handlers; other lines go to their usual place."""
 
 import logging
 import sys
@@ -20,7 +20,7 @@ def speak() -> None:
         logger.removeHandler(handler)
 
 
-def test_they_go_to_the_innermost_file_and_not_to_the_screen(
+def test_they_go_to_the_innermost_file_and_not_to_the_console(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with warnings.catch_warnings(), library_log(None):
@@ -36,7 +36,7 @@ def test_they_go_to_the_innermost_file_and_not_to_the_screen(
     assert caplog.messages == ["a line of the user's reward"]
 
 
-def test_afterwards_all_is_as_it_was(tmp_path: Path) -> None:
+def test_afterwards_logging_is_unchanged(tmp_path: Path) -> None:
     before = (logging.Logger.callHandlers, warnings.showwarning)
     with pytest.raises(KeyError), library_log(tmp_path / "log.txt"):
         raise KeyError

@@ -1,4 +1,4 @@
-"""A training command starts itself once more with another heap, and is the same process doing the same."""
+"""A training command re-executes itself with malloc settings, in the same process."""
 
 import os
 import subprocess
@@ -51,7 +51,7 @@ def test_a_setting_of_the_user_s_own_stays(tmp_path: Path) -> None:
     assert out == f"{pid}|{OWN}|[]|"
 
 
-def test_only_commands_that_train_are_started_anew(tmp_path: Path) -> None:
+def test_only_commands_that_train_are_re_executed(tmp_path: Path) -> None:
     seen = []
     for command in ("run", "plan"):
         script = tmp_path / f"{command}.py"

@@ -20,15 +20,15 @@ softcaps = st.none() | st.just(2.0)
 
 
 def truth(batch: Batch, window: int | None) -> Tensor:
-    """[T, T], True where query i may see key j: some text holds both, and j lies in i's window of that text."""
+    """[T, T], True where query i may see key j: a plain text holds both, and j is in i's window of that text."""
     length = len(batch.tokens_T)
-    may_look = torch.zeros(length, length, dtype=torch.bool)
+    visible = torch.zeros(length, length, dtype=torch.bool)
     for branch in batch.branches:
         text = [*range(*branch.prompt), *range(*branch.own)]
         for at, i in enumerate(text):
             for back, j in enumerate(reversed(text[: at + 1])):
-                may_look[i, j] |= window is None or back < window
-    return may_look
+                visible[i, j] |= window is None or back < window
+    return visible
 
 
 def dense(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
@@ -70,12 +70,12 @@ def test_values_and_gradients_are_those_of_the_plain_texts(
 
 @settings(max_examples=40, deadline=None)
 @given(groups(), windows)
-def test_flex_attention_is_told_the_same_structure(some: list[Group], window: int | None) -> None:
+def test_flex_attention_gets_the_same_structure(some: list[Group], window: int | None) -> None:
     batch = collate(some)
     places = torch.arange(len(batch.tokens_T))
     zero = torch.zeros((), dtype=torch.long)
-    told = flex_mask(layout_of(batch), window)(zero, zero, places[:, None], places[None, :])
-    assert told.equal(truth(batch, window))
+    mask = flex_mask(layout_of(batch), window)(zero, zero, places[:, None], places[None, :])
+    assert mask.equal(truth(batch, window))
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without")
@@ -92,7 +92,7 @@ def test_flex_attention_gives_the_same_values(window: int | None, softcap: float
 @settings(max_examples=30, deadline=None)
 @given(groups(largest=3), st.data())
 def test_a_branch_never_sees_its_sibling(some: list[Group], data: st.DataObject) -> None:
-    """Whatever a sibling's keys and values are, not one bit of another branch changes."""
+    """No bit of a branch depends on a sibling's keys and values."""
     batch = collate(some)
     layout = layout_of(batch)
     q, k, v = (x.detach() for x in random_qkv(len(batch.tokens_T)))
@@ -106,7 +106,7 @@ def test_a_branch_never_sees_its_sibling(some: list[Group], data: st.DataObject)
     assert after[:, other].equal(before[:, other])
 
 
-def test_padding_within_a_tile_never_poisons_the_gradients() -> None:
+def test_padding_within_a_tile_never_makes_gradients_nan() -> None:
     """Two branches of unlike length in one tile, a window narrower than the difference, and a soft cap: the
     shorter one's padded queries would see nothing at all."""
     rng = np.random.default_rng(0)

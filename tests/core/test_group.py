@@ -1,4 +1,4 @@
-"""A group refuses what could not be trained on."""
+"""A group refuses contents that cannot be trained on."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A low-rank update in place is the same sum, and has the same gradients, as one made beside it."""
+"""A low-rank update in place has the value and the gradients of one that is computed apart."""
 
 import pytest
 import torch

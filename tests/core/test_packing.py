@@ -1,4 +1,4 @@
-"""Packing loses nothing, cuts nothing, and says of every loss token where it is and what predicts it."""
+"""Packing loses and cuts no token, and gives the place and the predictor of every loss token."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_a_row_keeps_its_budget_unless_one_group_alone_is_larger(sizes: list[int
 
 @given(sizes, budgets)
 def test_at_most_one_row_is_less_than_half_full(sizes: list[int], budget: int) -> None:
-    """Best fit never opens a row for what another would hold."""
+    """Best fit never opens a row for a group that fits into another one."""
     assert sum(2 * sum(sizes[i] for i in row) <= budget for row in pack(sizes, budget)) <= 1
 
 

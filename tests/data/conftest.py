@@ -20,7 +20,7 @@ def qwen(data_dir: Path) -> Any:
 
 @pytest.fixture(scope="session")
 def phi(data_dir: Path) -> Any:
-    """SentencePiece-like BPE whose chat tokens swallow the blanks behind them, and whose eos does not end a turn."""
+    """SentencePiece-like BPE whose chat tokens hold the blanks after them, and whose eos does not end a turn."""
     return _load(data_dir / "tokenizers" / "phi-3-mini-128k-instruct")
 
 

@@ -1,4 +1,4 @@
-"""What a row says is rendered, or is named as left out; what its author forbids to learn bears no loss."""
+"""Every part of a row is rendered or noted as left out, and answers marked as not to be learnt bear no loss."""
 
 import json
 import os
@@ -87,13 +87,13 @@ def test_flags_and_reasoning_beside_from_and_value_are_read_too(qwen: Any) -> No
         ({"content": "", "function_call": {"arguments": "{}"}}, r"messages\[1\]\.function_call must be a call"),
     ],
 )
-def test_what_a_message_says_twice_or_unclearly_is_refused(answer: dict[str, Any], named: str) -> None:
+def test_contradictory_keys_of_a_message_are_refused(answer: dict[str, Any], named: str) -> None:
     with pytest.raises(InputError, match=named):
         read(talk(answer))
 
 
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
-def test_reasoning_is_learnt_where_the_template_writes_it_and_named_where_not(key: str, qwen: Any) -> None:
+def test_reasoning_is_learnt_if_the_template_writes_it_and_noted_otherwise(key: str, qwen: Any) -> None:
     row = talk({"content": "42", key: "17 + 25"})
     group, seen = encoded(row, renderer(qwen, THINKS))
     assert isinstance(group, Group)
@@ -116,7 +116,7 @@ CALL = {"name": "stock", "arguments": '{"item": "gauze"}'}
 
 
 @pytest.mark.parametrize("content", ["", None])
-def test_the_older_function_call_is_the_tool_call_it_is(content: str | None, qwen: Any) -> None:
+def test_the_older_function_call_becomes_a_tool_call(content: str | None, qwen: Any) -> None:
     row = {
         "messages": [
             ASKS,
@@ -133,7 +133,7 @@ def test_the_older_function_call_is_the_tool_call_it_is(content: str | None, qwe
     assert seen == {}
 
 
-def test_an_answer_of_which_the_end_token_alone_is_left_is_not_learnt(qwen: Any) -> None:
+def test_an_answer_without_words_is_not_learnt(qwen: Any) -> None:
     no_tools = CHATML.replace("message.tool_calls or []", "[]")
     row = talk({"content": "", "function_call": CALL}, {"content": "Twelve."})
     group, seen = encoded(row, renderer(qwen, no_tools))
@@ -189,7 +189,7 @@ def test_a_null_argument_in_json_stays(tmp_path: Path) -> None:
     assert example.notes == ()
 
 
-def test_rows_of_a_union_of_data_sets_are_read_by_what_they_fill(tmp_path: Path) -> None:
+def test_rows_of_a_union_of_data_sets_are_read_by_the_columns_they_fill(tmp_path: Path) -> None:
     rows = [
         {"messages": None, "prompt": "p", "completion": "c"},
         {"messages": [ASKS, {"role": "assistant", "content": "One."}], "prompt": None, "completion": None},
@@ -227,21 +227,21 @@ def test_messages_written_as_json_text_are_read(end: str, tmp_path: Path) -> Non
         ({"prompt": "Translate.", "input": "tea"}, "prompt"),
     ],
 )
-def test_what_a_question_is_about_is_joined_to_it(row: dict[str, Any], kind: Kind) -> None:
+def test_input_and_context_are_joined_to_the_question(row: dict[str, Any], kind: Kind) -> None:
     skips = Skips()
     example = read(row, kind, skips)
     assert example.prompt == ({"role": "user", "content": "Translate.\n\ntea"},)
     assert not skips.unread
 
 
-def test_what_the_question_holds_already_is_not_joined_again() -> None:
+def test_a_context_that_the_question_contains_is_not_joined_again() -> None:
     note = "The bottling plant at Ardle opened in 1962 and closed in 1999."
     question = f"{note} When did it open?"
     assert read({"prompt": question, "context": note}, "prompt").prompt[0]["content"] == question
     assert read({"prompt": "Is tea hot?", "input": "tea"}, "prompt").prompt[0]["content"] == "Is tea hot?\n\ntea"
 
 
-def test_columns_of_other_names_are_joined_where_the_recipe_says_so() -> None:
+def test_columns_of_other_names_are_joined_if_the_recipe_names_them() -> None:
     row = {"q": "How many?", "body": "Tom has 8 pens.", "a": "8"}
     (example,) = read_examples([Row("a.jsonl:1", row)], "sft", {"prompt": "q", "context": "body", "completion": "a"})
     assert example.prompt[0]["content"] == "How many?\n\nTom has 8 pens."
@@ -288,7 +288,7 @@ def test_a_system_message_that_both_sides_repeat_is_part_of_the_prompt() -> None
         ([SYSTEM, {**ASKS, "content": "What?"}, OTHER], "chosen or rejected repeats another prompt than the row's own"),
     ],
 )
-def test_pairs_that_differ_before_the_answer_are_left_out_for_the_true_reason(rejected: Any, reason: str) -> None:
+def test_pairs_that_differ_before_the_answer_are_skipped_with_the_right_reason(rejected: Any, reason: str) -> None:
     skips = Skips()
     row = {"prompt": "How much?", "chosen": [SYSTEM, ASKS, ANSWER], "rejected": rejected}
     assert list(read_examples([Row("a.jsonl:1", row)], "preference", skipped=skips)) == []

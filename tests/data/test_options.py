@@ -1,4 +1,4 @@
-"""What a recipe can say about data, and how it may say it."""
+"""The recipe's options for data, and the forms that they may have."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from pydantic import ValidationError
 from posttrain.data.options import DataOptions, DataSource, as_sources
 
 
-def read(**said: Any) -> DataOptions:
-    return DataOptions.model_validate(said)
+def read(**values: Any) -> DataOptions:
+    return DataOptions.model_validate(values)
 
 
-@pytest.mark.parametrize("said", ["a.jsonl", ["a.jsonl"], {"path": "a.jsonl"}, [{"path": "a.jsonl"}]])
-def test_a_path_a_source_and_a_list_of_either_say_the_same(said: Any) -> None:
-    assert read(data=said).data == (DataSource(path="a.jsonl"),)
-    assert read(data="b.jsonl", validation=said).validation == (DataSource(path="a.jsonl"),)
+@pytest.mark.parametrize("values", ["a.jsonl", ["a.jsonl"], {"path": "a.jsonl"}, [{"path": "a.jsonl"}]])
+def test_a_path_a_source_and_a_list_of_either_mean_the_same(values: Any) -> None:
+    assert read(data=values).data == (DataSource(path="a.jsonl"),)
+    assert read(data="b.jsonl", validation=values).validation == (DataSource(path="a.jsonl"),)
 
 
 def test_several_sources_keep_their_order() -> None:
@@ -28,7 +28,7 @@ def test_validation_is_a_share_sources_or_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "values",
     [
         {"data": []},
         {"data": ""},
@@ -45,9 +45,9 @@ def test_validation_is_a_share_sources_or_nothing() -> None:
         {},
     ],
 )
-def test_what_makes_no_sense_is_refused(said: dict[str, Any]) -> None:
+def test_invalid_options_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        read(**said)
+        read(**values)
 
 
 def test_no_sources_by_default_are_no_sources() -> None:

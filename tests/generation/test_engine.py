@@ -1,4 +1,4 @@
-"""The engine writes what transformers' own `generate` writes, whatever is written beside it."""
+"""The engine generates the completions of transformers' own `generate`, whatever else it generates."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_greedy_equals_generate_token_for_token(name: str, tmp_path: Path) -> No
     model = type(policy.base).from_pretrained(tmp_path)
     for prompt, written in zip(PROMPTS, found, strict=True):
         ids = torch.tensor([prompt.tolist()])
-        told = model.generate(
+        expected = model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
             max_new_tokens=16,
@@ -46,7 +46,7 @@ def test_greedy_equals_generate_token_for_token(name: str, tmp_path: Path) -> No
             pad_token_id=1,
         )
         for one in written:
-            assert one.tokens.tolist() == told[0, len(prompt) :].tolist()
+            assert one.tokens.tolist() == expected[0, len(prompt) :].tolist()
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
@@ -57,9 +57,9 @@ def test_the_log_probs_are_those_of_a_plain_forward(name: str, temperature: floa
     for prompt, written in zip(PROMPTS, found, strict=True):
         branches = tuple(Completion(one.tokens, np.ones(len(one.tokens), np.bool_)) for one in written)
         with torch.no_grad():
-            told = forward(policy, collate([Group("x", prompt, branches)]), {"logp"}, temperature=temperature).logp_N
-        assert told is not None
-        assert np.allclose(np.concatenate([one.logp for one in written]), told.numpy(), atol=1e-4)
+            logp = forward(policy, collate([Group("x", prompt, branches)]), {"logp"}, temperature=temperature).logp_N
+        assert logp is not None
+        assert np.allclose(np.concatenate([one.logp for one in written]), logp.numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma3", "mamba (state space)"])
@@ -101,11 +101,11 @@ def test_a_completion_ends_with_its_end_token_or_at_its_limit(tmp_path: Path) ->
             assert one.ended or len(one.tokens) == 8
 
 
-def test_every_completion_is_told_as_done(tmp_path: Path) -> None:
-    told: list[int] = []
-    generate_completions(opened(tmp_path, "llama"), PROMPTS, Sampling(6), n=3, rows=4, on_done=told.append)
-    assert told[-1] == 3 * len(PROMPTS)
-    assert told == sorted(told)
+def test_progress_counts_every_completion(tmp_path: Path) -> None:
+    counts: list[int] = []
+    generate_completions(opened(tmp_path, "llama"), PROMPTS, Sampling(6), n=3, rows=4, on_done=counts.append)
+    assert counts[-1] == 3 * len(PROMPTS)
+    assert counts == sorted(counts)
 
 
 def test_greedy_leaves_the_end_token_out(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_greedy_leaves_the_end_token_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("disturb", [lambda p: None, lambda p: p.model.train(), lambda p: p.model.model.norm.train()])
-def test_the_model_is_left_as_it_was(disturb: Callable[[Policy], None], tmp_path: Path) -> None:
+def test_the_model_is_unchanged_afterwards(disturb: Callable[[Policy], None], tmp_path: Path) -> None:
     policy = opened(tmp_path, "llama")
     disturb(policy)
     before = policy.base.config._attn_implementation, [m.training for m in policy.model.modules()]
@@ -133,8 +133,8 @@ def test_the_story_of_a_real_small_model(data_dir: Path) -> None:
     start = policy.tokenizer("Once upon a time", add_special_tokens=False)["input_ids"]
     prompt = np.array([policy.tokenizer.bos_token_id, *start], np.int32)
     ids = torch.tensor([prompt.tolist()])
-    told = type(policy.base).from_pretrained(data_dir / "models" / "stories260K")
-    expected = told.generate(
+    reference = type(policy.base).from_pretrained(data_dir / "models" / "stories260K")
+    expected = reference.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
         max_new_tokens=120,

@@ -1,4 +1,4 @@
-"""Candidates from a server: as many as asked for, in order, the same requests each time; what fails is named."""
+"""Completions of a server: the right number, in order, by reproducible requests; errors name the conversation."""
 
 import json
 import threading
@@ -63,7 +63,7 @@ def echo(most: int) -> Reply:
     return answer
 
 
-def test_settings_are_sent_and_what_says_nothing_is_not(server: Any) -> None:
+def test_settings_are_sent_unless_they_have_no_effect(server: Any) -> None:
     written(server, ["q"], says("a"), sampling=Sampling(7, temperature=0.5, seed=3))
     written(server, ["q"], says("a"), sampling=Sampling(7, 0.5, top_k=5, top_p=0.9, min_p=0.1, stop=("\n",), seed=3))
     plain, full = (body for _, _, body in server.requests)
@@ -91,14 +91,14 @@ def test_one_request_brings_all_completions_of_a_server_that_writes_several(serv
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
-def test_a_server_that_writes_fewer_is_asked_for_the_rest_with_another_seed(server: Any, most: int) -> None:
+def test_a_server_that_returns_fewer_gets_a_request_for_the_rest_with_another_seed(server: Any, most: int) -> None:
     (found,) = texts(server, ["q"], echo(most), n=4)
     assert [body.get("n", 1) for _, _, body in server.requests] == list(range(4, 0, -most))
     assert found == [f"q {seed_of(0, 0, i // most * most)} {i % most}" for i in range(4)]
 
 
 @pytest.mark.parametrize("code", [400, 422])
-def test_a_server_that_refuses_to_write_several_is_asked_for_one_at_a_time(server: Any, code: int) -> None:
+def test_a_server_that_refuses_several_gets_a_request_for_each(server: Any, code: int) -> None:
     def only_one(endpoint: Endpoint, body: dict[str, Any]) -> None:
         (status(code, "n must be 1") if "n" in body else echo(1))(endpoint, body)
 
@@ -111,7 +111,7 @@ def test_a_server_that_writes_too_many_is_cut(server: Any) -> None:
     assert texts(server, ["q"], says("a", "b", "c"), n=2) == [["a", "b"]]
 
 
-def test_a_rerun_asks_the_same_and_a_part_of_it_too(server: Any) -> None:
+def test_a_rerun_sends_the_same_requests_and_so_does_a_part_of_it(server: Any) -> None:
     whole = texts(server, ["a", "b", "c"], echo(1), n=2, concurrency=3)
     assert texts(server, ["a", "b", "c"], echo(1), n=2, concurrency=1) == whole
     assert texts(server, ["b", "c"], echo(1), n=2, ids=[1, 2]) == whole[1:]
@@ -125,7 +125,7 @@ def test_a_seed_fits_every_server() -> None:
     assert 0 <= min(seeds) <= max(seeds) < 1 << 31
 
 
-def test_results_stand_in_the_order_of_the_prompts_and_no_more_are_asked_than_allowed(server: Any) -> None:
+def test_results_are_in_the_order_of_the_prompts_and_no_more_requests_run_than_allowed(server: Any) -> None:
     crowd = Crowd(echo(1))
     questions = [f"question {i}" for i in range(9)]
     done: list[int] = []
@@ -142,10 +142,10 @@ def test_a_late_answer_keeps_its_place(server: Any) -> None:
     assert [one.split()[0] for (one,) in texts(server, ["first", "last"], late_first)] == ["first", "last"]
 
 
-def test_what_passes_is_tried_again_with_the_same_request(server: Any) -> None:
+def test_a_temporary_failure_is_retried_with_the_same_request(server: Any) -> None:
     script = (status(500), status(429, Retry_After="0"), silent, says("a"))
     assert texts(server, ["q"], *script, timeout=0.3) == [["a"]]
-    assert len({json.dumps(asked) for asked in server.requests}) == 1
+    assert len({json.dumps(request) for request in server.requests}) == 1
 
 
 def only_second(answer: Reply) -> Reply:
@@ -153,7 +153,7 @@ def only_second(answer: Reply) -> Reply:
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "said"),
+    ("answer", "error", "message"),
     [
         (status(400, "too long"), InputError, r"prompts\.jsonl:2: .* answers 400: too long"),
         (status(401, "who are you"), InputError, r"prompts\.jsonl:2: .* answers 401: who are you\. .*key_from"),
@@ -162,26 +162,26 @@ def only_second(answer: Reply) -> Reply:
         (status(500, "broken"), RunError, r"prompts\.jsonl:2: .* answers 500: broken \(2 tries\)"),
     ],
 )
-def test_what_fails_is_named_by_its_place(server: Any, answer: Reply, error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said):
+def test_errors_name_the_place(server: Any, answer: Reply, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         written(server, ["first", "second", "third"], only_second(answer), retries=1, concurrency=2)
 
 
-def test_nothing_is_begun_after_a_failure(server: Any) -> None:
+def test_no_request_is_sent_after_a_failure(server: Any) -> None:
     with pytest.raises(InputError, match=r"prompts\.jsonl:\d+: .* answers 401"):
         written(server, ["q"] * 500, status(401), concurrency=2)
     assert len(server.requests) < 500
 
 
-def test_a_failure_wakes_those_who_wait_for_their_next_try(server: Any) -> None:
-    asked = threading.Event()
+def test_a_failure_wakes_threads_that_wait_for_their_next_try(server: Any) -> None:
+    arrived = threading.Event()
 
     def answer(endpoint: Endpoint, body: dict[str, Any]) -> None:
         if question_of(body) == "waits":
             status(429, Retry_After="60")(endpoint, body)
-            asked.set()
+            arrived.set()
         else:
-            asked.wait()
+            arrived.wait()
             status(401)(endpoint, body)
 
     with pytest.raises(InputError, match=r"prompts\.jsonl:2"):
@@ -189,7 +189,7 @@ def test_a_failure_wakes_those_who_wait_for_their_next_try(server: Any) -> None:
     assert len(server.requests) == 2
 
 
-def test_a_missing_key_is_told_before_anything_is_asked(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_an_error_before_any_request(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(InputError, match="NO_SUCH_KEY is not set"):
         written(server, ["q"], says("a"), key_from="NO_SUCH_KEY")
@@ -201,7 +201,7 @@ def test_no_prompts_are_no_requests(server: Any) -> None:
     assert server.requests == []
 
 
-def test_messages_are_sent_as_the_protocol_has_them(server: Any) -> None:
+def test_messages_are_sent_in_the_form_of_the_protocol(server: Any) -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
     conversation = [
         {"role": "user", "content": "1 + 1?", "weight": 0},

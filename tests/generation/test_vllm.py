@@ -1,4 +1,4 @@
-"""Generation with vLLM: what it is handed, what is made of its answers. A stand-in writes, since vLLM needs a GPU."""
+"""Generation with vLLM: its inputs, and the completions from its outputs. A substitute generates: vLLM needs a GPU."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,11 +27,11 @@ from posttrain.policy.value_head import add_value_head
 
 PROMPTS = [np.array(ids, np.int32) for ids in ([70, 80], [71, 72, 73], [90])]
 APART = 0.25
-"""Nats by which the stand-in's log-probs are too high."""
+"""Nats by which the substitute's log-probs are too high."""
 
 
 class StandIn:
-    """Has the parts of ``vllm.LLM`` that are used, and writes with a transformers model of its own."""
+    """The used parts of ``vllm.LLM``; it generates with its own transformers model."""
 
     def __init__(self, model: str, **settings: Any) -> None:
         self.policy = load_policy(model)
@@ -50,14 +50,17 @@ class StandIn:
     def reset_prefix_cache(self) -> None:
         self.cached = False
 
-    def generate(self, prompts: Sequence[Mapping[str, list[int]]], asked: Sequence[Any], use_tqdm: bool) -> list[Any]:
+    def generate(
+        self, prompts: Sequence[Mapping[str, list[int]]], settings: Sequence[Any], use_tqdm: bool
+    ) -> list[Any]:
         assert not self.cached, "keys of other weights would be read"
         self.cached = True
-        return [self._answer(p["prompt_token_ids"], one) for p, one in zip(prompts, asked, strict=True)]
+        return [self._answer(p["prompt_token_ids"], one) for p, one in zip(prompts, settings, strict=True)]
 
-    def _answer(self, prompt: list[int], asked: Any) -> Any:
-        sampling = Sampling(asked.max_tokens, temperature=asked.temperature, stop=tuple(asked.stop), seed=asked.seed)
-        (found,) = generate_completions(self.policy, [np.array(prompt, np.int32)], sampling, n=asked.n)
+    def _answer(self, prompt: list[int], params: Any) -> Any:
+        stop = tuple(params.stop)
+        sampling = Sampling(params.max_tokens, temperature=params.temperature, stop=stop, seed=params.seed)
+        (found,) = generate_completions(self.policy, [np.array(prompt, np.int32)], sampling, n=params.n)
         return SimpleNamespace(
             outputs=[
                 SimpleNamespace(
@@ -103,7 +106,7 @@ def learn(policy: Policy, seed: int = 1) -> None:
 
 
 @pytest.mark.parametrize("lora", [None, LoraOptions(rank=4)])
-def test_it_writes_with_the_weights_the_policy_has_when_asked(
+def test_it_generates_with_the_policy_s_current_weights(
     lora: LoraOptions | None, folder: Path, llm: list[StandIn]
 ) -> None:
     policy = load_policy(str(folder))

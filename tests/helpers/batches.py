@@ -36,7 +36,7 @@ def by_completion(batch: Batch, values: Tensor) -> list[list[float]]:
 
 
 def log_sigmoid(x: float) -> float:
-    """By its definition."""
+    """The value, by its definition."""
     return -math.log1p(math.exp(-x))
 
 

@@ -14,7 +14,7 @@ TEMPLATE = (
 
 
 def save_byte_tokenizer(folder: Path, *, template: str | None = TEMPLATE) -> int:
-    """Write the tokenizer; returns how many tokens it has."""
+    """Write the tokenizer; the number of its tokens."""
     marks = ["<pad>", "<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(BPE(vocab={piece: i for i, piece in enumerate(marks + alphabet)}, merges=[]))

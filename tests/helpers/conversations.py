@@ -1,4 +1,4 @@
-"""Conversations, chat templates and what a group teaches, for tests of how text becomes tokens."""
+"""Conversations, chat templates and the text that bears loss, for tests of how text becomes tokens."""
 
 import re
 from importlib.resources import files
@@ -26,8 +26,8 @@ FORGETS_REASONING = """
 {%- set ns = namespace(last=0) %}
 {%- for m in messages %}{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}
 {%- for m in messages %}
-{%- set said = m.content.split('</think>')[-1].lstrip('\n') if loop.index0 < ns.last else m.content %}
-{{- '<|im_start|>' + m.role + '\n' + said + '<|im_end|>\n' }}
+{%- set answer = m.content.split('</think>')[-1].lstrip('\n') if loop.index0 < ns.last else m.content %}
+{{- '<|im_start|>' + m.role + '\n' + answer + '<|im_end|>\n' }}
 {%- endfor %}
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"""
 
@@ -57,6 +57,14 @@ def user(content: str) -> Message:
 
 def assistant(content: str) -> Message:
     return {"role": "assistant", "content": content}
+
+
+def human(value: str) -> Message:
+    return {"from": "human", "value": value}
+
+
+def gpt(value: str) -> Message:
+    return {"from": "gpt", "value": value}
 
 
 def tool(content: str) -> Message:
@@ -110,7 +118,7 @@ def whole(group: Group, index: int = 0) -> list[int]:
 
 
 def plain_tokens(example: Example, how: Renderer, index: int = 0) -> list[int]:
-    """The rendered conversation, tokenised once and without a look at masks."""
+    """The rendered conversation, tokenised once without masks."""
     assert how.template is not None
     text = render_conversation(
         how.template, [*example.prompt, *example.completions[index]], where=WHERE, tools=example.tools
@@ -126,7 +134,7 @@ def taught(group: Group, tokenizer: Any, index: int = 0) -> str:
 def taught_pieces(group: Group, tokenizer: Any, index: int = 0) -> list[str]:
     """The text of each run of loss-bearing tokens: one for each answer.
 
-    Told from what stands before it, since some tokenizers drop a text's first blank when they decode it.
+    Each is decoded with the tokens before it, since some tokenizers drop a text's first blank.
     """
     row, loss = whole(group, index), group.completions[index].loss.astype(int)
     edges: NDArray[np.int64] = np.flatnonzero(np.diff(loss, prepend=0, append=0)) + len(group.prompt)

@@ -1,4 +1,4 @@
-"""Random groups for property tests, and the plain texts they stand for."""
+"""Random groups for property tests, and the plain texts of their completions."""
 
 from collections.abc import Sequence
 
@@ -50,5 +50,5 @@ def groups(
 
 
 def texts_of(some: Sequence[Group]) -> list[Ints]:
-    """Every completion behind its prompt, as a plain text of its own."""
+    """Every completion after its prompt, as a plain text of its own."""
     return [np.concatenate([g.prompt, c.tokens]) for g in some for c in g.completions]

@@ -1,4 +1,4 @@
-"""What happens under a piece of PyTorch code: which operations, and how large their results."""
+"""Records the operations of PyTorch code, and the sizes of their results."""
 
 from typing import Any
 

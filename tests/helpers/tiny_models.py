@@ -1,4 +1,4 @@
-"""Tiny random models of many architectures, saved as real folders, so that tests take the way that users take."""
+"""Tiny random models of many architectures, saved as real folders, so that tests load them as users do."""
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -165,7 +165,7 @@ def save_tokenizer(folder: Path, *, tokens: int = 34) -> None:
 
 def save_model(folder: Path, settings: Settings, *, auto: Any = AutoModelForCausalLM, seed: int = 0) -> str:
     """A model folder with random weights, norms and biases included."""
-    config = AutoConfig.for_model(**deepcopy(settings))  # some write into what they are given
+    config = AutoConfig.for_model(**deepcopy(settings))  # some change their arguments
     torch.manual_seed(seed)
     model = auto.from_config(config).float()
     for name, parameter in model.named_parameters():
@@ -177,7 +177,7 @@ def save_model(folder: Path, settings: Settings, *, auto: Any = AutoModelForCaus
 
 
 def save_scored(folder: Path, settings: Settings) -> str:
-    """A reward model: the same with a random scalar head."""
+    """A reward model: the same model with a random scalar head."""
     return save_model(folder, {**settings, "num_labels": 1}, auto=AutoModelForSequenceClassification)
 
 
@@ -200,7 +200,7 @@ def groups_of(rng: Any, *, end: int | None = None) -> list[Group]:
 
 
 def texts_in(batch: Batch) -> list[Tensor]:
-    """Each completion behind its prompt."""
+    """Each completion after its prompt."""
     return [batch.tokens_T[[*range(*b.prompt), *range(*b.own)]] for b in batch.branches]
 
 
@@ -230,7 +230,7 @@ def gradients(model: Any, loss: Tensor) -> Iterator[tuple[str, Tensor]]:
 def assert_same_gradients(
     found: Sequence[tuple[str, Tensor]], expected: Sequence[tuple[str, Tensor]], tolerance: float = 1e-4
 ) -> None:
-    """Norm-wise, parameter by parameter; one whose gradient is rounding alone is held to the largest."""
+    """Compare norms parameter by parameter; a gradient of rounding alone is compared with the largest one."""
     assert [name for name, _ in found] == [name for name, _ in expected]
     largest = max(float(gradient.norm()) for _, gradient in expected)
     assert largest > 0

@@ -12,7 +12,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """The model folder of an architecture in `tiny_models`, made when first asked for."""
+    """The model folder of an architecture in `tiny_models`, made when it is first needed."""
     made: dict[str, str] = {}
 
     def build(name: str) -> str:

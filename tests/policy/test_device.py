@@ -1,4 +1,4 @@
-"""Place and precision are asked of the machine."""
+"""Device and precision follow from the machine."""
 
 import json
 from pathlib import Path

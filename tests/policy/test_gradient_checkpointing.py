@@ -1,4 +1,4 @@
-"""Activations computed twice: where it is asked for, as far as it is needed, with the same gradients."""
+"""Gradient checkpointing: only as many layers as needed run twice, and the gradients stay the same."""
 
 from pathlib import Path
 
@@ -26,8 +26,8 @@ DROPS = dict.fromkeys(("dropout", "attention_dropout", "attn_pdrop", "resid_pdro
 
 
 def opened(folder: str, checkpointing: bool | str, **options: object) -> Policy:
-    said = {"gradient_checkpointing": checkpointing, "device": "cpu", "precision": "float32", **options}
-    return open_policy(folder, PolicyOptions.model_validate(said))
+    values = {"gradient_checkpointing": checkpointing, "device": "cpu", "precision": "float32", **options}
+    return open_policy(folder, PolicyOptions.model_validate(values))
 
 
 def step(policy: Policy, groups: list[Group], row_tokens: int) -> tuple[list[tuple[str, Tensor]], int]:
@@ -43,7 +43,7 @@ def step(policy: Policy, groups: list[Group], row_tokens: int) -> tuple[list[tup
 
 @pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2", "gpt_neox", "opt", "phi3, longrope", "bloom (ALiBi)"])
 def test_layers_run_again_in_the_backward_pass_and_give_the_same_gradients(name: str, tmp_path: Path) -> None:
-    """Also where the configuration asks for dropout: it stays off."""
+    """This holds for configurations with dropout too, which stays off."""
     folder = save_model(tmp_path, {**(BRANCHING | LONE)[name], **DROPS})
     expected, once = step(opened(folder, False), GROUPS, TOKENS)
     found, runs = step(opened(folder, True), GROUPS, TOKENS)
@@ -60,7 +60,7 @@ def test_evaluation_runs_them_once(tmp_path: Path) -> None:
 
 
 def kept(policy: Policy, groups: list[Group], row_tokens: int) -> int:
-    """Bytes of activations that a step's forward pass hands to its backward pass."""
+    """Bytes of activations that a step's forward pass keeps for its backward pass."""
     held: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def test_a_row_longer_than_row_tokens_keeps_about_as_much_as_one_of_that_length(
 
 @pytest.mark.parametrize("lora", [None, {"rank": 4}])
 def test_long_rows_and_short_ones_have_the_same_gradients(lora: dict[str, int] | None, tmp_path: Path) -> None:
-    """Bit for bit: what is computed again is the same."""
+    """The activations that are computed again are equal bit for bit."""
     folder = save_model(tmp_path, BRANCHING["llama, tied"])
     torch.manual_seed(0)
     expected, once = step(opened(folder, False, lora=lora and LoraOptions(**lora)), GROUPS, 40)
@@ -96,7 +96,7 @@ def test_long_rows_and_short_ones_have_the_same_gradients(lora: dict[str, int] |
 
 
 def test_a_step_without_a_loss_on_text_leaves_dense_gradients_for_the_optimiser(tmp_path: Path) -> None:
-    """The embedding's gradient is sparse on its way only."""
+    """The embedding's gradient is sparse only within a pass."""
     folder = save_model(tmp_path, BRANCHING["llama"])
     policy = open_policy(folder, PolicyOptions(device="cpu", precision="float32"), task="score")
     torch.nn.init.normal_(policy.base.score.weight)
@@ -110,7 +110,7 @@ def test_a_step_without_a_loss_on_text_leaves_dense_gradients_for_the_optimiser(
     assert not policy.base.get_input_embeddings().sparse
 
 
-def test_an_architecture_that_cannot_is_an_error_only_where_it_is_asked_for(
+def test_an_architecture_without_it_is_an_error_only_if_the_recipe_wants_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from transformers import LlamaForCausalLM

@@ -1,4 +1,4 @@
-"""Outputs come back group by group, however the groups were packed."""
+"""Outputs come group by group, however the groups are packed."""
 
 from pathlib import Path
 

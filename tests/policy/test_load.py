@@ -1,4 +1,4 @@
-"""A model folder is loaded exactly, or refused in one sentence that says what is wrong with it."""
+"""A model folder is loaded exactly, or refused in one sentence with the reason."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def refusal(path: Path, **options: object) -> str:
-    """The one sentence with which a folder is refused."""
+    """The sentence that refuses a folder."""
     with pytest.raises(InputError) as caught:
         load_policy(str(path), **options)  # type: ignore[arg-type]
     message = str(caught.value)
@@ -48,7 +48,7 @@ def test_weights_are_those_of_the_folder_in_eval_mode_and_float32(folder: Path) 
     assert policy.base is policy.model
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     assert refusal(tmp_path / "absent") == "no such model folder"
 
 
@@ -101,7 +101,7 @@ def test_a_tied_output_layer_is_not_missing(tmp_path: Path) -> None:
     assert model.lm_head.weight is model.model.embed_tokens.weight
 
 
-def test_an_architecture_nobody_knows(folder: Path) -> None:
+def test_an_unknown_architecture(folder: Path) -> None:
     edit(folder / "config.json", model_type="no_such_architecture")
     assert "no_such_architecture" in refusal(folder)
 
@@ -117,7 +117,7 @@ def test_a_damaged_tokenizer(folder: Path, content: bytes) -> None:
     assert "the tokenizer cannot be loaded" in refusal(folder)
 
 
-def test_a_tokenizer_that_is_not_there(folder: Path) -> None:
+def test_a_missing_tokenizer(folder: Path) -> None:
     for path in folder.glob("tokenizer*"):
         path.unlink()
     assert "okenizer" in refusal(folder)
@@ -128,7 +128,7 @@ def test_a_tokenizer_larger_than_the_embedding(folder: Path) -> None:
     assert "the tokenizer has 65 tokens, the embedding only 64 rows" in refusal(folder)
 
 
-def test_a_code_carrying_model_is_not_run_unasked(folder: Path, tmp_path: Path) -> None:
+def test_the_code_of_a_model_runs_only_if_the_recipe_trusts_it(folder: Path, tmp_path: Path) -> None:
     (folder / "modeling_x.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     edit(
         folder / "config.json",
@@ -145,7 +145,7 @@ def test_four_bits_need_cuda(folder: Path) -> None:
 
 
 def test_every_token_that_ends_a_completion_is_found_once(folder: Path) -> None:
-    """The tokenizer, the configuration and the generation configuration each name their own."""
+    """Tokenizer, configuration and generation configuration each name another token."""
     edit(folder / "config.json", eos_token_id=[7, 1])
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [5, 7]}))
     assert load_policy(str(folder)).end_tokens == (1, 5, 7)
@@ -171,7 +171,7 @@ def test_a_trained_scalar_head_is_kept(tmp_path: Path) -> None:
     assert policy.base.score.weight.any()
 
 
-def test_a_reward_model_is_not_taken_for_a_language_model(tmp_path: Path) -> None:
+def test_a_reward_model_is_not_loaded_as_a_language_model(tmp_path: Path) -> None:
     save_scored(tmp_path / "reward", LLAMA)
     assert "its weights lack lm_head.weight" in refusal(tmp_path / "reward")
 
@@ -183,7 +183,7 @@ def test_an_architecture_that_cannot_score_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_copy_of_a_folder_is_the_same_model(folder: Path, tmp_path: Path) -> None:
-    """Nothing is looked up by the folder's name."""
+    """The folder's name does not matter."""
     shutil.copytree(folder, tmp_path / "renamed")
     one, other = (load_policy(str(path)).model.state_dict() for path in (folder, tmp_path / "renamed"))
     assert all(one[name].equal(other[name]) for name in one)

@@ -1,4 +1,4 @@
-"""Memory that is free: main memory, within the limit of the container that the process runs in."""
+"""Free memory is main memory within the limit of the process's container."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Estimates from the shape alone, against what the model really holds."""
+"""Estimates from the shape alone, compared with the memory of real models."""
 
 from pathlib import Path
 
@@ -46,9 +46,9 @@ def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) 
         hidden = packed_hidden(backbone_of(policy.base), batch)
     own = {p.untyped_storage().data_ptr() for p in policy.model.parameters()}
     held = sum(size for pointer, size in kept.items() if pointer not in own)
-    told = estimate(model_shape(name), PolicyOptions(), row_tokens=200, scored=True)["activations"]
+    estimated = estimate(model_shape(name), PolicyOptions(), row_tokens=200, scored=True)["activations"]
     assert hidden.requires_grad
-    assert 0.5 < told / held < 2.0
+    assert 0.5 < estimated / held < 2.0
 
 
 def test_rows_are_as_long_as_a_gibibyte_of_activations_lets_them() -> None:

@@ -1,4 +1,4 @@
-"""The probe believes no name: it compares the model with itself before it is trusted."""
+"""The probe compares a model with itself, whatever its architecture's name."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_windows_are_those_of_the_model_again_after_the_probe(name: str, folder_
     assert widths <= {None, 4}
 
 
-def test_a_wide_window_that_attention_is_told_of_does_not_end_branching(tmp_path: Path) -> None:
+def test_a_wide_window_in_the_attention_call_does_not_prevent_branching(tmp_path: Path) -> None:
     folder = save_model(tmp_path, {"model_type": "mistral", **COMMON, "sliding_window": 100})
     policy = load_policy(folder)
     assert settle_layout(policy) is None
@@ -62,7 +62,7 @@ def test_an_architecture_with_such_a_transform_is_refused(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["cohere", "granite", "gemma2"])
 def test_scales_and_caps_of_known_architectures_are_applied(name: str, folder_of: FolderOf) -> None:
-    """And matter: without them the log-probs would be others."""
+    """They have an effect: without them the log-probs would differ."""
     policy = load_policy(folder_of(name))
     assert settle_layout(policy) is None
     batch = collate(groups_of(np.random.default_rng(0)))

@@ -1,4 +1,4 @@
-"""The model before training stays at hand: adapters off, or a frozen copy, whatever was trained meanwhile."""
+"""The reference is the model before training, by disabled adapters or a frozen copy, whatever was trained since."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is saved is what was trained, as transformers reads it."""
+"""The saved folder, read by transformers, is the trained model."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_a_reward_model_scores_alike_in_transformers_even_where_pad_is_the_end_t
     assert torch.allclose(model(**padded).logits[:, 0], scores, atol=1e-5)
 
 
-def test_half_precision_is_kept_where_asked(tmp_path: Path) -> None:
+def test_weights_are_saved_in_half_precision_if_the_recipe_wants_it(tmp_path: Path) -> None:
     policy = load_policy(str(save_byte_model(tmp_path / "base")))
     save_policy(policy, tmp_path / "half", dtype="bfloat16")
     assert load_policy(str(tmp_path / "half"), dtype=torch.bfloat16).base.dtype == torch.bfloat16

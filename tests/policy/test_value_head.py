@@ -30,14 +30,14 @@ def test_a_value_is_a_linear_map_of_the_state_before_its_token(tmp_path: Path) -
     assert not first.any()
     torch.nn.init.normal_(policy.base.value_head.weight)
     found = forward(policy, batch, {"value", "logp"})
-    told: list[torch.Tensor] = []
+    expected: list[torch.Tensor] = []
     policy.base.set_attn_implementation("sdpa")
     for completion in group.completions:
         ids = torch.tensor([[*group.prompt.tolist(), *completion.tokens.tolist()]])
         states = policy.base.model(ids).last_hidden_state[0, len(group.prompt) - 1 : -1]
-        told.append(policy.base.value_head(states)[torch.from_numpy(completion.loss), 0])
+        expected.append(policy.base.value_head(states)[torch.from_numpy(completion.loss), 0])
     assert found.value_N is not None
-    assert torch.allclose(found.value_N, torch.cat(told), atol=1e-5)
+    assert torch.allclose(found.value_N, torch.cat(expected), atol=1e-5)
 
 
 def test_it_is_trained_beside_adapters_too(tmp_path: Path) -> None:
@@ -74,6 +74,6 @@ def test_a_saved_policy_has_none(separate: bool, tmp_path: Path) -> None:
     policy = load_policy(str(save_byte_model(tmp_path / "model")))
     add_value_head(policy, separate=separate)
     save_policy(policy, tmp_path / "saved")
-    _, told = AutoModelForCausalLM.from_pretrained(tmp_path / "saved", output_loading_info=True)
-    assert not told["unexpected_keys"]
-    assert not told["missing_keys"]
+    _, report = AutoModelForCausalLM.from_pretrained(tmp_path / "saved", output_loading_info=True)
+    assert not report["unexpected_keys"]
+    assert not report["missing_keys"]

@@ -1,4 +1,4 @@
-"""Which groups a step sees follows from its number alone."""
+"""The groups of a step follow from its number alone."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The loop: resume, held-out sets, early stop, guard."""
+"""The training loop: resuming, held-out sets, early stopping, divergence."""
 
 import json
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def test_stopped_anywhere_it_resumes_to_the_same_bytes(
     assert timeless[0] == timeless[1]
 
 
-def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_used(
     model: Path, groups: list[Group], tmp_path: Path
 ) -> None:
     whole, first, second = (load_policy(str(model)) for _ in range(3))
@@ -61,9 +61,9 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(
     raw = bytearray(newest.read_bytes())
     raw[-1] ^= 1
     newest.write_bytes(raw)
-    told: list[str] = []
-    train_policy(training(second, groups, tmp_path / "cut"), Callbacks(on_note=told.append))
-    assert "step-00000012: damaged" in told[0]
+    notes: list[str] = []
+    train_policy(training(second, groups, tmp_path / "cut"), Callbacks(on_note=notes.append))
+    assert "step-00000012: damaged" in notes[0]
     assert weights(second) == weights(whole)
 
 
@@ -72,7 +72,7 @@ def test_only_the_newest_checkpoints_are_kept(policy: Policy, groups: list[Group
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step-00000020", "step-00000024"]
 
 
-def test_patience_stops_and_brings_back_the_best_weights(policy: Policy, groups: list[Group], tmp_path: Path) -> None:
+def test_patience_stops_and_restores_the_best_weights(policy: Policy, groups: list[Group], tmp_path: Path) -> None:
     diverging = OPTIONS.model_copy(
         update={"learning_rate": 0.5, "patience": 2, "schedule": "constant", "eval_every": 1}
     )
@@ -95,7 +95,7 @@ def test_a_loss_that_is_not_finite_names_its_row_and_keeps_the_weights(
     policy: Policy, groups: list[Group], tmp_path: Path
 ) -> None:
     embedding = policy.base.get_input_embeddings().weight
-    policy.base.lm_head.weight = torch.nn.Parameter(embedding.detach().clone())  # the logits stay sound
+    policy.base.lm_head.weight = torch.nn.Parameter(embedding.detach().clone())  # the logits stay finite
     with torch.no_grad():
         embedding[70] = float("nan")
     answer = Completion(np.array([9], np.int32), np.ones(1, bool))

@@ -1,4 +1,4 @@
-"""The schedule's shape, and what is decayed."""
+"""The shape of the schedule, and the parameters with weight decay."""
 
 import pytest
 import torch

@@ -115,7 +115,7 @@ def _hidden(policy: Policy, batch: Batch, body: Any) -> Tensor:
     run = packed_hidden if policy.branching else _padded
     if not mixes_lengths(policy.base.config, batch):
         return run(body, batch)
-    return pad_sequence([run(body, one).flatten(0, -2) for one in _singly(batch)], batch_first=True)
+    return pad_sequence([run(body, row).flatten(0, -2) for row in _singly(batch)], batch_first=True)
 
 
 def packed_hidden(body: Any, batch: Batch) -> Tensor:
@@ -139,7 +139,7 @@ def rows_hidden(body: Any, tokens_CL: Tensor) -> Tensor:
 
 
 def _padded(body: Any, batch: Batch) -> Tensor:
-    rows = [one.tokens_T for one in _singly(batch)]
+    rows = [row.tokens_T for row in _singly(batch)]
     return rows_hidden(body, pad_sequence(rows, batch_first=True))
 
 

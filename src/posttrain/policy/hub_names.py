@@ -59,7 +59,7 @@ def near_folder(name: str, base: Path) -> str | None:
     """The folder with the most similar name beside the recipe; None if no name is similar."""
     path = base / name
     try:
-        folders = [one.name for one in path.parent.iterdir() if one.is_dir()]
+        folders = [entry.name for entry in path.parent.iterdir() if entry.is_dir()]
     except OSError:
         return None
     matches = get_close_matches(path.name, folders, n=1)

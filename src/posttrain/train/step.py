@@ -97,7 +97,7 @@ def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: 
     """The objective's metrics over held-out groups."""
     totals = Totals()
     for start in range(0, len(groups), EVAL_GROUPS):
-        some = [groups[i] for i in range(start, min(len(groups), start + EVAL_GROUPS))]
-        for row in packed_rows(some, row_tokens, policy.device):
+        batch = [groups[i] for i in range(start, min(len(groups), start + EVAL_GROUPS))]
+        for row in packed_rows(batch, row_tokens, policy.device):
             totals.add(loss_of(policy, objective, row).metrics)
     return totals.means()

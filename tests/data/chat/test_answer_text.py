@@ -1,4 +1,4 @@
-"""The text of an answer: what was written, behind what the template opens it with, without its end."""
+"""The text of an answer: the template's opening and the model's text, without the end token."""
 
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ OPENS = "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 
 
 def opening(text: str, turns: str = TURNS) -> str:
-    """A template that opens an answer with some text behind the mark of the turn."""
+    """A template that opens an answer with a text after the mark of the turn."""
     return turns + OPENS.replace("<|assistant|>", "<|assistant|>" + text)
 
 
-REASONING = (  # as Qwen 3 has it: an empty block stands in the last answer, none in earlier ones
+REASONING = (  # as in Qwen 3: the last answer has an empty block, earlier ones have none
     "{% for m in messages %}{{ '<|' + m.role + '|>' }}"
     "{% if m.role == 'assistant' and loop.last %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}"
     "{{ m.content + '<|end|>' }}{% endfor %}"
@@ -44,16 +44,16 @@ ONE_QUESTION = "{% if messages|length > 2 %}{{ raise_exception('one question') }
         (opening("\\n"), ""),
         (TURNS.replace("m.role + '|>'", "m.role + '|>\\n'") + opening("<think>").removeprefix(TURNS), "<think>"),
         ("{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}{% endfor %}assistant:", ""),
-        ("{% for m in messages %}{{ '[I]' + m.content + '[/I]' }}{% endfor %}", ""),  # writes no mark at all
+        ("{% for m in messages %}{{ '[I]' + m.content + '[/I]' }}{% endfor %}", ""),  # the template writes no mark
         (TURNS + "{% if add_generation_prompt %}{{ 'Bot: ' }}{% endif %}", ""),  # another mark, no text of the answer
         (ONE_QUESTION + opening("<think>"), ""),
     ],
 )
-def test_what_a_template_opens_an_answer_with(source: str, prefill: str) -> None:
+def test_the_prefill_is_the_template_s_opening_of_an_answer(source: str, prefill: str) -> None:
     assert prefill_of(Template(source, {}, marked=False)) == prefill
 
 
-def test_templates_of_instruct_models_open_an_answer_with_nothing(qwen: Any, phi: Any) -> None:
+def test_templates_of_instruct_models_have_no_prefill(qwen: Any, phi: Any) -> None:
     for tokenizer in (qwen, phi):
         assert prefill_of(Template(tokenizer.chat_template, tokenizer.special_tokens_map, marked=False)) == ""
 
@@ -79,19 +79,19 @@ def renderer(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
         ("17 + 25</think>42<|end|>", "17 + 25</think>42"),
         ("17 + 25</think>42", "17 + 25</think>42"),  # cut at the limit
         ("<|python_tag|>f ( x ) . , n't<|end|><pad><pad>", "<|python_tag|>f ( x ) . , n't"),
-        ("<pad>42<|end|>", "<pad>42"),  # inside an answer it was written
+        ("<pad>42<|end|>", "<pad>42"),  # the model wrote it inside the answer
         ("<|end|>", ""),
         ("", ""),
     ],
 )
-def test_only_the_end_and_padding_are_cut_and_the_opening_is_read_too(
+def test_end_tokens_and_padding_are_cut_and_the_prefill_is_included(
     renderer: Renderer, written: str, text: str
 ) -> None:
     ids = np.array(renderer.tokenizer(written, add_special_tokens=False)["input_ids"], np.int32)
     assert answer_text(ids, renderer) == "<think>\n" + text
 
 
-def test_a_note_names_what_answers_start_behind(renderer: Renderer) -> None:
+def test_a_note_names_the_prefill(renderer: Renderer) -> None:
     (sentence,) = prefill_note(renderer)
     assert "'<think>'" in sentence
     assert prefill_note(Renderer(renderer.tokenizer, None, frozenset(), 8)) == []

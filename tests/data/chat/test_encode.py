@@ -1,4 +1,4 @@
-"""From messages to tokens: one tokenisation, and loss on what the assistant writes and on nothing else."""
+"""Messages become tokens by one tokenisation, and loss falls only on the assistant's text."""
 
 import unicodedata
 from typing import Any
@@ -67,7 +67,7 @@ def test_prompt_and_completion_are_the_tokens_of_the_whole_text(each: Renderer) 
         assert whole(group_of(example, each)) == plain_tokens(example, each)
 
 
-def test_generation_starts_from_the_tokens_that_training_calls_the_prompt(each: Renderer) -> None:
+def test_generation_starts_from_the_prompt_tokens_of_training(each: Renderer) -> None:
     assert group_of(sft([Q], A), each).prompt.tolist() == encode_prompt([Q], each, where=WHERE).tolist()
 
 
@@ -81,7 +81,7 @@ def test_a_token_across_the_border_bears_loss_and_is_counted(qwen: Any) -> None:
     assert how.seen == {"token across the border": 1}
 
 
-def test_a_pair_of_which_one_token_straddles_the_border_shares_what_is_the_same(qwen: Any) -> None:
+def test_a_pair_with_a_token_across_the_border_shares_its_common_tokens(qwen: Any) -> None:
     how, example = renderer(qwen), pair([Q], "Mercury.", "\nMercury.")
     group = group_of(example, how)
     assert [whole(group, i) for i in (0, 1)] == [plain_tokens(example, how, i) for i in (0, 1)]
@@ -89,7 +89,7 @@ def test_a_pair_of_which_one_token_straddles_the_border_shares_what_is_the_same(
     assert how.seen == {"token across the border": 1}
 
 
-def test_a_template_s_token_that_swallows_an_answer_s_blanks_bears_no_loss(phi: Any) -> None:
+def test_a_template_s_token_with_the_blanks_of_an_answer_bears_no_loss(phi: Any) -> None:
     how = renderer(phi)
     group = group_of(sft([Q], assistant("  Mercury.")), how)
     assert phi.convert_ids_to_tokens(int(group.prompt[-1])) == "<|assistant|>"
@@ -158,7 +158,7 @@ def test_loss_falls_on_a_tool_call_and_not_on_its_result(qwen: Any) -> None:
     assert taught_pieces(group, qwen) == [call, "Hg.<|im_end|>"]
 
 
-def test_marks_agree_with_the_way_without_them_and_with_transformers(qwen: Any) -> None:
+def test_a_marked_template_gives_the_mask_of_an_unmarked_one_and_of_transformers(qwen: Any) -> None:
     turns = [system("Be brief."), *TURNS[:4]]
     marked, unmarked = renderer(qwen, CHATML), renderer(qwen, UNMARKED_CHATML)
     assert [how.template is not None and how.template.marked for how in (marked, unmarked)] == [True, False]
@@ -204,7 +204,7 @@ def test_a_dropped_system_message_is_counted_once_a_row(phi: Any) -> None:
     assert how.seen == {"system message dropped": 2}
 
 
-def test_a_system_message_whose_blanks_are_cut_is_not_called_dropped(qwen: Any) -> None:
+def test_a_system_message_without_its_blanks_does_not_count_as_dropped(qwen: Any) -> None:
     how = renderer(qwen, "{% for m in messages %}{{ m.role + ':' + m.content.strip() + eos_token }}{% endfor %}")
     encode_example(sft([system("Be brief.\n"), Q], A), how)
     group_of(sft([system("Be brief.\n"), Q], A), renderer(qwen))
@@ -220,7 +220,7 @@ def test_dropped_tools_calls_and_results_are_counted(phi: Any, qwen: Any) -> Non
         assert list(how.seen.items()) == list(seen.items()), "in the same order in every process"
 
 
-def test_a_tool_result_that_is_written_as_json_is_not_called_dropped(qwen: Any) -> None:
+def test_a_tool_result_in_json_does_not_count_as_dropped(qwen: Any) -> None:
     lines = "{% for m in messages %}{{ m.role + ':' }}{{ m.content | tojson }}{{ eos_token }}{% endfor %}"
     how = renderer(qwen, lines + "{% if add_generation_prompt %}assistant:{% endif %}")
     group_of(sft([Q], A, tool('{"a": "é"}\n'), A), how)
@@ -279,7 +279,7 @@ def test_a_ranking_with_two_equal_completions_among_others_stays(qwen: Any) -> N
 # Plain text
 
 
-def test_plain_text_stands_between_one_start_and_one_end_token(stories: Any, phi: Any) -> None:
+def test_plain_text_gets_one_start_and_one_end_token(stories: Any, phi: Any) -> None:
     text = "Once upon a time 🦊\n\n  there was a fox."
     for tokenizer in (stories, phi):
         group = group_of(raw(text), Renderer(tokenizer, None, frozenset(), 4096))
@@ -289,7 +289,7 @@ def test_plain_text_stands_between_one_start_and_one_end_token(stories: Any, phi
         assert group.completions[0].loss.all()
 
 
-def test_plain_text_without_a_start_token_begins_behind_an_end_token(qwen: Any) -> None:
+def test_plain_text_without_a_start_token_begins_with_an_end_token(qwen: Any) -> None:
     group = group_of(raw("Once upon"), renderer(qwen))
     assert qwen.decode(whole(group)) == "<|im_end|>Once upon<|im_end|>"
     assert taught(group, qwen) == "Once upon<|im_end|>"
@@ -323,8 +323,8 @@ _TALK = st.lists(st.tuples(_TEXT, _TEXT), min_size=1, max_size=3)
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(talk=_TALK)
-def test_whatever_is_said_the_row_is_the_plain_tokenisation_and_loss_is_the_answers(each: Renderer, talk: Any) -> None:
-    turns = [turn for said, answered in talk for turn in (user(said), assistant(answered))]
+def test_any_conversation_is_its_plain_tokenisation_with_loss_on_the_answers(each: Renderer, talk: Any) -> None:
+    turns = [turn for question, answer in talk for turn in (user(question), assistant(answer))]
     assert each.template is not None
     how = Renderer(each.tokenizer, each.template, each.end_tokens, each.max_length)
     group = encode_example(sft(turns[:1], *turns[1:]), how)
@@ -341,9 +341,7 @@ def test_whatever_is_said_the_row_is_the_plain_tokenisation_and_loss_is_the_answ
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prompt=_TEXT, chosen=_TEXT, rejected=_TEXT)
-def test_whatever_is_compared_both_rows_are_plain_tokenisations(
-    each: Renderer, prompt: str, chosen: str, rejected: str
-) -> None:
+def test_any_pair_is_two_plain_tokenisations(each: Renderer, prompt: str, chosen: str, rejected: str) -> None:
     example = pair([user(prompt)], chosen, rejected)
     group = encode_example(example, each)
     if isinstance(group, str):
@@ -354,7 +352,7 @@ def test_whatever_is_compared_both_rows_are_plain_tokenisations(
 
 
 @pytest.mark.parametrize("source", [None, CHATML])
-def test_the_rendering_is_transformers_own(qwen: Any, source: str | None) -> None:
+def test_the_rendering_equals_transformers_own(qwen: Any, source: str | None) -> None:
     turns = [*TURNS[:1], calling("look", at="x"), tool("Hg"), *TURNS[1:]]
     theirs = qwen.apply_chat_template(turns, tools=[schema("look")], chat_template=source, tokenize=False)
     assert render_conversation(template(qwen, source), turns, where=WHERE, tools=[schema("look")]) == theirs

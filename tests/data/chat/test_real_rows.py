@@ -1,4 +1,4 @@
-"""Rows of real data sets: what bears loss reads as the answer and its end, and nothing else does."""
+"""Rows of real data sets: the tokens that bear loss are the answer and its end."""
 
 import json
 from itertools import islice
@@ -33,9 +33,9 @@ def end_of(how: Renderer) -> str:
 
 
 def expected(answer: Message, how: Renderer) -> str:
-    """What Phi's template token swallows of an answer's leading blanks, it does not learn."""
-    said: str = answer["content"]
-    return (said.lstrip() if end_of(how) == "<|end|>" else said) + end_of(how)
+    """The learnt text, without the answer's leading blanks where Phi's template token holds them."""
+    text: str = answer["content"]
+    return (text.lstrip() if end_of(how) == "<|end|>" else text) + end_of(how)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_tool_conversation_teaches_calls_and_answers_and_not_results(
     assert calls > 5
 
 
-def test_marks_give_the_masks_of_transformers_and_of_the_way_without_marks(qwen: Any, data_dir: Path) -> None:
+def test_a_marked_template_gives_the_masks_of_transformers_and_of_an_unmarked_one(qwen: Any, data_dir: Path) -> None:
     for example in rows("instruct/glaive_toolcall_en_demo.jsonl.gz", "sft", {}, data_dir):
         marked, unmarked = (
             group_of(example, renderer(qwen, source, max_length=100_000)) for source in (CHATML, UNMARKED_CHATML)

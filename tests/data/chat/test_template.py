@@ -1,4 +1,4 @@
-"""Chat templates: which one is used, what it does to a conversation, and that it runs nothing but itself."""
+"""Chat templates: which one is used, how it renders a conversation, and that it cannot run code."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -47,12 +47,12 @@ def test_a_model_without_a_template_has_none_until_one_is_chosen(stories: Any, t
     assert [getattr(template_of(stories, name, tmp_path), "source", None) for name in BUILT_IN[:2]] == [PLAIN, CHATML]
 
 
-def test_a_template_that_is_no_file_is_named_with_the_choices(qwen: Any, tmp_path: Path) -> None:
+def test_an_unknown_template_is_named_with_the_choices(qwen: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^template: chatmi is neither a file nor one of plain, chatml, raw$"):
         template_of(qwen, "chatmi", tmp_path)
 
 
-def test_a_template_that_is_no_text_is_named(qwen: Any, tmp_path: Path) -> None:
+def test_a_template_that_is_not_utf8_is_named(qwen: Any, tmp_path: Path) -> None:
     (tmp_path / "mine.jinja").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"^template: .*mine.jinja"):
         template_of(qwen, "mine.jinja", tmp_path)
@@ -122,7 +122,7 @@ def test_the_built_in_templates_write_tool_calls_into_the_answer(source: str) ->
 
 
 @pytest.mark.parametrize("marked", [True, False])
-def test_the_spans_are_the_answers_behind_the_prompt(marked: bool) -> None:
+def test_the_spans_are_the_answers_after_the_prompt(marked: bool) -> None:
     how = of(CHATML if marked else UNMARKED_CHATML, marked=marked)
     text, spans, lost = answer_spans(how, [Q, A, Q], [assistant("So."), Q, assistant("End.")], where=WHERE)
     assert [text[a:b].removesuffix("\n") for a, b in spans] == ["So.<|im_end|>", "End.<|im_end|>"]
@@ -130,7 +130,7 @@ def test_the_spans_are_the_answers_behind_the_prompt(marked: bool) -> None:
 
 
 @pytest.mark.parametrize("marked", [True, False])
-def test_where_the_open_answer_is_no_beginning_of_the_given_one_no_character_is_the_model_s(marked: bool) -> None:
+def test_an_answer_that_does_not_begin_with_the_open_answer_has_no_span(marked: bool) -> None:
     say = "{{ m.content + '<|im_end|>' }}"
     source = OPENS_WITH_THOUGHT.replace("m.content + '<|im_end|>\\n' }}", "'' }}" + say)
     if marked:
@@ -139,41 +139,41 @@ def test_where_the_open_answer_is_no_beginning_of_the_given_one_no_character_is_
     assert (spans, lost) == ([], 2)
 
 
-def test_only_the_last_answer_is_the_model_s_where_earlier_ones_are_rewritten() -> None:
+def test_only_the_last_answer_has_a_span_if_earlier_ones_are_rewritten() -> None:
     thought = assistant("<think>\nHm.\n</think>\n\nBecause.")
     text, spans, lost = answer_spans(of(FORGETS_REASONING), [Q], [thought, Q, thought], where=WHERE)
     assert [text[a:b] for a, b in spans] == [thought["content"] + "<|im_end|>\n"]
     assert lost == 1
 
 
-# What is told about it
+# Its traits
 
 
-def test_what_real_templates_do_is_told(qwen: Any, phi: Any) -> None:
+def test_the_traits_of_real_templates(qwen: Any, phi: Any) -> None:
     assert traits_of(template(qwen)) == ["adds a system message of its own where the conversation has none"]
     assert traits_of(template(phi)) == ["drops system messages"]
 
 
 @pytest.mark.parametrize("source", [PLAIN, CHATML])
-def test_of_the_built_in_templates_there_is_nothing_to_tell(source: str) -> None:
+def test_the_built_in_templates_have_no_traits(source: str) -> None:
     assert traits_of(of(source, marked=True)) == []
 
 
-def test_a_template_that_refuses_system_messages_is_told() -> None:
+def test_a_template_that_refuses_system_messages_is_noted() -> None:
     assert traits_of(of(BRACKETS)) == ["refuses system messages"]
 
 
-def test_a_template_that_demands_a_system_message_is_told_and_not_refused() -> None:
+def test_a_template_that_demands_a_system_message_is_noted_and_not_refused() -> None:
     source = "{% if messages[0].role != 'system' %}{{ raise_exception('system?') }}{% endif %}" + UNMARKED_CHATML
     assert traits_of(of(source)) == ["refuses conversations without a system message"]
 
 
-def test_a_template_that_opens_answers_otherwise_is_told() -> None:
+def test_a_template_that_opens_answers_in_another_way_is_noted() -> None:
     (trait,) = traits_of(of(OPENS_WITH_THOUGHT))
     assert trait.endswith("so given answers bear no loss")
 
 
-def test_marks_that_leave_out_the_end_token_are_told() -> None:
+def test_marks_without_the_end_token_are_noted() -> None:
     source = CHATML.replace("{{- '<|im_end|>' }}\n{%- endgeneration %}", "{%- endgeneration %}{{- '<|im_end|>' }}")
     assert source != CHATML
     (trait,) = traits_of(of(source, marked=True))

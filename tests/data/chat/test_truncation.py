@@ -1,4 +1,4 @@
-"""A row that is too long is refused, left out or cut, as the recipe says; and whatever happens is counted."""
+"""A row that is too long is refused, skipped or cut, as the recipe wants, and it is counted."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def test_error_names_the_row_its_length_and_the_limit(qwen: Any, full: Group) ->
         cut(LONG, full.size - 1, "error", qwen)
 
 
-def test_drop_leaves_the_row_out(qwen: Any, full: Group) -> None:
+def test_drop_skips_the_row(qwen: Any, full: Group) -> None:
     reason, short = cut(LONG, full.size - 1, "drop", qwen)
     assert reason == "longer than max_length"
     assert not short.seen
@@ -93,7 +93,7 @@ def test_the_longest_completion_of_a_pair_decides(qwen: Any) -> None:
     assert short.seen == {"cut right": 1}
 
 
-def test_a_pair_that_differs_only_behind_the_cut_is_left_out_and_not_counted_as_cut(qwen: Any) -> None:
+def test_a_pair_that_differs_only_after_the_cut_is_skipped_and_not_counted_as_cut(qwen: Any) -> None:
     both = pair([user("Which metal?")], "Mercury, of all the metals.", "Mercury, of all the gases.")
     length = len(group_of(both, renderer(qwen)).prompt) + 3
     reason, short = cut(both, length, "right", qwen)

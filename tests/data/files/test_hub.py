@@ -1,4 +1,4 @@
-"""Hub data sets are read from the cache without a network, and splits are never mixed unasked."""
+"""Hub data sets are read from the cache without a network, and splits are never mixed."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def names(source: str) -> list[str]:
     return [name for name, _ in hub_files(source, SUFFIXES)]
 
 
-def test_one_split_is_read_whole_and_other_files_are_passed_over(snapshot: Path) -> None:
+def test_one_split_is_read_whole_and_other_files_are_ignored(snapshot: Path) -> None:
     put(snapshot, "README.md", "data/train-00001-of-00002.parquet", "data/train-00000-of-00002.parquet")
     assert names("hf://org/name") == [
         "hf://org/name/data/train-00000-of-00002.parquet",
@@ -57,7 +57,7 @@ def test_a_folder_of_splits_must_be_named_to_the_split(snapshot: Path) -> None:
     assert len(names("hf://org/name/train")) == 2
 
 
-def test_a_split_is_not_mistaken_for_one_whose_name_starts_alike(snapshot: Path) -> None:
+def test_a_split_is_not_confused_with_one_whose_name_starts_the_same(snapshot: Path) -> None:
     put(snapshot, "data/train_sft-00000-of-00001.parquet", "data/train_prefs-00000-of-00001.parquet")
     assert names("hf://org/name/train_prefs") == ["hf://org/name/data/train_prefs-00000-of-00001.parquet"]
     with pytest.raises(InputError, match=r"no data file, folder or split `train`; it has data/train_prefs"):

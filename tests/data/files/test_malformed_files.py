@@ -1,4 +1,4 @@
-"""Seventy ways a data file can be broken, each answered by one sentence that names the file and the line."""
+"""Seventy kinds of broken data files: each gives one sentence that names the file and the line."""
 
 import gzip
 import io

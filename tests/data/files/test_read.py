@@ -94,7 +94,7 @@ class TestFolder:
             ("d/b.jsonl.gz:1", {"n": 2}),
         ]
 
-    def test_what_is_no_data_is_named(self, tmp_path: Path) -> None:
+    def test_entries_that_are_no_data_files_are_named(self, tmp_path: Path) -> None:
         for name in ("a.jsonl", "README.md", "weights.bin"):
             (tmp_path / name).write_bytes(GOOD)
         (tmp_path / "old").mkdir()
@@ -118,7 +118,7 @@ class TestWhere:
         (tmp_path / "a.jsonl").write_bytes(GOOD + b"\n \r\n" + GOOD)
         assert [row.where for row in read("a.jsonl", base=tmp_path)] == ["a.jsonl:1", "a.jsonl:4"]
 
-    def test_unicode_line_separators_end_no_line(self, tmp_path: Path) -> None:
+    def test_unicode_line_separators_do_not_end_a_line(self, tmp_path: Path) -> None:
         text = "a\u2028b\u2029c\u0085d"
         (tmp_path / "a.jsonl").write_text(json.dumps({"t": text}, ensure_ascii=False) + "\n", encoding="utf-8")
         assert values(tmp_path / "a.jsonl") == [{"t": text}]
@@ -198,7 +198,7 @@ def test_source_files_are_those_that_are_read(tmp_path: Path) -> None:
     assert source_files(str(tmp_path / "a.jsonl"), base=Path("elsewhere"))[0][1] == tmp_path / "a.jsonl"
 
 
-_PROPERTY = settings(max_examples=50, deadline=None)  # files on a busy disk take their time
+_PROPERTY = settings(max_examples=50, deadline=None)  # files on a busy disk are slow
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 _KEYS = st.text(string.ascii_letters + "äé_ ,\"'", min_size=1, max_size=6).filter(lambda key: key.strip() != "")
@@ -261,7 +261,7 @@ def test_parquet_comes_back_as_written(
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.txt", "a.jsonl.gz", "a.jsonl.zst", "a.parquet"])
 @_PROPERTY
 @given(content=st.binary(max_size=200) | st.text('{}[]",:\\uds0189aN \n', max_size=60).map(str.encode))
-def test_no_bytes_give_anything_but_rows_or_a_sentence(folder: Path, name: str, content: bytes) -> None:
+def test_any_bytes_give_rows_or_one_sentence(folder: Path, name: str, content: bytes) -> None:
     (folder / name).write_bytes(content)
     try:
         rows, error = values(folder / name), ""
@@ -273,7 +273,7 @@ def test_no_bytes_give_anything_but_rows_or_a_sentence(folder: Path, name: str, 
 
 @_PROPERTY
 @given(cut=st.integers(1, 60), kind=st.sampled_from([".gz", ".zst"]))
-def test_no_truncation_of_a_compressed_file_passes(folder: Path, cut: int, kind: str) -> None:
+def test_every_truncation_of_a_compressed_file_is_refused(folder: Path, cut: int, kind: str) -> None:
     whole = COMPRESS[kind](b"".join(b'{"n": %d}\n' % math.factorial(n) for n in range(20)))
     (folder / f"cut.jsonl{kind}").write_bytes(whole[: len(whole) - min(cut, len(whole) - 1)])
     with pytest.raises(InputError, match="damaged or cut short"):

@@ -1,4 +1,4 @@
-"""The convention is told from the columns, holds for all rows of a source, and is named where rows do not fit."""
+"""The columns of a source decide its convention; all rows must have it, and errors name it."""
 
 from collections import Counter
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conversations import assistant, system, user
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
 from posttrain.data.formats.conventions import CONVENTIONS, Kind, convention_of
@@ -23,18 +24,6 @@ def rows(*values: dict[str, Any]) -> list[Row]:
 def one(row: dict[str, Any], kind: Kind = "sft", columns: dict[str, str] | None = None) -> Example:
     (example,) = read_examples(rows(row), kind, columns)
     return example
-
-
-def user(content: str) -> dict[str, str]:
-    return {"role": "user", "content": content}
-
-
-def assistant(content: str) -> dict[str, str]:
-    return {"role": "assistant", "content": content}
-
-
-def system(content: str) -> dict[str, str]:
-    return {"role": "system", "content": content}
 
 
 Q, A, B = user("why?"), assistant("because"), assistant("no idea")
@@ -61,7 +50,7 @@ class TestColumns:
         example = one(row, columns={"task": "category", "phrasing": "wording"})
         assert (example.task, example.phrasing) == ("qa", "3")
 
-    def test_the_source_s_task_stands_in_where_the_row_has_none(self) -> None:
+    def test_a_row_without_a_task_gets_the_source_s(self) -> None:
         base = {"prompt": "why?", "completion": "because"}
         found = read_examples(
             rows(base, {**base, "task": "b"}, {**base, "task": ""}, {**base, "task": None}), "sft", task="a"
@@ -180,20 +169,20 @@ _SAID = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 def test_the_same_conversation_reads_the_same_in_every_convention(
     turns: list[tuple[str, str]], opening: str | None
 ) -> None:
-    said = [message for asked, answered in turns for message in (user(asked), assistant(answered))]
+    talk = [message for question, answer in turns for message in (user(question), assistant(answer))]
     head = [system(opening)] if opening else []
     speaker = {"user": "human", "assistant": "gpt", "system": "system"}
-    shared = [{"from": speaker[m["role"]], "value": m["content"]} for m in said]
+    shared = [{"from": speaker[m["role"]], "value": m["content"]} for m in talk]
     read = [
-        one({"messages": head + said}),
-        one({"messages": said, "system": opening}),
+        one({"messages": head + talk}),
+        one({"messages": talk, "system": opening}),
         one({"conversations": [{"from": "system", "value": opening}] * bool(opening) + shared}),
         one({"conversations": shared, "system": opening}),
-        one({"prompt": head + said[:1], "completion": said[1:]}),
+        one({"prompt": head + talk[:1], "completion": talk[1:]}),
         one({"instruction": turns[-1][0], "output": turns[-1][1], "history": turns[:-1], "system": opening}),
     ]
     assert {(str(e.prompt), str(e.completions)) for e in read} == {(str(read[0].prompt), str(read[0].completions))}
-    assert read[0].prompt + read[0].completions[0] == (*head, *said)
+    assert read[0].prompt + read[0].completions[0] == (*head, *talk)
 
 
 _ODD = st.recursive(
@@ -210,7 +199,7 @@ _ODD = st.recursive(
 
 @settings(deadline=None)
 @given(data=st.data(), convention=st.sampled_from(CONVENTIONS))
-def test_no_values_give_anything_but_examples_or_a_sentence(data: st.DataObject, convention: Any) -> None:
+def test_any_values_give_examples_or_one_sentence(data: st.DataObject, convention: Any) -> None:
     columns = dict.fromkeys([*convention.required, *convention.optional])
     row = {column: data.draw(_ODD, label=column) for column in columns}
     try:
@@ -241,6 +230,6 @@ def test_real_renamed_columns(data_dir: Path) -> None:
     assert len(found) + sum(counts.values()) == 16412
 
 
-def test_real_unpaired_rows_are_not_taken_for_sft_rows(data_dir: Path) -> None:
+def test_real_unpaired_rows_are_not_read_as_sft_rows(data_dir: Path) -> None:
     with pytest.raises(InputError, match="boolean `label`"):
         real(data_dir, "preference/kto_en_demo.jsonl.gz")

@@ -1,4 +1,4 @@
-"""The preference conventions: one prompt, its completions and their ranks; and how a bad row names itself."""
+"""The preference conventions: one prompt, its completions and their ranks; and the place and key in errors."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from conversations import assistant, gpt, human, system, user
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
 from posttrain.data.formats.examples import read_examples
@@ -20,26 +21,6 @@ def row(values: dict[str, Any]) -> Row:
 def one(values: dict[str, Any]) -> Example:
     (example,) = read_examples([row(values)], "preference")
     return example
-
-
-def user(content: str) -> dict[str, str]:
-    return {"role": "user", "content": content}
-
-
-def assistant(content: str) -> dict[str, str]:
-    return {"role": "assistant", "content": content}
-
-
-def system(content: str) -> dict[str, str]:
-    return {"role": "system", "content": content}
-
-
-def human(value: str) -> dict[str, str]:
-    return {"from": "human", "value": value}
-
-
-def gpt(value: str) -> dict[str, str]:
-    return {"from": "gpt", "value": value}
 
 
 Q, A, B = user("why?"), assistant("because"), assistant("no idea")
@@ -219,11 +200,11 @@ def test_real_transcripts_split_before_the_last_answer(
         ]
         for side, completion in zip(("chosen", "rejected"), example.completions, strict=True):
             (answer,) = completion
-            said = "".join(
+            words = "".join(
                 f"\n\n{'Human' if turn['role'] == 'user' else 'Assistant'}: {turn['content']}"
                 for turn in (*example.prompt, answer)
             )
-            assert said.split() == example.row[side].split(), "every word of the transcript is kept, in order"
+            assert words.split() == example.row[side].split(), "every word of the transcript is kept, in order"
 
 
 def test_real_sharegpt_pairs_read_whole(data_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""The SFT conventions: what each row's prompt and completion are, and how a bad row names itself."""
+"""The SFT conventions: what each row's prompt and completion are, and the place and key in errors."""
 
 import json
 from collections import Counter
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from conversations import assistant, gpt, human, system, user
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
 from posttrain.data.formats.examples import read_examples
@@ -23,26 +24,6 @@ def row(values: dict[str, Any]) -> Row:
 def one(values: dict[str, Any]) -> Example:
     (example,) = read_examples([row(values)], "sft")
     return example
-
-
-def user(content: str) -> dict[str, str]:
-    return {"role": "user", "content": content}
-
-
-def assistant(content: str) -> dict[str, str]:
-    return {"role": "assistant", "content": content}
-
-
-def system(content: str) -> dict[str, str]:
-    return {"role": "system", "content": content}
-
-
-def human(value: str) -> dict[str, str]:
-    return {"from": "human", "value": value}
-
-
-def gpt(value: str) -> dict[str, str]:
-    return {"from": "gpt", "value": value}
 
 
 Q, A, B = user("why?"), assistant("because"), assistant("no idea")

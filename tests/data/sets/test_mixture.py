@@ -1,4 +1,4 @@
-"""Mixtures: tasks are drawn as their shares say, exactly, and no row twice before all were drawn once."""
+"""Mixtures: tasks are drawn by their exact shares, and no row comes twice before all rows of its task came once."""
 
 from collections import Counter
 from itertools import pairwise
@@ -23,7 +23,7 @@ def test_the_draws_sum_to_the_total_and_miss_their_share_by_less_than_one(
     assert all(abs(c - total * s / sum(shares)) < 1 + 1e-6 for c, s in zip(counts, shares, strict=True))
 
 
-def test_what_is_left_goes_to_the_largest_remainders() -> None:
+def test_the_rest_goes_to_the_largest_remainders() -> None:
     assert draws([1, 1, 1], [5, 3, 2], 1.0, 4) == [2, 1, 1]  # 2.0, 1.2, 0.8
     assert draws([1, 1, 1], [1, 1, 1], 1.0, 4) == [2, 1, 1]  # a tie: the first
     assert draws([47, 16, 37], [1, 1, 1], 1.0, 10) == [5, 1, 4]  # 4.7, 1.6, 3.7: 1.6 comes last
@@ -35,7 +35,7 @@ def test_at_temperature_one_and_equal_weights_each_task_is_drawn_once_over(sizes
 
 
 @pytest.mark.parametrize("temperature", [1e9, float("inf")])
-def test_at_a_high_temperature_tasks_are_drawn_alike_whatever_their_size(temperature: float) -> None:
+def test_at_a_high_temperature_tasks_are_drawn_equally_often_whatever_their_size(temperature: float) -> None:
     assert draws([10_000, 10, 1], [1, 1, 1], temperature, 300) == [100, 100, 100]
 
 
@@ -63,7 +63,7 @@ def _members(sizes: list[int]) -> list[int]:
     temperature=st.floats(1, 100),
     seed=st.integers(0, 2**32),
 )
-def test_a_task_s_rows_are_used_up_before_any_is_drawn_again_also_from_epoch_to_epoch(
+def test_all_rows_of_a_task_are_drawn_before_any_is_drawn_again_also_across_epochs(
     sizes: list[int], weights: list[float], temperature: float, seed: int
 ) -> None:
     task_of, weights = _members(sizes), weights[: len(sizes)]

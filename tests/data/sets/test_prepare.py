@@ -1,4 +1,4 @@
-"""Preparing a stage's data: read, split, encoded, counted; whole or not there at all."""
+"""A stage's data are read, split, encoded and counted, and written atomically."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def rows(path: Path, *values: dict[str, Any]) -> None:
     path.write_text("".join(json.dumps(value) + "\n" for value in values))
 
 
-def asked(first: int, count: int, **more: Any) -> list[dict[str, Any]]:
+def questions(first: int, count: int, **more: Any) -> list[dict[str, Any]]:
     return [{"prompt": f"What is {n}?", "completion": f"A number, {n}.", **more} for n in range(first, first + count)]
 
 
@@ -67,11 +67,11 @@ Ready = Callable[..., Prepared]
 # Parts
 
 
-def test_a_share_of_prompts_is_held_out_and_no_prompt_stands_on_both_sides(
+def test_a_share_of_prompts_is_held_out_and_no_prompt_falls_into_two_parts(
     ready: Ready, stories: Any, tmp_path: Path
 ) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 60))
-    rows(tmp_path / "b.jsonl", *[{**row, "completion": "Again."} for row in reversed(asked(30, 60))])
+    rows(tmp_path / "a.jsonl", *questions(0, 60))
+    rows(tmp_path / "b.jsonl", *[{**row, "completion": "Again."} for row in reversed(questions(30, 60))])
     prepared = ready(data=["a.jsonl", "b.jsonl"], validation=0.3)
     train, held = (prompts(prepared, part, stories) for part in ("train", "validation"))
     assert len(train) + len(held) == 120
@@ -83,8 +83,8 @@ def test_a_share_of_prompts_is_held_out_and_no_prompt_stands_on_both_sides(
 def test_rows_of_validation_sources_are_validation_and_their_prompts_are_not_trained_on(
     ready: Ready, stories: Any, tmp_path: Path
 ) -> None:
-    rows(tmp_path / "train.jsonl", *asked(0, 20))
-    rows(tmp_path / "valid.jsonl", *[{**row, "completion": "Another answer."} for row in asked(15, 10)])
+    rows(tmp_path / "train.jsonl", *questions(0, 20))
+    rows(tmp_path / "valid.jsonl", *[{**row, "completion": "Another answer."} for row in questions(15, 10)])
     prepared = ready(data="train.jsonl", validation="valid.jsonl")
     train, held = (prompts(prepared, part, stories) for part in ("train", "validation"))
     assert [len(train), len(held)] == [15, 10]
@@ -97,9 +97,9 @@ def test_rows_of_validation_sources_are_validation_and_their_prompts_are_not_tra
 def test_whole_tasks_and_phrasings_are_held_out(ready: Ready, tmp_path: Path) -> None:
     rows(
         tmp_path / "a.jsonl",
-        *asked(0, 6, task="facts", phrasing="ask"),
-        *asked(10, 4, task="poems", phrasing="ask"),
-        *asked(20, 3, task="facts", phrasing="shout"),
+        *questions(0, 6, task="facts", phrasing="ask"),
+        *questions(10, 4, task="poems", phrasing="ask"),
+        *questions(20, 3, task="facts", phrasing="shout"),
     )
     prepared = ready(splitting(tasks=("poems",), phrasings=("shout",)), data="a.jsonl")
     assert {part: len(store) for part, store in prepared.held_out.items()} == {"unseen_tasks": 4, "unseen_phrasings": 3}
@@ -111,9 +111,9 @@ def test_whole_tasks_and_phrasings_are_held_out(ready: Ready, tmp_path: Path) ->
 
 
 def test_a_source_is_a_task_unless_its_rows_or_the_recipe_say_otherwise(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 3))
-    rows(tmp_path / "b.jsonl", *asked(10, 2))
-    rows(tmp_path / "c.jsonl", *asked(20, 2, task="poems"), *asked(30, 1))
+    rows(tmp_path / "a.jsonl", *questions(0, 3))
+    rows(tmp_path / "b.jsonl", *questions(10, 2))
+    rows(tmp_path / "c.jsonl", *questions(20, 2, task="poems"), *questions(30, 1))
     prepared = ready(data=["a.jsonl", {"path": "b.jsonl", "task": "facts", "weight": 3}, "c.jsonl"])
     assert prepared.summary.tasks == (
         TaskSize("a.jsonl", 3, 1.0),
@@ -125,23 +125,23 @@ def test_a_source_is_a_task_unless_its_rows_or_the_recipe_say_otherwise(ready: R
 
 
 def test_files_of_one_name_in_two_folders_are_two_tasks(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "poems" / "train.jsonl", *asked(0, 3))
-    rows(tmp_path / "facts" / "train.jsonl", *asked(10, 2))
+    rows(tmp_path / "poems" / "train.jsonl", *questions(0, 3))
+    rows(tmp_path / "facts" / "train.jsonl", *questions(10, 2))
     prepared = ready(data=["poems/train.jsonl", {"path": "facts/train.jsonl", "weight": 2}])
     assert [task.name for task in prepared.summary.tasks] == ["poems/train.jsonl", "facts/train.jsonl"]
     assert prepared.task_of == [0, 0, 0, 1, 1]
 
 
 def test_a_task_that_is_a_file_is_held_out_by_its_name(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 3))
-    rows(tmp_path / "b.jsonl", *asked(10, 2))
+    rows(tmp_path / "a.jsonl", *questions(0, 3))
+    rows(tmp_path / "b.jsonl", *questions(10, 2))
     prepared = ready(splitting(tasks=("b.jsonl",)), data=["a.jsonl", "b.jsonl"])
     assert [len(prepared.train), len(prepared.held_out["unseen_tasks"])] == [3, 2]
 
 
 def test_a_task_with_two_weights_is_refused(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 3, task="facts"))
-    rows(tmp_path / "b.jsonl", *asked(10, 2, task="facts"))
+    rows(tmp_path / "a.jsonl", *questions(0, 3, task="facts"))
+    rows(tmp_path / "b.jsonl", *questions(10, 2, task="facts"))
     with pytest.raises(InputError, match=r"^data: task facts has weight 1 in one source and 2.5 in b.jsonl; give it"):
         ready(data=["a.jsonl", {"path": "b.jsonl", "weight": 2.5}])
     assert ready(data=["a.jsonl", "b.jsonl"]).task_of == [0] * 5
@@ -150,14 +150,14 @@ def test_a_task_with_two_weights_is_refused(ready: Ready, tmp_path: Path) -> Non
 # Counts
 
 
-def test_what_was_read_kept_cut_and_left_out_is_counted(ready: Ready, tmp_path: Path) -> None:
+def test_kept_and_skipped_rows_are_counted(ready: Ready, tmp_path: Path) -> None:
     rows(
         tmp_path / "a.jsonl",
-        *asked(0, 5),
+        *questions(0, 5),
         {"prompt": "What?", "completion": " "},
         {"prompt": "What?", "completion": "word " * 200},
         {"prompt": "What?", "completion": "word " * 300},
-        *asked(10, 5),
+        *questions(10, 5),
     )
     prepared = ready(data="a.jsonl", max_length=300)
     groups = [prepared.train[i] for i in range(10)]
@@ -181,8 +181,8 @@ def test_what_was_read_kept_cut_and_left_out_is_counted(ready: Ready, tmp_path: 
     assert [group.where for group in groups] == [f"a.jsonl:{n}" for n in (1, 2, 3, 4, 5, 9, 10, 11, 12, 13)]
 
 
-def test_what_happened_on_the_way_is_noted(stories: Any, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 5))
+def test_cut_rows_are_noted(stories: Any, tmp_path: Path) -> None:
+    rows(tmp_path / "a.jsonl", *questions(0, 5))
     how = renderer(stories, PLAIN, max_length=32, truncation="right")
     prepared = prepare(
         DataOptions.model_validate({"data": "a.jsonl"}),
@@ -196,24 +196,24 @@ def test_what_happened_on_the_way_is_noted(stories: Any, tmp_path: Path) -> None
 
 
 def test_only_the_first_rows_are_read_where_the_recipe_says_so(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 5), {"no": "such columns"})
+    rows(tmp_path / "a.jsonl", *questions(0, 5), {"no": "such columns"})
     assert len(ready(data={"path": "a.jsonl", "rows": 4}).train) == 4
 
 
 def test_columns_are_renamed_source_by_source(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 2))
+    rows(tmp_path / "a.jsonl", *questions(0, 2))
     rows(tmp_path / "b.jsonl", {"q": "What is 9?", "completion": "A number."})
     assert len(ready(data=["a.jsonl", {"path": "b.jsonl", "columns": {"prompt": "q"}}]).train) == 3
 
 
-def test_progress_is_told_every_so_many_rows(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 2 * NOTE_ROWS + 1))
-    told: list[int] = []
-    ready(data="a.jsonl", on_rows=told.append)
-    assert told == [NOTE_ROWS, 2 * NOTE_ROWS]
+def test_progress_is_reported_every_so_many_rows(ready: Ready, tmp_path: Path) -> None:
+    rows(tmp_path / "a.jsonl", *questions(0, 2 * NOTE_ROWS + 1))
+    counts: list[int] = []
+    ready(data="a.jsonl", on_rows=counts.append)
+    assert counts == [NOTE_ROWS, 2 * NOTE_ROWS]
 
 
-def test_pairs_and_rankings_of_any_number_lie_in_one_store(ready: Ready, tmp_path: Path) -> None:
+def test_pairs_and_rankings_of_any_length_are_in_one_store(ready: Ready, tmp_path: Path) -> None:
     rows(tmp_path / "pairs.jsonl", {"prompt": "Best?", "chosen": "Gold.", "rejected": "Iron."})
     candidates = [{"id": name, "text": f"It is {name}."} for name in "abcd"]
     ranks = {"a": 2, "b": 1, "c": 2, "d": 4}
@@ -227,7 +227,7 @@ def test_pairs_and_rankings_of_any_number_lie_in_one_store(ready: Ready, tmp_pat
 
 
 def test_nothing_to_train_on_names_the_reasons(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 4), {"prompt": "What?", "completion": ""})
+    rows(tmp_path / "a.jsonl", *questions(0, 4), {"prompt": "What?", "completion": ""})
     with pytest.raises(InputError) as caught:
         ready(data="a.jsonl", max_length=20)
     assert str(caught.value) == (
@@ -238,7 +238,7 @@ def test_nothing_to_train_on_names_the_reasons(ready: Ready, tmp_path: Path) -> 
 
 
 def test_nothing_to_train_on_because_all_is_held_out_says_so(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 4))
+    rows(tmp_path / "a.jsonl", *questions(0, 4))
     with pytest.raises(InputError, match=r"^data: no row is left to train on. All are held out"):
         ready(splitting(tasks=("a.jsonl",)), data="a.jsonl")
     with pytest.raises(
@@ -247,8 +247,8 @@ def test_nothing_to_train_on_because_all_is_held_out_says_so(ready: Ready, tmp_p
         ready(data="a.jsonl", validation="a.jsonl")
 
 
-def test_validation_sources_of_which_nothing_is_left_are_refused(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 4))
+def test_validation_sources_without_a_row_are_refused(ready: Ready, tmp_path: Path) -> None:
+    rows(tmp_path / "a.jsonl", *questions(0, 4))
     rows(tmp_path / "b.jsonl", {"prompt": "What?", "completion": "word " * 300})
     with pytest.raises(InputError, match=r"^validation: no row is left to evaluate on. 1 row skipped, longer than"):
         ready(data="a.jsonl", validation="b.jsonl")
@@ -258,14 +258,14 @@ def test_validation_sources_of_which_nothing_is_left_are_refused(ready: Ready, t
 
 
 def test_a_bad_row_is_named_and_leaves_nothing_behind(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 4), {"prompt": 7, "completion": "x"})
+    rows(tmp_path / "a.jsonl", *questions(0, 4), {"prompt": 7, "completion": "x"})
     with pytest.raises(InputError, match=r"^a.jsonl:5: prompt must be a string"):
         ready(data="a.jsonl")
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
 
 
 def test_an_interrupted_preparation_leaves_nothing_behind(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 300))
+    rows(tmp_path / "a.jsonl", *questions(0, 300))
 
     def interrupt(count: int) -> None:
         raise KeyboardInterrupt
@@ -276,7 +276,7 @@ def test_an_interrupted_preparation_leaves_nothing_behind(ready: Ready, tmp_path
 
 
 def test_what_a_killed_preparation_left_is_not_taken_for_good(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 300))
+    rows(tmp_path / "a.jsonl", *questions(0, 300))
     child = os.fork()
     if child == 0:
         try:
@@ -291,7 +291,7 @@ def test_what_a_killed_preparation_left_is_not_taken_for_good(ready: Ready, tmp_
 
 
 def test_prepared_data_are_opened_and_not_read_again(ready: Ready, tmp_path: Path) -> None:
-    rows(tmp_path / "a.jsonl", *asked(0, 40))
+    rows(tmp_path / "a.jsonl", *questions(0, 40))
     first = ready(data="a.jsonl", validation=0.2)
     (tmp_path / "a.jsonl").unlink()
     again = ready(data="a.jsonl", validation=0.2)

@@ -1,4 +1,4 @@
-"""Prompts to be answered by the policy: encoded as generation starts, with every column for the rewards."""
+"""Prompts for the policy: their tokens are those that generation starts from, and rewards get every column."""
 
 import json
 from functools import partial
@@ -48,10 +48,10 @@ def test_the_raw_template_adds_nothing_between_prompt_and_answer(stories: Any, t
     raw = template_of(stories, "raw", tmp_path)
     assert raw is not None
     how = renderer(stories, raw.source, max_length=100)
-    asked = ({"role": "user", "content": "Once upon a time"},)
-    told = ({"role": "assistant", "content": ", there was a cat."},)
-    start = encode_prompt(asked, how, where="x")
-    group = encode_example(Example("x", asked, (told,)), how)
+    question = ({"role": "user", "content": "Once upon a time"},)
+    answer = ({"role": "assistant", "content": ", there was a cat."},)
+    start = encode_prompt(question, how, where="x")
+    group = encode_example(Example("x", question, (answer,)), how)
     assert not isinstance(group, str)
     assert group.prompt.tolist() == start.tolist()
     assert start[0] == stories.bos_token_id
@@ -68,7 +68,7 @@ def test_held_out_prompts_are_not_trained_on(stories: Any, tmp_path: Path) -> No
     assert prompts.summary.parts["validation"].groups == len(prompts.held_out)
 
 
-def test_a_long_prompt_is_counted_and_left_out_or_cut_as_asked(stories: Any, tmp_path: Path) -> None:
+def test_a_long_prompt_is_counted_and_skipped_or_cut_as_the_recipe_wants(stories: Any, tmp_path: Path) -> None:
     rows = [{"prompt": "short"}, {"prompt": "a long one, " * 40}]
     dropped = ready(stories, tmp_path, rows)
     assert dropped.summary.skipped[SkipReason.PROMPT_TOO_LONG].first == ("p.jsonl:2",)
@@ -80,7 +80,7 @@ def test_a_long_prompt_is_counted_and_left_out_or_cut_as_asked(stories: Any, tmp
 
 
 @pytest.mark.parametrize(
-    ("rows", "options", "said"),
+    ("rows", "options", "error"),
     [
         ([{"text": "x"}], {}, r"p.jsonl:1: .*prompt"),
         (
@@ -92,8 +92,8 @@ def test_a_long_prompt_is_counted_and_left_out_or_cut_as_asked(stories: Any, tmp
         ([{"prompt": "x"}], {"answer": 100}, r"max_new_tokens: 100 leaves no room"),
     ],
 )
-def test_what_cannot_be_asked_is_one_sentence(
-    stories: Any, tmp_path: Path, rows: list[dict[str, Any]], options: dict[str, Any], said: str
+def test_data_without_usable_prompts_are_refused_in_one_sentence(
+    stories: Any, tmp_path: Path, rows: list[dict[str, Any]], options: dict[str, Any], error: str
 ) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=error):
         ready(stories, tmp_path, rows, **options)

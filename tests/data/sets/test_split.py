@@ -1,4 +1,4 @@
-"""Splits: a prompt stands on one side only, whatever file, order or answer it came with."""
+"""Splits: a prompt falls into one part only, whatever its file, order or answer."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ _PROMPT = st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), _
     seed=st.integers(0, 2**32),
     share=st.floats(0, 1),
 )
-def test_the_same_prompt_falls_on_one_side_whatever_answer_file_task_or_line(
+def test_a_prompt_falls_into_one_part_whatever_its_answer_file_task_or_line(
     prompt: list[tuple[str, str]], answers: list[str], seed: int, share: float
 ) -> None:
     messages = [{"role": role, "content": content} for role, content in prompt]
@@ -53,7 +53,7 @@ def test_the_same_prompt_falls_on_one_side_whatever_answer_file_task_or_line(
 
 @given(st.lists(_PROMPT, min_size=2, max_size=2, unique_by=repr))
 def test_different_prompts_are_different(prompts: list[list[tuple[str, str]]]) -> None:
-    one, other = (row(*({"role": role, "content": said} for role, said in prompt)) for prompt in prompts)
+    one, other = (row(*({"role": role, "content": text} for role, text in prompt)) for prompt in prompts)
     assert prompt_key(one) != prompt_key(other)
 
 
@@ -92,7 +92,7 @@ def test_a_larger_share_holds_all_that_a_smaller_one_holds(key: str, seed: int, 
 
 
 def test_the_side_is_the_same_in_every_process_and_another_with_another_seed() -> None:
-    """Known values: were they to change, a resumed or repeated run would train on what it held out."""
+    """Known values: if they changed, a resumed or repeated run would train on held-out rows."""
     keys = [f"prompt {n}" for n in range(16)]
     drawn = ["".join("01"[falls_within(key, 0.5, seed)] for key in keys) for seed in (0, 1)]
     assert drawn == ["1110000010011110", "1111100000010110"]

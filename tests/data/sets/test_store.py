@@ -87,14 +87,14 @@ def test_a_store_without_groups_is_a_store(tmp_path: Path) -> None:
 
 
 def test_the_data_stay_on_disk(tmp_path: Path) -> None:
-    """What a store holds in memory is a few numbers a group, however long the groups are."""
+    """A store has a few numbers per group in memory, however long the groups are."""
     store = written(tmp_path / "s", group([1] * 1000, [(2, True)] * 1000, rank=[1.0]))
     mapped = {name: value for name, value in store._arrays.items() if name in {"tokens", "loss", "segments"}}
     assert all(isinstance(array, np.memmap) for array in (*mapped.values(), *store._columns.values()))
     assert all(array.mode == "r" for array in mapped.values())
 
 
-def test_a_group_taken_from_a_store_can_be_changed_without_harm(tmp_path: Path) -> None:
+def test_changing_a_group_does_not_change_the_store(tmp_path: Path) -> None:
     store = written(tmp_path / "s", group([1, 2], [(3, True)], rank=[1.0]))
     taken = store[0]
     taken.prompt[0] = 9
@@ -115,7 +115,7 @@ def test_groups_of_other_columns_or_lengths_are_refused_by_name(tmp_path: Path) 
     assert [GroupStore(tmp_path / "s")[i].columns["rank"].tolist() for i in (0, 1)] == [[1.0], [3.0]]
 
 
-def test_a_folder_is_not_written_over(tmp_path: Path) -> None:
+def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
     written(tmp_path / "s", group([1], [(2, True)]))
     with pytest.raises(FileExistsError):
         StoreWriter(tmp_path / "s")

@@ -1,4 +1,4 @@
-"""Adapters: with them off the policy is its reference, with them on it is what peft makes of it."""
+"""Adapters: disabled, the policy is its reference; enabled, it equals peft's own model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +35,7 @@ def logp_of(policy: Policy, batch: Batch) -> Tensor:
 
 
 def adapted(folder: str, options: LoraOptions, *, learnt: float = 0.1) -> Policy:
-    """A policy whose adapter has learnt something: fresh ones change nothing."""
+    """A policy with a trained adapter, since a fresh one has no effect."""
     policy = load_policy(folder)
     settle_layout(policy)
     add_lora(policy, options)
@@ -128,7 +128,7 @@ def test_a_merged_adapter_gives_the_same_log_probs_without_peft(folder_of: Folde
 
 
 def test_an_adapter_on_the_output_layer_is_refused(folder_of: FolderOf) -> None:
-    """Log-probs are computed from its weight alone: the adapter would be ignored in silence."""
+    """Log-probs are computed from its weight alone, so an adapter would be ignored silently."""
     with pytest.raises(InputError, match=r"lora\.target_modules: the output layer"):
         add_lora(load_policy(folder_of("llama")), LoraOptions(target_modules=("q_proj", "lm_head")))
 
@@ -154,7 +154,7 @@ def test_a_layer_that_is_not_there_is_one_sentence(folder_of: FolderOf) -> None:
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_an_update_added_in_place_is_peft_s_own(name: str, folder_of: FolderOf) -> None:
-    """Values and gradients, beside peft's forward without our hook."""
+    """Values and gradients equal those of peft's forward pass without our hook."""
     batch, policy = batch_of(), adapted(folder_of(name), LoraOptions(rank=4))
     found = logp_of(policy, batch)
     gradients_found = list(gradients(policy.model, found.sum()))

@@ -1,4 +1,4 @@
-"""Adapters made by any tool: what fits its base is trained further, what does not is one sentence."""
+"""Adapters of any tool: one that fits its base is trained further, another is refused in one sentence."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def base(tmp_path: Path) -> str:
 
 
 def save_adapter(base: str, folder: Path, config: Any = None, *, tokenizer: bool = True) -> Path:
-    """As peft alone writes it, with values that change what the model says."""
+    """An adapter folder that peft wrote, with values that change the model's outputs."""
     torch.manual_seed(1)
     model = get_peft_model(plain(base), config or LoraConfig(r=4, target_modules=["q_proj", "down_proj"]))
     for parameter in model.parameters():
@@ -84,7 +84,7 @@ def test_a_stage_starts_from_the_adapter_and_saves_both_updates(
 
 
 def test_the_reference_of_a_further_adapter_is_the_earlier_one(base: str, tmp_path: Path) -> None:
-    """Not the base below both; and after the call both adapters are on, and the same parameters are trained."""
+    """It is not the base below both. After the call both adapters are enabled and the same parameters are trained."""
     folder = save_adapter(
         base, tmp_path / "adapter", LoraConfig(r=2, target_modules=["q_proj"], modules_to_save=["norm"])
     )
