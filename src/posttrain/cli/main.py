@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from posttrain import __version__
+from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import data as data_cli
 from posttrain.cli.options import AsJson, Overrides
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data_cli.app)
+app.add_typer(advise_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
