@@ -12,7 +12,7 @@ Verdict = Literal["use", "wait", "no"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class RuleReason:
     """A rule that holds.
 
     Args:
@@ -38,9 +38,9 @@ class Opinion:
 
     technique: TechniqueName
     verdict: Verdict
-    because: tuple[Reason, ...]
-    but: tuple[Reason, ...]
-    missing: tuple[Reason, ...]
+    because: tuple[RuleReason, ...]
+    but: tuple[RuleReason, ...]
+    missing: tuple[RuleReason, ...]
 
 
 def opinions(case: AdviceCase) -> list[Opinion]:
@@ -59,7 +59,7 @@ def _opinion(technique: TechniqueRules, case: AdviceCase) -> Opinion:
     verdict: Verdict = "no" if blocks or not because else "wait" if unmet else "use"
     decisive = blocks or (_reason("otherwise", technique.otherwise, case),)
     because, but = ((), decisive) if verdict == "no" else (because, against)
-    missing: dict[Verdict, tuple[Reason, ...]] = {
+    missing: dict[Verdict, tuple[RuleReason, ...]] = {
         "no": (),
         "wait": tuple(_reason(fact, text, case) for fact, text in unmet.items()),
         "use": _missing_for_sound_start(technique, case),
@@ -67,22 +67,22 @@ def _opinion(technique: TechniqueRules, case: AdviceCase) -> Opinion:
     return Opinion(technique.name, verdict, because, but, missing[verdict])
 
 
-def _reasons(technique: TechniqueRules, kind: RuleKind, case: AdviceCase) -> tuple[Reason, ...]:
+def _reasons(technique: TechniqueRules, kind: RuleKind, case: AdviceCase) -> tuple[RuleReason, ...]:
     rules = technique.rules[kind]
     return tuple(_reason(fact, text, case) for fact, text in rules.items() if fact in case.facts)
 
 
-def _missing_for_sound_start(technique: TechniqueRules, case: AdviceCase) -> tuple[Reason, ...]:
+def _missing_for_sound_start(technique: TechniqueRules, case: AdviceCase) -> tuple[RuleReason, ...]:
     """How much data an advised technique lacks for a sound start."""
     enough = technique.enough
     more = enough.number - case.figures[enough.figure]
     text = f"{more:,} more {enough.of}: {enough.number:,} are a sound start"
-    return (Reason("enough", text),) if more > 0 else ()
+    return (RuleReason("enough", text),) if more > 0 else ()
 
 
-def _reason(rule: str, text: str, case: AdviceCase) -> Reason:
+def _reason(rule: str, text: str, case: AdviceCase) -> RuleReason:
     """The reason with its figures filled in; whole numbers get thousands separators."""
     figures: dict[str, Any] = {
         name: f"{value:,}" if isinstance(value, int) else value for name, value in case.figures.items()
     }
-    return Reason(rule, text.format_map(figures))
+    return RuleReason(rule, text.format_map(figures))

@@ -111,4 +111,6 @@ class DataProfile:
     @property
     def to_correct(self) -> list[Finding]:
         """The findings that block or warn, the worst first."""
-        return [] if self.report is None else [one for one in self.report.findings if one.severity != "info"]
+        return (
+            [] if self.report is None else [finding for finding in self.report.findings if finding.severity != "info"]
+        )

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from posttrain.advise.advice import Advice
-from posttrain.advise.decide import Opinion, Reason
+from posttrain.advise.decide import Opinion, RuleReason
 from posttrain.advise.estimate import H100
 from posttrain.advise.profile import FileProfile
 from posttrain.audit.findings import Finding
@@ -88,7 +88,7 @@ def advice_values(advice: Advice, out: Path) -> dict[str, Any]:
 
 
 def _opinion_values(opinion: Opinion) -> dict[str, Any]:
-    def texts(reasons: Sequence[Reason]) -> list[str]:
+    def texts(reasons: Sequence[RuleReason]) -> list[str]:
         return [reason.text for reason in reasons]
 
     return {
