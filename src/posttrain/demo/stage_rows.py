@@ -147,7 +147,7 @@ def draft_row(name: str, report: SideEffectReport, candidates: Sequence[DraftRep
 
 
 def reply_rows(rng: Random, split: Split, count: int) -> Iterator[Row]:
-    """SFT rows: reports with replies that have faults."""
+    """SFT rows: reports with replies that may have faults."""
     for number in range(count):
         report = draw_report(rng, split)
         reply = draw_replies(rng, report, 1)[0].text
