@@ -1,4 +1,4 @@
-"""Models to advise on: small enough to train, with a chat template (it answers) and without (a base model)."""
+"""Models small enough to train: one with a chat template, which can answer, and a base model without."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 
 from byte_model import save_byte_model
 
-torch.set_num_threads(1)  # on tiny tensors threads only wait for each other
+torch.set_num_threads(1)  # threads slow down work on tiny tensors
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Agreement from files: of verdict columns and of rankings that name their annotator."""
+"""The agreement of annotators, in verdict columns and in rankings that name their annotator."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from posttrain.advise.agreement import agreement_of
 
 
 def ranked(count: int, *, agree: bool) -> list[dict[str, Any]]:
-    """Two people's rankings of three candidates, whose names differ between the two."""
+    """Two people's rankings of three candidates, whose ids differ between the two people."""
     rows: list[dict[str, Any]] = []
     for n, thing in enumerate(things(count)):
         for k, person in enumerate(("ann", "bo")):
@@ -22,15 +22,15 @@ def ranked(count: int, *, agree: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def test_people_who_agree_and_people_who_do_not() -> None:
-    one, none = agreement_of(judged(200, agree=True)), agreement_of(judged(200, agree=False))
-    assert one is not None
-    assert none is not None
-    assert (one.people, one.pairs, one.alpha) == (3, 200, 1.0)
-    assert abs(none.alpha) < 0.15
+def test_alpha_is_1_for_people_who_agree_and_near_0_for_people_who_do_not() -> None:
+    full, chance = agreement_of(judged(200, agree=True)), agreement_of(judged(200, agree=False))
+    assert full is not None
+    assert chance is not None
+    assert (full.people, full.pairs, full.alpha) == (3, 200, 1.0)
+    assert abs(chance.alpha) < 0.15
 
 
-def test_rankings_are_compared_by_what_was_ranked_not_by_its_name() -> None:
+def test_rankings_are_compared_by_the_candidates_texts_and_not_by_their_ids() -> None:
     same, other = agreement_of(ranked(60, agree=True)), agreement_of(ranked(60, agree=False))
     assert same is not None
     assert other is not None
@@ -39,5 +39,5 @@ def test_rankings_are_compared_by_what_was_ranked_not_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("rows", [judged(10, agree=True), ranked(60, agree=True)[::2], []])
-def test_too_little_shared_says_nothing(rows: list[dict[str, Any]]) -> None:
+def test_few_pairs_with_two_verdicts_give_no_agreement(rows: list[dict[str, Any]]) -> None:
     assert agreement_of(rows) is None

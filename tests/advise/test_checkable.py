@@ -1,16 +1,17 @@
-"""Which reward reads the answers: told by trying it, never from a column's name alone."""
+"""Which reward reads the answers: each is tried, and a column's name alone never decides."""
 
 from typing import Any
 
 import pytest
 
-from advising import asked_sums, functions, labelled, records, replies, sums
-from posttrain.advise.checkable import check_of, labels_of
+from advising import functions, labelled, records, replies, sum_prompts, sums
+from posttrain.advise.answer_values import labels_of
+from posttrain.advise.checkable import check_of
 from posttrain.rewards.registry import REWARD_KINDS
 
 CASES: dict[str, tuple[list[dict[str, Any]], str | None, str | None]] = {
     "working with a marked number": (sums(60), "completion", "math"),
-    "numbers alone": (asked_sums(60), None, "math"),
+    "numbers alone": (sum_prompts(60), None, "math"),
     "numbers as numbers": ([{"prompt": "?", "Answer": n / 2} for n in range(60)], None, "math"),
     "JSON": (records(60), "completion", "json_fields"),
     "labels": (labelled(60), None, "match"),
@@ -41,31 +42,31 @@ CASES: dict[str, tuple[list[dict[str, Any]], str | None, str | None]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_reward_that_reads_the_answers(case: str) -> None:
     rows, completion, kind = CASES[case]
-    found = check_of(rows, completion)
-    assert (found.spec["kind"] if found else None) == kind
-    if found is not None:
-        assert found.fits
-        REWARD_KINDS[found.spec["kind"]].options.model_validate(found.spec)  # a recipe can say it
+    check = check_of(rows, completion)
+    assert (check.spec["kind"] if check else None) == kind
+    if check is not None:
+        assert check.fits
+        REWARD_KINDS[check.spec["kind"]].options.model_validate(check.spec)  # a recipe can state it
 
 
-def test_a_named_reward_is_tried_alone() -> None:
+def test_a_named_reward_is_the_only_one_tried() -> None:
     assert check_of(sums(60), "completion", "json_fields") is None
-    found = check_of(records(60), "completion", "json")
-    assert found is not None
-    assert found.spec == {"kind": "json"}
+    check = check_of(records(60), "completion", "json")
+    assert check is not None
+    assert check.spec == {"kind": "json"}
 
 
-def test_the_share_read_is_counted() -> None:
-    found = check_of([*sums(60), *replies(40)], "completion")
-    assert found is not None
-    assert found.share == 0.6
-    assert not found.reads
+def test_the_share_of_answers_that_a_reward_reads_is_measured() -> None:
+    check = check_of([*sums(60), *replies(40)], "completion")
+    assert check is not None
+    assert check.share == 0.6
+    assert not check.reads
 
 
 def test_an_answer_beside_the_imitated_one_counts_only_if_imitation_earns_the_reward() -> None:
     working = [
         {"prompt": r["prompt"], "completion": r["completion"], "target": a["target"]}
-        for r, a in zip(sums(60), asked_sums(60), strict=True)
+        for r, a in zip(sums(60), sum_prompts(60), strict=True)
     ]
     other = [{**row, "label": label["label"]} for row, label in zip(replies(60), labelled(60), strict=True)]
     good, bad = check_of(working, "completion"), check_of(other, "completion")
@@ -82,9 +83,9 @@ def test_an_answer_beside_the_imitated_one_counts_only_if_imitation_earns_the_re
         (["yes", "no", "yes", "no", "no", "yes"], ("yes", "no")),
         (["yes"] * 9, None),  # one answer is no choice
         ([f"drug {n}" for n in range(30)], None),  # too many
-        (["a", "b", "c"], None),  # each stands once
+        (["a", "b", "c"], None),  # each occurs once
         (["yes", "", "no", "yes", "no", "yes"], None),
     ],
 )
-def test_labels_are_few_and_stand_often(values: list[str], labels: tuple[str, ...] | None) -> None:
+def test_labels_are_few_and_occur_often(values: list[str], labels: tuple[str, ...] | None) -> None:
     assert labels_of(values) == labels

@@ -1,4 +1,4 @@
-"""Memory and time: the memory that `posttrain plan` says for a model at hand, magnitudes for one known by name."""
+"""Memory and time: as in `posttrain plan` for a model on disk, orders of magnitude for one known by name."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,8 @@ from command_line import Posttrain
 from posttrain.advise.advice import Advice, advise
 from posttrain.advise.answers import Answers
 from posttrain.advise.fit import smallest_gpu
-from posttrain.advise.machine import Machine, shape_of, size_in
+from posttrain.advise.machine import Machine
+from posttrain.advise.start_model import assumed_shape, size_in_name
 from posttrain.console import Screen
 from posttrain.policy.memory import estimate
 from posttrain.policy.options import PolicyOptions
@@ -23,15 +24,15 @@ def advice(
     return advise(paths, answers or Answers(), model=model, folder=folder, screen=Screen(quiet=True), machine=machine)
 
 
-def test_of_a_model_at_hand_memory_is_what_the_plan_says(tmp_path: Path, base: Path, posttrain: Posttrain) -> None:
-    found = advice(tmp_path, str(base), sums=sums(150), pairs=pairs(250))
-    assert found.recipe is not None
-    (tmp_path / "recipe.yaml").write_text(found.recipe)
+def test_memory_of_a_model_on_disk_is_that_of_the_plan(tmp_path: Path, base: Path, posttrain: Posttrain) -> None:
+    result = advice(tmp_path, str(base), sums=sums(150), pairs=pairs(250))
+    assert result.recipe is not None
+    (tmp_path / "recipe.yaml").write_text(result.recipe)
     answer = posttrain("plan", str(tmp_path / "recipe.yaml"), "--json")
     assert answer.code == 0, answer.err
     plans = {plan["stage"]: plan for plan in json.loads(answer.out)}
-    assert [cost.stage for cost in found.costs] == ["sft", "dpo", "grpo"]
-    for cost in found.costs:
+    assert [cost.stage for cost in result.costs] == ["sft", "dpo", "grpo"]
+    for cost in result.costs:
         assert cost.memory == pytest.approx(plans[cost.stage]["memory_bytes"]["total"], rel=0.1)
         rows = sum(part["groups"] for part in plans[cost.stage]["parts"].values())
         assert cost.rows == rows
@@ -46,12 +47,12 @@ SHAPES = {  # name → (parameters, hidden width, inner width, layers) of releas
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_of_a_model_known_by_name_activations_are_within_a_factor_of_two(name: str) -> None:
+def test_activations_of_a_model_known_by_name_are_within_a_factor_of_two(name: str) -> None:
     parameters, width, inner, layers = SHAPES[name]
-    found = estimate(shape_of(int(parameters)), PolicyOptions(), row_tokens=1, scored=False)
+    parts = estimate(assumed_shape(int(parameters)), PolicyOptions(), row_tokens=1, scored=False)
     real = 4 * (layers * (11 * width + 4 * inner) + width)
-    assert 0.5 <= found["activations"] / real <= 2
-    assert found["weights"] == 4 * int(parameters)
+    assert 0.5 <= parts["activations"] / real <= 2
+    assert parts["weights"] == 4 * int(parameters)
 
 
 @pytest.mark.parametrize(
@@ -65,10 +66,10 @@ def test_of_a_model_known_by_name_activations_are_within_a_factor_of_two(name: s
     ],
 )
 def test_the_size_is_read_from_the_name(name: str, size: int | None) -> None:
-    assert size_in(name) == size
+    assert size_in_name(name) == size
 
 
-def test_more_rows_and_a_larger_model_take_longer_and_a_faster_machine_less(tmp_path: Path) -> None:
+def test_time_grows_with_rows_and_model_size_and_falls_with_speed(tmp_path: Path) -> None:
     def seconds(model: str, rows: int, machine: Machine = LAPTOP) -> float:
         (cost,) = advice(tmp_path, model, Answers(checkable=False), machine, sums=sums(rows)).costs
         taken = cost.seconds(machine.speed, machine.device)
@@ -81,21 +82,21 @@ def test_more_rows_and_a_larger_model_take_longer_and_a_faster_machine_less(tmp_
     assert seconds("some/base-0.1B", 1000, SERVER) < least / 100
 
 
-def test_people_take_time_too(tmp_path: Path, instruct: Path) -> None:
-    found = advice(tmp_path, str(instruct), Answers(people=3, preferences="broad"), prompts=prompts(150))
-    people = {cost.stage: cost.people for cost in found.costs}
+def test_ranking_takes_a_minute_per_prompt_and_person(tmp_path: Path, instruct: Path) -> None:
+    result = advice(tmp_path, str(instruct), Answers(people=3, preferences="broad"), prompts=prompts(150))
+    people = {cost.stage: cost.people for cost in result.costs}
     assert people["rank"] == 150 * 2 * 60.0
     assert sum(people.values()) == people["rank"]
 
 
-def test_a_model_of_unknown_size_is_said_to_be_unknown(tmp_path: Path) -> None:
-    found = advice(tmp_path, "some/model", sums=sums(150))
-    assert all(cost.memory is None and cost.seconds(1.0, "cpu") is None for cost in found.costs)
-    assert "its size is not known here" in found.notes[0]
-    assert found.recipe is not None
+def test_a_model_of_unknown_size_gets_a_note_and_no_costs(tmp_path: Path) -> None:
+    result = advice(tmp_path, "some/model", sums=sums(150))
+    assert all(cost.memory is None and cost.seconds(1.0, "cpu") is None for cost in result.costs)
+    assert result.notes[0].startswith("some/model: its size is unknown")
+    assert result.recipe is not None
 
 
-def test_the_gpu_that_would_hold_it() -> None:
+def test_the_smallest_gpu_that_holds_a_need_is_named() -> None:
     assert smallest_gpu(10 * 2**30) == "a GPU of 16 GiB"
     assert smallest_gpu(30 * 2**30) == "a GPU of 48 GiB"
     assert smallest_gpu(200 * 2**30) == "more than one GPU of 141 GiB"

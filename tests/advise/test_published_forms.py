@@ -1,4 +1,4 @@
-"""The advice on published forms of code, maths and label sets, on answers that never change, and on own columns."""
+"""The advice on published forms of code, maths and label sets, on constant answers, and on unknown columns."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from posttrain.errors import InputError
 Row = dict[str, Any]
 
 
-def advice(paths: Sequence[str], folder: Path, ask: Callable[[str], str] | None = None) -> Advice:
+def advise_laptop(paths: Sequence[str], folder: Path, ask: Callable[[str], str] | None = None) -> Advice:
     return advise(
         paths, Answers(), model="some/base-0.1B", folder=folder, screen=Screen(quiet=True), machine=LAPTOP, ask=ask
     )
@@ -97,32 +97,33 @@ CHECKED: Mapping[str, tuple[list[Row], tuple[str, ...], Row]] = {
 @pytest.mark.parametrize("name", CHECKED)
 def test_the_reward_that_a_published_form_is_made_for(name: str, tmp_path: Path) -> None:
     rows, stack, spec = CHECKED[name]
-    found = advice(write(tmp_path, {"rows.jsonl": rows}), tmp_path)
-    check = found.seen.files[0].check
+    advice = advise_laptop(write(tmp_path, {"rows.jsonl": rows}), tmp_path)
+    check = advice.profile.files[0].check
     assert check is not None
     assert spec.items() <= dict(check.spec).items()
     assert check.share == 1.0
-    assert found.stack == stack
+    assert advice.stack == stack
 
 
-@pytest.mark.parametrize("said", ["N/A", "42", '{"found": null}', "#### 7", "I do not know that.", "\\boxed{x^2}"])
-def test_an_answer_that_never_changes_is_no_lesson_and_no_reward(said: str, tmp_path: Path) -> None:
-    rows = [{"prompt": f"What of {thing}?", "answer": said} for thing in things(150)]
-    found = advice(write(tmp_path, {"rows.jsonl": rows}), tmp_path)
-    assert found.stack == ()
-    assert found.seen.files[0].check is None
-    reasons = {one.technique: one.but for one in found.opinions}
-    assert "all answers say" in reasons["SFT"][0]
+@pytest.mark.parametrize("answer", ["N/A", "42", '{"found": null}', "#### 7", "I do not know that.", "\\boxed{x^2}"])
+def test_a_constant_answer_rules_out_imitation_and_rewards(answer: str, tmp_path: Path) -> None:
+    rows = [{"prompt": f"What of {thing}?", "answer": answer} for thing in things(150)]
+    advice = advise_laptop(write(tmp_path, {"rows.jsonl": rows}), tmp_path)
+    assert advice.stack == ()
+    assert advice.profile.files[0].check is None
+    reasons = {opinion.technique: opinion.but for opinion in advice.opinions}
+    assert reasons["SFT"][0].rule == "constant"
 
 
-def test_boxed_answers_that_cannot_be_compared_are_to_be_corrected(tmp_path: Path) -> None:
+def test_boxed_answers_that_cannot_be_read_must_be_corrected(tmp_path: Path) -> None:
     cut = "So the value is \\boxed{\\frac{1}{"
     rows = [
         {"problem": f"Problem {n}?", "solution": f"So it is \\boxed{{{n}}}." if n % 10 else cut} for n in range(150)
     ]
-    found = advice(write(tmp_path, {"rows.jsonl": rows}), tmp_path)
-    missing = {one.technique: one.missing for one in found.opinions}
-    assert "math reads only 90% of solution" in missing["GRPO"][0]
+    advice = advise_laptop(write(tmp_path, {"rows.jsonl": rows}), tmp_path)
+    missing = {opinion.technique: opinion.missing for opinion in advice.opinions}
+    assert missing["GRPO"][0].rule == "parser"
+    assert "math reads only 90% of solution" in missing["GRPO"][0].text
 
 
 def _records(folder: Path) -> str:
@@ -134,30 +135,30 @@ def _records(folder: Path) -> str:
     return str(path)
 
 
-def test_own_columns_get_no_advice_until_they_are_named(tmp_path: Path) -> None:
+def test_unknown_columns_get_no_advice_until_they_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="prompt=Field note,completion=Structured record"):
-        advice([_records(tmp_path)], tmp_path)
+        advise_laptop([_records(tmp_path)], tmp_path)
     with pytest.raises(InputError, match="prompt=left,completion=right"):
-        advice(write(tmp_path, {"strange.jsonl": strange(20)}), tmp_path)
+        advise_laptop(write(tmp_path, {"strange.jsonl": strange(20)}), tmp_path)
 
 
 @pytest.mark.parametrize("answer", ["", "yes", "prompt=Field note,completion=Structured record"])
-def test_a_guess_that_the_user_confirms_is_used_for_that_file_alone(answer: str, tmp_path: Path) -> None:
-    asked: list[str] = []
+def test_columns_that_the_user_confirms_are_used_for_that_file_alone(answer: str, tmp_path: Path) -> None:
+    questions: list[str] = []
 
     def ask(text: str) -> str:
-        asked.append(text)
+        questions.append(text)
         return answer if "Field note" in text else ""
 
-    found = advice([_records(tmp_path), *write(tmp_path, {"replies.jsonl": replies(120)})], tmp_path, ask)
-    assert "Field note → prompt?" in asked[0]
-    assert dict(found.seen.files[0].columns) == {"prompt": "Field note", "completion": "Structured record"}
-    assert found.seen.files[1].columns == {}
+    advice = advise_laptop([_records(tmp_path), *write(tmp_path, {"replies.jsonl": replies(120)})], tmp_path, ask)
+    assert "Field note → prompt?" in questions[0]
+    assert dict(advice.profile.files[0].columns) == {"prompt": "Field note", "completion": "Structured record"}
+    assert advice.profile.files[1].columns == {}
 
 
-def test_a_guess_that_the_user_refuses_is_not_used(tmp_path: Path) -> None:
+def test_columns_that_the_user_rejects_are_not_used(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--columns"):
-        advice([_records(tmp_path)], tmp_path, lambda text: "no")
+        advise_laptop([_records(tmp_path)], tmp_path, lambda text: "no")
 
 
 @pytest.mark.parametrize(
@@ -168,14 +169,14 @@ def test_a_guess_that_the_user_refuses_is_not_used(tmp_path: Path) -> None:
         (("text", "summary"), {"prompt": "text", "completion": "summary"}),
     ],
 )
-def test_usual_names_are_read_without_asking(columns: tuple[str, str], read: Row, tmp_path: Path) -> None:
+def test_common_column_names_are_read_without_a_question(columns: tuple[str, str], read: Row, tmp_path: Path) -> None:
     rows = [{columns[0]: row["prompt"], columns[1]: row["completion"]} for row in replies(120)]
-    found = advice(write(tmp_path, {"rows.jsonl": rows}), tmp_path)
-    assert dict(found.seen.files[0].columns) == read
-    assert found.stack == ("SFT",)
+    advice = advise_laptop(write(tmp_path, {"rows.jsonl": rows}), tmp_path)
+    assert dict(advice.profile.files[0].columns) == read
+    assert advice.stack == ("SFT",)
 
 
-def test_what_blocks_is_shown_with_what_to_do(
+def test_a_blocking_finding_is_shown_with_the_next_step(
     tmp_path: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -183,5 +184,6 @@ def test_what_blocks_is_shown_with_what_to_do(
     write(tmp_path, {"rows.jsonl": rows, "prompts.jsonl": prompts(3)})
     answer = posttrain("advise", "--data", "rows.jsonl", "--model", "some/base-0.1B")
     assert answer.code == 0, answer.err
-    assert "stops at what blocks" in answer.out
+    assert "block" in answer.out
+    assert "posttrain clean" in answer.out
     assert "None" not in answer.out

@@ -1,4 +1,4 @@
-"""The demo's tokenizer, its initial weights, and the base model that ships."""
+"""The demo's tokenizer, its initial weights, and its base model."""
 
 from itertools import islice, pairwise
 from pathlib import Path
@@ -24,7 +24,7 @@ def tokenizer() -> Any:
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
-def test_any_text_survives_the_tokenizer(tokenizer: Any, text: str) -> None:
+def test_the_tokenizer_decodes_any_text_to_itself(tokenizer: Any, text: str) -> None:
     ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     assert tokenizer.decode(ids) == text
 
@@ -44,14 +44,14 @@ def test_names_and_codes_have_the_same_tokens_in_a_note_and_in_json(tokenizer: A
         assert tokens in reply
 
 
-def test_the_chat_template_renders_turns_and_a_longer_chat_only_adds_to_a_shorter_one(tokenizer: Any) -> None:
+def test_the_chat_template_renders_turns_and_a_longer_chat_extends_a_shorter_one(tokenizer: Any) -> None:
     chat = [{"role": role, "content": f"turn {i}"} for i, role in enumerate(["user", "assistant", "user", "assistant"])]
     texts = [tokenizer.apply_chat_template(chat[:n], tokenize=False) for n in range(1, 5)]
     assert texts[1] == f"{BEGIN}{USER}turn 0{END}{ASSISTANT}turn 1{END}"
     for shorter, longer in pairwise(texts):
         assert longer.startswith(shorter)
-    asked = tokenizer.apply_chat_template(chat[:1], tokenize=False, add_generation_prompt=True)
-    assert texts[1].startswith(asked)
+    opened = tokenizer.apply_chat_template(chat[:1], tokenize=False, add_generation_prompt=True)
+    assert texts[1].startswith(opened)
     assert tokenizer.eos_token == END != tokenizer.pad_token == PAD
 
 
@@ -67,7 +67,7 @@ def test_documents_are_the_same_for_the_same_seed() -> None:
     assert [*islice(prose.documents(7), 200)] != [*islice(prose.documents(8), 200)]
 
 
-def test_initial_weights_repeat_a_sequence_they_have_seen_once(tokenizer: Any) -> None:
+def test_initial_weights_repeat_a_sequence_after_reading_it_once(tokenizer: Any) -> None:
     model = fresh_model(tokenizer)
     model.set_attn_implementation("sdpa")
     once = torch.randint(6, len(tokenizer), (1, 40), generator=torch.Generator().manual_seed(0))
@@ -76,8 +76,7 @@ def test_initial_weights_repeat_a_sequence_they_have_seen_once(tokenizer: Any) -
     assert (guess[41:79] == once[0, 2:]).float().mean() > 0.9
 
 
-@pytest.mark.skipif(not BASE.is_dir(), reason="the base has not been trained yet")
-def test_the_base_that_ships_loads_and_is_small() -> None:
+def test_the_base_model_loads_and_is_small() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model: Any = AutoModelForCausalLM.from_pretrained(BASE)

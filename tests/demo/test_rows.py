@@ -1,14 +1,16 @@
-"""The demo's data files: conventions, held-out combinations and wordings, balance."""
+"""The demo's data files: their form, their held-out combinations and wordings, and their balance."""
 
 import json
+import re
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from posttrain.demo import asks, instructions
-from posttrain.demo.rows import TASKS, write_data
+from posttrain.demo import use_requests, wordings, world
+from posttrain.demo.rows import write_data
+from posttrain.demo.stage_rows import TASKS
 from posttrain.demo.world import BY_PRODUCT
 from posttrain.evaluate.metrics import json_equal, refused
 from posttrain.files import sha256_of
@@ -55,12 +57,11 @@ def test_no_test_note_shares_a_held_out_value_with_training(rows: Rows, value: s
 def test_no_test_prompt_was_trained(rows: Rows) -> None:
     trained = {
         json.dumps(row["messages"][:-1] if "messages" in row else row["prompt"])
-        for name, some in rows.items()
+        for name, file_rows in rows.items()
         if name.endswith("train")
-        for row in some
+        for row in file_rows
     }
-    tested = {json.dumps(row["input"]) for name, some in rows.items() for row in some if "input" in row}
-    # A question about a label has few forms: combinations, not sentences, are held out, and this holds them all.
+    tested = {json.dumps(row["input"]) for file_rows in rows.values() for row in file_rows if "input" in row}
     assert not trained & tested
 
 
@@ -70,19 +71,19 @@ def test_unseen_wordings_and_the_unseen_task_are_never_trained(rows: Rows) -> No
     unseen = {row["metadata"]["phrasing"] for row in rows["instructions_unseen_test"]}
     assert seen <= trained
     assert not unseen & trained
-    assert len(unseen) == instructions.UNSEEN * len(TASKS)
-    assert {row["task"] for row in rows["instructions_new_task"]} == {instructions.UNSEEN_TASK}
-    assert instructions.UNSEEN_TASK not in {row["task"] for row in rows["instructions_train"]}
+    assert len(unseen) == wordings.UNSEEN * len(TASKS)
+    assert {row["task"] for row in rows["instructions_new_task"]} == {wordings.UNSEEN_TASK}
+    assert wordings.UNSEEN_TASK not in {row["task"] for row in rows["instructions_train"]}
 
 
 def test_every_task_has_at_least_ten_trained_wordings_and_no_wording_twice() -> None:
     for task in TASKS:
-        wordings = instructions.WORDINGS[task]
-        assert len(instructions.seen_wordings(task)) >= 10
-        assert len(set(wordings)) == len(wordings)
+        texts = wordings.WORDINGS[task]
+        assert len(wordings.seen_wordings(task)) >= 10
+        assert len(set(texts)) == len(texts)
 
 
-def test_asks_are_refused_off_the_label_and_answered_on_it(rows: Rows) -> None:
+def test_preferred_replies_refuse_off_label_requests_and_answer_on_label_ones(rows: Rows) -> None:
     for row in rows["asks_train"]:
         chosen, rejected = row["chosen"][0]["content"], row["rejected"][0]["content"]
         off = row["meta_slice"] == "off-label"
@@ -97,22 +98,46 @@ def test_asks_are_refused_off_the_label_and_answered_on_it(rows: Rows) -> None:
         assert row["meta_annotator"] == "simulated"
 
 
-def test_half_of_the_asks_are_on_the_label_in_every_split(rows: Rows) -> None:
+def test_half_of_the_use_requests_are_on_label_in_every_split(rows: Rows) -> None:
     for name in ("asks_train", "asks_valid"):
         assert sum(row["meta_slice"] == "on-label" for row in rows[name]) * 2 == len(rows[name])
     expected = [row["metadata"]["expected_behavior"] for row in rows["asks_test"]]
     assert expected.count("refuse") == expected.count("answer")
 
 
-def test_test_asks_use_wordings_and_uses_never_trained(rows: Rows) -> None:
-    def use(row: dict[str, Any]) -> str:
-        """Everything but the wording: the refusal names the product, the text the use."""
-        return " ".join(sorted(row["prompt"][0]["content"].lower().split()))
+def wording_of(text: str) -> int:
+    """The number of the request's wording."""
+    values = {
+        "product": BY_PRODUCT,
+        "condition": world.CONDITIONS,
+        "population": world.POPULATIONS,
+        "population_first": [name.capitalize() for name in world.POPULATIONS],
+    }
+    choices = {name: f"(?:{'|'.join(options)})" for name, options in values.items()}
+    patterns = [re.escape(wording).replace(r"\{", "{").replace(r"\}", "}") for wording in use_requests.WORDINGS]
+    (number,) = [n for n, pattern in enumerate(patterns) if re.match(pattern.format(**choices), text)]
+    return number
 
-    trained = {use(row) for row in rows["asks_train"]}
-    tested = {use({"prompt": row["input"]}) for row in rows["asks_test"]}
-    assert not trained & tested
-    assert asks.UNSEEN >= 2
+
+def use_in(text: str) -> tuple[str, str, str]:
+    """The product, condition and population of a request."""
+    lower = text.lower()
+    product, condition, population = (
+        next(name for name in names if name.lower() in lower)
+        for names in (BY_PRODUCT, world.CONDITIONS, world.POPULATIONS)
+    )
+    return product, condition, population
+
+
+def test_use_requests_for_tests_have_wordings_and_off_label_uses_that_are_never_trained(rows: Rows) -> None:
+    trained = {row["prompt"][0]["content"]: row["meta_slice"] for row in rows["asks_train"]}
+    tested = {row["input"][0]["content"]: row["metadata"]["slice"] for row in rows["asks_test"]}
+    assert not {wording_of(text) for text in trained} & {wording_of(text) for text in tested}
+    trained_uses, tested_uses = (
+        {use_in(text) for text, slice_ in texts.items() if slice_ == "off-label"} for texts in (trained, tested)
+    )
+    assert len(tested_uses) > 20
+    assert not trained_uses & tested_uses
 
 
 def test_targets_are_right_by_their_own_metric(rows: Rows) -> None:
@@ -122,7 +147,7 @@ def test_targets_are_right_by_their_own_metric(rows: Rows) -> None:
         assert refused(row["target"], row) == (row["metadata"]["expected_behavior"] == "refuse")
 
 
-def test_rankings_order_drafts_and_length_says_little(rows: Rows) -> None:
+def test_ranks_are_complete_and_length_does_not_predict_them(rows: Rows) -> None:
     longer = equal = pairs = 0
     for row in rows["drafts_test"] + rows["drafts_train"]:
         assert sorted(row["ranks"].values()) == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""The fictional world: its labels, and the division of combinations and names."""
+"""The fictional world: its labels, and the splits of combinations and names."""
 
 from random import Random
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posttrain.demo import notes, world
-from posttrain.demo.prose import off_label_use
+from posttrain.demo.uses import off_label_use
 from posttrain.demo.world import BY_PRODUCT, CONDITIONS, LABELS, Split, split_of
 
 SPLITS = st.sampled_from(["train", "valid", "test"])

@@ -1,4 +1,4 @@
-"""Cases for the advisor: small data files of every kind, and the machines they are advised on."""
+"""Small data files of every kind for the tests of the advice, and machines to advise on."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ WORDS = (
     *("inlet", "jetty", "knoll", "larch", "marsh", "north", "ocean", "pines"),
 )
 
-ASKS = (
+REQUESTS = (
     "Write a short poem about {}",
     "Translate to French: the {}",
     "Summarize the story of {}",
@@ -41,7 +41,7 @@ ASKS = (
     "When did {} appear first?",
     "Debug this code: print({})",
     "Design a logo for {}",
-    "ModelShape an essay on {}",
+    "Outline an essay on {}",
     "Rank {} among its rivals",
     "Create a quiz about {}",
     "Paraphrase: {} is near",
@@ -56,16 +56,16 @@ ASKS = (
     "Predict the future of {}",
     "Recommend a book on {}",
 )
-"""Thirty-six kinds of request."""
+"""Thirty-six kinds of request, each with a place for a thing."""
 
 
 def things(count: int) -> list[str]:
-    """So many different things."""
+    """`count` different things."""
     return [f"{WORDS[n % len(WORDS)]} {n}" for n in range(count)]
 
 
 def replies(count: int) -> list[dict[str, str]]:
-    """One task that no program can check: a report, and a reply in the house's words."""
+    """One task that no program can check: a report, and a reply in house style."""
     return [
         {
             "prompt": f"Report: the {thing} broke.",
@@ -76,7 +76,7 @@ def replies(count: int) -> list[dict[str, str]]:
 
 
 def records(count: int) -> list[dict[str, str]]:
-    """One task of one form: a note, and its record in JSON."""
+    """One task with answers of one form: a note, and its record in JSON."""
     return [
         {"prompt": f"Note: {n} mg of {thing}.", "completion": json.dumps({"drug": thing, "mg": n})}
         for n, thing in enumerate(things(count), 1)
@@ -84,20 +84,20 @@ def records(count: int) -> list[dict[str, str]]:
 
 
 def sums(count: int) -> list[dict[str, str]]:
-    """One task with an answer that is a number, after its working."""
+    """One task whose answers are a number after its working."""
     return [
         {"prompt": f"What is {n} plus {n % 7}?", "completion": f"{n} + {n % 7} = {n + n % 7}\n#### {n + n % 7}"}
         for n in range(10, 10 + count)
     ]
 
 
-def asked_sums(count: int) -> list[dict[str, str]]:
-    """The same without working: prompts, and the right answer in a column of its own."""
+def sum_prompts(count: int) -> list[dict[str, str]]:
+    """The prompts of `sums`, each with the right number in a column named target."""
     return [{"prompt": row["prompt"], "target": row["completion"].rpartition(" ")[2]} for row in sums(count)]
 
 
-def half_said(count: int) -> list[dict[str, str]]:
-    """Prompts beside answers that say something, and nothing to compare."""
+def vague_answers(count: int) -> list[dict[str, str]]:
+    """Prompts with answers that hold nothing to compare."""
     return [
         {"prompt": f"How much {t}?", "gold": f"That depends on how the {t} was kept, and on the weather."}
         for t in things(count)
@@ -105,13 +105,13 @@ def half_said(count: int) -> list[dict[str, str]]:
 
 
 def labelled(count: int) -> list[dict[str, str]]:
-    """Prompts beside one of three labels."""
+    """Prompts, each with one of three labels."""
     labels = cycle(("mild", "severe", "none"))
     return [{"prompt": f"How bad is {t}?", "label": label} for t, label in zip(things(count), labels, strict=False)]
 
 
 def functions(count: int) -> list[dict[str, str]]:
-    """Prompts beside the tests of the code they ask for."""
+    """Prompts that request code, with tests of the code."""
     return [
         {"prompt": f"Write a function f that adds {n}.", "test_list": [f"assert f(1) == {n + 1}"]}  # type: ignore[dict-item]
         for n in range(count)
@@ -120,10 +120,10 @@ def functions(count: int) -> list[dict[str, str]]:
 
 def many_tasks(count: int) -> list[dict[str, str]]:
     """Rows of thirty-six kinds of request."""
-    asks = islice(cycle(ASKS), count)
+    requests = islice(cycle(REQUESTS), count)
     return [
-        {"instruction": ask.format(thing), "output": f"As for {thing}, here is a fitting answer, number {n}."}
-        for n, (ask, thing) in enumerate(zip(asks, things(count), strict=True))
+        {"instruction": request.format(thing), "output": f"As for {thing}, here is a fitting answer, number {n}."}
+        for n, (request, thing) in enumerate(zip(requests, things(count), strict=True))
     ]
 
 
@@ -140,43 +140,43 @@ def many_names(count: int) -> list[dict[str, str]]:
 
 
 def named_tasks(count: int) -> list[dict[str, str]]:
-    """Rows of thirty-six kinds of request, each of which names its task."""
+    """The rows of `many_tasks`, each with the name of its task."""
     return [{**row, "task": row["instruction"].split()[0].lower()} for row in many_tasks(count)]
 
 
 def pairs(count: int, *, longer: float = 0.5) -> list[dict[str, str]]:
-    """Preference pairs, so many of whose chosen answers are the longer ones."""
-    found: list[dict[str, str]] = []
+    """Preference pairs; in the share `longer` of them the chosen answer is the longer one."""
+    rows: list[dict[str, str]] = []
     for n, thing in enumerate(things(count)):
         short, long = f"No, not the {thing}.", f"We are sorry, but of the {thing} nothing can be said here at all."
         chosen, rejected = (long, short) if (n * 37 % 100) < 100 * longer else (short, long)
-        found.append({"prompt": f"May I use {thing} for sleep?", "chosen": chosen, "rejected": rejected})
-    return found
+        rows.append({"prompt": f"May I use {thing} for sleep?", "chosen": chosen, "rejected": rejected})
+    return rows
 
 
 def same_pairs(count: int) -> list[dict[str, str]]:
-    """Pairs a third of which prefer an answer to itself."""
+    """Pairs, a third of which have the same answer on both sides."""
     return [{**row, "rejected": row["chosen"]} if n % 3 == 0 else row for n, row in enumerate(pairs(count))]
 
 
 def reversed_pairs(count: int) -> list[dict[str, str]]:
-    """Pairs a quarter of which are reversed later."""
-    some = pairs(count * 4 // 5)
-    return some + [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in some[: count // 5]]
+    """Pairs, the last fifth of which reverse earlier ones."""
+    rows = pairs(count * 4 // 5)
+    return rows + [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows[: count // 5]]
 
 
-def circles(count: int) -> list[dict[str, str]]:
-    """Pairs that go round: a above b above c above a."""
-    found: list[dict[str, str]] = []
+def cycles(count: int) -> list[dict[str, str]]:
+    """Preference cycles: a above b, b above c, c above a."""
+    rows: list[dict[str, str]] = []
     for thing in things(count // 3):
         a, b, c = f"Take {thing} now.", f"Leave {thing} be.", f"Ask who knows {thing}."
         for chosen, rejected in ((a, b), (b, c), (c, a)):
-            found.append({"prompt": f"What of {thing}?", "chosen": chosen, "rejected": rejected})
-    return found
+            rows.append({"prompt": f"What of {thing}?", "chosen": chosen, "rejected": rejected})
+    return rows
 
 
 def judged(count: int, *, agree: bool) -> list[dict[str, Any]]:
-    """Two responses and three people's verdicts, who agree or do not."""
+    """Two responses with the verdicts of three people, who agree or do not."""
     return [
         {
             "instruction": f"What about {thing}?",
@@ -194,25 +194,25 @@ def prompts(count: int) -> list[dict[str, str]]:
 
 
 def contradictory(count: int, share: float) -> list[dict[str, str]]:
-    """A closed question a row; so many of the rows are asked again and answered otherwise."""
-    some = [{"prompt": f"Is {thing} safe?", "completion": "Yes, it is."} for thing in things(count)]
-    return some + [{**row, "completion": "No, it is not."} for row in some[: int(count * share)]]
+    """A closed question per row; the share `share` of them occurs again with the opposite answer."""
+    rows = [{"prompt": f"Is {thing} safe?", "completion": "Yes, it is."} for thing in things(count)]
+    return rows + [{**row, "completion": "No, it is not."} for row in rows[: int(count * share)]]
 
 
 def refusals(count: int) -> list[dict[str, str]]:
-    """Off-label questions, each refused."""
+    """Off-label questions with refusals."""
     return [
         {"prompt": f"Dose of {t} for fun?", "completion": f"I cannot help with {t} in that way."} for t in things(count)
     ]
 
 
 def strange(count: int) -> list[dict[str, str]]:
-    """Rows of columns that no convention has."""
+    """Rows whose columns fit no convention."""
     return [{"left": f"{thing} up", "right": f"{thing} down"} for thing in things(count)]
 
 
 def write(folder: Path, files: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
-    """Write rows as JSON Lines; the paths."""
+    """Write rows as JSON Lines files, and return their paths."""
     for name, rows in files.items():
         (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return [str(folder / name) for name in files]

@@ -1,1 +1,1 @@
-"""Which technique, from the data, the machine and a few answers. Rules as a table; no model is asked."""
+"""Advises which technique to use, from the data, the machine and a few answers. A table of rules decides, no model."""

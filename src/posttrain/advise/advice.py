@@ -1,52 +1,55 @@
-"""The advice: files are profiled, answers completed, rules applied, and a recipe is drafted."""
+"""The advice: profiles the files, completes the answers, applies the rules, and drafts a recipe."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from posttrain.advise.answers import Answers, asked, assumed, checked, with_goal
-from posttrain.advise.columns import check_known, name_them, named
+from posttrain.advise.answers import Answers, answers_from_goal, answers_from_user, assumptions, check_answers
+from posttrain.advise.columns import ask_for_columns, check_conventions, how_to_name_columns
 from posttrain.advise.decide import Opinion, opinions, stack_of
-from posttrain.advise.draft import Plan
+from posttrain.advise.draft import BuildContext
 from posttrain.advise.estimate import Cost
-from posttrain.advise.facts import Case, case_of, prompts_in
-from posttrain.advise.fit import fit
-from posttrain.advise.machine import Machine, Model, model_of, this_machine
-from posttrain.advise.profile import Seen, look
-from posttrain.advise.recipe import text_of
-from posttrain.advise.rules import THRESHOLDS, Name
+from posttrain.advise.facts import AdviceCase, advice_case
+from posttrain.advise.fit import fit_to_machine
+from posttrain.advise.machine import Machine, this_machine
+from posttrain.advise.profile import DataProfile
+from posttrain.advise.profile_files import profile_files
+from posttrain.advise.recipe import recipe_text
+from posttrain.advise.rules import THRESHOLDS, TechniqueName
+from posttrain.advise.start_model import StartModel, describe_model
 from posttrain.audit.rows.source import Source
 from posttrain.console import Screen
 
 BASE, INSTRUCT = "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B-Instruct"
-"""The model if none is named: a base model where there is something to imitate, else one that can answer already."""
+"""The default model: the base model if there are answers to imitate, else one that can answer already."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Advice:
-    """What is advised, and why.
+    """The advice and its reasons.
 
     Args:
-        seen: the files.
-        answers: given, told by the goal, or asked.
-        told: what was taken from the goal.
-        assumed: what was taken for granted.
-        machine, model: to train on, to start from.
-        opinions: of every technique.
-        stack: the techniques to use, one after the other; empty where data must come first.
-        costs: of each stage that takes something.
-        notes: on memory, and on files that no technique reads.
-        recipe: its text; None without a stack.
+        profile: the files and their properties.
+        answers: the answers from options, from the goal, and from the user.
+        from_goal: sentences on the answers taken from the goal.
+        assumed: what is assumed without an answer.
+        machine: the machine to train on.
+        model: the model to start from.
+        opinions: an opinion on each technique.
+        stack: the techniques to use, in order; empty if data must be collected first.
+        costs: the cost of each stage that costs something.
+        notes: sentences on memory, and on files that no technique uses.
+        recipe: the recipe's text; None without a stack.
     """
 
-    seen: Seen
+    profile: DataProfile
     answers: Answers
-    told: Sequence[str]
+    from_goal: Sequence[str]
     assumed: Sequence[str]
     machine: Machine
-    model: Model
+    model: StartModel
     opinions: Sequence[Opinion]
-    stack: Sequence[Name]
+    stack: Sequence[TechniqueName]
     costs: Sequence[Cost]
     notes: Sequence[str]
     recipe: str | None
@@ -73,57 +76,58 @@ def advise(
     machine: Machine | None = None,
     ask: Callable[[str], str] | None = None,
 ) -> Advice:
-    """Look, decide, draft.
+    """Advise on techniques for the data, and draft a recipe. Nothing is written or printed.
 
     Args:
-        folder: the recipe's, from which its paths start.
-        machine: this one if None.
-        ask: puts a question to the user; None if there is nobody to ask.
+        folder: the recipe's folder, from which its paths start.
+        machine: the machine to train on; None for this one.
+        ask: shows a question to the user and returns what they type; None if there is nobody to ask.
 
     Raises:
-        InputError: a file or folder that is not there or cannot be read, no file whose columns are known, or answers
-            that contradict each other.
+        InputError: a file or folder is not there or cannot be read, no file fits a convention, or answers contradict
+            each other.
     """
-    answers, told = with_goal(checked(answers), goal)
+    answers, from_goal = answers_from_goal(check_answers(answers), goal)
     sources = [Source(path, columns) for path in dict.fromkeys(data)]
-    seen = look(sources if ask is None else named(sources, ask), against, answers.reward, screen)
-    check_known(seen)
+    profile = profile_files(sources if ask is None else ask_for_columns(sources, ask), against, answers.reward, screen)
+    check_conventions(profile)
     if ask is not None:
-        answers = asked(answers, _open(seen), ask)
-    answers = checked(answers)
+        answers = answers_from_user(answers, _open_questions(profile), ask)
+    answers = check_answers(answers)
     machine = machine or this_machine()
-    texts = tuple(text for file in seen.files for text in file.texts)
-    start = model_of(model or (BASE if any(file.shows for file in seen.files) or not seen.files else INSTRUCT), texts)
-    case = case_of(seen, answers, start, machine)
-    said = opinions(case)
-    stack = stack_of(said)
-    plan = Plan(seen, answers, case, start, machine, folder)
-    draft, taken, notes = fit(stack, plan) if stack else (None, [], [])
+    texts = tuple(text for file in profile.files for text in file.texts)
+    default = BASE if any(file.shows for file in profile.files) or not profile.files else INSTRUCT
+    start = describe_model(model or default, texts)
+    case = advice_case(profile, answers, start, machine)
+    views = opinions(case)
+    stack = stack_of(views)
+    context = BuildContext(profile, answers, case, start, machine, folder)
+    fitted = fit_to_machine(stack, context) if stack else None
     return Advice(
-        seen,
+        profile,
         answers,
-        told,
-        assumed(answers, _matters(case, answers)),
+        from_goal,
+        assumptions(answers, _questions_that_matter(case, answers)),
         machine,
         start,
-        said,
+        views,
         stack,
-        taken,
-        [*_unread(seen), *notes],
-        None if draft is None else text_of(draft, plan, _head(stack, said, seen, case)),
+        [] if fitted is None else fitted.costs,
+        [*_unused_files(profile), *([] if fitted is None else fitted.notes)],
+        None if fitted is None else recipe_text(fitted.draft, context, _head(stack, views, profile)),
     )
 
 
-def _open(seen: Seen) -> dict[str, bool]:
-    """Which questions the data leave open."""
-    breadth = seen.figure("breadth")
+def _open_questions(profile: DataProfile) -> dict[str, bool]:
+    """Question → whether the data leave it open."""
+    breadth = profile.figure("breadth")
     narrow = breadth is not None and breadth["effective_tasks"] < THRESHOLDS.broad
-    one = any(file.material or (file.check is not None and file.check.fits) for file in seen.files)
-    return {"tasks": not (narrow or one), "preferences": prompts_in(seen) > 0}
+    one_task = any(file.material or (file.check is not None and file.check.fits) for file in profile.files)
+    return {"tasks": not (narrow or one_task), "preferences": profile.prompts > 0}
 
 
-def _matters(case: Case, answers: Answers) -> dict[str, bool]:
-    """Which open questions make a difference."""
+def _questions_that_matter(case: AdviceCase, answers: Answers) -> dict[str, bool]:
+    """Question → whether its answer makes a difference."""
     return {
         "tasks": "demonstrations" in case.facts,
         "success": "checkable" in case.facts,
@@ -131,22 +135,23 @@ def _matters(case: Case, answers: Answers) -> dict[str, bool]:
     }
 
 
-def _unread(seen: Seen) -> list[str]:
-    plain = "plain text without prompts: it can go on training a base model, and teaches no task"
+def _unused_files(profile: DataProfile) -> list[str]:
+    """A sentence on each file that no technique uses."""
+    plain = "plain text without prompts: it suits continued pre-training of a base model, and teaches no task"
     return [
-        *(f"{file.path}: {name_them(file.columns)}" for file in seen.of("unknown")),
-        *(f"{file.path}: {plain}" for file in seen.of("text")),
+        *(f"{file.path}: {how_to_name_columns(file.columns)}" for file in profile.of("unknown")),
+        *(f"{file.path}: {plain}" for file in profile.of("text")),
     ]
 
 
-def _head(stack: Sequence[Name], said: Sequence[Opinion], seen: Seen, case: Case) -> list[str]:
-    """The recipe's first comment."""
-    used = [opinion for opinion in said if opinion.technique in stack]
-    lines = [
+def _head(stack: Sequence[TechniqueName], views: Sequence[Opinion], profile: DataProfile) -> list[str]:
+    """The lines of the recipe's first comment."""
+    used = [opinion for opinion in views if opinion.technique in stack]
+    blocking = [finding for finding in profile.findings.values() if finding.severity == "block"]
+    return [
         f"Advised by `posttrain advise`: {' → '.join(stack)}.",
-        *(f"{opinion.technique}: {opinion.because[0]}." for opinion in used),
-        *(f"Mind: {reason}." for opinion in used for reason in opinion.but),
+        *(f"{opinion.technique}: {opinion.because[0].text}." for opinion in used),
+        *(f"Warning: {reason.text}." for opinion in used for reason in opinion.but),
+        *(f"Correct this first, or the run stops: {finding.count:,} {finding.what}." for finding in blocking),
+        "Edit the recipe as you need; `posttrain validate` checks it, and `posttrain plan` previews its run.",
     ]
-    blocking = [one for one in seen.findings.values() if one.severity == "block"]
-    lines += [f"Mend first, or the run stops: {one.count:,} {one.what}." for one in blocking]
-    return [*lines, "Change what you know better: `posttrain validate` checks it, `posttrain plan` looks ahead."]

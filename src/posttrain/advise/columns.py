@@ -1,9 +1,9 @@
-"""Files whose columns fit no convention: the user is asked what they mean, and nothing is advised on a guess."""
+"""Files whose columns fit no convention: the user names the columns, and without names there is no advice on them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from posttrain.advise.profile import Seen
+from posttrain.advise.profile import DataProfile
 from posttrain.audit.command import parse_columns
 from posttrain.audit.rows.convention import columns_option, reading_of
 from posttrain.audit.rows.source import Source, items, parsed
@@ -11,41 +11,45 @@ from posttrain.data.files.read import Row
 from posttrain.errors import InputError
 
 
-def named(sources: Sequence[Source], ask: Callable[[str], str]) -> list[Source]:
-    """The sources, with the columns that the user confirms or names for those of unknown columns.
+def ask_for_columns(sources: Sequence[Source], ask: Callable[[str], str]) -> list[Source]:
+    """The sources, with the columns that the user confirms or names where no convention fits.
 
     Args:
-        ask: puts a question to the user. An empty answer confirms what is suggested.
+        ask: shows a question to the user and returns what they type. An empty answer confirms the suggestion.
     """
-    return [_named(source, ask) for source in sources]
+    return [_ask_for_columns_of(source, ask) for source in sources]
 
 
-def _named(source: Source, ask: Callable[[str], str]) -> Source:
+def _ask_for_columns_of(source: Source, ask: Callable[[str], str]) -> Source:
     first = next((row for item in items(source) if isinstance(row := parsed(item), Row)), None)
     if first is None or source.columns:
         return source
     reading = reading_of(first, {})
     if reading.kind != "unknown" or not reading.columns:
         return source
-    suggested = ", ".join(f"{theirs} → {ours}?" for ours, theirs in reading.columns.items())
-    answer = ask(f"{source.path}: {suggested} (Enter: yes; no; or name them: prompt=NAME,completion=NAME)").strip()
+    suggestion = ", ".join(f"{theirs} → {ours}?" for ours, theirs in reading.columns.items())
+    answer = ask(f"{source.path}: {suggestion} (Enter: yes; no; or name them: prompt=NAME,completion=NAME)").strip()
     if "=" in answer:
         return replace(source, columns=parse_columns(answer))
     return source if answer.lower() in {"n", "no"} else replace(source, columns=reading.columns)
 
 
-def check_known(seen: Seen) -> None:
-    """Refuse to advise where no file has columns that are known.
+def check_conventions(profile: DataProfile) -> None:
+    """Check that at least one file fits a convention, unless there are no files.
 
     Raises:
-        InputError: there are files, and none fits a convention.
+        InputError: there are files, and no file fits a convention.
     """
-    unknown = seen.of("unknown")
-    if unknown and len(unknown) == len(seen.files):
-        raise InputError(f"{unknown[0].path}: {name_them(unknown[0].columns)}")
+    unknown = profile.of("unknown")
+    if unknown and len(unknown) == len(profile.files):
+        raise InputError(f"{unknown[0].path}: {how_to_name_columns(unknown[0].columns)}")
 
 
-def name_them(suggested: Mapping[str, str]) -> str:
-    """What to do about columns that fit no convention."""
-    option = columns_option(suggested) or "--columns prompt=NAME,completion=NAME"
-    return f"its columns fit no convention, so nothing is advised on it. Name them, such as {option}"
+def how_to_name_columns(suggestion: Mapping[str, str]) -> str:
+    """The next step for columns that fit no convention.
+
+    Args:
+        suggestion: standard name → the file's column that probably holds it.
+    """
+    option = columns_option(suggestion) or "--columns prompt=NAME,completion=NAME"
+    return f"its columns fit no convention, so there is no advice on this file. Name the columns, for instance {option}"

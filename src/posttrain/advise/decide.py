@@ -1,65 +1,88 @@
-"""From facts to advice: what each technique's rules say, and the stack they make."""
+"""Applies the rules to the facts: an opinion on each technique, and the stack of techniques to use."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from posttrain.advise.facts import Case
-from posttrain.advise.rules import TECHNIQUES, Name, Speaks, Technique
+from posttrain.advise.facts import AdviceCase
+from posttrain.advise.rules import TECHNIQUES, RuleKind, TechniqueName, TechniqueRules
 
 Verdict = Literal["use", "wait", "no"]
-"""Advised; advised once what it lacks is there; not advised."""
+"""Advised; advised once the missing data is there; not advised."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReason:
+    """A rule that holds.
+
+    Args:
+        rule: the rule's name: the name of its fact, or ``otherwise`` or ``enough``.
+        text: the reason in words, with the figures of the case.
+    """
+
+    rule: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What the rules say of a technique.
+    """The result of a technique's rules.
 
     Args:
-        technique: which.
+        technique: the technique's name.
         verdict: see `Verdict`.
-        because: what speaks for it, where it is advised.
-        but: what blocks it, or why not; where it is advised, what to mind.
-        missing: what it needs and lacks, and how much; of one advised, what would make a sound start of it.
+        because: the arguments for the technique, unless it is not advised.
+        but: the arguments that rule the technique out, or warnings if it is advised.
+        missing: the requirements that do not hold; for an advised technique, the data missing for a sound start.
     """
 
-    technique: Name
+    technique: TechniqueName
     verdict: Verdict
-    because: tuple[str, ...]
-    but: tuple[str, ...]
-    missing: tuple[str, ...]
+    because: tuple[RuleReason, ...]
+    but: tuple[RuleReason, ...]
+    missing: tuple[RuleReason, ...]
 
 
-def opinions(case: Case) -> list[Opinion]:
-    """One of each technique, in the order of a stack."""
+def opinions(case: AdviceCase) -> list[Opinion]:
+    """An opinion on each technique, in the order of a stack."""
     return [_opinion(technique, case) for technique in TECHNIQUES]
 
 
-def stack_of(some: list[Opinion]) -> tuple[Name, ...]:
-    """The techniques to use, one after the other."""
-    return tuple(opinion.technique for opinion in some if opinion.verdict == "use")
+def stack_of(opinions: Sequence[Opinion]) -> tuple[TechniqueName, ...]:
+    """The techniques to use, in order."""
+    return tuple(opinion.technique for opinion in opinions if opinion.verdict == "use")
 
 
-def _opinion(technique: Technique, case: Case) -> Opinion:
-    because, blocks, against = (_said(technique, speaks, case) for speaks in ("for", "blocks", "against"))
-    lacks = [says for fact, says in technique.rules["needs"].items() if fact not in case.facts]
-    verdict: Verdict = "no" if blocks or not because else "wait" if lacks else "use"
-    decisive = blocks or [_worded(technique.otherwise, case)]
-    because, but = ([], decisive) if verdict == "no" else (because, against)
-    missing = {"no": [], "wait": [_worded(says, case) for says in lacks], "use": _short_of(technique, case)}
-    return Opinion(technique.name, verdict, tuple(because), tuple(but), tuple(missing[verdict]))
+def _opinion(technique: TechniqueRules, case: AdviceCase) -> Opinion:
+    because, blocks, against = (_reasons(technique, kind, case) for kind in ("for", "blocks", "against"))
+    unmet = {fact: text for fact, text in technique.rules["needs"].items() if fact not in case.facts}
+    verdict: Verdict = "no" if blocks or not because else "wait" if unmet else "use"
+    decisive = blocks or (_reason("otherwise", technique.otherwise, case),)
+    because, but = ((), decisive) if verdict == "no" else (because, against)
+    missing: dict[Verdict, tuple[RuleReason, ...]] = {
+        "no": (),
+        "wait": tuple(_reason(fact, text, case) for fact, text in unmet.items()),
+        "use": _missing_for_sound_start(technique, case),
+    }
+    return Opinion(technique.name, verdict, because, but, missing[verdict])
 
 
-def _said(technique: Technique, speaks: Speaks, case: Case) -> list[str]:
-    return [_worded(says, case) for fact, says in technique.rules[speaks].items() if fact in case.facts]
+def _reasons(technique: TechniqueRules, kind: RuleKind, case: AdviceCase) -> tuple[RuleReason, ...]:
+    rules = technique.rules[kind]
+    return tuple(_reason(fact, text, case) for fact, text in rules.items() if fact in case.facts)
 
 
-def _short_of(technique: Technique, case: Case) -> list[str]:
-    """What would make a sound start of a technique that is advised."""
+def _missing_for_sound_start(technique: TechniqueRules, case: AdviceCase) -> tuple[RuleReason, ...]:
+    """How much data an advised technique lacks for a sound start."""
     enough = technique.enough
     more = enough.number - case.figures[enough.figure]
-    return [f"{more:,} more {enough.of}: {enough.number:,} are a sound start"] if more > 0 else []
+    text = f"{more:,} more {enough.of}: {enough.number:,} are a sound start"
+    return (RuleReason("enough", text),) if more > 0 else ()
 
 
-def _worded(says: str, case: Case) -> str:
-    shown: dict[str, Any] = {n: f"{value:,}" if isinstance(value, int) else value for n, value in case.figures.items()}
-    return says.format_map(shown)
+def _reason(rule: str, text: str, case: AdviceCase) -> RuleReason:
+    """The reason with its figures filled in; whole numbers get thousands separators."""
+    figures: dict[str, Any] = {
+        name: f"{value:,}" if isinstance(value, int) else value for name, value in case.figures.items()
+    }
+    return RuleReason(rule, text.format_map(figures))

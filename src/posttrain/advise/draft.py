@@ -1,72 +1,91 @@
-"""A recipe in the making: stages, why they are there, what they read; and what they are made of."""
+"""A recipe under construction, with a comment and a load for each stage; and the inputs for building stages."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from posttrain.advise.answers import Answers
-from posttrain.advise.facts import Case
-from posttrain.advise.machine import Machine, Model
-from posttrain.advise.profile import File, Seen, path_from
+from posttrain.advise.facts import AdviceCase
+from posttrain.advise.machine import Machine
+from posttrain.advise.profile import DataProfile, FileProfile
+from posttrain.advise.start_model import StartModel
 from posttrain.stages.cost import Load
 
-Stages = dict[str, dict[str, Any]]
+StageKeys = dict[str, dict[str, Any]]
+"""Name of a stage → its keys in the recipe."""
 
 
 @dataclass(slots=True)
-class Draft:
-    """A recipe in the making.
+class RecipeDraft:
+    """A recipe under construction.
 
     Args:
-        stages: name → what it says.
-        why: name → a comment.
-        loads: name → what it has to read, for estimates.
-        last: the stage whose model the next one starts from; empty for the recipe's own.
+        stages: name → the stage's keys.
+        comments: name → the stage's comment.
+        loads: name → how much the stage has to read, for estimates.
+        last: the stage whose model the next stage starts from; empty for the recipe's model.
     """
 
-    stages: Stages = field(default_factory=dict[str, dict[str, Any]])
-    why: dict[str, str] = field(default_factory=dict[str, str])
+    stages: StageKeys = field(default_factory=dict[str, dict[str, Any]])
+    comments: dict[str, str] = field(default_factory=dict[str, str])
     loads: dict[str, Load] = field(default_factory=dict[str, Load])
     last: str = ""
 
-    def add(self, name: str, why: str, load: Load | None, **says: Any) -> None:
-        """One more stage, in the order written."""
-        self.stages[name] = {key: value for key, value in says.items() if value is not None}
-        self.why[name] = why
+    def add(self, name: str, comment: str, load: Load | None, **keys: Any) -> None:
+        """Append a stage; keys that are None are left out."""
+        self.stages[name] = {key: value for key, value in keys.items() if value is not None}
+        self.comments[name] = comment
         if load is not None:
             self.loads[name] = load
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What the stages of a recipe are made of."""
+class BuildContext:
+    """The inputs from which the stages of a recipe are built.
 
-    seen: Seen
+    Args:
+        folder: the recipe's folder, from which its paths start.
+    """
+
+    profile: DataProfile
     answers: Answers
-    case: Case
-    model: Model
+    case: AdviceCase
+    model: StartModel
     machine: Machine
     folder: Path
 
-    def source(self, file: File, columns: Mapping[str, str], **more: Any) -> Any:
-        """A file as a recipe's data."""
-        path = path_from(file.path, self.folder)
+    def source(self, file: FileProfile, columns: Mapping[str, str], **more: Any) -> Any:
+        """A file as an entry of a recipe's data."""
+        path = recipe_path(file.path, self.folder)
         more = {key: value for key, value in more.items() if value is not None}
         return {"path": path, **({"columns": dict(columns)} if columns else {}), **more} if columns or more else path
 
-    def load(self, files: Sequence[File], rows: int | None = None) -> Load:
-        """What some files take to read."""
+    def load(self, files: Sequence[FileProfile], rows: int | None = None) -> Load:
+        """How much there is to read in the files, or in at most `rows` rows of them."""
         count = sum(file.usable for file in files)
         per = self.model.chars_per_token
-        mean = [sum(getattr(f, name) * f.usable for f in files) / max(count, 1) for name in _CHARS]
-        return Load(count if rows is None else min(rows, count), mean[0] / per, mean[1] / per)
+        prompt, answer = (
+            sum(getattr(file, name) * file.usable for file in files) / max(count, 1)
+            for name in ("prompt_chars", "answer_chars")
+        )
+        return Load(count if rows is None else min(rows, count), prompt / per, answer / per)
 
-    def answer_tokens(self, files: Sequence[File]) -> int:
-        """Room for an answer: twice the mean one, within bounds and the model's."""
+    def answer_tokens(self, files: Sequence[FileProfile]) -> int:
+        """The limit of new tokens: twice the mean answer, within 64 and 512 and within the model's positions."""
         tokens = 2 * max((file.answer_chars / self.model.chars_per_token for file in files), default=0.0) or 256.0
         most = 512 if self.model.positions is None else max(8, min(512, self.model.positions // 4))
         return int(min(most, max(64, tokens)) // 8 * 8)
 
 
-_CHARS = ("prompt_chars", "answer_chars")
+def recipe_path(path: str, folder: Path) -> str:
+    """A path as a recipe in the folder writes it.
+
+    It is relative to the folder, except that an absolute path stays absolute if it is two folders up or more.
+    """
+    if path.startswith("hf://"):
+        return path
+    given = Path(path).expanduser()
+    relative = Path(os.path.relpath(given, folder)).as_posix()
+    return given.as_posix() if given.is_absolute() and relative.startswith("../../") else relative

@@ -1,4 +1,4 @@
-"""The draft as a recipe: what it says, and its text with the reasons as comments."""
+"""Turns a draft into a recipe: its values, and its text with the reasons as comments."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,51 +6,54 @@ from typing import Any
 
 import yaml
 
-from posttrain.advise.draft import Draft, Plan
-from posttrain.advise.profile import path_from
+from posttrain.advise.draft import BuildContext, RecipeDraft, recipe_path
 
 _METRICS = {"json_fields": "json_equal", "match": "exact"}
 """The reward that reads a file's answers → the metric that measures them."""
 
 
-def recipe_of(draft: Draft, plan: Plan) -> dict[str, Any]:
-    """What the recipe says."""
-    name = plan.model.name
-    model = path_from(name, plan.folder) if Path(name).is_dir() else name
+def recipe_values(draft: RecipeDraft, context: BuildContext) -> dict[str, Any]:
+    """The recipe's keys and values."""
+    name = context.model.name
+    model = recipe_path(name, context.folder) if Path(name).is_dir() else name
     return {"model": model, "seed": 0, "stages": draft.stages}
 
 
-def text_of(draft: Draft, plan: Plan, head: Sequence[str]) -> str:
-    """The recipe with its comments."""
-    said = recipe_of(draft, plan)
+def recipe_text(draft: RecipeDraft, context: BuildContext, head: Sequence[str]) -> str:
+    """The recipe as YAML with comments.
+
+    Args:
+        head: the lines of the first comment.
+    """
     lines = [
         *(f"# {' '.join(line.split())}" for line in head),
         "",
-        f"model: {_yaml(said['model'])}",
+        f"model: {_yaml(recipe_values(draft, context)['model'])}",
         "seed: 0",
         "",
-        *_suite(plan),
+        *_suite_comment(context),
         "stages:",
     ]
     for name, stage in draft.stages.items():
-        lines += [f"  # {draft.why[name]}", *("  " + line for line in _yaml({name: stage}).splitlines())]
+        lines += [f"  # {draft.comments[name]}", *("  " + line for line in _yaml({name: stage}).splitlines())]
     return "\n".join(lines) + "\n"
 
 
-def _suite(plan: Plan) -> list[str]:
-    """A suite as a comment, where a metric reads the answers: it wants rows that are not trained on."""
+def _suite_comment(context: BuildContext) -> list[str]:
+    """A suite as a comment, if a metric reads the answers. It is a comment because it needs rows outside training."""
+    profile = context.profile
     file = next(
-        (f for f in plan.seen.files if f.shows and f.check is not None and f.check.spec["kind"] in _METRICS), None
+        (f for f in profile.files if f.shows and f.check is not None and f.check.spec["kind"] in _METRICS), None
     )
     if file is None or file.check is None or file.convention != "prompt and completion":
         return []
-    path = path_from(plan.seen.against[0], plan.folder) if plan.seen.against else "test.jsonl"
+    path = recipe_path(profile.against[0], context.folder) if profile.against else "test.jsonl"
     columns = {key: name for key, name in file.columns.items() if key in {"prompt", "completion"}}
     data = {"path": path, "columns": columns} if columns else path
-    suite = {"data": data, "metric": _METRICS[file.check.spec["kind"]], "max_new_tokens": plan.answer_tokens([file])}
+    suite = {"data": data, "metric": _METRICS[file.check.spec["kind"]], "max_new_tokens": context.answer_tokens([file])}
     text = yaml.safe_dump(suite, sort_keys=False, allow_unicode=True, default_flow_style=True, width=10**6).strip()
     return [
-        "# Measure the answers before and after each stage, on rows that are not trained on:",
+        "# To measure the answers before and after each stage, use rows outside the training data:",
         "# suites:",
         f"#   answers: {text}",
         "",

@@ -1,4 +1,4 @@
-"""The rules of the advice: a table, ``rules.yaml``, that says what speaks for and against each technique."""
+"""The rules of the advice, read from ``rules.yaml``: which facts count for and against each technique."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,19 +7,20 @@ from typing import Any, Literal
 
 import yaml
 
-Name = Literal["SFT", "IFT", "DPO", "RLHF", "GRPO"]
-Speaks = Literal["needs", "for", "blocks", "against"]
+TechniqueName = Literal["SFT", "IFT", "DPO", "RLHF", "GRPO"]
+RuleKind = Literal["needs", "for", "blocks", "against"]
 
-ORDER: tuple[Name, ...] = ("SFT", "IFT", "DPO", "RLHF", "GRPO")
-"""Of a stack: first to answer at all, then as people prefer, then as a check demands."""
+ORDER: tuple[TechniqueName, ...] = ("SFT", "IFT", "DPO", "RLHF", "GRPO")
+"""The order of a stack: the model learns to answer, then to match preferences, then to pass checks."""
 
-SPEAKS: tuple[Speaks, ...] = ("needs", "for", "blocks", "against")
-"""What a rule can do: must hold, or the technique waits for data; speaks for it; forbids it; is to be known."""
+RULE_KINDS: tuple[RuleKind, ...] = ("needs", "for", "blocks", "against")
+"""The effects of a rule: a requirement, without which the technique waits for data; an argument for the technique; an
+argument that rules it out; a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The numbers that facts are told by."""
+    """The numbers by which facts are decided. ``rules.yaml`` explains each."""
 
     few_rows: int
     enough_pairs: int
@@ -37,7 +38,13 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Enough:
-    """How much data makes a sound start: so many of these, counted by that figure."""
+    """How much data is a sound start.
+
+    Args:
+        number: the amount.
+        of: the unit in words.
+        figure: the figure of the case that counts it.
+    """
 
     number: int
     of: str
@@ -45,38 +52,38 @@ class Enough:
 
 
 @dataclass(frozen=True, slots=True)
-class Technique:
-    """What a technique is, and its rules.
+class TechniqueRules:
+    """A technique's description and its rules.
 
     Args:
-        what, data, complexity, best_for: as the field has it.
-        otherwise: why not, where nothing speaks for it.
-        enough: data of a sound start.
-        rules: what a rule does → fact → the reason, with ``{figures}`` of the case; of `needs`: what is missing.
+        what, data, complexity, best_for: the description.
+        otherwise: the reason against the technique where no `for` rule holds.
+        enough: the amount of data that is a sound start.
+        rules: kind of rule → fact → reason, with ``{figures}`` of the case; for `needs`, what is missing.
     """
 
-    name: Name
+    name: TechniqueName
     what: str
     data: str
     complexity: str
     best_for: str
     otherwise: str
     enough: Enough
-    rules: Mapping[Speaks, Mapping[str, str]]
+    rules: Mapping[RuleKind, Mapping[str, str]]
 
 
-def _technique(name: Name, said: Mapping[str, Any]) -> Technique:
-    about = {key: said[key] for key in ("what", "data", "complexity", "best_for", "otherwise")}
-    rules: dict[Speaks, Mapping[str, str]] = {speaks: said[speaks] for speaks in SPEAKS}
-    return Technique(name, **about, enough=Enough(**said["enough"]), rules=rules)
+def _technique_rules(name: TechniqueName, table: Mapping[str, Any]) -> TechniqueRules:
+    about = {key: table[key] for key in ("what", "data", "complexity", "best_for", "otherwise")}
+    rules: dict[RuleKind, Mapping[str, str]] = {kind: table[kind] for kind in RULE_KINDS}
+    return TechniqueRules(name, **about, enough=Enough(**table["enough"]), rules=rules)
 
 
 _TABLE: Mapping[str, Any] = yaml.safe_load(files("posttrain.advise").joinpath("rules.yaml").read_text(encoding="utf-8"))
 
 THRESHOLDS = Thresholds(**_TABLE["thresholds"])
 
-FACTS: Mapping[str, str] = {name: says.format_map(_TABLE["thresholds"]) for name, says in _TABLE["facts"].items()}
-"""Fact → when it holds."""
+FACTS: Mapping[str, str] = {name: text.format_map(_TABLE["thresholds"]) for name, text in _TABLE["facts"].items()}
+"""Fact → the condition under which it holds."""
 
-TECHNIQUES: tuple[Technique, ...] = tuple(_technique(name, _TABLE["techniques"][name]) for name in ORDER)
-"""In the order of a stack."""
+TECHNIQUES: tuple[TechniqueRules, ...] = tuple(_technique_rules(name, _TABLE["techniques"][name]) for name in ORDER)
+"""All techniques in the order of a stack."""

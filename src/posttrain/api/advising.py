@@ -6,7 +6,7 @@ from typing import Literal
 
 from posttrain.advise.advice import Advice
 from posttrain.advise.advice import advise as advise_on
-from posttrain.advise.answers import answers_of
+from posttrain.advise.answers import answers_from_options
 from posttrain.api.sources import Paths, paths_of
 from posttrain.console import Screen
 
@@ -53,7 +53,7 @@ def advise(
     answers |= {"tasks": tasks, "preferences": preferences, "success": success}
     return advise_on(
         paths_of(data),
-        answers_of(answers),
+        answers_from_options(answers),
         goal=goal,
         model=model,
         against=paths_of(against),

@@ -1,38 +1,28 @@
-"""`posttrain audit`, `clean` and `advise`: what to know before anything is trained."""
+"""`posttrain audit` and `clean`: examine data before training, and apply safe fixes to a copy."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from posttrain.cli.options import AsJson, Overrides
+from posttrain.cli.options import Against, AsJson, Columns, Overrides
 from posttrain.errors import InputError
 
 app = typer.Typer()
 
-Against = Annotated[
-    list[str], typer.Option("--against", help="Evaluation data that must not stand among the rows; repeatable.")
-]
-Columns = Annotated[
-    str, typer.Option(help="Columns called otherwise: prompt=question,completion=answer.", show_default=False)
-]
 
-
-@app.command(epilog="Example: posttrain audit train.jsonl --against test.jsonl")
-def audit(
+@app.command("audit", epilog="Example: posttrain audit train.jsonl --against test.jsonl")
+def audit_command(
     data: Annotated[list[str], typer.Argument(help="Files, folders or hf://org/name.", show_default=False)] = [],  # noqa: B006
     recipe: Annotated[
-        Path | None, typer.Option(help="Count also what its run would cut or drop; its own data if none is given.")
+        Path | None,
+        typer.Option(help="Also count what a run of this recipe would cut or drop; without files, audit its data."),
     ] = None,
     against: Against = [],  # noqa: B006
     columns: Columns = "",
-    waive: Annotated[
-        list[str], typer.Option("--waive", help="A blocking finding to let pass, by name; repeatable.")
-    ] = [],  # noqa: B006
+    waive: Annotated[list[str], typer.Option("--waive", help="Name of a blocking finding to ignore; repeatable.")] = [],  # noqa: B006
     presidio: Annotated[
-        str | None, typer.Option(help="Look for names and identifiers with Presidio too: a spaCy model, or blank.")
+        str | None, typer.Option(help="Also search for names and identifiers with Presidio: a spaCy model, or blank.")
     ] = None,
     set_: Overrides = [],  # noqa: B006
     out: Annotated[
@@ -40,7 +30,7 @@ def audit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at data before anything is trained on it. Exit code 2 if a finding blocks."""
+    """Examine data before training on it. Exit code 2 if a finding blocks."""
     from posttrain.console import Screen
 
     screen = Screen(quiet=as_json)
@@ -59,75 +49,18 @@ def audit(
     audit_files(data, against, columns, waive, out, screen, presidio=presidio, to_json=as_json)
 
 
-@app.command(epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep exact-duplicate")
-def clean(
+@app.command("clean", epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep exact-duplicate")
+def clean_command(
     data: Annotated[str, typer.Argument(help="A file, a folder or hf://org/name.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The file to write, .jsonl; a log is written beside it.")],
     columns: Columns = "",
     keep: Annotated[
-        list[str], typer.Option("--keep", help="A finding whose rows stay as they are, by name; repeatable.")
+        list[str], typer.Option("--keep", help="Name of a finding whose rows are kept unchanged; repeatable.")
     ] = [],  # noqa: B006
     as_json: AsJson = False,
 ) -> None:
-    """Apply the safe fixes of an audit to a copy, and log each, row by row. The original is never touched."""
+    """Apply the safe fixes of an audit to a copy, and log each change with its row. The original is never changed."""
     from posttrain.audit.command import clean_file
     from posttrain.console import Screen
 
     clean_file(data, columns, keep, out, Screen(quiet=as_json), to_json=as_json)
-
-
-@app.command(epilog="Example: posttrain advise --data notes.csv --people 2 --strict --out recipe.yaml")
-def advise(
-    data: Annotated[
-        list[str], typer.Option("--data", help="What there is: a file, a folder or hf://org/name; repeatable.")
-    ] = [],  # noqa: B006
-    goal: Annotated[str, typer.Option(help="What it is for, in a sentence; some words answer questions.")] = "",
-    model: Annotated[
-        str | None, typer.Option(help="Folder or hub id to start from; a small Qwen2.5 if not given.")
-    ] = None,
-    tasks: Annotated[str | None, typer.Option(help="one, or many kinds of task for one assistant.")] = None,
-    checkable: Annotated[
-        bool | None, typer.Option("--checkable/--not-checkable", help="Can a program check an answer?")
-    ] = None,
-    reward: Annotated[
-        str | None, typer.Option(help="Which reward checks it: math, match, json_fields, json or code.")
-    ] = None,
-    success: Annotated[float | None, typer.Option(help="Share of right answers before training, 0 to 1.")] = None,
-    people: Annotated[int | None, typer.Option(help="How many people can rank answers; 0 for nobody.")] = None,
-    strict: Annotated[
-        bool | None, typer.Option("--strict/--not-strict", help="Must tone, refusals, safety hold strictly?")
-    ] = None,
-    preferences: Annotated[
-        str | None, typer.Option(help="broad: nuanced judgement on many kinds of prompt; or narrow.")
-    ] = None,
-    against: Against = [],  # noqa: B006
-    columns: Columns = "",
-    out: Annotated[Path, typer.Option(help="The recipe to write.")] = Path("recipe.yaml"),
-    force: Annotated[bool, typer.Option("--force", help="Replace a recipe that is there already.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Print the table of rules, and nothing else.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Which technique, SFT, IFT, RLHF, DPO, GRPO or a stack of them: from your data, your machine and a few answers."""
-    if explain:
-        from posttrain.advise.show import explain as show_rules
-
-        show_rules(to_json=as_json)
-        return
-    from posttrain.advise.command import advise_command
-
-    said = {"checkable": checkable, "reward": reward, "people": people, "strict": strict}
-    said |= {"tasks": tasks, "preferences": preferences, "success": success}
-    on_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
-    ask: Callable[[str], str] = lambda text: typer.prompt(text, default="", show_default=False)  # noqa: E731
-    advise_command(
-        data,
-        said,
-        goal=goal,
-        model=model,
-        against=against,
-        columns=columns,
-        out=out,
-        force=force,
-        to_json=as_json,
-        ask=ask if on_terminal else None,
-    )

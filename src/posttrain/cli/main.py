@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from posttrain import __version__
+from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import data as data_cli
 from posttrain.cli.options import AsJson, Overrides
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data_cli.app)
+app.add_typer(advise_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
@@ -199,12 +201,22 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """A raw model becomes a fine-tuned and aligned one, in minutes on a laptop, on a fictional company's data."""
+    from posttrain.cli.show_demo import show_demo
     from posttrain.console import Screen
+    from posttrain.demo.ranking import COUNT
     from posttrain.demo.run import run_demo
+    from posttrain.pipeline.run import as_json as to_json
 
     folder = out or Path("runs") / ("demo" if seed == 0 else f"demo-seed-{seed}")
-    screen = Screen(quiet=as_json)
-    _stoppable(lambda stop: run_demo(folder, seed, screen, stop, annotate=annotate, to_json=as_json))
+
+    def work(stop: Callable[[], bool]) -> None:
+        summary = run_demo(folder, seed, Screen(quiet=as_json), stop, annotate=annotate)
+        if as_json:
+            typer.echo(json.dumps(to_json(summary), indent=2))
+        else:
+            show_demo(summary, folder / "run", ranked=COUNT if annotate else 0)
+
+    _stoppable(work)
 
 
 def _stoppable(work: Callable[[Callable[[], bool]], None]) -> None:

@@ -9,5 +9,11 @@ Overrides = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 Database = Annotated[str, typer.Option("--db", help="The database: a file (SQLite), or postgresql://...")]
+Against = Annotated[
+    list[str], typer.Option("--against", help="Evaluation data that must not occur among the rows; repeatable.")
+]
+Columns = Annotated[
+    str, typer.Option(help="Standard names of your columns: prompt=question,completion=answer.", show_default=False)
+]
 
 DEFAULT_DB = "annotate.db"

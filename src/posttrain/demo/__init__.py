@@ -1,1 +1,1 @@
-"""The embedded demo: a fictional pharmaceutical company, its data generator and its tiny base model."""
+"""The built-in demo: a fictional pharmaceutical company, its data generator and its tiny base model."""

@@ -1,8 +1,8 @@
-"""Draft replies to reports of side effects, ranked by the house's rule: what the reward model learns.
+"""Draft replies to reports of side effects, ranked by house style. The reward model learns from these rankings.
 
-Good: thanks, states the usual dose as the label has it, asks for a report to Drug Safety, promises nothing and
-leaves the treatment to the doctor. Each fault costs a rank. Polite padding is drawn apart from quality, so that
-length says little about it.
+A good reply thanks the sender, states the usual dose of the label, requests a report to Drug Safety, promises nothing,
+and leaves the treatment to the doctor. Each fault costs a rank. Polite padding is drawn independently of faults, so
+that length says little about quality.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from random import Random
 from posttrain.demo import world
 from posttrain.demo.world import TIMES, Label, Split
 
-ASKS = (
+REQUESTS = (
     "Reply to this report: {finding} with {product} at {clinic}.",
     "{clinic} saw {finding} after {product}. Draft a reply.",
     "A {role} reports {finding} with {product}. Write to the {role}.",
@@ -42,18 +42,18 @@ NEUTRAL = (
     "We thank all who work at {clinic}.",
 )
 SENTENCES = 4
-"""The fewest after the opening: as many as the draft with most faults needs."""
+"""Minimal number of sentences after the opening: the draft with all faults needs this many."""
 
 FAULTS = ("dose", "safety", "promise", "advice")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """One candidate reply.
+class DraftReply:
+    """A candidate reply.
 
     Args:
         text: the reply.
-        faults: how many of `FAULTS` it has; fewer rank higher.
+        faults: how many of `FAULTS` it has; fewer faults rank higher.
     """
 
     text: str
@@ -61,13 +61,13 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A report of a side effect, to be answered.
+class SideEffectReport:
+    """A report of a side effect that needs a reply.
 
     Args:
-        label: of the product.
-        fill: the words of this report, by their names in the sentences above.
-        text: the request.
+        label: the product's label.
+        fill: placeholder of the sentences above → its words in this report.
+        text: the request for a reply.
     """
 
     label: Label
@@ -76,17 +76,17 @@ class Report:
 
     @property
     def facts(self) -> list[list[str]]:
-        """What a reply must say, each in its possible words."""
+        """The statements that a reply must contain, each as a list of possible wordings."""
         return [[_usual_dose(self.label.product, self.label.dose)], list(SAFETY)]
 
     @property
     def forbidden(self) -> list[str]:
-        """What it must not say."""
+        """The sentences that a reply must not contain."""
         return [sentence.format(**self.fill) for sentence in (*PROMISES, *ADVICE)]
 
 
-def report(rng: Random, split: Split) -> Report:
-    """A report of the split's combinations and clinics."""
+def draw_report(rng: Random, split: Split) -> SideEffectReport:
+    """Draw a report whose combination of product and finding, and whose clinic, belong to the split."""
     label, finding = world.product_and_finding(rng, split)
     fill = {
         "product": label.product,
@@ -95,16 +95,18 @@ def report(rng: Random, split: Split) -> Report:
         "clinic": world.clinic(rng, split),
         "role": rng.choice(world.ROLES),
     }
-    return Report(label, fill, rng.choice(ASKS).format(**fill))
+    return SideEffectReport(label, fill, rng.choice(REQUESTS).format(**fill))
 
 
-def drafts(rng: Random, asked: Report, count: int) -> list[Draft]:
-    """`count` replies, each with another number of faults, in random order."""
+def draw_replies(rng: Random, report: SideEffectReport, count: int) -> list[DraftReply]:
+    """Draw `count` replies in random order, each with a different number of faults."""
     numbers = rng.sample(range(len(FAULTS) + 1), count)
-    return [Draft(_draft(rng, asked.label, set(rng.sample(FAULTS, n))).format(**asked.fill), n) for n in numbers]
+    return [
+        DraftReply(_draw_text(rng, report.label, set(rng.sample(FAULTS, n))).format(**report.fill), n) for n in numbers
+    ]
 
 
-def _draft(rng: Random, label: Label, faults: set[str]) -> str:
+def _draw_text(rng: Random, label: Label, faults: set[str]) -> str:
     body = [_usual_dose(label.product, _wrong_dose(rng, label) if "dose" in faults else label.dose)]
     if "safety" not in faults:
         body.append(rng.choice(SAFETY))
@@ -112,7 +114,7 @@ def _draft(rng: Random, label: Label, faults: set[str]) -> str:
         body.append(rng.choice(PROMISES))
     if "advice" in faults:
         body.append(rng.choice(ADVICE))
-    # As many sentences whatever the faults, give or take what chance adds.
+    # The number of sentences does not depend on the faults; up to two more are added at random.
     body += rng.sample(NEUTRAL, SENTENCES - len(body) + rng.randint(0, 2))
     rng.shuffle(body)
     return " ".join([rng.choice(OPENINGS), *body])
@@ -123,5 +125,5 @@ def _usual_dose(product: str, dose: str) -> str:
 
 
 def _wrong_dose(rng: Random, label: Label) -> str:
-    other = rng.choice([one for one in world.LABELS if one.dose != label.dose])
+    other = rng.choice([candidate for candidate in world.LABELS if candidate.dose != label.dose])
     return f"{other.dose_mg} mg {TIMES[other.times]} a day"

@@ -1,12 +1,14 @@
 """Initial weights from which a tiny Llama learns to copy within a few hundred steps.
 
-Copying takes two layers: heads that look at the previous token, then heads that look for the current token among
-those previous tokens and repeat what followed it (induction heads: Olsson et al. 2022, arXiv:2209.11895). From
-random weights they form late, after more tokens than a laptop's cores can spend. So both are roughly put in place
-beforehand (mimetic initialisation: Trockman & Kolter 2023, arXiv:2305.09828) and training refines or rewrites them.
+Copying needs two layers. Heads of the first attend to the previous token. Heads of the second search for the current
+token among those previous tokens and repeat what followed it (induction heads: Olsson et al. 2022, arXiv:2209.11895).
+From random weights these heads form late, after more tokens than a laptop can train on. So the initial weights contain
+a rough form of both (mimetic initialisation: Trockman & Kolter 2023, arXiv:2305.09828). Training refines or overwrites
+them.
 
-The hidden width is at first divided into what the token is (``OWN``), what the token before it was (``BEFORE``),
-and one constant that lets a head see positions only. Legend: ``V`` vocabulary, ``D`` hidden width, ``E`` head width.
+The initial hidden width is divided into channels for the token itself (``OWN``), channels for the token before it
+(``BEFORE``), and one constant channel, through which a head can attend by position alone. Legend: ``V`` vocabulary,
+``D`` hidden width, ``E`` head width.
 """
 
 from typing import Any
@@ -15,34 +17,34 @@ import torch
 from torch import Tensor
 
 OWN, BEFORE = 96, 60
-"""Channels that first hold the token itself, and the token before it."""
+"""Number of channels that initially hold the token itself, and the token before it."""
 
 CONSTANT = 0.3
 """Length of the constant channel, of embeddings of length 1."""
 
 LENGTH = 2.0
-"""Length of an embedding; the final norm starts at `FINAL`, so that logits start small."""
+"""Length of an embedding. The final norm starts at `FINAL`, so that the first logits are small."""
 FINAL = 0.3
 
 POSITION, CONTENT = 40.0, 20.0
-"""Attention logit of the token looked for, by position and by content."""
+"""Attention logit of the matching token, by position and by content."""
 
 LOUD = 3.0
-"""How much louder a copied token is written than an embedding: it competes with the token it stands on."""
+"""Length of a copied token in units of an embedding. It competes with the embedding of the current token."""
 
 WHISPER = 0.2
-"""What every other part of the network writes at first, beside its usual initial weights, so as not to drown this."""
+"""Factor on the initial output weights of all other parts of the network, so that they do not mask the copying."""
 
 FAST = 5
-"""Rotary frequencies that tell neighbours apart; positions are read from these."""
+"""Number of high rotary frequencies, which distinguish neighbours; heads read positions from them."""
 
 SLOW = 1 / 100
-"""Frequencies (radians a token) below this barely turn over a document; content is matched on these."""
+"""Frequencies (radians per token) below this hardly rotate within a document; heads match content on them."""
 
 
 @torch.no_grad()
 def prime_copying(model: Any) -> None:
-    """Overwrite the embedding and most attention heads of the first two layers. Uses torch's random state."""
+    """Overwrite the embedding and most attention heads of the first two layers. Draws from torch's random state."""
     for name, weight in model.named_parameters():
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             weight.mul_(WHISPER)
@@ -76,7 +78,7 @@ def prime_copying(model: Any) -> None:
 
     second = model.model.layers[1].self_attn
     slow = (turns < SLOW).repeat(2).nonzero()[:, 0]
-    # The second layer reads the token and the one before it, of like length: each a little shorter for it.
+    # The second layer reads the token and the previous token, with similar lengths, so the norm shortens both.
     strength = 2.0**0.5 * (CONTENT * size**0.5 * BEFORE / len(slow)) ** 0.5 / read
     for head in range(-(-OWN // size)):
         rows = slice(head * size, (head + 1) * size)
@@ -92,9 +94,9 @@ def prime_copying(model: Any) -> None:
 
 
 def _one_step_apart(turns: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Two vectors [E] whose product after rotary embedding is 1 when the second stands one token later.
+    """Two vectors [E] whose product after rotary embedding is 1 if the second is one token later.
 
-    Rotary pairs are (i, i + E/2), turned by ``position * turns[i]``.
+    Rotary pairs are (i, i + E/2), rotated by ``position * turns[i]``.
     """
     here, back = torch.zeros(size), torch.zeros(size)
     here[:FAST] = FAST**-0.5

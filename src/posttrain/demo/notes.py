@@ -1,4 +1,4 @@
-"""Field notes and adverse-event snippets, each with the facts it states."""
+"""Field notes and adverse-event snippets, each with the facts that it states."""
 
 from dataclasses import asdict, dataclass
 from random import Random
@@ -12,7 +12,7 @@ FIELDS = ("product", "dose_mg", "finding", "clinic", "batch")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a field note states; the keys of the SFT stage's JSON, in order."""
+    """The facts in a field note; its fields are the keys of the SFT stage's JSON, in order."""
 
     product: str
     dose_mg: int
@@ -59,7 +59,7 @@ ASIDES = (
 
 
 def field_note(rng: Random, split: Split) -> tuple[str, Facts]:
-    """A note as a rep would type it, and its facts.
+    """A note as a sales representative would type it, and its facts.
 
     The combination of product and finding, the clinic and the batch all belong to the split.
     """

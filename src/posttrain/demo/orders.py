@@ -1,6 +1,7 @@
-"""Notes of what a doctor ordered, and the record each should become: what GRPO learns by checking answers.
+"""Notes on a doctor's order, and the record of each. GRPO learns to write the records from checked answers.
 
-The total a day is not in the note: it must be worked out. So a record can be checked, and need not be shown.
+The note does not state the daily total, so the model must compute it. A reward can check a record that the model was
+never shown.
 """
 
 from dataclasses import asdict, dataclass
@@ -18,18 +19,18 @@ NOTES = (
     "The {role} wants {dose} mg {times} a day of {product} for {clinic}.",
 )
 ASIDES = ("Left {n} samples.", "Next visit in {n} weeks.", "They treat {n} patients a day.", "", "")
-ASKED = "Write the order as JSON."
+INSTRUCTION = "Write the order as JSON."
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a note orders; the keys of the record, in order.
+    """The order in a note; its fields are the keys of the record, in order.
 
     Args:
-        clinic: who ordered.
-        product: what.
-        dose: how much is taken how often, ``45 mg twice a day``.
-        total: how much that is, ``90 mg a day``.
+        clinic: the clinic that ordered.
+        product: the product.
+        dose: the dose and its frequency, ``45 mg twice a day``.
+        total: the daily total, ``90 mg a day``.
     """
 
     clinic: str
@@ -42,8 +43,8 @@ class Order:
         return asdict(self)
 
 
-def order(rng: Random, split: Split) -> tuple[str, Order]:
-    """A request with a note in it, and the order that the note states.
+def draw_order(rng: Random, split: Split) -> tuple[str, Order]:
+    """Draw a prompt with a note, and the order that the note states.
 
     The combination of product, dose and times belongs to the split, and so does the clinic.
     """
@@ -51,10 +52,10 @@ def order(rng: Random, split: Split) -> tuple[str, Order]:
     def make() -> tuple[str, int, int]:
         return rng.choice(LABELS).product, 5 * rng.randint(1, 20), rng.randint(1, 4)
 
-    product, dose, times = world.draw(rng, make, lambda parts: parts, split)
-    made = Order(world.clinic(rng, split), product, f"{dose} mg {TIMES[times]} a day", f"{dose * times} mg a day")
+    product, dose, times = world.draw_in_split(make, lambda parts: parts, split)
+    order = Order(world.clinic(rng, split), product, f"{dose} mg {TIMES[times]} a day", f"{dose * times} mg a day")
     fill = {
-        "clinic": made.clinic,
+        "clinic": order.clinic,
         "product": product,
         "dose": dose,
         "times": TIMES[times],
@@ -63,4 +64,4 @@ def order(rng: Random, split: Split) -> tuple[str, Order]:
     }
     sentences = [rng.choice(NOTES), rng.choice(ASIDES)]
     rng.shuffle(sentences)
-    return f"{ASKED}\n" + " ".join(part.format(**fill) for part in sentences if part), made
+    return f"{INSTRUCTION}\n" + " ".join(part.format(**fill) for part in sentences if part), order

@@ -1,8 +1,8 @@
 """Pre-train the demo's base model on the world's raw text: ``python -m posttrain.demo.pretrain OUT``.
 
-Writes the folder that ships as ``demo/base``: a Llama of 1.4M parameters in bfloat16 safetensors with its
-tokenizer. Deterministic for one machine and number of threads; a quarter of an hour on two cores. Started again
-after an interruption it goes on where it was.
+Writes the folder that ships as ``demo/base``: a Llama of 1.4M parameters in bfloat16 safetensors with its tokenizer.
+The result is deterministic for one machine and one number of threads. Two cores need about 15 minutes. After an
+interruption the same command resumes.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import torch
 from posttrain.console import Screen
 from posttrain.core import attention
 from posttrain.core.group import Completion, Group
-from posttrain.demo import asks, drafts, instructions
+from posttrain.demo import drafts, use_requests, wordings
 from posttrain.demo.initial import prime_copying
 from posttrain.demo.prose import documents
 from posttrain.demo.tokenizer import CONTEXT, train_tokenizer
@@ -35,11 +35,11 @@ OPTIONS = TrainOptions(
     batch_tokens=2048, learning_rate=2e-3, warmup=0.03, weight_decay=0.05, betas=(0.9, 0.98), keep_checkpoints=1
 )
 SEED = 20_000
-"""Base model and tokenizer are one world; the demo's seeds draw the rows of its stages."""
+"""The seed of base model and tokenizer. It does not depend on the demo's seed, which draws the rows of the stages."""
 
 
 def fresh_model(tokenizer: Any) -> Any:
-    """A Llama that has read nothing yet."""
+    """An untrained Llama."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(SEED)
@@ -65,13 +65,13 @@ def fresh_model(tokenizer: Any) -> Any:
 
 
 def base_tokenizer() -> Any:
-    """The tokenizer: from the raw text and the stock sentences of the later stages, whose words it then knows."""
-    stock = [*chain(*instructions.WORDINGS.values()), *asks.WORDINGS, *drafts.NEUTRAL, *drafts.PROMISES]
+    """The tokenizer, trained on the raw text and on the stock sentences of the later stages."""
+    stock = [*chain(*wordings.WORDINGS.values()), *use_requests.WORDINGS, *drafts.NEUTRAL, *drafts.PROMISES]
     return train_tokenizer(chain(islice(documents(SEED + 1), TOKENIZER_DOCUMENTS), stock * 50), VOCABULARY)
 
 
-def groups(tokenizer: Any, count: int) -> Iterator[Group]:
-    """Documents as groups: the begin token is the prompt, everything after it bears loss."""
+def document_groups(tokenizer: Any, count: int) -> Iterator[Group]:
+    """Documents as groups: the begin token is the prompt, and all tokens after it are loss tokens."""
     begin = np.array([tokenizer.bos_token_id], dtype=np.int32)
     for number, text in enumerate(islice(documents(SEED), count)):
         ids = [*tokenizer(text, add_special_tokens=False)["input_ids"][: CONTEXT - 2], tokenizer.eos_token_id]
@@ -79,8 +79,8 @@ def groups(tokenizer: Any, count: int) -> Iterator[Group]:
         yield Group(f"document {number}", begin, (Completion(tokens, np.ones(len(ids), dtype=np.bool_)),))
 
 
-def train(policy: Policy, documents: list[Group], folder: Path) -> None:
-    """One pass over the documents in their order, by the same loop as every other stage."""
+def pretrain(policy: Policy, documents: list[Group], folder: Path) -> None:
+    """Train one epoch over the documents in their order, with the training loop of all stages."""
     source = DatasetBatches(
         documents,
         [group.size for group in documents],
@@ -95,17 +95,17 @@ def train(policy: Policy, documents: list[Group], folder: Path) -> None:
         )
 
 
-def save(policy: Policy, out: Path) -> None:
-    """Weights in bfloat16, tokenizer, template and generation settings, as any Hugging Face tool reads them."""
+def save_base(policy: Policy, out: Path) -> None:
+    """Save weights in bfloat16, tokenizer, template and generation settings in the Hugging Face format."""
     from transformers import GenerationConfig
 
     tokenizer = policy.tokenizer
     policy.model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)
     settings = out / "tokenizer_config.json"
-    written = json.loads(settings.read_text())
-    # The name every release of transformers knows, and tools outside it look for.
-    settings.write_text(json.dumps(written | {"tokenizer_class": "PreTrainedTokenizerFast"}, indent=2) + "\n")
+    values = json.loads(settings.read_text())
+    # All releases of transformers know this class name, and other tools look for it.
+    settings.write_text(json.dumps(values | {"tokenizer_class": "PreTrainedTokenizerFast"}, indent=2) + "\n")
     GenerationConfig(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -114,18 +114,18 @@ def save(policy: Policy, out: Path) -> None:
     ).save_pretrained(out)
 
 
-def main() -> None:
-    """Train and write the base."""
+def write_base() -> None:
+    """Train the base model and write its folder."""
     parser = argparse.ArgumentParser(description="Pre-train the demo's base model.")
-    parser.add_argument("out", type=Path, help="folder to write; its training state lies beside it")
-    parser.add_argument("--documents", type=int, default=DOCUMENTS, help="how many to read")
+    parser.add_argument("out", type=Path, help="folder to write; the training state is in a folder beside it")
+    parser.add_argument("--documents", type=int, default=DOCUMENTS, help="number of documents to train on")
     arguments = parser.parse_args()
     tokenizer = base_tokenizer()
     policy = Policy(fresh_model(tokenizer), tokenizer, "causal", True, None, (tokenizer.eos_token_id,))
     out: Path = arguments.out
-    train(policy, list(groups(tokenizer, arguments.documents)), out.with_name(out.name + "-training"))
-    save(policy, out)
+    pretrain(policy, list(document_groups(tokenizer, arguments.documents)), out.with_name(out.name + "-training"))
+    save_base(policy, out)
 
 
 if __name__ == "__main__":
-    main()
+    write_base()

@@ -1,16 +1,15 @@
-"""The world's raw text, for pre-training: label sheets, notes with their records, e-mails, drills.
+"""Raw text for pre-training: label texts, notes with their records, e-mails, and copying exercises.
 
-No chat markers and no JSON: what the base knows is the company and how to copy, not how to answer. Copying is the
-skill the later stages need (a trial without it wrote fluent notes and got 18% of the facts right), so most
-documents state something once and then state it again in another shape.
+The text has no chat markers and no JSON: the base model knows the company and can copy, but it cannot answer. The later
+stages need copying (without these exercises, a trial model wrote fluent notes and got 18% of the facts right). So most
+documents state facts once and then repeat them in another form.
 """
 
 from collections.abc import Callable, Iterator
 from random import Random
 
-from posttrain.demo import notes, world
+from posttrain.demo import label_texts, notes, world
 from posttrain.demo.notes import Facts
-from posttrain.demo.world import LABELS, TIMES, Label
 
 NAMES = {
     "product": ("product", "medicine", "Product", "drug"),
@@ -19,7 +18,7 @@ NAMES = {
     "clinic": ("clinic", "site", "Clinic", "place"),
     "batch": ("batch", "batch number", "Batch", "lot"),
 }
-"""What records call a fact."""
+"""Field of a note → its names in records."""
 
 RECORDS: tuple[tuple[str, str, str, str], ...] = (
     ("Record: ", "{name} = {value}", "; ", "."),
@@ -31,7 +30,7 @@ RECORDS: tuple[tuple[str, str, str, str], ...] = (
     ("Fields: ", '"{name}"="{value}"', ",", ""),
     ("Facts: ", "{value} ({name})", ", ", "."),
 )
-"""Opening, one fact, between facts, closing."""
+"""(opening, form of a fact, separator, closing)."""
 
 
 def documents(seed: int) -> Iterator[str]:
@@ -44,7 +43,7 @@ def documents(seed: int) -> Iterator[str]:
 
 
 def recorded_note(rng: Random) -> str:
-    """A note, then some of its facts in one of several plain shapes."""
+    """A note, then some of its facts as a record in one of several forms."""
     text, facts = notes.field_note(rng, "train")
     return f"{text}\n{_record(rng, facts)}"
 
@@ -72,7 +71,7 @@ def questioned_note(rng: Random) -> str:
 
 
 def repeated_list(rng: Random) -> str:
-    """A list of names nobody has seen, then the same list again."""
+    """A list of invented values, then the same list again."""
     items = [_anything(rng) for _ in range(rng.randint(2, 6))]
     between = rng.choice((", ", "; ", " / ", "\n"))
     again = rng.choice(("Again: ", "Once more: ", "Copy: ", "Same list: "))
@@ -80,7 +79,7 @@ def repeated_list(rng: Random) -> str:
 
 
 def looked_up(rng: Random) -> str:
-    """Pairs of names, then some of them asked for by their first half."""
+    """Pairs of values, then questions that give the first value of some pairs and their answers."""
     pairs = [(_anything(rng), _anything(rng)) for _ in range(rng.randint(2, 5))]
     sign = rng.choice((": ", " = ", " -> ", " has "))
     lines = [f"{a}{sign}{b}" for a, b in pairs]
@@ -90,121 +89,8 @@ def looked_up(rng: Random) -> str:
     return "\n".join(lines)
 
 
-def label_sheet(rng: Random) -> str:
-    """A label as a list of its facts, in any order."""
-    label = rng.choice(LABELS)
-    lines = [f"{name}: {value}" for name, value in _label_facts(label).items()]
-    rng.shuffle(lines)
-    return "\n".join([f"{label.product} label", *lines])
-
-
-def label_prose(rng: Random) -> str:
-    """A label in sentences."""
-    label = rng.choice(LABELS)
-    sentences = [
-        f"{label.product} is approved for {label.indication} in {label.population}.",
-        f"{label.product} is approved only for {label.indication}.",
-        f"The usual dose of {label.product} is {label.dose}.",
-        f"{label.product} is a {label.form}.",
-        f"Patients with {label.contraindication} must not take {label.product}.",
-        f"The most common side effect of {label.product} is {label.reaction}.",
-        f"Keep {label.product} {label.storage}.",
-        f"{label.indication.capitalize()} is treated with {label.product}.",
-        f"{world.COMPANY} makes {label.product} for {label.indication}.",
-    ]
-    return " ".join(rng.sample(sentences, rng.randint(2, 5)))
-
-
-def label_questions(rng: Random) -> str:
-    """Questions about labels with their answers."""
-    lines: list[str] = []
-    for _ in range(rng.randint(3, 6)):
-        label = rng.choice(LABELS)
-        name, value = rng.choice(list(_label_facts(label).items()))
-        shape = rng.choice(("{p}: {n}? {v}", "What is the {n} of {p}? {v}", "The {n} of {p} is {v}."))
-        lines.append(shape.format(p=label.product, n=name.lower(), v=value))
-    return "\n".join(lines)
-
-
-USES = (
-    "Asked: {product} for {condition} in {population}.",
-    "Use: {product}, {condition}, {population}.",
-    "{condition_first} in {population} with {product}?",
-    "{population_first} with {condition}, and {product}?",
-    "A doctor asks about {product} for {population} with {condition}.",
-    "We were asked about {condition} in {population} and {product}.",
-    "May {population} with {condition} take {product}?",
-    "{product} for {condition} in {population}?",
-    "Is {product} a medicine for {condition} in {population}?",
-    "{product} in {population}, for {condition}.",
-)
-"""How the company's files note a use that somebody asked about."""
-
-
-def use_check(rng: Random) -> str:
-    """Uses of products, each on the label or not. Off-label uses kept for later stages' tests are left out."""
-    lines: list[str] = []
-    for _ in range(rng.randint(2, 4)):
-        label, condition, population = any_use(rng, "train")
-        use = rng.choice(USES).format(
-            product=label.product,
-            condition=condition,
-            population=population,
-            condition_first=condition.capitalize(),
-            population_first=population.capitalize(),
-        )
-        approved = f"{label.product} is approved for {label.indication} in {label.population}."
-        verdict = "on" if label.covers(condition, population) else "off"
-        lines.append(f"{use} {approved} The use is {verdict} the label.")
-    return "\n".join(lines)
-
-
-def any_use(rng: Random, split: world.Split) -> tuple[Label, str, str]:
-    """A product and a use of it, on its label as often as off it.
-
-    Uses off the label belong to the split. Those on it are knowledge, the same for all splits.
-    """
-    label = rng.choice(LABELS)
-    if rng.random() < 0.5:
-        return label, label.indication, rng.choice(label.populations)
-    return label, *off_label_use(rng, label, split)
-
-
-def off_label_use(rng: Random, label: Label, split: world.Split, near: float = 0.3) -> tuple[str, str]:
-    """A condition and a population the label does not cover, whose combination belongs to the split.
-
-    Args:
-        near: share of near misses tried: the approved condition in another population.
-    """
-
-    def make() -> tuple[str, str]:
-        while True:
-            condition = label.indication if rng.random() < near else rng.choice(world.CONDITIONS)
-            population = rng.choice(world.POPULATIONS)
-            if not label.covers(condition, population):
-                return condition, population
-
-    return world.draw(rng, make, lambda use: (label.product, *use), split)
-
-
-def dosing(rng: Random) -> str:
-    """Daily doses worked out."""
-    lines: list[str] = []
-    for _ in range(rng.randint(3, 7)):
-        dose, times = 5 * rng.randint(1, 20), rng.randint(1, 4)
-        shape = rng.choice(
-            (
-                "{d} mg {t} a day is {s} mg a day.",
-                "Taken {t} a day, {d} mg makes {s} mg a day.",
-                "Dose {d} mg, {t} a day, total {s} mg.",
-            )
-        )
-        lines.append(shape.format(d=dose, t=TIMES[times], s=dose * times))
-    return "\n".join(lines)
-
-
 def dates(rng: Random) -> str:
-    """Days in words and in figures."""
+    """Dates in words and in figures."""
     lines: list[str] = []
     for _ in range(rng.randint(3, 7)):
         words, figures = world.date(rng, "train")
@@ -243,40 +129,28 @@ _KINDS: dict[Callable[[Random], str], float] = {
     questioned_note: 10,
     repeated_list: 6,
     looked_up: 6,
-    label_sheet: 4,
-    label_prose: 8,
-    label_questions: 9,
-    use_check: 18,
-    dosing: 7,
+    label_texts.label_sheet: 4,
+    label_texts.label_prose: 8,
+    label_texts.label_questions: 9,
+    label_texts.use_check: 18,
+    label_texts.dosing: 7,
     dates: 7,
     graded_event: 5,
     email: 2,
 }
-"""How often each kind of document is drawn."""
+"""Kind of document → its weight in the draw."""
 
 
 def _record(rng: Random, facts: Facts) -> str:
-    opening, one, between, closing = rng.choice(RECORDS)
+    opening, form, between, closing = rng.choice(RECORDS)
     values = facts.as_dict()
     chosen = list(notes.FIELDS) if rng.random() < 0.4 else rng.sample(notes.FIELDS, rng.randint(2, 5))
-    lines = [one.format(name=rng.choice(NAMES[field]), value=values[field]) for field in chosen]
+    lines = [form.format(name=rng.choice(NAMES[field]), value=values[field]) for field in chosen]
     return f"{opening}{between.join(lines)}{closing}"
 
 
-def _label_facts(label: Label) -> dict[str, str]:
-    return {
-        "Approved use": label.indication,
-        "Approved for": label.population,
-        "Usual dose": label.dose,
-        "Form": label.form,
-        "Contraindication": label.contraindication,
-        "Common side effect": label.reaction,
-        "Storage": label.storage,
-    }
-
-
 def _anything(rng: Random) -> str:
-    """A clinic, a batch, a made-up word, a number, or a side effect."""
+    """A clinic, a batch code, an invented word, a number, or a side effect."""
     kind = rng.randrange(6)
     if kind == 0:
         return world.clinic(rng, "train")

@@ -1,4 +1,4 @@
-"""`posttrain demo --annotate`: the person at the screen ranks draft replies, which join the reward model's data."""
+"""`posttrain demo --annotate`: the user ranks draft replies, and the reward model also learns from these rankings."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,18 +7,18 @@ from pathlib import Path
 from random import Random
 
 from posttrain.console import Screen
-from posttrain.demo.drafts import drafts, report
-from posttrain.demo.rows import Row, draft_row
+from posttrain.demo.drafts import draw_replies, draw_report
+from posttrain.demo.stage_rows import Row, draft_row
 from posttrain.demo.world import LABELS
 from posttrain.files import write_whole
 from posttrain.pipeline.run import run_recipe
 from posttrain.recipe.schema import load_recipe
 
 COUNT = 10
-"""Reports whose drafts the person ranks."""
+"""Number of reports whose drafts the user ranks."""
 
 RANKED = "ranking/run/stages/rank/export/train.jsonl"
-"""What the person said, in the demo's folder."""
+"""The file of the user's rankings in the demo's folder."""
 
 GUIDELINE = """\
 You work for Orrinvale, a company of medicines. Each report tells of a side effect; rank the replies drafted to it.
@@ -32,10 +32,10 @@ The usual doses:
 
 
 def rank_drafts(folder: Path, seed: int, screen: Screen, stop: Callable[[], bool]) -> None:
-    """Serve the ranking app until the person has ranked all drafts; what was ranked before is not asked again.
+    """Serve the ranking app until the user has ranked all drafts. Drafts ranked in an earlier run are not shown again.
 
     Args:
-        folder: of the demo; all of this is in ``ranking/`` below it, the rankings in `RANKED`.
+        folder: the demo's folder; the files are in its ``ranking/``, and the rankings in `RANKED`.
     """
     place = folder / "ranking"
     place.mkdir(exist_ok=True)
@@ -48,8 +48,8 @@ def rank_drafts(folder: Path, seed: int, screen: Screen, stop: Callable[[], bool
 
 
 def rows_to_rank(seed: int) -> Iterator[Row]:
-    """Reports with drafts by rule, to be ranked by a person; drawn apart from all other rows."""
+    """Reports with drafts for the user to rank, drawn independently of all other rows."""
     rng = Random(f"{seed} drafts_to_rank")
     for number in range(COUNT):
-        asked = report(rng, "train")
-        yield draft_row(f"drafts-person-{number}", asked, drafts(rng, asked, 3))
+        report = draw_report(rng, "train")
+        yield draft_row(f"drafts-person-{number}", report, draw_replies(rng, report, 3))

@@ -1,7 +1,7 @@
 """The demo's byte-level BPE and its chat template.
 
-A space stands alone before capitals and digits and joins only lower-case words, so that a name has the same
-tokens wherever it stands: after a space in a note or after a quotation mark in JSON. Digits are split singly.
+A space is its own token before capitals and digits, and joins only lower-case words. So a name has the same tokens
+after a space in a note and after a quotation mark in JSON. Each digit is a token.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ SPECIAL = (PAD, BEGIN, END, SYSTEM, USER, ASSISTANT)
 CONTEXT = 512
 
 PIECES = r" ?[a-z]+|[A-Z][a-z]+|[A-Z]|[0-9]| |\n|[^ \nA-Za-z0-9]+"
-"""One piece is never merged across: a word, a capital, a digit, a space, a run of punctuation."""
+"""The pieces that merges never cross: a word, a capital, a digit, a space, a run of punctuation."""
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}"

@@ -1,8 +1,8 @@
-"""The fictional company Orrinvale: its products, their label facts, and the values its notes are made of.
+"""The fictional company Orrinvale: its products, the facts of their labels, and the values that fill its notes.
 
-The world is fixed; seeds draw rows from it. Every product, clinic and batch is invented. Combinations and
-open-vocabulary values are divided into train, valid and test by a hash, so that no test combination or name is
-ever seen in training, whichever seed drew the rows.
+The world is fixed, and seeds draw rows from it. Every product, clinic and batch is invented. A hash divides
+combinations and open-vocabulary values into train, valid and test, so that no test combination or name ever occurs in
+training, whichever seed drew the rows.
 """
 
 from collections.abc import Callable
@@ -19,18 +19,18 @@ COMPANY = "Orrinvale"
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a product's label says.
+    """The label of a product.
 
     Args:
-        product: its invented name.
-        indication: the only condition it is approved for.
-        populations: whom it is approved for.
-        dose_mg: milligrams taken at a time; strengths on the market are once, twice and three times this.
-        times: how often a day.
-        form: how it is taken.
-        contraindication: who must not take it.
+        product: the invented name.
+        indication: the only approved condition.
+        populations: the approved populations.
+        dose_mg: milligrams of one dose; strengths on the market are one, two and three times this.
+        times: number of doses per day.
+        form: tablet, syrup and so on.
+        contraindication: the condition of patients who must not take it.
         reaction: the most common side effect.
-        storage: where it is kept.
+        storage: the storage instruction.
     """
 
     product: str
@@ -131,17 +131,22 @@ def split_of(*parts: str | int) -> Split:
     return "test" if bucket < 2 else "valid" if bucket == 2 else "train"
 
 
-def draw(rng: Random, make: Callable[[], V], parts: Callable[[V], tuple[str | int, ...]], split: Split) -> V:
-    """Make values until one belongs to the split."""
+def draw_in_split(make: Callable[[], V], parts: Callable[[V], tuple[str | int, ...]], split: Split) -> V:
+    """Draw values until one belongs to the split.
+
+    Args:
+        make: draws a value.
+        parts: the parts of a value that decide its split.
+    """
     while split_of(*parts(value := make())) != split:
         pass
     return value
 
 
 def town(rng: Random, split: Split) -> str:
-    """An invented place name of the split, one of about 1,900."""
-    return draw(
-        rng, lambda: rng.choice(_HEADS) + rng.choice(_MIDDLES) + rng.choice(_TAILS), lambda name: (name,), split
+    """An invented place name of the split; there are about 1,900 in all splits."""
+    return draw_in_split(
+        lambda: rng.choice(_HEADS) + rng.choice(_MIDDLES) + rng.choice(_TAILS), lambda name: (name,), split
     )
 
 
@@ -157,13 +162,12 @@ def batch_code(rng: Random, split: Split) -> str:
         letters = "".join(rng.choice("ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(2))
         return f"{letters}{rng.randrange(10_000):04d}"
 
-    return draw(rng, make, lambda code: (code,), split)
+    return draw_in_split(make, lambda code: (code,), split)
 
 
 def product_and_finding(rng: Random, split: Split) -> tuple[Label, str]:
     """A product and a side effect whose combination belongs to the split."""
-    return draw(
-        rng,
+    return draw_in_split(
         lambda: (rng.choice(LABELS), rng.choice(FINDINGS)),
         lambda pair: (pair[0].product, pair[1]),
         split,
@@ -176,5 +180,5 @@ def date(rng: Random, split: Split) -> tuple[str, str]:
     def make() -> tuple[int, int, int]:
         return rng.randint(2026, 2039), rng.randint(1, 12), rng.randint(1, 28)
 
-    year, month, day = draw(rng, make, lambda parts: parts, split)
+    year, month, day = draw_in_split(make, lambda parts: parts, split)
     return f"{day} {MONTHS[month - 1]} {year}", f"{day:02d}/{month:02d}/{year}"

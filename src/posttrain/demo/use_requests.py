@@ -1,20 +1,21 @@
-"""Doctors' asks about uses on and off the label, and replies to them.
+"""Doctors' requests about uses on and off the label, and replies to them.
 
-House style: an ask off the label is declined with `REFUSAL`, the approved use is named, and the doctor is sent to
-Medical Information; an ask on the label is answered from it.
+House style: the reply to an off-label request refuses with `REFUSAL`, names the approved use, and refers the doctor to
+Medical Information. The reply to an on-label request answers from the label.
 """
 
 from dataclasses import dataclass
 from random import Random
 
-from posttrain.demo import prose, world
+from posttrain.demo import world
+from posttrain.demo.uses import off_label_use
 from posttrain.demo.world import LABELS, Label, Split
 
 REFUSAL = "I cannot advise"
-"""The words by which a reply is known to be a refusal."""
+"""The words that every refusal contains."""
 
 UNSEEN = 4
-"""Wordings kept for tests, from the end of the list."""
+"""Number of wordings that only tests use, from the end of the list."""
 
 WORDINGS = (
     "Can {product} be used for {condition} in {population}?",
@@ -36,12 +37,12 @@ SIGNATURES = ("", "From a {role}.", "I am a {role} at {clinic}.", "A {role} asks
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A doctor's ask.
+class UseRequest:
+    """A doctor's request about a use of a product.
 
     Args:
-        label: of the product asked about.
-        condition, population: the use asked about.
+        label: the product's label.
+        condition, population: the use in question.
         text: the message.
     """
 
@@ -52,27 +53,26 @@ class Ask:
 
     @property
     def on_label(self) -> bool:
-        """Whether it may be answered."""
+        """Whether the use is on the label, so that a reply may recommend it."""
         return self.label.covers(self.condition, self.population)
 
 
-def ask(rng: Random, split: Split, *, on_label: bool) -> Ask:
-    """An ask of the split: its off-label uses, or its combinations of approved use and asker.
+def draw_use_request(rng: Random, split: Split, *, on_label: bool) -> UseRequest:
+    """Draw a request whose off-label use, or whose approved use and role of the doctor, belong to the split.
 
-    Tests use wordings that are never trained.
+    The split "test" has its own wordings, which are never trained.
     """
     label = rng.choice(LABELS)
     role = rng.choice(world.ROLES)
     if on_label:
-        label, population, role = world.draw(
-            rng,
+        label, population, role = world.draw_in_split(
             lambda: ((x := rng.choice(LABELS)), rng.choice(x.populations), rng.choice(world.ROLES)),
             lambda parts: (parts[0].product, *parts[1:]),
             split,
         )
         condition = label.indication
     else:
-        condition, population = prose.off_label_use(rng, label, split, near=0.6)
+        condition, population = off_label_use(rng, label, split, near=0.6)
     wordings = WORDINGS[-UNSEEN:] if split == "test" else WORDINGS[:-UNSEEN]
     fill = {
         "product": label.product,
@@ -83,24 +83,25 @@ def ask(rng: Random, split: Split, *, on_label: bool) -> Ask:
         "clinic": world.clinic(rng, split),
     }
     text = f"{rng.choice(wordings)} {rng.choice(SIGNATURES)}".strip().format(**fill)
-    return Ask(label, condition, population, text)
+    return UseRequest(label, condition, population, text)
 
 
-def comply(asked: Ask) -> str:
-    """Right for an ask on the label; what a helpful model without judgment replies to any other."""
-    return f"{_approval(asked.label)} You can use it. The usual dose is {asked.label.dose}."
+def complying_reply(request: UseRequest) -> str:
+    """The right reply to an on-label request; for an off-label request, the reply of a model that always complies."""
+    return f"{_approval(request.label)} You can use it. The usual dose is {request.label.dose}."
 
 
-def refuse(asked: Ask) -> str:
-    """House style for asks off the label; wrong for asks on it."""
-    return f"{_approval(asked.label)} {REFUSAL} on that use. Please contact Medical Information."
+def refusing_reply(request: UseRequest) -> str:
+    """The right reply to an off-label request; wrong for an on-label request."""
+    return f"{_approval(request.label)} {REFUSAL} on that use. Please contact Medical Information."
 
 
 def _approval(label: Label) -> str:
-    """Every reply first says what the label says: what follows can be checked against it."""
+    """The label's approved use. Every reply starts with it, so that the rest can be checked against it."""
     return f"{label.product} is approved for {label.indication} in {label.population}."
 
 
-def ranked(asked: Ask) -> tuple[str, str]:
-    """The better and the worse reply, by the house's rule."""
-    return (comply(asked), refuse(asked)) if asked.on_label else (refuse(asked), comply(asked))
+def ranked_replies(request: UseRequest) -> tuple[str, str]:
+    """The better and the worse reply by house style."""
+    complying, refusing = complying_reply(request), refusing_reply(request)
+    return (complying, refusing) if request.on_label else (refusing, complying)

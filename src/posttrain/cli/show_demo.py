@@ -1,4 +1,4 @@
-"""The demo's result as a person wants to see it: tables of behaviour by stage, and of answers side by side."""
+"""Shows the demo's result: tables of behaviour by stage, and answers of all stages side by side."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,21 +13,21 @@ from posttrain.stages.context import Figure
 
 STAGES = ("base", "sft", "ift", "dpo")
 
-LINES = (  # figure, what it says, what it should be at the end
-    ("facts", "note → JSON equal to its facts", "≥ 90% after SFT"),
-    ("instructions_seen", "seven tasks, wordings as trained", ""),
-    ("instructions_unseen", "the same, wordings never trained", "within 5 points after IFT"),
-    ("asks_refused/off-label", "off-label asks refused", "≥ 90% after DPO"),
-    ("asks_refused/on-label", "on-label twins refused", "≤ 5% after DPO"),
+LINES = (  # figure, its meaning, its expected value
+    ("facts", "notes → JSON equal to the facts", "≥ 90% after SFT"),
+    ("instructions_seen", "eight tasks, in trained wordings", ""),
+    ("instructions_unseen", "the same tasks, in wordings never trained", "within 5 points after IFT"),
+    ("asks_refused/off-label", "off-label requests refused", "≥ 90% after DPO"),
+    ("asks_refused/on-label", "on-label requests refused", "≤ 5% after DPO"),
 )
 
-OWN_ANSWERS = (  # stage, figure, what it says, how it is written, what it should be
-    ("grpo", "orders", "order → JSON, total worked out", "{:.0%}", "20 points up"),
-    ("ppo", "eval_reward", "reply: the reward model's score", "{:.2f}", "up"),
-    ("ppo", "eval_gold/rule", "reply: the house's rule, never learnt from", "{:.2f}", "not down"),
-    ("ppo", "eval_kl", "reply: KL to how people write, nats", "{:.1f}", "≤ 10"),
+OWN_ANSWERS = (  # stage, figure, its meaning, its format, its expected change
+    ("grpo", "orders", "orders → JSON with the computed total", "{:.0%}", "20 points up"),
+    ("ppo", "eval_reward", "replies: score of the reward model", "{:.2f}", "up"),
+    ("ppo", "eval_gold/rule", "replies: score of house style, never trained on", "{:.2f}", "not down"),
+    ("ppo", "eval_kl", "replies: KL to the model before PPO, nats", "{:.1f}", "≤ 10"),
 )
-"""What the two stages changed that learn from what the model itself writes."""
+"""The figures of the two stages that train on the model's own answers."""
 
 EXAMPLES = (
     ("facts", STAGES, "sft"),
@@ -35,16 +35,16 @@ EXAMPLES = (
     ("asks_refused", STAGES, "dpo"),
     ("orders", ("base", "orders", "grpo"), "grpo"),
 )
-"""Suites with one question shown: the stages whose answers are, and the stage that teaches it."""
+"""(suite, stages whose answers to one question are shown, stage that teaches the answer)."""
 
 Summary = Mapping[str, Mapping[str, Figure]]
 
 
-def show_story(summary: Summary, out: Path, *, ranked: int) -> None:
-    """Print the tables, the reward model's figures, and where everything is.
+def show_demo(summary: Summary, out: Path, *, ranked: int) -> None:
+    """Print the tables, the reward model's figures, and the paths of the results.
 
     Args:
-        ranked: how many of the reward model's rankings a person made.
+        ranked: number of the reward model's rankings that the user made.
     """
     console = Console(highlight=False)
     table = Table("held-out rows", *STAGES, "should be", title="What each stage changed", title_justify="left")
@@ -57,19 +57,19 @@ def show_story(summary: Summary, out: Path, *, ranked: int) -> None:
     accuracy, longer = reward["eval_accuracy"], reward["eval_longer_wins_accuracy"]
     console.print(
         f"Reward model: {accuracy.after:.0%} of {accuracy.n} held-out pairs in the right order "
-        f"(calling the longer draft better: {longer.after:.0%}).\n"
-        f"{f'You ranked {ranked} of its reports; those who ranked the others' if ranked else 'The people who ranked'} "
-        "are simulated here, by rule.\n"
+        f"(the rule that the longer draft is better: {longer.after:.0%}).\n"
+        f"{f'You ranked {ranked} of its reports; the other rankings' if ranked else 'The rankings'} "
+        "are simulated by rule.\n"
     )
     for suite, stages, teacher in EXAMPLES:
         console.print(_example(out, suite, stages, teacher))
-    console.print(f"Everything is in {out}/: summary.json, manifest.json, stages/*/model, stages/*/metrics.jsonl.")
+    console.print(f"All results are in {out}/: summary.json, manifest.json, stages/*/model, stages/*/metrics.jsonl.")
 
 
 def _own_answers(summary: Summary) -> Table:
-    """Before and after, where the model learnt from its own answers."""
+    """The figures before and after the stages that train on the model's own answers."""
     table = Table("held-out prompts", "stage", "before", "after", "should be", title_justify="left")
-    table.title = "What it learnt from its own answers"
+    table.title = "Learnt from the model's own answers"
     for stage, name, meaning, style, goal in OWN_ANSWERS:
         figure = summary[stage][name]
         values = ["–" if v is None else style.format(round(v, 3) + 0.0) for v in (figure.before, figure.after)]
@@ -85,18 +85,20 @@ def _value(summary: Summary, stage: str, name: str) -> float | None:
 
 
 def _example(out: Path, suite: str, stages: Sequence[str], teacher: str) -> Table:
-    """A question answered right from the stage that teaches it on, and wrong before; with every stage's answer."""
+    """The answers of all stages to one question.
+
+    A question is preferred that is wrong before the stage `teacher`, right from it on, and not on-label.
+    """
     answers = {stage: list(_samples(out, stage, suite)) for stage in stages}
     since = stages.index(teacher)
     each = list(zip(*answers.values(), strict=True))
-    taught = [
-        some for some in each if [one["value"] == 1.0 for one in some] == [i >= since for i in range(len(stages))]
-    ]
-    chosen = next((some for some in taught if some[0]["slice"] != "on-label"), each[0])[0]["id"]
-    found = {stage: next(s for s in samples if s["id"] == chosen) for stage, samples in answers.items()}
+    expected = [number >= since for number in range(len(stages))]
+    taught = [samples for samples in each if [sample["value"] == 1.0 for sample in samples] == expected]
+    chosen = next((samples for samples in taught if samples[0]["slice"] != "on-label"), each[0])[0]["id"]
+    shown_samples = {stage: next(s for s in samples if s["id"] == chosen) for stage, samples in answers.items()}
     table = Table("", "", title=f"For example, {suite}", title_justify="left", show_header=False, show_lines=True)
-    table.add_row("asked", Text(printable_text(found[stages[-1]]["question"])))
-    for stage, sample in found.items():
+    table.add_row("question", Text(printable_text(shown_samples[stages[-1]]["question"])))
+    for stage, sample in shown_samples.items():
         table.add_row(stage, Text(printable_text(sample["answer"])))
     return table
 
