@@ -1,8 +1,6 @@
 """The command line. Imports nothing heavy: `--help` and a recipe's errors answer at once."""
 
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -43,8 +41,8 @@ Fresh = Annotated[
 ]
 
 
-@app.command(epilog="Example: posttrain run recipe.yaml --set stages.dpo.beta=0.2 --out runs/beta-02")
-def run(
+@app.command("run", epilog="Example: posttrain run recipe.yaml --set stages.dpo.beta=0.2 --out runs/beta-02")
+def run_command(
     recipe: RecipeFile,
     set_: Overrides = [],  # noqa: B006
     out: Out = None,
@@ -59,37 +57,9 @@ def run(
     Exit codes: 0 every stage is done; 1 error; 2 bad input, or a model that does not fit; 3 people have to rank first;
     130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
     """
-    from posttrain.cli.tables import show_summary
-    from posttrain.console import Screen
-    from posttrain.pipeline.run import as_json as to_json
-    from posttrain.pipeline.run import run_recipe
-    from posttrain.pipeline.run_directory import folder_for
-    from posttrain.recipe.inputs import load_ready
+    from posttrain.cli.recipe_work import run_and_show
 
-    checked, folder = load_ready(recipe, set_), out or folder_for(recipe)
-    asked = fresh is None and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
-
-    def start_over() -> bool:
-        return typer.confirm("Start these stages over?", err=True) if asked else fresh is not False
-
-    def work(stop: Callable[[], bool]) -> None:
-        screen = Screen(quiet=as_json)
-        summary = run_recipe(
-            checked,
-            base=recipe.parent,
-            out=folder,
-            screen=screen,
-            stop=stop,
-            wait=wait,
-            file=recipe,
-            start_over=start_over,
-        )
-        if as_json:
-            typer.echo(json.dumps(to_json(summary), indent=2))
-        else:
-            show_summary(summary, folder)
-
-    _stoppable(work)
+    run_and_show(recipe, set_, out, wait=wait, fresh=fresh, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
@@ -109,22 +79,15 @@ def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
     typer.echo(f"{recipe}: {fine}. Stages: {' → '.join(in_order(checked.recipe))}")
 
 
-@app.command(epilog="Example: posttrain plan recipe.yaml")
-def plan(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
+@app.command("plan", epilog="Example: posttrain plan recipe.yaml")
+def plan_command(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
     """Read the data and say what a run would do: rows, tokens, steps, memory, time, disk. Loads no weights.
 
     Ends with exit code 2 if a stage does not fit into the free memory.
     """
-    from posttrain.console import Screen
-    from posttrain.pipeline.plan import plan_recipe
-    from posttrain.pipeline.plan_table import show_plan
-    from posttrain.recipe.inputs import load_ready
+    from posttrain.cli.recipe_work import plan_and_show
 
-    checked = load_ready(recipe, set_)
-    plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
-    typer.echo(json.dumps([one.as_json() for one in plans], indent=2)) if as_json else show_plan(plans)
-    if short := [one.stage for one in plans if one.does_not_fit is not None]:
-        raise InputError(f"{recipe}: does not fit into the free memory: {', '.join(short)}")
+    plan_and_show(recipe, set_, as_json=as_json)
 
 
 @app.command(
@@ -147,22 +110,10 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Write several different completions of each prompt, for people to rank."""
-    from posttrain.cli.generate import generate_file
-    from posttrain.cli.tables import show_figures
-    from posttrain.console import Screen
-    from posttrain.pipeline.run import as_json as to_json
+    from posttrain.cli.recipe_work import generate_and_show
 
-    said = {"data": data, "k": k, "temperature": temperature, "max_new_tokens": max_new_tokens}
-
-    def work(stop: Callable[[], bool]) -> None:
-        figures = generate_file([model, *models], said, set_, out, seed, Screen(quiet=as_json), stop)
-        if as_json:
-            typer.echo(json.dumps(to_json({"candidates": figures})["candidates"], indent=2))
-        else:
-            show_figures({"candidates": figures})
-            typer.echo(f"The candidates are in {out}, ready to be ranked")
-
-    _stoppable(work)
+    given = {"data": data, "k": k, "temperature": temperature, "max_new_tokens": max_new_tokens}
+    generate_and_show([model, *models], given, set_, out, seed, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain init sft --data notes.csv --model ./base > recipe.yaml")
@@ -201,29 +152,10 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """A raw model becomes a fine-tuned and aligned one, in minutes on a laptop, on a fictional company's data."""
-    from posttrain.cli.show_demo import show_demo
-    from posttrain.console import Screen
-    from posttrain.demo.ranking import COUNT
-    from posttrain.demo.run import run_demo
-    from posttrain.pipeline.run import as_json as to_json
+    from posttrain.cli.recipe_work import demo_and_show
 
     folder = out or Path("runs") / ("demo" if seed == 0 else f"demo-seed-{seed}")
-
-    def work(stop: Callable[[], bool]) -> None:
-        summary = run_demo(folder, seed, Screen(quiet=as_json), stop, annotate=annotate)
-        if as_json:
-            typer.echo(json.dumps(to_json(summary), indent=2))
-        else:
-            show_demo(summary, folder / "run", ranked=COUNT if annotate else 0)
-
-    _stoppable(work)
-
-
-def _stoppable(work: Callable[[Callable[[], bool]], None]) -> None:
-    from posttrain.train.signals import graceful_stop
-
-    with graceful_stop() as stop:
-        work(stop)
+    demo_and_show(folder, seed, annotate=annotate, as_json=as_json)
 
 
 def _version(show: bool) -> None:

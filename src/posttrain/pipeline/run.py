@@ -90,11 +90,11 @@ def run_recipe(
                 raise Stopped(f"stopped before stage {name}; everything is saved")
             screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind_name()})")
             models[name], summary[name] = _run_stage(run, name, models)
-            write_json(out / "summary.json", as_json(summary))
+            write_json(out / "summary.json", summary_as_json(summary))
         return summary
 
 
-def as_json(summary: Summary) -> dict[str, Any]:
+def summary_as_json(summary: Summary) -> dict[str, Any]:
     """stage → metric → before, after, n, interval."""
     return {stage: {name: asdict(figure) for name, figure in figures.items()} for stage, figures in summary.items()}
 

@@ -1,0 +1,89 @@
+"""The work of the commands on recipes, apart from their options: this module imports torch."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from posttrain.cli.generate import generate_file
+from posttrain.cli.show_demo import show_demo
+from posttrain.cli.tables import show_figures, show_summary
+from posttrain.console import Screen
+from posttrain.demo.ranking import COUNT
+from posttrain.demo.run import run_demo
+from posttrain.errors import InputError
+from posttrain.pipeline.plan import plan_recipe
+from posttrain.pipeline.plan_table import show_plan
+from posttrain.pipeline.run import run_recipe, summary_as_json
+from posttrain.pipeline.run_directory import folder_for
+from posttrain.recipe.inputs import load_ready
+from posttrain.train.signals import graceful_stop
+
+
+def run_and_show(
+    recipe: Path, sets: Sequence[str], out: Path | None, *, wait: bool, fresh: bool | None, as_json: bool
+) -> None:
+    """Run a recipe and show its figures. At a terminal, a question comes before stages start over."""
+    checked, folder = load_ready(recipe, sets), out or folder_for(recipe)
+    confirms = fresh is None and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def start_over() -> bool:
+        return typer.confirm("Start these stages over?", err=True) if confirms else fresh is not False
+
+    with graceful_stop() as stop:
+        summary = run_recipe(
+            checked,
+            base=recipe.parent,
+            out=folder,
+            screen=Screen(quiet=as_json),
+            stop=stop,
+            wait=wait,
+            file=recipe,
+            start_over=start_over,
+        )
+        if as_json:
+            typer.echo(json.dumps(summary_as_json(summary), indent=2))
+        else:
+            show_summary(summary, folder)
+
+
+def plan_and_show(recipe: Path, sets: Sequence[str], *, as_json: bool) -> None:
+    """Show what a run would do.
+
+    Raises:
+        InputError: a stage does not fit into the free memory.
+    """
+    checked = load_ready(recipe, sets)
+    plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps([plan.as_json() for plan in plans], indent=2))
+    else:
+        show_plan(plans)
+    if short := [plan.stage for plan in plans if plan.does_not_fit is not None]:
+        raise InputError(f"{recipe}: does not fit into the free memory: {', '.join(short)}")
+
+
+def generate_and_show(
+    models: Sequence[str], given: Mapping[str, Any], sets: Sequence[str], out: Path, seed: int, *, as_json: bool
+) -> None:
+    """Write candidates to a file, and show their figures."""
+    with graceful_stop() as stop:
+        figures = generate_file(models, given, sets, out, seed, Screen(quiet=as_json), stop)
+        if as_json:
+            typer.echo(json.dumps(summary_as_json({"candidates": figures})["candidates"], indent=2))
+        else:
+            show_figures({"candidates": figures})
+            typer.echo(f"The candidates are in {out}, ready to be ranked")
+
+
+def demo_and_show(folder: Path, seed: int, *, annotate: bool, as_json: bool) -> None:
+    """Run the demo, and show what each stage changed."""
+    with graceful_stop() as stop:
+        summary = run_demo(folder, seed, Screen(quiet=as_json), stop, annotate=annotate)
+        if as_json:
+            typer.echo(json.dumps(summary_as_json(summary), indent=2))
+        else:
+            show_demo(summary, folder / "run", ranked=COUNT if annotate else 0)
