@@ -1,5 +1,6 @@
 """What a person sees while something runs: notes, and bars with the time left. Line by line without a terminal."""
 
+import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,12 @@ def time_told(seconds: float | None) -> str:
     return "under a minute"
 
 
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook, whose standard error claims to be a terminal."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
 class Screen:
     """Notes and bars, on standard error, so that standard output stays for results.
 
@@ -56,7 +63,8 @@ class Screen:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False, force_jupyter=False)
+        terminal = False if in_notebook() else None  # None: as standard error has it
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, force_jupyter=False, force_terminal=terminal)
 
     def note(self, sentence: str) -> None:
         """Say something once."""
