@@ -120,5 +120,7 @@ def test_a_mapping_that_holds_itself_is_refused(work: Path) -> None:
 def test_an_override_that_is_wrong_names_itself(work: Path) -> None:
     with pytest.raises(pt.InputError, match=r"^--set stages\.sft\.epochs: "):
         pt.recipe(recipe_of(), overrides=["stages.sft.epochs=-1"])
+    with pytest.raises(pt.InputError, match=r"^--set stages\.stf: .*no such stage; did you mean sft"):
+        pt.recipe(recipe_of(), overrides=["stages.stf.epochs=1"])
     with pytest.raises(pt.InputError, match="loaded already"):
         pt.plan(pt.recipe(recipe_of()), overrides=["seed=1"])
