@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import threading
 from pathlib import Path
@@ -89,6 +90,23 @@ def test_stop_ends_the_run_with_everything_saved_and_the_same_call_goes_on(run: 
     finished = pt.run(RECIPE, out="runs/stopped", quiet=True)
     weights = "model.safetensors"
     assert (finished["sft"].model / weights).read_bytes() == (run["sft"].model / weights).read_bytes()
+
+
+def test_an_interrupt_stops_where_all_is_saved_and_the_handlers_are_put_back(work: Path) -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    calls: list[int] = []
+
+    def interrupt_once() -> bool:
+        calls.append(1)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    with pytest.raises(pt.Stopped) as stopped:
+        pt.run(RECIPE, out="runs/interrupted", stop=interrupt_once, quiet=True)
+    assert stopped.value.signal == signal.SIGINT
+    assert list(Path("runs/interrupted/stages/sft/checkpoints").glob("step-*"))
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
 def test_the_host_program_is_left_as_it_was(work: Path) -> None:
