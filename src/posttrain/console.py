@@ -1,5 +1,6 @@
 """The console of a running command: notes, tables and progress bars. Without a terminal, bars are lines."""
 
+import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,12 @@ def format_duration(seconds: float | None) -> str:
     return "under a minute"
 
 
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook, whose standard error claims to be a terminal."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
 class Screen:
     """Prints notes and progress bars on standard error, since standard output is for results.
 
@@ -58,7 +65,8 @@ class Screen:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False, force_jupyter=False)
+        terminal = False if in_notebook() else None  # None: as standard error has it
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, force_jupyter=False, force_terminal=terminal)
 
     def note(self, sentence: str) -> None:
         """Print a sentence."""

@@ -1,5 +1,6 @@
 """The user's own reward function: its forms, and the errors where it cannot work."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,16 @@ def test_a_function_of_all_completions_gets_the_columns_of_its_parameters(opened
         "    return [str((c, n, prompts, other)) for c in completions]\n"
     )
     assert batch(["a", "b"], ROWS) == [f"('{c}', [1, 2], ['p', 'q'], 5)" for c in "ab"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_reward_scores_where_a_loop_runs_already_as_in_a_notebook(opened: Any, form: str) -> None:
+    batch = opened(f"{form}:\n    return {'[2.0, 2.0]' if 'completions' in form else '2.0'}\n")
+
+    async def cell() -> list[Any]:
+        return list(batch(["a", "b"], ROWS))
+
+    assert asyncio.run(cell()) == [2.0, 2.0]
 
 
 def test_a_function_of_all_completions_may_take_every_column(opened: Any) -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.api.recipes import checked_options
-from posttrain.core.group import Ints
+from posttrain.core.group import Group, Ints
 from posttrain.data.chat.answer_text import answer_text
-from posttrain.data.chat.encode import Renderer, encode_prompt
+from posttrain.data.chat.encode import Renderer, encode, encode_prompt
 from posttrain.data.chat.renderer import renderer_of
+from posttrain.data.example import Example, Message
 from posttrain.data.formats.messages import conversation
 from posttrain.data.options import DataSource, RowOptions
+from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
 from posttrain.generation.engine import generate_completions
 from posttrain.generation.options import SamplingOptions, sampling_of
@@ -91,10 +93,41 @@ class Model:
         """
         return self.generate([prompt], max_new_tokens=max_new_tokens, temperature=0)[0][0]
 
+    def group(
+        self, prompt: Prompt, completions: Sequence[str], *, where: str = "group", **columns: Sequence[float]
+    ) -> Group:
+        """A prompt and its completions as this model's tokens, to train on with `posttrain.fit`.
+
+        Loss falls on each completion through its end token.
+
+        Args:
+            prompt: a question, or a conversation as messages.
+            completions: one text or more.
+            where: a name of the group for messages.
+            columns: a number for each completion, as an objective needs them: ``rank=[1, 2]``, where 1 is best.
+
+        Raises:
+            InputError: the group cannot train, as when it is too long; or a column has another length.
+        """
+        if wrong := [name for name, values in columns.items() if len(values) != len(completions)]:
+            raise InputError(f"{where}: {wrong[0]} needs a number for each of the {len(completions)} completions")
+        example = Example(
+            where,
+            self._messages(prompt, where),
+            tuple(({"role": "assistant", "content": text},) for text in completions),
+            {name: tuple(values) for name, values in columns.items()},
+        )
+        group = encode(example, self.renderer)
+        if isinstance(group, SkipReason):
+            raise InputError(f"{where}: cannot train, {group}")
+        return group
+
+    def _messages(self, prompt: Prompt, where: str) -> tuple[Message, ...]:
+        return conversation([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt, where)
+
     def _encoded(self, prompt: Prompt, number: int, max_new_tokens: int) -> Ints:
         where = f"prompts[{number}]"
-        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-        tokens = encode_prompt(conversation(messages, where), self.renderer, where=where)
+        tokens = encode_prompt(self._messages(prompt, where), self.renderer, where=where)
         positions = positions_of(self.policy.base.config)
         if positions is not None and len(tokens) + max_new_tokens > positions:
             raise InputError(

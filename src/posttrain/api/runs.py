@@ -11,10 +11,12 @@ from posttrain.api.display import Displayed, Sheet
 from posttrain.api.recipes import AnyRecipe, LoadedRecipe
 from posttrain.api.recipes import recipe as load
 from posttrain.console import Screen
+from posttrain.errors import InputError
 from posttrain.pipeline.figure_cells import HEADINGS, figure_rows
 from posttrain.pipeline.run import run_recipe
 from posttrain.pipeline.run_directory import folder_for
 from posttrain.recipe.problems import near
+from posttrain.recipe.stages.base import Makes
 from posttrain.stages.context import Figure
 from posttrain.train.metrics_log import read_metrics
 from posttrain.train.signals import graceful_stop
@@ -29,16 +31,43 @@ class StageResult(Displayed):
         kind: its kind, such as ``sft``.
         folder: its folder in the run.
         metrics: name → `Figure` (``before``, ``after``, ``n``, ``interval``).
-        model: the folder of its model, which transformers or peft loads; None for a stage that leaves none.
-        data: the file of data that it leaves; None for a stage that leaves none.
+        makes: what it leaves: a model that answers, a model that scores, or data.
+        product: the name of the file of data that it leaves in its folder; None for a stage that leaves none.
     """
 
     name: str
     kind: str
     folder: Path
     metrics: Mapping[str, Figure]
-    model: Path | None
-    data: Path | None
+    makes: Makes
+    product: str | None
+
+    @property
+    def model(self) -> Path:
+        """The folder of its model, which transformers or peft loads.
+
+        Raises:
+            InputError: the stage leaves no model.
+        """
+        if self.makes == "data":
+            raise InputError(f"{self.name}: a stage of kind {self.kind} leaves no model")
+        return self.folder / "model"
+
+    @property
+    def data(self) -> Path:
+        """The file of data that it leaves.
+
+        Raises:
+            InputError: the stage leaves none.
+        """
+        if self.product is None:
+            raise InputError(f"{self.name}: a stage of kind {self.kind} leaves no data")
+        return self.folder / self.product
+
+    @property
+    def place(self) -> Path:
+        """What it leaves: its model, its data or, where there is neither, its folder."""
+        return self.model if self.makes != "data" else self.folder if self.product is None else self.data
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl``: one for each optimiser step and each evaluation.
@@ -50,8 +79,8 @@ class StageResult(Displayed):
 
     def sheet(self) -> Sheet:
         """The result as a table."""
-        notes = [f"model: {self.model}"] if self.model else [f"data: {self.data}"] if self.data else []
-        return Sheet(f"{self.name} ({self.kind})", HEADINGS[1:], [r[1:] for r in figure_rows("", self.metrics)], notes)
+        rows = [row[1:] for row in figure_rows("", self.metrics)]
+        return Sheet(f"{self.name} ({self.kind}): {self.place}", HEADINGS[1:], rows)
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,7 +109,7 @@ class RunResult(Displayed, Mapping[str, StageResult]):
     def sheet(self) -> Sheet:
         """The results as a table."""
         rows = [row for stage in self.stages.values() for row in figure_rows(stage.name, stage.metrics)]
-        notes = [f"{stage.name}: {stage.model or stage.data or stage.folder}" for stage in self.stages.values()]
+        notes = [f"{stage.name}: {stage.place}" for stage in self.stages.values()]
         return Sheet(f"Run in {self.folder}", HEADINGS, rows, notes)
 
 
@@ -145,7 +174,5 @@ def _stoppable(stop: Callable[[], bool]) -> Generator[Callable[[], bool]]:
 
 
 def _result(loaded: LoadedRecipe, name: str, out: Path, metrics: Mapping[str, Figure]) -> StageResult:
-    stage, folder = loaded.recipe.stages[name], out / "stages" / name
-    model = folder / "model" if stage.makes != "data" else None
-    data = folder / stage.product if stage.product is not None else None
-    return StageResult(name, stage.kind_name() or "", folder, metrics, model, data)
+    stage = loaded.recipe.stages[name]
+    return StageResult(name, stage.kind_name() or "", out / "stages" / name, metrics, stage.makes, stage.product)

@@ -8,7 +8,8 @@ the reason, by which the run counts.
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from posttrain.errors import InputError
@@ -56,7 +57,7 @@ def _all_at_once(function: Callable[..., Any], parameters: Mapping[str, inspect.
             raise InputError(f"it takes {missing[0]}, and no row has such a column (rows have {', '.join(names)})")
         arguments = {n: values for n, values in columns.items() if takes_all or n in named}
         result = function(**arguments)
-        return asyncio.run(_await(result)) if inspect.isawaitable(result) else result
+        return _finished(_await(result)) if inspect.isawaitable(result) else result
 
     return run
 
@@ -71,7 +72,17 @@ def _concurrently(function: Callable[..., Any]) -> RewardFn:
     async def score_all(completions: Sequence[str], rows: Sequence[Row]) -> list[Verdict | Failed]:
         return await asyncio.gather(*(score_one(c, r) for c, r in zip(completions, rows, strict=True)))
 
-    return lambda completions, rows: asyncio.run(score_all(completions, rows))
+    return lambda completions, rows: _finished(score_all(completions, rows))
+
+
+def _finished(work: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine. In a notebook a loop runs already in this thread, so another thread runs this one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def _await(result: Any) -> Any:
