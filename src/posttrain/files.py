@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,3 +189,17 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def check_temporary_folder() -> None:
+    """Refuse to begin where no temporary file can be written: libraries need one when they are imported.
+
+    Raises:
+        InputError: no temporary folder can be written.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise InputError(
+            "temporary files cannot be written; free some space, or name another folder in TMPDIR"
+        ) from error

@@ -8,7 +8,7 @@ from typing import Any
 from posttrain.api.recipes import checked_options
 from posttrain.core.group import Group, Ints
 from posttrain.data.chat.answer_text import answer_text
-from posttrain.data.chat.encode import Renderer, encode, encode_prompt
+from posttrain.data.chat.encode import Renderer, encode_example, encode_prompt
 from posttrain.data.chat.renderer import renderer_of
 from posttrain.data.example import Example, Message
 from posttrain.data.formats.messages import conversation
@@ -117,7 +117,7 @@ class Model:
             tuple(({"role": "assistant", "content": text},) for text in completions),
             {name: tuple(values) for name, values in columns.items()},
         )
-        group = encode(example, self.renderer)
+        group = encode_example(example, self.renderer)
         if isinstance(group, SkipReason):
             raise InputError(f"{where}: cannot train, {group}")
         return group

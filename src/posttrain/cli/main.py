@@ -12,6 +12,7 @@ from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import data as data_cli
 from posttrain.cli.options import AsJson, Overrides
 from posttrain.errors import InputError, RunError, Stopped, Waiting
+from posttrain.files import check_temporary_folder
 from posttrain.library_log import library_log
 
 app = typer.Typer(
@@ -57,6 +58,7 @@ def run_command(
     Exit codes: 0 every stage is done; 1 error; 2 bad input, or a model that does not fit; 3 people have to rank first;
     130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
     """
+    check_temporary_folder()
     from posttrain.cli.recipe_work import run_and_show
 
     run_and_show(recipe, set_, out, wait=wait, fresh=fresh, as_json=as_json)
