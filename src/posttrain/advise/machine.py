@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from posttrain.cpus import usable_cpus
 from posttrain.policy.machine import speed, total_memory
 
@@ -47,8 +49,6 @@ class Machine:
 
 def this_machine() -> Machine:
     """Measure the machine that this process runs on."""
-    import torch
-
     memory = total_memory()
     if torch.cuda.is_available():
         gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]

@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from huggingface_hub import try_to_load_from_cache
 
 from posttrain.errors import InputError
-
-if TYPE_CHECKING:
-    from posttrain.policy.shape import ModelShape
+from posttrain.policy.load import load_tokenizer
+from posttrain.policy.shape import ModelShape, model_shape, positions_of
 
 _SIZE = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)[ -]?([bm])(?![a-z0-9])", re.IGNORECASE)
 _INSTRUCT = re.compile(r"instruct|chat|[-_]it\b|[-_](?:sft|dpo|rlhf)\b", re.IGNORECASE)
@@ -52,8 +53,6 @@ def describe_model(name: str, texts: tuple[str, ...]) -> StartModel:
         size = size_in_name(name)
         shape = None if size is None else assumed_shape(size)
         return StartModel(name, not _INSTRUCT.search(name), shape, False, None, 4.0)
-    from posttrain.policy.load import load_tokenizer
-    from posttrain.policy.shape import model_shape, positions_of
 
     shape = model_shape(folder)
     tokenizer: Any = load_tokenizer(folder)
@@ -72,7 +71,6 @@ def local_folder(name: str) -> str | None:
     """
     if Path(name).is_dir() or name.startswith((".", "/", "~")):
         return name
-    from huggingface_hub import try_to_load_from_cache
 
     paths = [try_to_load_from_cache(name, file) for file in ("config.json", "tokenizer_config.json")]
     if isinstance(paths[0], str) and isinstance(paths[1], str):
@@ -90,8 +88,6 @@ def size_in_name(name: str) -> int | None:
 
 def assumed_shape(parameters: int) -> "ModelShape":
     """A transformer of usual proportions: its width is 100 times its layers, with 12 width² weights per layer."""
-    from posttrain.policy.shape import ModelShape
-
     width = max(64, round((100 * parameters / 12) ** (1 / 3)))
     layers = max(2, round(parameters / (12 * width**2)))
     config = SimpleNamespace(

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from html import escape
 from io import StringIO
 
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from posttrain.console import printable_text
 
 WIDTH = 110
@@ -30,11 +35,6 @@ class Sheet:
 
     def text(self) -> str:
         """The sheet as plain text."""
-        from rich.box import SIMPLE
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
         file = StringIO()
         console = Console(file=file, width=WIDTH, color_system=None, force_jupyter=False, legacy_windows=False)
         console.print(Text(self.title), soft_wrap=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
 from posttrain.console import Screen
 from posttrain.core import attention
@@ -40,8 +41,6 @@ SEED = 20_000
 
 def fresh_model(tokenizer: Any) -> Any:
     """An untrained Llama."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     torch.manual_seed(SEED)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -97,8 +96,6 @@ def pretrain(policy: Policy, documents: list[Group], folder: Path) -> None:
 
 def save_base(policy: Policy, out: Path) -> None:
     """Save weights in bfloat16, tokenizer, template and generation settings in the Hugging Face format."""
-    from transformers import GenerationConfig
-
     tokenizer = policy.tokenizer
     policy.model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)

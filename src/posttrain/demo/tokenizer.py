@@ -7,6 +7,9 @@ after a space in a note and after a quotation mark in JSON. Each digit is a toke
 from collections.abc import Iterable
 from typing import Any
 
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
 PAD, BEGIN, END, SYSTEM, USER, ASSISTANT = (
     "<|pad|>",
     "<|begin|>",
@@ -35,9 +38,6 @@ CHAT_TEMPLATE = (
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
     """A fast tokenizer with `vocabulary` entries, special tokens included, trained on raw text."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
     tokenizer: Any = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -3,6 +3,10 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
 from posttrain.console import format_bytes, format_duration
 from posttrain.pipeline.plan import StagePlan
 
@@ -37,10 +41,6 @@ def plan_place(plan: StagePlan) -> str:
 
 def show_plan(plans: Sequence[StagePlan]) -> None:
     """The plan on standard output: the table, then what to know about each stage."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     table = Table(*HEADINGS[:3])
     for heading in HEADINGS[3:]:
         table.add_column(heading, justify="right")
