@@ -1,15 +1,11 @@
 """`posttrain advise`: which technique to use, with reasons, costs and a recipe."""
 
-import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from posttrain.cli.options import Against, AsJson, Columns
-from posttrain.errors import InputError
 
 app = typer.Typer()
 
@@ -47,56 +43,22 @@ def advise_command(
 ) -> None:
     """Advise SFT, IFT, RLHF, DPO, GRPO or a stack of them, from your data, your machine and a few answers."""
     if explain:
-        _print_rules(as_json=as_json)
+        from posttrain.cli.advise_work import print_rules
+
+        print_rules(as_json=as_json)
         return
-    _check_recipe_path(out, force)
-    from posttrain.advise.advice import advise
-    from posttrain.advise.answers import answers_from_options
-    from posttrain.audit.command import parse_columns
-    from posttrain.cli.show_advice import advice_values, show_advice
-    from posttrain.console import Screen
-    from posttrain.files import write_whole
+    from posttrain.cli.advise_work import advise_and_show
 
     options = {"checkable": checkable, "reward": reward, "people": people, "strict": strict}
     options |= {"tasks": tasks, "preferences": preferences, "success": success}
-    advice = advise(
+    advise_and_show(
         data,
-        answers_from_options(options),
+        options,
         goal=goal,
         model=model,
         against=against,
-        columns=parse_columns(columns),
-        folder=out.parent,
-        screen=Screen(quiet=as_json),
-        ask=None if as_json else _ask_at_terminal(),
+        columns=columns,
+        out=out,
+        force=force,
+        as_json=as_json,
     )
-    if advice.recipe is not None:
-        write_whole(out, advice.recipe)
-    _print_json(advice_values(advice, out)) if as_json else show_advice(advice, out)
-
-
-def _check_recipe_path(out: Path, force: bool) -> None:
-    if out.exists() and not force:
-        raise InputError(f"{out} exists already; --force replaces it, --out names another file")
-    if out.suffix not in {".yaml", ".yml"}:
-        raise InputError(f"--out: {out} is no recipe; name a .yaml file")
-
-
-def _ask_at_terminal() -> Callable[[str], str] | None:
-    """A function that asks the user at the terminal; None without a terminal."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return None
-    return lambda text: typer.prompt(text, default="", show_default=False)
-
-
-def _print_rules(*, as_json: bool) -> None:
-    from posttrain.cli.show_rules import rules_values, show_rules
-
-    if as_json:
-        _print_json(rules_values())
-    else:
-        show_rules()
-
-
-def _print_json(values: object) -> None:
-    typer.echo(json.dumps(values, indent=2, ensure_ascii=False))

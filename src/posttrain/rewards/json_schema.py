@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jsonschema_rs as rs
+
 from posttrain.data.files.strict_json import kind_of
 from posttrain.errors import InputError
 
@@ -23,8 +25,6 @@ def validator(schema: Any, where: str) -> Callable[[Any], bool]:
         InputError: it is no schema, or it has an unknown format, a pattern that does not compile, or a `$ref` to
             something outside of it. The message has the path to the key.
     """
-    import jsonschema_rs as rs
-
     if not isinstance(schema, Mapping | bool):
         raise InputError(f"{where}: no JSON Schema: it is {kind_of(schema)}, and not an object")
     try:
@@ -55,15 +55,11 @@ def validator(schema: Any, where: str) -> Callable[[Any], bool]:
 
 def _formats_of_later_drafts() -> dict[str, Callable[[str], bool]]:
     """`uuid` and `duration`. Drafts before 2019-09 do not define them, but users write them there as well."""
-    import jsonschema_rs as rs
-
     return {name: rs.Draft202012Validator({"format": name}, validate_formats=True).is_valid for name in _LATER}
 
 
 def _problem(error: Exception) -> str:
     """The problem of a schema, with its place and the next step."""
-    import jsonschema_rs as rs
-
     if not isinstance(error, rs.ValidationError):
         return str(error)
     message = _UNKNOWN_FORMAT.sub(r"format \1 is not checked here; remove it, or write a `pattern`", error.message)

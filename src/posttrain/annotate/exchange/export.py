@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+from pyarrow import parquet
 from sqlalchemy import Connection
 
 from posttrain.annotate.db.hash_chain import broken_links
@@ -70,9 +72,6 @@ def _prompt_key(prompt: Any) -> str:
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if path.suffix == ".parquet":
-        import pyarrow
-        from pyarrow import parquet
-
         parquet.write_table(pyarrow.Table.from_pylist([dict(row) for row in rows]), path)
     else:
         lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)

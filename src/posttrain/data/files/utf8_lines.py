@@ -8,6 +8,8 @@ from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+
 from posttrain.errors import InputError, first_line
 
 MAX_LINE = 8 * 2**20
@@ -27,8 +29,6 @@ def open_binary(path: Path) -> BufferedIOBase:
     if path.suffix.lower() == ".gz":
         return gzip.open(path, "rb")
     if path.suffix.lower() == ".zst":
-        import pyarrow
-
         # zstandard's own reader accepts a truncated frame; pyarrow's refuses it.
         stream: Any = pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
         return BufferedReader(stream)
