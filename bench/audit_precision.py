@@ -20,7 +20,7 @@ from posttrain.audit.rows.convention import reading_of
 from posttrain.audit.rows.entry import Entry
 from posttrain.audit.rows.scan import entries
 from posttrain.audit.rows.source import Source, items, parsed
-from posttrain.audit.run import audit
+from posttrain.audit.run import audit_sources
 from posttrain.console import Screen
 from posttrain.data.files.read import Row
 
@@ -116,7 +116,7 @@ def main() -> None:
 
 def _audited(path: Path, held: Path | None = None) -> list[Finding]:
     against = [Source(str(held), {})] if held is not None else []
-    return audit([Source(str(path), {})], against=against, screen=Screen(quiet=True)).findings
+    return audit_sources([Source(str(path), {})], against=against, screen=Screen(quiet=True)).findings
 
 
 def _hits(findings: Sequence[Finding], paths: Sequence[Path], wanted: Sequence[str]) -> Iterator[Hit]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from audits import Write, by_name, lines_of, look
 from posttrain.advise.agreement import agreement_of
-from posttrain.audit.clean import clean
+from posttrain.audit.clean import clean_source
 from posttrain.audit.rows.source import Source
 
 Row = dict[str, Any]
@@ -71,7 +71,7 @@ ROWS: Mapping[str, st.SearchStrategy[Row]] = {
 def cleaned(rows: Sequence[Row], folder: Path) -> list[Row]:
     path, out = folder / "rows.jsonl", folder / "kept.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    clean(Source(str(path), {}), look(path), out)
+    clean_source(Source(str(path), {}), look(path), out)
     return [json.loads(line) for line in out.read_text().splitlines()]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from posttrain.audit.findings import Finding
 from posttrain.audit.rows.source import Source
-from posttrain.audit.run import Report, audit
+from posttrain.audit.run import Report, audit_sources
 from posttrain.console import Screen
 
 Write = Callable[[str, Iterable[Mapping[str, Any]]], Path]
@@ -16,7 +16,7 @@ def look(*paths: Path, against: Sequence[Path] = (), workers: int | None = 1, **
     """Audit some files in this process."""
     sources = [Source(str(path), columns) for path in paths]
     held = [Source(str(path), columns) for path in against]
-    return audit(sources, against=held, screen=Screen(quiet=True), workers=workers)
+    return audit_sources(sources, against=held, screen=Screen(quiet=True), workers=workers)
 
 
 def by_name(report: Report) -> dict[str, Finding]:

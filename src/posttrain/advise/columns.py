@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from posttrain.advise.profile import Seen
-from posttrain.audit.command import parse_columns
-from posttrain.audit.rows.convention import columns_option, reading_of
+from posttrain.audit.rows.convention import columns_option, parse_columns, reading_of
 from posttrain.audit.rows.source import Source, items, parsed
 from posttrain.data.files.read import Row
 from posttrain.errors import InputError

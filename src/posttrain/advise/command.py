@@ -7,7 +7,7 @@ from typing import Any
 from posttrain.advise.advice import advise
 from posttrain.advise.answers import answers_of
 from posttrain.advise.show import print_json, show
-from posttrain.audit.command import parse_columns
+from posttrain.audit.rows.convention import parse_columns
 from posttrain.console import Screen
 from posttrain.errors import InputError
 from posttrain.files import write_whole

@@ -10,14 +10,19 @@ from posttrain.advise.machine import Machine, Model
 from posttrain.advise.profile import File, Seen
 from posttrain.advise.rules import FACTS
 from posttrain.advise.rules import THRESHOLDS as LIMITS
+from posttrain.audit.checks.boilerplate import BOILERPLATE
+from posttrain.audit.checks.contradictions import CONTRADICTORY
+from posttrain.audit.checks.preferences import CYCLE, FEW_PROMPTS, LENGTH_BIAS, REVERSED
+from posttrain.audit.checks.sides import NEAR_IDENTICAL
+from posttrain.audit.rows.rules import IDENTICAL
 from posttrain.statistics.intervals import wilson
 
 _FORMS = ("JSON", "code block", "headings", "list", "label")
-_SAME = ("identical-sides", "near-identical-sides")
+_SAME = (IDENTICAL.name, NEAR_IDENTICAL.name)
 _PAIRS = 6
 """Pairs of four candidates."""
 
-_CONFLICTS = ("preference-cycle", "reversed-preference")
+_CONFLICTS = (CYCLE.name, REVERSED.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ def _demonstrations(
     names = len({name for file in files for name in file.names})
     forms: Mapping[str, int] = seen.figure("answer_forms") or {}
     form = max(forms, key=forms.__getitem__, default="")
-    contradictory = seen.count("contradictory-answers")
+    contradictory = seen.count(CONTRADICTORY.name)
     unpaired = any(file.unpaired for file in files)
     constant = [file.constant for file in files if file.constant is not None]
     refusals = max((file.refusals for file in files), default=0.0)
@@ -111,7 +116,7 @@ def _demonstrations(
         "one_form": form in _FORMS and forms[form] >= 0.9 * sum(forms.values()),
         "contradictory": contradictory > 0,
         "very_contradictory": contradictory > 0 and contradictory >= LIMITS.contradict * max(rows, 1),
-        "boilerplate": bool(files) and seen.count("boilerplate") >= 0.01 * max(rows, 1),
+        "boilerplate": bool(files) and seen.count(BOILERPLATE.name) >= 0.01 * max(rows, 1),
         "refusals": refusals > 0.5,
         "constant": bool(files) and len(constant) == len(files),
         "unpaired": unpaired,
@@ -134,7 +139,7 @@ def _demonstrations(
         "breadth": f"{rows:,} rows, effectively {kinds:.0f} kinds of request" if rows else "none",
         "form": form,
         "contradictory": contradictory,
-        "boilerplate": seen.count("boilerplate"),
+        "boilerplate": seen.count(BOILERPLATE.name),
         "refusals": refusals,
         "constant": " ".join(constant[0].split())[:60] if constant else "",
         "asked": asked,
@@ -181,9 +186,9 @@ def _preferences(seen: Seen, answers: Answers, prompts: int, held: dict[str, boo
         "pairs_or_people": enough or anew,
         "few_pairs": 0 < pairs < LIMITS.enough_pairs,
         "left_out": pairs > 0 and not fit and anew,
-        "length_biased": "length-bias" in seen.findings and not wrong["length_decides"],
+        "length_biased": LENGTH_BIAS.name in seen.findings and not wrong["length_decides"],
         "same_sides": pairs > 0 and seen.count(*_SAME) >= 0.01 * pairs,
-        "few_prompts_dominate": "few-prompts-dominate" in seen.findings,
+        "few_prompts_dominate": FEW_PROMPTS.name in seen.findings,
         "one_person": people == 1 and not enough,
         "nobody": answers.people == 0 and not enough,
         "people": people > 1,

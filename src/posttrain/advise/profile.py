@@ -12,9 +12,10 @@ from posttrain.advise.checkable import Check, check_of, constant_of, labels_of
 from posttrain.audit.findings import Finding
 from posttrain.audit.rows.convention import Reading
 from posttrain.audit.rows.entry import Entry
+from posttrain.audit.rows.rules import ODD, UNREADABLE
 from posttrain.audit.rows.scan import entries
 from posttrain.audit.rows.source import Source, items, parsed
-from posttrain.audit.run import Report, audit
+from posttrain.audit.run import Report, audit_sources
 from posttrain.console import Screen
 from posttrain.data.files.read import Row
 from posttrain.errors import InputError
@@ -127,7 +128,7 @@ def look(sources: Sequence[Source], against: Sequence[str], reward: str | None, 
     """
     if not sources:
         return Seen(against=tuple(against))
-    report = audit(sources, against=[Source(path, {}) for path in against], screen=screen)
+    report = audit_sources(sources, against=[Source(path, {}) for path in against], screen=screen)
     findings = {one.name: one for one in report.findings}
     files = tuple(_file(source, report.files[source.path], findings, reward) for source in sources)
     return Seen(files, report, tuple(against), findings)
@@ -170,7 +171,7 @@ def _refuse(source: Source, findings: Mapping[str, Finding]) -> None:
     Raises:
         InputError: there is none that can.
     """
-    broken = [one for name in ("unreadable-row", "odd-row") if (one := findings.get(name)) is not None]
+    broken = [one for rule in (UNREADABLE, ODD) if (one := findings.get(rule.name)) is not None]
     told = [shown for one in broken for shown in one.examples if _in(shown.where, source)]
     if told:
         raise InputError(f"{told[0].where}: {told[0].text}; no row of {source.path} can be read")

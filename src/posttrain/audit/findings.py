@@ -83,6 +83,6 @@ def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (ORDER.index(f.severity), -f.count, f.name))
 
 
-def told(one: Finding) -> dict[str, Any]:
-    """For ``findings.json``."""
-    return asdict(one)
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """The finding as ``findings.json`` holds it."""
+    return asdict(finding)

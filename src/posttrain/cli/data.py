@@ -1,4 +1,4 @@
-"""`posttrain audit`, `clean` and `advise`: what to know before anything is trained."""
+"""`posttrain advise`: which technique fits the data, before anything is trained."""
 
 import sys
 from collections.abc import Callable
@@ -7,73 +7,9 @@ from typing import Annotated
 
 import typer
 
-from posttrain.cli.options import AsJson, Overrides
-from posttrain.errors import InputError
+from posttrain.cli.options import Against, AsJson, Columns
 
 app = typer.Typer()
-
-Against = Annotated[
-    list[str], typer.Option("--against", help="Evaluation data that must not stand among the rows; repeatable.")
-]
-Columns = Annotated[
-    str, typer.Option(help="Columns called otherwise: prompt=question,completion=answer.", show_default=False)
-]
-
-
-@app.command(epilog="Example: posttrain audit train.jsonl --against test.jsonl")
-def audit(
-    data: Annotated[list[str], typer.Argument(help="Files, folders or hf://org/name.", show_default=False)] = [],  # noqa: B006
-    recipe: Annotated[
-        Path | None, typer.Option(help="Count also what its run would cut or drop; its own data if none is given.")
-    ] = None,
-    against: Against = [],  # noqa: B006
-    columns: Columns = "",
-    waive: Annotated[
-        list[str], typer.Option("--waive", help="A blocking finding to let pass, by name; repeatable.")
-    ] = [],  # noqa: B006
-    presidio: Annotated[
-        str | None, typer.Option(help="Look for names and identifiers with Presidio too: a spaCy model, or blank.")
-    ] = None,
-    set_: Overrides = [],  # noqa: B006
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for findings.json and report.html; audit/FILE or audit/RECIPE if unset.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Look at data before anything is trained on it. Exit code 2 if a finding blocks."""
-    from posttrain.console import Screen
-
-    screen = Screen(quiet=as_json)
-    if recipe is not None:
-        from posttrain.pipeline.audit import audit_recipe
-        from posttrain.recipe.schema import load_recipe
-
-        checked = load_recipe(recipe, set_)
-        folder = out or Path("audit") / recipe.stem
-        audit_recipe(checked, recipe.parent, data, against, waive, folder, screen, presidio=presidio, to_json=as_json)
-        return
-    if set_:
-        raise InputError("--set changes a recipe; name it with --recipe")
-    from posttrain.audit.command import audit_files
-
-    audit_files(data, against, columns, waive, out, screen, presidio=presidio, to_json=as_json)
-
-
-@app.command(epilog="Example: posttrain clean train.jsonl --out train.clean.jsonl --keep exact-duplicate")
-def clean(
-    data: Annotated[str, typer.Argument(help="A file, a folder or hf://org/name.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="The file to write, .jsonl; a log is written beside it.")],
-    columns: Columns = "",
-    keep: Annotated[
-        list[str], typer.Option("--keep", help="A finding whose rows stay as they are, by name; repeatable.")
-    ] = [],  # noqa: B006
-    as_json: AsJson = False,
-) -> None:
-    """Apply the safe fixes of an audit to a copy, and log each, row by row. The original is never touched."""
-    from posttrain.audit.command import clean_file
-    from posttrain.console import Screen
-
-    clean_file(data, columns, keep, out, Screen(quiet=as_json), to_json=as_json)
 
 
 @app.command(epilog="Example: posttrain advise --data notes.csv --people 2 --strict --out recipe.yaml")

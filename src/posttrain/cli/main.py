@@ -10,6 +10,7 @@ import typer
 
 from posttrain import __version__
 from posttrain.cli import annotate as annotate_cli
+from posttrain.cli import audit as audit_cli
 from posttrain.cli import data as data_cli
 from posttrain.cli.options import AsJson, Overrides
 from posttrain.errors import InputError, RunError, Stopped, Waiting
@@ -24,6 +25,7 @@ app = typer.Typer(
     epilog="Start with: [bold]posttrain demo[/bold], then [bold]posttrain init sft > recipe.yaml[/bold]",
 )
 
+app.add_typer(audit_cli.app)
 app.add_typer(data_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
 

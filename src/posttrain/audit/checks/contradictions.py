@@ -13,8 +13,9 @@ import numpy as np
 from rapidfuzz.fuzz import ratio
 
 from posttrain.audit.findings import EXAMPLES, Finding, Rule, Shown, finding
-from posttrain.audit.rows.entry import Entry, numbers_of, words_of
+from posttrain.audit.rows.entry import Entry, words_of
 from posttrain.audit.rows.table import Indices, Table, batches, fetch, groups
+from posttrain.data.similarity import numbers_in
 
 REPEATED = Rule(
     "repeated-question",
@@ -101,4 +102,4 @@ def contradict(question: str, one: str, other: str) -> bool:
         return _OPEN.search(question) is None and not (set(a) <= set(b) or set(b) <= set(a))
     if _OPEN.search(question) or ratio(" ".join(a), " ".join(b)) < _ALIKE:
         return False
-    return sorted(numbers_of(one)) != sorted(numbers_of(other)) or len(_NOT & set(a)) != len(_NOT & set(b))
+    return sorted(numbers_in(one)) != sorted(numbers_in(other)) or len(_NOT & set(a)) != len(_NOT & set(b))

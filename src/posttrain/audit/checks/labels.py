@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.audit.checks.answer_form import FORMS
-from posttrain.audit.checks.consistency import tasks_of
+from posttrain.audit.checks.tasks import tasks_of
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.rows.table import Table, fetch
 

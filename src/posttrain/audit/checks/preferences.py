@@ -25,7 +25,7 @@ CYCLE = Rule(
     "pairs are part of a circle: a above b above c above a",
     "no ranking satisfies all of them; ask again about these prompts",
 )
-LENGTH = Rule(
+LENGTH_BIAS = Rule(
     "length-bias",
     "warn",
     "pairs are decided by length alone",
@@ -43,7 +43,7 @@ SIDED = Rule(
     "annotators favour a side of the screen",
     "leave their verdicts out, or have these pairs judged again in the other order",
 )
-DOMINATING = Rule(
+FEW_PROMPTS = Rule(
     "few-prompts-dominate",
     "warn",
     "pairs belong to a handful of prompts",
@@ -79,7 +79,7 @@ def preference_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
         figures["length_only_accuracy"] = (max(longer, shorter) + equal / 2) / len(decided)
         if longer + shorter >= _FEWEST and low > _BIASED:
             what = f"of 100 pairs prefer the longer answer (95% interval {low:.0%} to {high:.0%})"
-            found.append(finding(LENGTH, [], count=round(100 * share), what=what))
+            found.append(finding(LENGTH_BIAS, [], count=round(100 * share), what=what))
     found += _position(table, figures)
     found += _domination(table, pairs, figures)
     return found, figures
@@ -220,4 +220,4 @@ def _domination(table: Table, pairs: NDArray[np.intp], figures: dict[str, object
     if len(pairs) < _FEWEST or effective >= max(20.0, 0.05 * len(pairs)):
         return []
     what = f"pairs stand on effectively {effective:.0f} prompts; the largest has {share.max():.0%} of the pairs"
-    return [finding(DOMINATING, [], count=len(pairs), what=what)]
+    return [finding(FEW_PROMPTS, [], count=len(pairs), what=what)]

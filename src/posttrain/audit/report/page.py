@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import PurePath
 from typing import Any
 
@@ -32,10 +33,8 @@ class Chart:
     upright: bool = False
 
 
-def render(report: Report, waived: Collection[str] = ()) -> str:
-    """The page's text."""
-    from importlib.resources import files
-
+def report_page(report: Report, waived: Collection[str] = ()) -> str:
+    """The HTML of the page."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

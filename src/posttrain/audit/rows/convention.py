@@ -2,12 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from posttrain.data.files.read import Row
-from posttrain.data.formats.conventions import CONVENTIONS, Convention
+from posttrain.data.formats.conventions import CONVENTIONS, Convention, Kind, convention_of
+from posttrain.errors import InputError
 
 ReadAs = Literal["sft", "preference", "prompt", "judged", "unknown"]
 
@@ -84,6 +85,22 @@ def reading_of(row: Row, columns: Mapping[str, str], task: str | None = None) ->
     return Reading("unknown", columns=_meant(row.values), task=task)
 
 
+def trainer_reading(row: Row, kinds: Sequence[Kind], columns: Mapping[str, str], task: str | None = None) -> Reading:
+    """The reading of a source by the trainer, which guesses no columns; `reading_of` where no convention fits.
+
+    Args:
+        row: the first readable row of the source.
+        kinds: of rows that the trainer may read; the first whose convention fits counts.
+        columns: those that the recipe renames.
+    """
+    for kind in kinds:
+        try:
+            return Reading(kind, convention_of(row, kind, columns), columns, task=task)
+        except InputError:
+            continue
+    return reading_of(row, columns, task)
+
+
 def _guess(values: Mapping[str, Any]) -> dict[str, str]:
     """prompt and completion among columns of other names; a column counts if it holds a text.
 
@@ -123,5 +140,18 @@ def _words(name: str) -> set[str]:
 
 def columns_option(columns: Mapping[str, str]) -> str:
     """The columns as the command line takes them; empty if there are none."""
-    said = ",".join(f"{ours}={theirs}" for ours, theirs in columns.items())
-    return f"--columns {shlex.quote(said)}" if said else ""
+    value = ",".join(f"{ours}={theirs}" for ours, theirs in columns.items())
+    return f"--columns {shlex.quote(value)}" if value else ""
+
+
+def parse_columns(text: str) -> Mapping[str, str]:
+    """The mapping of ``prompt=question,completion=answer``.
+
+    Raises:
+        InputError: the text has another form.
+    """
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    for name, sign, value in pairs:
+        if not sign or not name.strip() or not value.strip():
+            raise InputError(f"--columns: {text} is not of the form prompt=question,completion=answer")
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -15,7 +15,6 @@ Kind = Literal["sft", "preference", "prompt", "unknown"]
 
 _WORD = re.compile(r"\w+")
 _SAID = re.compile(r"\w+|[+*/=<>%$€£^&|~]")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 _COUNTED_BY_ID = ("sft", "prompt")
 """Kinds of rows in which a bare id only counts the rows."""
@@ -147,8 +146,3 @@ def normalised(text: str) -> str:
     Signs that calculate or compare stay: 2 + 3 is not 2 * 3.
     """
     return " ".join(_SAID.findall(small_letters(text))) or " ".join(text.split())
-
-
-def numbers_of(text: str) -> list[str]:
-    """Its numbers in order: 5 mg and 50 mg differ by everything that matters."""
-    return _NUMBER.findall(text)

@@ -9,10 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.audit.checks.answer_form import ending_of, form_of
-from posttrain.audit.checks.wording import EMPTY_SIDE, ROW_CHECKS
+from posttrain.audit.checks.row_checks import ROW_CHECKS
+from posttrain.audit.checks.sides import EMPTY_SIDE
 from posttrain.audit.findings import EXAMPLES, Rule, Shown
 from posttrain.audit.rows.convention import Reading, convention_named
-from posttrain.audit.rows.entry import Entry, entry_of, hash64, key_of, leaves, normalised, numbers_of
+from posttrain.audit.rows.entry import Entry, entry_of, hash64, key_of, leaves, normalised
+from posttrain.audit.rows.rules import (
+    ALL_TIED,
+    DIFFERING,
+    EMPTY_OUTPUT,
+    EMPTY_PROMPT,
+    EMPTY_TEXT,
+    IDENTICAL,
+    ODD,
+    UNREADABLE,
+)
 from posttrain.audit.rows.source import Fault, Item, parsed
 from posttrain.audit.rows.verdict_rows import read_judged, verdicts
 from posttrain.audit.similarity.minhash import BANDS, band_keys, shingles
@@ -22,6 +33,7 @@ from posttrain.data.example import Example
 from posttrain.data.files.read import Row
 from posttrain.data.formats.conventions import Convention, examples_of, filled_convention, renamed_row, unread_columns
 from posttrain.data.language import language_of
+from posttrain.data.similarity import numbers_in
 from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
 
@@ -54,50 +66,16 @@ ROW = np.dtype(
 
 KINDS = ("sft", "preference", "prompt", "unknown")
 
-UNREADABLE = Rule(
-    "unreadable-row",
-    "block",
-    "rows cannot be read",
-    "mend or drop them: training stops at the first one",
-    "drop",
-)
-ODD = Rule(
-    "odd-row",
-    "block",
-    "rows break the convention of their file",
-    "mend or drop them: training stops at the first one",
-    "drop",
-)
-DIFFERING = Rule(
-    "differing-prompts",
-    "warn",
-    "pairs have another prompt on each side",
-    "pair answers to the same prompt, or drop the rows",
-    "drop",
-)
-
 _LEFT_OUT = {
-    SkipReason.EMPTY_COMPLETION: Rule(
-        "empty-output", "warn", "rows have an empty answer", "write the answers, or drop the rows", "drop"
-    ),
-    SkipReason.EMPTY_PROMPT: Rule(
-        "empty-prompt", "warn", "rows ask nothing", "write the prompts, or drop the rows", "drop"
-    ),
-    SkipReason.EMPTY_TEXT: Rule("empty-text", "warn", "rows hold an empty text", "drop them", "drop"),
-    SkipReason.SAME_COMPLETIONS: Rule(
-        "identical-sides",
-        "warn",
-        "pairs prefer an answer to itself",
-        "drop them: they teach nothing, and count as preferences",
-        "drop",
-    ),
+    SkipReason.EMPTY_COMPLETION: EMPTY_OUTPUT,
+    SkipReason.EMPTY_PROMPT: EMPTY_PROMPT,
+    SkipReason.EMPTY_TEXT: EMPTY_TEXT,
+    SkipReason.SAME_COMPLETIONS: IDENTICAL,
     SkipReason.PROMPTS_DIFFER: DIFFERING,
     SkipReason.SYSTEMS_DIFFER: DIFFERING,
     SkipReason.OTHER_PROMPT: DIFFERING,
     SkipReason.SPLIT_EARLIER: DIFFERING,
-    SkipReason.ALL_TIED: Rule(
-        "all-tied", "info", "rankings tie all candidates", "keep them for the record; training leaves them out"
-    ),
+    SkipReason.ALL_TIED: ALL_TIED,
 }
 """Why the reader leaves a row out → what that is as a finding."""
 
@@ -229,10 +207,10 @@ def _asked(row: Row) -> str:
 
 
 def _check(entry: Entry, seen: Examined) -> None:
-    for rule, look in ROW_CHECKS:
-        found = look(entry)
-        if found is not None:
-            seen.hit(rule, entry.where, found)
+    for check in ROW_CHECKS:
+        evidence = check.evidence(entry)
+        if evidence is not None:
+            seen.hit(check.rule, entry.where, evidence)
 
 
 def _numbers(entry: Entry) -> tuple[int, ...]:
@@ -251,7 +229,7 @@ def _numbers(entry: Entry) -> tuple[int, ...]:
         hash64(prompt_words),
         hash64(answer.strip() if entry.ranks else normalised(entry.final or answer)),
         hash64(worst.strip()) if entry.ranks else 0,
-        hash64(" ".join(numbers_of(text))),
+        hash64(" ".join(numbers_in(text))),
         len(entry.prompt),
         len(answer),
         len(worst),

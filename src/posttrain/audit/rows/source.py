@@ -10,6 +10,7 @@ from typing import Any
 from posttrain.data.files.read import Row, read_rows, source_files
 from posttrain.data.files.strict_json import decode, kind_of
 from posttrain.data.files.utf8_lines import BYTE_ORDER_MARK, COMPRESSED, MAX_LINE, damaged, open_binary
+from posttrain.data.formats.conventions import Kind
 from posttrain.errors import InputError
 
 CHUNK = 512
@@ -29,6 +30,7 @@ class Source:
         task: of rows that state none.
         rows: only so many.
         base: folder that a relative path starts from.
+        kinds: the kinds of rows that a recipe's trainer may read, see `trainer_reading`; empty: columns are guessed.
     """
 
     path: str
@@ -36,6 +38,7 @@ class Source:
     task: str | None = None
     rows: int | None = None
     base: Path | None = None
+    kinds: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

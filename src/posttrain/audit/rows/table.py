@@ -85,6 +85,12 @@ class Table:
         """The rows to train on."""
         return self.rows[: self.trained]
 
+    @property
+    def source_rows(self) -> list[int]:
+        """How many rows each source has."""
+        ends = [*self.starts[1:], len(self.places)]
+        return [end - start for start, end in zip(self.starts, ends, strict=True)]
+
     def where(self, index: int) -> str:
         """``file:line`` of an example."""
         return self.places[int(self.rows["place"][index])]

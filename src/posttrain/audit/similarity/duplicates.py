@@ -52,7 +52,7 @@ def duplicates(table: Table, on_pairs: Callable[[int, str], None] = lambda n, wo
     norm = repeated(rows["norm"])
     reworded = (norm != here) & (exact == here)
     left = np.flatnonzero(norm == here)
-    near = alike(table, _pairs(table, left), on_pairs)
+    near = near_duplicates(table, _pairs(table, left), on_pairs)
     return [
         *_found(table, EXACT, np.flatnonzero(exact != here), exact),
         *_found(table, NORMALISED, np.flatnonzero(reworded), norm),
@@ -60,7 +60,7 @@ def duplicates(table: Table, on_pairs: Callable[[int, str], None] = lambda n, wo
     ]
 
 
-def alike(
+def near_duplicates(
     table: Table,
     pairs: NDArray[np.int64],
     on_pairs: Callable[[int, str], None] = lambda n, words: None,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.rows.entry import Entry
 from posttrain.audit.rows.table import Table
-from posttrain.audit.similarity.duplicates import alike
+from posttrain.audit.similarity.duplicates import near_duplicates
 from posttrain.audit.similarity.minhash import SIMILAR, distinct
 from posttrain.audit.similarity.ngrams import LENGTH
 from posttrain.audit.similarity.overlap import Shared
@@ -58,7 +58,7 @@ def leakage(table: Table, shared: Shared | None, on_pairs: Callable[[int, str], 
         for i, key in enumerate(train["prompt"].tolist())
         if train["prompt_chars"][i] and key in prompts
     }
-    near = {a: b for a, b in alike(table, _pairs(table), on_pairs, _prompt).items() if a not in same}
+    near = {a: b for a, b in near_duplicates(table, _pairs(table), on_pairs, _prompt).items() if a not in same}
     covered, sharing = shared.leaks()
     found = same.keys() | near.keys()
     parts = {a: table.trained + b for a, b in covered.items() if a not in found}
