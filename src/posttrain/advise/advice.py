@@ -15,7 +15,7 @@ from posttrain.advise.machine import Machine, Model, model_of, this_machine
 from posttrain.advise.profile import Seen, look
 from posttrain.advise.recipe import text_of
 from posttrain.advise.rules import THRESHOLDS, Name
-from posttrain.audit.rows.source import Source
+from posttrain.audit.rows.source import AuditSource
 from posttrain.console import Screen
 
 BASE, INSTRUCT = "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B-Instruct"
@@ -77,7 +77,7 @@ def advise(
             that contradict each other.
     """
     answers, told = with_goal(checked(answers), goal)
-    sources = [Source(path, columns) for path in dict.fromkeys(data)]
+    sources = [AuditSource(path, columns) for path in dict.fromkeys(data)]
     seen = look(sources if ask is None else named(sources, ask), against, answers.reward, screen)
     check_known(seen)
     if ask is not None:

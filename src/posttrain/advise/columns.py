@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from posttrain.advise.profile import Seen
 from posttrain.audit.rows.convention import columns_option, parse_columns, reading_of
-from posttrain.audit.rows.source import Source, items, parsed
+from posttrain.audit.rows.source import AuditSource, items, parsed
 from posttrain.data.files.read import Row
 from posttrain.errors import InputError
 
 
-def named(sources: Sequence[Source], ask: Callable[[str], str]) -> list[Source]:
+def named(sources: Sequence[AuditSource], ask: Callable[[str], str]) -> list[AuditSource]:
     """The sources, with the columns that the user confirms or names for those of unknown columns.
 
     Args:
@@ -19,7 +19,7 @@ def named(sources: Sequence[Source], ask: Callable[[str], str]) -> list[Source]:
     return [_named(source, ask) for source in sources]
 
 
-def _named(source: Source, ask: Callable[[str], str]) -> Source:
+def _named(source: AuditSource, ask: Callable[[str], str]) -> AuditSource:
     first = next((row for item in items(source) if isinstance(row := parsed(item), Row)), None)
     if first is None or source.columns:
         return source

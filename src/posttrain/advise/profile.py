@@ -14,8 +14,8 @@ from posttrain.audit.rows.convention import Reading
 from posttrain.audit.rows.entry import Entry
 from posttrain.audit.rows.rules import ODD, UNREADABLE
 from posttrain.audit.rows.scan import entries
-from posttrain.audit.rows.source import Source, items, parsed
-from posttrain.audit.run import Report, audit_sources
+from posttrain.audit.rows.source import AuditSource, items, parsed
+from posttrain.audit.run import AuditReport, audit_sources
 from posttrain.console import Screen
 from posttrain.data.files.read import Row
 from posttrain.errors import InputError
@@ -99,7 +99,7 @@ class Seen:
     """All files, and the audit's report on them; None without files."""
 
     files: tuple[File, ...] = ()
-    report: Report | None = None
+    report: AuditReport | None = None
     against: tuple[str, ...] = ()
     findings: Mapping[str, Finding] = field(default_factory=dict[str, Finding])
 
@@ -120,7 +120,7 @@ class Seen:
         return None if self.report is None else self.report.figures.get(topic)
 
 
-def look(sources: Sequence[Source], against: Sequence[str], reward: str | None, screen: Screen) -> Seen:
+def look(sources: Sequence[AuditSource], against: Sequence[str], reward: str | None, screen: Screen) -> Seen:
     """Audit the files and look at the first rows of each.
 
     Raises:
@@ -128,13 +128,13 @@ def look(sources: Sequence[Source], against: Sequence[str], reward: str | None, 
     """
     if not sources:
         return Seen(against=tuple(against))
-    report = audit_sources(sources, against=[Source(path, {}) for path in against], screen=screen)
+    report = audit_sources(sources, against=[AuditSource(path, {}) for path in against], screen=screen)
     findings = {one.name: one for one in report.findings}
     files = tuple(_file(source, report.files[source.path], findings, reward) for source in sources)
     return Seen(files, report, tuple(against), findings)
 
 
-def _file(source: Source, about: Mapping[str, Any], findings: Mapping[str, Finding], reward: str | None) -> File:
+def _file(source: AuditSource, about: Mapping[str, Any], findings: Mapping[str, Finding], reward: str | None) -> File:
     faulty = {place for one in findings.values() if one.safe == "drop" for place in one.rows if _in(place, source)}
     if about["rows"] and len(faulty) == about["rows"]:
         _refuse(source, findings)
@@ -165,7 +165,7 @@ def _file(source: Source, about: Mapping[str, Any], findings: Mapping[str, Findi
     )
 
 
-def _refuse(source: Source, findings: Mapping[str, Finding]) -> None:
+def _refuse(source: AuditSource, findings: Mapping[str, Finding]) -> None:
     """Name the first row of a file in which no row can be read.
 
     Raises:
@@ -177,15 +177,17 @@ def _refuse(source: Source, findings: Mapping[str, Finding]) -> None:
         raise InputError(f"{told[0].where}: {told[0].text}; no row of {source.path} can be read")
 
 
-def _in(place: str, source: Source) -> bool:
+def _in(place: str, source: AuditSource) -> bool:
     return place.startswith((f"{source.path}:", f"{source.path.rstrip('/')}/"))
 
 
-def _rows(source: Source) -> Iterator[Row]:
+def _rows(source: AuditSource) -> Iterator[Row]:
     return (row for item in items(source) if isinstance(row := parsed(item), Row))
 
 
-def _check(source: Source, reading: Reading, sample: Sequence[Mapping[str, Any]], reward: str | None) -> Check | None:
+def _check(
+    source: AuditSource, reading: Reading, sample: Sequence[Mapping[str, Any]], reward: str | None
+) -> Check | None:
     """The reward that reads the answers; labels are counted over all rows, for the last may stand at the end."""
     standard = "output" if reading.convention == "Alpaca" else "completion"
     check = check_of(sample, reading.columns.get(standard, standard), reward)

@@ -13,8 +13,8 @@ from typing import Any
 from posttrain.audit.checks.layout import ENCODING
 from posttrain.audit.checks.text import PLACEHOLDER_INPUT
 from posttrain.audit.rows.rules import ODD, UNREADABLE
-from posttrain.audit.rows.source import Source, items, parsed
-from posttrain.audit.run import Report
+from posttrain.audit.rows.source import AuditSource, items, parsed
+from posttrain.audit.run import AuditReport
 from posttrain.audit.similarity.duplicates import EXACT
 from posttrain.data.files.read import Row, source_files
 from posttrain.errors import InputError
@@ -48,7 +48,7 @@ class Cleaned:
     changed: int
 
 
-def clean_source(source: Source, report: Report, out: Path, keep: Collection[str] = ()) -> Cleaned:
+def clean_source(source: AuditSource, report: AuditReport, out: Path, keep: Collection[str] = ()) -> Cleaned:
     """Write the rows of a source to `out` with the safe fixes, and log each fix in ``{out}.log.jsonl``.
 
     Args:
@@ -78,7 +78,7 @@ def clean_source(source: Source, report: Report, out: Path, keep: Collection[str
     return Cleaned(**counts)
 
 
-def _planned(report: Report, keep: Collection[str]) -> tuple[dict[str, str], dict[str, set[str]]]:
+def _planned(report: AuditReport, keep: Collection[str]) -> tuple[dict[str, str], dict[str, set[str]]]:
     """Place → the finding for which the row is dropped; place → the findings for which it is corrected."""
     droppable = _droppable(report)
     drop: dict[str, str] = {}
@@ -94,7 +94,7 @@ def _planned(report: Report, keep: Collection[str]) -> tuple[dict[str, str], dic
     return drop, fix
 
 
-def _droppable(report: Report) -> frozenset[str]:
+def _droppable(report: AuditReport) -> frozenset[str]:
     """The findings whose rows may be dropped, which depends on the file's convention."""
     safe = frozenset(finding.name for finding in report.findings if finding.safe == "drop")
     conventions = {about["convention"] for about in report.files.values()}
@@ -107,7 +107,7 @@ def _droppable(report: Report) -> frozenset[str]:
 
 
 def _fixed(
-    source: Source, drop: Mapping[str, str], fix: Mapping[str, set[str]]
+    source: AuditSource, drop: Mapping[str, str], fix: Mapping[str, set[str]]
 ) -> Iterator[tuple[dict[str, Any] | None, str, list[dict[str, Any]]]]:
     """Each row, or None if it is dropped, with its place and the changes to it."""
     for item in items(source):

@@ -13,7 +13,7 @@ from posttrain.audit.checks.table_checks import TABLE_CHECKS
 from posttrain.audit.checks.unread_columns import column_findings
 from posttrain.audit.findings import Finding, finding, sorted_findings
 from posttrain.audit.rows.read_table import read_table
-from posttrain.audit.rows.source import Source
+from posttrain.audit.rows.source import AuditSource
 from posttrain.audit.rows.table import Table
 from posttrain.audit.similarity.duplicates import duplicates
 from posttrain.audit.similarity.leakage import leakage
@@ -21,7 +21,7 @@ from posttrain.console import Screen
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AuditReport:
     """The result of an audit.
 
     Args:
@@ -43,13 +43,13 @@ class Report:
 
 
 def audit_sources(
-    sources: Sequence[Source],
+    sources: Sequence[AuditSource],
     *,
-    against: Sequence[Source] = (),
+    against: Sequence[AuditSource] = (),
     screen: Screen,
     workers: int | None = None,
     presidio: str | None = None,
-) -> Report:
+) -> AuditReport:
     """Audit all rows of some sources.
 
     Args:
@@ -76,12 +76,12 @@ def audit_sources(
     figures["lengths"] = _lengths(table)
     if presidio is not None:
         findings += presidio_findings(sources, presidio, screen)
-    return Report(_files(table, sources), table.trained, sorted_findings(findings), figures)
+    return AuditReport(_files(table, sources), table.trained, sorted_findings(findings), figures)
 
 
-def with_more(report: Report, findings: Sequence[Finding], figures: Mapping[str, Any]) -> Report:
+def with_more(report: AuditReport, findings: Sequence[Finding], figures: Mapping[str, Any]) -> AuditReport:
     """The report with further findings and figures."""
-    return Report(
+    return AuditReport(
         report.files,
         report.rows,
         sorted_findings([*report.findings, *findings]),
@@ -89,7 +89,7 @@ def with_more(report: Report, findings: Sequence[Finding], figures: Mapping[str,
     )
 
 
-def _files(table: Table, sources: Sequence[Source]) -> dict[str, dict[str, Any]]:
+def _files(table: Table, sources: Sequence[AuditSource]) -> dict[str, dict[str, Any]]:
     return {
         source.path: {
             "kind": reading.kind,

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from posttrain.audit.findings import Finding
 from posttrain.audit.names import NAMES
-from posttrain.audit.run import Report
+from posttrain.audit.run import AuditReport
 from posttrain.errors import InputError
 
 
@@ -23,7 +23,7 @@ def refuse_blocking(blocking: Sequence[Finding], waived: Collection[str]) -> Non
         )
 
 
-def check_finding_names(option: str, names: Collection[str], report: Report) -> None:
+def check_finding_names(option: str, names: Collection[str], report: AuditReport) -> None:
     """Check the names that a user gives to an option: a misspelt name would have no effect.
 
     Raises:

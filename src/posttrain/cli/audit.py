@@ -12,7 +12,7 @@ from posttrain.cli.options import Against, AsJson, Columns, Overrides
 from posttrain.errors import InputError
 
 if TYPE_CHECKING:
-    from posttrain.audit.run import Report
+    from posttrain.audit.run import AuditReport
     from posttrain.console import Screen
 
 app = typer.Typer()
@@ -68,16 +68,16 @@ def _audit_files(
     out: Path | None,
     screen: "Screen",
     presidio: str | None,
-) -> "tuple[Report, Path]":
+) -> "tuple[AuditReport, Path]":
     """Audit files and write the report; the report, and its folder."""
     from posttrain.audit.report.write import report_folder, write_report
     from posttrain.audit.rows.convention import parse_columns
-    from posttrain.audit.rows.source import Source
+    from posttrain.audit.rows.source import AuditSource
     from posttrain.audit.run import audit_sources
     from posttrain.audit.waivers import check_finding_names
 
     named = parse_columns(columns)
-    sources, held_out = [Source(path, named) for path in data], [Source(path, {}) for path in against]
+    sources, held_out = [AuditSource(path, named) for path in data], [AuditSource(path, {}) for path in against]
     report = audit_sources(sources, against=held_out, screen=screen, presidio=presidio)
     check_finding_names("waive", waive, report)
     folder = out or report_folder(report)
@@ -94,13 +94,13 @@ def _audit_recipe(
     folder: Path,
     screen: "Screen",
     presidio: str | None,
-) -> "dict[str, Report]":
+) -> "dict[str, AuditReport]":
     """Audit a recipe's stages, and write each report as soon as it is there; the report of each stage."""
     from posttrain.audit.report.write import write_report
     from posttrain.pipeline.audit import audit_recipe
     from posttrain.recipe.schema import load_recipe
 
-    reports: dict[str, Report] = {}
+    reports: dict[str, AuditReport] = {}
     checked = load_recipe(recipe, overrides)
     for stage, report in audit_recipe(checked, recipe.parent, data, against, screen, presidio=presidio):
         write_report(report, folder / stage, waive)
@@ -121,12 +121,12 @@ def clean(
     """Apply the safe fixes of an audit to a copy, and log each, row by row. The original is never touched."""
     from posttrain.audit.clean import clean_source
     from posttrain.audit.rows.convention import parse_columns
-    from posttrain.audit.rows.source import Source
+    from posttrain.audit.rows.source import AuditSource
     from posttrain.audit.run import audit_sources
     from posttrain.audit.waivers import check_finding_names
     from posttrain.console import Screen
 
-    source = Source(data, parse_columns(columns))
+    source = AuditSource(data, parse_columns(columns))
     report = audit_sources([source], screen=Screen(quiet=as_json))
     check_finding_names("keep", keep, report)
     counts = clean_source(source, report, out, keep)

@@ -11,14 +11,14 @@ from rich.text import Text
 from posttrain.audit.findings import Finding
 from posttrain.audit.report.page import grouped
 from posttrain.audit.report.write import report_json
-from posttrain.audit.run import Report
+from posttrain.audit.run import AuditReport
 from posttrain.console import shown
 
 _COLOURS = {"block": "bold red", "warn": "yellow", "info": "cyan"}
 _PLACES = 5
 
 
-def show_report(reports: Mapping[str, Report], waived: Collection[str], out: Path, *, to_json: bool) -> None:
+def show_report(reports: Mapping[str, AuditReport], waived: Collection[str], out: Path, *, to_json: bool) -> None:
     """Print reports by stage, or one without a name."""
     if to_json:
         by_stage = {name: report_json(report, waived) for name, report in reports.items()}
@@ -31,7 +31,7 @@ def show_report(reports: Mapping[str, Report], waived: Collection[str], out: Pat
     print(f"All rows of each finding are in {out}/ (findings.json, report.html)")
 
 
-def _show_findings(report: Report, waived: Collection[str]) -> None:
+def _show_findings(report: AuditReport, waived: Collection[str]) -> None:
     """Print the findings, the worst first: count, fault, first places, fix."""
     console = Console(highlight=False)
     for path, about in report.files.items():

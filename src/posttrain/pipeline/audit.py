@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from posttrain.audit.rows.rules import ODD, UNREADABLE
-from posttrain.audit.rows.source import Source
-from posttrain.audit.run import Report, audit_sources, with_more
+from posttrain.audit.rows.source import AuditSource
+from posttrain.audit.run import AuditReport, audit_sources, with_more
 from posttrain.audit.training.budget import Budget, budget_figures, budget_findings, token_budget
 from posttrain.audit.training.reward_trial import reward_findings, reward_lines, try_rewards
 from posttrain.console import Screen
@@ -30,7 +30,7 @@ def audit_recipe(
     screen: Screen,
     *,
     presidio: str | None,
-) -> Iterator[tuple[str, Report]]:
+) -> Iterator[tuple[str, AuditReport]]:
     """Audit the data of each training stage: (name of the stage, its report).
 
     Args:
@@ -43,7 +43,7 @@ def audit_recipe(
     """
     for name, stage in _audited_stages(recipe, data, screen).items():
         screen.title(f"{name} ({stage.kind_name()})")
-        held = [*_held_out(recipe, stage, base), *(Source(path, {}) for path in against)]
+        held = [*_held_out(recipe, stage, base), *(AuditSource(path, {}) for path in against)]
         yield name, _audit_stage(recipe, name, stage, base, held, screen, presidio)
 
 
@@ -82,10 +82,10 @@ def _audit_stage(
     name: str,
     stage: TrainingStage,
     base: Path,
-    held: Sequence[Source],
+    held: Sequence[AuditSource],
     screen: Screen,
     presidio: str | None,
-) -> Report:
+) -> AuditReport:
     sources = [_source(s, stage, base) for s in stage.data]
     report = audit_sources(sources, against=held, screen=screen, presidio=presidio)
     if {UNREADABLE.name, ODD.name} & {finding.name for finding in report.blocking}:
@@ -123,14 +123,14 @@ def _context(recipe: Recipe, name: str, stage: TrainingStage, base: Path, screen
         return Context(name, Path(folder), base, origin(recipe, stage.model, base), recipe.seed, screen=screen)
 
 
-def _held_out(recipe: Recipe, stage: TrainingStage, base: Path) -> list[Source]:
+def _held_out(recipe: Recipe, stage: TrainingStage, base: Path) -> list[AuditSource]:
     """The recipe's evaluation data: the stage's own validation files, and the suites."""
     own = stage.validation if isinstance(stage.validation, tuple) else ()
     tests = [source for suite in recipe.suites.values() for source in suite.data]
-    suites = [Source(s.path, {"prompt": asked_column(s, base)}, rows=s.rows, base=base) for s in tests]
+    suites = [AuditSource(s.path, {"prompt": asked_column(s, base)}, rows=s.rows, base=base) for s in tests]
     return [*(_source(s, stage, base) for s in own), *suites]
 
 
-def _source(source: DataSource, stage: TrainingStage, base: Path) -> Source:
+def _source(source: DataSource, stage: TrainingStage, base: Path) -> AuditSource:
     """A source of a stage's data, which is read as the stage's trainer reads it."""
-    return Source(source.path, source.columns, source.task, source.rows, base, kinds=(stage.rows,))
+    return AuditSource(source.path, source.columns, source.task, source.rows, base, kinds=(stage.rows,))

@@ -4,8 +4,8 @@ from typing import Any
 
 from posttrain.audit.report.write import write_report
 from posttrain.audit.rows.rules import UNREADABLE
-from posttrain.audit.rows.source import Source
-from posttrain.audit.run import Report, audit_sources, with_more
+from posttrain.audit.rows.source import AuditSource
+from posttrain.audit.run import AuditReport, audit_sources, with_more
 from posttrain.audit.training.budget import Budget, budget_figures, budget_findings, token_budget
 from posttrain.audit.waivers import check_finding_names, refuse_blocking
 from posttrain.data.files.read import read_rows
@@ -48,9 +48,9 @@ def _preview(stage: AuditStage, context: Context) -> Preview:
     return Preview(DataSummary.of_rows(rows), 0, {}, ())
 
 
-def _report(stage: AuditStage, context: Context) -> Report:
-    def sources(data: tuple[DataSource, ...], kinds: tuple[Kind, ...]) -> list[Source]:
-        return [Source(s.path, s.columns, s.task, s.rows, context.base, kinds) for s in data]
+def _report(stage: AuditStage, context: Context) -> AuditReport:
+    def sources(data: tuple[DataSource, ...], kinds: tuple[Kind, ...]) -> list[AuditSource]:
+        return [AuditSource(s.path, s.columns, s.task, s.rows, context.base, kinds) for s in data]
 
     report = audit_sources(
         sources(stage.data, _KINDS),

@@ -30,11 +30,11 @@ def letters() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("asked", "answered", "unknown"),
+    ("prompt", "completion", "unknown"),
     [("say it", "it is", None), ("say\nit", "it is", "\n"), ("say it", "It is", "I"), ("the [UNK] sign", "yes", None)],
 )
-def test_a_character_without_a_token_is_named(letters: Any, asked: str, answered: str, unknown: str | None) -> None:
-    turns = ({"role": "user", "content": asked},), (({"role": "assistant", "content": answered},),)
+def test_a_character_without_a_token_is_named(letters: Any, prompt: str, completion: str, unknown: str | None) -> None:
+    turns = ({"role": "user", "content": prompt},), (({"role": "assistant", "content": completion},),)
     assert unknown_character(Example("a.jsonl:1", *turns), letters) == unknown
     found = budget_findings(Budget(1, 0, 9, unknown={} if unknown is None else {"a.jsonl:1": unknown}))
     assert [one.name for one in found] == ([] if unknown is None else ["unknown-characters"])

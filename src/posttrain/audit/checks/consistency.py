@@ -1,4 +1,4 @@
-"""What most rows of a task have in common, and the rows that lack it: form, ending, language, length."""
+"""The usual form, ending, language and length of a task's answers, and the rows that differ."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ FORM = Rule(
     "bring them into the one form: the model learns to mix forms",
 )
 BROKEN_JSON = Rule(
-    "broken-json", "warn", "answers look like JSON and are none", "mend them: the model learns to write broken JSON"
+    "broken-json", "warn", "answers look like JSON and are none", "correct them: the model learns to write broken JSON"
 )
 LANGUAGE = Rule(
     "other-language",
@@ -40,7 +40,7 @@ _SPREAD = 0.3
 
 
 def consistency_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
-    """Findings on SFT answers beside the others of their task, and the figures behind them."""
+    """Compare SFT answers with the others of their task: the findings, and the figures behind them."""
     rows = table.train
     answered = np.flatnonzero((rows["kind"] == 0) & (rows["answer_chars"] > 0))
     found = [*_language(table, np.arange(len(rows)))]
@@ -77,12 +77,12 @@ def _other_form(table: Table, members: NDArray[np.intp], name: str) -> list[Show
     return hits + _other_shape(table, members[form == usual], f"{FORMS[usual]}, not as most of {name}")
 
 
-def _other_shape(table: Table, members: NDArray[np.intp], said: str) -> list[Shown]:
+def _other_shape(table: Table, members: NDArray[np.intp], description: str) -> list[Shown]:
     """JSON with other keys than most, or other headings."""
     shapes, inverse, counts = np.unique(table.rows["shape"][members], return_inverse=True, return_counts=True)
     if len(shapes) == 1 or counts.max() < USUAL * len(members):
         return []
-    return [Shown(table.where(int(i)), said) for i in members[inverse != counts.argmax()]]
+    return [Shown(table.where(int(i)), description) for i in members[inverse != counts.argmax()]]
 
 
 def _language(table: Table, members: NDArray[np.intp]) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.rows.convention import columns_option
-from posttrain.audit.rows.source import Source
+from posttrain.audit.rows.source import AuditSource
 from posttrain.audit.rows.table import Table
 from posttrain.data.files.read import source_files
 
@@ -47,7 +47,7 @@ def reading_findings(table: Table, count: int) -> list[Finding]:
     return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown), (ONE_ROW, whole)) if hits]
 
 
-def _whole(source: Source, rows: int) -> list[Shown]:
+def _whole(source: AuditSource, rows: int) -> list[Shown]:
     """The plain text files of a source, if each holds one row."""
     texts = [name for name, path in source_files(source.path, base=source.base) if ".txt" in path.suffixes]
     return [Shown(f"{name}:1", "") for name in texts] if rows <= len(texts) else []

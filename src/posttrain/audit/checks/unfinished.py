@@ -12,7 +12,7 @@ from posttrain.audit.checks.answer_form import ENDINGS, FORMS
 from posttrain.audit.checks.tasks import FEWEST, USUAL
 from posttrain.audit.checks.text import TRUNCATED
 from posttrain.audit.findings import Rule, Shown
-from posttrain.audit.rows.entry import Entry, words_of
+from posttrain.audit.rows.entry import Entry, words_in
 from posttrain.audit.rows.table import Table, fetch
 
 ENDING = Rule(
@@ -74,16 +74,16 @@ def _vocabulary(table: Table, members: NDArray[np.intp], answers: Iterable[str])
     """
     held: Counter[str] = Counter()
     for answer in answers:
-        held.update(set(words_of(answer)[:-1]))
+        held.update(set(words_in(answer)[:-1]))
     some = members[:: max(1, len(members) // _READ)]
     for _, entry in fetch(table, some.tolist()):
-        held.update(set(words_of(entry.answer)))
+        held.update(set(words_in(entry.answer)))
     return sorted(word for word, n in held.items() if len(word) >= _WORD or n >= _FREQUENT * len(some))
 
 
 def _is_cut(answer: str, vocabulary: Sequence[str]) -> bool:
     """Whether its last word is none, but the beginning of one; a word that only lacks an ending, or a unit, is one."""
-    *before, last = ["", *words_of(answer)]
+    *before, last = ["", *words_in(answer)]
     if not last or (before[-1:] and before[-1].isdecimal()):
         return False
     at = bisect_left(vocabulary, last)

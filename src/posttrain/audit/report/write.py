@@ -9,17 +9,17 @@ from typing import Any
 
 from posttrain.audit.findings import finding_json
 from posttrain.audit.report.page import report_page
-from posttrain.audit.run import Report
+from posttrain.audit.run import AuditReport
 from posttrain.files import write_json, write_whole
 
 
-def write_report(report: Report, folder: Path, waived: Collection[str]) -> None:
+def write_report(report: AuditReport, folder: Path, waived: Collection[str]) -> None:
     """Write ``findings.json`` with every row of every finding, and ``report.html`` for people."""
     write_json(folder / "findings.json", report_json(report, waived))
     write_whole(folder / "report.html", report_page(report, waived))
 
 
-def report_json(report: Report, waived: Collection[str] = ()) -> dict[str, Any]:
+def report_json(report: AuditReport, waived: Collection[str] = ()) -> dict[str, Any]:
     """The content of ``findings.json``."""
     return {
         "files": report.files,
@@ -30,7 +30,7 @@ def report_json(report: Report, waived: Collection[str] = ()) -> dict[str, Any]:
     }
 
 
-def report_folder(report: Report) -> Path:
+def report_folder(report: AuditReport) -> Path:
     """A folder for this audit: ``audit/FILE``, or ``audit/FILE-2``... where that holds an audit of other files."""
     first, *more = report.files
     name = re.sub(r"[^\w.-]+", "-", first.rstrip("/").rpartition("/")[2]).strip(".-") or "data"

@@ -1,4 +1,4 @@
-"""How a file's rows are to be read: by its recipe's columns, by its own, or by names that others give to the same."""
+"""How a file's rows are read: by the recipe's columns, by the trainer's conventions, or by guessed columns."""
 
 import re
 import shlex
@@ -12,20 +12,20 @@ from posttrain.errors import InputError
 
 ReadAs = Literal["sft", "preference", "prompt", "judged", "unknown"]
 
-_ASKED = (
+_PROMPT_NAMES = (
     *("prompt", "question", "query", "instruction", "dialogue", "problem", "body", "document", "article"),
     *("transcript", "conversation", "utterance", "review", "sentence", "note"),
 )
-"""Names that others give to what is asked, the surest first."""
+"""Other names of a prompt's column, the surest first."""
 
-_ANSWERED = (
+_ANSWER_NAMES = (
     *("completion", "answer", "response", "output", "long_answer", "target", "summary", "section_text"),
     *("canonical_solution", "solution", "code", "reply", "translation", "record"),
     *("label", "sentiment", "intent", "class"),
 )
-"""Names that others give to the answer, the surest first."""
+"""Other names of an answer's column, the surest first."""
 
-_TALK = frozenset({"dialogue", "transcript", "conversation"})
+_CONVERSATIONS = frozenset({"dialogue", "transcript", "conversation"})
 """Columns beside which a note is the answer; elsewhere it may be a remark."""
 
 _CHECKED_BY = frozenset({"test", "tests", "test_list", "input_output", "label", "sentiment", "intent", "class"})
@@ -39,7 +39,7 @@ class Reading:
     """How a source's rows are read.
 
     Args:
-        kind: what they are for; "judged": two responses and what annotators said of them; "unknown": no convention
+        kind: the use of the rows; "judged": two responses and annotators' verdicts; "unknown": no convention
             fits, only checks that need none run.
         convention: its name.
         columns: standard name → the file's name; of an unknown kind, what the user may have meant.
@@ -107,31 +107,31 @@ def _guess(values: Mapping[str, Any]) -> dict[str, str]:
     A column `text` is a prompt only beside labels or the tests of code. Alone it is a text to go on with.
     """
     texts = {name.lower(): name for name, value in values.items() if isinstance(value, str)}
-    asked = next((texts[name] for name in _ASKED if name in texts), None)
-    answered = next((texts[name] for name in _ANSWERED if name in texts and texts[name] != asked), None)
-    if answered is None and asked is not None and asked.lower() in _TALK:
-        answered = texts.get("note")
+    prompt = next((texts[name] for name in _PROMPT_NAMES if name in texts), None)
+    completion = next((texts[name] for name in _ANSWER_NAMES if name in texts and texts[name] != prompt), None)
+    if completion is None and prompt is not None and prompt.lower() in _CONVERSATIONS:
+        completion = texts.get("note")
     checked = {name.lower() for name, value in values.items() if value is not None and not isinstance(value, bool)}
-    if asked is None and "text" in texts and (answered is not None or _CHECKED_BY & checked):
-        asked = texts["text"]
-    if asked is None:
+    if prompt is None and "text" in texts and (completion is not None or _CHECKED_BY & checked):
+        prompt = texts["text"]
+    if prompt is None:
         return {}
-    return {"prompt": asked} | ({"completion": answered} if answered else {})
+    return {"prompt": prompt} | ({"completion": completion} if completion else {})
 
 
 def _meant(values: Mapping[str, Any]) -> dict[str, str]:
     """prompt and completion as the words of the columns' names suggest them, else the only two columns of text.
 
-    This is less sure than `_guess`: the user is asked, and nothing is read by it.
+    This is less sure than `_guess`: the user sees it as a suggestion, and nothing is read by it.
     """
     texts = [name for name, value in values.items() if isinstance(value, str) and any(c.isalpha() for c in value)]
-    asked = next((name for known in _ASKED for name in texts if known in _words(name)), None)
-    others = [name for name in texts if name != asked]
-    answered = next((name for known in _ANSWERED for name in others if known in _words(name)), None)
+    prompt = next((name for known in _PROMPT_NAMES for name in texts if known in _words(name)), None)
+    others = [name for name in texts if name != prompt]
+    completion = next((name for known in _ANSWER_NAMES for name in others if known in _words(name)), None)
     if len(texts) == 2:
-        asked = asked or next(name for name in texts if name != answered)
-        answered = next(name for name in texts if name != asked)
-    return {} if asked is None or answered is None else {"prompt": asked, "completion": answered}
+        prompt = prompt or next(name for name in texts if name != completion)
+        completion = next(name for name in texts if name != prompt)
+    return {} if prompt is None or completion is None else {"prompt": prompt, "completion": completion}
 
 
 def _words(name: str) -> set[str]:

@@ -8,7 +8,7 @@ from posttrain.audit.findings import Rule
 from posttrain.audit.rows.convention import Reading, reading_of, trainer_reading
 from posttrain.audit.rows.rules import UNREADABLE
 from posttrain.audit.rows.scan import ROW, Examined, entries
-from posttrain.audit.rows.source import Source, chunks, items, parsed
+from posttrain.audit.rows.source import AuditSource, chunks, items, parsed
 from posttrain.audit.rows.table import Table
 from posttrain.audit.rows.workers import Task, examined
 from posttrain.audit.similarity.ngrams import Grams, grams_of
@@ -25,7 +25,7 @@ UNREAD_EVALUATION = Rule(
 
 
 def read_table(
-    sources: Sequence[Source], against: Sequence[Source], screen: Screen, workers: int | None
+    sources: Sequence[AuditSource], against: Sequence[AuditSource], screen: Screen, workers: int | None
 ) -> tuple[Table, Shared | None]:
     """Read every row once: the table of all rows, and the words that they share with evaluation rows, if any."""
     table = Table(sources=[*sources, *against])
@@ -46,8 +46,8 @@ def read_table(
                 table.hits.setdefault(UNREAD_EVALUATION.name, (UNREAD_EVALUATION, []))[1].extend(unread[1])
             parts.append(seen)
     table.rows = np.concatenate([seen.rows for seen in parts]) if parts else np.empty(0, dtype=ROW)
-    prompts = [seen.asked for seen in parts if seen.asked is not None]
-    table.asked = np.concatenate(prompts) if prompts else table.asked
+    prompts = [seen.prompt_bands for seen in parts if seen.prompt_bands is not None]
+    table.prompt_bands = np.concatenate(prompts) if prompts else table.prompt_bands
     table.trained = trained
     return table, shared
 
@@ -76,7 +76,7 @@ def _examined(
         yield seen, number
 
 
-def _reading(source: Source) -> Reading:
+def _reading(source: AuditSource) -> Reading:
     """How a source is read, by its first readable row."""
     for item in items(source):
         row = parsed(item)

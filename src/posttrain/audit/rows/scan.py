@@ -1,4 +1,4 @@
-"""A chunk of rows looked at one by one, perhaps in its own process: what checks hit, and numbers to compare rows by."""
+"""Scans a chunk of rows, perhaps in its own process: hits of the row checks, and hashes that compare rows."""
 
 import zlib
 from collections import Counter
@@ -42,11 +42,11 @@ ROW = np.dtype(
         ("place", np.uint32),  # index of the row among all rows
         ("part", np.uint16),  # which example of the row (self-instruct rows hold several)
         ("kind", np.uint8),  # index in KINDS
-        ("whole", np.uint64),  # all that the row says, see `entry.key_of`
+        ("whole", np.uint64),  # the whole content, see `entry.key_of`
         ("norm", np.uint64),  # words alone; in preferences, with ranks and judge
         ("prompt", np.uint64),  # the prompt's words
-        ("answer", np.uint64),  # the answer's words; the best completion as it stands where there are several
-        ("worst", np.uint64),  # the worst completion as it stands; 0 without one
+        ("answer", np.uint64),  # the answer's words; the best completion unchanged where there are several
+        ("worst", np.uint64),  # the worst completion unchanged; 0 without one
         ("numbers", np.uint64),  # numbers of the whole text, in order
         ("prompt_chars", np.uint32),
         ("answer_chars", np.uint32),
@@ -77,19 +77,19 @@ _LEFT_OUT = {
     SkipReason.SPLIT_EARLIER: DIFFERING,
     SkipReason.ALL_TIED: ALL_TIED,
 }
-"""Why the reader leaves a row out → what that is as a finding."""
+"""Why the reader leaves a row out → the rule of the finding."""
 
 Hits = dict[str, tuple[Rule, list[Shown]]]
 
 
 @dataclass(slots=True)
 class Examined:
-    """What was seen in a chunk.
+    """The result of scanning a chunk.
 
     Args:
         rows: `ROW` of each example.
-        hits: what the checks found, by rule.
-        verdicts: how often each annotator said tie (0), first (1), second (2).
+        hits: the rows that break each rule.
+        verdicts: how often each annotator chose a tie (0), the first (1), the second (2).
         tasks: crc → name of the tasks stated.
         asked: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
         leaked: `grams.HIT` of the runs of words that a row of `rows` shares with evaluation prompts.
@@ -100,7 +100,7 @@ class Examined:
     hits: Hits = field(default_factory=dict)
     verdicts: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
     tasks: dict[int, str] = field(default_factory=dict[int, str])
-    asked: U32 | None = None
+    prompt_bands: U32 | None = None
     leaked: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=HIT))
     unread: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
 
@@ -112,7 +112,7 @@ class Examined:
 
 
 def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | None = None) -> Examined:
-    """Look at each row of a chunk.
+    """Scan each row of a chunk.
 
     Args:
         reading: how the source is read.
@@ -142,7 +142,7 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
     if len(rows):
         seen.rows["bands"] = band_keys(*shingles(texts))
         if grams is not None:
-            seen.asked = band_keys(*shingles(prompts))
+            seen.prompt_bands = band_keys(*shingles(prompts))
             seen.leaked = grams.shared_with(prompts)
     return seen
 
@@ -177,7 +177,7 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
                 paired = reading.kind == "preference" and found.reason is SkipReason.EMPTY_COMPLETION
                 rule = EMPTY_SIDE if paired else _LEFT_OUT.get(found.reason)
                 if rule is not None:
-                    seen.hit(rule, row.where, _asked(renamed))
+                    seen.hit(rule, row.where, _first_words(renamed))
     except InputError as error:
         if seen is not None:
             seen.hit(ODD, row.where, str(error).removeprefix(f"{row.where}: "))
@@ -200,8 +200,8 @@ def _same_prompt(row: Row, seen: Examined) -> None:
         seen.hit(DIFFERING, row.where, "cut at the last answer: " + cut[0][-100:])
 
 
-def _asked(row: Row) -> str:
-    """The beginning of a row that is left out, to know it by."""
+def _first_words(row: Row) -> str:
+    """The beginning of a row that is left out, by which the user recognises it."""
     texts = (str(row.values[c]) for c in ("prompt", "instruction", "chosen", "conversations") if row.values.get(c))
     return next(texts, "")[:120]
 
@@ -221,11 +221,11 @@ def _numbers(entry: Entry) -> tuple[int, ...]:
     first = 0 if len(entry.ranks) != 2 or tied else 1 + (entry.ranks[1] < entry.ranks[0])
     whole = hash64(entry.key)
     words = [prompt_words, *map(normalised, entry.outputs)]
-    said = [str(entry.ranks), entry.judge] if entry.kind == "preference" else []
+    judgment = [str(entry.ranks), entry.judge] if entry.kind == "preference" else []
     return (
         KINDS.index(entry.kind),
         whole,
-        whole if entry.kind == "unknown" else hash64("\0".join([*words, *said])),
+        whole if entry.kind == "unknown" else hash64("\0".join([*words, *judgment])),
         hash64(prompt_words),
         hash64(answer.strip() if entry.ranks else normalised(entry.final or answer)),
         hash64(worst.strip()) if entry.ranks else 0,

@@ -1,4 +1,4 @@
-"""Rows in chunks, each with its place. What cannot be read becomes a fault; the rows after it are read all the same."""
+"""Rows in chunks, each with its place. A row that cannot be read becomes a fault, and the next rows are still read."""
 
 import zlib
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ CHUNK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AuditSource:
     """A file, folder or hub data set to audit.
 
     Args:
@@ -54,7 +54,7 @@ Item = tuple[str, "bytes | Mapping[str, Any] | Fault"]
 """(place, a line of JSON Lines still to be parsed, a row, or what was wrong there)."""
 
 
-def items(source: Source) -> Iterator[Item]:
+def items(source: AuditSource) -> Iterator[Item]:
     """Every row of a source, in order.
 
     Raises:
@@ -64,7 +64,7 @@ def items(source: Source) -> Iterator[Item]:
     return islice(found, source.rows)
 
 
-def chunks(source: Source) -> Iterator[list[Item]]:
+def chunks(source: AuditSource) -> Iterator[list[Item]]:
     """The same, `CHUNK` at a time."""
     chunk: list[Item] = []
     held = 0

@@ -1,4 +1,4 @@
-"""Rows that stand twice: letter by letter, word by word, or nearly."""
+"""Duplicate rows: exact, normalised and near duplicates."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -19,7 +19,7 @@ EXACT = Rule(
     "exact-duplicate",
     "warn",
     "rows repeat an earlier one in everything they say",
-    "drop the repeats: what stands twice is learnt twice",
+    "drop the repeats: a row that occurs twice is learnt twice",
     "drop",
 )
 NORMALISED = Rule(

@@ -1,4 +1,4 @@
-"""Rows to train on that stand in the evaluation data too, so that the evaluation measures memory."""
+"""Leakage: rows to train on that the evaluation data holds too, so that the evaluation measures memory."""
 
 from collections.abc import Callable
 
@@ -43,7 +43,7 @@ PHRASE = Rule(
 
 
 def leakage(table: Table, shared: Shared | None, on_pairs: Callable[[int, str], None]) -> list[Finding]:
-    """What of the evaluation rows stands in the rows to train on.
+    """The findings on evaluation rows that the rows to train on hold.
 
     Args:
         shared: the words that they share.
@@ -81,7 +81,7 @@ def _prompt(entry: Entry) -> str:
 
 def _pairs(table: Table) -> NDArray[np.int64]:
     """Pairs [P, 2] of a row to train on and an evaluation row whose prompts agree in a band, each once."""
-    trained, held = np.split(table.asked, [table.trained])
+    trained, held = np.split(table.prompt_bands, [table.trained])
     codes = np.empty(0, dtype=np.uint64)  # a pair in one number
     for band in range(held.shape[1]):
         order = np.argsort(held[:, band], kind="stable")
