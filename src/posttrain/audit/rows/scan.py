@@ -91,7 +91,7 @@ class Examined:
         hits: the rows that break each rule.
         verdicts: how often each annotator chose a tie (0), the first (1), the second (2).
         tasks: crc → name of the tasks stated.
-        asked: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
+        prompt_bands: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
         leaked: `grams.HIT` of the runs of words that a row of `rows` shares with evaluation prompts.
         unread: column that nothing reads → how many rows fill it, and the first place.
     """

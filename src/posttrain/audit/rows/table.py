@@ -58,7 +58,7 @@ class Table:
 
     Args:
         rows: `ROW` of each example, those of evaluation files last.
-        asked: keys of the prompts' bands of each example, where evaluation files are compared.
+        prompt_bands: keys of the prompts' bands of each example, where evaluation files are compared.
         trained: how many of them are of the files to train on.
         places: of the rows, by `ROW`'s place.
         hits: the rows that break each rule of a row check.
