@@ -19,8 +19,8 @@ from posttrain.audit.findings import Finding
 from posttrain.audit.rows.convention import reading_of
 from posttrain.audit.rows.entry import Entry
 from posttrain.audit.rows.scan import entries
-from posttrain.audit.rows.source import Source, items, parsed
-from posttrain.audit.run import audit
+from posttrain.audit.rows.source import AuditSource, items, parsed
+from posttrain.audit.run import audit_sources
 from posttrain.console import Screen
 from posttrain.data.files.read import Row
 
@@ -115,8 +115,8 @@ def main() -> None:
 
 
 def _audited(path: Path, held: Path | None = None) -> list[Finding]:
-    against = [Source(str(held), {})] if held is not None else []
-    return audit([Source(str(path), {})], against=against, screen=Screen(quiet=True)).findings
+    against = [AuditSource(str(held), {})] if held is not None else []
+    return audit_sources([AuditSource(str(path), {})], against=against, screen=Screen(quiet=True)).findings
 
 
 def _hits(findings: Sequence[Finding], paths: Sequence[Path], wanted: Sequence[str]) -> Iterator[Hit]:
@@ -138,7 +138,7 @@ def _hits(findings: Sequence[Finding], paths: Sequence[Path], wanted: Sequence[s
 
 def _entries(path: Path, places: set[str] | None) -> Iterator[tuple[str, Entry]]:
     reading = None
-    for item in items(Source(str(path), {})):
+    for item in items(AuditSource(str(path), {})):
         if reading is None or places is None or item[0] in places:
             row = parsed(item)
             if isinstance(row, Row):
@@ -150,7 +150,9 @@ def _entries(path: Path, places: set[str] | None) -> Iterator[tuple[str, Entry]]
 def _divided(path: Path, column: str, seed: int, folder: Path) -> list[Path]:
     """One row in five to evaluate on, the others to train on, as prompts alone; each text once."""
     draw = random.Random(seed)
-    rows = (row.values.get(column) for item in items(Source(str(path), {})) if isinstance(row := parsed(item), Row))
+    rows = (
+        row.values.get(column) for item in items(AuditSource(str(path), {})) if isinstance(row := parsed(item), Row)
+    )
     texts = dict.fromkeys(text for text in rows if isinstance(text, str) and text.strip())
     stem = path.name.partition(".")[0]
     parts = [folder / f"{stem}.train.jsonl", folder / f"{stem}.held.jsonl"]

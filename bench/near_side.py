@@ -25,8 +25,8 @@ def posttrain(texts: Sequence[str]) -> set[int]:
 
     keys = np.concatenate([band_keys(*shingles(texts[i : i + CHUNK])) for i in range(0, len(texts), CHUNK)])
     pairs = candidates(keys, np.zeros(len(texts), dtype=np.uint64))
-    asked = np.unique(pairs).tolist()
-    sets = dict(zip(asked, shingle_sets([texts[i] for i in asked]), strict=True))
+    indices = np.unique(pairs).tolist()
+    sets = dict(zip(indices, shingle_sets([texts[i] for i in indices]), strict=True))
     return {b for a, b in pairs.tolist() if jaccard(sets[a], sets[b]) >= SIMILAR}
 
 

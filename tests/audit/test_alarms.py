@@ -153,8 +153,10 @@ def test_a_stock_phrase_of_all_rows_is_no_leak(write: Write) -> None:
     draw = random.Random(0)
 
     def visits(count: int, first: int) -> list[dict[str, str]]:
-        said = [" ".join(sentence(draw) for _ in range(4)) for _ in range(count)]
-        return [{"prompt": f"Visit {first + n}: {text} {phrase}", "completion": "Rest."} for n, text in enumerate(said)]
+        texts = [" ".join(sentence(draw) for _ in range(4)) for _ in range(count)]
+        return [
+            {"prompt": f"Visit {first + n}: {text} {phrase}", "completion": "Rest."} for n, text in enumerate(texts)
+        ]
 
     train, held = visits(60, 0), visits(3, 100)
     train[5]["prompt"] += " " + " ".join(held[1]["prompt"].split()[3:28])

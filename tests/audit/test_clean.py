@@ -1,4 +1,4 @@
-"""Safe fixes: what is dropped, what is mended, what is written down; the original stays as it was."""
+"""Safe fixes: dropped rows, corrected rows and the log of both; the original file stays as it was."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audits import Write, by_name, look
-from posttrain.audit.clean import clean, decoded
-from posttrain.audit.rows.source import Source
+from posttrain.audit.clean import clean_source, repaired_text
+from posttrain.audit.rows.source import AuditSource
 from posttrain.errors import InputError
 
 ROWS = [
@@ -26,7 +26,7 @@ def log_of(out: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in out.with_name("clean.log.jsonl").read_text().splitlines()]
 
 
-def test_faults_are_dropped_or_mended_and_each_is_logged(write: Write, tmp_path: Path) -> None:
+def test_faults_are_dropped_or_corrected_and_each_is_logged(write: Write, tmp_path: Path) -> None:
     rows = [dict(row) for row in ROWS]
     rows[1]["input"] = "<noinput>"
     rows[2]["output"] = ""
@@ -35,7 +35,7 @@ def test_faults_are_dropped_or_mended_and_each_is_logged(write: Write, tmp_path:
     path = write("train.jsonl", rows)
     before = path.read_bytes()
     out = tmp_path / "clean.jsonl"
-    done = clean(Source(str(path), {}), look(path), out)
+    done = clean_source(AuditSource(str(path), {}), look(path), out)
     kept = [json.loads(line) for line in out.read_text().splitlines()]
     assert (done.read, done.written, done.dropped, done.changed) == (8, 6, 2, 2)
     assert kept[1]["input"] == ""
@@ -52,25 +52,25 @@ def test_faults_are_dropped_or_mended_and_each_is_logged(write: Write, tmp_path:
 def test_a_cleaned_file_has_nothing_left_to_clean(write: Write, tmp_path: Path) -> None:
     rows = [*ROWS, *ROWS[:3], {"instruction": "x", "input": "N/A", "output": "An answer to the question."}]
     path, out = write("train.jsonl", rows), tmp_path / "clean.jsonl"
-    clean(Source(str(path), {}), look(path), out)
+    clean_source(AuditSource(str(path), {}), look(path), out)
     assert not [one.name for one in look(out).findings if one.safe is not None]
 
 
 def test_what_is_kept_by_name_stays(write: Write, tmp_path: Path) -> None:
     path, out = write("train.jsonl", [*ROWS, ROWS[0]]), tmp_path / "clean.jsonl"
     assert "exact-duplicate" in by_name(look(path))
-    assert clean(Source(str(path), {}), look(path), out, keep=["exact-duplicate"]).dropped == 0
+    assert clean_source(AuditSource(str(path), {}), look(path), out, keep=["exact-duplicate"]).dropped == 0
 
 
 def test_the_original_is_never_written_to(write: Write) -> None:
     path = write("train.jsonl", ROWS)
     with pytest.raises(InputError, match="is never changed"):
-        clean(Source(str(path), {}), look(path), path)
+        clean_source(AuditSource(str(path), {}), look(path), path)
 
 
 @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126)))
 def test_plain_text_is_left_alone(text: str) -> None:
-    assert decoded(text) == text
+    assert repaired_text(text) == text
 
 
 @given(st.text(alphabet=st.sampled_from("abc XYZ.,1éüñßÀÿ")), st.sampled_from(["latin-1", "cp1252"]))
@@ -79,4 +79,4 @@ def test_letters_read_in_the_wrong_encoding_are_read_right(text: str, encoding: 
         damaged = text.encode("utf-8").decode(encoding)
     except UnicodeError:
         return  # bytes that this encoding has no character for
-    assert decoded(damaged) == text
+    assert repaired_text(damaged) == text

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from audits import Write, by_name, lines_of, look
 from posttrain.advise.agreement import agreement_of
-from posttrain.audit.clean import clean
-from posttrain.audit.rows.source import Source
+from posttrain.audit.clean import clean_source
+from posttrain.audit.rows.source import AuditSource
 
 Row = dict[str, Any]
 
@@ -71,7 +71,7 @@ ROWS: Mapping[str, st.SearchStrategy[Row]] = {
 def cleaned(rows: Sequence[Row], folder: Path) -> list[Row]:
     path, out = folder / "rows.jsonl", folder / "kept.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    clean(Source(str(path), {}), look(path), out)
+    clean_source(AuditSource(str(path), {}), look(path), out)
     return [json.loads(line) for line in out.read_text().splitlines()]
 
 
@@ -131,7 +131,7 @@ def test_people_who_disagree_make_no_circle_and_one_person_does(write: Write) ->
 
 
 def test_the_words_of_an_earlier_row_are_named_and_not_dropped(write: Write) -> None:
-    rows = [{"prompt": "Correct: i am.", "completion": said, "source": n} for n, said in enumerate(["I am.", "i am"])]
+    rows = [{"prompt": "Correct: i am.", "completion": words, "source": n} for n, words in enumerate(["I am.", "i am"])]
     found = by_name(look(write("rows.jsonl", rows)))
     assert lines_of(found["normalised-duplicate"]) == [2]
     assert found["normalised-duplicate"].safe is None

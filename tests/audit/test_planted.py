@@ -23,7 +23,7 @@ def test_a_thousand_are_planted() -> None:
     assert sum(faults for _, _, faults in SETS.values()) == 1000
 
 
-def test_a_clean_set_has_nothing_to_mend(write: Write) -> None:
+def test_a_clean_set_has_nothing_to_correct(write: Write) -> None:
     report = look(write("train.jsonl", planted(rows=3000, faults=0, seed=3).rows))
     assert not [one.name for one in report.findings if one.severity != "info"]
 

@@ -121,13 +121,13 @@ def test_pandalm_has_booleans_repeats_swaps_and_one_circle(data_dir: Path) -> No
     judged: set[tuple[object, ...]] = set()
     repeated, swapped = [], []
     for i, row in enumerate(rows, 1):
-        asked, one, other = (row["instruction"], row["input"]), str(row["response1"]), str(row["response2"])
+        question, one, other = (row["instruction"], row["input"]), str(row["response1"]), str(row["response2"])
         votes = [row[f"annotator{n}"] for n in (1, 2, 3)]
-        said = next((vote for vote in (1, 2) if votes.count(vote) > 1), 0)
-        repeated += [i] if (*asked, one, other, said) in judged else []
-        swapped += [i] if (*asked, other, one) in seen else []
-        seen.add((*asked, one, other))
-        judged.add((*asked, one, other, said))
+        majority = next((vote for vote in (1, 2) if votes.count(vote) > 1), 0)
+        repeated += [i] if (*question, one, other, majority) in judged else []
+        swapped += [i] if (*question, other, one) in seen else []
+        seen.add((*question, one, other))
+        judged.add((*question, one, other, majority))
     assert "exact-duplicate" not in found  # each row has a number, and people judged it
     assert set(lines_of(found["normalised-duplicate"])) >= set(repeated)
     assert sorted(lines_of(found["swapped-pair"])) == swapped

@@ -12,17 +12,17 @@ from planted import NOUNS, clean_row, sentence
 Rows = list[dict[str, Any]]
 
 
-def said(draw: random.Random, sentences: int) -> str:
+def answer_of(draw: random.Random, sentences: int) -> str:
     return " ".join(sentence(draw) for _ in range(sentences))
 
 
 def pairs(draw: random.Random, *, longer: float = 0.5, prompts: int = 400) -> Rows:
-    asked = [clean_row(draw, number)["instruction"] for number in range(prompts)]
+    questions = [clean_row(draw, number)["instruction"] for number in range(prompts)]
     found: Rows = []
     for number in range(400):
-        short, long = said(draw, 2), said(draw, 4)
+        short, long = answer_of(draw, 2), answer_of(draw, 4)
         better, worse = (long, short) if draw.random() < longer else (short, long)
-        found.append({"prompt": asked[number % prompts], "chosen": better, "rejected": worse})
+        found.append({"prompt": questions[number % prompts], "chosen": better, "rejected": worse})
     return found
 
 
@@ -34,7 +34,7 @@ def rankings(draw: random.Random, first: dict[str, float]) -> Rows:
         found.append(
             {
                 "prompt": clean_row(draw, number)["instruction"],
-                "candidates": [{"id": c, "text": said(draw, 3)} for c in "ab"],
+                "candidates": [{"id": c, "text": answer_of(draw, 3)} for c in "ab"],
                 "ranks": {order[0]: best, order[1]: 3 - best},
                 "annotator": name,
                 "shown_order": order,
@@ -53,13 +53,13 @@ def asks(draw: random.Random, *, one: float = 0.0) -> Rows:
 
 def tasks(draw: random.Random, ways: list[str]) -> Rows:
     return [
-        {"prompt": f"{draw.choice(ways)} {sentence(draw)} Page {n}.", "completion": said(draw, 1), "task": "notes"}
+        {"prompt": f"{draw.choice(ways)} {sentence(draw)} Page {n}.", "completion": answer_of(draw, 1), "task": "notes"}
         for n in range(200)
     ]
 
 
 def wordings(draw: random.Random, levels: list[str]) -> Rows:
-    return [{"prompt": f"{draw.choice(levels)} ({n})", "completion": said(draw, 1)} for n in range(200)]
+    return [{"prompt": f"{draw.choice(levels)} ({n})", "completion": answer_of(draw, 1)} for n in range(200)]
 
 
 WAYS = ["Put this note into a record.", "Summarize what was written:", "Turn these words into JSON.", "Extract it all."]

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from posttrain.candidates.draw import Candidates, Draft, Drawn, Writer, choose, make_candidates
 from posttrain.candidates.options import CandidateOptions
 from posttrain.candidates.prompts import Ask
-from posttrain.candidates.similarity import alike, read
 from posttrain.console import Screen
 from posttrain.data.files.read import read_rows
 from posttrain.data.formats.examples import read_examples
+from posttrain.data.similarity import compared_text, near_identical
 from posttrain.data.skipped import SkippedRows, SkipReason
 from posttrain.errors import RunError, Stopped
 from posttrain.files import hash_of
@@ -81,13 +81,15 @@ def made(
     ],
 )
 def test_what_reads_the_same_is_the_same_and_numbers_decide(a: str, b: str, same: bool) -> None:
-    assert alike(read(a), read(b), 0.95) is same
+    assert near_identical(compared_text(a), compared_text(b), 0.95) is same
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_with_a_threshold_of_1_only_equal_words_are_alike(a: str, b: str) -> None:
-    assert alike(read(a), read(b), 1.0) is (read(a).words == read(b).words)
-    assert alike(read(a), read(b), 0.8) is alike(read(b), read(a), 0.8)
+    assert near_identical(compared_text(a), compared_text(b), 1.0) is (compared_text(a).words == compared_text(b).words)
+    assert near_identical(compared_text(a), compared_text(b), 0.8) is near_identical(
+        compared_text(b), compared_text(a), 0.8
+    )
 
 
 drafts = st.lists(
@@ -103,16 +105,16 @@ def test_no_two_kept_are_near_identical_and_nobody_gives_more_than_its_share(
     drawn = [Drawn(writer, round, Draft(text, True)) for writer, round, text in some]
     choosing = how(k, similar=similar)
     kept = choose(drawn, place, 3, choosing)
-    texts = [read(one.draft.text) for one in kept]
+    texts = [compared_text(one.draft.text) for one in kept]
     assert all(text.words for text in texts)
-    assert not any(alike(a, b, similar) for i, a in enumerate(texts) for b in texts[:i])
+    assert not any(near_identical(a, b, similar) for i, a in enumerate(texts) for b in texts[:i])
     given_by = Counter(one.writer for one in kept)
     assert all(given_by[writer] <= -(-k // 3) for writer in range(3))
     full = {writer for writer in range(3) if given_by[writer] == -(-k // 3)}
     for one in drawn:  # whatever was left out is empty, like something kept, or of a writer that gave its share
-        text = read(one.draft.text)
+        text = compared_text(one.draft.text)
         full_share = one.writer in full or given_by[one.writer] >= k // 3
-        assert full_share or not text.words or any(alike(text, other, similar) for other in texts)
+        assert full_share or not text.words or any(near_identical(text, other, similar) for other in texts)
     later = [*drawn, *(Drawn(w, 9, Draft(f"words {w} and more", True)) for w in range(3))]
     assert [one for one in choose(later, place, 3, choosing) if one.round < 9] == kept, "redraws take nothing back"
 

@@ -5,21 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.audit.findings import Finding
-from posttrain.audit.rows.source import Source
-from posttrain.audit.run import Report, audit
+from posttrain.audit.rows.source import AuditSource
+from posttrain.audit.run import AuditReport, audit_sources
 from posttrain.console import Screen
 
 Write = Callable[[str, Iterable[Mapping[str, Any]]], Path]
 
 
-def look(*paths: Path, against: Sequence[Path] = (), workers: int | None = 1, **columns: str) -> Report:
+def look(*paths: Path, against: Sequence[Path] = (), workers: int | None = 1, **columns: str) -> AuditReport:
     """Audit some files in this process."""
-    sources = [Source(str(path), columns) for path in paths]
-    held = [Source(str(path), columns) for path in against]
-    return audit(sources, against=held, screen=Screen(quiet=True), workers=workers)
+    sources = [AuditSource(str(path), columns) for path in paths]
+    held = [AuditSource(str(path), columns) for path in against]
+    return audit_sources(sources, against=held, screen=Screen(quiet=True), workers=workers)
 
 
-def by_name(report: Report) -> dict[str, Finding]:
+def by_name(report: AuditReport) -> dict[str, Finding]:
     """Finding by name."""
     return {one.name: one for one in report.findings}
 

@@ -45,9 +45,9 @@ def sentence(draw: random.Random) -> str:
 def clean_row(draw: random.Random, number: int) -> Row:
     """An instruction and an answer of a few sentences; no two rows ask the same."""
     ask = draw.choice(_ASKS).format(draw.choice(KINDS), draw.choice(NOUNS), draw.choice(NOUNS), draw.choice(_VERBS))
-    asked = f"{ask} Think of house {number} on the {draw.choice(KINDS)} road."
+    instruction = f"{ask} Think of house {number} on the {draw.choice(KINDS)} road."
     answer = " ".join(sentence(draw) for _ in range(draw.randint(3, 6)))
-    return {"instruction": asked, "input": "", "output": answer}
+    return {"instruction": instruction, "input": "", "output": answer}
 
 
 def _wrong_sum(draw: random.Random) -> str:
@@ -97,15 +97,15 @@ def _near(row: Row, draw: random.Random) -> Row:
     return row | {"output": " ".join(words)}
 
 
-def _said(template: Callable[[Row, random.Random], str]) -> Callable[[Row, random.Random], Row]:
+def _with_output(template: Callable[[Row, random.Random], str]) -> Callable[[Row, random.Random], Row]:
     return lambda row, draw: row | {"output": template(row, draw)}
 
 
 def _german(draw: random.Random) -> Row:
     one, two, three, four = (draw.choice(NOUNS).capitalize() for _ in range(4))
-    asked = f"Beschreibe mir das {one} und auch, wie es neben dem {two} steht."
+    instruction = f"Beschreibe mir das {one} und auch, wie es neben dem {two} steht."
     answer = f"Das {three} ist nicht weit von dem {four}, und es wird auch so sein, wie die Leute sagen."
-    return {"instruction": asked, "input": "", "output": answer}
+    return {"instruction": instruction, "input": "", "output": answer}
 
 
 _PLACEHOLDERS = ("<noinput>", "No input", "N/A", "none", "No input required.", "noinput", "[no input]", "null")
@@ -127,21 +127,21 @@ _UNSEEN = (
 )
 
 PLANTS: Mapping[str, Callable[[Row, random.Random], Row]] = {
-    "empty-output": _said(lambda row, draw: draw.choice(["", "  ", "\n"])),
+    "empty-output": _with_output(lambda row, draw: draw.choice(["", "  ", "\n"])),
     "placeholder-input": lambda row, draw: row | {"input": draw.choice(_PLACEHOLDERS)},
-    "placeholder-output": _said(lambda row, draw: draw.choice(_UNFILLED)),
-    "truncated": _said(lambda row, draw: row["output"].rstrip(".") + draw.choice(_BREAKS)),
-    "unfinished": _said(lambda row, draw: row["output"][: -draw.randint(2, 5)]),
-    "echo": _said(lambda row, draw: row["instruction"]),
-    "encoding-damage": _said(lambda row, draw: _misread(row["output"], draw)),
-    "layout-residue": _said(lambda row, draw: _insert(row["output"], draw.choice(_PAGES), draw)),
-    "boilerplate": _said(lambda row, draw: draw.choice(_ROBOT) + row["output"]),
+    "placeholder-output": _with_output(lambda row, draw: draw.choice(_UNFILLED)),
+    "truncated": _with_output(lambda row, draw: row["output"].rstrip(".") + draw.choice(_BREAKS)),
+    "unfinished": _with_output(lambda row, draw: row["output"][: -draw.randint(2, 5)]),
+    "echo": _with_output(lambda row, draw: row["instruction"]),
+    "encoding-damage": _with_output(lambda row, draw: _misread(row["output"], draw)),
+    "layout-residue": _with_output(lambda row, draw: _insert(row["output"], draw.choice(_PAGES), draw)),
+    "boilerplate": _with_output(lambda row, draw: draw.choice(_ROBOT) + row["output"]),
     "impossible-request": lambda row, draw: row | {"instruction": f"{draw.choice(_UNSEEN)} {row['instruction']}"},
-    "wrong-arithmetic": _said(lambda row, draw: f"{row['output']} Counted together, {_wrong_sum(draw)}."),
-    "personal-data": _said(lambda row, draw: _insert(row["output"], draw.choice([_email, _phone])(draw), draw)),
-    "secret": _said(lambda row, draw: _insert(row["output"], _secret(draw), draw)),
+    "wrong-arithmetic": _with_output(lambda row, draw: f"{row['output']} Counted together, {_wrong_sum(draw)}."),
+    "personal-data": _with_output(lambda row, draw: _insert(row["output"], draw.choice([_email, _phone])(draw), draw)),
+    "secret": _with_output(lambda row, draw: _insert(row["output"], _secret(draw), draw)),
     "exact-duplicate": lambda row, draw: dict(row),
-    "normalised-duplicate": _said(lambda row, draw: row["output"].upper().replace(".", " !")),
+    "normalised-duplicate": _with_output(lambda row, draw: row["output"].upper().replace(".", " !")),
     "near-duplicate": _near,
     "contradictory-answers": lambda row, draw: row,
     "other-language": lambda row, draw: _german(draw),

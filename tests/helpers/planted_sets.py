@@ -98,8 +98,8 @@ PAIRS = (
 def pairs(rows: int, faults: int, seed: int) -> PlantedSet:
     """Transcripts of which one is preferred."""
     draw = random.Random(seed)
-    asked = [f"\n\nHuman: {clean_row(draw, number)['instruction']}\n\nAssistant:" for number in range(rows)]
-    made = [{"chosen": f"{ask} {_answer(draw)}", "rejected": f"{ask} {_answer(draw)}"} for ask in asked]
+    prompts = [f"\n\nHuman: {clean_row(draw, number)['instruction']}\n\nAssistant:" for number in range(rows)]
+    made = [{"chosen": f"{ask} {_answer(draw)}", "rejected": f"{ask} {_answer(draw)}"} for ask in prompts]
     lines: dict[str, set[int]] = {name: set() for name in PAIRS}
     spare = draw.sample(range(rows // 2), rows // 2)  # rows that only a later pair makes faulty
     for offset, name in _spread(rows // 2, faults, PAIRS, draw):
@@ -110,7 +110,7 @@ def pairs(rows: int, faults: int, seed: int) -> PlantedSet:
             row["rejected"] = row["chosen"].removesuffix(".") + draw.choice(["!", "", " ."])
             row["rejected"] = row["rejected"].replace("The ", "the ", 1)
         elif name == "empty-side":
-            row["rejected"] = asked[at]
+            row["rejected"] = prompts[at]
         elif name == "differing-prompts":
             row["rejected"] = row["rejected"].replace("Think of", "Do not think of")
         elif name == "reversed-preference":
@@ -118,7 +118,7 @@ def pairs(rows: int, faults: int, seed: int) -> PlantedSet:
             made[at] = {"chosen": earlier["rejected"], "rejected": earlier["chosen"]}
         else:
             first, second = spare.pop(), spare.pop()
-            a, b, c = (f"{asked[first]} {_answer(draw)}" for _ in range(3))
+            a, b, c = (f"{prompts[first]} {_answer(draw)}" for _ in range(3))
             for place, (better, worse) in zip((first, second, at), ((a, b), (b, c), (c, a)), strict=True):
                 made[place] = {"chosen": better, "rejected": worse}
                 lines[name].add(place + 1)
@@ -134,19 +134,19 @@ def rankings(rows: int, faults: int, seed: int) -> PlantedSet:
         candidates = [{"id": name, "text": text} for name, text in zip("ab", texts, strict=True)]
         return {"prompt": prompt, "candidates": candidates, "ranks": dict(zip("ab", ranks, strict=True))}
 
-    said = [(clean_row(draw, n)["instruction"], [_answer(draw), _answer(draw)]) for n in range(rows)]
+    pairs = [(clean_row(draw, n)["instruction"], [_answer(draw), _answer(draw)]) for n in range(rows)]
     orders = [draw.choice([(1, 2), (2, 1)]) for _ in range(rows)]
-    made = [row(*one, order) for one, order in zip(said, orders, strict=True)]
+    made = [row(*one, order) for one, order in zip(pairs, orders, strict=True)]
     kinds = ("all-tied", "swapped-pair")
     lines: dict[str, set[int]] = {name: set() for name in kinds}
     spare = draw.sample(range(rows // 2), rows // 2)
     for offset, name in _spread(rows // 2, faults, kinds, draw):
         at = rows // 2 + offset
         if name == "all-tied":
-            made[at] = row(*said[at], (1, 1))
+            made[at] = row(*pairs[at], (1, 1))
         else:
             earlier = spare.pop()
-            prompt, texts = said[earlier]
+            prompt, texts = pairs[earlier]
             made[at] = row(prompt, texts[::-1], orders[earlier][::-1])
         lines[name].add(at + 1)
     return _set(made, lines)
@@ -171,7 +171,7 @@ def leaks(rows: int, faults: int, seed: int) -> PlantedSet:
             made[at]["instruction"] = " ".join(words)
         else:
             start = draw.randrange(0, len(words) - 16)
-            made[at]["instruction"] += f" As it is said: {' '.join(words[start : start + 16])}"
+            made[at]["instruction"] += f" As it is pairs: {' '.join(words[start : start + 16])}"
         lines[name].add(at + 1)
     return _set(made, lines, held)
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from byte_model import save_byte_model
 from command_line import Posttrain
+from posttrain.audit.training.trial import Trial, Tried
 from posttrain.errors import InputError
 from posttrain.rewards import registered
 from posttrain.rewards.python_file import load_function
@@ -16,7 +17,6 @@ from posttrain.rewards.registered import reward
 from posttrain.rewards.registry import RewardSpec
 from posttrain.rewards.score import open_rewards
 from posttrain.rewards.types import Failed
-from posttrain.stages.trial import Trial, Tried
 
 
 @pytest.fixture(autouse=True)

@@ -90,7 +90,7 @@ def test_an_audit_stage_stops_the_run_and_a_waiver_lets_it_pass_on_record(work: 
     assert (work / "out/stages/check/report.html").is_file()
 
 
-def test_a_misspelt_waiver_is_told(work: Path, posttrain: Posttrain) -> None:
+def test_a_misspelt_waiver_is_an_error_with_a_suggestion(work: Path, posttrain: Posttrain) -> None:
     write_rows(work / "train.jsonl", [{"prompt": "Tell me", "completion": "no", "x": n} for n in range(5)])
     answer = posttrain("audit", "train.jsonl", "--waive", "exact-duplicates")
     assert answer.code == 2
@@ -174,7 +174,7 @@ def test_bad_bytes_and_marks_are_findings_not_the_end(work: Path, posttrain: Pos
     ("arguments", "told"),
     [
         (["nowhere.jsonl"], "no such file"),
-        ([], "name the files to look at"),
+        ([], "name the files to audit"),
         (["train.jsonl", "--columns", "prompt"], "not of the form"),
         (["train.jsonl", "--against", "trian.jsonl"], "did you mean train.jsonl?"),
         (["train.jsonl", "--set", "stages.sft.max_length=300"], "name it with --recipe"),
@@ -186,3 +186,21 @@ def test_what_is_wrong_is_one_sentence(work: Path, posttrain: Posttrain, argumen
     assert answer.code == 2
     assert told in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_audit_of_a_recipe_and_the_audit_stage_read_a_text_with_a_label_as_the_trainer(
+    work: Path, posttrain: Posttrain
+) -> None:
+    write_rows(work / "train.jsonl", [{"text": f"Room {n} was clean.", "label": "good"} for n in range(20)])
+    recipe = json.loads(posttrain("audit", "--recipe", "recipe.yaml", "--json").out)["sft"]
+    check = "  check: {kind: audit, data: train.jsonl}\n"
+    (work / "recipe.yaml").write_text((work / "recipe.yaml").read_text() + check)
+    assert posttrain("run", "recipe.yaml", "--out", "out", "--set", "stages.sft.max_steps=1").code == 0
+    stage = json.loads((work / "out/stages/check/findings.json").read_text())
+    for report in (recipe, stage):
+        assert report["files"]["train.jsonl"]["convention"] == "text"
+        assert "guessed-columns" not in {finding["name"] for finding in report["findings"]}
+    about = json.loads((work / "out/stages/sft/data/data.json").read_text())
+    assert recipe["figures"]["budget"]["kept"] == about["parts"]["train"]["groups"]
+    assert recipe["figures"]["budget"]["tokens"] == about["parts"]["train"]["tokens"]
+    assert stage["figures"]["budget"]["kept"] == 20

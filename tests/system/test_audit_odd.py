@@ -82,7 +82,7 @@ def test_clean_drops_what_it_can_name_and_refuses_to_lose_the_rest(name: str, wo
     assert not [*work.glob("*.partial")]
     if name in LOST:
         assert answer.code == 2
-        assert "mend the file first" in answer.err
+        assert "repair the file first" in answer.err
         assert not (work / "clean.jsonl").exists()
     else:
         assert answer.code == 0, answer.err

@@ -17,7 +17,7 @@ from posttrain.advise.profile_files import profile_files
 from posttrain.advise.recipe import recipe_text
 from posttrain.advise.rules import THRESHOLDS, TechniqueName
 from posttrain.advise.start_model import StartModel, describe_model
-from posttrain.audit.rows.source import Source
+from posttrain.audit.rows.source import AuditSource
 from posttrain.console import Screen
 
 BASE, INSTRUCT = "Qwen/Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B-Instruct"
@@ -88,7 +88,7 @@ def advise(
             each other.
     """
     answers, from_goal = answers_from_goal(check_answers(answers), goal)
-    sources = [Source(path, columns) for path in dict.fromkeys(data)]
+    sources = [AuditSource(path, columns) for path in dict.fromkeys(data)]
     profile = profile_files(sources if ask is None else ask_for_columns(sources, ask), against, answers.reward, screen)
     check_conventions(profile)
     if ask is not None:

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from posttrain.advise.profile import DataProfile
-from posttrain.audit.command import parse_columns
-from posttrain.audit.rows.convention import columns_option, reading_of
-from posttrain.audit.rows.source import Source, items, parsed
+from posttrain.audit.rows.convention import columns_option, parse_columns, reading_of
+from posttrain.audit.rows.source import AuditSource, items, parsed
 from posttrain.data.files.read import Row
 from posttrain.errors import InputError
 
 
-def ask_for_columns(sources: Sequence[Source], ask: Callable[[str], str]) -> list[Source]:
+def ask_for_columns(sources: Sequence[AuditSource], ask: Callable[[str], str]) -> list[AuditSource]:
     """The sources, with the columns that the user confirms or names where no convention fits.
 
     Args:
@@ -20,7 +19,7 @@ def ask_for_columns(sources: Sequence[Source], ask: Callable[[str], str]) -> lis
     return [_ask_for_columns_of(source, ask) for source in sources]
 
 
-def _ask_for_columns_of(source: Source, ask: Callable[[str], str]) -> Source:
+def _ask_for_columns_of(source: AuditSource, ask: Callable[[str], str]) -> AuditSource:
     first = next((row for item in items(source) if isinstance(row := parsed(item), Row)), None)
     if first is None or source.columns:
         return source

@@ -7,7 +7,7 @@ from typing import Any
 from posttrain.advise.agreement import Agreement
 from posttrain.advise.checkable import Check
 from posttrain.audit.findings import Finding
-from posttrain.audit.run import Report
+from posttrain.audit.run import AuditReport
 
 _RESULT_CHARS = 20
 """Mean length of answers up to which a number is a bare result, without the working that leads to it."""
@@ -78,7 +78,7 @@ class DataProfile:
     """
 
     files: tuple[FileProfile, ...] = ()
-    report: Report | None = None
+    report: AuditReport | None = None
     against: tuple[str, ...] = ()
     findings: Mapping[str, Finding] = field(default_factory=dict[str, Finding])
 

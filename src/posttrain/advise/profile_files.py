@@ -14,8 +14,8 @@ from posttrain.audit.findings import Finding
 from posttrain.audit.rows.convention import Reading
 from posttrain.audit.rows.entry import Entry
 from posttrain.audit.rows.scan import entries
-from posttrain.audit.rows.source import Source, items, parsed
-from posttrain.audit.run import audit
+from posttrain.audit.rows.source import AuditSource, items, parsed
+from posttrain.audit.run import audit_sources
 from posttrain.console import Screen
 from posttrain.data.files.read import Row
 from posttrain.errors import InputError
@@ -39,7 +39,9 @@ _PROMPTS_IN: Mapping[str, str] = {
 """Convention → the column that holds a whole prompt."""
 
 
-def profile_files(sources: Sequence[Source], against: Sequence[str], reward: str | None, screen: Screen) -> DataProfile:
+def profile_files(
+    sources: Sequence[AuditSource], against: Sequence[str], reward: str | None, screen: Screen
+) -> DataProfile:
     """Audit the files and profile each.
 
     Raises:
@@ -47,14 +49,14 @@ def profile_files(sources: Sequence[Source], against: Sequence[str], reward: str
     """
     if not sources:
         return DataProfile(against=tuple(against))
-    report = audit(sources, against=[Source(path, {}) for path in against], screen=screen)
+    report = audit_sources(sources, against=[AuditSource(path, {}) for path in against], screen=screen)
     findings = {finding.name: finding for finding in report.findings}
     files = tuple(_profile_file(source, report.files[source.path], findings, reward) for source in sources)
     return DataProfile(files, report, tuple(against), findings)
 
 
 def _profile_file(
-    source: Source, about: Mapping[str, Any], findings: Mapping[str, Finding], reward: str | None
+    source: AuditSource, about: Mapping[str, Any], findings: Mapping[str, Finding], reward: str | None
 ) -> FileProfile:
     faulty = {
         place
@@ -92,7 +94,7 @@ def _profile_file(
     )
 
 
-def _check_readable(source: Source, findings: Mapping[str, Finding]) -> None:
+def _check_readable(source: AuditSource, findings: Mapping[str, Finding]) -> None:
     """Check that the file has a readable row, given that all of its rows have faults.
 
     Raises:
@@ -104,16 +106,16 @@ def _check_readable(source: Source, findings: Mapping[str, Finding]) -> None:
         raise InputError(f"{examples[0].where}: {examples[0].text}; no row of {source.path} can be read")
 
 
-def _is_in(place: str, source: Source) -> bool:
+def _is_in(place: str, source: AuditSource) -> bool:
     return place.startswith((f"{source.path}:", f"{source.path.rstrip('/')}/"))
 
 
-def _rows(source: Source) -> Iterator[Row]:
+def _rows(source: AuditSource) -> Iterator[Row]:
     return (row for item in items(source) if isinstance(row := parsed(item), Row))
 
 
 def _check_of_file(
-    source: Source, reading: Reading, sample: Sequence[Mapping[str, Any]], reward: str | None
+    source: AuditSource, reading: Reading, sample: Sequence[Mapping[str, Any]], reward: str | None
 ) -> Check | None:
     """The reward that reads the answers. Labels come from all rows, since a label may occur only in late rows."""
     standard = "output" if reading.convention == "Alpaca" else "completion"

@@ -9,14 +9,13 @@ from posttrain.api.display import Displayed, Sheet
 from posttrain.api.recipes import LoadedRecipe
 from posttrain.api.recipes import recipe as load
 from posttrain.api.sources import Paths, paths_of
-from posttrain.audit.command import write_report
 from posttrain.audit.findings import Finding
-from posttrain.audit.rows.source import Source
-from posttrain.audit.run import Report
-from posttrain.audit.run import audit as audit_sources
+from posttrain.audit.report.write import write_report
+from posttrain.audit.rows.source import AuditSource
+from posttrain.audit.run import AuditReport, audit_sources
 from posttrain.console import Screen
 from posttrain.errors import InputError
-from posttrain.pipeline.audit import stage_reports
+from posttrain.pipeline.audit import audit_recipe
 
 PLACES = 3
 """Rows of a finding that the table shows; `Finding.rows` has all."""
@@ -30,7 +29,7 @@ class AuditResult(Displayed):
         reports: a stage's name → its report; of files there is one report, under "".
     """
 
-    reports: Mapping[str, Report]
+    reports: Mapping[str, AuditReport]
 
     @property
     def findings(self) -> list[Finding]:
@@ -91,13 +90,13 @@ def audit(
         if columns:
             raise InputError("columns: a recipe names its columns itself; leave columns out")
         loaded = load(data, inputs=False)
-        reports = stage_reports(loaded.recipe, loaded.base, (), held_out, screen, presidio=presidio)
+        reports = audit_recipe(loaded.recipe, loaded.base, (), held_out, screen, presidio=presidio)
         return AuditResult(dict(reports))
     if not paths_of(data):
         raise InputError("audit: name the files to look at, or a recipe")
     report = audit_sources(
-        [Source(path, columns) for path in paths_of(data)],
-        against=[Source(path, {}) for path in held_out],
+        [AuditSource(path, columns) for path in paths_of(data)],
+        against=[AuditSource(path, {}) for path in held_out],
         screen=screen,
         presidio=presidio,
     )

@@ -1,1 +1,1 @@
-"""What is wrong with a data set, said before anything is trained on it."""
+"""The data audit: it finds the faults of a data set before anything is trained on it."""

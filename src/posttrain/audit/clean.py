@@ -1,6 +1,6 @@
-"""The safe fixes, applied to a copy: rows dropped, repeats dropped, placeholders and broken characters corrected.
+"""Applies the safe fixes to a copy: drops faulty and repeated rows, corrects placeholders and broken characters.
 
-No row is dropped that says anything which no other row says, in any column.
+A row is only dropped if another row says the same in all columns, or if it cannot be trained on.
 """
 
 import json
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from posttrain.audit.rows.scan import ODD, UNREADABLE
-from posttrain.audit.rows.source import Source, items, parsed
-from posttrain.audit.run import Report
+from posttrain.audit.checks.layout import ENCODING
+from posttrain.audit.checks.text import PLACEHOLDER_INPUT
+from posttrain.audit.rows.rules import ODD, UNREADABLE
+from posttrain.audit.rows.source import AuditSource, items, parsed
+from posttrain.audit.run import AuditReport
 from posttrain.audit.similarity.duplicates import EXACT
 from posttrain.data.files.read import Row, source_files
 from posttrain.errors import InputError
@@ -22,23 +24,23 @@ _SEVERAL = "self-instruct"
 """The convention whose rows hold several examples: one bad example is no reason to drop the row."""
 
 _BROKEN = frozenset({UNREADABLE.name, ODD.name})
-"""Findings on rows at which training stops."""
+"""Findings on rows that stop the training."""
 
 _JUDGMENTS = frozenset({"ranking", "two responses and annotators' verdicts"})
-"""Conventions whose rows are what people said: a row that cannot train still counts in their agreement."""
+"""Conventions whose rows hold people's judgments: a row that cannot train still counts in their agreement."""
 
 _WINDOWS = ("cp1252", "latin-1")
-"""What UTF-8 is usually misread as."""
+"""The encodings as which UTF-8 is usually misread."""
 
 _MISREAD = re.compile(
     "[\u0080-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{2,}"
 )
-"""Two and more characters that only bytes of UTF-8 beyond ASCII become."""
+"""Two or more characters that bytes of UTF-8 beyond ASCII become when they are misread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What was done: rows read, written, dropped and changed."""
+    """The counts of rows read, written, dropped and changed."""
 
     read: int
     written: int
@@ -46,8 +48,8 @@ class Cleaned:
     changed: int
 
 
-def clean(source: Source, report: Report, out: Path, keep: Collection[str] = ()) -> Cleaned:
-    """Write the rows of a source to `out`, safe fixes applied, and each fix to ``{out}.log.jsonl``.
+def clean_source(source: AuditSource, report: AuditReport, out: Path, keep: Collection[str] = ()) -> Cleaned:
+    """Write the rows of a source to `out` with the safe fixes, and log each fix in ``{out}.log.jsonl``.
 
     Args:
         report: an audit of this source alone.
@@ -60,15 +62,15 @@ def clean(source: Source, report: Report, out: Path, keep: Collection[str] = ())
         raise InputError(f"--out: {out} should end in .jsonl, the form that cleaned rows are written in")
     if out.exists() and any(path.exists() and out.samefile(path) for _, path in source_files(source.path)):
         raise InputError(f"--out: {out} is the file that is read, which is never changed; name another")
-    drop, mend = _planned(report, keep)
+    drop, fix = _planned(report, keep)
     counts = dict.fromkeys(("read", "written", "dropped", "changed"), 0)
     log = out.with_name(out.name.removesuffix(".jsonl") + ".log.jsonl")
-    with whole_file(out) as rows, whole_file(log) as did:
-        for row, where, done in _fixed(source, drop, mend):
+    with whole_file(out) as rows, whole_file(log) as log_file:
+        for row, where, done in _fixed(source, drop, fix):
             counts["read"] += 1
             counts["written"] += row is not None
-            for one in done:
-                did.write(json.dumps({"row": where, **one}, ensure_ascii=False) + "\n")
+            for change in done:
+                log_file.write(json.dumps({"row": where, **change}, ensure_ascii=False) + "\n")
             counts["dropped"] += row is None
             counts["changed"] += row is not None and bool(done)
             if row is not None:
@@ -76,25 +78,25 @@ def clean(source: Source, report: Report, out: Path, keep: Collection[str] = ())
     return Cleaned(**counts)
 
 
-def _planned(report: Report, keep: Collection[str]) -> tuple[dict[str, str], dict[str, set[str]]]:
-    """Place → the finding it is dropped for; place → the findings it is mended for."""
+def _planned(report: AuditReport, keep: Collection[str]) -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Place → the finding for which the row is dropped; place → the findings for which it is corrected."""
     droppable = _droppable(report)
     drop: dict[str, str] = {}
-    mend: dict[str, set[str]] = {}
-    for one in report.findings:
-        if one.name in keep:
+    fix: dict[str, set[str]] = {}
+    for finding in report.findings:
+        if finding.name in keep:
             continue
-        if one.name in droppable:
-            drop.update({where: one.name for where in one.rows if where not in drop})
-        elif one.safe == "normalise":
-            for where in one.rows:
-                mend.setdefault(where, set()).add(one.name)
-    return drop, mend
+        if finding.name in droppable:
+            drop.update({where: finding.name for where in finding.rows if where not in drop})
+        elif finding.safe == "normalise":
+            for where in finding.rows:
+                fix.setdefault(where, set()).add(finding.name)
+    return drop, fix
 
 
-def _droppable(report: Report) -> frozenset[str]:
-    """Findings whose rows may be dropped, as the file's convention has it."""
-    safe = frozenset(one.name for one in report.findings if one.safe == "drop")
+def _droppable(report: AuditReport) -> frozenset[str]:
+    """The findings whose rows may be dropped, which depends on the file's convention."""
+    safe = frozenset(finding.name for finding in report.findings if finding.safe == "drop")
     conventions = {about["convention"] for about in report.files.values()}
     if _SEVERAL in conventions:
         return safe & _BROKEN
@@ -105,49 +107,49 @@ def _droppable(report: Report) -> frozenset[str]:
 
 
 def _fixed(
-    source: Source, drop: Mapping[str, str], mend: Mapping[str, set[str]]
+    source: AuditSource, drop: Mapping[str, str], fix: Mapping[str, set[str]]
 ) -> Iterator[tuple[dict[str, Any] | None, str, list[dict[str, Any]]]]:
-    """(the row, None if dropped; its place; what was done to it) of each row."""
+    """Each row, or None if it is dropped, with its place and the changes to it."""
     for item in items(source):
         where = item[0]
         row = parsed(item)
         if not isinstance(row, Row):
             if row.ends:
-                raise InputError(f"{where}: {row.sentence}; mend the file first: what follows it would be lost")
-            yield None, where, [{"did": "dropped", "why": "unreadable-row", "says": row.sentence}]
-        elif where in drop and drop[where] != "unreadable-row":
+                raise InputError(f"{where}: {row.sentence}; repair the file first: the rows after it would be lost")
+            yield None, where, [{"did": "dropped", "why": UNREADABLE.name, "says": row.sentence}]
+        elif where in drop and drop[where] != UNREADABLE.name:
             yield None, where, [{"did": "dropped", "why": drop[where]}]
         else:
             values = dict(row.values)
-            done = [act for name in sorted(mend.get(where, ())) for act in _MENDS[name](values)]
+            done = [change for name in sorted(fix.get(where, ())) for change in _FIXES[name](values)]
             yield values, where, done
 
 
 def _empty_input(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if "input" not in values:  # one of several examples that the row holds
         return
-    yield {"did": "emptied", "why": "placeholder-input", "column": "input", "was": values["input"]}
+    yield {"did": "emptied", "why": PLACEHOLDER_INPUT.name, "column": "input", "was": values["input"]}
     values["input"] = ""
 
 
 def _decoded(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for column, value in values.items():
-        mended = decoded(value) if isinstance(value, str) else value
-        if mended != value:
-            values[column] = mended
-            yield {"did": "decoded again", "why": "encoding-damage", "column": column, "was": value}
+        repaired = repaired_text(value) if isinstance(value, str) else value
+        if repaired != value:
+            values[column] = repaired
+            yield {"did": "decoded again", "why": ENCODING.name, "column": column, "was": value}
 
 
-_MENDS: Mapping[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]] = {
-    "placeholder-input": _empty_input,
-    "encoding-damage": _decoded,
+_FIXES: Mapping[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]] = {
+    PLACEHOLDER_INPUT.name: _empty_input,
+    ENCODING.name: _decoded,
 }
 
 
-def decoded(text: str) -> str:
-    """UTF-8 that was read as another encoding, read right; the text as it is where that cannot be undone.
+def repaired_text(text: str) -> str:
+    """Decode UTF-8 again that was misread as another encoding; a text that cannot be decoded stays as it is.
 
-    Each run of suspicious characters is undone alone, so one that was right all along stays.
+    Each run of suspicious characters is decoded alone, so that correct characters stay.
     """
     return _MISREAD.sub(_undone, text)
 

@@ -1,31 +1,31 @@
-"""The one type that every check returns, and the rule a check states beforehand."""
+"""A finding, which every check returns, and the rule that a check applies."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Severity = Literal["info", "warn", "block"]
-"""Worth knowing; worth mending; not to be trained on unless the recipe waives it by name."""
+"""info: worth knowing; warn: worth correcting; block: stops a run unless the recipe waives it by name."""
 
 Safe = Literal["drop", "normalise"]
-"""What `posttrain clean` may do to a row without a person looking at it."""
+"""What `posttrain clean` may do to a row that no person has looked at."""
 
 EXAMPLES = 5
-"""Examples a finding shows; its rows are all listed."""
+"""Examples that a finding shows; it lists all its rows."""
 
 ORDER: tuple[Severity, ...] = ("block", "warn", "info")
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a check looks for.
+    """The rule that a check applies.
 
     Args:
-        name: the finding's, by which a recipe waives it.
-        severity: how bad it is.
-        what: a sentence's end that a count stands before: "rows have an empty answer".
-        fix: what to do about it.
-        safe: what may be done about each row unseen, if anything.
+        name: of the finding; a recipe waives it by this name.
+        severity: how bad a finding is.
+        what: the end of a sentence that begins with a count: "rows have an empty answer".
+        fix: what the user should do.
+        safe: what `posttrain clean` may do to each row, if anything.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A row as an example: its place, and a few words of it, secrets masked."""
+    """A row as an example: its place, and a few words of it with secrets masked."""
 
     where: str
     text: str
@@ -45,12 +45,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a check found.
+    """The rows that break one rule.
 
     Args:
         name, severity, what, fix, safe: see `Rule`.
-        rows: ``file:line`` of every row concerned, in the order read; rows that ask the same stand together.
-        count: how many; of rows, unless `what` says otherwise.
+        rows: ``file:line`` of every row, in the order read; rows with the same prompt follow each other.
+        count: how many rows, unless `what` names something else.
         examples: the first few.
     """
 
@@ -65,7 +65,7 @@ class Finding:
 
 
 def finding(rule: Rule, hits: Sequence[Shown], *, count: int | None = None, what: str | None = None) -> Finding:
-    """A rule's finding on the rows it hit."""
+    """The finding of a rule on the rows that break it."""
     return Finding(
         rule.name,
         rule.severity,
@@ -83,6 +83,6 @@ def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (ORDER.index(f.severity), -f.count, f.name))
 
 
-def told(one: Finding) -> dict[str, Any]:
-    """For ``findings.json``."""
-    return asdict(one)
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """The finding as ``findings.json`` holds it."""
+    return asdict(finding)

@@ -1,66 +1,34 @@
-"""A whole audit: every row looked at once, then all rows beside each other, then a few of them read again."""
+"""A whole audit: it reads every row once, compares all rows, and reads a few of them again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from posttrain.audit.checks.consistency import consistency_checks
 from posttrain.audit.checks.contradictions import contradictions
-from posttrain.audit.checks.diversity import breadth
-from posttrain.audit.checks.labels import label_checks
-from posttrain.audit.checks.preferences import preference_checks
 from posttrain.audit.checks.presidio import presidio_findings
+from posttrain.audit.checks.reading import reading_findings
+from posttrain.audit.checks.table_checks import TABLE_CHECKS
 from posttrain.audit.checks.unread_columns import column_findings
-from posttrain.audit.findings import Finding, Rule, Shown, finding, sorted_findings
-from posttrain.audit.rows.convention import Reading, columns_option, reading_of
-from posttrain.audit.rows.scan import ROW, UNREADABLE, Examined, entries
-from posttrain.audit.rows.source import Source, chunks, items, parsed
+from posttrain.audit.findings import Finding, finding, sorted_findings
+from posttrain.audit.rows.read_table import read_table
+from posttrain.audit.rows.source import AuditSource
 from posttrain.audit.rows.table import Table
-from posttrain.audit.rows.workers import Task, examined
 from posttrain.audit.similarity.duplicates import duplicates
 from posttrain.audit.similarity.leakage import leakage
-from posttrain.audit.similarity.ngrams import Grams, grams_of
-from posttrain.audit.similarity.overlap import Shared
-from posttrain.console import Advance, Screen
-from posttrain.data.files.read import Row, source_files
-
-GUESSED = Rule(
-    "guessed-columns",
-    "info",
-    "files have columns of other names, which were guessed",
-    "say in the recipe what was guessed, as shown",
-)
-ONE_ROW = Rule(
-    "one-row-files",
-    "info",
-    "plain text files are one row each, which training cuts or leaves out beyond max_length",
-    "end each document with a line that holds only <|endoftext|>, or write JSON Lines with a column `text`",
-)
-UNREAD = Rule(
-    "unread-evaluation-row",
-    "warn",
-    "evaluation rows cannot be read, so nothing was compared with them",
-    "mend them, and audit again",
-)
-UNKNOWN = Rule(
-    "unknown-columns",
-    "warn",
-    "files fit no convention; only checks that need none ran",
-    "name the columns: --columns prompt=NAME,completion=NAME, or `columns:` in the recipe",
-)
+from posttrain.console import Screen
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What an audit found.
+class AuditReport:
+    """The result of an audit.
 
     Args:
         files: path → how it was read, and how many rows it has.
         rows: examples to train on.
         findings: the worst first.
-        figures: what was measured beside the findings, by topic.
+        figures: measurements besides the findings, by topic.
     """
 
     files: Mapping[str, Mapping[str, Any]]
@@ -70,50 +38,50 @@ class Report:
 
     @property
     def blocking(self) -> list[Finding]:
-        """Those that stop a pipeline."""
-        return [one for one in self.findings if one.severity == "block"]
+        """The findings that stop a pipeline."""
+        return [finding for finding in self.findings if finding.severity == "block"]
 
 
-def audit(
-    sources: Sequence[Source],
+def audit_sources(
+    sources: Sequence[AuditSource],
     *,
-    against: Sequence[Source] = (),
+    against: Sequence[AuditSource] = (),
     screen: Screen,
     workers: int | None = None,
     presidio: str | None = None,
-) -> Report:
-    """Look at all rows of some sources.
+) -> AuditReport:
+    """Audit all rows of some sources.
 
     Args:
-        against: evaluation data that must not stand among them.
+        against: evaluation data that must not be among them.
         workers: processes; one a core if None.
         presidio: a spaCy model's name: rows go through Presidio too.
 
     Raises:
-        InputError: a source is not there, or Presidio is asked for and is not installed.
+        InputError: a source is missing, or Presidio is wanted and not installed.
     """
     table, shared = read_table(sources, against, screen, workers)
-    found = [finding(rule, hits) for rule, hits in table.hits.values()]
-    found += _readings(table, len(sources))
-    found += column_findings(table.unread)
+    findings = [finding(rule, hits) for rule, hits in table.hits.values()]
+    findings += reading_findings(table, len(sources))
+    findings += column_findings(table.unread)
     figures: dict[str, Any] = {}
     with screen.bar("comparing rows", None) as advance:
-        found += duplicates(table, advance)
-        found += contradictions(table)
-        found += leakage(table, shared, advance)
-        for check in (consistency_checks, label_checks, preference_checks, breadth):
+        findings += duplicates(table, advance)
+        findings += contradictions(table)
+        findings += leakage(table, shared, advance)
+        for check in TABLE_CHECKS:
             more, measured = check(table)
-            found += more
+            findings += more
             figures |= measured
     figures["lengths"] = _lengths(table)
     if presidio is not None:
-        found += presidio_findings(sources, presidio, screen)
-    return Report(_files(table, sources), table.trained, sorted_findings(found), figures)
+        findings += presidio_findings(sources, presidio, screen)
+    return AuditReport(_files(table, sources), table.trained, sorted_findings(findings), figures)
 
 
-def with_more(report: Report, findings: Sequence[Finding], figures: Mapping[str, Any]) -> Report:
-    """The report with what was found elsewhere."""
-    return Report(
+def with_more(report: AuditReport, findings: Sequence[Finding], figures: Mapping[str, Any]) -> AuditReport:
+    """The report with further findings and figures."""
+    return AuditReport(
         report.files,
         report.rows,
         sorted_findings([*report.findings, *findings]),
@@ -121,119 +89,7 @@ def with_more(report: Report, findings: Sequence[Finding], figures: Mapping[str,
     )
 
 
-def read_table(
-    sources: Sequence[Source], against: Sequence[Source], screen: Screen, workers: int | None
-) -> tuple[Table, Shared | None]:
-    """Every row looked at once; the table of all, and the words that they share with evaluation rows, if any."""
-    table = Table(sources=[*sources, *against])
-    table.readings = [_reading(source) for source in table.sources]
-    grams = grams_of(_prompts(table, len(sources))) if against else None
-    shared = None if grams is None else Shared(grams)
-    parts: list[Examined] = []
-    trained = 0
-    with screen.bar("reading", None) as advance:
-        for seen, number in _examined(table, grams, workers, advance):
-            if number < len(sources):
-                if shared is not None:
-                    seen.leaked["row"] += trained
-                    shared.add(seen.leaked)
-                trained += len(seen.rows)
-                _add(table, seen)
-            elif unread := seen.hits.get(UNREADABLE.name):
-                table.hits.setdefault(UNREAD.name, (UNREAD, []))[1].extend(unread[1])
-            parts.append(seen)
-    table.rows = np.concatenate([seen.rows for seen in parts]) if parts else np.empty(0, dtype=ROW)
-    asked = [seen.asked for seen in parts if seen.asked is not None]
-    table.asked = np.concatenate(asked) if asked else table.asked
-    table.trained = trained
-    return table, shared
-
-
-def _examined(
-    table: Table, grams: Grams | None, workers: int | None, advance: Advance
-) -> Iterator[tuple[Examined, int]]:
-    """Each chunk with the number of its source."""
-    asked: list[tuple[int, int]] = []  # source and rows of each chunk
-
-    def tasks() -> Iterator[Task]:
-        start = 0
-        for number, (source, reading) in enumerate(zip(table.sources, table.readings, strict=True)):
-            table.starts.append(start)
-            for chunk in chunks(source):
-                asked.append((number, len(chunk)))
-                table.places.add([where for where, _ in chunk])
-                yield chunk, reading, start
-                start += len(chunk)
-
-    done = 0
-    for at, seen in enumerate(examined(tasks(), grams, workers)):
-        number, count = asked[at]
-        done += count
-        advance(done, "rows")
-        yield seen, number
-
-
-def _reading(source: Source) -> Reading:
-    """From the source's first readable row."""
-    for item in items(source):
-        row = parsed(item)
-        if isinstance(row, Row):
-            return reading_of(row, source.columns, source.task)
-    return Reading("unknown")
-
-
-def _prompts(table: Table, first: int) -> Iterator[str]:
-    """Each evaluation prompt."""
-    for source, reading in zip(table.sources[first:], table.readings[first:], strict=True):
-        for item in items(source):
-            row = parsed(item)
-            if isinstance(row, Row):
-                yield from (entry.prompt for entry in entries(row, reading))
-
-
-def _add(table: Table, seen: Examined) -> None:
-    for name, (rule, hits) in seen.hits.items():
-        table.hits.setdefault(name, (rule, []))[1].extend(hits)
-    table.verdicts.update(seen.verdicts)
-    table.tasks |= seen.tasks
-    for column, (count, first) in seen.unread.items():
-        before, place = table.unread.get(column, (0, first))
-        table.unread[column] = before + count, place
-
-
-def _readings(table: Table, count: int) -> list[Finding]:
-    pairs = list(zip(table.sources, table.readings, strict=True))[:count]
-    guessed = [
-        Shown(f"{source.path}:1", "columns: {" + ", ".join(f"{k}: {v}" for k, v in reading.columns.items()) + "}")
-        for source, reading in pairs
-        if reading.guessed
-    ]
-    unknown = [
-        Shown(f"{source.path}:1", columns_option(reading.columns))
-        for source, reading in pairs
-        if reading.kind == "unknown"
-    ]
-    whole = [
-        hit
-        for source, rows in zip(table.sources, _rows_of(table)[:count], strict=False)
-        for hit in _whole(source, rows)
-    ]
-    return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown), (ONE_ROW, whole)) if hits]
-
-
-def _whole(source: Source, rows: int) -> list[Shown]:
-    """The plain text files of a source, if none holds more than one row."""
-    texts = [name for name, path in source_files(source.path, base=source.base) if ".txt" in path.suffixes]
-    return [Shown(f"{name}:1", "") for name in texts] if rows <= len(texts) else []
-
-
-def _rows_of(table: Table) -> list[int]:
-    """How many rows each source has."""
-    ends = [*table.starts[1:], len(table.places)]
-    return [end - start for start, end in zip(table.starts, ends, strict=True)]
-
-
-def _files(table: Table, sources: Sequence[Source]) -> dict[str, dict[str, Any]]:
+def _files(table: Table, sources: Sequence[AuditSource]) -> dict[str, dict[str, Any]]:
     return {
         source.path: {
             "kind": reading.kind,
@@ -244,7 +100,7 @@ def _files(table: Table, sources: Sequence[Source]) -> dict[str, dict[str, Any]]
             "evaluation": number >= len(sources),
         }
         for number, (source, reading, rows) in enumerate(
-            zip(table.sources, table.readings, _rows_of(table), strict=True)
+            zip(table.sources, table.readings, table.source_rows, strict=True)
         )
     }
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from posttrain.candidates.options import CandidateOptions
 from posttrain.candidates.prompts import Ask
-from posttrain.candidates.similarity import Text, alike, read
 from posttrain.console import Screen
 from posttrain.data.sets.prompts import prompt_column
+from posttrain.data.similarity import ComparedText, compared_text, near_identical
 from posttrain.data.skipped import SkipReason, Skips
 from posttrain.errors import RunError, Stopped
 from posttrain.files import hash_of, read_json, write_json
@@ -131,10 +131,10 @@ def choose(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateO
     """
     left = _shares(options.k, place, writers)
     kept: list[Drawn] = []
-    texts: list[Text] = []
+    texts: list[ComparedText] = []
     for one in sorted(drawn, key=lambda one: (one.round, (one.writer - place) % writers)):
-        text = read(one.draft.text)
-        if left[one.writer] and text.words and not any(alike(text, other, options.similar) for other in texts):
+        text = compared_text(one.draft.text)
+        if left[one.writer] and text.words and not any(near_identical(text, other, options.similar) for other in texts):
             left[one.writer] -= 1
             kept.append(one)
             texts.append(text)

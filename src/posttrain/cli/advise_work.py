@@ -10,7 +10,7 @@ import typer
 
 from posttrain.advise.advice import advise
 from posttrain.advise.answers import answers_from_options
-from posttrain.audit.command import parse_columns
+from posttrain.audit.rows.convention import parse_columns
 from posttrain.cli.show_advice import advice_values, show_advice
 from posttrain.cli.show_rules import rules_values, show_rules
 from posttrain.console import Screen

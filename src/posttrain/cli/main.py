@@ -9,7 +9,7 @@ import typer
 from posttrain import __version__
 from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
-from posttrain.cli import data as data_cli
+from posttrain.cli import audit as audit_cli
 from posttrain.cli.options import AsJson, Overrides
 from posttrain.errors import InputError, RunError, Stopped, Waiting
 from posttrain.files import check_temporary_folder
@@ -24,7 +24,7 @@ app = typer.Typer(
     epilog="Start with: [bold]posttrain demo[/bold], then [bold]posttrain init sft > recipe.yaml[/bold]",
 )
 
-app.add_typer(data_cli.app)
+app.add_typer(audit_cli.app)
 app.add_typer(advise_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from posttrain.audit.training.reward_trial import PLANNED, SECONDS, reward_lines, try_rewards
+from posttrain.audit.training.trial import Trial
 from posttrain.console import Screen
 from posttrain.data.summary import DataSummary
 from posttrain.evaluate.suites import read_suite
@@ -19,10 +21,8 @@ from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.stages.context import Context
 from posttrain.stages.cost import Load, disk_bytes, flops, seconds
 from posttrain.stages.fits import Room, room
-from posttrain.stages.reward_trial import PLANNED, SECONDS, lines_of, try_rewards
 from posttrain.stages.runner import Preview, runner_of
 from posttrain.stages.steps import early_end
-from posttrain.stages.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> StageP
             screen.note(f"reading the data of {name}")
             seen = runner_of(stage).preview(stage, context)
             if isinstance(stage, OnPolicyStage):
-                trials = try_rewards(stage, context, PLANNED, SECONDS)
-                notes.sentences += lines_of(trials)
+                trials = try_rewards(stage.rewards, stage.data, base, PLANNED, SECONDS)
+                notes.sentences += reward_lines(trials)
             if isinstance(stage, TrainingStage):
                 for sentence in early_end(stage, seen.by_epochs):
                     notes.note(sentence)

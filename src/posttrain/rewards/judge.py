@@ -158,4 +158,4 @@ _PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
 _NAME = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
-REWARDS = (RewardKind(JudgeReward, make_judge_reward),)
+REWARDS = (RewardKind(JudgeReward, make_judge_reward, needs_model=True),)

@@ -51,4 +51,4 @@ def first_quantity(answer: str) -> Quantity | None:
     return next(iter(quantities(answer)), None)
 
 
-REWARDS = (RewardKind(MathReward, make_math_reward),)
+REWARDS = (RewardKind(MathReward, make_math_reward, compares=True),)

@@ -38,4 +38,4 @@ def reward_model_scores(policy: "Policy", groups: "Sequence[Group]", *, row_toke
     return scores
 
 
-REWARDS = (RewardKind(ModelReward, make=None),)
+REWARDS = (RewardKind(ModelReward, make=None, needs_model=True),)

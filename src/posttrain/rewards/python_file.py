@@ -89,4 +89,4 @@ def _message(error: BaseException) -> str:
     return error.msg if isinstance(error, SyntaxError) else str(error)
 
 
-REWARDS = (RewardKind(PythonReward, make_python_reward),)
+REWARDS = (RewardKind(PythonReward, make_python_reward, user_code=True),)

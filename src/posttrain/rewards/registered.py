@@ -99,4 +99,4 @@ def _place(function: Callable[..., Any]) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)
 
 
-REWARDS = (RewardKind(RegisteredReward, make_registered_reward),)
+REWARDS = (RewardKind(RegisteredReward, make_registered_reward, user_code=True),)

@@ -189,7 +189,7 @@ _LOOSE_PERCENT = re.compile(r"(?<=\d)\s+%")
 
 
 REWARDS = (
-    RewardKind(MatchReward, make_match_reward),
+    RewardKind(MatchReward, make_match_reward, compares=True),
     RewardKind(RegexReward, make_regex_reward),
     RewardKind(LengthReward, make_length_reward),
     RewardKind(RepetitionReward, make_repetition_reward),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from pydantic import Field
 
@@ -45,6 +45,9 @@ class Failed:
 Verdict = Score | NotApplicable
 """A reward's result for one completion. None is a `NotApplicable` without a reason."""
 
+AnswerForm = Literal["text", "json", "program"]
+"""The form of the answers that a reward scores."""
+
 RewardFn = Callable[[Sequence[str], Sequence[Row]], Sequence[Verdict | Failed]]
 """Completions and their rows → one verdict each. If it raises, every completion counts as failed; `per_completion`
 makes one that catches errors completion by completion."""
@@ -81,10 +84,18 @@ class RewardKind:
         options: the keys that a recipe may set. Its field `kind` is a Literal of one name.
         make: from the options and the recipe's folder to the function that scores. None: the reward reads tokens and
             no text, and the stage scores its groups.
+        compares: whether it compares with a column of the row, so that a right answer gets 1.
+        needs_model: whether it needs a language model: a judge's server, or the weights of a reward model.
+        user_code: whether the user wrote the function that scores; it may then fail on an empty completion.
+        answer_form: the form of the answers that it scores; a program runs in a sandbox.
     """
 
     options: type[RewardOptions]
     make: Callable[[Any, Path], RewardFn] | None
+    compares: bool = False
+    needs_model: bool = False
+    user_code: bool = False
+    answer_form: AnswerForm = "text"
 
     @property
     def name(self) -> str:

@@ -1,19 +1,25 @@
-"""The data audit as a stage: its findings are written down; findings that block stop the run, unless waived by name."""
+"""The data audit as a stage: it writes its findings; findings that block stop the run, unless waived by name."""
 
 from typing import Any
 
-from posttrain.audit.command import check_names, refuse, write_report
-from posttrain.audit.rows.source import Source
-from posttrain.audit.run import Report, audit, with_more
+from posttrain.audit.report.write import write_report
+from posttrain.audit.rows.rules import UNREADABLE
+from posttrain.audit.rows.source import AuditSource
+from posttrain.audit.run import AuditReport, audit_sources, with_more
+from posttrain.audit.training.budget import Budget, budget_figures, budget_findings, token_budget
+from posttrain.audit.waivers import check_finding_names, refuse_blocking
 from posttrain.data.files.read import read_rows
+from posttrain.data.formats.conventions import Kind
 from posttrain.data.options import DataOptions, DataSource
 from posttrain.data.sets.split import TRAIN
 from posttrain.data.summary import DataSummary
 from posttrain.recipe.stages.audit import AuditStage
-from posttrain.stages.budget import Budget, budget, budget_findings
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.inputs import renderer_for
 from posttrain.stages.runner import Preview, Runner
+
+_KINDS: tuple[Kind, ...] = ("preference", "sft", "prompt")
+"""The kinds of rows that a later stage may train on; the first whose convention fits counts."""
 
 
 def run_audit(stage: AuditStage, context: Context) -> dict[str, Figure]:
@@ -23,13 +29,13 @@ def run_audit(stage: AuditStage, context: Context) -> dict[str, Figure]:
         InputError: a finding blocks and is not waived.
     """
     report = _report(stage, context)
-    check_names("waive", stage.waive, report)
+    check_finding_names("waive", stage.waive, report)
     write_report(report, context.folder, stage.waive)
     for one in report.findings:
         if one.severity != "info":
             waived = ", waived" if one.severity == "block" and one.name in stage.waive else ""
             context.screen.note(f"{one.severity}{waived}: {one.name}: {one.count:,} {one.what}")
-    refuse(report.blocking, stage.waive)
+    refuse_blocking(report.blocking, stage.waive)
     counts = {severity: sum(one.severity == severity for one in report.findings) for severity in ("warn", "info")}
     waived = [one for one in report.blocking if one.name in stage.waive]
     figures = {"findings/waived": len(waived)} | {f"findings/{name}": n for name, n in counts.items()}
@@ -37,43 +43,37 @@ def run_audit(stage: AuditStage, context: Context) -> dict[str, Figure]:
 
 
 def _preview(stage: AuditStage, context: Context) -> Preview:
-    """What a run would read; nothing is trained."""
+    """Count the rows that a run would read; nothing is trained."""
     rows = sum(1 for source in stage.data for _ in read_rows(source.path, base=context.base))
     return Preview(DataSummary.of_rows(rows), 0, {}, ())
 
 
-def _report(stage: AuditStage, context: Context) -> Report:
-    def sources(some: tuple[DataSource, ...]) -> list[Source]:
-        return [Source(s.path, s.columns, s.task, s.rows, context.base) for s in some]
+def _report(stage: AuditStage, context: Context) -> AuditReport:
+    def sources(data: tuple[DataSource, ...], kinds: tuple[Kind, ...]) -> list[AuditSource]:
+        return [AuditSource(s.path, s.columns, s.task, s.rows, context.base, kinds) for s in data]
 
-    report = audit(sources(stage.data), against=sources(stage.against), screen=context.screen, presidio=stage.presidio)
+    report = audit_sources(
+        sources(stage.data, _KINDS),
+        against=sources(stage.against, ()),
+        screen=context.screen,
+        presidio=stage.presidio,
+    )
     kinds = {about["kind"] for about in report.files.values() if not about["evaluation"]}
     if (
-        "unreadable-row" in {one.name for one in report.blocking}
+        UNREADABLE.name in {finding.name for finding in report.blocking}
         or not kinds <= {"sft", "preference"}
         or len(kinds) > 1
     ):
         return report
-    found = _budget(stage, kinds.pop(), context)
-    return with_more(report, budget_findings(found), {"budget": budget_figures(found)})
+    budget = _budget(stage, kinds.pop(), context)
+    return with_more(report, budget_findings(budget), {"budget": budget_figures(budget)})
 
 
 def _budget(stage: AuditStage, kind: Any, context: Context) -> Budget:
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
     options = DataOptions.model_validate({"data": [source.model_dump() for source in stage.data]})
     with context.screen.bar("token budget", None) as advance:
-        return budget(options, renderer, context, kind=kind, part_of=lambda example: TRAIN, advance=advance)
-
-
-def budget_figures(found: Budget) -> dict[str, Any]:
-    """A budget's counts, for ``findings.json``."""
-    return {
-        "kept": found.kept,
-        "held_out": found.held_out,
-        "tokens": found.tokens,
-        "left_out": {reason: len(places) for reason, places in found.left_out.items()},
-        "noted": {note: len(places) for note, places in found.noted.items()},
-    }
+        return token_budget(options, renderer, context.base, kind=kind, part_of=lambda example: TRAIN, advance=advance)
 
 
 RUNNER = Runner(run_audit, _preview)

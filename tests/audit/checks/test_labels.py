@@ -16,8 +16,8 @@ def rows(count: int, draw: random.Random, share: float = 0.5) -> list[dict[str, 
     found: list[dict[str, str]] = []
     for number in range(count):
         label = "positive" if draw.random() < share else "negative"
-        said = " and ".join(draw.sample(WORDS[label].split(), 3))
-        found.append({"prompt": f"Review {number}: the room was {said}. Which label?", "completion": label})
+        words = " and ".join(draw.sample(WORDS[label].split(), 3))
+        found.append({"prompt": f"Review {number}: the room was {words}. Which label?", "completion": label})
     return found
 
 

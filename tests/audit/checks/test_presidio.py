@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from audits import Write, by_name, lines_of
-from posttrain.audit.rows.source import Source
-from posttrain.audit.run import audit
+from posttrain.audit.rows.source import AuditSource
+from posttrain.audit.run import audit_sources
 from posttrain.console import Screen
 from posttrain.errors import InputError
 
 
 def look(path: Path, model: str) -> dict[str, list[int]]:
-    report = audit([Source(str(path), {})], screen=Screen(quiet=True), workers=1, presidio=model)
+    report = audit_sources([AuditSource(str(path), {})], screen=Screen(quiet=True), workers=1, presidio=model)
     return {name: lines_of(one) for name, one in by_name(report).items()}
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from audits import Write, look
 from planted import planted
-from posttrain.audit.command import write_report
+from posttrain.audit.report.write import write_report
 from xss_payloads import PAYLOADS
 
 

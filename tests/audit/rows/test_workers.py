@@ -8,14 +8,14 @@ SCRIPT = """\
 import json, sys
 from pathlib import Path
 
-from posttrain.audit.rows.source import Source
-from posttrain.audit.run import audit
+from posttrain.audit.rows.source import AuditSource
+from posttrain.audit.run import audit_sources
 from posttrain.console import Screen
 
 print("started")
 lines = (json.dumps({"prompt": f"q {n}", "completion": f"a {n}"}) for n in range(6000))
 Path("many.jsonl").write_text("\\n".join(lines))
-report = audit([Source("many.jsonl", {})], screen=Screen(quiet=True), workers=2)
+report = audit_sources([AuditSource("many.jsonl", {})], screen=Screen(quiet=True), workers=2)
 print(report.rows, __file__ == sys.argv[0], __spec__)
 """
 

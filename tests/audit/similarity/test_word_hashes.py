@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posttrain.audit.rows.entry import words_of
+from posttrain.audit.rows.entry import words_in
 from posttrain.audit.similarity.minhash import SIMILAR, band_keys, candidates, jaccard, shingle_sets, shingles
 from posttrain.audit.similarity.ngrams import LENGTH, grams_of
 from posttrain.audit.similarity.overlap import Shared
@@ -18,17 +18,17 @@ TEXTS = st.lists(st.text(alphabet=st.sampled_from("ab Zé_9\n.,-ﬁΣ字\ud800")
 
 
 def in_words(text: str) -> set[tuple[str, ...]]:
-    said = words_of(text)
-    return {tuple(said[i : i + 3]) for i in range(len(said) - 2)} if len(said) > 2 else {(word,) for word in said}
+    words = words_in(text)
+    return {tuple(words[i : i + 3]) for i in range(len(words) - 2)} if len(words) > 2 else {(word,) for word in words}
 
 
 @settings(deadline=None)  # the first text beyond ASCII waits for a table
 @given(TEXTS)
 def test_every_text_has_its_words_and_equal_words_have_equal_numbers(texts: list[str]) -> None:
     hashes, counts = word_hashes(texts)
-    said = [words_of(text) for text in texts]
-    assert counts.tolist() == [len(some) for some in said]
-    flat = [word for some in said for word in some]
+    words = [words_in(text) for text in texts]
+    assert counts.tolist() == [len(some) for some in words]
+    flat = [word for some in words for word in some]
     assert len({*zip(flat, hashes.tolist(), strict=True)}) == len(set(flat)) == len({*hashes.tolist()})
 
 

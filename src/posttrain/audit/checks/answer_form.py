@@ -1,4 +1,4 @@
-"""The form of an answer: what kind of text it is, which keys or headings it has, and how it ends."""
+"""The form of an answer: its kind of text, its keys or headings, and how it ends."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable
 
 FORMS = ("none", "prose", "JSON", "broken JSON", "code block", "headings", "list", "label")
-"""An answer's form, by its index."""
+"""The forms; the table holds the index."""
 
 ENDINGS = ("none", "closed", "open", "short")
 """closed: with a full stop or the like; open: in the middle of a sentence after others; short: needs no full stop."""
@@ -18,13 +18,13 @@ _LONG = 60
 """Characters of a last line from which on it is expected to end like a sentence; shorter ones may be list items."""
 
 _SENTENCES = re.compile(r"[a-z)\"'”’][.!?][\"'”’)]*\s+[\"'“‘(]?[A-Z0-9]\S*\s")
-"""Where one sentence ends and the next begins."""
+"""The border between two sentences."""
 
 _LAST_WORD = re.compile(r"(?:^|\s)[\"'“‘(]?(?:[a-z]+[-’'])*[a-z]+[,;]?$|[,;–(]$")
-"""An ordinary word, or a sign after which a sentence goes on: no hashtag, name, number, address or code."""
+"""An ordinary word, or a sign after which a sentence continues; not a hashtag, name, number, address or code."""
 
 _LABEL = 30
-"""Characters of a label."""
+"""Characters of a label at most."""
 
 _IN_CODE = re.compile(r"[{};=<>#@]|https?:|www\.")
 _REMARK = re.compile(r"\s*\([^()]*\)$")
@@ -33,42 +33,42 @@ _QUANTITY = re.compile(r"[-+−$€£¥]?\d[\d.,]*%?(?: [^\W\d]+){0,4}")
 
 def form_of(answer: str) -> tuple[int, int]:
     """Index in `FORMS`, and a number for the keys of JSON or for the headings; 0 for other forms."""
-    said = answer.strip()
-    if not said:
+    text = answer.strip()
+    if not text:
         return 0, 0
-    if said[0] in "{[" and said[-1] in "}]":
+    if text[0] in "{[" and text[-1] in "}]":
         try:
-            value = json.loads(said)
+            value = json.loads(text)
             return 2, _number(sorted(value)) if isinstance(value, dict) else 1
         except (ValueError, RecursionError):
             pass
-    if said[0] in "{[" and _KEY.search(said[:200]):
+    if text[0] in "{[" and _KEY.search(text[:200]):
         return 3, 0
-    if said.startswith("```"):
+    if text.startswith("```"):
         return 4, 0
-    if said[0] == "#":
-        return 5, _number(match[1].strip().lower() for match in _HEADING.finditer(said))
-    if _LIST.match(said):
+    if text[0] == "#":
+        return 5, _number(match[1].strip().lower() for match in _HEADING.finditer(text))
+    if _LIST.match(text):
         return 6, 0
-    return 7 if _is_label(said) else 1, 0
+    return 7 if _is_label(text) else 1, 0
 
 
-def _is_label(said: str) -> bool:
+def _is_label(text: str) -> bool:
     """A name or a quantity, perhaps with a remark in brackets: "mild", "12 (inches of snow)"."""
-    said = _REMARK.sub("", said) if len(said) <= 2 * _LABEL else said
-    short = len(said) <= _LABEL and said.count(" ") < 3 and said[-1:] not in ".!?"
-    return bool(said) and (short or (len(said) <= _LABEL and _QUANTITY.fullmatch(said) is not None))
+    text = _REMARK.sub("", text) if len(text) <= 2 * _LABEL else text
+    short = len(text) <= _LABEL and text.count(" ") < 3 and text[-1:] not in ".!?"
+    return bool(text) and (short or (len(text) <= _LABEL and _QUANTITY.fullmatch(text) is not None))
 
 
 def ending_of(answer: str) -> int:
     """Index in `ENDINGS`."""
-    said = answer.rstrip()
-    if not said:
+    text = answer.rstrip()
+    if not text:
         return 0
-    line = said[said.rfind("\n") + 1 :]
+    line = text[text.rfind("\n") + 1 :]
     if len(line) < _LONG or _LIST.match(line) or "|" in line:
         return 3
-    if not (said[-1].isalnum() or said[-1] in ",;-–("):
+    if not (text[-1].isalnum() or text[-1] in ",;-–("):
         return 1
     fragment = line[max((match.start() + 2 for match in _SENTENCES.finditer(line)), default=0) :]
     return 2 if len(fragment) < len(line) and _LAST_WORD.search(line) and not _IN_CODE.search(fragment) else 3

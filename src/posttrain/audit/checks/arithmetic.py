@@ -1,7 +1,7 @@
-"""Wrong arithmetic in equations that a text states: 1000 + 200 x 12 = 8000.
+"""Wrong arithmetic in the equations of a text, such as 1000 + 200 x 12 = 8000.
 
-Only what is surely an equation of plain numbers is checked: what stands within a longer formula, beside a letter, or
-with a unit in the middle is passed over.
+Only sure equations of plain numbers are checked. Parts of a longer formula, equations beside a letter, and equations
+with a unit in the middle are skipped.
 """
 
 import re
@@ -26,11 +26,11 @@ _CLOCK = re.compile(r"(?<![\d.,])0\d")
 _CONVERTED = frozenset(Fraction(10) ** power for power in (-6, -3, 3, 6))
 _CENTS = frozenset({Fraction(100), Fraction(1, 100)})
 _MOST = 400
-"""Characters of a left side; a longer one is no equation for people."""
+"""Characters of an equation at most; a longer match is no equation that people write."""
 
 
 def wrong_equations(text: str) -> list[str]:
-    """Every stated equation of numbers that does not hold, as it is written."""
+    """Every equation of numbers in the text that does not hold, as it is written."""
     if "=" not in text:
         return []
     return [match[0].strip() for match in _EQUATION.finditer(text) if _wrong(match, text)]

@@ -1,4 +1,4 @@
-"""One question, several answers: which of them contradict each other, and which questions are only open.
+"""Questions with several answers: which answers contradict each other, and which questions are only open.
 
 Rows that ask the same and answer differently are all listed. They contradict each other if the question asks for one
 answer and the answers are short and differ, if one says yes and the other no, or if they are almost alike but for a
@@ -13,8 +13,9 @@ import numpy as np
 from rapidfuzz.fuzz import ratio
 
 from posttrain.audit.findings import EXAMPLES, Finding, Rule, Shown, finding
-from posttrain.audit.rows.entry import Entry, numbers_of, words_of
-from posttrain.audit.rows.table import Indices, Table, batches, fetch, groups
+from posttrain.audit.rows.entry import Entry, words_in
+from posttrain.audit.rows.table import Indices, Table, batches, fetch, groups_of_equal_keys
+from posttrain.data.similarity import numbers_in
 
 REPEATED = Rule(
     "repeated-question",
@@ -52,8 +53,8 @@ def contradictions(table: Table) -> list[Finding]:
     """Repeated questions, and contradictions among them, in SFT rows."""
     rows = table.train
     sft = np.flatnonzero((rows["kind"] == 0) & (rows["prompt_chars"] > 0))
-    asked = [sft[group] for group in groups(rows["prompt"][sft])]
-    differing = [group for group in asked if len(np.unique(rows["answer"][group])) > 1]
+    questions = [sft[group] for group in groups_of_equal_keys(rows["prompt"][sft])]
+    differing = [group for group in questions if len(np.unique(rows["answer"][group])) > 1]
     if not differing:
         return []
     answers = [group[np.sort(np.unique(rows["answer"][group], return_index=True)[1])] for group in differing]
@@ -77,8 +78,8 @@ def _contradicting(table: Table, answers: Sequence[Indices]) -> list[Shown]:
             for a, b in combinations([i for i in dict.fromkeys(rows) if i in found], 2):
                 one, other = found[a], found[b]
                 if one.task == other.task and contradict(one.prompt, _last(one), _last(other)):
-                    said = f"“{_start(_last(other), 60)}”, but {table.where(a)} says “{_start(_last(one), 60)}”"
-                    hits.setdefault(b, Shown(table.where(b), said))
+                    quote = f"“{_start(_last(other), 60)}”, but {table.where(a)} says “{_start(_last(one), 60)}”"
+                    hits.setdefault(b, Shown(table.where(b), quote))
     return list(hits.values())
 
 
@@ -92,7 +93,7 @@ def _start(text: str, chars: int) -> str:
 
 def contradict(question: str, one: str, other: str) -> bool:
     """Whether two answers to one question cannot both be right."""
-    a, b = words_of(one), words_of(other)
+    a, b = words_in(one), words_in(other)
     if not a or not b:
         return False
     if {a[0], b[0]} == {"yes", "no"}:
@@ -101,4 +102,4 @@ def contradict(question: str, one: str, other: str) -> bool:
         return _OPEN.search(question) is None and not (set(a) <= set(b) or set(b) <= set(a))
     if _OPEN.search(question) or ratio(" ".join(a), " ".join(b)) < _ALIKE:
         return False
-    return sorted(numbers_of(one)) != sorted(numbers_of(other)) or len(_NOT & set(a)) != len(_NOT & set(b))
+    return sorted(numbers_in(one)) != sorted(numbers_in(other)) or len(_NOT & set(a)) != len(_NOT & set(b))

@@ -1,4 +1,4 @@
-"""How many different things a set of prompts asks for: what instruction fine-tuning lives on."""
+"""The diversity of a set of prompts, which instruction fine-tuning depends on: how many different tasks they set."""
 
 import re
 from collections import Counter
@@ -44,11 +44,11 @@ MISSING = Rule(
 )
 
 SAMPLE = 1500
-"""Prompts that are compared with each other; drawn by hash, so the same each time."""
+"""Prompts that are compared with each other; the draw by hash gives the same prompts each time."""
 
 _FEWEST = 50
 _COMMON = 0.01
-"""Share of the prompts that must use a word before it counts as one of asking: rarer ones are topics."""
+"""Share of the prompts that must use a word before it counts as part of a request; rarer words are topics."""
 
 _NARROW = 10.0
 _LARGE = 0.3
@@ -65,11 +65,11 @@ _STOPS = re.compile(r"[.!?:\n]+")
 def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
     """Findings on the breadth of the prompts, and the figures behind them."""
     rows = table.train
-    asked = np.flatnonzero((rows["prompt_chars"] > 0) & ((rows["kind"] == 0) | (rows["kind"] == 2)))
-    asked = asked[np.unique(rows["prompt"][asked], return_index=True)[1]]
-    if len(asked) < _FEWEST:
+    prompts_at = np.flatnonzero((rows["prompt_chars"] > 0) & ((rows["kind"] == 0) | (rows["kind"] == 2)))
+    prompts_at = prompts_at[np.unique(rows["prompt"][prompts_at], return_index=True)[1]]
+    if len(prompts_at) < _FEWEST:
         return [], {}
-    drawn = asked[np.argsort(rows["prompt"][asked], kind="stable")[:SAMPLE]]
+    drawn = prompts_at[np.argsort(rows["prompt"][prompts_at], kind="stable")[:SAMPLE]]
     texts = dict(fetch(table, drawn.tolist()))
     drawn = np.array([*texts])
     prompts = [entry.prompt for entry in texts.values()]
@@ -78,7 +78,7 @@ def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
     common = Counter(words).most_common(10)
     effective = vendi(words)
     figures: dict[str, object] = {
-        "distinct_prompts": len(asked),
+        "distinct_prompts": len(prompts_at),
         "effective_tasks": round(effective, 1),
         "first_words_entropy": round(_entropy(Counter(" ".join(p.split()[:3]).lower() for p in prompts)), 2),
         "requests": {" ".join(some) or "(no words)": n / len(words) for some, n in common},
@@ -109,13 +109,13 @@ def grade_of(text: str) -> float:
 
 
 def _phrasings(table: Table, drawn: NDArray[np.intp], words: Sequence[tuple[str, ...]]) -> list[Finding]:
-    """Stated tasks that are asked for in one way."""
+    """The named tasks whose prompts use only one phrasing."""
     tasks = table.rows["task"][drawn]
     same: list[str] = []
     for task in np.unique(tasks[tasks != 0]):
-        said = Counter(words[i] for i in np.flatnonzero(tasks == task).tolist())
-        if said.total() >= _OF_TASK and np.exp(_entropy(said)) < _PHRASINGS:
-            same.append(f"{table.tasks[int(task)]} (“{' '.join(said.most_common(1)[0][0])}”)")
+        phrasings = Counter(words[i] for i in np.flatnonzero(tasks == task).tolist())
+        if phrasings.total() >= _OF_TASK and np.exp(_entropy(phrasings)) < _PHRASINGS:
+            same.append(f"{table.tasks[int(task)]} (“{' '.join(phrasings.most_common(1)[0][0])}”)")
     what = f"tasks are always asked for in the same words: {', '.join(same)}"
     return [finding(ONE_PHRASING, [], count=len(same), what=what)] if same else []
 

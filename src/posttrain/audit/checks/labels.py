@@ -1,4 +1,4 @@
-"""Answers that are one of a few labels: how evenly they are shared out, and which of them look wrong."""
+"""Answers that are labels: their balance, their spelling, and labels that look wrong."""
 
 from collections import Counter
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.audit.checks.answer_form import FORMS
-from posttrain.audit.checks.consistency import tasks_of
+from posttrain.audit.checks.tasks import tasks_of
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.rows.table import Table, fetch
 
@@ -42,7 +42,7 @@ Where the words do not tell the label, as in verdicts on pairs of answers, nearl
 """
 
 _MOST_ROWS = 20_000
-"""Rows of a task that label noise is looked for in, the first ones."""
+"""Rows of a task that are searched for label noise, the first ones."""
 
 
 def label_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
@@ -83,14 +83,14 @@ def _labels(table: Table, members: NDArray[np.intp]) -> dict[int, str]:
 
 def _spelled(table: Table, members: NDArray[np.intp]) -> list[Shown]:
     """Rows whose label differs from its usual spelling in letter case, punctuation or blanks."""
-    said = {index: entry.answer for index, entry in fetch(table, members.tolist())}
+    answers = {index: entry.answer for index, entry in fetch(table, members.tolist())}
     keys = table.rows["answer"]
     usual: dict[int, str] = {}
-    for (key, text), _ in reversed(Counter((int(keys[i]), text) for i, text in said.items()).most_common()):
+    for (key, text), _ in reversed(Counter((int(keys[i]), text) for i, text in answers.items()).most_common()):
         usual[key] = text  # the most frequent comes last
     return [
         Shown(table.where(i), f"{text!r}, mostly {usual[int(keys[i])]!r}")
-        for i, text in said.items()
+        for i, text in answers.items()
         if text != usual[int(keys[i])]
     ]
 

@@ -1,4 +1,4 @@
-"""Personal data and secrets, by rules that need no network. What is matched is never shown whole."""
+"""Patterns of personal data and secrets, which need no network. A match is never shown whole."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,26 +7,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What one kind of datum looks like.
+    """The pattern of one kind of datum.
 
     Args:
-        what: its name in reports.
-        looks: the expression.
-        needs: what a text with it surely has; spares the search in all others. Empty: seven characters of a number.
-        holds: whether a match is one indeed (check digits, reserved ranges).
+        name: of the kind, in reports.
+        expression: the regular expression.
+        needs: characters that every text with a match has; texts without them are not searched. Empty: a text needs
+            seven characters of a number.
+        is_valid: whether a match is really such a datum (check digits, reserved ranges).
     """
 
-    what: str
-    looks: re.Pattern[str]
+    name: str
+    expression: re.Pattern[str]
     needs: str
-    holds: Callable[[str], bool] = lambda text: True
+    is_valid: Callable[[str], bool] = lambda text: True
 
 
 _NUMBER = re.compile(r"\d[\d .()-]{5,}\d")
 
 
 def masked(text: str) -> str:
-    """Its first two characters and its length: enough to find it, too little to use it."""
+    """The first two characters of a text and its length: enough to find it, too little to use it."""
     return f"{text[:2]}…({len(text)} characters)"
 
 
@@ -58,7 +59,7 @@ def _not_fictional(text: str) -> bool:
     return len(set(digits)) > 2 and not re.search(r"5550[01]\d\d$|555\d{4}$|^1?123456|^1?0{3}", digits)
 
 
-PERSONAL = (
+PERSONAL_PATTERNS = (
     Pattern(
         "e-mail address",
         re.compile(r"\b[\w.+%-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b"),
@@ -89,7 +90,7 @@ PERSONAL = (
     Pattern("public IP address", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)"), "", _public),
 )
 
-SECRETS = (
+SECRET_PATTERNS = (
     Pattern("private key", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"), "-----BEGIN"),
     Pattern("AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), "IA"),
     Pattern("GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,})"), "_"),
@@ -102,11 +103,11 @@ SECRETS = (
 )
 
 
-def found_in(text: str, patterns: tuple[Pattern, ...]) -> Iterator[str]:
-    """What is found, masked: ``e-mail address jo…(16 characters)``."""
+def masked_matches(text: str, patterns: tuple[Pattern, ...]) -> Iterator[str]:
+    """Each match, masked: ``e-mail address jo…(16 characters)``."""
     number = _NUMBER.search(text) is not None
     for pattern in patterns:
         if pattern.needs in text if pattern.needs else number:
-            for match in pattern.looks.finditer(text):
-                if pattern.holds(match[0]):
-                    yield f"{pattern.what} {masked(match[0])}"
+            for match in pattern.expression.finditer(text):
+                if pattern.is_valid(match[0]):
+                    yield f"{pattern.name} {masked(match[0])}"

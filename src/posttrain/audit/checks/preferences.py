@@ -1,10 +1,10 @@
-"""Preference pairs and rankings: repeated, reversed, circular; and what decides them besides quality."""
+"""Preference pairs and rankings: reversed pairs, circles, and biases such as length and position."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
-from posttrain.audit.rows.table import Table, groups
+from posttrain.audit.rows.table import Table, groups_of_equal_keys
 from posttrain.statistics.intervals import wilson
 
 REVERSED = Rule(
@@ -25,7 +25,7 @@ CYCLE = Rule(
     "pairs are part of a circle: a above b above c above a",
     "no ranking satisfies all of them; ask again about these prompts",
 )
-LENGTH = Rule(
+LENGTH_BIAS = Rule(
     "length-bias",
     "warn",
     "pairs are decided by length alone",
@@ -43,7 +43,7 @@ SIDED = Rule(
     "annotators favour a side of the screen",
     "leave their verdicts out, or have these pairs judged again in the other order",
 )
-DOMINATING = Rule(
+FEW_PROMPTS = Rule(
     "few-prompts-dominate",
     "warn",
     "pairs belong to a handful of prompts",
@@ -79,7 +79,7 @@ def preference_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
         figures["length_only_accuracy"] = (max(longer, shorter) + equal / 2) / len(decided)
         if longer + shorter >= _FEWEST and low > _BIASED:
             what = f"of 100 pairs prefer the longer answer (95% interval {low:.0%} to {high:.0%})"
-            found.append(finding(LENGTH, [], count=round(100 * share), what=what))
+            found.append(finding(LENGTH_BIAS, [], count=round(100 * share), what=what))
     found += _position(table, figures)
     found += _domination(table, pairs, figures)
     return found, figures
@@ -88,11 +88,11 @@ def preference_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
 def _orders(table: Table, pairs: NDArray[np.intp]) -> list[Finding]:
     """Pairs of the same two answers, by the same judge: in the other order, or with the other preferred."""
     rows = table.rows
-    both = _asked_of_one(rows) ^ (rows["answer"] + rows["worst"]) * np.uint64(0x9E3779B97F4A7C15)
+    both = _prompt_and_judge(rows) ^ (rows["answer"] + rows["worst"]) * np.uint64(0x9E3779B97F4A7C15)
     reversed_: list[Shown] = []
     swapped: list[Shown] = []
-    order_known = (rows["first"][pairs] == 2).any()  # else the preferred one always stands first
-    for group in groups(both[pairs]):
+    order_known = (rows["first"][pairs] == 2).any()  # else the preferred one always comes first
+    for group in groups_of_equal_keys(both[pairs]):
         members = pairs[group]
         top, shown_first = rows["answer"][members], _shown_first(rows[members])
         for i, member in enumerate(members.tolist()):
@@ -107,11 +107,11 @@ def _orders(table: Table, pairs: NDArray[np.intp]) -> list[Finding]:
 
 
 def _shown_first(rows: NDArray[np.void]) -> NDArray[np.uint64]:
-    """Hash of the answer that stands first in each row."""
+    """The hash of the answer that comes first in each row."""
     return np.where(rows["first"] == 2, rows["worst"], rows["answer"])
 
 
-def _asked_of_one(rows: NDArray[np.void]) -> NDArray[np.uint64]:
+def _prompt_and_judge(rows: NDArray[np.void]) -> NDArray[np.uint64]:
     """A number for each prompt and judge: people who disagree do not contradict themselves."""
     return rows["prompt"] ^ rows["judge"].astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)
 
@@ -122,7 +122,7 @@ def _cycles(table: Table, pairs: NDArray[np.intp]) -> list[Finding]:
     decided = pairs[~rows["tied"][pairs] & (rows["answer"][pairs] != rows["worst"][pairs])]
     hits: list[Shown] = []
     circles = 0
-    for group in groups(_asked_of_one(rows)[decided]):
+    for group in groups_of_equal_keys(_prompt_and_judge(rows)[decided]):
         members = decided[group]
         edges = {(int(rows["answer"][i]), int(rows["worst"][i])) for i in members}
         for circle in circles_of(edges):
@@ -171,7 +171,7 @@ def circles_of(edges: set[tuple[int, int]]) -> list[set[int]]:
 
 
 def _position(table: Table, figures: dict[str, object]) -> list[Finding]:
-    first, second = (sum(n for (_, said), n in table.verdicts.items() if said == side) for side in (1, 2))
+    first, second = (sum(n for (_, choice), n in table.verdicts.items() if choice == side) for side in (1, 2))
     if first + second < _FEWEST:
         return []
     low, high = wilson(first, first + second)
@@ -220,4 +220,4 @@ def _domination(table: Table, pairs: NDArray[np.intp], figures: dict[str, object
     if len(pairs) < _FEWEST or effective >= max(20.0, 0.05 * len(pairs)):
         return []
     what = f"pairs stand on effectively {effective:.0f} prompts; the largest has {share.max():.0%} of the pairs"
-    return [finding(DOMINATING, [], count=len(pairs), what=what)]
+    return [finding(FEW_PROMPTS, [], count=len(pairs), what=what)]

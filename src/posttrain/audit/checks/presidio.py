@@ -1,4 +1,4 @@
-"""Names and identifiers beyond the audit's own rules, by Microsoft Presidio: the extra `presidio`, one process."""
+"""Names and identifiers that Microsoft Presidio finds (the extra `presidio`), in one process."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any
 from posttrain.audit.checks.personal import masked
 from posttrain.audit.findings import Finding, Rule, finding
 from posttrain.audit.findings import Shown as Hit
-from posttrain.audit.rows.source import Source, items, parsed
+from posttrain.audit.rows.source import AuditSource, items, parsed
 from posttrain.console import Screen
 from posttrain.data.files.read import Row
 from posttrain.errors import InputError
@@ -20,7 +20,7 @@ PERSONAL = Rule(
 )
 
 BLANK = "blank"
-"""Instead of a spaCy model's name: identifiers by their form alone, no names."""
+"""The value in place of a spaCy model's name that finds identifiers by their form alone, and no names."""
 
 _ENTITIES = (
     "PERSON",
@@ -39,8 +39,8 @@ _MOST = 20_000
 """Characters of a row that are looked at."""
 
 
-def presidio_findings(sources: Sequence[Source], model: str, screen: Screen) -> list[Finding]:
-    """Every row of some sources put to Presidio.
+def presidio_findings(sources: Sequence[AuditSource], model: str, screen: Screen) -> list[Finding]:
+    """Analyse every row of some sources with Presidio.
 
     Args:
         model: a spaCy model's name, or `BLANK`.

@@ -1,4 +1,4 @@
-"""What a prompt asks for, in the few words it asks with: "write a story about", "how many". Its topic is left out.
+"""The request of a prompt in a few words, such as "write a story about" or "how many", without its topic.
 
 Topics are what makes a thousand variations of one task look diverse: names, numbers and things. The words of asking
 are the verb of the request and what follows it, or the words of the question.
@@ -11,7 +11,7 @@ _NUMBER = re.compile(r"\d[\d.,]*")
 _NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][a-z]+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _READ = 4000
-"""Characters of a prompt that are looked at, from both ends: what is asked stands before or after the material."""
+"""Characters of a prompt that are read from each end: a request comes before or after its material."""
 
 TYPES = {
     "writing": "write compose create draft craft invent imagine formulate tell",
@@ -27,7 +27,7 @@ TYPES = {
     "planning": "plan organize organise schedule arrange design develop prepare steps",
     "comparison": "compare contrast differentiate distinguish match rank",
 }
-"""A reference list of task types, each with words it is asked for by."""
+"""A reference list of task types, each with the words that request it."""
 
 _VERBS = frozenset(word for words in TYPES.values() for word in words.split()) | frozenset(
     [

@@ -1,4 +1,4 @@
-"""Columns that hold a text and that nothing reads: what they say is lost, unless someone names them."""
+"""Columns of text that nothing reads, so that training loses them unless the user names them."""
 
 from collections.abc import Mapping
 

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import PurePath
 from typing import Any
 
 from posttrain.audit.findings import ORDER, Finding
-from posttrain.audit.run import Report
+from posttrain.audit.run import AuditReport
 
 ROWS_SHOWN = 300
 """Places of a finding that the page lists; ``findings.json`` has all."""
@@ -32,10 +33,8 @@ class Chart:
     upright: bool = False
 
 
-def render(report: Report, waived: Collection[str] = ()) -> str:
-    """The page's text."""
-    from importlib.resources import files
-
+def report_page(report: AuditReport, waived: Collection[str] = ()) -> str:
+    """The HTML of the page."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -114,7 +113,7 @@ def facts(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def charts(report: Report) -> list[Chart]:
+def charts(report: AuditReport) -> list[Chart]:
     """Pictures of the figures that have one."""
     figures = report.figures
     found = [
@@ -123,7 +122,7 @@ def charts(report: Report) -> list[Chart]:
         if len(some["counts"]) > 1
     ]
     if breadth := figures.get("breadth"):
-        found.append(_bars("Kinds of task", "Share of prompts asked in words of each kind.", breadth["task_types"]))
+        found.append(_bars("Kinds of task", "Share of prompts that use the words of each kind.", breadth["task_types"]))
         found.append(_bars("Most frequent requests", "Share of prompts that ask in these words.", breadth["requests"]))
     if forms := figures.get("answer_forms"):
         total = sum(forms.values())

@@ -1,30 +1,31 @@
-"""How a file's rows are to be read: by its recipe's columns, by its own, or by names that others give to the same."""
+"""How a file's rows are read: by the recipe's columns, by the trainer's conventions, or by guessed columns."""
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from posttrain.data.files.read import Row
-from posttrain.data.formats.conventions import CONVENTIONS, Convention
+from posttrain.data.formats.conventions import CONVENTIONS, Convention, Kind, convention_of
+from posttrain.errors import InputError
 
 ReadAs = Literal["sft", "preference", "prompt", "judged", "unknown"]
 
-_ASKED = (
+_PROMPT_NAMES = (
     *("prompt", "question", "query", "instruction", "dialogue", "problem", "body", "document", "article"),
     *("transcript", "conversation", "utterance", "review", "sentence", "note"),
 )
-"""Names that others give to what is asked, the surest first."""
+"""Other names of a prompt's column, the surest first."""
 
-_ANSWERED = (
+_ANSWER_NAMES = (
     *("completion", "answer", "response", "output", "long_answer", "target", "summary", "section_text"),
     *("canonical_solution", "solution", "code", "reply", "translation", "record"),
     *("label", "sentiment", "intent", "class"),
 )
-"""Names that others give to the answer, the surest first."""
+"""Other names of an answer's column, the surest first."""
 
-_TALK = frozenset({"dialogue", "transcript", "conversation"})
+_CONVERSATIONS = frozenset({"dialogue", "transcript", "conversation"})
 """Columns beside which a note is the answer; elsewhere it may be a remark."""
 
 _CHECKED_BY = frozenset({"test", "tests", "test_list", "input_output", "label", "sentiment", "intent", "class"})
@@ -38,7 +39,7 @@ class Reading:
     """How a source's rows are read.
 
     Args:
-        kind: what they are for; "judged": two responses and what annotators said of them; "unknown": no convention
+        kind: the use of the rows; "judged": two responses and annotators' verdicts; "unknown": no convention
             fits, only checks that need none run.
         convention: its name.
         columns: standard name → the file's name; of an unknown kind, what the user may have meant.
@@ -84,37 +85,53 @@ def reading_of(row: Row, columns: Mapping[str, str], task: str | None = None) ->
     return Reading("unknown", columns=_meant(row.values), task=task)
 
 
+def trainer_reading(row: Row, kinds: Sequence[Kind], columns: Mapping[str, str], task: str | None = None) -> Reading:
+    """The reading of a source by the trainer, which guesses no columns; `reading_of` where no convention fits.
+
+    Args:
+        row: the first readable row of the source.
+        kinds: of rows that the trainer may read; the first whose convention fits counts.
+        columns: those that the recipe renames.
+    """
+    for kind in kinds:
+        try:
+            return Reading(kind, convention_of(row, kind, columns), columns, task=task)
+        except InputError:
+            continue
+    return reading_of(row, columns, task)
+
+
 def _guess(values: Mapping[str, Any]) -> dict[str, str]:
     """prompt and completion among columns of other names; a column counts if it holds a text.
 
     A column `text` is a prompt only beside labels or the tests of code. Alone it is a text to go on with.
     """
     texts = {name.lower(): name for name, value in values.items() if isinstance(value, str)}
-    asked = next((texts[name] for name in _ASKED if name in texts), None)
-    answered = next((texts[name] for name in _ANSWERED if name in texts and texts[name] != asked), None)
-    if answered is None and asked is not None and asked.lower() in _TALK:
-        answered = texts.get("note")
+    prompt = next((texts[name] for name in _PROMPT_NAMES if name in texts), None)
+    completion = next((texts[name] for name in _ANSWER_NAMES if name in texts and texts[name] != prompt), None)
+    if completion is None and prompt is not None and prompt.lower() in _CONVERSATIONS:
+        completion = texts.get("note")
     checked = {name.lower() for name, value in values.items() if value is not None and not isinstance(value, bool)}
-    if asked is None and "text" in texts and (answered is not None or _CHECKED_BY & checked):
-        asked = texts["text"]
-    if asked is None:
+    if prompt is None and "text" in texts and (completion is not None or _CHECKED_BY & checked):
+        prompt = texts["text"]
+    if prompt is None:
         return {}
-    return {"prompt": asked} | ({"completion": answered} if answered else {})
+    return {"prompt": prompt} | ({"completion": completion} if completion else {})
 
 
 def _meant(values: Mapping[str, Any]) -> dict[str, str]:
     """prompt and completion as the words of the columns' names suggest them, else the only two columns of text.
 
-    This is less sure than `_guess`: the user is asked, and nothing is read by it.
+    This is less sure than `_guess`: the user sees it as a suggestion, and nothing is read by it.
     """
     texts = [name for name, value in values.items() if isinstance(value, str) and any(c.isalpha() for c in value)]
-    asked = next((name for known in _ASKED for name in texts if known in _words(name)), None)
-    others = [name for name in texts if name != asked]
-    answered = next((name for known in _ANSWERED for name in others if known in _words(name)), None)
+    prompt = next((name for known in _PROMPT_NAMES for name in texts if known in _words(name)), None)
+    others = [name for name in texts if name != prompt]
+    completion = next((name for known in _ANSWER_NAMES for name in others if known in _words(name)), None)
     if len(texts) == 2:
-        asked = asked or next(name for name in texts if name != answered)
-        answered = next(name for name in texts if name != asked)
-    return {} if asked is None or answered is None else {"prompt": asked, "completion": answered}
+        prompt = prompt or next(name for name in texts if name != completion)
+        completion = next(name for name in texts if name != prompt)
+    return {} if prompt is None or completion is None else {"prompt": prompt, "completion": completion}
 
 
 def _words(name: str) -> set[str]:
@@ -123,5 +140,18 @@ def _words(name: str) -> set[str]:
 
 def columns_option(columns: Mapping[str, str]) -> str:
     """The columns as the command line takes them; empty if there are none."""
-    said = ",".join(f"{ours}={theirs}" for ours, theirs in columns.items())
-    return f"--columns {shlex.quote(said)}" if said else ""
+    value = ",".join(f"{ours}={theirs}" for ours, theirs in columns.items())
+    return f"--columns {shlex.quote(value)}" if value else ""
+
+
+def parse_columns(text: str) -> Mapping[str, str]:
+    """The mapping of ``prompt=question,completion=answer``.
+
+    Raises:
+        InputError: the text has another form.
+    """
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    for name, sign, value in pairs:
+        if not sign or not name.strip() or not value.strip():
+            raise InputError(f"--columns: {text} is not of the form prompt=question,completion=answer")
+    return {name.strip(): value.strip() for name, _, value in pairs}

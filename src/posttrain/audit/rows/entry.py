@@ -1,4 +1,4 @@
-"""A row as the checks see it: what is asked, what is answered, and the numbers by which rows are compared."""
+"""A row as the checks see it: its prompt, its answers, and the hashes by which rows are compared."""
 
 import hashlib
 import json
@@ -14,8 +14,7 @@ from posttrain.data.example import Example, Message
 Kind = Literal["sft", "preference", "prompt", "unknown"]
 
 _WORD = re.compile(r"\w+")
-_SAID = re.compile(r"\w+|[+*/=<>%$€£^&|~]")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_WORD_OR_SIGN = re.compile(r"\w+|[+*/=<>%$€£^&|~]")
 
 _COUNTED_BY_ID = ("sft", "prompt")
 """Kinds of rows in which a bare id only counts the rows."""
@@ -36,13 +35,13 @@ class Entry:
     Args:
         where: ``file:line``.
         kind: what it is for.
-        prompt: what is asked, system messages aside.
-        outputs: the assistant's words in each completion.
+        prompt: its text without system messages.
+        outputs: the assistant's text in each completion.
         ranks: of the completions, 1 the best; empty where there is one or none.
         row: the source row.
-        key: all that the row says, see `key_of`: equal keys are one row twice.
+        key: the whole content, see `key_of`; rows of equal keys are duplicates.
         task: the task it belongs to, if stated.
-        context: what was said after the first answer and before the last, in a conversation of several turns.
+        context: the messages between the first answer and the last, in a conversation of several turns.
         final: the last answer of such a conversation.
         judge: who judged or ranked, if the row names one person.
     """
@@ -73,22 +72,22 @@ class Entry:
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """The prompt and all outputs."""
         return "\n".join((self.prompt, *self.outputs))
 
 
 def entry_of(example: Example, kind: Kind) -> Entry:
     """The example as the checks see it."""
-    said = tuple(_said(c, {"assistant"}) for c in example.completions)
-    prompt = _said(example.prompt, {"user", "tool", "assistant"})
+    outputs = tuple(_contents(c, {"assistant"}) for c in example.completions)
+    prompt = _contents(example.prompt, {"user", "tool", "assistant"})
     key, judge = key_of(example.row, kind), judge_of(example.row)
     ranks = example.columns.get("rank", ())
     context, final = _turns(example.completions[0]) if len(example.completions) == 1 else ("", "")
-    return Entry(example.where, kind, prompt, said, ranks, example.row, key, example.task, context, final, judge)
+    return Entry(example.where, kind, prompt, outputs, ranks, example.row, key, example.task, context, final, judge)
 
 
 def key_of(row: Mapping[str, Any], kind: str) -> str:
-    """All that a row says, as text.
+    """The whole content of a row as text.
 
     A bare id is left out where it only counts rows: rows to imitate and prompts. In preferences it names what was
     judged, and in a file of unknown columns nobody knows what it names, so that it counts there.
@@ -123,19 +122,19 @@ def _turns(completion: Sequence[Message]) -> tuple[str, str]:
     if len(completion) < 2:
         return "", ""
     last = max(i for i, message in enumerate(completion) if message["role"] == "assistant")
-    return _said(completion[:last], {"assistant", "user", "tool"}), str(completion[last]["content"])
+    return _contents(completion[:last], {"assistant", "user", "tool"}), str(completion[last]["content"])
 
 
-def _said(messages: Sequence[Message], roles: set[str]) -> str:
+def _contents(messages: Sequence[Message], roles: set[str]) -> str:
     return "\n\n".join(str(m["content"]) for m in messages if m["role"] in roles and m["content"])
 
 
 def hash64(text: str) -> int:
-    """A number for a text, the same in every process."""
+    """A hash of a text, the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def words_of(text: str) -> list[str]:
+def words_in(text: str) -> list[str]:
     """Its words in small letters; full-width and composed forms made one."""
     return _WORD.findall(small_letters(text))
 
@@ -146,9 +145,4 @@ def normalised(text: str) -> str:
 
     Signs that calculate or compare stay: 2 + 3 is not 2 * 3.
     """
-    return " ".join(_SAID.findall(small_letters(text))) or " ".join(text.split())
-
-
-def numbers_of(text: str) -> list[str]:
-    """Its numbers in order: 5 mg and 50 mg differ by everything that matters."""
-    return _NUMBER.findall(text)
+    return " ".join(_WORD_OR_SIGN.findall(small_letters(text))) or " ".join(text.split())

@@ -1,4 +1,4 @@
-"""A chunk of rows looked at one by one, perhaps in its own process: what checks hit, and numbers to compare rows by."""
+"""Scans a chunk of rows, perhaps in its own process: hits of the row checks, and hashes that compare rows."""
 
 import zlib
 from collections import Counter
@@ -9,10 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.audit.checks.answer_form import ending_of, form_of
-from posttrain.audit.checks.wording import EMPTY_SIDE, ROW_CHECKS
+from posttrain.audit.checks.row_checks import ROW_CHECKS
+from posttrain.audit.checks.sides import EMPTY_SIDE
 from posttrain.audit.findings import EXAMPLES, Rule, Shown
 from posttrain.audit.rows.convention import Reading, convention_named
-from posttrain.audit.rows.entry import Entry, entry_of, hash64, key_of, leaves, normalised, numbers_of
+from posttrain.audit.rows.entry import Entry, entry_of, hash64, key_of, leaves, normalised
+from posttrain.audit.rows.rules import (
+    ALL_TIED,
+    DIFFERING,
+    EMPTY_OUTPUT,
+    EMPTY_PROMPT,
+    EMPTY_TEXT,
+    IDENTICAL,
+    ODD,
+    UNREADABLE,
+)
 from posttrain.audit.rows.source import Fault, Item, parsed
 from posttrain.audit.rows.verdict_rows import read_judged, verdicts
 from posttrain.audit.similarity.minhash import BANDS, band_keys, shingles
@@ -23,6 +34,7 @@ from posttrain.data.files.read import Row
 from posttrain.data.formats.conventions import Convention, filled_convention, renamed_row
 from posttrain.data.formats.examples import examples_in_row, unread_columns
 from posttrain.data.language import language_of
+from posttrain.data.similarity import numbers_in
 from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
 
@@ -31,11 +43,11 @@ ROW = np.dtype(
         ("place", np.uint32),  # index of the row among all rows
         ("part", np.uint16),  # which example of the row (self-instruct rows hold several)
         ("kind", np.uint8),  # index in KINDS
-        ("whole", np.uint64),  # all that the row says, see `entry.key_of`
+        ("whole", np.uint64),  # the whole content, see `entry.key_of`
         ("norm", np.uint64),  # words alone; in preferences, with ranks and judge
         ("prompt", np.uint64),  # the prompt's words
-        ("answer", np.uint64),  # the answer's words; the best completion as it stands where there are several
-        ("worst", np.uint64),  # the worst completion as it stands; 0 without one
+        ("answer", np.uint64),  # the answer's words; the best completion unchanged where there are several
+        ("worst", np.uint64),  # the worst completion unchanged; 0 without one
         ("numbers", np.uint64),  # numbers of the whole text, in order
         ("prompt_chars", np.uint32),
         ("answer_chars", np.uint32),
@@ -55,66 +67,32 @@ ROW = np.dtype(
 
 KINDS = ("sft", "preference", "prompt", "unknown")
 
-UNREADABLE = Rule(
-    "unreadable-row",
-    "block",
-    "rows cannot be read",
-    "mend or drop them: training stops at the first one",
-    "drop",
-)
-ODD = Rule(
-    "odd-row",
-    "block",
-    "rows break the convention of their file",
-    "mend or drop them: training stops at the first one",
-    "drop",
-)
-DIFFERING = Rule(
-    "differing-prompts",
-    "warn",
-    "pairs have another prompt on each side",
-    "pair answers to the same prompt, or drop the rows",
-    "drop",
-)
-
 _LEFT_OUT = {
-    SkipReason.EMPTY_COMPLETION: Rule(
-        "empty-output", "warn", "rows have an empty answer", "write the answers, or drop the rows", "drop"
-    ),
-    SkipReason.EMPTY_PROMPT: Rule(
-        "empty-prompt", "warn", "rows ask nothing", "write the prompts, or drop the rows", "drop"
-    ),
-    SkipReason.EMPTY_TEXT: Rule("empty-text", "warn", "rows hold an empty text", "drop them", "drop"),
-    SkipReason.SAME_COMPLETIONS: Rule(
-        "identical-sides",
-        "warn",
-        "pairs prefer an answer to itself",
-        "drop them: they teach nothing, and count as preferences",
-        "drop",
-    ),
+    SkipReason.EMPTY_COMPLETION: EMPTY_OUTPUT,
+    SkipReason.EMPTY_PROMPT: EMPTY_PROMPT,
+    SkipReason.EMPTY_TEXT: EMPTY_TEXT,
+    SkipReason.SAME_COMPLETIONS: IDENTICAL,
     SkipReason.PROMPTS_DIFFER: DIFFERING,
     SkipReason.SYSTEMS_DIFFER: DIFFERING,
     SkipReason.OTHER_PROMPT: DIFFERING,
     SkipReason.SPLIT_EARLIER: DIFFERING,
-    SkipReason.ALL_TIED: Rule(
-        "all-tied", "info", "rankings tie all candidates", "keep them for the record; training leaves them out"
-    ),
+    SkipReason.ALL_TIED: ALL_TIED,
 }
-"""Why the reader leaves a row out → what that is as a finding."""
+"""Why the reader leaves a row out → the rule of the finding."""
 
 Hits = dict[str, tuple[Rule, list[Shown]]]
 
 
 @dataclass(slots=True)
 class Examined:
-    """What was seen in a chunk.
+    """The result of scanning a chunk.
 
     Args:
         rows: `ROW` of each example.
-        hits: what the checks found, by rule.
-        verdicts: how often each annotator said tie (0), first (1), second (2).
+        hits: the rows that break each rule.
+        verdicts: how often each annotator chose a tie (0), the first (1), the second (2).
         tasks: crc → name of the tasks stated.
-        asked: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
+        prompt_bands: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
         leaked: `grams.HIT` of the runs of words that a row of `rows` shares with evaluation prompts.
         unread: column that nothing reads → how many rows fill it, and the first place.
     """
@@ -123,7 +101,7 @@ class Examined:
     hits: Hits = field(default_factory=dict)
     verdicts: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
     tasks: dict[int, str] = field(default_factory=dict[int, str])
-    asked: U32 | None = None
+    prompt_bands: U32 | None = None
     leaked: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=HIT))
     unread: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
 
@@ -135,7 +113,7 @@ class Examined:
 
 
 def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | None = None) -> Examined:
-    """Look at each row of a chunk.
+    """Scan each row of a chunk.
 
     Args:
         reading: how the source is read.
@@ -165,7 +143,7 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
     if len(rows):
         seen.rows["bands"] = band_keys(*shingles(texts))
         if grams is not None:
-            seen.asked = band_keys(*shingles(prompts))
+            seen.prompt_bands = band_keys(*shingles(prompts))
             seen.leaked = grams.shared_with(prompts)
     return seen
 
@@ -200,7 +178,7 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
                 paired = reading.kind == "preference" and found.reason is SkipReason.EMPTY_COMPLETION
                 rule = EMPTY_SIDE if paired else _LEFT_OUT.get(found.reason)
                 if rule is not None:
-                    seen.hit(rule, row.where, _asked(renamed))
+                    seen.hit(rule, row.where, _first_words(renamed))
     except InputError as error:
         if seen is not None:
             seen.hit(ODD, row.where, str(error).removeprefix(f"{row.where}: "))
@@ -223,17 +201,17 @@ def _same_prompt(row: Row, seen: Examined) -> None:
         seen.hit(DIFFERING, row.where, "cut at the last answer: " + cut[0][-100:])
 
 
-def _asked(row: Row) -> str:
-    """The beginning of a row that is left out, to know it by."""
+def _first_words(row: Row) -> str:
+    """The beginning of a row that is left out, by which the user recognises it."""
     texts = (str(row.values[c]) for c in ("prompt", "instruction", "chosen", "conversations") if row.values.get(c))
     return next(texts, "")[:120]
 
 
 def _check(entry: Entry, seen: Examined) -> None:
-    for rule, look in ROW_CHECKS:
-        found = look(entry)
-        if found is not None:
-            seen.hit(rule, entry.where, found)
+    for check in ROW_CHECKS:
+        evidence = check.evidence(entry)
+        if evidence is not None:
+            seen.hit(check.rule, entry.where, evidence)
 
 
 def _numbers(entry: Entry) -> tuple[int, ...]:
@@ -244,15 +222,15 @@ def _numbers(entry: Entry) -> tuple[int, ...]:
     first = 0 if len(entry.ranks) != 2 or tied else 1 + (entry.ranks[1] < entry.ranks[0])
     whole = hash64(entry.key)
     words = [prompt_words, *map(normalised, entry.outputs)]
-    said = [str(entry.ranks), entry.judge] if entry.kind == "preference" else []
+    judgment = [str(entry.ranks), entry.judge] if entry.kind == "preference" else []
     return (
         KINDS.index(entry.kind),
         whole,
-        whole if entry.kind == "unknown" else hash64("\0".join([*words, *said])),
+        whole if entry.kind == "unknown" else hash64("\0".join([*words, *judgment])),
         hash64(prompt_words),
         hash64(answer.strip() if entry.ranks else normalised(entry.final or answer)),
         hash64(worst.strip()) if entry.ranks else 0,
-        hash64(" ".join(numbers_of(text))),
+        hash64(" ".join(numbers_in(text))),
         len(entry.prompt),
         len(answer),
         len(worst),

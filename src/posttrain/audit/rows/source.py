@@ -1,4 +1,4 @@
-"""Rows in chunks, each with its place. What cannot be read becomes a fault; the rows after it are read all the same."""
+"""Rows in chunks, each with its place. A row that cannot be read becomes a fault, and the next rows are still read."""
 
 import zlib
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from typing import Any
 from posttrain.data.files.read import Row, read_rows, source_files
 from posttrain.data.files.strict_json import decode_json, kind_of
 from posttrain.data.files.utf8_lines import BYTE_ORDER_MARK, COMPRESSED, MAX_LINE, damaged, open_binary
+from posttrain.data.formats.conventions import Kind
 from posttrain.errors import InputError
 
 CHUNK = 512
@@ -20,7 +21,7 @@ CHUNK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AuditSource:
     """A file, folder or hub data set to audit.
 
     Args:
@@ -29,6 +30,7 @@ class Source:
         task: of rows that state none.
         rows: only so many.
         base: folder that a relative path starts from.
+        kinds: the kinds of rows that a recipe's trainer may read, see `trainer_reading`; empty: columns are guessed.
     """
 
     path: str
@@ -36,6 +38,7 @@ class Source:
     task: str | None = None
     rows: int | None = None
     base: Path | None = None
+    kinds: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ Item = tuple[str, "bytes | Mapping[str, Any] | Fault"]
 """(place, a line of JSON Lines still to be parsed, a row, or what was wrong there)."""
 
 
-def items(source: Source) -> Iterator[Item]:
+def items(source: AuditSource) -> Iterator[Item]:
     """Every row of a source, in order.
 
     Raises:
@@ -61,7 +64,7 @@ def items(source: Source) -> Iterator[Item]:
     return islice(found, source.rows)
 
 
-def chunks(source: Source) -> Iterator[list[Item]]:
+def chunks(source: AuditSource) -> Iterator[list[Item]]:
     """The same, `CHUNK` at a time."""
     chunk: list[Item] = []
     held = 0

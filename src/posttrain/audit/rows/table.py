@@ -11,7 +11,7 @@ from posttrain.audit.findings import EXAMPLES, Shown
 from posttrain.audit.rows.convention import Reading
 from posttrain.audit.rows.entry import Entry
 from posttrain.audit.rows.scan import ROW, Hits, entries
-from posttrain.audit.rows.source import Source, items, parsed
+from posttrain.audit.rows.source import AuditSource, items, parsed
 from posttrain.data.files.read import Row
 
 Indices = NDArray[np.intp]
@@ -54,26 +54,26 @@ class Places:
 
 @dataclass(slots=True)
 class Table:
-    """What an audit knows of all rows.
+    """The numbers of all rows of an audit.
 
     Args:
         rows: `ROW` of each example, those of evaluation files last.
-        asked: keys of the prompts' bands of each example, where evaluation files are compared.
+        prompt_bands: keys of the prompts' bands of each example, where evaluation files are compared.
         trained: how many of them are of the files to train on.
         places: of the rows, by `ROW`'s place.
-        hits: what the checks on single rows found.
+        hits: the rows that break each rule of a row check.
         sources, readings, starts: each source, how it is read, and the index of its first row.
         tasks: crc → name.
-        verdicts: how often each annotator said tie (0), first (1), second (2).
+        verdicts: how often each annotator chose a tie (0), the first (1), the second (2).
         unread: column that nothing reads → how many rows fill it, and the first place.
     """
 
     rows: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=ROW))
-    asked: NDArray[np.uint32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.uint32))
+    prompt_bands: NDArray[np.uint32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.uint32))
     trained: int = 0
     places: Places = field(default_factory=Places)
     hits: Hits = field(default_factory=dict)
-    sources: list[Source] = field(default_factory=list[Source])
+    sources: list[AuditSource] = field(default_factory=list[AuditSource])
     readings: list[Reading] = field(default_factory=list[Reading])
     starts: list[int] = field(default_factory=list[int])
     tasks: dict[int, str] = field(default_factory=dict[int, str])
@@ -84,6 +84,12 @@ class Table:
     def train(self) -> NDArray[np.void]:
         """The rows to train on."""
         return self.rows[: self.trained]
+
+    @property
+    def source_rows(self) -> list[int]:
+        """How many rows each source has."""
+        ends = [*self.starts[1:], len(self.places)]
+        return [end - start for start, end in zip(self.starts, ends, strict=True)]
 
     def where(self, index: int) -> str:
         """``file:line`` of an example."""
@@ -96,7 +102,7 @@ class Table:
 
 
 def fetch(table: Table, indices: Iterable[int]) -> Iterator[tuple[int, Entry]]:
-    """The entries at some indices of the table, read again from their files; lines not asked for are not parsed."""
+    """The entries at some indices of the table, read again from their files; other lines are not parsed."""
     places: dict[int, dict[int, int]] = {}
     for index in indices:
         row = table.rows[index]
@@ -128,7 +134,7 @@ def batches(table: Table, some: NDArray[np.int64], chars: int) -> list[NDArray[n
     return np.split(some, np.flatnonzero(np.diff(part)) + 1)
 
 
-def groups(keys: NDArray[np.uint64]) -> Iterable[Indices]:
+def groups_of_equal_keys(keys: NDArray[np.uint64]) -> Iterable[Indices]:
     """Indices of the rows that share a key, in order, for each key that several share."""
     order = np.argsort(keys, kind="stable")
     edges = np.flatnonzero(np.diff(keys[order])) + 1

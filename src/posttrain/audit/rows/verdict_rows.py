@@ -1,4 +1,4 @@
-"""Two responses to an instruction, and what several annotators said of them (0 tie, 1 first, 2 second)."""
+"""Rows of two responses to an instruction, with annotators' verdicts (0 tie, 1 first, 2 second)."""
 
 import re
 from collections import Counter
@@ -14,8 +14,8 @@ _ANNOTATOR = re.compile(r"annotator_?\d+", re.IGNORECASE)
 
 def read_judged(row: Row, task: str | None) -> tuple[Entry, str | None]:
     """The entry, ranked by majority, and what is wrong with a column that holds no text."""
-    asked = [row.values.get(c) for c in ("instruction", "prompt", "question", "input")]
-    prompt = "\n\n".join(text for text in asked if isinstance(text, str) and text.strip())
+    parts = [row.values.get(c) for c in ("instruction", "prompt", "question", "input")]
+    prompt = "\n\n".join(text for text in parts if isinstance(text, str) and text.strip())
     sides = [row.values["response1"], row.values["response2"]]
     wrong = [
         f"response{number} must be a string, this is {kind_of(side)} ({side!r})"
@@ -23,30 +23,30 @@ def read_judged(row: Row, task: str | None) -> tuple[Entry, str | None]:
         if not isinstance(side, str)
     ]
     outputs = tuple("" if side is None else str(side) for side in sides)
-    ranks = {1: (1.0, 2.0), 2: (2.0, 1.0)}.get(majority(row.values), (1.0, 1.0))
+    ranks = {1: (1.0, 2.0), 2: (2.0, 1.0)}.get(majority_verdict(row.values), (1.0, 1.0))
     key, judge = key_of(row.values, "preference"), judge_of(row.values)
     entry = Entry(row.where, "preference", prompt, outputs, ranks, row.values, key, task, judge=judge)
     return entry, "; ".join(wrong) or None
 
 
-def majority(values: Mapping[str, Any]) -> int:
-    """1 or 2 if more than half of the annotators say so, else 0."""
-    said = votes(values)
-    winner, count = Counter(said).most_common(1)[0] if said else (0, 0)
-    return winner if 2 * count > len(said) else 0
+def majority_verdict(values: Mapping[str, Any]) -> int:
+    """1 or 2 if more than half of the annotators chose it, else 0."""
+    choices = votes(values)
+    winner, count = Counter(choices).most_common(1)[0] if choices else (0, 0)
+    return winner if 2 * count > len(choices) else 0
 
 
 def votes(values: Mapping[str, Any]) -> list[int]:
-    """What each annotator said."""
+    """The verdict of each annotator."""
     return [vote for _, vote in verdicts(values)]
 
 
 def verdicts(values: Mapping[str, Any]) -> list[tuple[str, int]]:
     """(annotator, 0 tie, 1 first, 2 second) of a row: a column each, or a ranking of two with the order shown."""
-    said = [(name, v) for name, v in values.items() if _ANNOTATOR.fullmatch(name) and v in (0, 1, 2)]
+    choices = [(name, v) for name, v in values.items() if _ANNOTATOR.fullmatch(name) and v in (0, 1, 2)]
     order, ranks = values.get("shown_order"), values.get("ranks")
     if isinstance(order, list) and isinstance(ranks, dict) and len(order) == 2:
         first, second = (ranks.get(str(one)) for one in order)
         if isinstance(first, int | float) and isinstance(second, int | float):
-            said.append((str(values.get("annotator") or ""), 0 if first == second else 1 + (second < first)))
-    return said
+            choices.append((str(values.get("annotator") or ""), 0 if first == second else 1 + (second < first)))
+    return choices

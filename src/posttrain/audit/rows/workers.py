@@ -1,4 +1,4 @@
-"""Chunks of rows shared out among processes, their results taken in order."""
+"""Distributes chunks of rows over processes, and yields the results in order."""
 
 import os
 import sys
@@ -27,10 +27,10 @@ _grams: Grams | None = None
 
 
 def examined(tasks: Iterator[Task], grams: Grams | None, workers: int | None = None) -> Iterator[Examined]:
-    """Each chunk looked at, in the order given.
+    """Scan each chunk; results come in the order of the chunks.
 
     Args:
-        workers: processes; one a core if None.
+        workers: number of processes; one per core if None.
     """
     first: list[Task] = []
     for task in tasks:

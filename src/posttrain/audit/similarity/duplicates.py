@@ -1,4 +1,4 @@
-"""Rows that stand twice: letter by letter, word by word, or nearly."""
+"""Duplicate rows: exact, normalised and near duplicates."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -19,7 +19,7 @@ EXACT = Rule(
     "exact-duplicate",
     "warn",
     "rows repeat an earlier one in everything they say",
-    "drop the repeats: what stands twice is learnt twice",
+    "drop the repeats: a row that occurs twice is learnt twice",
     "drop",
 )
 NORMALISED = Rule(
@@ -52,7 +52,7 @@ def duplicates(table: Table, on_pairs: Callable[[int, str], None] = lambda n, wo
     norm = repeated(rows["norm"])
     reworded = (norm != here) & (exact == here)
     left = np.flatnonzero(norm == here)
-    near = alike(table, _pairs(table, left), on_pairs)
+    near = near_duplicates(table, _pairs(table, left), on_pairs)
     return [
         *_found(table, EXACT, np.flatnonzero(exact != here), exact),
         *_found(table, NORMALISED, np.flatnonzero(reworded), norm),
@@ -60,7 +60,7 @@ def duplicates(table: Table, on_pairs: Callable[[int, str], None] = lambda n, wo
     ]
 
 
-def alike(
+def near_duplicates(
     table: Table,
     pairs: NDArray[np.int64],
     on_pairs: Callable[[int, str], None] = lambda n, words: None,

@@ -1,4 +1,4 @@
-"""Rows to train on that stand in the evaluation data too, so that the evaluation measures memory."""
+"""Leakage: rows to train on that the evaluation data holds too, so that the evaluation measures memory."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.audit.rows.entry import Entry
 from posttrain.audit.rows.table import Table
-from posttrain.audit.similarity.duplicates import alike
+from posttrain.audit.similarity.duplicates import near_duplicates
 from posttrain.audit.similarity.minhash import SIMILAR, distinct
 from posttrain.audit.similarity.ngrams import LENGTH
 from posttrain.audit.similarity.overlap import Shared
@@ -43,7 +43,7 @@ PHRASE = Rule(
 
 
 def leakage(table: Table, shared: Shared | None, on_pairs: Callable[[int, str], None]) -> list[Finding]:
-    """What of the evaluation rows stands in the rows to train on.
+    """The findings on evaluation rows that the rows to train on hold.
 
     Args:
         shared: the words that they share.
@@ -58,7 +58,7 @@ def leakage(table: Table, shared: Shared | None, on_pairs: Callable[[int, str], 
         for i, key in enumerate(train["prompt"].tolist())
         if train["prompt_chars"][i] and key in prompts
     }
-    near = {a: b for a, b in alike(table, _pairs(table), on_pairs, _prompt).items() if a not in same}
+    near = {a: b for a, b in near_duplicates(table, _pairs(table), on_pairs, _prompt).items() if a not in same}
     covered, sharing = shared.leaks()
     found = same.keys() | near.keys()
     parts = {a: table.trained + b for a, b in covered.items() if a not in found}
@@ -81,7 +81,7 @@ def _prompt(entry: Entry) -> str:
 
 def _pairs(table: Table) -> NDArray[np.int64]:
     """Pairs [P, 2] of a row to train on and an evaluation row whose prompts agree in a band, each once."""
-    trained, held = np.split(table.asked, [table.trained])
+    trained, held = np.split(table.prompt_bands, [table.trained])
     codes = np.empty(0, dtype=np.uint64)  # a pair in one number
     for band in range(held.shape[1]):
         order = np.argsort(held[:, band], kind="stable")

@@ -96,7 +96,7 @@ def grams_of(prompts: Iterable[str]) -> Grams:
 
 
 def gram_hashes(words: U32, counts: Counts) -> tuple[U64, NDArray[np.int64], NDArray[np.int64]]:
-    """A hash for each run of words [R], the text [R] that it stands in, and its first word there [R].
+    """A hash for each run of words [R], the text [R] that holds it, and its first word there [R].
 
     A text of fewer words has none.
 

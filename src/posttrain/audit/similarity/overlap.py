@@ -17,7 +17,7 @@ _FAIR = 0.4
 """Share of the words of the shorter prompt that rare runs must cover to be a leak."""
 
 _MOST = 0.5
-"""Share that runs must cover which more rows hold, up to `SELDOM`, but only one evaluation prompt: a question stands in
+"""Share that runs must cover which more rows hold, up to `SELDOM`, but only one evaluation prompt: a question is in
 one prompt, a set sentence in several."""
 
 _OWN = 0.75

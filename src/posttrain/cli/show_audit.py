@@ -1,35 +1,38 @@
-"""A report at a terminal and as JSON."""
+"""An audit report on standard output, as a table or as JSON."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
-from posttrain.audit.findings import Finding, told
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from posttrain.audit.findings import Finding
 from posttrain.audit.report.page import grouped
-from posttrain.audit.run import Report
+from posttrain.audit.report.write import report_json
+from posttrain.audit.run import AuditReport
 from posttrain.console import printable_text
 
 _COLOURS = {"block": "bold red", "warn": "yellow", "info": "cyan"}
 _PLACES = 5
 
 
-def as_json(report: Report, waived: Collection[str] = ()) -> dict[str, Any]:
-    """``findings.json``."""
-    return {
-        "files": report.files,
-        "rows": report.rows,
-        "waived": sorted(set(waived) & {one.name for one in report.findings}),
-        "findings": [told(one) for one in report.findings],
-        "figures": report.figures,
-    }
+def show_report(reports: Mapping[str, AuditReport], waived: Collection[str], out: Path, *, to_json: bool) -> None:
+    """Print reports by stage, or one without a name."""
+    if to_json:
+        by_stage = {name: report_json(report, waived) for name, report in reports.items()}
+        print(json.dumps(by_stage.get("", by_stage), indent=2, ensure_ascii=False))
+        return
+    for name, report in reports.items():
+        if name:
+            print(f"\n{name}")
+        _show_findings(report, waived)
+    print(f"All rows of each finding are in {out}/ (findings.json, report.html)")
 
 
-def show(report: Report, waived: Collection[str] = ()) -> None:
-    """Findings, the worst first: how many, what, the first places, what to do."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+def _show_findings(report: AuditReport, waived: Collection[str]) -> None:
+    """Print the findings, the worst first: count, fault, first places, fix."""
     console = Console(highlight=False)
     for path, about in report.files.items():
         use = "to evaluate on" if about["evaluation"] else about["convention"] or "no known convention"

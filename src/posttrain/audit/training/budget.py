@@ -1,4 +1,4 @@
-"""What the trainer will do to each row of a stage's data: cut it, leave it out, find nothing to learn in it.
+"""The token budget: what the trainer will do to each row of a stage's data, such as cut it or leave it out.
 
 The rows go through the trainer's own reading and encoding, so this is no estimate.
 """
@@ -6,6 +6,8 @@ The rows go through the trainer's own reading and encoding, so this is no estima
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from posttrain.audit.findings import Finding, Rule, Shown, finding
 from posttrain.console import Advance
@@ -18,7 +20,6 @@ from posttrain.data.sets.prepare import by_part
 from posttrain.data.sets.prompts import Prompt, fit_prompt, room_for
 from posttrain.data.sets.split import TRAIN
 from posttrain.data.skipped import SkipReason, Skips
-from posttrain.stages.context import Context
 
 CUT = Rule(
     "rows-cut",
@@ -65,7 +66,7 @@ _WITHOUT_LOSS = (
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What becomes of each row.
+    """What the trainer does to each row.
 
     Args:
         kept: groups to train on; held_out: to evaluate on.
@@ -83,10 +84,10 @@ class Budget:
     unknown: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def budget(
+def token_budget(
     options: DataOptions,
     renderer: Renderer,
-    context: Context,
+    base: Path,
     *,
     kind: Kind,
     part_of: Callable[[Example], str],
@@ -110,7 +111,7 @@ def budget(
     tokens = 0
     unknown: dict[str, str] = {}
     room = room_for(own, answer) if kind == "prompt" else 0
-    rows = by_part(options, kind, part_of, context.base, skips)
+    rows = by_part(options, kind, part_of, base, skips)
     for count, (part, _, example) in enumerate(rows, start=1):
         before = dict(own.seen)
         made = fit_prompt(example, own, room) if kind == "prompt" else encode_example(example, own)
@@ -152,16 +153,27 @@ def _unknown_line_break(renderer: Renderer) -> str | None:
     return "\n" if renderer.tokenizer.unk_token_id in known else None
 
 
-def budget_findings(found: Budget) -> list[Finding]:
+def budget_findings(budget: Budget) -> list[Finding]:
     """What to know of a budget. What any reader would leave out (an empty answer) is found without it."""
     kinds: dict[Rule, list[Shown]] = {CUT: [], DROPPED: [], ALL_TOO_LONG: [], NO_LOSS: [], CHANGED: []}
-    kinds[UNKNOWN] = [Shown(where, repr(character)) for where, character in found.unknown.items()]
-    too_long = DROPPED if found.kept + found.held_out else ALL_TOO_LONG
+    kinds[UNKNOWN] = [Shown(where, repr(character)) for where, character in budget.unknown.items()]
+    too_long = DROPPED if budget.kept + budget.held_out else ALL_TOO_LONG
     rules = dict.fromkeys(_WITHOUT_LOSS, NO_LOSS) | dict.fromkeys(_TOO_LONG, too_long)
-    for reason, places in found.left_out.items():
+    for reason, places in budget.left_out.items():
         if reason in rules:
             kinds[rules[reason]] += [Shown(where, reason) for where in places]
-    for note, places in found.noted.items():
+    for note, places in budget.noted.items():
         rule = CUT if note in {RowNote.CUT_LEFT, RowNote.CUT_RIGHT} else CHANGED
         kinds[rule] += [Shown(where, note) for where in places]
     return [finding(rule, hits) for rule, hits in kinds.items() if hits]
+
+
+def budget_figures(budget: Budget) -> dict[str, Any]:
+    """A budget's counts, for ``findings.json``."""
+    return {
+        "kept": budget.kept,
+        "held_out": budget.held_out,
+        "tokens": budget.tokens,
+        "left_out": {reason: len(places) for reason, places in budget.left_out.items()},
+        "noted": {note: len(places) for note, places in budget.noted.items()},
+    }

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
+from posttrain.audit.training.reward_trial import reward_findings, reward_lines, try_rewards
+from posttrain.audit.training.trial import Trial, Tried
 from posttrain.errors import InputError
 from posttrain.recipe.stages.grpo import GRPOStage
 from posttrain.rewards.types import NotApplicable
-from posttrain.stages.context import Context
-from posttrain.stages.reward_trial import findings_of, lines_of, try_rewards
-from posttrain.stages.trial import Trial, Tried
 
 pytestmark = pytest.mark.filterwarnings("ignore:code runs with process limits")
 
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:code runs with process limits")
 def tried(folder: Path, data: list[dict[str, Any]], rewards: dict[str, Any], **how: Any) -> dict[str, Trial]:
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in data), encoding="utf-8")
     stage = GRPOStage.model_validate({"kind": "grpo", "data": "rows.jsonl", "rewards": rewards})
-    trials = try_rewards(stage, Context("grpo", folder, folder, "model", 0), **how)
+    trials = try_rewards(stage.rewards, stage.data, folder, **how)
     return {trial.reward: trial for trial in trials}
 
 
@@ -47,7 +46,7 @@ def test_what_a_reward_says_of_right_answers_is_counted(tmp_path: Path) -> None:
     assert found["short"].counts["right"] is None, "how long is right is not known"
     assert found["short"].scores == [-0.25] * 5
     assert found["asked"].problem is not None
-    lines = lines_of(list(found.values()))
+    lines = reward_lines(list(found.values()))
     assert len(lines) == 4
     assert "5 right, 1 not applicable" in lines[0]
     assert "5 right, 1 failed (rows.jsonl:3: " in lines[1]
@@ -99,12 +98,12 @@ def test_a_run_that_would_learn_nothing_is_warned_of(tmp_path: Path) -> None:
         "absent": {"kind": "match", "target": "nowhere"},
     }
     found = tried(tmp_path, rows, rewards)
-    lines = lines_of(list(found.values()))
+    lines = reward_lines(list(found.values()))
     assert [line.startswith("warning: reward `") for line in lines] == [True] * 4
     assert found["null"].counts["not_applicable"] == {"`empty` is null": 6}
     assert found["fails"].counts["wrong"] == 6
     assert found["absent"].counts["failed"] == 6
-    names = {one.name: one.count for one in findings_of(list(found.values()))}
+    names = {one.name: one.count for one in reward_findings(list(found.values()))}
     assert names == {"reward-fails-on-reference": 6, "reward-misses-reference": 6, "reward-never-applies": 12}
 
 
@@ -113,7 +112,7 @@ def test_a_function_that_fails_where_there_is_no_answer_is_not_accused(tmp_path:
     rows = [{"prompt": "Say a."}, {"prompt": "Say b.", "answer": "b"}]
     trial = tried(tmp_path, rows, {"first": python("first")})["first"]
     assert (trial.scores, trial.failed, trial.counts["no_reference"]) == ([1.0], [], 1)
-    assert not findings_of([trial])
+    assert not reward_findings([trial])
 
 
 def test_a_plan_tries_a_bounded_number_of_rows(tmp_path: Path) -> None:
@@ -131,7 +130,7 @@ def test_a_reward_that_is_not_there_is_an_error_and_a_missing_sandbox_is_none_in
     boxed = {"passes": {"kind": "code", "tests": "answer"}}
     trial = tried(tmp_path, rows_of(), boxed, seconds=1.0)["passes"]
     assert trial.problem is not None
-    assert "bubblewrap" in lines_of([trial])[0]
+    assert "bubblewrap" in reward_lines([trial])[0]
     with pytest.raises(InputError, match="bubblewrap"):
         tried(tmp_path, rows_of(), boxed)
 
@@ -139,4 +138,4 @@ def test_a_reward_that_is_not_there_is_an_error_and_a_missing_sandbox_is_none_in
 def test_a_reward_that_applies_to_some_rows_is_not_warned_of() -> None:
     some = (Tried("r:1", "a", NotApplicable("null")), Tried("r:2", "b", 1.0))
     assert not Trial("r", "match", some).never_applies
-    assert not lines_of([Trial("r", "match", some)])[0].startswith("warning")
+    assert not reward_lines([Trial("r", "match", some)])[0].startswith("warning")

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from posttrain.audit.findings import Severity
+from posttrain.audit.training.budget import Budget, budget_findings, unknown_character
 from posttrain.data.example import Example
-from posttrain.stages.budget import Budget, budget_findings, unknown_character
+from posttrain.data.skipped import SkipReason
 
 
 @pytest.mark.parametrize(("kept", "severity"), [(0, "block"), (1, "warn")])
 def test_rows_too_long_block_where_no_other_row_is_left(kept: int, severity: Severity) -> None:
-    found = budget_findings(Budget(kept, 0, 9 * kept, {"longer than max_length": ["a.jsonl:1", "a.jsonl:2"]}))
+    found = budget_findings(Budget(kept, 0, 9 * kept, {SkipReason.TOO_LONG: ["a.jsonl:1", "a.jsonl:2"]}))
     assert [(one.name, one.severity, one.count) for one in found] == [("rows-too-long", severity, 2)]
 
 
@@ -29,11 +30,11 @@ def letters() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("asked", "answered", "unknown"),
+    ("prompt", "completion", "unknown"),
     [("say it", "it is", None), ("say\nit", "it is", "\n"), ("say it", "It is", "I"), ("the [UNK] sign", "yes", None)],
 )
-def test_a_character_without_a_token_is_named(letters: Any, asked: str, answered: str, unknown: str | None) -> None:
-    turns = ({"role": "user", "content": asked},), (({"role": "assistant", "content": answered},),)
+def test_a_character_without_a_token_is_named(letters: Any, prompt: str, completion: str, unknown: str | None) -> None:
+    turns = ({"role": "user", "content": prompt},), (({"role": "assistant", "content": completion},),)
     assert unknown_character(Example("a.jsonl:1", *turns), letters) == unknown
     found = budget_findings(Budget(1, 0, 9, unknown={} if unknown is None else {"a.jsonl:1": unknown}))
     assert [one.name for one in found] == ([] if unknown is None else ["unknown-characters"])

@@ -1,16 +1,11 @@
-"""What a reward says of a row's own answer, and what that tells about the reward."""
+"""A trial of a reward: its verdicts on the rows' own answers, and what they show about the reward."""
 
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from posttrain.rewards.registry import REWARD_KINDS
 from posttrain.rewards.types import Failed, NotApplicable
-
-_COMPARE = frozenset({"math", "match", "json_fields", "code"})
-"""Kinds that compare with the row, so that a right answer must get 1."""
-
-_USER_CODE = frozenset({"python", "registered"})
-"""Kinds whose function the user wrote. It may fail on an empty answer, which shows no error of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +13,8 @@ class Tried:
     """A reward's verdict on one row.
 
     Args:
-        reference: the row's own answer; None where there is none, and an empty one was tried: then only a verdict
-            that the reward does not apply says something.
+        reference: the row's own answer. None: the row has none, and an empty answer was tried; only a verdict that
+            the reward does not apply then means anything.
     """
 
     where: str
@@ -43,44 +38,44 @@ class Trial:
     @property
     def compares(self) -> bool:
         """Whether a right answer must get 1. Otherwise the scale is not known, and no score is right or wrong."""
-        return self.kind in _COMPARE
+        return REWARD_KINDS[self.kind].compares
 
     @property
     def scores(self) -> list[float]:
-        """Numbers that reference answers got."""
-        return [one.verdict for one in self.tried if one.reference is not None and isinstance(one.verdict, float)]
+        """The scores of reference answers."""
+        return [row.verdict for row in self.tried if row.reference is not None and isinstance(row.verdict, float)]
 
     @property
     def not_applicable(self) -> Counter[str]:
         """Reason → rows."""
-        return Counter(one.verdict.reason for one in self.tried if isinstance(one.verdict, NotApplicable))
+        return Counter(row.verdict.reason for row in self.tried if isinstance(row.verdict, NotApplicable))
 
     @property
     def failed(self) -> list[Tried]:
-        """Rows that made it fail. A function of the user's may well fail on an empty answer, which says nothing."""
-        known = (one for one in self.tried if one.reference is not None or self.kind not in _USER_CODE)
-        return [one for one in known if isinstance(one.verdict, Failed)]
+        """The rows on which the reward failed. Code of the user may fail on an empty answer, which shows no fault."""
+        known = (row for row in self.tried if row.reference is not None or not self._is_user_code)
+        return [row for row in known if isinstance(row.verdict, Failed)]
 
     @property
     def wrong(self) -> list[Tried]:
         """Reference answers that got less than the full score."""
-        short = (one for one in self.tried if isinstance(one.verdict, float) and one.verdict < 1)
-        return [one for one in short if self.compares and one.reference is not None]
+        short = (row for row in self.tried if isinstance(row.verdict, float) and row.verdict < 1)
+        return [row for row in short if self.compares and row.reference is not None]
 
     @property
     def unknown(self) -> list[Tried]:
         """Rows without a reference answer, on which the reward can only be tried in a run."""
-        known = (NotApplicable, *([] if self.kind in _USER_CODE else [Failed]))
-        return [one for one in self.tried if one.reference is None and not isinstance(one.verdict, known)]
+        known = (NotApplicable, *([] if self._is_user_code else [Failed]))
+        return [row for row in self.tried if row.reference is None and not isinstance(row.verdict, known)]
 
     @property
     def never_applies(self) -> bool:
-        """Whether it gave no number to any row."""
+        """Whether no row got a score."""
         return bool(self.tried) and self.not_applicable.total() == len(self.tried)
 
     @property
     def counts(self) -> dict[str, Any]:
-        """For a machine to read; `right` and `wrong` are None where the scale is not known."""
+        """The counts as JSON; `right` and `wrong` are None where the scale is not known."""
         return {
             "reward": self.reward,
             "rows": len(self.tried),
@@ -91,3 +86,7 @@ class Trial:
             "no_reference": len(self.unknown),
             "problem": self.problem,
         }
+
+    @property
+    def _is_user_code(self) -> bool:
+        return REWARD_KINDS[self.kind].user_code

@@ -1,0 +1,30 @@
+"""The checks for personal data and for secrets."""
+
+from posttrain.audit.checks.personal import PERSONAL_PATTERNS, SECRET_PATTERNS, masked_matches
+from posttrain.audit.checks.row_check import QUOTE, RowCheck
+from posttrain.audit.findings import Rule
+from posttrain.audit.rows.entry import Entry
+
+PERSONAL = Rule(
+    "personal-data",
+    "warn",
+    "rows hold personal data",
+    "mask them, unless they are invented: a model repeats what it was trained on",
+)
+SECRET = Rule(
+    "secret",
+    "block",
+    "rows hold a key, a token or a password",
+    "revoke it, then remove it: a model repeats what it was trained on",
+)
+
+
+def _personal(entry: Entry) -> str | None:
+    return ", ".join(dict.fromkeys(masked_matches(entry.text, PERSONAL_PATTERNS)))[:QUOTE] or None
+
+
+def _secret(entry: Entry) -> str | None:
+    return ", ".join(dict.fromkeys(masked_matches(entry.text, SECRET_PATTERNS)))[:QUOTE] or None
+
+
+CHECKS = (RowCheck(PERSONAL, _personal), RowCheck(SECRET, _secret))

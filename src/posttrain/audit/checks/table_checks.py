@@ -1,0 +1,18 @@
+"""The list of the checks that compare rows with each other and measure figures of the whole table."""
+
+from collections.abc import Callable
+
+from posttrain.audit.checks.consistency import consistency_checks
+from posttrain.audit.checks.diversity import breadth
+from posttrain.audit.checks.labels import label_checks
+from posttrain.audit.checks.preferences import preference_checks
+from posttrain.audit.findings import Finding
+from posttrain.audit.rows.table import Table
+
+TABLE_CHECKS: tuple[Callable[[Table], tuple[list[Finding], dict[str, object]]], ...] = (
+    consistency_checks,
+    label_checks,
+    preference_checks,
+    breadth,
+)
+"""Each returns its findings, and figures by topic."""

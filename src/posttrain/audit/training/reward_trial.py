@@ -1,0 +1,166 @@
+"""Trials of rewards on the rows' reference answers, before training: a right answer must score well."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from posttrain.audit.findings import Finding, Rule, Shown, finding
+from posttrain.audit.training.reference_answer import reference_of
+from posttrain.audit.training.trial import Trial, Tried
+from posttrain.data.files.read import read_rows
+from posttrain.data.formats.examples import read_examples
+from posttrain.data.options import DataSource
+from posttrain.data.sets.prompts import prompt_column
+from posttrain.errors import InputError
+from posttrain.rewards.registry import REWARD_KINDS, RewardSpec
+from posttrain.rewards.score import open_rewards, reward_verdicts
+from posttrain.rewards.types import Failed, NotApplicable, RewardFn
+
+FAILS = Rule(
+    "reward-fails-on-reference",
+    "block",
+    "reference answers make a reward fail",
+    "correct the answers or the reward: it would fail on every completion of these prompts",
+)
+MISSES = Rule(
+    "reward-misses-reference",
+    "warn",
+    "reference answers do not get a reward's full score",
+    "a policy that answers right would be punished; correct the answers or the reward",
+)
+NEVER = Rule(
+    "reward-never-applies",
+    "warn",
+    "rows are all that a reward was tried on, and it applies to none of them",
+    "nothing can be learnt from this reward; correct the column that it reads, or leave the reward out",
+)
+
+AUDITED = 2000
+"""Rows that an audit tries, the first ones."""
+
+PLANNED, SECONDS = 32, 5.0
+"""Rows that a plan tries at most, and the time after which it tries a reward on no further rows."""
+
+_TOGETHER = 8
+"""Rows that are scored at once."""
+
+
+def try_rewards(
+    rewards: Mapping[str, RewardSpec],
+    data: Sequence[DataSource],
+    base: Path,
+    rows: int = AUDITED,
+    seconds: float | None = None,
+) -> list[Trial]:
+    """Score each row's own answer by each reward that reads text.
+
+    Args:
+        rewards: by name.
+        data: the prompts' rows.
+        base: folder that relative paths start from.
+        rows: tried at most, the first ones.
+        seconds: after which a reward is tried on no further rows; None: on all of them.
+
+    Raises:
+        InputError: a reward's file or function is missing.
+    """
+    prompts = list(islice(_prompt_rows(data, base), rows))
+    trials: list[Trial] = []
+    for name, spec in rewards.items():
+        kind = REWARD_KINDS[spec.kind]
+        if kind.needs_model:
+            trials.append(Trial(name, kind.name, problem="it needs a server or a model"))
+            continue
+        try:
+            score = open_rewards({name: spec}, base)[name].function
+        except InputError as error:
+            if kind.answer_form != "program" or seconds is None:
+                raise
+            trials.append(Trial(name, kind.name, problem=str(error)))  # the run may be on another machine
+            continue
+        triples = [(where, reference_of(spec, row), row) for where, row in prompts]
+        trials.append(Trial(name, kind.name, tuple(_verdicts(score, triples, seconds))))
+    return trials
+
+
+def reward_findings(trials: Sequence[Trial]) -> list[Finding]:
+    """The findings of an audit about some trials."""
+    fails = [
+        Shown(row.where, f"{_label(trial, row)}: {_reason(row)}"[:300]) for trial in trials for row in trial.failed
+    ]
+    misses = [Shown(row.where, f"{_label(trial, row)} gets {row.verdict:g}") for trial in trials for row in trial.wrong]
+    never = [
+        Shown(row.where, f"{trial.reward}: {_reason(row)}")
+        for trial in trials
+        if trial.never_applies
+        for row in trial.tried
+    ]
+    return [finding(rule, hits) for rule, hits in ((FAILS, fails), (MISSES, misses), (NEVER, never)) if hits]
+
+
+def reward_lines(trials: Sequence[Trial]) -> list[str]:
+    """One line for a plan about each trial, with a warning where a run would learn nothing from the reward."""
+    lines: list[str] = []
+    for trial in trials:
+        line = f"reward `{trial.reward}`: {_summary(trial)}"
+        if trial.never_applies:
+            line = f"warning: {line}. It applies to none of these rows, and would teach nothing"
+        elif trial.tried and len(trial.failed) == len(trial.tried):
+            line = f"warning: {line}. It fails on all of these rows, and a run would stop"
+        elif trial.wrong and len(trial.wrong) == len(trial.scores):
+            line = f"warning: {line}. It would never reward a right answer"
+        lines.append(line)
+    return lines
+
+
+def _verdicts(
+    score: RewardFn, triples: Sequence[tuple[str, str | None, Mapping[str, Any]]], seconds: float | None
+) -> Iterator[Tried]:
+    """The verdict on each (place, reference answer, row), until the time is over."""
+    end = None if seconds is None else time.monotonic() + seconds
+    for start in range(0, len(triples), _TOGETHER):
+        if start and end is not None and time.monotonic() > end:
+            return
+        batch = triples[start : start + _TOGETHER]
+        with redirect_stdout(sys.stderr):  # the user's function may print, which would break JSON on standard output
+            verdicts = reward_verdicts(
+                score, [reference or "" for _, reference, _ in batch], [row for *_, row in batch]
+            )
+        for (where, reference, _), verdict in zip(batch, verdicts, strict=True):
+            yield Tried(where, reference, verdict)
+
+
+def _prompt_rows(data: Sequence[DataSource], base: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(place, columns with the prompt) of each row."""
+    for source in data:
+        rows = islice(read_rows(source.path, base=base), source.rows)
+        for example in read_examples(rows, "prompt", source.columns):
+            yield example.where, {"prompt": prompt_column(example.prompt), **example.row}
+
+
+def _summary(trial: Trial) -> str:
+    if trial.problem is not None:
+        return f"not tried: {trial.problem}"
+    counts = trial.counts
+    parts = [f"{counts[key]} {key}" for key in ("right", "wrong") if counts[key]]
+    if trial.scores and not trial.compares:
+        low, high = min(trial.scores) + 0.0, max(trial.scores) + 0.0  # adding 0 turns -0 into 0
+        parts = [f"{len(trial.scores)} score {low:g}" + ("" if low == high else f" to {high:g}")]
+    parts += [f"{times} not applicable ({reason})" for reason, times in trial.not_applicable.items()]
+    if trial.failed:
+        parts.append(f"{len(trial.failed)} failed ({trial.failed[0].where}: {_reason(trial.failed[0])})")
+    if trial.unknown:
+        parts.append(f"{len(trial.unknown)} without one")
+    return f"reference answers of {len(trial.tried)} rows: {', '.join(parts)}"
+
+
+def _label(trial: Trial, row: Tried) -> str:
+    return f"{trial.reward}: {(row.reference or '')[:80]!r}"
+
+
+def _reason(row: Tried) -> str:
+    return row.verdict.reason if isinstance(row.verdict, NotApplicable | Failed) else ""
