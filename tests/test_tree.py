@@ -102,3 +102,23 @@ def test_no_identifier_and_no_docstring_holds_a_word_of_the_old_dialect() -> Non
         if WORDS.search(text)
     ]
     assert not places
+
+
+MENTIONED = re.compile(r"`([a-z_0-9/]+/[a-z_0-9]+\.(?:py|yaml|jinja|js))`")
+EXAMPLES = frozenset({"objectives/kto.py", "recipe/stages/kto.py", "stages/kto.py", "recipe/starters/kto.yaml"})
+"""Files that a page names as examples of what one would add."""
+
+
+def missing_files(text: str) -> list[str]:
+    """Files of the project's rooms that a text names and that are not there."""
+    named = [name for name in MENTIONED.findall(text) if (ROOT / name.split("/")[0]).is_dir() and name not in EXAMPLES]
+    return [name for name in named if not (ROOT / name).exists()]
+
+
+def test_pages_and_docstrings_name_files_that_exist() -> None:
+    project = ROOT.parents[1]
+    pages = [project / "README.md", project / "CONTRIBUTING.md", *sorted((project / "docs").glob("*.md"))]
+    texts = [(page.name, page.read_text(encoding="utf-8")) for page in pages]
+    texts += [(f"{module}:{line}", text) for module, tree in TREES.items() for line, text in docstrings(tree)]
+    missing = [f"{place}: {name}" for place, text in texts for name in missing_files(text)]
+    assert not missing
