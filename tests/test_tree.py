@@ -111,7 +111,8 @@ EXAMPLES = frozenset({"objectives/kto.py", "recipe/stages/kto.py", "stages/kto.p
 
 def missing_files(text: str) -> list[str]:
     """Files of the project's rooms that a text names and that are not there."""
-    named = [name for name in MENTIONED.findall(text) if (ROOT / name.split("/")[0]).is_dir() and name not in EXAMPLES]
+    rooms = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    named = [name for name in MENTIONED.findall(text) if name.split("/")[0] in rooms and name not in EXAMPLES]
     return [name for name in named if not (ROOT / name).exists()]
 
 

@@ -1,7 +1,7 @@
 """`Example`: one prompt and its completions as messages, before they become tokens.
 
-The readers in `formats/` turn every data convention into this one shape, and `data/chat/encode.py` turns it into a `Group`
-of tokens. An SFT row has one completion, a preference pair two, a ranking two or more.
+The readers in `formats/` turn every data convention into this one shape, and `data/chat/encode.py` turns it into a
+`Group` of tokens. An SFT row has one completion, a preference pair two, a ranking two or more.
 """
 
 from collections.abc import Mapping
