@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.annotate.exchange.label_studio_pairwise import chosen_ranks, compared_columns, prompt_column, two_texts
+from posttrain.annotate.exchange.label_studio_pairwise import (
+    chosen_ranks,
+    compared_columns,
+    label_studio_prompt_column,
+    two_texts,
+)
 from posttrain.annotate.exchange.label_studio_ranker import checked_order, item_lists, items_of_order, ranks_of_order
 from posttrain.annotate.exchange.row_parsing import (
     ImportedItem,
@@ -47,7 +52,7 @@ def read_label_studio(row: Row) -> ImportedItem:
     if "ranker" in kinds or (not kinds and item_lists(data)):
         orders = [checked_order(verdict.result, f"{row.where}: ranker") for verdict in verdicts]
         given = items_of_order(data, orders, f"{row.where}: data")
-        question = prompt_column(data, (), f"{row.where}: data")
+        question = label_studio_prompt_column(data, (), f"{row.where}: data")
         names = [str(candidate["id"]) for candidate in given]
         ranks = [ranks_of_order(order, names, f"{row.where}: ranker") for order in orders]
     else:
@@ -55,7 +60,7 @@ def read_label_studio(row: Row) -> ImportedItem:
         pairs = pairs or [two_texts(data, f"{row.where}: data")]
         if any(set(pair) != set(pairs[0]) for pair in pairs):
             raise InputError(f"{row.where}: the annotations compare different columns of data; keep one pair")
-        question = prompt_column(data, pairs[0], f"{row.where}: data")
+        question = label_studio_prompt_column(data, pairs[0], f"{row.where}: data")
         given = [{"id": name, "text": data[name]} for name in pairs[0]]
         ranks = [chosen_ranks(verdict.result, pair, row.where) for verdict, pair in zip(verdicts, pairs, strict=False)]
     prompt, candidates = prompt_in(data[question], row.where), candidates_in(given, row.where)

@@ -11,7 +11,7 @@ PROMPT_COLUMNS = ("prompt", "question", "instruction")
 """Columns of ``data`` that may be the prompt; `text` is the prompt if none of them exists."""
 
 
-def prompt_column(data: Mapping[str, Any], compared: Sequence[str], where: str) -> str:
+def label_studio_prompt_column(data: Mapping[str, Any], compared: Sequence[str], where: str) -> str:
     """The column of the prompt, which is none of the `compared` columns."""
     columns = [name for name in PROMPT_COLUMNS if name not in compared and data.get(name) not in (None, "")]
     if not columns and "text" not in compared and data.get("text") not in (None, ""):
@@ -53,7 +53,7 @@ def two_texts(data: Mapping[str, Any], where: str) -> tuple[str, str]:
 
 def _texts(data: Mapping[str, Any], where: str) -> list[str]:
     """The columns of texts, without the prompt."""
-    prompt = prompt_column(data, (), where)
+    prompt = label_studio_prompt_column(data, (), where)
     return [str(name) for name, value in data.items() if isinstance(value, str) and name != prompt]
 
 
