@@ -11,7 +11,7 @@ from posttrain.audit.run import Report, audit, with_more
 from posttrain.console import Screen
 from posttrain.data.options import DataSource
 from posttrain.errors import InputError
-from posttrain.evaluate.rows import asked_column
+from posttrain.evaluate.rows import question_column
 from posttrain.pipeline.plan import Notes
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import TrainingStage
@@ -144,6 +144,6 @@ def _context(recipe: Recipe, name: str, stage: TrainingStage, base: Path, screen
 def _held_out(recipe: Recipe, stage: TrainingStage, base: Path) -> list[Source]:
     """What the recipe evaluates on: the stage's own validation files, and the suites."""
     own = stage.validation if isinstance(stage.validation, tuple) else ()
-    asked = [source for suite in recipe.suites.values() for source in suite.data]
-    suites = [Source(s.path, {"prompt": asked_column(s, base)}, rows=s.rows, base=base) for s in asked]
+    sources = [source for suite in recipe.suites.values() for source in suite.data]
+    suites = [Source(s.path, {"prompt": question_column(s, base)}, rows=s.rows, base=base) for s in sources]
     return [*(Source(s.path, s.columns, s.task, s.rows, base) for s in own), *suites]
