@@ -44,7 +44,7 @@ def test_a_recipe_whose_inputs_are_there_is_fine(work: Path, posttrain: Posttrai
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "told"),
+    ("file", "text", "messages"),
     [
         ("facts.csv", None, ("recipe.yaml:3: suites.facts.data", "facts.csv")),
         ("data/train.jsonl", None, ("recipe.yaml:5: stages.sft.data", "data/train.jsonl")),
@@ -75,7 +75,7 @@ def test_a_recipe_whose_inputs_are_there_is_fine(work: Path, posttrain: Posttrai
 def test_what_is_missing_is_named_with_its_line(
     file: str,
     text: str | None,
-    told: tuple[str, ...],
+    messages: tuple[str, ...],
     work: Path,
     posttrain: Posttrain,
     monkeypatch: pytest.MonkeyPatch,
@@ -84,7 +84,7 @@ def test_what_is_missing_is_named_with_its_line(
     (work / file).unlink() if text is None else (work / file).write_text(text)
     answer = posttrain("validate", "recipe.yaml")
     assert answer.code == 2
-    for words in told:
+    for words in messages:
         assert words in answer.err
 
 
@@ -137,10 +137,10 @@ def test_a_cached_model_with_a_similar_name_is_named(
 
 
 @pytest.mark.parametrize(
-    ("offline", "told"), [(True, "offline (HF_HUB_OFFLINE is set)"), (False, "plan and run ask the hub")]
+    ("offline", "messages"), [(True, "offline (HF_HUB_OFFLINE is set)"), (False, "plan and run ask the hub")]
 )
 def test_what_is_on_the_hub_is_named_as_not_checked(
-    offline: bool, told: str, work: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
+    offline: bool, messages: str, work: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
     sets = ("--set", "model=some/model", "--set", "stages.sft.data=hf://some/rows")
@@ -148,7 +148,7 @@ def test_what_is_on_the_hub_is_named_as_not_checked(
     assert answer.code == 0
     model, data = answer.err.splitlines()
     assert model.startswith("not checked: --set model: some/model: ")
-    assert told in model
+    assert messages in model
     assert data == "not checked: --set stages.sft.data: hf://some/rows: on the hub"
     assert answer.out == "recipe.yaml: fine, except for what was not checked. Stages: sft → grpo\n"
     (work / "own.py").unlink()

@@ -56,11 +56,11 @@ def test_a_stage_cannot_start_from_a_reward_model(path: Path) -> None:
         load_recipe(path, ["stages.late.model=judge"])
 
 
-def test_every_problem_is_told_at_once(path: Path) -> None:
-    with pytest.raises(InputError) as told:
+def test_all_problems_are_reported_at_once(path: Path) -> None:
+    with pytest.raises(InputError) as error:
         load_recipe(path, ["stages.late.beta=-1", "stages.early.epochs=0"])
-    assert "stages.late.beta" in str(told.value)
-    assert "stages.early.epochs" in str(told.value)
+    assert "stages.late.beta" in str(error.value)
+    assert "stages.early.epochs" in str(error.value)
 
 
 @pytest.mark.parametrize("kind", STARTERS)

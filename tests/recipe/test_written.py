@@ -1,4 +1,4 @@
-"""What stands in a recipe's file or behind `--set`: what is read as it is written, and what is refused, and where."""
+"""Values in a recipe's file or after `--set`: which are read as written, which are refused, and with which place."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def bomb(levels: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "messages"),
     [
         ("model: m\nstages: &s\n  one: *s\n", (":2:", "stages.one", "itself")),
         ("a: &a [*a]\n", (":1:", "itself")),
@@ -64,12 +64,14 @@ def bomb(levels: int) -> str:
         (f"a: {'9' * 5000}\n", (":1:", "int")),
     ],
 )
-def test_yaml_that_no_recipe_needs_is_refused_with_its_line(text: str, told: tuple[str, ...], tmp_path: Path) -> None:
+def test_yaml_that_no_recipe_needs_is_refused_with_its_line(
+    text: str, messages: tuple[str, ...], tmp_path: Path
+) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     with pytest.raises(InputError) as error:
         read_yaml(path)
-    for words in told:
+    for words in messages:
         assert words in str(error.value)
 
 
@@ -101,7 +103,7 @@ def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "messages"),
     [
         ("seed=yes", ("seed", "quotes")),
         ("stages.first.epochs=true", ("stages.first.epochs", "number", "quotes")),
@@ -148,11 +150,11 @@ def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
         ("suites.facts.columns={}", ("did you mean suites.facts.data.columns?",)),
     ],
 )
-def test_a_value_that_cannot_be_meant_is_refused(override: str, told: tuple[str, ...], path: Path) -> None:
+def test_a_value_that_cannot_be_meant_is_refused(override: str, messages: tuple[str, ...], path: Path) -> None:
     with pytest.raises(InputError) as error:
         load_recipe(path, [override])
     assert len(str(error.value).splitlines()) == 1
-    for words in ("--set", *told):
+    for words in ("--set", *messages):
         assert words in str(error.value)
 
 

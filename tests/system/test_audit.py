@@ -80,7 +80,7 @@ def test_an_audit_stage_stops_the_run_and_a_waiver_lets_it_pass_on_record(work: 
     assert answer.code == 2
     assert "leakage-exact" in answer.err
     assert "train.jsonl:8" in answer.err
-    assert not (work / "out/stages/sft").exists()  # the audit goes first, wherever it stands
+    assert not (work / "out/stages/sft").exists()  # the audit goes first, wherever the recipe lists it
     waive = ["--set", "stages.check.waive=[leakage-exact]", "--set", "stages.sft.max_steps=1"]
     assert posttrain("run", "recipe.yaml", "--out", "out", *waive).code == 0
     record = json.loads((work / "out/stages/check/findings.json").read_text())
@@ -171,7 +171,7 @@ def test_bad_bytes_and_marks_are_findings_not_the_end(work: Path, posttrain: Pos
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["nowhere.jsonl"], "no such file"),
         ([], "name the files to audit"),
@@ -181,10 +181,12 @@ def test_bad_bytes_and_marks_are_findings_not_the_end(work: Path, posttrain: Pos
         (["train.jsonl", "--presidio", "en_no_such"], "spacy download en_no_such"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(work: Path, posttrain: Posttrain, arguments: list[str], told: str) -> None:
+def test_a_wrong_argument_gives_one_sentence(
+    work: Path, posttrain: Posttrain, arguments: list[str], message: str
+) -> None:
     answer = posttrain("audit", *arguments)
     assert answer.code == 2
-    assert told in answer.err
+    assert message in answer.err
     assert "Traceback" not in answer.err
 
 

@@ -60,12 +60,12 @@ LOST = {"empty.jsonl", "blank.jsonl", "empty.csv", "cut.jsonl.gz", "damaged.json
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_files_are_findings_by_row(name: str, work: Path, posttrain: Posttrain) -> None:
-    content, told = ODD[name]
+    content, message = ODD[name]
     (work / name).write_bytes(content.encode() if isinstance(content, str) else content)
     answer = posttrain("audit", name, "--json")
     report = json.loads(answer.out)
     words = [text for one in report["findings"] for text in (one["what"], *(e["text"] for e in one["examples"]))]
-    assert any(told in text for text in words), words
+    assert any(message in text for text in words), words
     blocks = any(one["severity"] == "block" for one in report["findings"])
     assert answer.code == (2 if blocks else 0)
     assert answer.err.count("\n") == (1 if blocks else 0)
@@ -94,7 +94,7 @@ def test_clean_drops_what_it_can_name_and_refuses_to_lose_the_rest(name: str, wo
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["audit", "nobody.jsonl"], "no such file"),
         (["audit", "folder"], "the folder is empty"),
@@ -108,18 +108,20 @@ def test_clean_drops_what_it_can_name_and_refuses_to_lose_the_rest(name: str, wo
         (["clean", "twice.jsonl", "--out", "clean.jsonl", "--keep", "exact-duplicates"], "did you mean exact-dupl"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(work: Path, posttrain: Posttrain, arguments: list[str], told: str) -> None:
+def test_an_impossible_argument_gives_one_sentence(
+    work: Path, posttrain: Posttrain, arguments: list[str], message: str
+) -> None:
     (work / "folder").mkdir()
     (work / "notes.md").write_text("# Notes\n")
     (work / "twice.jsonl").write_text(rows(GOOD, GOOD))
     before = (work / "train.jsonl").read_bytes()
     answer = posttrain(*arguments)
     assert answer.code == 2
-    assert told in answer.err
+    assert message in answer.err
     assert (work / "train.jsonl").read_bytes() == before
 
 
-def test_evaluation_rows_that_cannot_be_read_are_told(work: Path, posttrain: Posttrain) -> None:
+def test_evaluation_rows_that_cannot_be_read_are_reported(work: Path, posttrain: Posttrain) -> None:
     (work / "test.jsonl").write_text('{"id": 1, "input": "Say 1", "target": "1"}\nbroken\n')
     report = json.loads(posttrain("audit", "train.jsonl", "--against", "test.jsonl", "--json").out)
     found = {one["name"]: one for one in report["findings"]}
@@ -128,8 +130,8 @@ def test_evaluation_rows_that_cannot_be_read_are_told(work: Path, posttrain: Pos
 
 
 def test_clean_killed_half_way_leaves_nothing_and_runs_again(work: Path, posttrain: Posttrain) -> None:
-    some = [{"prompt": f"Say {n}", "completion": "" if n % 5 == 0 else f"{n}, as asked."} for n in range(60_000)]
-    (work / "many.jsonl").write_text(rows(*some))
+    answers = [{"prompt": f"Say {n}", "completion": "" if n % 5 == 0 else f"{n}, as asked."} for n in range(60_000)]
+    (work / "many.jsonl").write_text(rows(*answers))
     before = (work / "many.jsonl").read_bytes()
     command = [sys.executable, "-m", "posttrain", "clean", "many.jsonl", "--out", "out/clean.jsonl", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)

@@ -171,7 +171,7 @@ CASES: dict[str, tuple[Spoil, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_one_clear_error(name: str, work: Path, posttrain: Posttrain) -> None:
-    spoil, told = CASES[name]
+    spoil, messages = CASES[name]
     spoil(work)
     before = {p for p in work.rglob("*") if "model" not in p.parts}
     answer = posttrain("run", "recipe.yaml", "--out", "out")
@@ -179,7 +179,7 @@ def test_one_clear_error(name: str, work: Path, posttrain: Posttrain) -> None:
     errors = [line for line in answer.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, answer.err
     assert "Traceback" not in answer.err + answer.out
-    for words in told:
+    for words in messages:
         assert words in answer.err[answer.err.index("error: ") :], answer.err
     left = {p for p in work.rglob("*") if p.is_file() and "out" in p.parts} - before
     assert not [p for p in left if ".partial" in str(p) or p.suffix == ".safetensors"]

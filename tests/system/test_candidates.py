@@ -35,7 +35,7 @@ SHORT = ("--max-new-tokens", "12")
 
 
 @pytest.fixture
-def asked(work: Path) -> Path:
+def prompts_folder(work: Path) -> Path:
     rows: list[dict[str, Any]] = [{"id": f"row-{n}", "prompt": f"Say {n}"} for n in range(20)]
     rows.append({"id": "talk", "prompt": [{"role": "user", "content": "Hi"}], "system": "Be kind"})
     (work / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -59,13 +59,15 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_stage_writes_what_people_rank_and_rankings_train_a_reward_model(asked: Path, posttrain: Posttrain) -> None:
+def test_a_stage_writes_what_people_rank_and_rankings_train_a_reward_model(
+    prompts_folder: Path, posttrain: Posttrain
+) -> None:
     answer = posttrain("run", "stages.yaml", "--out", "out", "--json")
     assert answer.code == 0, answer.err
     figures = json.loads(answer.out)["candidates"]
     assert figures["candidates/per_prompt"]["after"] == 4.0
     assert figures["candidates/per_prompt"]["n"] == 21
-    folder = asked / "out/stages/candidates"
+    folder = prompts_folder / "out/stages/candidates"
     assert not (folder / "model").exists()
     rows = rows_of(folder / "candidates.jsonl")
     assert rows[3]["id"] == "row-3"
@@ -74,33 +76,33 @@ def test_a_stage_writes_what_people_rank_and_rankings_train_a_reward_model(asked
     params = json.loads((folder / "params.json").read_text())
     assert {c["params_hash"] for row in rows for c in row["candidates"]} == set(params)
     ranked = [{**row, "ranks": {c["id"]: n for n, c in enumerate(row["candidates"], 1)}} for row in rows]
-    (asked / "ranked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ranked))
-    read = list(read_examples(read_rows("ranked.jsonl", base=asked), "preference"))
+    (prompts_folder / "ranked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ranked))
+    read = list(read_examples(read_rows("ranked.jsonl", base=prompts_folder), "preference"))
     assert [[turns[0]["content"] for turns in e.completions] for e in read] == [
         [c["text"] for c in row["candidates"]] for row in rows
     ]
-    (asked / "reward.yaml").write_text(
+    (prompts_folder / "reward.yaml").write_text(
         "model: model\nstages:\n  reward: {kind: reward, data: ranked.jsonl, max_length: 128, max_steps: 1}\n"
     )
     answer = posttrain("run", "reward.yaml", "--out", "reward")
     assert answer.code == 0, answer.err
 
 
-def test_generate_writes_the_same_in_one_file_by_seed(asked: Path, posttrain: Posttrain) -> None:
+def test_generate_writes_the_same_in_one_file_by_seed(prompts_folder: Path, posttrain: Posttrain) -> None:
     for out, seed in (("a", "0"), ("b", "0"), ("c", "1")):
         answer = posttrain(
             "generate", "model", "--data", "prompts.jsonl", "--out", f"{out}.jsonl", "-k", "3", "--seed", seed, *SHORT
         )
         assert answer.code == 0, answer.err
-    a, b, c = ((asked / f"{name}.jsonl").read_bytes() for name in "abc")
+    a, b, c = ((prompts_folder / f"{name}.jsonl").read_bytes() for name in "abc")
     assert a == b != c
-    assert all(len(row["candidates"]) == 3 for row in rows_of(asked / "a.jsonl"))
-    assert (asked / "a.params.json").read_text() == (asked / "c.params.json").read_text()
-    assert not list(asked.glob("*.draws"))
+    assert all(len(row["candidates"]) == 3 for row in rows_of(prompts_folder / "a.jsonl"))
+    assert (prompts_folder / "a.params.json").read_text() == (prompts_folder / "c.params.json").read_text()
+    assert not list(prompts_folder.glob("*.draws"))
 
 
-def test_a_plan_tells_prompts_memory_and_stops_without_weights(asked: Path, posttrain: Posttrain) -> None:
-    (asked / "other/model.safetensors").write_bytes(b"not weights")
+def test_a_plan_tells_prompts_memory_and_stops_without_weights(prompts_folder: Path, posttrain: Posttrain) -> None:
+    (prompts_folder / "other/model.safetensors").write_bytes(b"not weights")
     answer = posttrain("plan", "stages.yaml", "--json")
     assert answer.code == 0, answer.err
     plan = json.loads(answer.out)[1]
@@ -112,14 +114,14 @@ def test_a_plan_tells_prompts_memory_and_stops_without_weights(asked: Path, post
     assert posttrain("plan", "stages.yaml").code == 0
 
 
-def test_a_server_writes_beside_a_model_of_our_own(asked: Path, server: Any, posttrain: Posttrain) -> None:
+def test_a_server_writes_beside_a_model_of_our_own(prompts_folder: Path, server: Any, posttrain: Posttrain) -> None:
     server.script[:] = [echo]
     remote = f"theirs@{server.url}"
     answer = posttrain(
         "generate", "model", "--model", remote, "--data", "prompts.jsonl", "--out", "c.jsonl", "--json", *SHORT
     )
     assert answer.code == 0, answer.err
-    rows = rows_of(asked / "c.jsonl")
+    rows = rows_of(prompts_folder / "c.jsonl")
     assert len(rows) == 21
     for row in rows:
         assert Counter(c["model"] for c in row["candidates"]) == {"model": 2, remote: 2}
@@ -127,19 +129,19 @@ def test_a_server_writes_beside_a_model_of_our_own(asked: Path, server: Any, pos
         assert all(c["text"].startswith(question) for c in row["candidates"] if c["model"] == remote)
     assert {body["model"] for _, _, body in server.requests} == {"theirs"}
     assert {body["max_tokens"] for _, _, body in server.requests} == {12}
-    settings = {one["name"]: one for one in json.loads((asked / "c.params.json").read_text()).values()}
+    settings = {one["name"]: one for one in json.loads((prompts_folder / "c.params.json").read_text()).values()}
     assert settings[remote]["url"] == server.url
 
 
 def test_a_recipe_asks_a_server_alone_and_replaces_what_it_repeats(
-    asked: Path, server: Any, posttrain: Posttrain
+    prompts_folder: Path, server: Any, posttrain: Posttrain
 ) -> None:
     def repeats(endpoint: Endpoint, body: dict[str, Any]) -> None:
         fresh = len([b for _, _, b in server.requests if b["messages"] == body["messages"]])
         says(*(f"answer {fresh}" for _ in range(body.get("n", 1))))(endpoint, body)
 
     server.script[:] = [repeats]
-    (asked / "remote.yaml").write_text(
+    (prompts_folder / "remote.yaml").write_text(
         "model: model\nstages:\n  candidates:\n    kind: candidates\n    data: prompts.jsonl\n    k: 3\n"
         f'    models: [{{url: "{server.url}", model: m}}]\n    redraws: 2\n'
     )
@@ -152,28 +154,28 @@ def test_a_recipe_asks_a_server_alone_and_replaces_what_it_repeats(
     assert posttrain("plan", "remote.yaml", "--json").code == 0
 
 
-def test_what_a_server_wrote_before_it_failed_is_kept(asked: Path, server: Any, posttrain: Posttrain) -> None:
+def test_what_a_server_wrote_before_it_failed_is_kept(prompts_folder: Path, server: Any, posttrain: Posttrain) -> None:
     rows = [{"prompt": f"Say {n}"} for n in range(150)]
-    (asked / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (prompts_folder / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     arguments = ("generate", f"m@{server.url}", "--data", "many.jsonl", "--out", "c.jsonl")
     server.script[:] = [echo] * 100 + [status(401)]
     answer = posttrain(*arguments)
     assert answer.code == 2
     assert "many.jsonl:" in answer.err
     assert "401" in answer.err
-    assert not (asked / "c.jsonl").exists()
+    assert not (prompts_folder / "c.jsonl").exists()
     before = {body["messages"][-1]["content"] for _, _, body in server.requests[:64]}
     server.requests.clear()
     server.script[:] = [echo]
     assert posttrain(*arguments).code == 0
     again = {body["messages"][-1]["content"] for _, _, body in server.requests}
-    assert len(before - again) == 64, "the first chunk is not asked for again"
-    assert len(rows_of(asked / "c.jsonl")) == 150
+    assert len(before - again) == 64, "the first chunk is not requested again"
+    assert len(rows_of(prompts_folder / "c.jsonl")) == 150
 
 
-def test_killed_again_and_again_it_ends_with_the_same_bytes(asked: Path, posttrain: Posttrain) -> None:
+def test_killed_again_and_again_it_ends_with_the_same_bytes(prompts_folder: Path, posttrain: Posttrain) -> None:
     rows = [{"prompt": f"Tell {n}"} for n in range(160)]
-    (asked / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (prompts_folder / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     def arguments(out: str) -> list[str]:
         models = ["model", "--model", "other"]
@@ -184,16 +186,16 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(asked: Path, posttra
     rng = random.Random(0)
     kills = 0
     for _ in range(20):
-        chunks = len(list(asked.glob("killed.jsonl.draws/stage/draws/*/*/*.json")))
+        chunks = len(list(prompts_folder.glob("killed.jsonl.draws/stage/draws/*/*/*.json")))
         process = subprocess.Popen(
             [sys.executable, "-m", "posttrain", *arguments("killed.jsonl")],
-            cwd=asked,
+            cwd=prompts_folder,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stderr=subprocess.DEVNULL,
         )
         until = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < until:
-            if len(list(asked.glob("killed.jsonl.draws/stage/draws/*/*/*.json"))) > chunks:
+            if len(list(prompts_folder.glob("killed.jsonl.draws/stage/draws/*/*/*.json"))) > chunks:
                 break
             time.sleep(0.01)
         time.sleep(rng.random() * 0.5)
@@ -202,9 +204,9 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(asked: Path, posttra
         if kills == 2 or process.returncode == 0:
             break
     assert kills > 0
-    if not (asked / "killed.jsonl").exists():
+    if not (prompts_folder / "killed.jsonl").exists():
         assert posttrain(*arguments("killed.jsonl")).code == 0
-    assert (asked / "killed.jsonl").read_bytes() == (asked / "whole.jsonl").read_bytes()
+    assert (prompts_folder / "killed.jsonl").read_bytes() == (prompts_folder / "whole.jsonl").read_bytes()
 
 
 WRONG: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
@@ -236,18 +238,18 @@ WRONG: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_mistake_in_a_recipe_is_one_sentence(case: str, asked: Path, posttrain: Posttrain) -> None:
-    (old, new), told = WRONG[case]
+def test_a_mistake_in_a_recipe_is_one_sentence(case: str, prompts_folder: Path, posttrain: Posttrain) -> None:
+    (old, new), messages = WRONG[case]
     if case == "more models than candidates":
-        (asked / "stages.yaml").write_text(STAGES.replace("    models: [sft, other]\n", ""))
-    text = (asked / "stages.yaml").read_text()
+        (prompts_folder / "stages.yaml").write_text(STAGES.replace("    models: [sft, other]\n", ""))
+    text = (prompts_folder / "stages.yaml").read_text()
     assert old in text
-    (asked / "stages.yaml").write_text(text.replace(old, new))
+    (prompts_folder / "stages.yaml").write_text(text.replace(old, new))
     answer = posttrain("run", "stages.yaml", "--out", "out")
     assert answer.code == 2, answer.err
     assert answer.err.count("error: ") == 1
     assert "Traceback" not in answer.err
-    for words in told:
+    for words in messages:
         assert words in answer.err, answer.err
 
 
@@ -270,37 +272,37 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", COMMANDS)
-def test_a_mistake_on_the_command_line_is_one_sentence(case: str, asked: Path, posttrain: Posttrain) -> None:
-    (asked / "other.jsonl").write_text('{"question": "?"}\n')
-    (asked / "twice.jsonl").write_text('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n')
+def test_a_mistake_on_the_command_line_is_one_sentence(case: str, prompts_folder: Path, posttrain: Posttrain) -> None:
+    (prompts_folder / "other.jsonl").write_text('{"question": "?"}\n')
+    (prompts_folder / "twice.jsonl").write_text('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n')
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
-    (asked / "tools.jsonl").write_text(json.dumps({"prompt": "a", "tools": [tool]}) + "\n")
-    arguments, told = COMMANDS[case]
+    (prompts_folder / "tools.jsonl").write_text(json.dumps({"prompt": "a", "tools": [tool]}) + "\n")
+    arguments, messages = COMMANDS[case]
     answer = posttrain("generate", "--data", "prompts.jsonl", "--out", "c.jsonl", *SHORT, *arguments)
     assert answer.code == 2, answer.err
-    assert not list(asked.glob("*.draws")), "nothing was drawn, so nothing is kept"
+    assert not list(prompts_folder.glob("*.draws")), "nothing was drawn, so nothing is kept"
     assert "Traceback" not in answer.err
-    assert not (asked / "c.jsonl").exists()
-    for words in told:
+    assert not (prompts_folder / "c.jsonl").exists()
+    for words in messages:
         assert words in answer.err, answer.err
 
 
-def test_prompts_that_cannot_be_asked_are_counted(asked: Path, posttrain: Posttrain) -> None:
+def test_prompts_that_cannot_be_used_are_counted(prompts_folder: Path, posttrain: Posttrain) -> None:
     rows = [{"prompt": "Say 1"}, {"prompt": "Say 1"}, {"prompt": ""}, {"prompt": "long " * 100}, {"prompt": "Say 2"}]
-    (asked / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (prompts_folder / "prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     answer = posttrain("generate", "model", "--data", "prompts.jsonl", "--out", "c.jsonl", *SHORT)
     assert answer.code == 0, answer.err
-    assert len(rows_of(asked / "c.jsonl")) == 2
+    assert len(rows_of(prompts_folder / "c.jsonl")) == 2
     for place in (2, 3, 4):
         assert f"prompts.jsonl:{place}" in answer.err
 
 
-def test_stop_strings_are_cut_off_and_help_gives_an_example(asked: Path, posttrain: Posttrain) -> None:
+def test_stop_strings_are_cut_off_and_help_gives_an_example(prompts_folder: Path, posttrain: Posttrain) -> None:
     command = ("generate", "model", "--data", "prompts.jsonl", "--max-new-tokens", "40")
     assert posttrain(*command, "--out", "plain.jsonl").code == 0
-    plain = [c["text"] for row in rows_of(asked / "plain.jsonl") for c in row["candidates"]]
+    plain = [c["text"] for row in rows_of(prompts_folder / "plain.jsonl") for c in row["candidates"]]
     letter = Counter("".join(plain)).most_common(1)[0][0]
     assert posttrain(*command, "--out", "cut.jsonl", "--set", f"stop=[{json.dumps(letter)}]").code == 0
-    cut = [c["text"] for row in rows_of(asked / "cut.jsonl") for c in row["candidates"]]
+    cut = [c["text"] for row in rows_of(prompts_folder / "cut.jsonl") for c in row["candidates"]]
     assert not any(letter in text for text in cut)
     assert "Example: posttrain generate" in posttrain("generate", "--help").out

@@ -79,8 +79,8 @@ def test_they_join_the_reward_models_data(ranked: Path) -> None:
         out=ranked / "short",
         screen=Screen(quiet=True),
     )
-    told = json.loads((ranked / "short/stages/reward/data/data.json").read_text())
-    assert told["parts"]["train"]["groups"] == COUNT + len(rows_of(ranked / "data/drafts_train.jsonl"))
+    summary = json.loads((ranked / "short/stages/reward/data/data.json").read_text())
+    assert summary["parts"]["train"]["groups"] == COUNT + len(rows_of(ranked / "data/drafts_train.jsonl"))
     assert [source.path for source in demo_recipe(ranked, 0, annotate=False).stages["reward"].data] == [
         "data/drafts_train.jsonl"
     ]

@@ -68,10 +68,10 @@ def foretold_and_reported(recipe: Recipe, base: Path, out: Path) -> Iterator[str
 
 
 def sources_of(stage: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, int | None]]:
-    """(where a path is said, under which key, at which place of a list) of each data path of a stage."""
+    """(the mapping that holds a path, its key, its index in a list or None) of each data path of a stage."""
     for key in ("data", "validation", "against"):
-        said = stage.get(key)
-        for place, one in enumerate(said) if isinstance(said, list) else [(None, said)]:
+        source = stage.get(key)
+        for place, one in enumerate(source) if isinstance(source, list) else [(None, source)]:
             if isinstance(one, str | dict):
                 yield stage, key, place
 
@@ -79,17 +79,17 @@ def sources_of(stage: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, int
 def with_sources(values: dict[str, Any], path_of: Mapping[str, dict[str, Any]], rows: int) -> None:
     """Put other sources in the place of those that a recipe names; of each only so many rows."""
     for stage in values["stages"].values():
-        for said, key, place in [*sources_of(stage)]:
-            one = said[key] if place is None else said[key][place]
+        for holder, key, place in [*sources_of(stage)]:
+            one = holder[key] if place is None else holder[key][place]
             source = {"path": one} if isinstance(one, str) else one
             if source["path"] in values["stages"]:
                 continue
             other = {**source, **path_of[source["path"]], "rows": rows}
-            said[key] = other if place is None else [*said[key][:place], other, *said[key][place + 1 :]]
+            holder[key] = other if place is None else [*holder[key][:place], other, *holder[key][place + 1 :]]
 
 
 def small(values: dict[str, Any], model: Path, **options: Any) -> None:
-    """The small model instead of the recipe's; what is said of one stage is said of all that read rows."""
+    """The small model replaces the recipe's; the options apply to every stage that reads rows."""
     values["model"] = str(model)
     for stage in values["stages"].values():
         if stage["kind"] not in {"rank", "candidates"}:
@@ -149,7 +149,7 @@ def test_of_the_recipes_to_start_from(kind: str, data_dir: Path, tmp_path: Path)
     values.pop("suites", None)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
     seen = [*foretold_and_reported(load_recipe(tmp_path / "recipe.yaml"), tmp_path, tmp_path / "out")]
-    assert seen or kind == "rank"  # whose reward model reads what people will have said
+    assert seen or kind == "rank"  # its reward model reads rankings that people have yet to make
 
 
 def test_of_the_demo(tmp_path: Path) -> None:

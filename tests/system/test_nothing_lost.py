@@ -19,7 +19,7 @@ from posttrain.data.formats.conventions import CONVENTIONS
 from posttrain.data.formats.examples import read_examples
 
 Fields = dict[str, str]
-"""A word that stands in a row → the name under which plan and audit speak of its place."""
+"""A word of a row → the name that plan and audit use for its place."""
 
 KINDS = {"sft": "sft", "preference": "dpo"}
 MORE = ("system", "input", "context", "history", "body", "topic", "reference")
@@ -98,7 +98,7 @@ def rendered(example: Example) -> str:
 
 
 def lost(rows: list[dict[str, Any]], fields: list[Fields], kind: Any) -> Iterator[str]:
-    """Names of what stands in no rendered conversation."""
+    """Names of the parts that no rendered conversation contains."""
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found: dict[str, str] = {}
     for example in read_examples(read_rows("rows.jsonl"), kind):

@@ -55,16 +55,16 @@ def test_a_stack_of_reward_model_ppo_and_grpo_leaves_evidence_and_models(tasks: 
         assert abs(summary[stage]["eval_kl"]["after"]) > 1e-3
         folder = tasks / "out/stages" / stage
         steps = [line for line in lines_of(folder / "metrics.jsonl") if "loss" in line]
-        told = [line for line in steps if "reward" in line]
-        assert [line["step"] for line in told] == list(range(1, len(steps) + 1, 4)), "a rollout is four steps"
-        assert all(line.keys() >= ROLLOUT for line in told)
+        logged = [line for line in steps if "reward" in line]
+        assert [line["step"] for line in logged] == list(range(1, len(steps) + 1, 4)), "a rollout is four steps"
+        assert all(line.keys() >= ROLLOUT for line in logged)
         assert all("clip_ratio" in line for line in steps)
         assert steps[0]["ratio"] == pytest.approx(1.0, abs=1e-5)
         first_and_last = summary[stage]["rollout/reward"]
-        assert (first_and_last["before"], first_and_last["after"]) == (told[0]["reward"], told[-1]["reward"])
+        assert (first_and_last["before"], first_and_last["after"]) == (logged[0]["reward"], logged[-1]["reward"])
         assert [one["target"] for one in json.loads((folder / "samples.json").read_text())] == [None] * 3
         tables = sorted((folder / "completions").iterdir())
-        assert len(tables) == len(told)
+        assert len(tables) == len(logged)
         row = lines_of(tables[0])[0]
         assert row.keys() >= {"where", "prompt", "completion", "tokens", "ended", "reward", "rewards"}
         assert row["where"].startswith("asked.jsonl:")
@@ -75,11 +75,11 @@ def test_a_stack_of_reward_model_ppo_and_grpo_leaves_evidence_and_models(tasks: 
     grpo = [line for line in lines_of(tasks / "out/stages/grpo/metrics.jsonl") if "reward" in line]
     assert {"kl_loss", "num_drawn", "pass_rate"} <= grpo[0].keys()
     for stage in ("ppo", "grpo"):
-        model, told = AutoModelForCausalLM.from_pretrained(
+        model, loading = AutoModelForCausalLM.from_pretrained(
             tasks / "out/stages" / stage / "model", output_loading_info=True
         )
-        assert not told["unexpected_keys"]
-        assert not told["missing_keys"]
+        assert not loading["unexpected_keys"]
+        assert not loading["missing_keys"]
         assert AutoTokenizer.from_pretrained(tasks / "out/stages" / stage / "model").chat_template
         plain = AutoModelForCausalLM.from_pretrained(tasks / "model")
         assert not torch.equal(plain.lm_head.weight, model.lm_head.weight)
@@ -185,7 +185,7 @@ def test_a_kl_budget_is_watched_without_a_kl_term(tasks: Path, posttrain: Posttr
     assert steps, "the first rollout is by the model itself"
 
 
-def test_a_reward_that_fails_on_one_row_is_told_and_the_run_goes_on(tasks: Path, posttrain: Posttrain) -> None:
+def test_a_reward_that_fails_on_one_row_is_reported_and_the_run_goes_on(tasks: Path, posttrain: Posttrain) -> None:
     mine = tasks / "mine.py"
     mine.write_text(mine.read_text().replace("        return None", '        raise KeyError("surname")'))
     answer = posttrain("run", "grpo.yaml", "--out", "out")
@@ -271,7 +271,7 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_one_sentence_with_its_place(name: str, tasks: Path, posttrain: Posttrain) -> None:
-    old, new, told = MISTAKES[name]
+    old, new, messages = MISTAKES[name]
     recipe = tasks / "grpo.yaml"
     assert old in recipe.read_text()
     recipe.write_text(recipe.read_text().replace(old, new))
@@ -280,7 +280,7 @@ def test_a_mistake_is_one_sentence_with_its_place(name: str, tasks: Path, posttr
     assert "Traceback" not in answer.err
     sentence = answer.err[answer.err.index("error: ") :]
     assert sentence.count("\n") == 1, sentence
-    for words in told:
+    for words in messages:
         assert words in sentence, sentence
     assert not list(tasks.rglob("*.partial"))
 

@@ -70,8 +70,8 @@ def assert_the_same(work: Path, stage: str, posttrain: Posttrain) -> None:
     killed, whole = (work / f"{name}-{stage}/stages/{stage}" for name in ("killed", "whole"))
     model = "model/model.safetensors"
     assert (killed / model).read_bytes() == (whole / model).read_bytes()
-    told = [_timeless(folder / "metrics.jsonl") for folder in (killed, whole)]
-    assert told[0] == told[1]
+    metrics = [_timeless(folder / "metrics.jsonl") for folder in (killed, whole)]
+    assert metrics[0] == metrics[1]
     tables = [{p.name: p.read_bytes() for p in (folder / "completions").iterdir()} for folder in (killed, whole)]
     assert tables[0] == tables[1]
     assert not list(killed.rglob("*.partial"))

@@ -180,8 +180,8 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(work: Path, posttr
     assert kills > 0
     assert weights(work / "killed", "sft") == weights(work / "whole", "sft")
     steps = [json.loads(line) for line in (work / "killed/stages/sft/metrics.jsonl").read_text().splitlines()]
-    told = [line["step"] for line in steps if "loss" in line]
-    assert told == list(range(1, len(told) + 1)), "no step is told twice or lost"
+    logged = [line["step"] for line in steps if "loss" in line]
+    assert logged == list(range(1, len(logged) + 1)), "no step is logged twice or lost"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -23,7 +23,7 @@ PLACES = 3
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AuditResult(Displayed):
-    """What an audit found.
+    """The result of an audit.
 
     Args:
         reports: a stage's name → its report; of files there is one report, under "".

@@ -19,7 +19,7 @@ WIDTH = 110
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table with a title and some lines below it.
+    """A table with a title and lines below it.
 
     Args:
         title: what the table shows.

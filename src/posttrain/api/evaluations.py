@@ -8,9 +8,10 @@ from posttrain.api.display import Displayed, Sheet
 from posttrain.api.models import Model, load
 from posttrain.api.recipes import checked_options
 from posttrain.api.sources import Paths, paths_of
-from posttrain.evaluate.behaviour import Measured, measured_by_slice, measured_samples
+from posttrain.evaluate.behaviour import measured_by_slice, measured_samples
 from posttrain.evaluate.options import MetricName, SuiteOptions
 from posttrain.evaluate.suites import Sample, run_suite
+from posttrain.statistics.estimate import Estimate
 
 SHOWN = 5
 """Answers that the table shows; `Evaluation.samples` has all."""
@@ -33,7 +34,7 @@ class Evaluation(Displayed):
     value: float | None
     n: int
     interval: tuple[float, float] | None
-    slices: Mapping[str, Measured]
+    slices: Mapping[str, Estimate]
     samples: tuple[Sample, ...]
 
     def sheet(self) -> Sheet:

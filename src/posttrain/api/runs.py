@@ -24,7 +24,7 @@ from posttrain.train.signals import graceful_stop
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StageResult(Displayed):
-    """What a stage left.
+    """The result of a stage.
 
     Args:
         name: the stage's name in the recipe.
@@ -125,7 +125,7 @@ def run(
 ) -> RunResult:
     """Run a recipe's stages. Called again with the same run directory, it goes on where it stopped.
 
-    What is done with the same inputs is not done again; a stage whose inputs changed starts over, and its earlier
+    A stage that is done with these inputs does not run again; a stage whose inputs changed starts over, and its earlier
     result is kept beside it. In the main thread a first interrupt (Ctrl-C, a notebook's stop button) ends the run at
     the next point where everything is saved.
 

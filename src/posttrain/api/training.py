@@ -91,8 +91,8 @@ def fit(
         RunError: the loss diverged.
     """
     options = options or TrainOptions()
-    for where, some in (("groups", groups), ("held_out", held_out)):
-        _check(where, some, objective)
+    for where, part in (("groups", groups), ("held_out", held_out)):
+        _check(where, part, objective)
     if not groups:
         raise InputError("groups: there are none; training needs at least one")
     groups = _with_reference(policy, groups, objective, options)
@@ -132,11 +132,11 @@ def _with_reference(
     """The groups with the log-probs of the policy as it is, where the objective needs them and a group lacks them."""
     if REFERENCE not in objective.needs or all(REFERENCE in group.columns for group in groups):
         return groups
-    found: list[Group] = []
+    completed: list[Group] = []
     for group, outputs in zip(groups, outputs_by_group(policy, groups, {"logp"}, options.row_tokens), strict=True):
         assert outputs.logp_N is not None
-        found.append(replace(group, columns={REFERENCE: outputs.logp_N.numpy(), **group.columns}))
-    return found
+        completed.append(replace(group, columns={REFERENCE: outputs.logp_N.numpy(), **group.columns}))
+    return completed
 
 
 def _number(value: Any) -> str:

@@ -36,7 +36,7 @@ def generate_file(
         models: folders, hub ids, or name@url.
         given: keys of a `candidates` stage.
         sets: further keys, ``key=value``.
-        stop: whether the user asked to stop.
+        stop: whether the user requested a stop.
 
     Raises:
         InputError: the file is there already, or a value is invalid.
@@ -77,12 +77,12 @@ def _kept_if_of_use(work: Path) -> Generator[None]:
 
 
 def _model(text: str) -> Any:
-    """A folder or hub id as it stands; name@http://host/v1 is a server's model."""
-    found = re.fullmatch(r"(.+)@(https?://.*)", text)
-    if found is None:
+    """A folder or hub id is kept unchanged; name@http://host/v1 is a server's model."""
+    match = re.fullmatch(r"(.+)@(https?://.*)", text)
+    if match is None:
         if not Path(text).is_dir() and "/" not in text:
             raise InputError(
                 f"{text}: no such model folder; a hub id is org/name, a server's model name@http://host/v1"
             )
         return text
-    return {"url": found[2], "model": found[1]}
+    return {"url": match[2], "model": match[1]}

@@ -68,7 +68,7 @@ def run_command(
 def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
     """Check a recipe, and that its files, models, functions and devices are there, without loading anything.
 
-    The hub is not asked: what a recipe names there is listed as not checked, and exit code 0 stays. `plan` and `run`
+    No request goes to the hub: names on it are listed as not checked, and the exit code stays 0. `plan` and `run`
     need it.
     """
     from posttrain.recipe.inputs import check_recipe

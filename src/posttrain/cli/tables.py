@@ -19,7 +19,7 @@ PLACES = (
     "completions",
     "behaviour",
 )
-"""What a stage's folder may hold for people to look at."""
+"""Names of the results in a stage's folder that people read."""
 
 
 def show_summary(summary: Mapping[str, Mapping[str, Figure]], out: Path) -> None:
@@ -29,8 +29,8 @@ def show_summary(summary: Mapping[str, Mapping[str, Figure]], out: Path) -> None
     console.print(f"The figures are in {out}/summary.json. Each stage's folder:", soft_wrap=True, markup=False)
     for stage in summary:
         folder = out / "stages" / stage
-        found = [f"{name}{'/' if (folder / name).is_dir() else ''}" for name in PLACES if (folder / name).exists()]
-        console.print(f"  {folder}/ ({', '.join(found)})", soft_wrap=True, markup=False)
+        names = [f"{name}{'/' if (folder / name).is_dir() else ''}" for name in PLACES if (folder / name).exists()]
+        console.print(f"  {folder}/ ({', '.join(names)})", soft_wrap=True, markup=False)
 
 
 def show_figures(summary: Mapping[str, Mapping[str, Figure]]) -> None:

@@ -1,4 +1,4 @@
-"""Metrics: functions of (answer, row) to a number between 0 and 1, found by name.
+"""Metrics: functions of (answer, row) to a number between 0 and 1, looked up by name.
 
 Each takes any text as an answer. What a row must have is checked when a suite is read: `check_row`.
 """
@@ -26,8 +26,8 @@ def exact(answer: str, row: Mapping[str, Any]) -> float:
 
 def json_equal(answer: str, row: Mapping[str, Any]) -> float:
     """JSON with the fields of the target and no others, the order of keys aside."""
-    found = find_json(answer)
-    return 0.0 if found is None else float(fields_score(expected(row), found[0]) == 1.0)
+    match = find_json(answer)
+    return 0.0 if match is None else float(fields_score(expected(row), match[0]) == 1.0)
 
 
 def json_valid(answer: str, row: Mapping[str, Any]) -> float:
@@ -36,7 +36,7 @@ def json_valid(answer: str, row: Mapping[str, Any]) -> float:
 
 
 def contains(answer: str, row: Mapping[str, Any]) -> float:
-    """The target or one of several targets stands in the answer as whole words; white space and case aside."""
+    """The target or one of several targets occurs in the answer as whole words; white space and case do not count."""
     text = _plain(answer).casefold()
     return float(any(contains_words(_plain(target).casefold(), text) for target in right_texts(row)))
 

@@ -1,4 +1,4 @@
-"""What a recipe can say about measuring behaviour."""
+"""Options of the evaluation suites."""
 
 from typing import Literal
 

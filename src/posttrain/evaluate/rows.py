@@ -27,8 +27,8 @@ def suite_rows(source: DataSource, base: Path) -> Iterator[Row]:
         yield Row(row.where, values)
 
 
-def asked_column(source: DataSource, base: Path) -> str:
-    """The file's name of the column that holds the questions.
+def question_column(source: DataSource, base: Path) -> str:
+    """The name of the file's column that holds the questions.
 
     Raises:
         InputError: the file cannot be read.

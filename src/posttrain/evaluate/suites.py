@@ -1,4 +1,4 @@
-"""Put a suite's questions to a policy and measure its answers."""
+"""Generate a policy's answers to the questions of a suite, and measure them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,8 +62,8 @@ def read_suite(options: SuiteOptions, base: Path) -> list[Question]:
     questions: list[Question] = []
     rows = (row for source in options.data for row in suite_rows(source, base))
     for row in islice(rows, options.rows):
-        asked = row.values.get("input")
-        messages = [{"role": "user", "content": asked}] if isinstance(asked, str) else asked
+        question = row.values.get("input")
+        messages = [{"role": "user", "content": question}] if isinstance(question, str) else question
         if not isinstance(messages, list) or not messages or not all(_is_message(m) for m in messages):
             raise InputError(
                 f"{row.where}: `input` (or `prompt`) should be a question or a list of messages with role and content"

@@ -13,7 +13,7 @@ from posttrain.audit.training.reward_trial import reward_findings, reward_lines,
 from posttrain.console import Screen
 from posttrain.data.options import DataSource
 from posttrain.errors import InputError
-from posttrain.evaluate.rows import asked_column
+from posttrain.evaluate.rows import question_column
 from posttrain.pipeline.plan import Notes
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import TrainingStage
@@ -127,7 +127,7 @@ def _held_out(recipe: Recipe, stage: TrainingStage, base: Path) -> list[AuditSou
     """The recipe's evaluation data: the stage's own validation files, and the suites."""
     own = stage.validation if isinstance(stage.validation, tuple) else ()
     tests = [source for suite in recipe.suites.values() for source in suite.data]
-    suites = [AuditSource(s.path, {"prompt": asked_column(s, base)}, rows=s.rows, base=base) for s in tests]
+    suites = [AuditSource(s.path, {"prompt": question_column(s, base)}, rows=s.rows, base=base) for s in tests]
     return [*(_source(s, stage, base) for s in own), *suites]
 
 

@@ -1,4 +1,4 @@
-"""What an earlier run left in a stage's folder: what it was made from, what has changed since. No result is deleted."""
+"""The results of an earlier run in a stage's folder: their inputs, and the changes since. No result is deleted."""
 
 import re
 import shutil
@@ -11,14 +11,14 @@ from posttrain.files import PARTIAL, disk_errors, hash_of, read_json, write_json
 
 _STARTED = "started.json"
 _REMADE = (_STARTED, "data")
-"""What a stage writes before its work begins. It is quickly made again."""
+"""Files that a stage writes before its work begins. They are quick to write again."""
 
 _PREVIOUS = re.compile(r"\.previous(-\d+)?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a stage's result depends on.
+    """The inputs on which a stage's result depends.
 
     Args:
         keys: of the recipe, as resolved: the stage's own, the seed, its suites.
@@ -37,8 +37,8 @@ class Inputs:
 def begin(folder: Path, inputs: Inputs) -> Path | None:
     """Make a stage's folder ready for these inputs.
 
-    What an earlier run left there with other inputs is kept as ``NAME.previous-1``, ``-2``..., never mixed in. Only
-    what holds no work (the run failed at its start) is deleted.
+    Results of an earlier run with other inputs move to ``NAME.previous-1``, ``-2``...; they are never mixed in. Only
+    a folder without work (the run failed at its start) is deleted.
 
     Returns:
         where the earlier work is, if there is any.
@@ -59,14 +59,16 @@ def begin(folder: Path, inputs: Inputs) -> Path | None:
 
 def started_with(folder: Path) -> Inputs | None:
     """The inputs that the work in a folder began with; None if they are not known."""
-    found = _read(folder / _STARTED)
+    record = _read(folder / _STARTED)
     return (
-        Inputs(found["keys"], found["content"]) if found is not None and found.keys() == {"keys", "content"} else None
+        Inputs(record["keys"], record["content"])
+        if record is not None and record.keys() == {"keys", "content"}
+        else None
     )
 
 
 def finished(folder: Path) -> dict[str, Any] | None:
-    """What a stage wrote when it was done; None if it was not."""
+    """The record that a stage wrote when it was done; None if it is not done."""
     return _read(folder / "stage.json")
 
 
@@ -78,22 +80,22 @@ def has_work(folder: Path) -> bool:
 
 
 def changes(before: Inputs | None, now: Inputs) -> list[str]:
-    """What differs between two runs' inputs: ``learning_rate: 2e-05 → 0.001``, ``train.jsonl: another content``."""
+    """The differences between two runs' inputs: ``learning_rate: 2e-05 → 0.001``, ``train.jsonl: another content``."""
     if before is None:
         return ["it is not known what the earlier result was made from"]
     keys = _differing(flat(before.keys), flat(now.keys))
-    found = [f"{key}: {_shown(old)} → {_shown(new)}" for key, old, new in keys]
+    lines = [f"{key}: {_shown(old)} → {_shown(new)}" for key, old, new in keys]
     for name, old, new in _differing(before.content, now.content):
-        found.append(f"{name}: {'added' if old is None else 'removed' if new is None else 'another content'}")
-    return found
+        lines.append(f"{name}: {'added' if old is None else 'removed' if new is None else 'another content'}")
+    return lines
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one, with dotted keys."""
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for key, value in values.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return found
+        flattened |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flattened
 
 
 def strangers(stages: Path, known: Mapping[str, Any]) -> list[str]:
@@ -103,7 +105,7 @@ def strangers(stages: Path, known: Mapping[str, Any]) -> list[str]:
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """(key, old, new) of what differs; None stands for a key that is not there."""
+    """(key, old, new) of each difference; None means that the key is missing."""
     for key in dict.fromkeys([*before, *now]):
         old, new = before.get(key), now.get(key)
         if old != new:
@@ -122,9 +124,9 @@ def _free_name(folder: Path) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """A JSON object this project wrote; None where it is not there, or damaged."""
+    """A JSON object that this project wrote; None if it is missing or damaged."""
     try:
-        found = read_json(path)
+        record = read_json(path)
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else None

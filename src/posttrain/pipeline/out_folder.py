@@ -1,4 +1,4 @@
-"""Where a run may write: not among the files it reads."""
+"""A check that a run does not write among the files it reads."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run would do, before any weight is loaded: rows, tokens, steps, memory, time, disk, and notes on the model."""
+"""The plan of a run, made without loading weights: rows, tokens, steps, memory, time, disk, and notes on the model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -71,14 +71,14 @@ class StagePlan:
 
 
 class Notes(Screen):
-    """A screen that keeps what it is told, to show it beside the table."""
+    """A screen that keeps notes, to show them beside the table."""
 
     def __init__(self) -> None:
         super().__init__(quiet=True)
         self.sentences: list[str] = []
 
     def note(self, sentence: str) -> None:
-        """Keep it."""
+        """Keep a note."""
         self.sentences.append(sentence)
 
 
@@ -86,7 +86,7 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[StagePlan]:
     """Read each stage's data with the model's own tokenizer and template; count, and estimate.
 
     Raises:
-        InputError: whatever a run would stumble over at its start.
+        InputError: a problem that would end a run at its start.
     """
     for suite in recipe.suites.values():
         read_suite(suite, base)
@@ -123,8 +123,8 @@ def _plan(
         for renderer in seen.renderers
         for end in sorted(renderer.end_tokens)
     }
-    found = room(stage, seen.memory)
-    seconds, disk = _time_and_disk(stage, seen, model, found)
+    usage = room(stage, seen.memory)
+    seconds, disk = _time_and_disk(stage, seen, model, usage)
     return StagePlan(
         stage=name,
         kind=stage.kind_name(),
@@ -133,11 +133,11 @@ def _plan(
         steps=seen.steps,
         max_length=min((renderer.max_length for renderer in seen.renderers), default=None),
         stops_on=tuple(ends),
-        device=found.device if found else "no device",
-        precision=_precision(stage) if found else "float32",
+        device=usage.device if usage else "no device",
+        precision=_precision(stage) if usage else "float32",
         memory_bytes={**seen.memory, "total": sum(seen.memory.values())},
-        free_bytes=found.free if found else None,
-        does_not_fit=found.short if found else None,
+        free_bytes=usage.free if usage else None,
+        does_not_fit=usage.short if usage else None,
         seconds=seconds,
         disk_bytes=disk,
         rewards=tuple(trial.counts for trial in trials),
@@ -150,17 +150,17 @@ def _precision(stage: StageOptions) -> str:
 
 
 def _time_and_disk(
-    stage: StageOptions, seen: Preview, model: str, found: Room | None
+    stage: StageOptions, seen: Preview, model: str, usage: Room | None
 ) -> tuple[float | None, float | None]:
     """Seconds and bytes on disk, by order of magnitude; None where its data or models are not known yet."""
     train = seen.summary.train
-    if found is None or not train.groups or not isinstance(stage, TrainingStage | CandidatesStage):
+    if usage is None or not train.groups or not isinstance(stage, TrainingStage | CandidatesStage):
         return None, None
     shape = model_shape(model, trust_remote_code=stage.trust_remote_code)
     share = seen.steps / seen.by_epochs if seen.by_epochs else 1.0
     work = flops(stage, shape.parameters, Load(train.groups, train.tokens / train.groups, 0.0))
     tokens = sum(part.tokens for part in seen.summary.parts.values())
     return (
-        share * seconds(work, speed(found.device), found.device),
+        share * seconds(work, speed(usage.device), usage.device),
         disk_bytes(stage, shape, tokens) if isinstance(stage, TrainingStage) else None,
     )

@@ -60,7 +60,7 @@ def run_recipe(
     Args:
         base: folder that relative paths in the recipe start from.
         out: the run directory.
-        stop: whether the user asked to stop.
+        stop: whether the user requested a stop.
         wait: whether to wait for people where a stage needs them.
         file: the recipe's; a run directory belongs to one.
         start_over: called once it is shown which stages start over, and why; False ends the run before it begins.
@@ -119,9 +119,9 @@ def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> Non
     models |= {name: model for name, model in known.items() if name not in recipe.stages}
     for name in strangers(run.out / "stages", recipe.stages):
         run.screen.note(f"stages/{name}/ is of an earlier recipe, and is left as it is")
-    for name, told in restarts.items():
+    for name, sentences in restarts.items():
         run.screen.title(f"{name} starts over; its inputs changed")
-        for sentence in told:
+        for sentence in sentences:
             run.screen.note(printable_text(sentence))
     if restarts and not start_over():
         raise InputError(
@@ -144,8 +144,8 @@ def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Fi
         elif finished(folder) is not None:
             run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
         started = time.monotonic()
-        found, context = ready(run, name, models)
-        figures = _guarded(lambda: runner_of(stage).run(found, context), stage, name)
+        resolved, context = ready(run, name, models)
+        figures = _guarded(lambda: runner_of(stage).run(resolved, context), stage, name)
         figures = _with_before(figures, start.behaviour)
         done = {
             "fingerprint": inputs.fingerprint,
@@ -176,17 +176,18 @@ def _base_model(run: Run, model: Model) -> Model:
         return model
 
     folder, suites = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
-    asked = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(recipe.suites))}
-    begin(folder, Inputs({"suites": suites}, {"the model": model.fingerprint, **asked}))
+    suite_files = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(recipe.suites))}
+    begin(folder, Inputs({"suites": suites}, {"the model": model.fingerprint, **suite_files}))
     run.screen.title("before training")
     first = writing[0]
     context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
     renderer = renderer_for(first, context, trust_remote_code=first.trust_remote_code)
     policy = open_policy(path, first, train=False, on_note=run.screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))
-    found = measure(policy, renderer, recipe.suites, base=run.base, folder=folder / "behaviour", screen=run.screen)
+    estimates = measure(policy, renderer, recipe.suites, base=run.base, folder=folder / "behaviour", screen=run.screen)
     return replace(
-        model, behaviour={key: Figure(None, m.value, m.n, m.interval, "share", "answers") for key, m in found.items()}
+        model,
+        behaviour={key: Figure(None, m.value, m.n, m.interval, "share", "answers") for key, m in estimates.items()},
     )
 
 

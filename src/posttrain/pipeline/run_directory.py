@@ -125,10 +125,10 @@ def sha256_of_code() -> str:
 
 
 def data_hashes(paths: list[str], base: Path) -> dict[str, str]:
-    """Name → hash of every file behind some data paths."""
+    """Name → hash of every file behind the data paths."""
     return {name: sha256_of(path) for source in dict.fromkeys(paths) for name, path in source_files(source, base=base)}
 
 
 def file_hashes(paths: list[str], base: Path) -> dict[str, str]:
-    """Path → hash of files that are no data (a reward's code...); a missing one is told by whoever reads it."""
+    """Path → hash of files that are no data (a reward's code...); the code that reads a missing file reports it."""
     return {path: sha256_of(base / path) for path in dict.fromkeys(paths) if (base / path).exists()}

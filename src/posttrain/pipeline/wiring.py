@@ -69,7 +69,7 @@ def model_named(run: Run, name: str | None, models: Models) -> Model:
 
 
 def _local(model: str, base: Path) -> str:
-    """A folder beside the recipe, or the hub id as it stands."""
+    """A folder beside the recipe, or the hub id unchanged."""
     return str((base / model).resolve()) if (base / model).is_dir() else model
 
 
@@ -93,7 +93,7 @@ def _outlined(run: Run, name: str) -> Context:
 
 
 def inputs_of(run: Run, name: str, models: Models) -> Inputs:
-    """What a stage's result depends on, as far as it is there."""
+    """The inputs on which a stage's result depends, as far as they exist."""
     recipe, stage, suites = run.recipe, run.recipe.stages[name], suites_of(run.recipe, name)
     paths = [*stage.paths, *stage.files.values(), *suite_paths(suites)]
     content = {"the model it starts from": model_named(run, stage.start, models).fingerprint}
@@ -112,7 +112,7 @@ def inputs_of(run: Run, name: str, models: Models) -> Inputs:
 
 
 def ready(run: Run, name: str, models: Models) -> tuple[StageOptions, Context]:
-    """A stage as it runs: its data found, its surroundings made."""
+    """A stage with its data resolved, and its context."""
     recipe, stage = run.recipe, run.recipe.stages[name]
     others = {other.name: model_named(run, other.name, models).path for other in stage.others}
     made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
@@ -124,7 +124,7 @@ def ready(run: Run, name: str, models: Models) -> tuple[StageOptions, Context]:
 
 
 def done_already(run: Run, name: str, inputs: Inputs, models: Models) -> dict[str, Any] | None:
-    """What a stage wrote when it was done with these inputs, or with others that come to the same.
+    """The record that a stage wrote when it was done with these inputs or with equivalent ones.
 
     None where its model is not as it was written: the stage makes it again, from its last checkpoint if it can.
     """
@@ -157,7 +157,7 @@ def _steps(stage: StageOptions, context: Context) -> int:
 
 
 def with_products(stage: StageOptions, made: Mapping[str, Path]) -> StageOptions:
-    """The stage, reading the files that earlier stages made where its data names those stages."""
+    """The stage with the names of earlier stages in its data replaced by the files that they made."""
 
     def located(source: DataSource) -> DataSource:
         return source.model_copy(update={"path": str(made[source.path])}) if source.path in made else source

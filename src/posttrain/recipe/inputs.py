@@ -1,4 +1,4 @@
-"""What a recipe names, looked for before anything is loaded: data, models, rewards' files and functions, devices."""
+"""Checks that a recipe's inputs exist: data, models, files and functions of rewards, devices. Nothing is loaded."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from posttrain.recipe.yaml_lines import KeyPath
 
 
 class Checked(NamedTuple):
-    """A recipe whose local inputs are there.
+    """A recipe whose local inputs exist.
 
     Args:
         unchecked: a line for each model and data set of the hub, which another machine may be able to reach.
@@ -25,7 +25,7 @@ class Checked(NamedTuple):
 
 
 def load_ready(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe, all of whose inputs are there; see `load_recipe`. The hub is not reached for.
+    """Read a recipe and check that all its inputs exist; see `load_recipe`. It sends no request to the hub.
 
     Raises:
         InputError: with a line for each input that is missing or cannot be used, such as a hub model while offline.
@@ -34,7 +34,7 @@ def load_ready(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def ready_recipe(written: RecipeSource) -> Recipe:
-    """A recipe that was read, all of whose inputs are there; see `load_ready`.
+    """Check that all inputs of a recipe exist; see `load_ready`.
 
     Raises:
         InputError: see `load_ready`.
@@ -46,7 +46,7 @@ def ready_recipe(written: RecipeSource) -> Recipe:
 
 
 def check_recipe(path: Path, overrides: Sequence[str] = ()) -> Checked:
-    """A recipe, all of whose local inputs are there, and what of the hub was not looked for.
+    """Read a recipe, check that its local inputs exist, and list the inputs on the hub that were not checked.
 
     Raises:
         InputError: with a line for each local input that is missing or cannot be used.
@@ -113,7 +113,7 @@ def _model_problem(name: str, base: Path) -> str | None:
 
 
 def _uncached(recipe: Recipe, base: Path) -> Iterator[tuple[KeyPath, str]]:
-    """The hub models that are not in the cache; what they cannot be is among the problems."""
+    """The hub models that are not in the cache. Names that no hub model can have are reported by `_problems`."""
     for named in paths_named(recipe):
         name = named.path
         on_hub = named.what == "model" and not (base / name).exists() and _model_problem(name, base) is None
@@ -128,7 +128,7 @@ def _hub_data(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _device_problem(stage: Any) -> str | None:
-    """Only a device that is named is looked for: that costs the import of torch."""
+    """The problem with a device that the recipe names. This check imports torch, so `auto` and `cpu` skip it."""
     if getattr(stage, "device", "auto") in {"auto", "cpu"}:
         return None
     from posttrain.policy.device import place

@@ -1,4 +1,4 @@
-"""The keys that each part of a recipe has, read off the options' own types: none is listed by hand."""
+"""The keys of each part of a recipe, derived from the types of the options."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class Part:
     """A part of a recipe.
 
     Args:
-        options: what it can say; several where a `kind` tells them apart and none is given.
-        named: its keys are names of the user's own, such as those of stages.
+        options: its types of options; several if `kind` decides between them and is not given.
+        named: whether its keys are names that users choose, such as the names of stages.
     """
 
     options: tuple[type[Options], ...]
@@ -22,7 +22,7 @@ class Part:
 
     @property
     def keys(self) -> list[str]:
-        """Its keys, if they are not the user's own."""
+        """Its keys; empty if users choose them."""
         return [] if self.named else list(dict.fromkeys(key for one in self.options for key in one.model_fields))
 
     @property
@@ -32,10 +32,10 @@ class Part:
 
 
 def part_at(root: type[Options], key: KeyPath, values: Any) -> Part:
-    """The part of a recipe that stands at a key path.
+    """The part of a recipe at a key path.
 
     Args:
-        root: what the whole recipe can say.
+        root: the options of the whole recipe.
         values: the recipe as read.
     """
     part, holder = Part((root,)), values
@@ -48,9 +48,9 @@ def part_at(root: type[Options], key: KeyPath, values: Any) -> Part:
 
 
 def part_below(part: Part, key: str) -> Part:
-    """What stands at a key of a part."""
+    """The part at a key of another part."""
     types = [one.model_fields[key].annotation for one in part.options if key in one.model_fields]
-    options = dict.fromkeys(found for annotation in types for found in _options_in(annotation))
+    options = dict.fromkeys(option for annotation in types for option in _options_in(annotation))
     return Part(tuple(options), named=any(_is_mapping(annotation) for annotation in types))
 
 
@@ -68,7 +68,7 @@ def places_of(root: type[Options], name: str, values: Any, at: KeyPath = ()) -> 
     for step in below:
         inner = _inside(holder, step)
         absent = isinstance(step, str) and not part.named and not isinstance(inner, dict | list)
-        if absent and not (found := part_below(part, str(step))).named and name in found.keys:
+        if absent and not (below_it := part_below(part, str(step))).named and name in below_it.keys:
             yield (*at, step, name)
         elif not absent:
             yield from places_of(root, name, values, (*at, step))
@@ -88,7 +88,7 @@ def _options_in(annotation: Any) -> list[type[Options]]:
     """The options in an annotation, at any depth."""
     if isinstance(annotation, type) and issubclass(annotation, Options):
         return [annotation]
-    return [found for inner in get_args(annotation) for found in _options_in(inner)]
+    return [option for inner in get_args(annotation) for option in _options_in(inner)]
 
 
 def _is_mapping(annotation: Any) -> bool:

@@ -1,4 +1,4 @@
-"""``--set key.path=value``: change one thing of a recipe from the command line."""
+"""``--set key.path=value``: change one value of a recipe from the command line."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from posttrain.recipe.yaml_lines import DEEPEST, KeyPath, parse_yaml
 def override(values: dict[str, Any], text: str) -> tuple[KeyPath, str]:
     """Put one override into a recipe's values.
 
-    Where the recipe has a list, a number counts its items. A key that holds dots is found as it is written.
+    A number in the path is the index of an item of a list. A key that contains dots is written as it is.
 
     Returns:
         the key path that was set, and the value's text.

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, in sentences: file, line, key path, and the nearest thing that would be right."""
+"""Messages about the errors of a recipe: file, line, key path, and the nearest correct name."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +65,11 @@ def explain(errors: Sequence[Any], written: RecipeSource) -> list[str]:
     by_key: dict[KeyPath, list[Any]] = {}
     for error in errors:
         by_key.setdefault(real_path(error, written.values), []).append(error)
-    shown = [key for key, some in by_key.items() if not (some[0]["type"] == "too_short" and _any_below(key, by_key))]
+    shown = [
+        key
+        for key, errors_there in by_key.items()
+        if not (errors_there[0]["type"] == "too_short" and _any_below(key, by_key))
+    ]
     return [_sentence(key, by_key[key], written) for key in shown]
 
 
@@ -110,8 +114,8 @@ def _sentence(key: KeyPath, errors: Sequence[Any], written: RecipeSource) -> str
             return f"{where}: unknown kind of {what} {_shown(given)}{near(given, kinds)} (kinds: {', '.join(kinds)})"
         case _:
             pass
-    said = ", or ".join(dict.fromkeys(_plain(one["msg"]) for one in errors))
-    return f"{where}: {said}{_given(error)}"
+    problem = ", or ".join(dict.fromkeys(_plain(one["msg"]) for one in errors))
+    return f"{where}: {problem}{_given(error)}"
 
 
 _WORDS = (
@@ -122,7 +126,7 @@ _WORDS = (
     (r", unable to (parse string as an? \w+|interpret input)", ""),
     (r" after validation, not \d+$", ""),
 )
-"""pydantic's words (patterns) → those of a recipe."""
+"""Patterns of pydantic's messages → messages in the terms of a recipe."""
 
 
 def _plain(message: str) -> str:
@@ -132,7 +136,7 @@ def _plain(message: str) -> str:
 
 
 def _given(error: Any) -> str:
-    """What stands there instead, and what may have been meant."""
+    """The value that was given, and a suggestion."""
     value = error["input"]
     if isinstance(value, dict | Options):
         return ""
@@ -169,8 +173,8 @@ def _shared(one: KeyPath, other: KeyPath) -> int:
 
 def near(name: str, known: Iterable[str]) -> str:
     """A hint at the nearest known name, if any is near."""
-    found = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    matches = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {matches[0]}?" if matches else ""
 
 
 def shown_key(part: str | int) -> str:

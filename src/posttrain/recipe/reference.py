@@ -35,15 +35,15 @@ def reference() -> str:
 
 def _all_options() -> list[type[Options]]:
     """The recipe's parts from the top down, each after what it shares with others."""
-    found: dict[type[Options], None] = {}
+    ordered: dict[type[Options], None] = {}
     waiting: list[type[Options]] = [Recipe]
     while waiting:
         options = waiting.pop(0)
         for one in [options, *_shared(options)]:
-            found[one] = None
+            ordered[one] = None
         new = [inner for key in options.model_fields for inner in part_below(Part((options,)), key).options]
-        waiting += [one for one in dict.fromkeys(new) if one not in found and one not in waiting]
-    return list(found)
+        waiting += [one for one in dict.fromkeys(new) if one not in ordered and one not in waiting]
+    return list(ordered)
 
 
 def _shared(options: type[Options]) -> list[type[Options]]:

@@ -23,8 +23,8 @@ from posttrain.recipe.yaml_lines import KeyPath, read_yaml
 Value = TypeVar("Value")
 
 
-def _told_apart_by_letters(values: Mapping[str, Value]) -> Mapping[str, Value]:
-    """Names become file names, and some file systems take `SFT` and `sft` for one."""
+def _distinct_ignoring_case(values: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Refuse names that differ only in case: they become file names, and some file systems ignore case."""
     count = Counter(name.lower() for name in values)
     twins = [name for name in values if count[name.lower()] > 1]
     if twins:
@@ -32,7 +32,7 @@ def _told_apart_by_letters(values: Mapping[str, Value]) -> Mapping[str, Value]:
     return values
 
 
-Named = Annotated[Mapping[Name, Value], AfterValidator(_told_apart_by_letters)]
+Named = Annotated[Mapping[Name, Value], AfterValidator(_distinct_ignoring_case)]
 """Name → value."""
 
 
@@ -112,7 +112,7 @@ def in_order(recipe: Recipe) -> list[str]:
     """The stages, audits first, each after those whose models it starts from or uses, otherwise as written."""
     uses = {n: [*s.starts_from, *(other.name for other in s.others)] for n, s in recipe.stages.items()}
     needs = {name: [m for m in models if m in recipe.stages] for name, models in uses.items()}
-    needs = {name: [*some, *made_by_stages(recipe, name)] for name, some in needs.items()}
+    needs = {name: [*earlier, *made_by_stages(recipe, name)] for name, earlier in needs.items()}
     sorter = TopologicalSorter(needs)
     order = list(sorter.static_order()) if any(needs.values()) else list(recipe.stages)
     return sorted(order, key=lambda name: not isinstance(recipe.stages[name], AuditStage))  # before anything is trained
@@ -137,11 +137,11 @@ def paths_named(recipe: Recipe) -> Iterator[PathNamed]:
     for name, suite in recipe.suites.items():
         yield from (PathNamed(("suites", name, "data"), path, "data") for path in suite.paths)
     for name, stage in recipe.stages.items():
-        found = [PathNamed(("model",), stage.start, "model")] if stage.start is not None else []
-        found += [PathNamed(tuple(other.key.split(".")), other.name, "model") for other in stage.others]
-        found += [PathNamed((_key_of_data(stage, path),), path, "data") for path in stage.paths]
-        found += [PathNamed(tuple(key.split(".")), file, "file") for key, file in stage.files.items()]
-        yield from (one._replace(key=("stages", name, *one.key)) for one in found if one.path not in recipe.stages)
+        paths = [PathNamed(("model",), stage.start, "model")] if stage.start is not None else []
+        paths += [PathNamed(tuple(other.key.split(".")), other.name, "model") for other in stage.others]
+        paths += [PathNamed((_key_of_data(stage, path),), path, "data") for path in stage.paths]
+        paths += [PathNamed(tuple(key.split(".")), file, "file") for key, file in stage.files.items()]
+        yield from (path._replace(key=("stages", name, *path.key)) for path in paths if path.path not in recipe.stages)
 
 
 def _key_of_data(stage: Stage, path: str) -> str:
@@ -198,4 +198,4 @@ _WRONG = {
     "causal": "is a model that writes and does not score; name a stage of kind reward, or a folder of such a model",
     "data": "leaves no model; name a stage that trains one, or the model itself",
 }
-"""What is wrong with a stage that makes this, where something else is needed."""
+"""The problem with a stage of this outcome where another outcome is needed."""

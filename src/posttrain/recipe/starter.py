@@ -36,8 +36,8 @@ def starter(kind: str, *, data: str | None = None, model: str | None = None) -> 
         text = text.replace(f"model: {values['model']}", f"model: {_quoted(model)}", 1)
     if data is not None:
         text = text.replace(_first_data(values), _quoted(data))
-        if found := _columns_meant(data):
-            named = ", ".join(f"{ours}: {_quoted(theirs)}" for ours, theirs in found.items())
+        if columns := _columns_meant(data):
+            named = ", ".join(f"{ours}: {_quoted(theirs)}" for ours, theirs in columns.items())
             text = text.replace("columns: {}}", f"columns: {{{named}}}}}    # by their names: check them", 1)
     return text
 
@@ -55,10 +55,10 @@ def _columns_meant(data: str) -> Mapping[str, str]:
     """Standard name → the file's name, where the file's columns fit no convention and their names suggest it."""
     try:
         row = None if data.startswith(SCHEME) else next(read_rows(data), None)
-    except InputError:  # `validate` tells what is wrong with it
+    except InputError:  # `validate` reports what is wrong with it
         return {}
-    found = {} if row is None else reading_of(row, {}).columns
-    return found if "completion" in found else {}
+    columns = {} if row is None else reading_of(row, {}).columns
+    return columns if "completion" in columns else {}
 
 
 def _first_data(values: dict[str, dict[str, dict[str, object]]]) -> str:

@@ -1,7 +1,7 @@
-"""YAML that remembers on which line each key stands.
+"""A YAML reader that records the line of each key.
 
-Keys are the words as they are written. Numbers are those of YAML 1.2: `1e-4` is one, and `1:30` and a date are text.
-What a recipe never needs is refused: a key given twice, tags, values that hold themselves, aliases without end.
+Keys stay text as they are written. Numbers follow YAML 1.2: `1e-4` is a number; `1:30` and a date are text.
+The reader refuses what a recipe never needs: duplicate keys, tags, values that contain themselves, endless aliases.
 """
 
 import re
@@ -73,12 +73,12 @@ def parse_yaml(text: str, name: str) -> Any:
 
 @dataclass(slots=True)
 class _Walk:
-    """From PyYAML's nodes to values.
+    """Converts PyYAML's nodes to values.
 
     Args:
         name: the file, for messages.
         lines: the line of each key path met so far.
-        nodes: how many were met.
+        nodes: the number of nodes met so far.
     """
 
     name: str
@@ -98,7 +98,7 @@ class _Walk:
         return None if node is None else self._value(node, (), ())
 
     def _check_depth(self, text: str) -> None:
-        """PyYAML's composer calls itself at each level, its parser does not."""
+        """Refuse deep nesting before PyYAML's composer, which is recursive, meets it. Its parser is not recursive."""
         depth = 0
         for event in yaml.parse(text, Loader=_Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -111,7 +111,7 @@ class _Walk:
     def _value(self, node: yaml.Node, at: KeyPath, inside: tuple[yaml.Node, ...]) -> Any:
         self.nodes += 1
         if node in inside:
-            raise self._error(node, f"{_shown(at)} holds itself (`*` names the value it stands in); write it out")
+            raise self._error(node, f"{_shown(at)} holds itself (`*` names a value that contains it); write it out")
         if self.nodes > MOST_NODES:
             raise self._error(
                 node, f"more than {MOST_NODES:,} values (are there aliases of aliases?); write a smaller recipe"
@@ -147,14 +147,14 @@ class _Walk:
         return merged | own
 
     def _merged(self, node: yaml.Node, at: KeyPath, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
-        """The keys that `<<` brings: of one mapping, or of several, of which an earlier one counts."""
-        found: dict[str, Any] = {}
+        """The keys that `<<` adds, from one or several mappings; the first mapping with a key decides its value."""
+        merged: dict[str, Any] = {}
         for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
             value = self._value(one, at, inside)
             if not isinstance(value, dict):
                 raise self._error(one, "`<<` takes a mapping, or a list of them")
-            found = value | found
-        return found
+            merged = value | merged
+        return merged
 
     def _scalar(self, node: yaml.ScalarNode, at: KeyPath) -> Any:
         text, kind = str(node.value), node.tag.removeprefix(_TAG)
@@ -177,7 +177,7 @@ class _Walk:
 
     def _text(self, node: yaml.Node, text: str) -> str:
         if UNUSABLE.search(text):
-            raise self._error(node, "a NUL or half a character (a lone surrogate) stands in a text; take it out")
+            raise self._error(node, "a NUL or half a character (a lone surrogate) is in a text; take it out")
         return text
 
     def _tag_error(self, node: yaml.Node) -> InputError:

@@ -1,1 +1,1 @@
-"""What a recipe may say about each kind of stage, one file a kind. No file here imports torch."""
+"""The options of each kind of stage, one file a kind. No file here imports torch."""

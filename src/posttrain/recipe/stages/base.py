@@ -1,4 +1,4 @@
-"""The options that all stages share, and what other rooms may ask a stage's options."""
+"""The options that all stages share, and the properties that other modules read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ Names = tuple[str, ...] | Annotated[float, Field(gt=0, lt=1)]
 
 
 class HoldOut(Options):
-    """What is only evaluated on: names, or a share of them."""
+    """Tasks or phrasings that are only used for evaluation: their names, or a share of them."""
 
     tasks: Names = Field(default=(), description="whole tasks, for loss on unseen tasks")
     phrasings: Names = Field(default=(), description="whole wordings of instructions, for loss on unseen wordings")

@@ -89,7 +89,7 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
 
     @property
     def reward_specs(self) -> Mapping[str, RewardOptions]:
-        """Its rewards, and those that only measure."""
+        """Its rewards, including the rewards that are only measured."""
         both = (("rewards", self.rewards), ("gold", self.gold))
         return {f"{key}.{name}": reward for key, specs in both for name, reward in specs.items()}
 

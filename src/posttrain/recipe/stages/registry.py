@@ -1,4 +1,4 @@
-"""Every kind of stage that a recipe can name: those of this package, and those of installed packages.
+"""Every kind of stage that a recipe can name: the kinds of this package and of installed packages.
 
 Each module of this package holds the options of a kind: a subclass of `StageOptions` with a field ``kind``. To add a
 kind, add such a module, its runner and its starting recipe; nothing else has to know it. Other packages add kinds in
