@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from posttrain.candidates.draw import Candidates, Draft, Drawn, Writer, choose, make_candidates
 from posttrain.candidates.options import CandidateOptions
-from posttrain.candidates.prompts import Ask
-from posttrain.candidates.similarity import alike, read
+from posttrain.candidates.prompts import CandidatePrompt
+from posttrain.candidates.similarity import near_identical, read
 from posttrain.console import Screen
 from posttrain.data.files.read import read_rows
 from posttrain.data.formats.examples import read_examples
@@ -36,9 +36,10 @@ SAYINGS = (
 )
 
 
-def asks(count: int) -> list[Ask]:
+def prompts(count: int) -> list[CandidatePrompt]:
     return [
-        Ask(f"p{i}", f"p.jsonl:{i + 1}", ({"role": "user", "content": f"ask {i}"},), None, ()) for i in range(count)
+        CandidatePrompt(f"p{i}", f"p.jsonl:{i + 1}", ({"role": "user", "content": f"ask {i}"},), None, ())
+        for i in range(count)
     ]
 
 
@@ -66,7 +67,7 @@ def parrot(name: str, sayings: Sequence[str] = SAYINGS, calls: list[Sampling] | 
 def made(
     folder: Path, writers: Sequence[Writer], options: CandidateOptions, count: int = 40, seed: int = 0
 ) -> Candidates:
-    return make_candidates(asks(count), writers, options, Sampling(8, seed=seed), folder, screen=QUIET)
+    return make_candidates(prompts(count), writers, options, Sampling(8, seed=seed), folder, screen=QUIET)
 
 
 @pytest.mark.parametrize(
@@ -81,13 +82,13 @@ def made(
     ],
 )
 def test_what_reads_the_same_is_the_same_and_numbers_decide(a: str, b: str, same: bool) -> None:
-    assert alike(read(a), read(b), 0.95) is same
+    assert near_identical(read(a), read(b), 0.95) is same
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_with_a_threshold_of_1_only_equal_words_are_alike(a: str, b: str) -> None:
-    assert alike(read(a), read(b), 1.0) is (read(a).words == read(b).words)
-    assert alike(read(a), read(b), 0.8) is alike(read(b), read(a), 0.8)
+    assert near_identical(read(a), read(b), 1.0) is (read(a).words == read(b).words)
+    assert near_identical(read(a), read(b), 0.8) is near_identical(read(b), read(a), 0.8)
 
 
 drafts = st.lists(
@@ -105,14 +106,14 @@ def test_no_two_kept_are_near_identical_and_nobody_gives_more_than_its_share(
     kept = choose(drawn, place, 3, choosing)
     texts = [read(one.draft.text) for one in kept]
     assert all(text.words for text in texts)
-    assert not any(alike(a, b, similar) for i, a in enumerate(texts) for b in texts[:i])
+    assert not any(near_identical(a, b, similar) for i, a in enumerate(texts) for b in texts[:i])
     given_by = Counter(one.writer for one in kept)
     assert all(given_by[writer] <= -(-k // 3) for writer in range(3))
     full = {writer for writer in range(3) if given_by[writer] == -(-k // 3)}
     for one in drawn:  # whatever was left out is empty, like something kept, or of a writer that gave its share
         text = read(one.draft.text)
         full_share = one.writer in full or given_by[one.writer] >= k // 3
-        assert full_share or not text.words or any(alike(text, other, similar) for other in texts)
+        assert full_share or not text.words or any(near_identical(text, other, similar) for other in texts)
     later = [*drawn, *(Drawn(w, 9, Draft(f"words {w} and more", True)) for w in range(3))]
     assert [one for one in choose(later, place, 3, choosing) if one.round < 9] == kept, "redraws take nothing back"
 
@@ -126,7 +127,7 @@ def test_the_result_is_a_function_of_the_seed(tmp_path: Path) -> None:
     assert first.params == other.params, "a seed is no setting"
 
 
-def test_near_identical_ones_are_replaced_and_who_stays_short_is_told(tmp_path: Path) -> None:
+def test_near_identical_ones_are_replaced_and_prompts_left_short_are_counted(tmp_path: Path) -> None:
     plenty = made(tmp_path / "many", [parrot("a")], how(redraws=20))
     assert {len(row["candidates"]) for row in plenty.rows} == {4}
     assert not plenty.noted
@@ -215,7 +216,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_and_asks_nothing_twice(tmp_path
         at = len(calls)
         try:
             found = make_candidates(
-                asks(200),
+                prompts(200),
                 [parrot("a", calls=calls)],
                 how(),
                 Sampling(8),

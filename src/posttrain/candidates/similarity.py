@@ -23,7 +23,7 @@ def read(text: str) -> Text:
     return Text(words, tuple(_NUMBER.findall(words)))
 
 
-def alike(a: Text, b: Text, similar: float) -> bool:
+def near_identical(a: Text, b: Text, similar: float) -> bool:
     """Whether two texts are near-identical.
 
     Numbers decide: "5 mg" and "50 mg" differ by one character and by everything that matters.

@@ -19,7 +19,7 @@ Values = Callable[[Sequence[Group]], list[Floats]]
 
 
 def values_of(policy: Policy, row_tokens: int) -> Values:
-    """The estimates of a policy's own value head, with the weights it has when asked."""
+    """The function that returns the estimates of a policy's value head, with its current weights."""
 
     def values(groups: Sequence[Group]) -> list[Floats]:
         found = outputs_by_group(policy, groups, {"value"}, row_tokens)

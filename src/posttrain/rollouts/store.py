@@ -17,7 +17,7 @@ from posttrain.rollouts.types import Metrics, RolloutState
 _ABOUT = "about.json"
 
 
-def folder_of(folder: Path, number: int) -> Path:
+def rollout_folder(folder: Path, number: int) -> Path:
     """Where rollout `number` lies."""
     return folder / f"rollout-{number:08d}"
 

@@ -46,11 +46,11 @@ def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, floa
         return tokens * parameters * (stage.epochs * learnt + reference), 0.0
     written = load.rows * stage.epochs * stage.num_generations * stage.max_new_tokens / 2
     read = load.rows * stage.epochs * load.prompt + written
-    forwards = stage.needs_reference + isinstance(stage, PPOStage) + scored(stage)
+    forwards = stage.needs_reference + isinstance(stage, PPOStage) + has_reward_model(stage)
     return read * parameters * (stage.inner_epochs * learnt + 2.0 * forwards), 2.0 * written * parameters
 
 
-def scored(stage: OnPolicyStage) -> bool:
+def has_reward_model(stage: OnPolicyStage) -> bool:
     """Whether a reward model is held beside the policy."""
     return any(reward.kind == "model" for reward in stage.rewards.values())
 

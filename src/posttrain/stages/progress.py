@@ -18,7 +18,7 @@ def callbacks_of(advance: Advance, context: Context) -> Callbacks:
     def on_step(step: int, total: int, values: Values) -> None:
         for sentence in rollout_lines(step, values):
             context.screen.note(sentence)
-        advance(step, words_of(values))
+        advance(step, bar_text(values))
 
     def on_eval(step: int, metrics: Mapping[str, float | None]) -> None:
         known = [f"{name} {value:.4f}" for name, value in metrics.items() if value is not None]
@@ -27,7 +27,7 @@ def callbacks_of(advance: Advance, context: Context) -> Callbacks:
     return Callbacks(on_step=on_step, on_eval=on_eval, on_note=context.screen.note, stop=context.stop)
 
 
-def words_of(values: Values) -> str:
+def bar_text(values: Values) -> str:
     """Beside the progress bar: the loss, what it is for, and the speed."""
     loss, speed, reward = values.get("loss"), values.get("tokens_per_second"), values.get("reward")
     accuracy = values.get("rewards/accuracies", values.get("accuracy"))
