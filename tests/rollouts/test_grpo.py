@@ -22,7 +22,7 @@ def columns(credit: AdvantageFn, some: Rollout) -> list[list[float]]:
     return [group.columns["advantage"].tolist() for group in groups]
 
 
-def test_a_completions_advantage_stands_at_each_of_its_tokens() -> None:
+def test_a_completions_advantage_is_repeated_at_each_of_its_tokens() -> None:
     some = experience(
         [[1.0, 0.0], [3.0, 5.0]], [[generation([4, 5, 6]), generation([7])], [generation([8]), generation([9, 10])]]
     )

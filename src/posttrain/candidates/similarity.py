@@ -1,4 +1,4 @@
-"""When two completions say the same to a reader."""
+"""Near-identical completions: the same words, or almost the same characters with the same numbers."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as it is compared: its words in small letters, one space apart, and its numbers in order."""
+    """A text in the form that is compared: its words in lower case with single spaces, and its numbers in order."""
 
     words: str
     numbers: tuple[str, ...]
@@ -26,11 +26,11 @@ def read(text: str) -> Text:
 def near_identical(a: Text, b: Text, similar: float) -> bool:
     """Whether two texts are near-identical.
 
-    Numbers decide: "5 mg" and "50 mg" differ by one character and by everything that matters.
+    Texts with different numbers are never near-identical: "5 mg" and "50 mg" differ by one character only.
 
     Args:
-        similar: share of their characters that a longest common subsequence covers, from which on they count as the
-            same; 1 asks for equal words.
+        similar: smallest share of the characters that the longest common subsequence must cover; 1 requires equal
+            words.
     """
     if a.words == b.words:
         return True

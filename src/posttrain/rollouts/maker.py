@@ -1,4 +1,4 @@
-"""One rollout: prompts drawn, completions written and scored, groups that teach nothing replaced, credit given."""
+"""Make one rollout: draw prompts, generate and score completions, replace groups that teach nothing, add advantages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

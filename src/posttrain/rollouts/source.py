@@ -62,7 +62,7 @@ class Rollouts:
         return self.minibatches * self.inner_epochs
 
     def total(self, epochs: float) -> int:
-        """BatchSource until all prompts were drawn so many times, whole rollouts."""
+        """Optimiser steps until all prompts were drawn so many times, whole rollouts."""
         return rollouts_in(epochs, self.prompts, self.size) * self.steps_each
 
     def step(self, number: int) -> list[Group]:
