@@ -65,7 +65,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What there is to rank.
+    """The rows to rank, with counts.
 
     Args:
         rows: in the ranking format, without ranks.
@@ -125,7 +125,7 @@ def make_candidates(
 
 
 def choose(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateOptions) -> list[Drawn]:
-    """The draws that become candidates: the first of each writer that say something and are like none before.
+    """Choose each writer's first drafts that have text and are not near-identical to an earlier one.
 
     Earlier rounds come first; among writers, another one begins at each prompt, so that none always yields.
     """
@@ -147,13 +147,13 @@ def _shares(k: int, place: int, writers: int) -> list[int]:
 
 
 def _short(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateOptions) -> list[int]:
-    """How many candidates each writer still owes."""
+    """How many candidates each writer still has to give."""
     kept = Counter(one.writer for one in choose(drawn, place, writers, options))
     return [share - kept[number] for number, share in enumerate(_shares(options.k, place, writers))]
 
 
 def _redraw(options: CandidateOptions, sampling: Sampling, number: int, round: int) -> Sampling:
-    """Other numbers for each writer and round: two models that are nearly the same must not draw alike."""
+    """Sampling with another seed for each writer and round, so that two similar models draw different answers."""
     seed = int(np.random.SeedSequence([sampling.seed, number, round]).generate_state(1)[0])
     return replace(sampling, seed=seed, temperature=sampling.temperature + round * options.temperature_step)
 
