@@ -40,7 +40,7 @@ def test_the_score_falls_on_the_last_token_and_the_kl_on_each() -> None:
     assert np.allclose(token_rewards(2.0, np.array([1, -1, 3], np.float32), beta=0.1), [-0.1, 0.1, 1.7])
 
 
-def test_whitening_is_over_all_parts_and_shifts_only_when_asked() -> None:
+def test_whitening_is_over_all_parts_and_shifts_only_with_shift_on() -> None:
     parts = [np.array([1, 2], np.float32), np.array([6], np.float32)]
     white = np.concatenate(whiten(parts))
     assert abs(white.mean()) < 1e-6

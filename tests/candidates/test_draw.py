@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from posttrain.candidates.draw import Candidates, Draft, Drawn, Writer, choose, make_candidates
 from posttrain.candidates.options import CandidateOptions
-from posttrain.candidates.prompts import Ask
+from posttrain.candidates.prompts import CandidatePrompt
 from posttrain.console import Screen
 from posttrain.data.files.read import read_rows
 from posttrain.data.formats.examples import read_examples
@@ -36,9 +36,10 @@ SAYINGS = (
 )
 
 
-def asks(count: int) -> list[Ask]:
+def prompts(count: int) -> list[CandidatePrompt]:
     return [
-        Ask(f"p{i}", f"p.jsonl:{i + 1}", ({"role": "user", "content": f"ask {i}"},), None, ()) for i in range(count)
+        CandidatePrompt(f"p{i}", f"p.jsonl:{i + 1}", ({"role": "user", "content": f"ask {i}"},), None, ())
+        for i in range(count)
     ]
 
 
@@ -66,7 +67,7 @@ def parrot(name: str, sayings: Sequence[str] = SAYINGS, calls: list[Sampling] | 
 def made(
     folder: Path, writers: Sequence[Writer], options: CandidateOptions, count: int = 40, seed: int = 0
 ) -> Candidates:
-    return make_candidates(asks(count), writers, options, Sampling(8, seed=seed), folder, screen=QUIET)
+    return make_candidates(prompts(count), writers, options, Sampling(8, seed=seed), folder, screen=QUIET)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_the_result_is_a_function_of_the_seed(tmp_path: Path) -> None:
     assert first.params == other.params, "a seed is no setting"
 
 
-def test_near_identical_ones_are_replaced_and_who_stays_short_is_told(tmp_path: Path) -> None:
+def test_near_identical_ones_are_replaced_and_prompts_left_short_are_counted(tmp_path: Path) -> None:
     plenty = made(tmp_path / "many", [parrot("a")], how(redraws=20))
     assert {len(row["candidates"]) for row in plenty.rows} == {4}
     assert not plenty.noted
@@ -217,7 +218,7 @@ def test_stopped_anywhere_it_goes_on_to_the_same_and_asks_nothing_twice(tmp_path
         at = len(calls)
         try:
             found = make_candidates(
-                asks(200),
+                prompts(200),
                 [parrot("a", calls=calls)],
                 how(),
                 Sampling(8),

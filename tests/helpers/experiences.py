@@ -14,14 +14,14 @@ NONE = float("nan")
 """No reward."""
 
 
-def asked(number: int, /, **row: object) -> Prompt:
+def numbered_prompt(number: int, /, **row: object) -> Prompt:
     """A prompt whose tokens are its number."""
     text = f"Say {number}"
     messages = ({"role": "user", "content": text},)
     return Prompt(f"prompts.jsonl:{number + 1}", messages, np.array([1, number + 3], np.int32), {"prompt": text, **row})
 
 
-def said(tokens: Sequence[int], logp: Sequence[float] | None = None, *, ended: bool = True) -> Generation:
+def generation(tokens: Sequence[int], logp: Sequence[float] | None = None, *, ended: bool = True) -> Generation:
     """A completion."""
     probs = [-0.5] * len(tokens) if logp is None else list(logp)
     return Generation(np.array(tokens, np.int32), np.array(probs, np.float32), ended)
@@ -33,10 +33,10 @@ def experience(
     components: Mapping[str, Sequence[Sequence[float]]] | None = None,
 ) -> Rollout:
     """A rollout with these rewards; by default each completion is a token, and the reward has one component."""
-    made = written or [[said([5 + g])] * len(row) for g, row in enumerate(rewards)]
+    made = written or [[generation([5 + g])] * len(row) for g, row in enumerate(rewards)]
     parts = {"only": rewards} if components is None else components
     return Rollout(
-        tuple(asked(g) for g in range(len(rewards))),
+        tuple(numbered_prompt(g) for g in range(len(rewards))),
         tuple(tuple(some) for some in made),
         tuple(tuple(" ".join(map(str, one.tokens)) for one in some) for some in made),
         np.array(rewards, np.float32),
@@ -50,7 +50,7 @@ def random_experience(rng: np.random.Generator, *, missing: float = 0.2) -> Roll
 
     def one() -> Generation:
         length, ended = int(rng.integers(1, 7)), rng.random() < 0.6
-        return said(rng.integers(3, 60, length).tolist(), (-rng.exponential(1, length)).tolist(), ended=ended)
+        return generation(rng.integers(3, 60, length).tolist(), (-rng.exponential(1, length)).tolist(), ended=ended)
 
     rewards: Floats = rng.normal(2, 3, (groups, siblings)).astype(np.float32)
     rewards[rng.random(rewards.shape) < missing] = np.nan

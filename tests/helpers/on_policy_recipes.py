@@ -19,7 +19,7 @@ REWARD = "  rm: {kind: reward, data: pairs.jsonl, max_length: 128, batch_size: 8
 PPO = """\
   ppo:
     kind: ppo
-    data: asked.jsonl
+    data: rl_prompts.jsonl
     validation: 0.25
     max_length: 64
     max_new_tokens: 8
@@ -35,7 +35,7 @@ PPO = """\
 GRPO = """\
   grpo:
     kind: grpo
-    data: asked.jsonl
+    data: rl_prompts.jsonl
     validation: 0.25
     max_length: 64
     max_new_tokens: 8
@@ -58,7 +58,7 @@ def alone(stage: str) -> str:
 def write_files(work: Path) -> None:
     """Prompts, rewards and a recipe a technique."""
     rows = [{"prompt": f"Say {n}", "answer": str(n)} for n in range(14)]
-    (work / "asked.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (work / "rl_prompts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (work / "mine.py").write_text(MINE)
     judged = PPO.replace(
         "    rewards: {letters: {kind: python, file: mine.py, function: letters}}\n",

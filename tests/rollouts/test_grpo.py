@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from experiences import NONE, asked, experience, experiences, said
+from experiences import NONE, experience, experiences, generation, numbered_prompt
 from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.core.group import Floats, Group
 from posttrain.rollouts.grpo import grpo_advantages
@@ -16,14 +16,16 @@ def credit_of(*, scale: bool = True, mask_truncated: bool = False) -> AdvantageF
 
 
 def columns(credit: AdvantageFn, some: Rollout) -> list[list[float]]:
-    groups, told, memory = credit(some, RolloutState(5, 0.1, {"a": 1}))
-    assert told == {}
+    groups, measured, memory = credit(some, RolloutState(5, 0.1, {"a": 1}))
+    assert measured == {}
     assert memory == RolloutState(5, 0.1, {"a": 1})
     return [group.columns["advantage"].tolist() for group in groups]
 
 
-def test_a_completions_advantage_stands_at_each_of_its_tokens() -> None:
-    some = experience([[1.0, 0.0], [3.0, 5.0]], [[said([4, 5, 6]), said([7])], [said([8]), said([9, 10])]])
+def test_a_completions_advantage_is_repeated_at_each_of_its_tokens() -> None:
+    some = experience(
+        [[1.0, 0.0], [3.0, 5.0]], [[generation([4, 5, 6]), generation([7])], [generation([8]), generation([9, 10])]]
+    )
     assert columns(credit_of(scale=False), some) == [[0.5, 0.5, 0.5, -0.5], [-1.0, 1.0, 1.0]]
     deviation = np.sqrt(0.5)  # of 1 and 0, as a sample's
     assert columns(credit_of(), some)[0] == pytest.approx([0.5 / (deviation + 1e-4)] * 3 + [-0.5 / (deviation + 1e-4)])
@@ -39,7 +41,7 @@ def test_equal_rewards_teach_nothing() -> None:
 
 
 def test_a_cut_completion_is_no_sibling_where_it_is_masked() -> None:
-    written = [[said([4, 5], ended=False), said([6]), said([7])]]
+    written = [[generation([4, 5], ended=False), generation([6]), generation([7])]]
     some = experience([[9.0, 1.0, 0.0]], written)
     assert columns(credit_of(scale=False, mask_truncated=True), some) == [[0.5, -0.5]]
     (group,), *_ = credit_of(scale=False, mask_truncated=True)(some, RolloutState())
@@ -59,17 +61,17 @@ def test_nothing_is_ever_missing_and_groups_are_centred(some: Rollout) -> None:
 
 
 def test_the_reference_gives_a_column_and_the_distance_to_it() -> None:
-    some = experience([[1.0, 0.0]], [[said([4, 5], [-1.0, -2.0]), said([6], [-3.0])]])
+    some = experience([[1.0, 0.0]], [[generation([4, 5], [-1.0, -2.0]), generation([6], [-3.0])]])
 
     def reference(groups: object) -> list[Floats]:
         return [np.array([-1.5, -2.0, -2.0], np.float32)]
 
     credit = grpo_advantages(GRPOAdvantageOptions(scale_rewards=False, mask_truncated=False), reference=reference)
-    (group,), told, _ = credit(some, RolloutState())
+    (group,), measured, _ = credit(some, RolloutState())
     assert isinstance(group, Group)
     assert group.columns["ref_logp"].tolist() == [-1.5, -2.0, -2.0]
     assert group.columns["old_logp"].tolist() == [-1.0, -2.0, -3.0]
     k3 = [np.exp(-0.5) - 1 + 0.5, 0.0, np.exp(1.0) - 1 - 1.0]
-    assert told["kl"] == pytest.approx(sum(k3) / 3)
-    assert told["objective/kl"] == pytest.approx((0.5 - 1.0) / 2)
-    assert group.where == asked(0).where
+    assert measured["kl"] == pytest.approx(sum(k3) / 3)
+    assert measured["objective/kl"] == pytest.approx((0.5 - 1.0) / 2)
+    assert group.where == numbered_prompt(0).where

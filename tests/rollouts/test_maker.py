@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiences import asked
+from experiences import numbered_prompt
 from posttrain.advantages.grpo import varies
 from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.core.group import Group
@@ -42,7 +42,7 @@ def worth(completion: str, row: Mapping[str, Any]) -> float | None:
 
 
 def rollout_spec(policy: Policy, function: Callable[[str, Mapping[str, Any]], float | None] = worth) -> RolloutSpec:
-    prompts = [asked(n, number=n) for n in range(6)]
+    prompts = [numbered_prompt(n, number=n) for n in range(6)]
     scorer = Scorer({"worth": Reward(per_completion(function))}, {}, 256, 0.1, lambda sentence: None)
     renderer = Renderer(policy.tokenizer, None, frozenset(policy.end_tokens), 256)
     return RolloutSpec(
@@ -103,8 +103,8 @@ def test_every_prompt_is_drawn_once_an_epoch_and_never_with_the_same_numbers(pol
 
 def test_a_rollout_is_the_same_when_made_again(policy: Policy, tmp_path: Path) -> None:
     writing = rollout_spec(policy)
-    (first, told, memory), (again, retold, rememory) = (made(writing, tmp_path / name) for name in "ab")
-    assert (told, memory) == (retold, rememory)
+    (first, measured, memory), (again, retold, rememory) = (made(writing, tmp_path / name) for name in "ab")
+    assert (measured, memory) == (retold, rememory)
     for a, b in zip(first, again, strict=True):
         assert a.where == b.where
         assert all(a.columns[name].tobytes() == b.columns[name].tobytes() for name in a.columns)
@@ -117,18 +117,18 @@ def test_dynamic_sampling_fills_the_rollout_with_groups_that_differ(policy: Poli
     writing = replace(rollout_spec(policy), most_draws=9)
     seen: list[Rollout] = []
     make = rollout_maker(writing, GRPO, AlarmOptions(), tmp_path, on_note=print, on_rollout=lambda n, e: seen.append(e))
-    groups, told, memory = make(0, RolloutState())
+    groups, measured, memory = make(0, RolloutState())
     assert len(groups) == 3
     assert all(group.columns["advantage"].any() for group in groups)
-    assert memory.cursor == told["num_drawn"] == len(seen[0].prompts) == 6  # half of six prompts differ
+    assert memory.cursor == measured["num_drawn"] == len(seen[0].prompts) == 6  # half of six prompts differ
     rows = [json.loads(line) for line in (tmp_path / "rollout-00000000.jsonl").read_text().splitlines()]
     assert len(rows) == 12, "what was drawn in vain is told too"
 
 
 def test_dynamic_sampling_draws_no_more_than_it_must(policy: Policy, tmp_path: Path) -> None:
     writing = replace(rollout_spec(policy, lambda completion, row: float(sum(completion.encode()))), most_draws=5)
-    groups, told, _ = made(writing, tmp_path)
-    assert told["num_drawn"] == 3
+    groups, measured, _ = made(writing, tmp_path)
+    assert measured["num_drawn"] == 3
     assert len(groups) == 3
 
 
@@ -137,8 +137,8 @@ def test_dynamic_sampling_stops_and_fills_up_with_what_there_is(policy: Policy, 
     def one_differs(completion: str, row: Mapping[str, Any]) -> float:
         return float(sum(completion.encode())) if row["number"] == 2 else 0.5
 
-    groups, told, memory = made(replace(rollout_spec(policy, one_differs), most_draws=most), tmp_path)
-    assert memory.cursor == told["num_drawn"] == 3 * most
+    groups, measured, memory = made(replace(rollout_spec(policy, one_differs), most_draws=most), tmp_path)
+    assert memory.cursor == measured["num_drawn"] == 3 * most
     assert len(groups) == 3
     teaching = [group.where for group in groups if group.columns["advantage"].any()]
     order = shuffled(6, 0)
@@ -168,8 +168,8 @@ def replace_ends(policy: Policy) -> Policy:
 def test_the_first_rollout_is_remembered_and_later_ones_are_held_against_it(policy: Policy, tmp_path: Path) -> None:
     notes: list[str] = []
     options = AlarmOptions(min_entropy=0.9, max_length_growth=1.1)
-    _, told, memory = made(rollout_spec(policy), tmp_path, alarms=options, notes=notes)
-    assert memory.first == {"completions/mean_length": 5.0, "entropy": told["entropy"]}
+    _, measured, memory = made(rollout_spec(policy), tmp_path, alarms=options, notes=notes)
+    assert memory.first == {"completions/mean_length": 5.0, "entropy": measured["entropy"]}
     _, _, later = made(rollout_spec(policy), tmp_path, number=1, state=memory, alarms=options, notes=notes)
     assert later.first == memory.first
     assert notes == []
@@ -188,8 +188,8 @@ def test_an_alarm_can_stop_the_stage_before_it_learns(policy: Policy, tmp_path: 
 
 
 def test_a_reward_that_does_not_apply_anywhere_teaches_nothing(policy: Policy, tmp_path: Path) -> None:
-    groups, told, _ = made(rollout_spec(policy, lambda completion, row: None), tmp_path)
-    assert told["reward"] is None
+    groups, measured, _ = made(rollout_spec(policy, lambda completion, row: None), tmp_path)
+    assert measured["reward"] is None
     assert not any(group.columns["advantage"].any() for group in groups)
 
 
@@ -206,8 +206,8 @@ def test_a_run_whose_rewards_never_give_a_number_stops_and_says_why(policy: Poli
         "weightless": Reward(per_completion(lambda completion, row: 1.0), 0.0),
     }
     never = replace(rollout_spec(policy), scorer=Scorer(rewards, {}, 256, 0.1, lambda sentence: None))
-    _, told, memory = made(never, tmp_path)
-    assert told["rewards/never/not_applicable"] == 1.0
+    _, measured, memory = made(never, tmp_path)
+    assert measured["rewards/never/not_applicable"] == 1.0
     with pytest.raises(
         RunError, match=r"6 prompts drawn so far.*`never`: not applicable to 6, `answer` is null"
     ) as error:
@@ -222,8 +222,8 @@ def test_what_a_credit_remembers_of_the_first_rollout_does_not_disturb_the_alarm
     policy: Policy, tmp_path: Path
 ) -> None:
     def scaling(some: Rollout, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
-        groups, told, memory = GRPO(some, memory)
-        return groups, told, replace(memory, first={**memory.first, "score_mean": 2.0})
+        groups, measured, memory = GRPO(some, memory)
+        return groups, measured, replace(memory, first={**memory.first, "score_mean": 2.0})
 
     _, _, memory = made(rollout_spec(policy), tmp_path, credit=scaling)
     assert memory.first.keys() == {"score_mean", "completions/mean_length", "entropy"}

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from experiences import NONE, experience, experiences, said
+from experiences import NONE, experience, experiences, generation
 from posttrain.core.group import Floats
 from posttrain.rollouts import metrics
+from posttrain.rollouts.alarms import alarm_messages
 from posttrain.rollouts.options import AlarmOptions
+from posttrain.rollouts.table import completion_rows, write_json_lines
 from posttrain.rollouts.types import Rollout, with_column
 
 FIRST = {"completions/mean_length": 10.0, "entropy": 2.0}
@@ -19,11 +21,11 @@ FIRST = {"completions/mean_length": 10.0, "entropy": 2.0}
 
 def test_figures_by_hand() -> None:
     written = [
-        [said([4, 5, 6], [-1.0, -2.0, -3.0]), said([4] * 8, [-0.5] * 8, ended=False)],
-        [said([7], [-6.0]), said([8, 9], [-1.0, -1.0])],
+        [generation([4, 5, 6], [-1.0, -2.0, -3.0]), generation([4] * 8, [-0.5] * 8, ended=False)],
+        [generation([7], [-6.0]), generation([8, 9], [-1.0, -1.0])],
     ]
-    told = metrics.figures(experience([[1.0, 0.0], [0.25, 0.25]], written))
-    assert told == {
+    measured = metrics.figures(experience([[1.0, 0.0], [0.25, 0.25]], written))
+    assert measured == {
         "reward": pytest.approx(0.375),
         "reward_std": pytest.approx((np.sqrt(0.5) + 0.0) / 2),
         "rewards/only/mean": pytest.approx(0.375),
@@ -41,18 +43,18 @@ def test_figures_by_hand() -> None:
 
 
 def test_what_is_missing_enters_no_figure() -> None:
-    told = metrics.figures(
+    measured = metrics.figures(
         experience(
             [[1.0, NONE], [2.0, 1.0], [NONE, NONE]],
             components={"a": [[1.0, NONE], [1.0, 1.0], [NONE, NONE]], "b": [[NONE, NONE], [1.0, 0.0], [NONE, NONE]]},
         )
     )
-    assert told["reward"] == pytest.approx(4 / 3)
-    assert told["reward_std"] == pytest.approx(np.sqrt(0.5))
-    assert told["rewards/a/mean"] == 1.0
-    assert told["rewards/b/std"] == pytest.approx(np.sqrt(0.5))
-    assert told["pass_rate"] == pytest.approx(2 / 3)
-    assert told["frac_reward_zero_std"] == 0.5  # of groups with a reward
+    assert measured["reward"] == pytest.approx(4 / 3)
+    assert measured["reward_std"] == pytest.approx(np.sqrt(0.5))
+    assert measured["rewards/a/mean"] == 1.0
+    assert measured["rewards/b/std"] == pytest.approx(np.sqrt(0.5))
+    assert measured["pass_rate"] == pytest.approx(2 / 3)
+    assert measured["frac_reward_zero_std"] == 0.5  # of groups with a reward
 
 
 @pytest.mark.parametrize("shape", [(2, 1), (1, 1), (3, 2)])
@@ -60,10 +62,10 @@ def test_a_rollout_without_rewards_has_no_figures_of_them_and_warns_of_nothing(s
     nothing = np.full(shape, NONE).tolist()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        told = metrics.figures(experience(nothing))
+        measured = metrics.figures(experience(nothing))
     for name in ("reward", "reward_std", "rewards/only/mean", "rewards/only/std", "pass_rate"):
-        assert told[name] is None
-    assert told.get("frac_reward_zero_std") is None
+        assert measured[name] is None
+    assert measured.get("frac_reward_zero_std") is None
 
 
 @given(experiences)
@@ -88,21 +90,21 @@ def test_a_pass_rate_needs_rewards_between_0_and_1() -> None:
 
 
 def test_the_distance_to_the_reference_by_hand() -> None:
-    groups = experience([[1.0, 0.0]], [[said([4, 5], [-1.0, -2.0]), said([6], [-0.5])]]).groups()
+    groups = experience([[1.0, 0.0]], [[generation([4, 5], [-1.0, -2.0]), generation([6], [-0.5])]]).groups()
     ref: list[Floats] = [np.array([-1.5, -1.0, -0.5], np.float32)]
-    told = metrics.kl_figures(with_column(groups, "ref_logp", ref))
-    assert told["objective/kl"] == pytest.approx((0.5 - 1.0 + 0.0) / 2)
-    assert told["kl"] == pytest.approx((np.exp(-0.5) - 0.5 + np.exp(1.0) - 2.0) / 3)
+    measured = metrics.kl_figures(with_column(groups, "ref_logp", ref))
+    assert measured["objective/kl"] == pytest.approx((0.5 - 1.0 + 0.0) / 2)
+    assert measured["kl"] == pytest.approx((np.exp(-0.5) - 0.5 + np.exp(1.0) - 2.0) / 3)
 
 
-def raised(told: dict[str, float | None], first: dict[str, float], **options: float | None) -> list[str]:
+def raised(measured: dict[str, float | None], first: dict[str, float], **options: float | None) -> list[str]:
     quiet = {"max_kl": None, "max_length_growth": None, "min_entropy": None}
-    now = {"completions/mean_length": 10.0, "entropy": 2.0, **told}
-    return list(metrics.alarms(now, first, AlarmOptions.model_validate({**quiet, **options})))
+    now = {"completions/mean_length": 10.0, "entropy": 2.0, **measured}
+    return list(alarm_messages(now, first, AlarmOptions.model_validate({**quiet, **options})))
 
 
 @pytest.mark.parametrize(
-    ("told", "options", "words"),
+    ("measured", "options", "words"),
     [
         ({"objective/kl": 5.0}, {"max_kl": 5.0}, None),
         ({"objective/kl": 5.1}, {"max_kl": 5.0}, "over the budget of 5"),
@@ -116,9 +118,9 @@ def raised(told: dict[str, float | None], first: dict[str, float], **options: fl
     ],
 )
 def test_an_alarm_is_raised_beyond_its_limit_alone(
-    told: dict[str, float | None], options: dict[str, float], words: str | None
+    measured: dict[str, float | None], options: dict[str, float], words: str | None
 ) -> None:
-    found = raised(told, FIRST, **options)
+    found = raised(measured, FIRST, **options)
     assert len(found) == (words is not None)
     assert words is None or words in found[0]
 
@@ -137,9 +139,9 @@ def test_repetition_is_the_share_of_grams_seen_before() -> None:
 
 
 def test_the_table_has_a_row_a_completion(tmp_path: Path) -> None:
-    written = [[said([4, 5]), said([6], ended=False)], [said([7]), said([8])]]
+    written = [[generation([4, 5]), generation([6], ended=False)], [generation([7]), generation([8])]]
     some = experience([[1.0, NONE], [0.0, 0.5]], written)
-    metrics.write_table(tmp_path / "new" / "t.jsonl", metrics.table(some, 3))
+    write_json_lines(tmp_path / "new" / "t.jsonl", completion_rows(some, 3))
     rows = [json.loads(line) for line in (tmp_path / "new" / "t.jsonl").read_text().splitlines()]
     assert len(rows) == 4
     assert rows[1] == {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiences import NONE, experience, random_experience, said
+from experiences import NONE, experience, generation, random_experience
 from posttrain.advantages.options import PPOAdvantageOptions
 from posttrain.core.group import Floats, Group
 from posttrain.rollouts.ppo import ppo_advantages
@@ -106,9 +106,9 @@ def test_it_is_its_definition(seed: int, variant: PPOAdvantageOptions, beta: flo
     known = some.reward_GK[np.isfinite(some.reward_GK)]
     scale = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
     expected = slowly(some, variant, beta, scale if scale[1] > 1e-6 else (scale[0], 1.0))
-    for name, told in expected.items():
+    for name, measured in expected.items():
         found = np.concatenate([group.columns[name] for group in groups])
-        assert np.allclose(found, told, rtol=1e-3, atol=5e-3), name  # rounding over a deviation of 1e-4
+        assert np.allclose(found, measured, rtol=1e-3, atol=5e-3), name  # rounding over a deviation of 1e-4
     assert memory.beta == beta
 
 
@@ -131,63 +131,65 @@ def test_scores_are_scaled_by_the_first_rollout_alone() -> None:
 
 
 def test_equal_scores_are_moved_but_not_blown_up() -> None:
-    _, told, memory = credited(experience([[4.0, 4.0], [NONE, 4.0]]), plain(normalize=True))
+    _, measured, memory = credited(experience([[4.0, 4.0], [NONE, 4.0]]), plain(normalize=True))
     assert memory.first == {"score_mean": 4.0, "score_deviation": 1.0}
-    assert told["objective/scores"] == 0.0
+    assert measured["objective/scores"] == 0.0
 
 
 def test_a_cut_completion_is_punished() -> None:
-    some = experience([[1.0, 1.0]], [[said([4]), said([4], ended=False)]])
-    groups, told, _ = credited(some, plain(missing_eos_penalty=2.0))
+    some = experience([[1.0, 1.0]], [[generation([4]), generation([4], ended=False)]])
+    groups, measured, _ = credited(some, plain(missing_eos_penalty=2.0))
     whole, cut = groups[0].columns["return"].tolist()
     assert whole - cut == pytest.approx(2.0)
-    assert told["objective/scores"] == pytest.approx(0.0)
+    assert measured["objective/scores"] == pytest.approx(0.0)
 
 
 def test_a_completion_without_a_reward_changes_nothing_for_others_and_keeps_its_value() -> None:
-    alone = experience([[1.0, -1.0]], [[said([4, 9]), said([6])]])
-    beside = experience([[1.0, -1.0, NONE]], [[said([4, 9]), said([6]), said([8, 11, 12])]])
+    alone = experience([[1.0, -1.0]], [[generation([4, 9]), generation([6])]])
+    beside = experience([[1.0, -1.0, NONE]], [[generation([4, 9]), generation([6]), generation([8, 11, 12])]])
     for variant in (PLAIN, plain(whiten_rewards=True, normalize=True)):
-        (one,), told, _ = credited(alone, variant)
+        (one,), measured, _ = credited(alone, variant)
         (other,), more, _ = credited(beside, variant)
         for name in ("advantage", "return"):
             assert other.columns[name][:3].tolist() == one.columns[name].tolist()
         assert not other.columns["advantage"][3:].any()
         assert other.columns["return"][3:].tolist() == other.columns["value"][3:].tolist()
         for name in ("objective/scores", "objective/rlhf_reward", "explained_variance"):
-            assert more[name] == pytest.approx(told[name]), name
+            assert more[name] == pytest.approx(measured[name]), name
 
 
 def test_a_rollout_without_any_reward_teaches_nothing() -> None:
-    groups, told, memory = credited(experience([[NONE, NONE]]), plain(normalize=True, whiten_rewards=True))
+    groups, measured, memory = credited(experience([[NONE, NONE]]), plain(normalize=True, whiten_rewards=True))
     assert not groups[0].columns["advantage"].any()
     assert groups[0].columns["return"].tolist() == groups[0].columns["value"].tolist()
-    assert told["objective/scores"] is told["objective/rlhf_reward"] is told["explained_variance"] is None
+    assert measured["objective/scores"] is measured["objective/rlhf_reward"] is measured["explained_variance"] is None
     assert "score_mean" not in memory.first
-    _, told, _ = credited(experience([[1.0, 3.0]]), plain(normalize=True), memory)
-    assert told["objective/scores"] == pytest.approx(0.0)
+    _, measured, _ = credited(experience([[1.0, 3.0]]), plain(normalize=True), memory)
+    assert measured["objective/scores"] == pytest.approx(0.0)
 
 
 def test_the_coefficient_is_steered_from_rollout_to_rollout() -> None:
     variant = plain(target_kl=0.01, kl_horizon=10.0)
-    some = experience([[1.0, 0.0]], [[said([4], [-0.1]), said([4], [-0.2])]])  # KL far over the target: + 20%
+    some = experience(
+        [[1.0, 0.0]], [[generation([4], [-0.1]), generation([4], [-0.2])]]
+    )  # KL far over the target: + 20%
     betas: list[float | None] = []
     memory = RolloutState(beta=0.5)
     for _ in range(3):
-        _, told, memory = credited(some, variant, memory)
-        betas.append(told["beta"])
+        _, measured, memory = credited(some, variant, memory)
+        betas.append(measured["beta"])
     step = 1 + 0.2 * 2 / 10
     assert betas == [pytest.approx(0.5), pytest.approx(0.5 * step), pytest.approx(0.5 * step**2)]
     assert memory.beta == pytest.approx(0.5 * step**3)
 
 
 def test_figures_by_hand() -> None:
-    some = experience([[1.0, 2.0]], [[said([5], [-1.0]), said([5], [-3.0])]])  # value 0, reference -1.1
-    _, told, _ = credited(some, PLAIN, RolloutState(beta=0.5))
-    assert told["objective/kl"] == pytest.approx((0.1 - 1.9) / 2)
-    assert told["objective/scores"] == pytest.approx(1.5)
-    assert told["objective/rlhf_reward"] == pytest.approx(1.5 - 0.5 * (0.1 - 1.9) / 2)
-    assert told["explained_variance"] == pytest.approx(0.0)
-    assert told["beta"] == 0.5
+    some = experience([[1.0, 2.0]], [[generation([5], [-1.0]), generation([5], [-3.0])]])  # value 0, reference -1.1
+    _, measured, _ = credited(some, PLAIN, RolloutState(beta=0.5))
+    assert measured["objective/kl"] == pytest.approx((0.1 - 1.9) / 2)
+    assert measured["objective/scores"] == pytest.approx(1.5)
+    assert measured["objective/rlhf_reward"] == pytest.approx(1.5 - 0.5 * (0.1 - 1.9) / 2)
+    assert measured["explained_variance"] == pytest.approx(0.0)
+    assert measured["beta"] == 0.5
     _, whitened, _ = credited(some, plain(whiten_rewards=True), RolloutState(beta=0.5))
-    assert whitened["objective/rlhf_reward"] == told["objective/rlhf_reward"]
+    assert whitened["objective/rlhf_reward"] == measured["objective/rlhf_reward"]

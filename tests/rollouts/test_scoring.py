@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from byte_model import TEMPLATE, save_byte_model
-from experiences import asked, said
+from experiences import generation, numbered_prompt
 from posttrain.core.group import Ints
 from posttrain.data.chat.answer_text import answer_text
 from posttrain.data.chat.renderer import Renderer, renderer_of
@@ -34,7 +34,7 @@ def policy(model: Path) -> Policy:
 
 def answer(policy: Policy, text: str, *, ended: bool = True) -> Generation:
     ids = policy.tokenizer(text, add_special_tokens=False)["input_ids"]
-    return said([*ids, END] if ended else ids, ended=ended)
+    return generation([*ids, END] if ended else ids, ended=ended)
 
 
 def texts_of(written: Sequence[Sequence[Generation]], policy: Policy) -> list[list[str]]:
@@ -43,8 +43,8 @@ def texts_of(written: Sequence[Sequence[Generation]], policy: Policy) -> list[li
 
 
 def by(failures: list[str] | None = None, **rewards: Reward) -> Scorer:
-    told = [] if failures is None else failures
-    return Scorer(rewards, {}, 256, 0.5, told.append)
+    measured = [] if failures is None else failures
+    return Scorer(rewards, {}, 256, 0.5, measured.append)
 
 
 def test_rewards_read_text_without_end_tokens_and_the_prompts_row(policy: Policy) -> None:
@@ -54,7 +54,7 @@ def test_rewards_read_text_without_end_tokens_and_the_prompts_row(policy: Policy
         seen.append((completion, row["answer"]))
         return float(completion == row["answer"])
 
-    prompts = [asked(n, answer=str(n)) for n in range(2)]
+    prompts = [numbered_prompt(n, answer=str(n)) for n in range(2)]
     written = [[answer(policy, "0"), answer(policy, "1", ended=False)], [answer(policy, "é"), answer(policy, "1")]]
     other = Reward(per_completion(lambda completion, row: float(len(completion))), -2.0)
     found = scored(prompts, written, texts_of(written, policy), by(exact=Reward(per_completion(note)), long=other))
@@ -71,7 +71,7 @@ def test_none_and_a_reward_that_raises_are_missing_and_the_row_is_named(policy: 
             raise KeyError("surname")
         return None if completion == "c" else 1.0
 
-    prompts = [asked(n) for n in range(2)]
+    prompts = [numbered_prompt(n) for n in range(2)]
     written = [[answer(policy, "a"), answer(policy, "b")], [answer(policy, "c"), answer(policy, "a")]]
     failures: list[str] = []
     found = scored(prompts, written, texts_of(written, policy), by(failures, picky=Reward(per_completion(picky))))
@@ -86,7 +86,12 @@ def test_a_reward_that_always_fails_stops_the_run_with_rows(policy: Policy) -> N
 
     written = [[answer(policy, "a")], [answer(policy, "b")]]
     with pytest.raises(RunError, match=r"reward `broken` failed on 2 of 2(.|\n)*prompts.jsonl:1"):
-        scored([asked(0), asked(1)], written, texts_of(written, policy), by(broken=Reward(per_completion(broken))))
+        scored(
+            [numbered_prompt(0), numbered_prompt(1)],
+            written,
+            texts_of(written, policy),
+            by(broken=Reward(per_completion(broken))),
+        )
 
 
 def reward_model(folder: Path, template: str = TEMPLATE) -> Policy:
@@ -104,10 +109,10 @@ def by_transformers(folder: Path, texts: list[list[int]]) -> list[float]:
 
 
 def chat_prompt(policy: Policy, number: int) -> Prompt:
-    asked_ = asked(number)
-    text = policy.tokenizer.apply_chat_template(list(asked_.messages), tokenize=False, add_generation_prompt=True)
+    prompt = numbered_prompt(number)
+    text = policy.tokenizer.apply_chat_template(list(prompt.messages), tokenize=False, add_generation_prompt=True)
     ids: Ints = np.array(policy.tokenizer(text, add_special_tokens=False)["input_ids"], np.int32)
-    return Prompt(asked_.where, asked_.messages, ids, asked_.row)
+    return Prompt(prompt.where, prompt.messages, ids, prompt.row)
 
 
 def test_a_reward_model_with_the_same_tokens_scores_them_as_they_are(policy: Policy, tmp_path: Path) -> None:
@@ -170,6 +175,6 @@ def test_a_text_too_long_for_the_reward_model_is_a_failure_of_its_row(policy: Po
 def test_an_empty_answer_is_scored_too(policy: Policy, tmp_path: Path) -> None:
     judge = reward_model(tmp_path, OTHER)
     scorer = Scorer({}, {"rm": RewardModel(judge, 1.0, renderer_for(judge, 64))}, 64, 1.0, print)
-    written = [[said([END]), answer(policy, "1")]]
+    written = [[generation([END]), answer(policy, "1")]]
     found = scored([chat_prompt(policy, 0)], written, texts_of(written, policy), scorer)
     assert np.isfinite(found.reward_GK).all()

@@ -1,4 +1,4 @@
-"""Rollouts cut into steps: each is made once, learnt from as often as asked, and never lost to a resume."""
+"""Rollouts cut into steps: each is made once, learnt from as often as requested, and never lost to a resume."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,14 +17,14 @@ sizes = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
 
 
 class Maker:
-    """Makes rollouts whose groups say which rollout they are of, and remembers what it was asked."""
+    """Makes rollouts whose groups say which rollout they are of, and records the requests."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.asked: list[tuple[int, RolloutState]] = []
+        self.requests: list[tuple[int, RolloutState]] = []
 
     def __call__(self, number: int, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
-        self.asked.append((number, memory))
+        self.requests.append((number, memory))
         groups = [self._group(number, place) for place in range(self.size)]
         return (
             groups,
@@ -67,17 +67,17 @@ def test_every_group_of_a_rollout_is_learnt_from_once_an_inner_epoch(cut: tuple[
 
 @given(sizes, st.integers(0, 12))
 @settings(max_examples=20, deadline=None)
-def test_a_step_asked_again_or_after_a_restart_is_the_same(cut: tuple[int, int, int], last: int) -> None:
+def test_a_step_requested_again_or_after_a_restart_is_the_same(cut: tuple[int, int, int], last: int) -> None:
     with TemporaryDirectory() as name:
         source, make = opened(Path(name), cut)
         steps = [names(source.step(n)) for n in range(last + 1)]
         assert names(source.step(last)) == steps[last]
-        assert [number for number, _ in make.asked] == list(range(last // source.steps_each + 1))
+        assert [number for number, _ in make.requests] == list(range(last // source.steps_each + 1))
         again, unused = opened(Path(name), cut)
         here = last - last % source.steps_each
         assert [names(again.step(n)) for n in range(here, last + 1)] == steps[here:]
         assert again.metrics(here) == {"rollout": last // source.steps_each}
-        assert not unused.asked
+        assert not unused.requests
 
 
 def test_what_moves_is_handed_from_rollout_to_rollout_across_a_restart(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_what_moves_is_handed_from_rollout_to_rollout_across_a_restart(tmp_path:
     source.step(0), source.step(1)
     again, more = opened(tmp_path, (2, 1, 1))
     again.step(2)
-    handed = [*make.asked, *more.asked]
+    handed = [*make.requests, *more.requests]
     assert handed == [
         (0, RolloutState(0, 0.5, {})),
         (1, RolloutState(2, 1.0, {"n": 0})),
@@ -99,7 +99,7 @@ def test_forgetting_leaves_all_that_a_checkpoint_needs(cut: tuple[int, int, int]
     """A run that resumes at any step from the oldest checkpoint on sees what it would have seen."""
     with TemporaryDirectory() as name, TemporaryDirectory() as other:
         source, _ = opened(Path(name), cut)
-        whole, asked = opened(Path(other), cut)
+        whole, requests = opened(Path(other), cut)
         for step in range(oldest + more):
             source.step(step)
         source.discard_before(oldest)
@@ -107,8 +107,8 @@ def test_forgetting_leaves_all_that_a_checkpoint_needs(cut: tuple[int, int, int]
         expected = [names(whole.step(n)) for n in range(oldest + more + 2 * whole.steps_each)]
         for step in range(oldest, oldest + more + 2 * whole.steps_each):
             assert names(resumed.step(step)) == expected[step]
-        assert made.asked == asked.asked[len(asked.asked) - len(made.asked) :]
-        assert all(number > (oldest + more - 1) // source.steps_each for number, _ in made.asked)
+        assert made.requests == requests.requests[len(requests.requests) - len(made.requests) :]
+        assert all(number > (oldest + more - 1) // source.steps_each for number, _ in made.requests)
 
 
 def test_old_rollouts_are_really_deleted(tmp_path: Path) -> None:
@@ -121,13 +121,13 @@ def test_old_rollouts_are_really_deleted(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["rollout-00000002"]
 
 
-def test_metrics_are_told_once_a_rollout(tmp_path: Path) -> None:
+def test_metrics_are_reported_once_a_rollout(tmp_path: Path) -> None:
     source, _ = opened(tmp_path, (1, 2, 2))
-    told = []
+    measured = []
     for step in range(8):
         source.step(step)
-        told.append(source.metrics(step))
-    assert told == [{"rollout": 0.0}, {}, {}, {}, {"rollout": 1.0}, {}, {}, {}]
+        measured.append(source.metrics(step))
+    assert measured == [{"rollout": 0.0}, {}, {}, {}, {"rollout": 1.0}, {}, {}, {}]
 
 
 def test_inner_epochs_and_rollouts_have_orders_of_their_own(tmp_path: Path) -> None:

@@ -34,12 +34,12 @@ def test_what_is_kept_comes_back_bit_for_bit(some: Rollout, cursor: int, beta: f
     rng = np.random.default_rng(cursor)
     groups = with_column(groups, "advantage", [rng.normal(size=g.loss_tokens).astype(np.float32) for g in groups])
     memory = RolloutState(cursor, beta, first)
-    told = {"reward": beta, "pass_rate": None}
+    measured = {"reward": beta, "pass_rate": None}
     with TemporaryDirectory() as name:
-        place = store.folder_of(Path(name), 7)
-        store.save(place, groups, told, memory)
+        place = store.rollout_folder(Path(name), 7)
+        store.save(place, groups, measured, memory)
         back = store.groups_in(place)
-        assert store.metrics_in(place) == told
+        assert store.metrics_in(place) == measured
         assert store.state_in(place) == memory
     assert len(back) == len(groups)
     assert all(same(a, b) for a, b in zip(groups, back, strict=True))
@@ -53,7 +53,7 @@ def test_a_rollout_is_whole_or_not_there(tmp_path: Path) -> None:
 
 def test_forgetting_takes_older_rollouts_alone(tmp_path: Path) -> None:
     for number in (0, 3, 4, 11):
-        store.save(store.folder_of(tmp_path, number), _groups(), {}, RolloutState())
+        store.save(store.rollout_folder(tmp_path, number), _groups(), {}, RolloutState())
     (tmp_path / "rollout-00000001.partial").mkdir()
     (tmp_path / "rollout-mine").mkdir()
     store.discard_before(tmp_path, 4)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiences import NONE, asked, experience, said
+from experiences import NONE, experience, generation, numbered_prompt
 from posttrain.console import Screen
 from posttrain.core.group import Floats, Group
 from posttrain.errors import RunError
@@ -58,14 +58,14 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
         scorer = Scorer(rewards, {}, 64, 1.0, lambda sentence: None)
         screen = Noted()
         context = Context("grpo", tmp_path, tmp_path, "model", 0, screen=screen)
-        prompts = [asked(n) for n in range(len(some.prompts))]
+        prompts = [numbered_prompt(n) for n in range(len(some.prompts))]
         return held_out_rewards(writing, prompts, scorer, reference, alarms or AlarmOptions(), context), screen
 
     return build
 
 
 def test_figures_by_hand(opened: Callable[..., tuple[Measure, Noted]]) -> None:
-    written = [[said([4, 5], [-1.0, -2.0])], [said([6], [-0.5], ended=False)], [said([7])]]
+    written = [[generation([4, 5], [-1.0, -2.0])], [generation([6], [-0.5], ended=False)], [generation([7])]]
     parts = {"a": [[1.0], [0.0], [NONE]], "b": [[2.0], [NONE], [NONE]]}
     some = experience([[3.0], [0.0], [NONE]], written, parts)
 
@@ -116,7 +116,7 @@ SPREAD = np.std([0.0, 0.0, 0.0, 1.0], ddof=1) / 2
 def test_the_alarm_rings_when_gold_falls_while_the_reward_rises(
     reward_before: float | None, gold_before: float | None, rings: bool, opened: Callable[..., tuple[Measure, Noted]]
 ) -> None:
-    some = experience([[0.5]] * 4, [[said([n])] for n in (4, 5, 6, 7)])
+    some = experience([[0.5]] * 4, [[generation([n])] for n in (4, 5, 6, 7)])
     before = {"eval_reward": reward_before, "eval_gold/seven": gold_before}
     measure, screen = opened(some, gold={"seven": lambda text, row: float(text == "7")}, before=before)
     measure()

@@ -61,7 +61,7 @@ def test_the_audit_foretells_what_dpo_reports(work: Path, posttrain: Posttrain) 
 
 def test_the_audit_foretells_what_grpo_plans(work: Path, posttrain: Posttrain) -> None:
     write_files(work)
-    write_rows(work / "asked.jsonl", [{"prompt": "Say " + "z" * n, "answer": str(n)} for n in range(70)])
+    write_rows(work / "rl_prompts.jsonl", [{"prompt": "Say " + "z" * n, "answer": str(n)} for n in range(70)])
     found = stage_budget(load_recipe(work / "ppo.yaml"), "ppo", work, Screen(quiet=True))
     plan = json.loads(posttrain("plan", "ppo.yaml", "--json").out)[0]
     assert found.kept == plan["parts"]["train"]["groups"]
@@ -100,7 +100,7 @@ def test_a_misspelt_waiver_is_an_error_with_a_suggestion(work: Path, posttrain: 
 def test_audit_of_a_recipe_tries_rewards_on_the_reference_answers(work: Path, posttrain: Posttrain) -> None:
     write_files(work)
     rows = [{"prompt": f"What is {n} and {n}?", "answer": f"#### {2 * n}" if n % 5 else "a lot"} for n in range(15)]
-    write_rows(work / "asked.jsonl", rows)
+    write_rows(work / "rl_prompts.jsonl", rows)
     recipe = yaml.safe_load((work / "ppo.yaml").read_text())
     recipe["stages"]["ppo"]["rewards"] = {
         "right": {"kind": "math", "target": "answer"},
@@ -123,7 +123,7 @@ def test_audit_of_a_recipe_tries_rewards_on_the_reference_answers(work: Path, po
     answer = posttrain("audit", "--recipe", "ppo.yaml", "--json")
     assert answer.code == 2
     found = {one["name"]: one for one in json.loads(answer.out)["ppo"]["findings"]}
-    assert found["reward-fails-on-reference"]["rows"] == [f"asked.jsonl:{n}" for n in (1, 6, 11)]
+    assert found["reward-fails-on-reference"]["rows"] == [f"rl_prompts.jsonl:{n}" for n in (1, 6, 11)]
 
 
 def test_audit_of_a_recipe_lists_the_rows_it_would_cut(work: Path, posttrain: Posttrain) -> None:

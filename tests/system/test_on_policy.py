@@ -67,7 +67,7 @@ def test_a_stack_of_reward_model_ppo_and_grpo_leaves_evidence_and_models(tasks: 
         assert len(tables) == len(logged)
         row = lines_of(tables[0])[0]
         assert row.keys() >= {"where", "prompt", "completion", "tokens", "ended", "reward", "rewards"}
-        assert row["where"].startswith("asked.jsonl:")
+        assert row["where"].startswith("rl_prompts.jsonl:")
         assert list((folder / "rollouts").iterdir()), "what a resume would need"
     ppo = [line for line in lines_of(tasks / "out/stages/ppo/metrics.jsonl") if "reward" in line]
     assert {"value_loss", "beta", "objective/rlhf_reward", "objective/scores", "explained_variance"} <= ppo[0].keys()
@@ -190,7 +190,7 @@ def test_a_reward_that_fails_on_one_row_is_reported_and_the_run_goes_on(tasks: P
     mine.write_text(mine.read_text().replace("        return None", '        raise KeyError("surname")'))
     answer = posttrain("run", "grpo.yaml", "--out", "out")
     assert answer.code == 0, answer.err
-    assert "asked.jsonl:6: reward `letters`: KeyError: 'surname'" in answer.err
+    assert "rl_prompts.jsonl:6: reward `letters`: KeyError: 'surname'" in answer.err
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""PPO's credit: rewards along a completion become advantages by a learnt value (actor-critic).
+"""PPO's advantages: generalised advantage estimation (GAE) from token rewards and a learnt value (actor-critic).
 
     δ_t = r_t + γ V_{t+1} - V_t          A_t = Σ_l (γλ)^l δ_{t+l}          returns R_t = A_t + V_t
 
 Schulman et al. 2015, arXiv:1506.02438, eq. 16; for language models Ziegler et al. 2019, arXiv:1909.08593. The
-completion's end is the episode's: V beyond the last token is 0, whether it ended by itself or was cut.
+episode ends with the completion: V after the last token is 0, whether the completion ended by itself or was cut.
 """
 
 from collections.abc import Sequence

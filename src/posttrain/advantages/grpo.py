@@ -1,4 +1,4 @@
-"""GRPO's credit: a completion is as good as it is better than its siblings. No value network.
+"""GRPO's advantages: a completion's reward relative to its group. No value network is needed.
 
     A_k = (r_k - mean(r)) / (std(r) + ε)          Shao et al. 2024, arXiv:2402.03300, section 4.1.2
     A_k = r_k - mean(r)                           Dr. GRPO: Liu et al. 2025, arXiv:2503.20783, section 3.1

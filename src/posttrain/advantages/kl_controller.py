@@ -1,4 +1,4 @@
-"""How strongly the KL penalty pulls: fixed, or steered to a target (Ziegler et al. 2019, arXiv:1909.08593, 2.2)."""
+"""The coefficient of the KL penalty: fixed, or adapted to a target KL (Ziegler et al. 2019, arXiv:1909.08593, 2.2)."""
 
 
 def next_beta(beta: float, kl: float, *, target: float | None, horizon: float, samples: int) -> float:

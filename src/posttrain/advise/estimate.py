@@ -11,7 +11,7 @@ from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.recipe.stages.rank import RankStage
-from posttrain.stages.cost import Load, flops, scored, seconds
+from posttrain.stages.cost import Load, flops, has_reward_model, seconds
 
 RANKING_SECONDS = 60.0
 """Seconds that a person takes to rank four candidates."""
@@ -78,6 +78,6 @@ def peak_memory(stage: StageOptions, shape: ModelShape, machine: Machine, load: 
     total = sum(estimate(shape, stage, row_tokens=row, scored=stage.makes == "score").values())
     if isinstance(stage, OnPolicyStage):
         total += cache_bytes(shape, rows=stage.rollout_rows, length=int(2 * load.prompt) + stage.max_new_tokens)
-        other_models = (stage.lora is None and stage.needs_reference) + scored(stage)
+        other_models = (stage.lora is None and stage.needs_reference) + has_reward_model(stage)
         total += 4 * shape.parameters * other_models
     return total

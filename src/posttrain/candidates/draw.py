@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from posttrain.candidates.options import CandidateOptions
-from posttrain.candidates.prompts import Ask
+from posttrain.candidates.prompts import CandidatePrompt
 from posttrain.console import Screen
 from posttrain.data.sets.prompts import prompt_column
 from posttrain.data.similarity import ComparedText, compared_text, near_identical
@@ -25,7 +25,7 @@ from posttrain.files import hash_of, read_json, write_json
 from posttrain.generation.sampling import Sampling
 
 CHUNK = 64
-"""Prompts asked together, and lost together if the process dies."""
+"""Prompts in one chunk; a chunk is lost if the process dies before the chunk is complete."""
 
 LEAST = 2
 """Candidates that can be ranked."""
@@ -65,13 +65,13 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What there is to rank.
+    """The rows to rank, with counts.
 
     Args:
         rows: in the ranking format, without ranks.
         params: params_hash → the settings behind it.
         skips: prompts left out, by reason.
-        noted: prompts that something is to be told about.
+        noted: prompts with a note for the user.
         figures: means, by name: (value, of how many).
     """
 
@@ -83,7 +83,7 @@ class Candidates:
 
 
 def make_candidates(
-    asks: Sequence[Ask],
+    prompts: Sequence[CandidatePrompt],
     writers: Sequence[Writer],
     options: CandidateOptions,
     sampling: Sampling,
@@ -96,15 +96,15 @@ def make_candidates(
 
     Args:
         folder: takes all draws; called again with the same, it goes on from there.
-        stop: whether the user asked to stop.
+        stop: whether the user has requested a stop.
 
     Raises:
         Stopped: he did.
         RunError: no prompt has two completions that differ.
     """
-    drawn: list[list[Drawn]] = [[] for _ in asks]
+    drawn: list[list[Drawn]] = [[] for _ in prompts]
     for round in range(options.redraws + 1):
-        short = [_short(drawn[place], place, len(writers), options) for place in range(len(asks))]
+        short = [_short(drawn[place], place, len(writers), options) for place in range(len(prompts))]
         for number, writer in enumerate(writers):
             wanted = [(place, counts[number]) for place, counts in enumerate(short) if counts[number]]
             if not wanted:
@@ -121,11 +121,11 @@ def make_candidates(
                         drawn[place] += [Drawn(number, round, draft) for draft in drafts]
                         done += len(drafts)
                     advance(done, "completions")
-    return _result(asks, writers, options, sampling, drawn)
+    return _result(prompts, writers, options, sampling, drawn)
 
 
 def choose(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateOptions) -> list[Drawn]:
-    """The draws that become candidates: the first of each writer that say something and are like none before.
+    """Choose each writer's first drafts that have text and are not near-identical to an earlier one.
 
     Earlier rounds come first; among writers, another one begins at each prompt, so that none always yields.
     """
@@ -147,13 +147,13 @@ def _shares(k: int, place: int, writers: int) -> list[int]:
 
 
 def _short(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateOptions) -> list[int]:
-    """How many candidates each writer still owes."""
+    """How many candidates each writer still has to give."""
     kept = Counter(one.writer for one in choose(drawn, place, writers, options))
     return [share - kept[number] for number, share in enumerate(_shares(options.k, place, writers))]
 
 
 def _redraw(options: CandidateOptions, sampling: Sampling, number: int, round: int) -> Sampling:
-    """Other numbers for each writer and round: two models that are nearly the same must not draw alike."""
+    """Sampling with another seed for each writer and round, so that two similar models draw different answers."""
     seed = int(np.random.SeedSequence([sampling.seed, number, round]).generate_state(1)[0])
     return replace(sampling, seed=seed, temperature=sampling.temperature + round * options.temperature_step)
 
@@ -174,7 +174,7 @@ def _chunk(
 
 
 def _result(
-    asks: Sequence[Ask],
+    prompts: Sequence[CandidatePrompt],
     writers: Sequence[Writer],
     options: CandidateOptions,
     sampling: Sampling,
@@ -183,16 +183,16 @@ def _result(
     params: dict[str, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
     skips, every, short, kept_at_once = Skips(), list[Drawn](), 0, 0
-    for place, ask in enumerate(asks):
+    for place, prompt in enumerate(prompts):
         kept = choose(drawn[place], place, len(writers), options)
         kept_at_once += sum(one.round == 0 for one in kept)
         if len(kept) < LEAST:
-            skips.add(SkipReason.TOO_FEW_DIFFERENT, ask.where)
+            skips.add(SkipReason.TOO_FEW_DIFFERENT, prompt.where)
             continue
         short += len(kept) < options.k
         every += kept
         order = np.random.default_rng([sampling.seed, place]).permutation(len(kept))
-        rows.append(_row(ask, [kept[i] for i in order], writers, options, sampling, params))
+        rows.append(_row(prompt, [kept[i] for i in order], writers, options, sampling, params))
     if not rows:
         raise RunError(
             "no prompt has two completions that differ. Raise temperature, temperature_step or redraws, or name "
@@ -205,7 +205,7 @@ def _result(
         {f"fewer than {options.k} different completions": short} if short else {},
         {
             "candidates/per_prompt": (len(every) / len(rows), len(rows)),
-            "candidates/replaced_ratio": (1 - kept_at_once / (options.k * len(asks)), options.k * len(asks)),
+            "candidates/replaced_ratio": (1 - kept_at_once / (options.k * len(prompts)), options.k * len(prompts)),
             "candidates/characters": (fmean(len(one.draft.text) for one in every), len(every)),
             "candidates/clipped_ratio": (fmean(not one.draft.ended for one in every), len(every)),
         },
@@ -213,7 +213,7 @@ def _result(
 
 
 def _row(
-    ask: Ask,
+    prompt: CandidatePrompt,
     kept: Sequence[Drawn],
     writers: Sequence[Writer],
     options: CandidateOptions,
@@ -229,7 +229,7 @@ def _row(
         key = hash_of(settings)
         params[key] = {"name": writer.name, **settings}
         candidates.append({"id": f"c{number}", "text": one.draft.text, "model": writer.name, "params_hash": key})
-    row: dict[str, Any] = {"id": ask.id, "prompt": prompt_column(ask.messages)}
-    if ask.tools:
-        row["tools"] = [dict(tool) for tool in ask.tools]
+    row: dict[str, Any] = {"id": prompt.id, "prompt": prompt_column(prompt.messages)}
+    if prompt.tools:
+        row["tools"] = [dict(tool) for tool in prompt.tools]
     return {**row, "candidates": candidates}

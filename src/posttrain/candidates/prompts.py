@@ -1,4 +1,4 @@
-"""Prompts put to several models: read once, encoded as each of them reads conversations."""
+"""Prompts that several models answer: each is read once and encoded with the tokenizer of each model."""
 
 import hashlib
 from collections import Counter
@@ -23,15 +23,15 @@ from posttrain.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A prompt.
+class CandidatePrompt:
+    """A prompt that several models answer, for people to rank the answers.
 
     Args:
-        id: the row's own, or a hash of the prompt.
+        id: the row's own id, or a hash of the prompt.
         where: ``file:line``.
         messages: the conversation up to the open answer.
         tools: JSON schemas, if the row has any.
-        tokens: the same as each model reads it, in the models' order.
+        tokens: the prompt's token ids for each model, in the models' order.
     """
 
     id: str
@@ -41,30 +41,32 @@ class Ask:
     tokens: tuple[Ints, ...]
 
 
-def read_asks(
+def read_prompts_for_candidates(
     options: RowOptions,
     renderers: Sequence[Renderer],
     *,
     answer: int,
     base: Path,
     on_rows: Callable[[int], None] = lambda n: None,
-) -> tuple[list[Ask], DataSummary]:
-    """All prompts of a stage's data, each once. What is too long for one of the models is asked of none.
+) -> tuple[list[CandidatePrompt], DataSummary]:
+    """Read each prompt of a stage's data once.
+
+    A prompt that is too long for one of the models is left out for all of them.
 
     Args:
-        renderers: one a model that reads tokens.
+        renderers: one for each model that reads tokens.
         answer: tokens kept free for the answer.
 
     Returns:
-        the prompts, and what was read, kept, changed and skipped.
+        the prompts, and a summary of what was read, kept, changed and skipped.
 
     Raises:
-        InputError: malformed data, an id that stands twice, no room for a prompt, or no prompt left.
+        InputError: malformed data, an id that two prompts share, no room for a prompt, or no prompt left.
     """
     rooms = [room_for(renderer, answer) for renderer in renderers]
     skips = Skips()
-    found: dict[str, Ask] = {}
-    prompts: set[str] = set()
+    by_id: dict[str, CandidatePrompt] = {}
+    keys: set[str] = set()
     count = 0
     for source in options.data:
         rows = islice(read_rows(source.path, base=base), source.rows)
@@ -73,7 +75,7 @@ def read_asks(
             if count % NOTE_ROWS == 0:
                 on_rows(count)
             key = _digest(example)
-            if key in prompts:
+            if key in keys:
                 skips.add(SkipReason.PROMPT_REPEATED, example.where)
                 continue
             some = [fit_prompt(example, renderer, room) for renderer, room in zip(renderers, rooms, strict=True)]
@@ -82,25 +84,25 @@ def read_asks(
                 skips.add(reason, example.where)
                 continue
             name = _id(example) or key
-            if name in found:
+            if name in by_id:
                 raise InputError(
-                    f"{example.where}: the id {name} is also that of {found[name].where}; give each prompt its own"
+                    f"{example.where}: the id {name} is also that of {by_id[name].where}; give each prompt its own"
                 )
             tokens = tuple(one.tokens for one in some if not isinstance(one, SkipReason))
-            found[name] = Ask(name, example.where, example.prompt, example.tools, tokens)
-            prompts.add(key)
-    if not found:
+            by_id[name] = CandidatePrompt(name, example.where, example.prompt, example.tools, tokens)
+            keys.add(key)
+    if not by_id:
         raise InputError(f"data: no prompt is left. {'; '.join(skips.lines()) or 'The sources are empty'}")
-    asks = list(found.values())
+    prompts = list(by_id.values())
     noted = sum((renderer.seen for renderer in renderers), Counter[str]())
-    longest = [max((len(tokens) for tokens in ask.tokens), default=0) for ask in asks]
+    longest = [max((len(tokens) for tokens in prompt.tokens), default=0) for prompt in prompts]
     summary = DataSummary(
-        parts={TRAIN: PartSize(len(asks), sum(longest))},
+        parts={TRAIN: PartSize(len(prompts), sum(longest))},
         skipped=skips.by_reason(),
         noted=dict(noted),
         unread=dict(skips.unread),
     )
-    return asks, summary
+    return prompts, summary
 
 
 def _id(example: Example) -> str | None:

@@ -1,4 +1,4 @@
-"""Losses as pure functions of log-probs and columns; a page each, beside its formula and its paper.
+"""Losses as pure functions of log-probs and columns. Each module states its formula and its paper.
 
 The names below are imported when they are first used, so that the options of a recipe stay free of torch.
 """

@@ -17,7 +17,7 @@ from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished,
 from posttrain.pipeline.out_folder import check_out
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.pipeline.wiring import (
-    Model,
+    KnownModel,
     Models,
     Run,
     belongs,
@@ -115,7 +115,7 @@ def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> Non
             before = started_with(folder)
             if has_work(folder) and before != inputs:
                 restarts[name] = changes(before, inputs)
-        known[name] = Model(str(folder / "model"), done["fingerprint"] if done else inputs.fingerprint)
+        known[name] = KnownModel(str(folder / "model"), done["fingerprint"] if done else inputs.fingerprint)
     models |= {name: model for name, model in known.items() if name not in recipe.stages}
     for name in strangers(run.out / "stages", recipe.stages):
         run.screen.note(f"stages/{name}/ is of an earlier recipe, and is left as it is")
@@ -130,7 +130,7 @@ def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> Non
         )
 
 
-def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Figure]]:
+def _run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str, Figure]]:
     recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
     suites, inputs, start = suites_of(recipe, name), inputs_of(run, name, models), model_named(run, stage.start, models)
     done = done_already(run, name, inputs, models)
@@ -155,7 +155,7 @@ def _run_stage(run: Run, name: str, models: Models) -> tuple[Model, dict[str, Fi
         }
         write_json(folder / "stage.json", done)
     behaviour = {key: figures[key] for key in figures if key.split("/")[0] in suites}
-    return Model(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
+    return KnownModel(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
 
 
 def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: str) -> dict[str, Figure]:
@@ -168,7 +168,7 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: st
         raise RunError(f"stage {name}: out of memory. {less_memory(stage)}; what is done already is kept") from error
 
 
-def _base_model(run: Run, model: Model) -> Model:
+def _base_model(run: Run, model: KnownModel) -> KnownModel:
     """The recipe's model, its behaviour measured before any training."""
     recipe, path = run.recipe, model.path
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and s.makes == "causal"]

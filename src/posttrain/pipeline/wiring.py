@@ -20,7 +20,7 @@ from posttrain.stages.runner import runner_of
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class KnownModel:
     """A model a stage may start from: where it lies, what it depends on, how it behaves."""
 
     path: str
@@ -28,7 +28,7 @@ class Model:
     behaviour: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
 
 
-Models = dict[str | None, Model]
+Models = dict[str | None, KnownModel]
 """By name: stages, folders and hub ids; None is the recipe's own."""
 
 
@@ -60,11 +60,11 @@ def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
     return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
 
 
-def model_named(run: Run, name: str | None, models: Models) -> Model:
+def model_named(run: Run, name: str | None, models: Models) -> KnownModel:
     """A model by its name; one that is no stage is hashed once."""
     if name not in models:
         path = _local(str(name), run.base)
-        models[name] = Model(path, sha256_of(Path(path)) if Path(path).is_dir() else path)
+        models[name] = KnownModel(path, sha256_of(Path(path)) if Path(path).is_dir() else path)
     return models[name]
 
 

@@ -1,1 +1,1 @@
-"""What the policy writes, scored and credited: the source of groups of on-policy stages."""
+"""Rollouts: completions of the policy with rewards and advantages, from which on-policy stages take their groups."""

@@ -17,7 +17,7 @@ from posttrain.rollouts.types import Rollout
 
 
 def corrected(rollout: Rollout, policy: Policy, *, row_tokens: int, temperature: float, cap: float) -> Rollout:
-    """The experience with the trainer's log-probs, and the weight of each token.
+    """The rollout with the trainer's log-probs, and the weight of each token.
 
     Args:
         temperature: of sampling.

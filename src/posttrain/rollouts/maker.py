@@ -1,4 +1,4 @@
-"""One rollout: prompts drawn, completions written and scored, groups that teach nothing replaced, credit given."""
+"""Make one rollout: draw prompts, generate and score completions, replace groups that teach nothing, add advantages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +16,12 @@ from posttrain.generation.request import Generate
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
 from posttrain.rollouts import metrics
+from posttrain.rollouts.alarms import alarm_messages
 from posttrain.rollouts.importance import importance_figures
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.rollouts.scoring import Scorer, scored
 from posttrain.rollouts.source import Make
+from posttrain.rollouts.table import completion_rows, write_json_lines
 from posttrain.rollouts.types import AdvantageFn, Metrics, Rollout, RolloutState
 from posttrain.train.batches import Order
 
@@ -37,7 +39,7 @@ class RolloutSpec:
     Args:
         policy: the one that learns.
         renderer: how its tokens become text.
-        write: writes completions, with the weights the policy has when asked.
+        write: writes completions, with the current weights of the policy.
         prompts: to draw from.
         order: their order in each epoch.
         sampling: of completions.
@@ -73,19 +75,19 @@ def rollout_maker(
     rollouts: int | None = None,
     on_rollout: Callable[[int, Rollout], None] = lambda number, rollout: None,
 ) -> Make:
-    """What makes rollouts for a `Rollouts` source.
+    """Build the function that makes rollouts for a `Rollouts` source.
 
     Args:
-        tables: takes ``rollout-N.jsonl``, every completion with its rewards.
-        on_note: told alarms.
-        rollouts: how many there will be, if that is known.
-        on_experience: shown each rollout.
+        tables: the folder for ``rollout-N.jsonl``, which holds every completion with its rewards.
+        on_note: receives the text of each alarm.
+        rollouts: the total number of rollouts, if it is known.
+        on_rollout: receives each rollout and its number.
     """
     enough = min(PATIENCE, len(spec.prompts))
 
     def make(number: int, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
         every, chosen, cursor = _written(spec, state.cursor)
-        metrics.write_table(tables / f"rollout-{number:08d}.jsonl", metrics.table(every, number))
+        write_json_lines(tables / f"rollout-{number:08d}.jsonl", completion_rows(every, number))
         on_rollout(number, every)
         judged = state.judged + _judged(every, spec.scorer)
         if not judged and (cursor >= enough or number + 1 == rollouts):
@@ -96,7 +98,7 @@ def rollout_maker(
         measured: dict[str, float | None] = {**metrics.figures(every), **importance_figures(chosen), **more}
         if spec.most_draws:
             measured["num_drawn"] = float(len(every.prompts))
-        for sentence in metrics.alarms(measured, state.first if number else {}, alarms):
+        for sentence in alarm_messages(measured, state.first if number else {}, alarms):
             raise_or_note(f"rollout {number + 1}: {sentence}", alarms, on_note)
         if number == 0:
             state = replace(state, first={**state.first, **{name: measured[name] for name in COMPARED}})

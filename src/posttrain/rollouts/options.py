@@ -8,7 +8,7 @@ from posttrain.options import Options
 
 
 class AlarmOptions(Options):
-    """When to speak up, and whether to stop."""
+    """The limits of the alarms, and whether an alarm stops the run."""
 
     action: Literal["note", "stop"] = Field(
         default="note", description="note: say so and go on; stop: end the stage before it learns from such a rollout"

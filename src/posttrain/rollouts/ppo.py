@@ -19,7 +19,7 @@ Values = Callable[[Sequence[Group]], list[Floats]]
 
 
 def values_of(policy: Policy, row_tokens: int) -> Values:
-    """The estimates of a policy's own value head, with the weights it has when asked."""
+    """The function that returns the estimates of a policy's value head, with its current weights."""
 
     def values(groups: Sequence[Group]) -> list[Floats]:
         found = outputs_by_group(policy, groups, {"value"}, row_tokens)
@@ -68,7 +68,7 @@ def _with_scale(rollout: Rollout, state: RolloutState, options: PPOAdvantageOpti
 
 
 def _scores(rollout: Rollout, state: RolloutState, options: PPOAdvantageOptions) -> Floats:
-    """What each completion is worth to the learner, [G, K]."""
+    """The score of each completion after normalisation and penalty, [G, K]."""
     score_GK = rollout.reward_GK.astype(np.float64)
     if options.normalize and "score_mean" in state.first:
         score_GK = (score_GK - state.first["score_mean"]) / state.first["score_deviation"]
@@ -123,6 +123,6 @@ def _joined(groups: Sequence[Group], pieces: Sequence[Floats]) -> list[Floats]:
 
 
 def _explained(returns: Floats, value: Floats) -> float | None:
-    """Share of the returns' variance that the value foresaw; below 0 it is worse than a constant."""
+    """Share of the returns' variance that the value explains; below 0 the value is worse than a constant."""
     variance = float(returns.var(dtype=np.float64))
     return None if variance < 1e-12 else 1.0 - float((returns - value).var(dtype=np.float64)) / variance

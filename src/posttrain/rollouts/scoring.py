@@ -1,4 +1,4 @@
-"""From what the policy wrote to rewards: texts for most, tokens for a reward model."""
+"""Rewards of completions. Most rewards read text; a reward model reads tokens."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

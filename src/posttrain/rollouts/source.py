@@ -1,6 +1,6 @@
 """The source of on-policy stages: rollout after rollout, each cut into the optimiser steps that learn from it.
 
-Step n belongs to rollout n // (minibatches * inner_epochs). A rollout is made when its first step is asked for, by
+Step n belongs to rollout n // (minibatches * inner_epochs). A rollout is made when its first step is requested, by
 the weights as they then are, and written to disk before that step: so a run that is killed in the middle of one goes
 on with the same groups, and everything that moves between rollouts lies beside them.
 """
@@ -62,7 +62,7 @@ class Rollouts:
         return self.minibatches * self.inner_epochs
 
     def total(self, epochs: float) -> int:
-        """BatchSource until all prompts were drawn so many times, whole rollouts."""
+        """Optimiser steps until all prompts were drawn so many times, whole rollouts."""
         return rollouts_in(epochs, self.prompts, self.size) * self.steps_each
 
     def step(self, number: int) -> list[Group]:
@@ -76,7 +76,7 @@ class Rollouts:
     def metrics(self, number: int) -> Metrics:
         """The rollout's metrics, at its first step."""
         rollout, within = divmod(number, self.steps_each)
-        return {} if within else store.metrics_in(store.folder_of(self.folder, rollout))
+        return {} if within else store.metrics_in(store.rollout_folder(self.folder, rollout))
 
     def discard_before(self, step: int) -> None:
         """Delete the rollouts that no step from `step` on needs; the last one before it hands on its state."""
@@ -85,9 +85,9 @@ class Rollouts:
     def _groups(self, rollout: int, *, first: bool) -> list[Group]:
         """The groups of a rollout; at its first step it is made, unless it lies there whole."""
         if self._now is None or self._now[0] != rollout:
-            place = store.folder_of(self.folder, rollout)
+            place = store.rollout_folder(self.folder, rollout)
             if first and not is_sound(place):
-                before = store.folder_of(self.folder, rollout - 1)
+                before = store.rollout_folder(self.folder, rollout - 1)
                 if rollout:
                     store.check(before)
                 state = store.state_in(before) if rollout else self.start

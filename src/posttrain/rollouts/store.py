@@ -1,4 +1,4 @@
-"""A rollout on disk, whole or not there: written before its first step, read by every later one and by a resume."""
+"""Rollouts on disk. A rollout is saved as a whole before its first step; later steps and a resumed run read it."""
 
 import shutil
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from posttrain.rollouts.types import Metrics, RolloutState
 _ABOUT = "about.json"
 
 
-def folder_of(folder: Path, number: int) -> Path:
-    """Where rollout `number` lies."""
+def rollout_folder(folder: Path, number: int) -> Path:
+    """The folder of rollout `number`."""
     return folder / f"rollout-{number:08d}"
 
 
 def save(folder: Path, groups: Sequence[Group], measured: Metrics, state: RolloutState) -> None:
-    """Generate a rollout's groups, whose columns all have a value for each loss token."""
+    """Save a rollout's groups, metrics and state. Each column has one value per loss token."""
     names = sorted(groups[0].columns)
     with whole_folder(folder) as target:
         writer = StoreWriter(target / "groups")
@@ -40,7 +40,7 @@ def check(folder: Path) -> None:
     """Refuse a rollout that is missing or damaged.
 
     Raises:
-        RunError: it is. The weights that wrote it have moved on, so it cannot be written again.
+        RunError: the rollout is missing or damaged. It cannot be generated again, because the weights have changed.
     """
     if not is_sound(folder):
         state = "damaged (a hash differs)" if folder.is_dir() else "missing"
@@ -52,19 +52,19 @@ def check(folder: Path) -> None:
 
 
 def groups_in(folder: Path) -> list[Group]:
-    """What `save` wrote."""
+    """Read the groups that `save` wrote."""
     columns = {name: np.fromfile(folder / f"{name}.bin", dtype=np.float32) for name in _about(folder)["columns"]}
     store = GroupStore(folder / "groups", columns)
     return [store[i] for i in range(len(store))]
 
 
 def metrics_in(folder: Path) -> Metrics:
-    """A rollout's metrics."""
+    """Read a rollout's metrics."""
     return _about(folder)["told"]
 
 
 def state_in(folder: Path) -> RolloutState:
-    """What a rollout hands to the next."""
+    """Read the state that a rollout passes to the next one."""
     return RolloutState(**_about(folder)["memory"])
 
 

@@ -17,7 +17,7 @@ Metrics = Mapping[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """What the policy wrote, and what it was worth. ``G`` prompts, ``K`` completions each.
+    """Completions of the policy with their rewards. ``G`` prompts, ``K`` completions each.
 
     Args:
         prompts: G.
@@ -42,7 +42,7 @@ class Rollout:
         return groups_of(self.prompts, self.written)
 
     def chosen(self, places: Sequence[int]) -> "Rollout":
-        """Some of the prompts; what did not apply stays counted over all of them."""
+        """Select some of the prompts; `not_applicable` still counts over all prompts."""
         index = np.array(places, dtype=np.int64)
         return Rollout(
             tuple(self.prompts[i] for i in places),
@@ -70,7 +70,7 @@ class Rollout:
         )
 
     def learnt_GK(self, *, mask_truncated: bool) -> Floats:
-        """The rewards that groups are judged by; with `mask_truncated`, none for a completion cut at the limit."""
+        """The rewards that decide if a group varies; with `mask_truncated`, none for a completion cut at the limit."""
         if not mask_truncated:
             return self.reward_GK
         ended_GK = np.array([[one.ended for one in some] for some in self.written])
@@ -100,7 +100,7 @@ def with_column(groups: Sequence[Group], name: str, values: Sequence[Floats]) ->
 
 @dataclass(frozen=True, slots=True)
 class RolloutState:
-    """All that moves from rollout to rollout; kept on disk beside each, so that a resume knows it.
+    """The state that one rollout passes to the next; it is saved with each rollout for a resume.
 
     Args:
         cursor: prompts taken so far, over all epochs.
@@ -119,4 +119,4 @@ AdvantageFn = Callable[[Rollout, RolloutState], tuple[list[Group], Metrics, Roll
 """From rewards to groups with the columns the objective needs, metrics, and what the next rollout must know."""
 
 Reference = Callable[[Sequence[Group]], list[Floats]]
-"""Log-prob of each group's loss tokens under the model that the policy is held near to."""
+"""Log-probs of each group's loss tokens under the reference model."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posttrain.candidates.draw import Draft, Writer, make_candidates
-from posttrain.candidates.prompts import Ask, read_asks
+from posttrain.candidates.prompts import CandidatePrompt, read_prompts_for_candidates
 from posttrain.data.chat.answer_text import answer_text, prefill_note
 from posttrain.data.chat.encode import Renderer
 from posttrain.data.summary import DataSummary
@@ -50,8 +50,8 @@ def _needs(stage: CandidatesStage, context: Context, longest: Mapping[str, int] 
 def _preview(stage: CandidatesStage, context: Context) -> Preview:
     """What a run would do: prompts, and the memory of the largest model."""
     locals_ = _locals(stage, context)
-    asks, summary = _read(stage, list(locals_.values()), context)
-    longest = {path: max(len(ask.tokens[number]) for ask in asks) for number, path in enumerate(locals_)}
+    prompts, summary = _read(stage, list(locals_.values()), context)
+    longest = {path: max(len(prompt.tokens[number]) for prompt in prompts) for number, path in enumerate(locals_)}
     return Preview(summary, 0, _needs(stage, context, longest), tuple(locals_.values()))
 
 
@@ -65,9 +65,9 @@ def draw_candidates(stage: CandidatesStage, context: Context) -> dict[str, Figur
     """
     screen, folder = context.screen, context.folder
     locals_ = _locals(stage, context)
-    asks, summary = _read(stage, list(locals_.values()), context)
-    writers, sampling = _writers(stage, asks, locals_, context), sampling_of(stage, context.seed)
-    found = make_candidates(asks, writers, stage, sampling, folder / "draws", screen=screen, stop=context.stop)
+    prompts, summary = _read(stage, list(locals_.values()), context)
+    writers, sampling = _writers(stage, prompts, locals_, context), sampling_of(stage, context.seed)
+    found = make_candidates(prompts, writers, stage, sampling, folder / "draws", screen=screen, stop=context.stop)
     drawn = replace(DataSummary.of_rows(len(found.rows)), skipped=found.skips.by_reason(), noted=found.noted)
     for sentence in left_out_of(drawn):
         screen.note(sentence)
@@ -101,10 +101,12 @@ def _locals(stage: CandidatesStage, context: Context) -> dict[str, Renderer]:
     return found
 
 
-def _read(stage: CandidatesStage, renderers: Sequence[Renderer], context: Context) -> tuple[list[Ask], DataSummary]:
+def _read(
+    stage: CandidatesStage, renderers: Sequence[Renderer], context: Context
+) -> tuple[list[CandidatePrompt], DataSummary]:
     """The prompts, and a word on what was left out."""
     with context.screen.bar("reading", None) as advance:
-        asks, summary = read_asks(
+        prompts, summary = read_prompts_for_candidates(
             stage,
             renderers,
             answer=stage.max_new_tokens,
@@ -112,23 +114,25 @@ def _read(stage: CandidatesStage, renderers: Sequence[Renderer], context: Contex
             on_rows=lambda n: advance(n, "rows"),
         )
     prefills = dict.fromkeys(sentence for renderer in renderers for sentence in prefill_note(renderer))
-    for sentence in (f"prompts: {len(asks):,}", *left_out_of(summary), *prefills):
+    for sentence in (f"prompts: {len(prompts):,}", *left_out_of(summary), *prefills):
         context.screen.note(sentence)
     if any(not isinstance(model, str) for model in stage.models):
-        ask = next((ask for ask in asks if ask.tools), None)
-        if ask is not None:
-            raise InputError(f"{ask.where}: the row has tools, which servers are not told of; drop it, or the server")
-    return asks, summary
+        prompt = next((prompt for prompt in prompts if prompt.tools), None)
+        if prompt is not None:
+            raise InputError(
+                f"{prompt.where}: the row has tools, but servers get no tools; drop the row, or the server"
+            )
+    return prompts, summary
 
 
 def _writers(
-    stage: CandidatesStage, asks: Sequence[Ask], renderers: dict[str, Renderer], context: Context
+    stage: CandidatesStage, prompts: Sequence[CandidatePrompt], renderers: dict[str, Renderer], context: Context
 ) -> list[Writer]:
     opened = _opener(stage, renderers, context)
     return [
-        _local_writer(name, path, list(renderers).index(path), renderers[path], stage, asks, opened)
+        _local_writer(name, path, list(renderers).index(path), renderers[path], stage, prompts, opened)
         if isinstance(path, str)
-        else _remote_writer(name, path, asks)
+        else _remote_writer(name, path, prompts)
         for name, path in _paths(stage, context)
     ]
 
@@ -157,12 +161,12 @@ def _local_writer(
     number: int,
     renderer: Renderer,
     stage: CandidatesStage,
-    asks: Sequence[Ask],
+    prompts: Sequence[CandidatePrompt],
     opened: Callable[[str], Policy],
 ) -> Writer:
     def draw(places: Sequence[int], count: int, sampling: Sampling) -> list[list[Draft]]:
         policy = opened(path)
-        tokens = [asks[place].tokens[number] for place in places]
+        tokens = [prompts[place].tokens[number] for place in places]
         written = generate_completions(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
         return [[Draft(_cut(answer_text(w.tokens, renderer), stage.stop), w.ended) for w in some] for some in written]
 
@@ -171,9 +175,9 @@ def _local_writer(
     return Writer(name, {"model": weights, "template": template}, draw)
 
 
-def _remote_writer(name: str, options: EndpointOptions, asks: Sequence[Ask]) -> Writer:
+def _remote_writer(name: str, options: EndpointOptions, prompts: Sequence[CandidatePrompt]) -> Writer:
     def draw(places: Sequence[int], count: int, sampling: Sampling) -> list[list[Draft]]:
-        some = [asks[place] for place in places]
+        some = [prompts[place] for place in places]
         wheres = [one.where for one in some]
         written = request_completions(
             [one.messages for one in some], options, sampling, n=count, wheres=wheres, ids=places

@@ -24,7 +24,7 @@ class Context:
         suites: behaviours to measure before and after, by name.
         known: what is known already of the model it starts from, by suite.
         screen: where notes and progress go.
-        stop: whether the user asked to stop.
+        stop: whether the user has requested a stop.
         wait: whether to wait for what people still have to do, instead of stopping there.
     """
 

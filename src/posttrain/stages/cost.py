@@ -11,19 +11,20 @@ from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.recipe.stages.ppo import PPOStage
 
 SHARES: Mapping[str, tuple[float, float]] = {"cpu": (0.4, 0.1), "cuda": (0.2, 0.01)}
-"""Device → share of its speed of matrix products that a training step reaches, all in all, and that writing reaches:
-its products are thin, and memory decides."""
+"""Device → share of its matrix-product speed that a training step reaches, and share that generation reaches.
+Generation reaches less, because memory bandwidth limits it."""
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a stage has to read.
+    """The size of a stage's data.
 
     Args:
-        rows: to train on, or prompts.
-        prompt, answer: tokens of a mean row; `answer` of all its completions.
+        rows: number of training rows, or of prompts.
+        prompt: mean tokens of a row's prompt.
+        answer: mean tokens of all completions of a row.
     """
 
     rows: int
@@ -32,9 +33,11 @@ class Load:
 
 
 def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, float]:
-    """Of training, and of writing: 2 a weight and token forward, 4 more backward (2 where only adapters get gradients).
+    """FLOPs of training and of generation.
 
-    Reference, value and reward model are forwards of their own; completions are taken to be half as long as allowed.
+    A weight costs 2 per token forward, and 4 more backward (2 if only adapters get gradients).
+
+    Reference, value and reward model each add a forward. Completions are assumed to be half as long as allowed.
     """
     if isinstance(stage, CandidatesStage):
         return 0.0, load.rows * stage.k * stage.max_new_tokens * parameters
@@ -46,23 +49,23 @@ def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, floa
         return tokens * parameters * (stage.epochs * learnt + reference), 0.0
     written = load.rows * stage.epochs * stage.num_generations * stage.max_new_tokens / 2
     read = load.rows * stage.epochs * load.prompt + written
-    forwards = stage.needs_reference + isinstance(stage, PPOStage) + scored(stage)
+    forwards = stage.needs_reference + isinstance(stage, PPOStage) + has_reward_model(stage)
     return read * parameters * (stage.inner_epochs * learnt + 2.0 * forwards), 2.0 * written * parameters
 
 
-def scored(stage: OnPolicyStage) -> bool:
-    """Whether a reward model is held beside the policy."""
+def has_reward_model(stage: OnPolicyStage) -> bool:
+    """Whether a stage needs a reward model in memory."""
     return any(reward.kind == "model" for reward in stage.rewards.values())
 
 
 def seconds(work: tuple[float, float], speed: float, device: str) -> float:
-    """What `flops` gives takes on a device of so many FLOP/s."""
+    """Seconds that the result of `flops` takes on a device with `speed` FLOP/s."""
     training, writing = SHARES["cuda" if device.startswith("cuda") else "cpu"]
     return (work[0] / training + work[1] / writing) / speed
 
 
 def disk_bytes(stage: TrainingStage, shape: ModelShape, tokens: int) -> int:
-    """Bytes that a stage leaves: its model, checkpoints (weights and two moments, float32), and its data as tokens."""
+    """Bytes of a stage's folder: its model, its checkpoints (weights and two moments, float32), and its tokens."""
     adapters = None if stage.lora is None else sum(stage.lora.rank * (i + o) for i, o in shape.linear)
     trained = shape.parameters if adapters is None else adapters
     saved = trained * _BYTES[stage.save_dtype] if adapters is None else 4 * adapters

@@ -72,7 +72,7 @@ def _hollow(before: Mapping[str, Mean], now: Mapping[str, Mean], errors: Mapping
         if was is not None and found is not None and found < was - 2.0 * error:
             measured.append(
                 f"the reward went up ({start:.3g} to {reward:.3g}) while {name.removeprefix('eval_')} fell "
-                f"({was:.3g} to {found:.3g}): the reward is being gamed. Raise beta, stop earlier, or mend the reward"
+                f"({was:.3g} to {found:.3g}): the reward is being gamed. Raise beta, stop earlier, or fix the reward"
             )
     return measured
 

@@ -1,4 +1,4 @@
-"""What a person sees while a stage trains: the bar's words, a line an evaluation, a line a rollout."""
+"""Progress of a training stage on screen: the bar's text, a line per evaluation, and a line per rollout."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,12 +13,12 @@ EVALUATED = 4
 
 
 def callbacks_of(advance: Advance, context: Context) -> Callbacks:
-    """Who looks on while a stage trains: the bar, and notes."""
+    """Build the callbacks that show the progress of training: the bar and the notes."""
 
     def on_step(step: int, total: int, values: Values) -> None:
         for sentence in rollout_lines(step, values):
             context.screen.note(sentence)
-        advance(step, words_of(values))
+        advance(step, bar_text(values))
 
     def on_eval(step: int, metrics: Mapping[str, float | None]) -> None:
         known = [f"{name} {value:.4f}" for name, value in metrics.items() if value is not None]
@@ -27,8 +27,8 @@ def callbacks_of(advance: Advance, context: Context) -> Callbacks:
     return Callbacks(on_step=on_step, on_eval=on_eval, on_note=context.screen.note, stop=context.stop)
 
 
-def words_of(values: Values) -> str:
-    """Beside the progress bar: the loss, what it is for, and the speed."""
+def bar_text(values: Values) -> str:
+    """The text beside the progress bar: the loss, the reward or accuracy if there is one, and the speed."""
     loss, speed, reward = values.get("loss"), values.get("tokens_per_second"), values.get("reward")
     accuracy = values.get("rewards/accuracies", values.get("accuracy"))
     words = [f"loss {loss:.4f}" if loss is not None else "no loss"]
@@ -40,7 +40,7 @@ def words_of(values: Values) -> str:
 
 
 def rollout_lines(step: int, values: Values) -> Iterator[str]:
-    """A line on the rollout that begins with a step, and one on each reason why it teaches little or nothing."""
+    """Yield a line for the rollout that begins at a step, and a warning for each reason why it teaches nothing."""
     if (length := values.get("completions/mean_length")) is None:
         return
     parts = [f"{length:.0f} tokens an answer"]
@@ -61,6 +61,6 @@ LINE = {
     "completions/clipped_ratio": "cut",
     "kl": "KL",
 }
-"""Figures of a rollout that its line shows, and what they are called there."""
+"""The metrics that a rollout's line shows, and their labels there."""
 
 RATIOS = ("pass_rate", "frac_reward_zero_std", "completions/clipped_ratio")

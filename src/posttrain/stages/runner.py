@@ -1,4 +1,4 @@
-"""What the pipeline can ask of a kind of stage: to run, to be previewed, and how much memory it needs."""
+"""The interface of a kind of stage to the pipeline: run it, preview it, and estimate its memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ def rollout_spec(
     """How a stage's rollouts are written.
 
     Raises:
-        InputError: vLLM is asked for where it cannot be had.
+        InputError: the recipe has `vllm`, but there is no CUDA GPU.
     """
     write, correct = _writer(stage, policy, prompts, context)
     return RolloutSpec(

@@ -1,4 +1,4 @@
-"""What tells one training technique from another."""
+"""The parts in which training techniques differ."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

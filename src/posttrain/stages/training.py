@@ -154,7 +154,7 @@ def _training(
 
 
 def _with_reference(policy: Policy, store: GroupStore, part: str, stage: TrainingStage, context: Context) -> GroupStore:
-    """The store with the log-probs of the model as it stands before training."""
+    """The store with the log-probs of the model before training."""
     folder = Path(context.model)
     key = reference_key(policy, sha256_of(folder) if folder.is_dir() else context.model, store)
     with context.screen.bar(f"reference, {part}", len(store)) as advance:
