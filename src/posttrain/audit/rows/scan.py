@@ -52,7 +52,7 @@ ROW = np.dtype(
         ("prompt_chars", np.uint32),
         ("answer_chars", np.uint32),
         ("worst_chars", np.uint32),
-        ("first", np.uint8),  # 1 if the best completion stands first, 2 if second; 0 without
+        ("first", np.uint8),  # 1 if the best completion is the first, 2 if it is the second; 0 without
         ("tied", np.bool_),
         ("form", np.uint8),  # see `form.FORMS`
         ("shape", np.uint32),  # of JSON keys or headings
