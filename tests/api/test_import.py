@@ -49,7 +49,7 @@ def test_type_checkers_see_the_names_that_are_there() -> None:
 def test_a_function_stays_callable_when_the_subpackage_of_its_name_is_imported() -> None:
     code = (
         "import posttrain.audit.run as module, posttrain as pt, inspect;"
-        "assert module.Report.__name__ == 'Report' and pt.audit.run is module;"
+        "assert module.AuditReport.__name__ == 'AuditReport' and pt.audit.run is module;"
         "print('against' in inspect.signature(pt.audit).parameters, 'trained on it' in pt.audit.__doc__);"
         "\ntry: pt.audit([])\nexcept pt.InputError as error: print(error)"
     )
