@@ -154,7 +154,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """A raw model becomes a fine-tuned and aligned one, in minutes on a laptop, on a fictional company's data."""
-    from posttrain.cli.recipe_work import demo_and_show
+    from posttrain.cli.demo_work import demo_and_show
 
     folder = out or Path("runs") / ("demo" if seed == 0 else f"demo-seed-{seed}")
     demo_and_show(folder, seed, annotate=annotate, as_json=as_json)

@@ -9,11 +9,8 @@ from typing import Any
 import typer
 
 from posttrain.cli.generate import generate_file
-from posttrain.cli.show_demo import show_demo
 from posttrain.cli.tables import show_figures, show_summary
 from posttrain.console import Screen
-from posttrain.demo.ranking import COUNT
-from posttrain.demo.run import run_demo
 from posttrain.errors import InputError
 from posttrain.pipeline.plan import plan_recipe
 from posttrain.pipeline.plan_table import show_plan
@@ -77,13 +74,3 @@ def generate_and_show(
         else:
             show_figures({"candidates": figures})
             typer.echo(f"The candidates are in {out}, ready to be ranked")
-
-
-def demo_and_show(folder: Path, seed: int, *, annotate: bool, as_json: bool) -> None:
-    """Run the demo, and show what each stage changed."""
-    with graceful_stop() as stop:
-        summary = run_demo(folder, seed, Screen(quiet=as_json), stop, annotate=annotate)
-        if as_json:
-            typer.echo(json.dumps(summary_as_json(summary), indent=2))
-        else:
-            show_demo(summary, folder / "run", ranked=COUNT if annotate else 0)
