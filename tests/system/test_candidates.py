@@ -186,7 +186,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(prompts_folder: Path
     rng = random.Random(0)
     kills = 0
     for _ in range(20):
-        chunks = len(list(prompts_folder.glob("killed.jsonl.draws/stage/draws/*/*/*.json")))
+        chunks = len(list(prompts_folder.glob("killed.jsonl.draws/stages/candidates/draws/*/*/*.json")))
         process = subprocess.Popen(
             [sys.executable, "-m", "posttrain", *arguments("killed.jsonl")],
             cwd=prompts_folder,
@@ -195,7 +195,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(prompts_folder: Path
         )
         until = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < until:
-            if len(list(prompts_folder.glob("killed.jsonl.draws/stage/draws/*/*/*.json"))) > chunks:
+            if len(list(prompts_folder.glob("killed.jsonl.draws/stages/candidates/draws/*/*/*.json"))) > chunks:
                 break
             time.sleep(0.01)
         time.sleep(rng.random() * 0.5)

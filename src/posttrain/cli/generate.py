@@ -1,4 +1,4 @@
-"""`posttrain generate`: candidates to rank in one file, without a recipe."""
+"""`posttrain generate`: a recipe of one `candidates` stage, whose result becomes one file."""
 
 import re
 import shutil
@@ -9,14 +9,15 @@ from typing import Any
 
 from posttrain.console import Screen
 from posttrain.errors import InputError
-from posttrain.files import read_json, sha256_of, write_json, write_whole
-from posttrain.pipeline.earlier_results import Inputs, begin
-from posttrain.pipeline.run_directory import data_hashes, locked
+from posttrain.files import read_json, write_json, write_whole
+from posttrain.pipeline.run import run_recipe
+from posttrain.recipe.schema import Recipe
 from posttrain.recipe.set_options import options_from_sets
 from posttrain.recipe.stages.candidates import CandidatesStage
-from posttrain.stages.candidates import FILE, draw_candidates
-from posttrain.stages.context import Context, Figure
-from posttrain.stages.fits import short_of_memory
+from posttrain.stages.context import Figure
+
+STAGE = "candidates"
+"""The name of the stage in the recipe."""
 
 
 def generate_file(
@@ -30,7 +31,7 @@ def generate_file(
 ) -> dict[str, Figure]:
     """Write candidates to `out`, and the settings behind each ``params_hash`` beside it.
 
-    The draws are kept in ``{out}.draws/`` until all are done: a second call goes on from there.
+    The run directory ``{out}.draws/`` is kept until all candidates are there: a second call resumes that run.
 
     Args:
         models: folders, hub ids, or name@url.
@@ -39,40 +40,33 @@ def generate_file(
         stop: whether the user requested a stop.
 
     Raises:
-        InputError: the file is there already, or a value is invalid.
+        InputError: the file exists already, or a value is invalid.
     """
     if out.suffix != ".jsonl":
         raise InputError(f"--out {out}: rows are written as JSON lines; end the name in .jsonl")
     if out.exists():
         raise InputError(f"--out {out}: is there already, perhaps with people's ranks in it; choose another name")
-    named = {"kind": "candidates", "models": [_model(model) for model in models], **given}
-    stage = options_from_sets(CandidatesStage, sets, named)
-    paths = {model: model for model in stage.starts_from}
-    work = out.with_name(out.name + ".draws")
-    with _kept_if_of_use(work), locked(work):
-        content = {name: sha256_of(Path(path)) if Path(path).is_dir() else path for name, path in paths.items()}
-        content |= data_hashes(list(stage.paths), Path())
-        inputs = Inputs({"candidates": stage.model_dump(mode="json"), "seed": seed}, content)
-        if (aside := begin(work / "stage", inputs)) is not None:
-            screen.note(f"the settings changed since the last call, so it starts over; the earlier draws: {aside}/")
-        context = Context("candidates", work / "stage", Path(), models[0], seed, paths, screen=screen, stop=stop)
-        if (short := short_of_memory(stage, context)) is not None:
-            raise InputError(short)
-        figures = draw_candidates(stage, context)
-        write_json(out.with_suffix(".params.json"), read_json(work / "stage/params.json"))
-        write_whole(out, (work / "stage" / FILE).read_text(encoding="utf-8"))
-    shutil.rmtree(work)
-    return figures
+    options = {"kind": STAGE, "models": [_model(model) for model in models], **given}
+    stage = options_from_sets(CandidatesStage, sets, options)
+    recipe = Recipe(model=models[0], seed=seed, stages={STAGE: stage})
+    run = out.with_name(out.name + ".draws")
+    result = run / "stages" / STAGE
+    with _kept_if_drawn(run, result):
+        summary = run_recipe(recipe, base=Path(), out=run, screen=screen, stop=stop)
+        write_json(out.with_suffix(".params.json"), read_json(result / "params.json"))
+        write_whole(out, (result / str(CandidatesStage.product)).read_text(encoding="utf-8"))
+    shutil.rmtree(run)
+    return summary[STAGE]
 
 
 @contextmanager
-def _kept_if_of_use(work: Path) -> Generator[None]:
-    """Clears away the folder of draws if it ends before there is any."""
+def _kept_if_drawn(run: Path, result: Path) -> Generator[None]:
+    """Delete the run directory if the run fails before the first draw."""
     try:
         yield
     except BaseException:
-        if not (work / "stage/draws").is_dir() and not [*work.glob("stage.previous-*")]:
-            shutil.rmtree(work, ignore_errors=True)
+        if not (result / "draws").is_dir() and not [*result.parent.glob(f"{STAGE}.previous-*")]:
+            shutil.rmtree(run, ignore_errors=True)
         raise
 
 
