@@ -12,7 +12,7 @@ import json
 import os
 from pathlib import Path
 
-from posttrain.evaluate.refusal import refuses
+from posttrain.rewards.refusal.detect import refuses
 from posttrain.statistics.intervals import wilson
 
 REFUSALS = (

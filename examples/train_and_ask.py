@@ -21,4 +21,4 @@ print(f"held-out loss: {loss.before} before, {loss.after} after")
 
 model = pt.load(run["sft"].model)
 print(model.answer("Capital of Norway?"))
-print(pt.evaluate(model, data="test.jsonl", metric="exact", max_new_tokens=8))
+print(pt.evaluate(model, data="test.jsonl", metrics="match", max_new_tokens=8))

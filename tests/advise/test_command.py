@@ -13,7 +13,7 @@ from posttrain.advise.advice import advise
 from posttrain.advise.answers import Answers, answers_from_goal, answers_from_user
 from posttrain.advise.draft import recipe_path
 from posttrain.console import Screen
-from posttrain.evaluate.suites import read_suite
+from posttrain.evaluate.suites.answers import AnswersSuite, read_answers_suite
 from posttrain.recipe.schema import load_recipe
 
 
@@ -79,8 +79,9 @@ def test_a_suite_for_answers_that_a_metric_reads_is_written_as_a_comment(work: P
     text = path.read_text()
     path.write_text(re.sub(r"^# (suites:|  answers:)", r"\1", text, flags=re.MULTILINE))
     suite = load_recipe(path).suites["answers"]
-    assert (suite.metric, suite.paths) == ("json_equal", ("held.jsonl",))
-    assert len(read_suite(suite, work)) == 10
+    assert isinstance(suite, AnswersSuite)
+    assert (suite.metrics["equal"].kind, suite.paths) == ("json_fields", ("held.jsonl",))
+    assert len(read_answers_suite(suite, work)) == 10
     assert posttrain(*ADVISE, "--data", "replies.jsonl", "--force").code == 0
     assert "suites:" not in path.read_text()
 

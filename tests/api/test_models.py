@@ -8,7 +8,8 @@ import pytest
 import posttrain as pt
 from posttrain.console import Screen
 from posttrain.evaluate.behaviour import measure
-from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.policy_answerer import policy_answerer
+from posttrain.evaluate.suites.answers import AnswersSuite
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +87,12 @@ def test_an_adapter_loads_and_answers_as_it_was_trained(work: Path) -> None:
 
 
 def test_an_evaluation_is_what_a_suite_of_a_run_measures(model: pt.Model, tmp_path: Path) -> None:
-    result = pt.evaluate(model, data="test.jsonl", metric="contains", max_new_tokens=4)
-    suite = SuiteOptions.model_validate({"data": "test.jsonl", "metric": "contains", "max_new_tokens": 4})
-    expected = measure(
-        model.policy, model.renderer, {"s": suite}, base=Path(), folder=tmp_path / "b", screen=Screen(quiet=True)
-    )["s"]
-    assert (result.value, result.n, result.interval) == (expected.value, 8, expected.interval)
+    result = pt.evaluate(model, data="test.jsonl", metrics="contains", max_new_tokens=4)
+    suite = AnswersSuite.model_validate({"data": "test.jsonl", "metrics": "contains", "max_new_tokens": 4})
+    answerer = policy_answerer(model.policy, model.renderer)
+    expected = measure(answerer, {"s": suite}, base=Path(), folder=tmp_path / "b", screen=Screen(quiet=True))["s"]
+    assert result.measures["contains"] == expected.estimate
+    assert expected.estimate.n == 8
     assert [sample.question for sample in result.samples] == [
         json.loads(line)["prompt"] for line in Path("test.jsonl").read_text().splitlines()
     ]
@@ -102,10 +103,10 @@ def test_an_evaluation_is_what_a_suite_of_a_run_measures(model: pt.Model, tmp_pa
 def test_slices_are_measured_apart(model: pt.Model) -> None:
     rows = [{"input": "a", "target": "x", "metadata": {"slice": part}} for part in ("one", "two", "two")]
     Path("sliced.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    result = pt.evaluate(model, data="sliced.jsonl", metric="json_valid", max_new_tokens=2)
-    assert {name: part.n for name, part in result.slices.items()} == {"one": 1, "two": 2}
+    result = pt.evaluate(model, data="sliced.jsonl", metrics="json", max_new_tokens=2)
+    assert {name: part["json"].n for name, part in result.slices.items()} == {"one": 1, "two": 2}
 
 
 def test_an_unknown_metric_is_refused(model: pt.Model) -> None:
-    with pytest.raises(pt.InputError, match=r"^metric: "):
-        pt.evaluate(model, data="test.jsonl", metric="exactly")  # type: ignore[arg-type]
+    with pytest.raises(pt.InputError, match=r"^metrics.*exactly"):
+        pt.evaluate(model, data="test.jsonl", metrics="exactly")

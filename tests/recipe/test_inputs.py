@@ -10,7 +10,7 @@ from command_line import Posttrain
 RECIPE = """\
 model: model
 suites:
-  facts: {data: {path: facts.csv, columns: {input: question}}, metric: exact}
+  facts: {data: {path: facts.csv, columns: {input: question}}, metrics: match}
 stages:
   sft: {kind: sft, data: data/train.jsonl}
   grpo:
@@ -165,8 +165,7 @@ def test_a_cached_hub_model_is_checked(work: Path, posttrain: Posttrain, monkeyp
 
 
 def test_suites_read_training_rows_and_renamed_columns(work: Path) -> None:
-    from posttrain.evaluate.options import SuiteOptions
-    from posttrain.evaluate.suites import read_suite
+    from posttrain.evaluate.suites.answers import AnswersSuite, read_answers_suite
 
     (work / "talk.jsonl").write_text(
         json.dumps(
@@ -174,6 +173,6 @@ def test_suites_read_training_rows_and_renamed_columns(work: Path) -> None:
         )
     )
     named = {"path": "facts.csv", "columns": {"input": "question"}, "rows": 1}
-    options = SuiteOptions.model_validate({"metric": "exact", "data": [named, "data/train.jsonl", "talk.jsonl"]})
-    questions = read_suite(options, work)
+    options = AnswersSuite.model_validate({"metrics": "match", "data": [named, "data/train.jsonl", "talk.jsonl"]})
+    questions = read_answers_suite(options, work)
     assert [(q.messages[-1]["content"], q.row["target"]) for q in questions] == [("a", "b"), ("a", "b"), ("c", "d")]

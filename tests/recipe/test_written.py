@@ -13,7 +13,7 @@ from posttrain.recipe.yaml_lines import parse_yaml, read_yaml
 RECIPE = """\
 model: org/model
 suites:
-  facts: {data: test.jsonl, metric: exact}
+  facts: {data: test.jsonl, metrics: match}
 stages:
   first: {kind: sft, data: train.jsonl}
   '2': {kind: dpo, data: pairs.jsonl, model: first}

@@ -53,7 +53,7 @@ def test_the_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for old, new in (
         ("Qwen/Qwen2.5-0.5B", "model"),
         ("n=4)", f"n=4, {short})"),
-        ('metric="exact")', f'metric="exact", {short})'),
+        ('metrics="match")', f'metrics="match", {short})'),
     ):
         assert old in block
         block = block.replace(old, new)

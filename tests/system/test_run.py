@@ -21,7 +21,7 @@ from command_line import Posttrain
 STACK = """\
 model: model
 suites:
-  echo: {data: asks.jsonl, metric: contains, max_new_tokens: 4}
+  echo: {data: asks.jsonl, metrics: contains, max_new_tokens: 4}
 stages:
   sft: {kind: sft, data: train.jsonl, validation: 0.25, max_length: 128, batch_size: 4, learning_rate: 1.0e-3}
   dpo: {kind: dpo, model: sft, data: pairs.jsonl, validation: 0.25, max_length: 128, batch_size: 4}

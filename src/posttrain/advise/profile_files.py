@@ -19,7 +19,7 @@ from posttrain.audit.run import audit_sources
 from posttrain.console import Screen
 from posttrain.data.files.read import Row
 from posttrain.errors import InputError
-from posttrain.evaluate.metrics import refused
+from posttrain.rewards.refusal.detect import refuses
 
 SAMPLE = 2000
 """Number of first rows of a file that are examined beside the audit."""
@@ -85,7 +85,7 @@ def _profile_file(
         tuple(dict.fromkeys(entry.task for entry in sampled if entry.task)),
         reading.columns.get("prompt", "").lower() in _MATERIAL,
         kind == "sft" and any(isinstance(row.get("label"), bool) for row in values[:1]),
-        fmean(refused(answer[:200], {}) for answer in answers) if answers else 0.0,
+        fmean(refuses(answer[:200]) for answer in answers) if answers else 0.0,
         constant_of([entry.final or entry.answer for entry in sampled]) if kind == "sft" else None,
         _check_of_file(source, reading, values, reward) if kind in {"sft", "prompt"} else None,
         agreement_of(row.values for row in _rows(source)) if kind in {"preference", "judged"} else None,

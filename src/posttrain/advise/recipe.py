@@ -1,6 +1,6 @@
 """Turns a draft into a recipe: its values, and its text with the reasons as comments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,8 @@ import yaml
 
 from posttrain.advise.draft import BuildContext, RecipeDraft, recipe_path
 
-_METRICS = {"json_fields": "json_equal", "match": "exact"}
-"""The reward that reads a file's answers → the metric that measures them."""
+_METRICS: Mapping[str, Any] = {"json_fields": {"equal": {"kind": "json_fields", "whole": True}}, "match": "match"}
+"""The reward that reads a file's answers → the metrics that measure them."""
 
 
 def recipe_values(draft: RecipeDraft, context: BuildContext) -> dict[str, Any]:
@@ -50,7 +50,11 @@ def _suite_comment(context: BuildContext) -> list[str]:
     path = recipe_path(profile.against[0], context.folder) if profile.against else "test.jsonl"
     columns = {key: name for key, name in file.columns.items() if key in {"prompt", "completion"}}
     data = {"path": path, "columns": columns} if columns else path
-    suite = {"data": data, "metric": _METRICS[file.check.spec["kind"]], "max_new_tokens": context.answer_tokens([file])}
+    suite = {
+        "data": data,
+        "metrics": _METRICS[file.check.spec["kind"]],
+        "max_new_tokens": context.answer_tokens([file]),
+    }
     text = yaml.safe_dump(suite, sort_keys=False, allow_unicode=True, default_flow_style=True, width=10**6).strip()
     return [
         "# To measure the answers before and after each stage, use rows outside the training data:",

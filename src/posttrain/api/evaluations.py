@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from posttrain.api.display import Displayed, Sheet
 from posttrain.api.models import Model, load
 from posttrain.api.recipes import checked_options
 from posttrain.api.sources import Paths, paths_of
-from posttrain.evaluate.behaviour import measured_by_slice, measured_samples
-from posttrain.evaluate.options import MetricName, SuiteOptions
-from posttrain.evaluate.suites import Sample, run_suite
+from posttrain.errors import InputError
+from posttrain.evaluate.behaviour import run_suite
+from posttrain.evaluate.estimates import estimate_of
+from posttrain.evaluate.policy_answerer import policy_answerer
+from posttrain.evaluate.sample import Sample
+from posttrain.evaluate.suites.registry import SUITE_KINDS
 from posttrain.statistics.estimate import Estimate
 
 SHOWN = 5
@@ -22,54 +26,64 @@ class Evaluation(Displayed):
     """How well a model answers.
 
     Args:
-        metric: the measure of one answer.
-        value: its mean over all answers, 0 to 1; None where there are no questions.
-        n: how many answers.
-        interval: the 95% interval of `value`; None for fewer than two answers that are not all 0 or 1.
-        slices: the same for each ``metadata.slice`` of the rows, where they name several.
-        samples: every question with the model's answer and its measure.
+        measures: name → its estimate over all answers: value, n and 95% interval.
+        slices: name of a slice → the same for its answers, where the rows name several slices.
+        samples: every question with the model's answer and what was measured of it.
     """
 
-    metric: MetricName
-    value: float | None
-    n: int
-    interval: tuple[float, float] | None
-    slices: Mapping[str, Estimate]
+    measures: Mapping[str, Estimate]
+    slices: Mapping[str, Mapping[str, Estimate]]
     samples: tuple[Sample, ...]
 
     def sheet(self) -> Sheet:
-        """The value, and the first answers as a table."""
-        ends = "" if self.interval is None else f" (95% interval {self.interval[0]:.1%} to {self.interval[1]:.1%})"
-        value = "no answers" if self.value is None else f"{self.value:.1%}{ends}"
-        slices = [f"{name}: {m.value:.1%} of {m.n:,}" for name, m in self.slices.items() if m.value is not None]
-        rows = [(s.question, s.answer, "" if s.target is None else str(s.target), f"{s.value:g}") for s in self.samples]
-        title = f"{self.metric}: {value}, {self.n:,} answers"
-        return Sheet(title, ("question", "answer", "target", self.metric), rows[:SHOWN], slices)
+        """The measures, and the first answers as a table."""
+        lines = [f"{name}: {_shown(estimate)}" for name, estimate in self.measures.items()]
+        lines += [
+            f"{name}[{part}]: {_shown(estimate)}"
+            for part, estimates in self.slices.items()
+            for name, estimate in estimates.items()
+        ]
+        values = list(dict.fromkeys(name for sample in self.samples for name in sample.values))
+        rows = [(s.question, s.answer, *_cells(s, values)) for s in self.samples[:SHOWN]]
+        return Sheet(lines[0], ("question", "answer", "target", "label", *values), rows, lines[1:])
 
 
-def evaluate(
-    model: Model | str | Path,
-    *,
-    data: Paths,
-    metric: MetricName,
-    max_new_tokens: int = 128,
-    rows: int | None = None,
-) -> Evaluation:
-    """Put questions to a model and measure its most probable answers.
+def evaluate(model: Model | str | Path, *, data: Paths, kind: str = "answers", **options: Any) -> Evaluation:
+    """Put the questions of a suite to a model and measure its answers.
 
     Args:
         model: a loaded model, a folder or a hub id.
         data: rows of ``input`` and ``target``, or of ``prompt`` and ``completion``.
-        metric: exact, json_equal, json_valid, contains or refused.
-        max_new_tokens: an answer that has not ended by then is cut.
-        rows: use only the first rows.
+        kind: of the suite; see docs/recipe.md.
+        options: the other keys of such a suite, such as ``metrics="match"`` and ``max_new_tokens=64``.
 
     Raises:
-        InputError: a file is not there, a row lacks what the metric needs, or an option is wrong.
+        InputError: a file is not there, a row lacks what the suite needs, or an option is wrong.
     """
-    values = {"data": paths_of(data), "metric": metric, "max_new_tokens": max_new_tokens, "rows": rows}
-    options = checked_options(SuiteOptions, values)
+    if kind not in SUITE_KINDS:
+        raise InputError(f"kind: there is no kind of suite {kind!r} (kinds: {', '.join(SUITE_KINDS)})")
+    suite = checked_options(SUITE_KINDS[kind].options, {"kind": kind, "data": paths_of(data), **options})
     loaded = model if isinstance(model, Model) else load(model)
-    samples = tuple(run_suite(loaded.policy, loaded.renderer, options, Path()))
-    whole, slices = measured_samples(samples), measured_by_slice(samples)
-    return Evaluation(metric, whole.value, whole.n, whole.interval, slices if len(slices) > 1 else {}, samples)
+    samples = run_suite(policy_answerer(loaded.policy, loaded.renderer), suite, Path())
+    measures = SUITE_KINDS[kind].measures(suite)
+    parts = list(dict.fromkeys(sample.slice for sample in samples))
+    slices = {
+        str(part): {m.name: estimate_of(m, [s for s in samples if s.slice == part]) for m in measures}
+        for part in (parts if suite.slices and len(parts) > 1 else ())
+    }
+    return Evaluation({m.name: estimate_of(m, samples) for m in measures}, slices, tuple(samples))
+
+
+def _shown(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return f"no value, {estimate.n:,} answers"
+    style = ".1%" if estimate.unit == "share" else ".4g"
+    ends = estimate.interval
+    interval = "" if ends is None else f" (95% interval {ends[0]:{style}} to {ends[1]:{style}})"
+    return f"{estimate.value:{style}}{interval}, {estimate.n:,} answers"
+
+
+def _cells(sample: Sample, values: list[str]) -> tuple[str, ...]:
+    numbers = (sample.values.get(name) for name in values)
+    target = "" if sample.target is None else str(sample.target)
+    return target, sample.label or "", *("" if number is None else f"{number:g}" for number in numbers)

@@ -17,8 +17,8 @@ LINES = (  # figure, its meaning, its expected value
     ("facts", "notes → JSON equal to the facts", "≥ 90% after SFT"),
     ("instructions_seen", "eight tasks, in trained wordings", ""),
     ("instructions_unseen", "the same tasks, in wordings never trained", "within 5 points after IFT"),
-    ("asks_refused/off-label", "off-label requests refused", "≥ 90% after DPO"),
-    ("asks_refused/on-label", "on-label requests refused", "≤ 5% after DPO"),
+    ("asks_refused[off-label]", "off-label requests refused", "≥ 90% after DPO"),
+    ("asks_refused[on-label]", "on-label requests refused", "≤ 5% after DPO"),
 )
 
 OWN_ANSWERS = (  # stage, figure, its meaning, its format, its expected change

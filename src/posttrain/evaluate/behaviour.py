@@ -1,73 +1,82 @@
-"""A model's results on the suites of the recipe. A stage measures them once and keeps every answer."""
+"""A model's results on suites. A stage measures them once and keeps every answer."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from posttrain.console import Screen
-from posttrain.data.chat.renderer import Renderer
+from posttrain.errors import InputError
+from posttrain.evaluate.answers import Answerer
+from posttrain.evaluate.estimates import Result, results_of
 from posttrain.evaluate.options import SuiteOptions
-from posttrain.evaluate.suites import Sample, run_suite
-from posttrain.files import read_json, whole_folder, write_json, write_whole
-from posttrain.policy.load import Policy
+from posttrain.evaluate.sample import Sample, read_samples, write_samples
+from posttrain.evaluate.suites.registry import suite_kind
+from posttrain.files import read_json, whole_folder, write_json
 from posttrain.statistics.estimate import Estimate
-from posttrain.statistics.intervals import interval
+
+RESULTS = "results.json"
+"""The results in a folder of `measure`."""
 
 
 def measure(
-    policy: Policy, renderer: Renderer, suites: Mapping[str, SuiteOptions], *, base: Path, folder: Path, screen: Screen
-) -> dict[str, Estimate]:
+    answerer: Answerer, suites: Mapping[str, SuiteOptions], *, base: Path, folder: Path, screen: Screen
+) -> dict[str, Result]:
     """Run the suites, or read the results of an earlier run.
 
     Args:
+        base: the folder where relative data paths start.
         folder: the folder that receives ``results.json`` and ``samples_{suite}.jsonl``.
 
     Returns:
-        the estimate of each suite, or of each ``suite/slice`` if the rows name several slices.
+        the results by key: ``suite`` or ``suite/measure``, and the same with ``[slice]`` behind it.
     """
-    if not (folder / "results.json").is_file():
+    if not (folder / RESULTS).is_file():
         with whole_folder(folder) as target:
-            estimates: dict[str, Estimate] = {}
+            results: dict[str, Result] = {}
             for name, options in suites.items():
-                with screen.bar(name, None) as advance:
-                    samples = run_suite(policy, renderer, options, base, lambda n: advance(n, "answers"))
-                write_whole(target / f"samples_{name}.jsonl", "".join(_line(sample) for sample in samples))
-                estimates |= _estimates(name, samples, slices=options.slices)
-            write_json(target / "results.json", {key: _result(estimate) for key, estimate in estimates.items()})
-    return {key: _read(value) for key, value in read_json(folder / "results.json").items()}
+                try:
+                    with screen.bar(name, None) as advance:
+                        samples = run_suite(answerer, options, base, lambda n: advance(n, "answers"))
+                except InputError as error:
+                    raise InputError(f"suites.{name}: {error}") from error
+                write_samples(target / samples_file(name), samples)
+                results |= results_of(name, suite_kind(options).measures(options), samples, slices=options.slices)
+            write_json(target / RESULTS, {key: _as_json(result) for key, result in results.items()})
+    return read_results(folder)
 
 
-def measured_samples(samples: Sequence[Sample]) -> Estimate:
-    """The mean value of samples, with its 95% interval."""
-    values = [sample.value for sample in samples]
-    return Estimate(fmean(values) if values else None, len(values), interval(values), "share", "answers")
+def run_suite(
+    answerer: Answerer, options: SuiteOptions, base: Path, on_done: Callable[[int], None] = lambda n: None
+) -> list[Sample]:
+    """Answers to every question of a suite, measured."""
+    kind = suite_kind(options)
+    return kind.run(options, kind.read(options, base), answerer, base, on_done)
 
 
-def measured_by_slice(samples: Sequence[Sample]) -> dict[str, Estimate]:
-    """The mean value of each slice, with its 95% interval."""
-    slices = dict.fromkeys(sample.slice for sample in samples)
-    return {str(part): measured_samples([s for s in samples if s.slice == part]) for part in slices}
+def read_results(folder: Path) -> dict[str, Result]:
+    """The results that `measure` wrote."""
+    return {key: _read(value) for key, value in read_json(folder / RESULTS).items()}
 
 
-def _estimates(name: str, samples: Sequence[Sample], *, slices: bool) -> dict[str, Estimate]:
-    """The estimate of a suite, or one of each slice if `slices` is set and the rows name several."""
-    parts = measured_by_slice(samples) if slices else {}
-    if len(parts) < 2:
-        return {name: measured_samples(samples)}
-    return {f"{name}/{part}": value for part, value in parts.items()}
+def saved_samples(folder: Path, suite: str) -> list[Sample]:
+    """The samples that `measure` wrote."""
+    return list(read_samples(folder / samples_file(suite)))
 
 
-def _result(estimate: Estimate) -> dict[str, Any]:
-    return {"value": estimate.value, "n": estimate.n, "interval": estimate.interval}
+def samples_file(suite: str) -> str:
+    """The name of the file with a suite's samples."""
+    return f"samples_{suite}.jsonl"
 
 
-def _line(sample: Sample) -> str:
-    return json.dumps(asdict(sample), ensure_ascii=False) + "\n"
+def _as_json(result: Result) -> dict[str, Any]:
+    estimate = result.estimate
+    return {**estimate.as_json(), "unit": estimate.unit, "counted": estimate.counted, "better": result.better}
 
 
-def _read(value: Mapping[str, Any]) -> Estimate:
+def _read(value: Mapping[str, Any]) -> Result:
     ends = value["interval"]
-    return Estimate(value["value"], value["n"], None if ends is None else (ends[0], ends[1]), "share", "answers")
+    interval = None if ends is None else (ends[0], ends[1])
+    return Result(
+        Estimate(value["value"], value["n"], interval, value.get("unit", "share"), value.get("counted", "answers")),
+        value.get("better", "higher"),
+    )

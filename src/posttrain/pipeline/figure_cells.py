@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from posttrain.stages.context import Figure, Unit
+from posttrain.stages.context import Figure
+from posttrain.statistics.estimate import Unit
 
 HEADINGS = ("stage", "metric", "before", "after", "95% interval", "taken over")
 

@@ -10,7 +10,8 @@ from posttrain.audit.training.reward_trial import PLANNED, SECONDS, reward_lines
 from posttrain.audit.training.trial import Trial
 from posttrain.console import Screen
 from posttrain.data.summary import DataSummary
-from posttrain.evaluate.suites import read_suite
+from posttrain.errors import InputError
+from posttrain.evaluate.suites.registry import suite_kind
 from posttrain.policy.device import place
 from posttrain.policy.machine import speed
 from posttrain.policy.shape import model_shape
@@ -88,8 +89,11 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[StagePlan]:
     Raises:
         InputError: a problem that would end a run at its start.
     """
-    for suite in recipe.suites.values():
-        read_suite(suite, base)
+    for name, suite in recipe.suites.items():
+        try:
+            suite_kind(suite).read(suite, base)
+        except InputError as error:
+            raise InputError(f"suites.{name}: {error}") from error
     return [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
 
 

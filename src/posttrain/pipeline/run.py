@@ -11,6 +11,8 @@ import torch
 from posttrain.console import Screen, printable_text
 from posttrain.errors import InputError, RunError, Stopped
 from posttrain.evaluate.behaviour import measure
+from posttrain.evaluate.measures import suite_of
+from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished, has_work, started_with, strangers
@@ -33,6 +35,7 @@ from posttrain.policy.open import open_policy
 from posttrain.recipe.schema import Recipe, in_order, paths_named
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.figures import figures_of_results
 from posttrain.stages.fits import less_memory
 from posttrain.stages.inputs import renderer_for
 from posttrain.stages.runner import runner_of
@@ -154,7 +157,7 @@ def _run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[st
             "model": hashes_of(folder / "model"),
         }
         write_json(folder / "stage.json", done)
-    behaviour = {key: figures[key] for key in figures if key.split("/")[0] in suites}
+    behaviour = {key: figures[key] for key in figures if suite_of(key) in suites}
     return KnownModel(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
 
 
@@ -184,11 +187,9 @@ def _base_model(run: Run, model: KnownModel) -> KnownModel:
     renderer = renderer_for(first, context, trust_remote_code=first.trust_remote_code)
     policy = open_policy(path, first, train=False, on_note=run.screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))
-    estimates = measure(policy, renderer, recipe.suites, base=run.base, folder=folder / "behaviour", screen=run.screen)
-    return replace(
-        model,
-        behaviour={key: Figure(None, m.value, m.n, m.interval, "share", "answers") for key, m in estimates.items()},
-    )
+    answerer, behaviour = policy_answerer(policy, renderer, seed=recipe.seed), folder / "behaviour"
+    results = measure(answerer, recipe.suites, base=run.base, folder=behaviour, screen=run.screen)
+    return replace(model, behaviour=figures_of_results(results))
 
 
 def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure]) -> dict[str, Figure]:

@@ -42,5 +42,5 @@ ALIASES: Mapping[str, str] = {
 }
 """Their name → ours."""
 
-RENAMED: Mapping[str, str] = {"clip": "clip_low and clip_high", "policy": "pairs"}
+RENAMED: Mapping[str, str] = {"clip": "clip_low and clip_high", "metric": "metrics", "policy": "pairs"}
 """Keys of earlier versions → the keys that replace them."""

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from posttrain.data.options import DataSource
 from posttrain.errors import InputError
-from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.suites.registry import Suite
 from posttrain.options import Name, Options
 from posttrain.recipe.overrides import override
 from posttrain.recipe.problems import RecipeSource, explain, near, real_path
@@ -41,7 +41,7 @@ class Recipe(Options):
 
     model: str = Field(min_length=1, description="folder or hub id every stage starts from unless it names another")
     seed: int = Field(default=0, ge=0, description="of splits and orders; the same seed gives the same run")
-    suites: Named[SuiteOptions] = Field(default={}, description="behaviour measured before training and after stages")
+    suites: Named[Suite] = Field(default={}, description="behaviour measured before training and after stages")
     stages: Annotated[Named[Stage], Field(min_length=1)] = Field(description="name → stage")
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from posttrain.errors import InputError
-from posttrain.rewards.text import contains_words, normalise_text
+from posttrain.rewards.match import contains_words, normalise_text
 from posttrain.rewards.types import (
     NotApplicable,
     RewardFn,

@@ -1,48 +1,23 @@
-"""The rewards `match`, `regex`, `length` and `repetition`, which read plain text."""
+"""The rewards `regex`, `length` and `repetition`, which read the completion alone."""
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import regex
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from posttrain.errors import InputError
 from posttrain.rewards.types import (
-    NotApplicable,
     RewardFn,
     RewardKind,
     RewardOptions,
     Row,
     Score,
-    Verdict,
-    column,
     per_completion,
 )
 
 PATTERN_SECONDS = 1.0
 """Time that one search may take. Without a limit, a pattern such as ``(a+)+$`` could search for years."""
-
-
-class MatchReward(RewardOptions):
-    """1 where the completion is the row's answer, else 0."""
-
-    kind: Literal["match"]
-    target: str = Field(default="target", description="column of the right answer")
-    how: Literal["exact", "normalised", "label"] = Field(
-        default="exact",
-        description="exact: equal except for white space at both ends; normalised: equal except for case, white space "
-        "and punctuation; label: it names the right label and no other one of `labels`",
-    )
-    labels: tuple[str, ...] = Field(default=(), description="all labels, for `how: label`")
-
-    @model_validator(mode="after")
-    def _labels_go_with_label(self) -> "MatchReward":
-        if (self.how == "label") != bool(self.labels):
-            raise ValueError("`labels` go with `how: label`, and only with it")
-        return self
 
 
 class RegexReward(RewardOptions):
@@ -78,25 +53,6 @@ class RepetitionReward(RewardOptions):
     n: int = Field(default=3, ge=1, le=50, description="number of words in an n-gram")
 
 
-def make_match_reward(options: MatchReward, base: Path) -> RewardFn:
-    """Score by the row's target; not applicable where it is null."""
-    labels = tuple(normalise_text(label) for label in options.labels)
-
-    def score_one(completion: str, row: Row) -> Verdict:
-        target = column(row, options.target)
-        if target is None:
-            return NotApplicable(f"`{options.target}` is null")
-        if isinstance(target, dict | list):
-            raise InputError(f"`{options.target}` is JSON, and `match` compares text; use `kind: json_fields`")
-        if options.how == "exact":
-            return float(completion.strip() == str(target).strip())
-        if options.how == "normalised":
-            return float(normalise_text(completion) == normalise_text(str(target)))
-        return label_score(completion, str(target), labels)
-
-    return per_completion(score_one)
-
-
 def make_regex_reward(options: RegexReward, base: Path) -> RewardFn:
     """Score by the pattern; a search that takes too long is a failure."""
 
@@ -125,39 +81,6 @@ def make_repetition_reward(options: RepetitionReward, base: Path) -> RewardFn:
     return per_completion(score_one)
 
 
-def normalise_text(text: str) -> str:
-    """Unify case, white space, punctuation and forms of characters; the sign and the point of a number stay."""
-    text = unicodedata.normalize("NFKC", text).casefold().replace("−", "-")
-    return " ".join(_WORD.findall(_LOOSE_PERCENT.sub("%", text)))
-
-
-def contains_words(part: str, text: str) -> bool:
-    """Whether a text contains another as whole words and whole numbers: "15 mg" and "1.5 mg" do not contain "5 mg".
-
-    In scripts without spaces between words, any place counts as a border.
-    """
-    before = _NO_NUMBER_BEFORE if part[:1].isdigit() else f"(?<!{_LETTER})" if re.match(_LETTER, part) else ""
-    after = _NO_NUMBER_AFTER if part[-1:].isdigit() else f"(?!{_LETTER})" if re.match(_LETTER, part[-1:]) else ""
-    return re.search(before + re.escape(part) + after, text) is not None
-
-
-def label_score(completion: str, target: str, labels: Sequence[str]) -> float:
-    """1.0 if the completion names the target and no other label. A label inside a longer label does not count.
-
-    Args:
-        labels: normalised.
-
-    Raises:
-        ValueError: the target is none of the labels.
-    """
-    wanted = normalise_text(target)
-    if wanted not in labels:
-        raise ValueError(f"the target {target[:80]!r} is none of the labels")
-    longest_first = sorted(labels, key=len, reverse=True)
-    pattern = r"(?<!\S)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\S)"
-    return float(set(re.findall(pattern, normalise_text(completion))) == {wanted})
-
-
 def regex_score(completion: str, pattern: str, *, full: bool = False) -> float:
     """1.0 if the pattern matches somewhere (`full`: matches all of the completion).
 
@@ -179,17 +102,7 @@ def repetition_penalty(words: Sequence[str], n: int) -> float:
     return len(set(grams)) / len(grams) - 1.0 if grams else 0.0
 
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-"""Thai, Lao, Burmese, Khmer, Japanese and Chinese, and Korean, where particles follow a word without a space."""
-_LETTER = rf"[^\W{_UNSPACED}]"
-_NO_NUMBER_BEFORE = rf"(?<!{_LETTER})(?<!\d[.,])(?<!(?<!\w)-)"
-_NO_NUMBER_AFTER = rf"(?!{_LETTER})(?![.,]\d)(?!\s?%)"
-_WORD = re.compile(r"(?<!\w)-?\d+(?:[.,]\d+)*%?|\w+")
-_LOOSE_PERCENT = re.compile(r"(?<=\d)\s+%")
-
-
 REWARDS = (
-    RewardKind(MatchReward, make_match_reward, compares=True),
     RewardKind(RegexReward, make_regex_reward),
     RewardKind(LengthReward, make_length_reward),
     RewardKind(RepetitionReward, make_repetition_reward),

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from posttrain.console import Screen
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import hash_of
+from posttrain.statistics.estimate import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,6 @@ class Context:
     def draws(self) -> int:
         """Seed of what the stage draws at its start (adapters): it follows from the run's seed and the stage's name."""
         return int(hash_of([self.seed, self.name])[:15], 16)
-
-
-Unit = Literal["value", "share", "count", "nats"]
-"""What a figure is: a number on a scale of its own, a share of a whole, a whole number, or nats."""
 
 
 @dataclass(frozen=True, slots=True)

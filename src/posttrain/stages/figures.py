@@ -1,9 +1,12 @@
 """A stage's metrics as lines of the summary: their unit, and what they are taken over."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
-from posttrain.stages.context import Figure, Unit
+from posttrain.evaluate.estimates import Result
+from posttrain.stages.context import Figure
+from posttrain.statistics.estimate import Unit
 from posttrain.statistics.intervals import wilson
 from posttrain.train.loop import Training
 from posttrain.train.step import Mean
@@ -22,6 +25,12 @@ def figure_of(name: str, before: Mean | None, after: Mean, training: Training) -
     if "accurac" in name and after.value is not None:
         sure = wilson(round(after.value * after.n), after.n)
     return Figure(None if before is None else before.value, after.value, after.n, sure, unit, _counted(name, training))
+
+
+def figures_of_results(results: Mapping[str, Result]) -> dict[str, Figure]:
+    """The results of suites as lines of the summary."""
+    estimates = {key: result.estimate for key, result in results.items()}
+    return {key: Figure(None, e.value, e.n, e.interval, e.unit, e.counted) for key, e in estimates.items()}
 
 
 def unit_of(name: str) -> Unit:

@@ -9,6 +9,7 @@ from posttrain.data.chat.encode import Renderer
 from posttrain.data.sets.prepare import Prepared
 from posttrain.data.sets.store import GroupStore
 from posttrain.evaluate.behaviour import measure
+from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.files import read_json, sha256_of, write_json
 from posttrain.policy.load import Policy
 from posttrain.policy.memory import estimate
@@ -17,7 +18,7 @@ from posttrain.policy.save import save_policy
 from posttrain.policy.shape import model_shape
 from posttrain.recipe.stages.base import TrainingStage
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.figures import figure_of
+from posttrain.stages.figures import figure_of, figures_of_results
 from posttrain.stages.inputs import prepare_data, renderer_for, with_fitting_rows
 from posttrain.stages.progress import callbacks_of
 from posttrain.stages.runner import Preview, Runner
@@ -110,10 +111,9 @@ def finish(
     if samples:
         answer_after(policy, samples, folder / "samples.json", screen)
     if policy.task == "causal" and context.suites:
-        measured = measure(
-            policy, renderer, context.suites, base=context.base, folder=folder / "behaviour", screen=screen
-        )
-        figures |= {name: Figure(None, m.value, m.n, m.interval, "share", "answers") for name, m in measured.items()}
+        answerer = policy_answerer(policy, renderer, seed=context.seed)
+        results = measure(answerer, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)
+        figures |= figures_of_results(results)
     template = renderer.template.source if renderer.template is not None else None
     save_policy(
         policy,

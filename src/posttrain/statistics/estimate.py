@@ -14,6 +14,9 @@ from posttrain.statistics.intervals import wilson
 Measure = Callable[[NDArray[np.intp]], float]
 """Takes indices of items, which may repeat, and returns the measure over them; NaN where it is undefined."""
 
+Unit = Literal["value", "share", "count", "nats"]
+"""What a value is: a number on a scale of its own, a share of a whole, a whole number, or nats."""
+
 DRAWS = 300
 """Bootstrap draws of a figure on a page: a person waits for it, so it has fewer draws than a report."""
 
@@ -33,7 +36,7 @@ class Estimate:
     value: float | None
     n: int
     interval: tuple[float, float] | None = None
-    unit: Literal["value", "share", "count", "nats"] = "value"
+    unit: Unit = "value"
     counted: str = ""
 
     def as_json(self) -> dict[str, Any]:

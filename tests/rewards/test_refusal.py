@@ -2,7 +2,7 @@
 
 import pytest
 
-from posttrain.evaluate.refusal import refuses
+from posttrain.rewards.refusal.detect import refuses
 
 REFUSALS = (
     "I can't help with this request.",

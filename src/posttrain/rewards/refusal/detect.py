@@ -9,8 +9,9 @@ letters, poems and dialogues say "I cannot" as well.
 import re
 import unicodedata
 from collections.abc import Sequence
+from enum import StrEnum
 
-from posttrain.evaluate.refusal_words import CANNOT, IDIOM, OPENING, REFUSAL, REFUSAL_ELSEWHERE
+from posttrain.rewards.refusal.words import CANNOT, IDIOM, OPENING, REFUSAL, REFUSAL_ELSEWHERE
 
 KNOWN = ("English", "German", "French", "Spanish", "Italian", "Portuguese")
 """Languages of the list, under the names of `data/language.py`."""
@@ -100,3 +101,22 @@ _CONTRACTIONS = tuple(
 _FIRST = re.compile(rf"{CANNOT}(?!{IDIOM}\b)\w")
 _SENTENCE = re.compile(f"{REFUSAL}|{REFUSAL_ELSEWHERE}")
 _OPENING = re.compile(OPENING)
+
+
+class RefusalVerdict(StrEnum):
+    """What an answer does with a request."""
+
+    FULL = "full_refusal"
+    PARTIAL = "partial_refusal"
+    COMPLIANCE = "compliance"
+    UNDETERMINED = "undetermined"
+
+
+def refusal_verdict(answer: str, own_words: Sequence[str] = ()) -> RefusalVerdict:
+    """Whether an answer refuses.
+
+    Args:
+        own_words: the row's own words for a refusal; they replace the list of words.
+    """
+    refused = says(answer, own_words) if own_words else refuses(answer)
+    return RefusalVerdict.FULL if refused else RefusalVerdict.COMPLIANCE

@@ -1,0 +1,41 @@
+"""The answerer that is a model in this process."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from posttrain.data.chat.answer_text import answer_text
+from posttrain.data.chat.encode import encode_prompt
+from posttrain.data.chat.renderer import Renderer
+from posttrain.evaluate.answers import Answerer, Generate, ModelAnswer, OnDone
+from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.questions import Question
+from posttrain.generation.engine import generate_completions
+from posttrain.generation.request import Generation
+from posttrain.generation.sampling import Sampling
+from posttrain.policy.load import Policy
+
+
+def policy_answerer(policy: Policy, renderer: Renderer, *, seed: int = 0) -> Answerer:
+    """A model's own answers.
+
+    Args:
+        renderer: how conversations become the model's tokens.
+        seed: of sampled answers.
+    """
+    return Answerer("the model", generate=_generate(policy, renderer, seed))
+
+
+def _generate(policy: Policy, renderer: Renderer, seed: int) -> Generate:
+    def generate(questions: Sequence[Question], options: SuiteOptions, done: OnDone) -> list[list[ModelAnswer]]:
+        prompts = [encode_prompt(q.messages, renderer, where=q.where) for q in questions]
+        sampling = Sampling(options.max_new_tokens, temperature=options.temperature, seed=seed)
+        groups = generate_completions(policy, prompts, sampling, n=options.samples, on_done=done)
+        return [[_answer(completion, renderer) for completion in group] for group in groups]
+
+    return generate
+
+
+def _answer(completion: Generation, renderer: Renderer) -> ModelAnswer:
+    probability = float(np.exp(completion.logp.mean(dtype=np.float64))) if len(completion.logp) else None
+    return ModelAnswer(answer_text(completion.tokens, renderer), probability)

@@ -1,0 +1,1 @@
+"""Refusals: whether an answer refuses, by its words."""
