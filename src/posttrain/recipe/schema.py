@@ -37,11 +37,13 @@ Named = Annotated[Mapping[Name, Value], AfterValidator(_distinct_ignoring_case)]
 
 
 class Recipe(Options):
-    """What `posttrain run` runs."""
+    """The recipe: the models and stages that `posttrain run` runs."""
 
-    model: str = Field(min_length=1, description="folder or hub id every stage starts from unless it names another")
-    seed: int = Field(default=0, ge=0, description="of splits and orders; the same seed gives the same run")
-    suites: Named[SuiteOptions] = Field(default={}, description="behaviour measured before training and after stages")
+    model: str = Field(min_length=1, description="start model of all stages that name none: a folder or hub id")
+    seed: int = Field(default=0, ge=0, description="seed of splits and orders; the same seed gives the same run")
+    suites: Named[SuiteOptions] = Field(
+        default={}, description="name → suite; suites are measured before training and after stages"
+    )
     stages: Annotated[Named[Stage], Field(min_length=1)] = Field(description="name → stage")
 
 
