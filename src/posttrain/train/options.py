@@ -20,7 +20,7 @@ class TrainOptions(Options):
     batch_tokens: int | None = Field(
         default=None,
         ge=1,
-        description="tokens per optimiser step, instead of batch_size; all steps then cost the same",
+        description="tokens per optimiser step, instead of batch_size; all steps then take about the same time",
     )
     row_tokens: int = Field(
         default=2048,
