@@ -142,7 +142,7 @@ def test_no_loss_tokens_give_empty_log_probs_and_zero_gradients(gradient: float 
 def test_a_broken_promise_of_its_gradient_is_an_error_not_a_wrong_gradient(weights: Tensor) -> None:
     hidden, weight, target = inputs(bias=False)
     logp, _ = token_logprobs(hidden, Head(weight), target, gradient=1.0)
-    with pytest.raises(RuntimeError, match="was to get the gradient"):
+    with pytest.raises(RuntimeError, match="promised gradient"):
         (logp * weights).sum().backward()
 
 

@@ -222,7 +222,7 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "a model that does not score": (
         REWARDS,
         "rewards: {rm: {kind: model, model: sft}}\n  sft: {kind: sft, data: train.jsonl}",
-        (":16", "stages.grpo.rewards.rm.model", "does not score"),
+        (":16", "stages.grpo.rewards.rm.model", "scalar head"),
     ),
     "a folder that does not score": (
         REWARDS,

@@ -1,4 +1,4 @@
-"""The options of advantages, as a recipe states them."""
+"""The options of advantages in a recipe."""
 
 from pydantic import Field
 

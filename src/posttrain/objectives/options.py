@@ -1,4 +1,4 @@
-"""The options of the objectives, as a recipe states them."""
+"""The options of the objectives in a recipe."""
 
 from typing import Literal
 
