@@ -118,5 +118,5 @@ def test_an_architecture_without_it_is_an_error_only_if_the_recipe_wants_it(
     folder = save_model(tmp_path, BRANCHING["llama"])
     monkeypatch.setattr(LlamaForCausalLM, "supports_gradient_checkpointing", False)
     assert opened(folder, "auto").recompute == "never"
-    with pytest.raises(InputError, match=r"^gradient_checkpointing: LlamaForCausalLM .*leave it out"):
+    with pytest.raises(InputError, match=r"^gradient_checkpointing: LlamaForCausalLM .*remove"):
         opened(folder, True)

@@ -49,7 +49,7 @@ def test_weights_are_those_of_the_folder_in_eval_mode_and_float32(folder: Path) 
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "absent") == "no such model folder"
+    assert "no such model folder" in refusal(tmp_path / "absent")
 
 
 def test_a_file_instead_of_a_folder(folder: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_folder_without_configuration(folder: Path) -> None:
 
 def test_a_folder_without_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
-    assert refusal(folder) == "no model.safetensors"
+    assert "no model.safetensors" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "consolidated.00.pth"])

@@ -85,7 +85,7 @@ def check_folder_gives(
     if not difference <= tolerance * max(1.0, float(np.abs(expected).mean())):
         quantity = "log-probs of held-out tokens" if causal else "scores"
         raise RunError(
-            f"{folder.name}: loaded by transformers, the saved model does not give what was trained: its {quantity} "
+            f"{folder.name}: loaded by transformers, the saved model differs from the trained one: its {quantity} "
             f"differ by {difference:.3g} on average, from {expected.mean():.4g} to {values.mean():.4g}. Nothing was "
             "saved; the last checkpoint is kept. Please report the model's architecture"
         )
