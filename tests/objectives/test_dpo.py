@@ -63,8 +63,8 @@ def loss_of(batch: Batch, logp_N: Tensor, variant: DPOOptions) -> Loss:
 def test_the_loss_is_the_papers_formula_pair_by_pair(ranks: list[list[int]], variant: DPOOptions, seed: int) -> None:
     batch = ranked(seed, ranks)
     logp_N = random_logp(batch, seed)
-    found = float(loss_of(batch, logp_N, variant).total)
-    assert found == pytest.approx(by_hand(ranks, batch, logp_N, variant), rel=1e-5, abs=1e-5)
+    loss = float(loss_of(batch, logp_N, variant).total)
+    assert loss == pytest.approx(by_hand(ranks, batch, logp_N, variant), rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -126,9 +126,9 @@ def test_it_equals_trls_on_random_pairs(variant: DPOOptions, types: list[str]) -
         batch = ranked(seed, [[1, 2]] * 4, loss=1.0)
         logp_N = random_logp(batch, seed)
         expected, metrics = trl_loss(batch, logp_N, variant.beta, types, [1.0], 0.0)
-        found = loss_of(batch, logp_N, variant)
-        assert float(found.total) / 4 == pytest.approx(expected, abs=1e-5)
-        for name, (total, count) in found.metrics.items():
+        result = loss_of(batch, logp_N, variant)
+        assert float(result.total) / 4 == pytest.approx(expected, abs=1e-5)
+        for name, (total, count) in result.metrics.items():
             if name != "loss":
                 assert float(total) / float(count) == pytest.approx(metrics[name], abs=1e-5), name
 

@@ -76,8 +76,8 @@ def test_the_loop_cuts_a_step_into_rows_of_any_budget(name: str, row_tokens: int
     expected = list(gradients(policy.model, total_of(policy, objective, [collate(groups)])))
     policy.model.zero_grad(set_to_none=True)
     accumulate(policy, objective, groups, row_tokens)
-    found = [(n, p.grad) for n, p in policy.model.named_parameters() if p.grad is not None]
-    assert_same_gradients(found, expected, 1e-5)
+    values = [(n, p.grad) for n, p in policy.model.named_parameters() if p.grad is not None]
+    assert_same_gradients(values, expected, 1e-5)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -86,8 +86,8 @@ def test_the_order_of_the_groups_makes_no_difference(name: str, tmp_path: Path) 
     policy = policy_for(objective, tmp_path)
     expected = list(gradients(policy.model, total_of(policy, objective, [collate(groups)])))
     shuffled = [groups[i] for i in (5, 2, 7, 0, 3, 6, 1, 4)]
-    found = list(gradients(policy.model, total_of(policy, objective, [collate(shuffled)])))
-    assert_same_gradients(found, expected, 1e-5)
+    values = list(gradients(policy.model, total_of(policy, objective, [collate(shuffled)])))
+    assert_same_gradients(values, expected, 1e-5)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -95,8 +95,8 @@ def test_metrics_add_up_over_micro_batches(name: str, tmp_path: Path) -> None:
     objective, groups = OBJECTIVES[name], step_of(2)
     policy = policy_for(objective, tmp_path)
 
-    def metrics(some: list[Group]) -> dict[str, tuple[float, float]]:
-        batch = collate(some)
+    def metrics(members: list[Group]) -> dict[str, tuple[float, float]]:
+        batch = collate(members)
         with torch.no_grad():
             loss = objective.loss(forward(policy, batch, objective.wants), batch)
         return {name: (float(total), float(count)) for name, (total, count) in loss.metrics.items()}

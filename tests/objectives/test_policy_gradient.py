@@ -75,8 +75,8 @@ def test_it_is_its_formula(name: str, seed: int) -> None:
     batch = sampled(seed)
     outputs = outputs_of(random_logp(batch, seed), seed)
     options, more = VARIANTS[name]
-    found = policy_gradient_loss(outputs, batch, options, **more)
-    assert float(found.total) == pytest.approx(by_definition(batch, outputs, options, more), abs=1e-5)
+    loss = policy_gradient_loss(outputs, batch, options, **more)
+    assert float(loss.total) == pytest.approx(by_definition(batch, outputs, options, more), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -47,8 +47,8 @@ def by_hand(ranks: list[list[int]], score_C: Tensor, ties: Ties) -> float:
 def test_the_loss_is_the_mean_over_each_rankings_pairs(ranks: list[list[int]], ties: Ties, seed: int) -> None:
     batch = ranked(0, ranks)
     score_C = scores(batch, seed)
-    found = reward_loss(Outputs(score_C=score_C), batch, BradleyTerryOptions(ties=ties)).total
-    assert float(found) == pytest.approx(by_hand(ranks, score_C, ties), abs=1e-6)
+    loss = reward_loss(Outputs(score_C=score_C), batch, BradleyTerryOptions(ties=ties)).total
+    assert float(loss) == pytest.approx(by_hand(ranks, score_C, ties), abs=1e-6)
 
 
 def test_it_equals_trls_on_random_pairs() -> None:

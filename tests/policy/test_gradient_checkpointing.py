@@ -46,9 +46,9 @@ def test_layers_run_again_in_the_backward_pass_and_give_the_same_gradients(name:
     """This holds for configurations with dropout too, which stays off."""
     folder = save_model(tmp_path, {**(BRANCHING | LONE)[name], **DROPS})
     expected, once = step(opened(folder, False), GROUPS, TOKENS)
-    found, runs = step(opened(folder, True), GROUPS, TOKENS)
+    values, runs = step(opened(folder, True), GROUPS, TOKENS)
     assert runs == 2 * once
-    assert_same_gradients(found, expected, 1e-5)
+    assert_same_gradients(values, expected, 1e-5)
 
 
 def test_evaluation_runs_them_once(tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ def test_long_rows_and_short_ones_have_the_same_gradients(lora: dict[str, int] |
     torch.manual_seed(0)
     expected, once = step(opened(folder, False, lora=lora and LoraOptions(**lora)), GROUPS, 40)
     torch.manual_seed(0)
-    found, runs = step(opened(folder, "auto", lora=lora and LoraOptions(**lora)), GROUPS, 40)
+    values, runs = step(opened(folder, "auto", lora=lora and LoraOptions(**lora)), GROUPS, 40)
     assert once < runs <= 2 * once
-    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(found, expected, strict=True))
+    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(values, expected, strict=True))
 
 
 def test_a_step_without_a_loss_on_text_leaves_dense_gradients_for_the_optimiser(tmp_path: Path) -> None:

@@ -98,8 +98,8 @@ def test_yaml_that_no_recipe_needs_is_refused_with_its_line(
     ],
 )
 def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
-    found = parse_yaml(text, "here")
-    assert (found, type(found)) == (value, type(value))
+    result = parse_yaml(text, "here")
+    assert (result, type(result)) == (value, type(value))
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,11 @@ def test_a_stage_starts_from_the_adapter_and_saves_both_updates(
     assert np.abs(now - start).max() > 1e-2
     save_policy(policy, tmp_path / "saved")
     if options is LORA:
-        found = by_peft(base, tmp_path / "saved")
+        values = by_peft(base, tmp_path / "saved")
         assert json.loads((tmp_path / "saved/adapter_config.json").read_text())["base_model_name_or_path"] == base
     else:
-        found = one_by_one(plain(str(tmp_path / "saved")), collate(GROUPS))[0]
-    assert torch.allclose(found, torch.from_numpy(now), atol=1e-4)
+        values = one_by_one(plain(str(tmp_path / "saved")), collate(GROUPS))[0]
+    assert torch.allclose(values, torch.from_numpy(now), atol=1e-4)
 
 
 def test_the_reference_of_a_further_adapter_is_the_earlier_one(base: str, tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_another_engine_is_handed_both_updates(base: str, tmp_path: Path) -> Non
     learn(policy)
     model = plain(base)
     model.load_state_dict(dict(merged_weights(policy)))
-    found = one_by_one(model, collate(GROUPS))[0]
-    assert torch.allclose(found, torch.from_numpy(values_in_memory(policy, GROUPS)), atol=1e-4)
+    values = one_by_one(model, collate(GROUPS))[0]
+    assert torch.allclose(values, torch.from_numpy(values_in_memory(policy, GROUPS)), atol=1e-4)
 
 
 def test_a_bfloat16_base_does_not_round_the_earlier_adapter_away(base: str, tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_a_reward_model_starts_from_an_adapter_that_writes(base: str, tmp_path: 
     apart, merged = (open_policy(str(folder), options, task="score") for options in (LORA, ALL))
     for head in (apart.base.score.modules_to_save["default"], merged.base.score):
         torch.nn.init.ones_(head.weight)
-    found, expected = values_in_memory(apart, groups), values_in_memory(merged, groups)
+    values, expected = values_in_memory(apart, groups), values_in_memory(merged, groups)
     assert np.abs(expected).max() > 0.1
-    assert np.allclose(found, expected, atol=1e-4)
+    assert np.allclose(values, expected, atol=1e-4)
 
 
 def test_without_a_tokenizer_of_its_own_it_uses_the_base_s(base: str, tmp_path: Path) -> None:
