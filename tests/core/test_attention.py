@@ -20,7 +20,7 @@ softcaps = st.none() | st.just(2.0)
 
 
 def truth(batch: Batch, window: int | None) -> Tensor:
-    """[T, T], True where query i may see key j: a plain text holds both, and j is in i's window of that text."""
+    """[T, T], True if query i may see key j: one plain text contains both, and j is in i's window of that text."""
     length = len(batch.tokens_T)
     visible = torch.zeros(length, length, dtype=torch.bool)
     for branch in batch.branches:
@@ -32,7 +32,7 @@ def truth(batch: Batch, window: int | None) -> Tensor:
 
 
 def dense(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
-    """[1, T, H, D] by the definition, in the inputs' precision."""
+    """[1, T, H, D] computed by the definition, in the inputs' precision."""
     repeats = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)
     scores = q @ k.transpose(-1, -2) * scale
@@ -92,7 +92,7 @@ def test_flex_attention_gives_the_same_values(window: int | None, softcap: float
 @settings(max_examples=30, deadline=None)
 @given(groups(largest=3), st.data())
 def test_a_branch_never_sees_its_sibling(packed: list[Group], data: st.DataObject) -> None:
-    """No bit of a branch depends on a sibling's keys and values."""
+    """A branch does not depend on a sibling's keys and values, bit for bit."""
     batch = collate(packed)
     layout = layout_of(batch)
     q, k, v = (x.detach() for x in random_qkv(len(batch.tokens_T)))
@@ -107,7 +107,7 @@ def test_a_branch_never_sees_its_sibling(packed: list[Group], data: st.DataObjec
 
 
 def test_padding_within_a_tile_never_makes_gradients_nan() -> None:
-    """Two branches of unlike length in one tile, a window narrower than the difference, and a soft cap: the
+    """Two branches of different length in one tile, a window narrower than the difference, and a soft cap: the
     shorter one's padded queries would see nothing at all."""
     rng = np.random.default_rng(0)
     batch = collate([random_group(rng, 60 - n, [n, n]) for n in (40, 48)])

@@ -1,4 +1,4 @@
-"""Chunked log-probs equal log_softmax over full logits: values, entropies, and gradients of everything."""
+"""Chunked log-probs equal log_softmax over full logits in values, entropies and all gradients."""
 
 from dataclasses import replace
 from typing import Any
@@ -45,7 +45,7 @@ def compare(
     gradient: float | None = None,
     tolerance: float = 1e-5,
 ) -> None:
-    """Values, and gradients under random weights, or under the promised `gradient`."""
+    """Compare values and gradients, with random weights or with the promised `gradient`."""
     *floats, target = given
     bias = floats[2] if len(floats) == 3 else None
     head = replace(head, weight=floats[1], bias=bias)
@@ -110,7 +110,7 @@ def test_huge_and_tiny_logits_stay_finite(scale: float) -> None:
 
 
 def test_bfloat16_hidden_states_give_float32_log_probs_close_to_exact_ones() -> None:
-    """Products run in bfloat16 and the softmax does not, so only the rounding of one product is lost."""
+    """Products run in bfloat16 and the softmax does not, so only one product is rounded."""
     for gradient in (-1.0, None):
         compare(inputs(dtype=torch.bfloat16), ANY, gradient=gradient, tolerance=0.05)
 

@@ -1,4 +1,4 @@
-"""A low-rank update in place has the value and the gradients of one that is computed apart."""
+"""A low-rank update in place has the value and the gradients of a separate computation."""
 
 import pytest
 import torch

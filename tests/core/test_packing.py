@@ -1,4 +1,4 @@
-"""Packing loses and cuts no token, and gives the place and the predictor of every loss token."""
+"""Packing keeps every token of every group, and gives the place and the predictor of each loss token."""
 
 import numpy as np
 import pytest

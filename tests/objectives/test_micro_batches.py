@@ -1,4 +1,4 @@
-"""However a step is cut into micro-batches, its loss and gradients are the same: sum first, divide once."""
+"""A step has the same loss and gradients for every split into micro-batches, since the sum is divided once."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ OBJECTIVES: dict[str, Objective] = {
 
 
 def step_of(seed: int = 0) -> list[Group]:
-    """Eight groups of very unlike sizes, so that a mean of means would show."""
+    """Eight groups of very different sizes, so that the test would detect a mean of means."""
     rng = np.random.default_rng(seed)
     return [random_group(rng, 1 + 2 * i, [int(n) for n in rng.integers(1, 4 + 4 * i, 2 + i % 3)]) for i in range(8)]
 
@@ -44,7 +44,7 @@ def policy_for(objective: Objective, folder: Path) -> Policy:
 
 
 def total_of(policy: Policy, objective: Objective, batches: list[Batch]) -> torch.Tensor:
-    """The step's loss, as the loop makes it."""
+    """The step's loss, as the loop computes it."""
     units = sum(batch.counts[objective.unit] for batch in batches)
     gradient = -1 / units if objective.uniform else None
     losses = [

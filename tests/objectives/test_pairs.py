@@ -1,4 +1,4 @@
-"""Pairs cut from rankings: each once, in the right order, a ranking weighing one whatever its length."""
+"""Pairs of a ranking: each appears once, in the right order, and a ranking has weight 1 at every length."""
 
 from itertools import combinations
 from math import comb

@@ -1,4 +1,4 @@
-"""Loss and gradient of a real small model, beside those of TRL's own GRPO trainer (1.16)."""
+"""The loss and gradient of a real small model equal those of TRL's GRPO trainer (1.16)."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -51,7 +51,7 @@ VARIANTS: dict[str, tuple[PolicyGradientOptions, dict[str, Any], dict[str, Any]]
 
 
 def groups_of(logps: list[list[Floats]], seed: int = 0) -> list[Group]:
-    """Groups near the policy's own log-probs, some ratios beyond every clip; advantages by completion."""
+    """Groups near the policy's log-probs, with some ratios beyond every clip, and one advantage per completion."""
     rng = np.random.default_rng(seed + 1)
     made: list[Group] = []
     for group, group_logps in zip(_bare(seed), logps, strict=True):
@@ -80,7 +80,7 @@ def _bare(seed: int) -> list[Group]:
 
 
 def in_trls_way(groups: list[Group]) -> dict[str, Tensor]:
-    """Prompts padded on the left, completions on the right."""
+    """Prompts are padded on the left, completions on the right."""
     rows = [(group, k) for group in groups for k in range(len(group.completions))]
     prompts = max(len(group.prompt) for group in groups)
     inputs = {

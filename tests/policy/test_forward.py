@@ -1,4 +1,4 @@
-"""A packed forward gives what transformers gives for every prompt and completion alone."""
+"""A packed forward pass gives the results that transformers gives for each prompt and completion alone."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +46,7 @@ def settled(folder: str, **options: object) -> Policy:
 
 
 def weighted(logp: Tensor, entropy: Tensor) -> Tensor:
-    """A loss in which every token counts differently."""
+    """A loss in which every token has another weight."""
     return (torch.linspace(0.5, 2.0, len(logp)) * logp).sum() + 0.3 * (
         torch.linspace(1.0, 0.0, len(logp)) * entropy
     ).sum()
@@ -144,7 +144,7 @@ def test_scores_are_those_of_the_last_token_even_where_end_and_pad_are_one(
 
 
 def test_one_text_beyond_the_context_does_not_change_the_frequencies_of_its_neighbours(tmp_path: Path) -> None:
-    """longrope: short texts keep the short factors, long ones get the long ones, also with a shared prompt."""
+    """With longrope, short texts keep the short factors and long texts get the long ones, also with a shared prompt."""
     folder = save_model(tmp_path, BRANCHING["phi3, longrope"])
     rng = np.random.default_rng(0)
     mixed = [random_group(rng, 8, [2, 9]), random_group(rng, 2, [3]), random_group(rng, 9, [20])]

@@ -31,7 +31,7 @@ def opened(folder: str, checkpointing: bool | str, **options: object) -> Policy:
 
 
 def step(policy: Policy, groups: list[Group], row_tokens: int) -> tuple[list[tuple[str, Tensor]], int]:
-    """The step's gradients, and how often layers ran."""
+    """The step's gradients, and the number of layer runs."""
     runs: list[int] = []
     layers = [m for m in policy.base.modules() if isinstance(m, GradientCheckpointingLayer)]
     hooks = [next(layer.children()).register_forward_hook(lambda *_: runs.append(1)) for layer in layers]

@@ -1,4 +1,4 @@
-"""Outputs come group by group, however the groups are packed."""
+"""Outputs come group by group, and do not depend on how the groups are packed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The reference is the model before training, by disabled adapters or a frozen copy, whatever was trained since."""
+"""The reference stays the model before training, with disabled adapters or with a frozen copy."""
 
 from collections.abc import Callable
 from pathlib import Path

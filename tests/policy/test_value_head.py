@@ -1,4 +1,4 @@
-"""The value head: zero at first, trained with the policy, absent from what is saved."""
+"""The value head starts at zero, is trained with the policy, and is not in the saved folder."""
 
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def test_a_separate_value_model_starts_as_a_copy_and_leaves_the_policy_alone(tmp
 
 
 @pytest.mark.parametrize("separate", [False, True])
-def test_a_saved_policy_has_none(separate: bool, tmp_path: Path) -> None:
+def test_a_saved_policy_has_no_value_head(separate: bool, tmp_path: Path) -> None:
     policy = load_policy(str(save_byte_model(tmp_path / "model")))
     add_value_head(policy, separate=separate)
     save_policy(policy, tmp_path / "saved")

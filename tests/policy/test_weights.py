@@ -1,4 +1,4 @@
-"""A folder whose weights and configuration disagree is refused; half a model is never trained."""
+"""A folder whose weights and configuration disagree is refused, so that half a model is never trained."""
 
 import json
 from pathlib import Path

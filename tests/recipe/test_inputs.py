@@ -1,4 +1,4 @@
-"""`posttrain validate`: all that a recipe names is looked for at once. And `--out`: a run has a folder of its own."""
+"""`posttrain validate` checks all inputs of a recipe at once, and `--out` must be a folder of its own."""
 
 import json
 from pathlib import Path

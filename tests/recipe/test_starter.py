@@ -1,4 +1,4 @@
-"""`posttrain init`: every starting recipe is right, as it is, filled in, and with its optional keys."""
+"""`posttrain init`: every starting recipe is valid, also with the user's data and model, and with its optional keys."""
 
 import re
 from pathlib import Path

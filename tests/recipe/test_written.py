@@ -1,4 +1,4 @@
-"""Values in a recipe's file or after `--set`: which are read as written, which are refused, and with which place."""
+"""Values in a recipe's file or after `--set`: how they are read, which are refused, and the place in the message."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The line of a rollout, and what warns that it teaches nothing."""
+"""The line of a rollout, and the warnings for a rollout that teaches nothing."""
 
 import pytest
 

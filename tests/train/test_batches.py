@@ -1,4 +1,4 @@
-"""The groups of a step follow from its number alone."""
+"""The step's number alone determines its groups."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Reference log-probs: right, kept, and never mistaken for another model's."""
+"""Reference log-probs are correct, cached, and never those of another model."""
 
 from pathlib import Path
 

@@ -65,7 +65,7 @@ def token_logprobs(
         gradient: a promise that the loss gives every log-prob this gradient (for SFT, -1 / the step's tokens). The
             gradient is then computed together with the value, from the same logits: three matrix products instead
             of four. If the promise is broken, the backward pass raises RuntimeError. A frozen head (LoRA) needs no
-            promise: two products instead of three, whatever the loss.
+            promise: two products instead of three, for any loss.
 
     Returns:
         (logp_N, entropy_N or None), float32.

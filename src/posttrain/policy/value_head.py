@@ -8,7 +8,7 @@ from posttrain.policy.forward import VALUE_TRUNK, backbone_of, head_of
 from posttrain.policy.load import Policy
 
 VALUE_HEAD = "value_head"
-"""The module name of the value head. `save_policy` leaves out the value head and its own trunk."""
+"""The module name of the value head. `save_policy` does not save the value head and its trunk."""
 
 
 def add_value_head(policy: Policy, *, separate: bool = False) -> None:
@@ -17,7 +17,7 @@ def add_value_head(policy: Policy, *, separate: bool = False) -> None:
     It starts at zero, so that the first values have no noise and the first advantages equal the returns.
 
     Args:
-        separate: whether it has its own copy of the model below the head, which is trained for the value alone
+        separate: whether it has its own copy of the model below the head, which is trained only for the value
             (as in InstructGPT). This takes twice the memory, and the value's gradient cannot change the policy.
     """
     if separate:

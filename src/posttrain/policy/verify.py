@@ -43,7 +43,7 @@ def comparable(groups: Sequence[Group]) -> list[Group]:
 def values_in_memory(policy: Policy, groups: Sequence[Group], row_tokens: int = 1024) -> Floats:
     """Log-probs of the groups' loss tokens, or scores of their completions, in order.
 
-    With float32 weights the computation is in float32, whatever the precision of training.
+    With float32 weights the computation is in float32, also if the precision of training is lower.
     """
     exact = replace(policy, autocast=None) if weights_dtype(policy) is torch.float32 else policy
     want = "logp" if policy.task == "causal" else "score"

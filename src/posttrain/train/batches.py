@@ -26,7 +26,7 @@ class BatchSource(Protocol):
         ...
 
     def metrics(self, number: int, /) -> Mapping[str, float | None]:
-        """Metrics of the step's groups, to log beside the objective's."""
+        """Metrics of the step's groups; the log has them in addition to the objective's metrics."""
         ...
 
     def discard_before(self, step: int, /) -> None:

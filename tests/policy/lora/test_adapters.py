@@ -1,4 +1,4 @@
-"""Adapters: disabled, the policy is its reference; enabled, it equals peft's own model."""
+"""A policy with disabled adapters is its reference; with enabled ones it equals peft's model."""
 
 from collections.abc import Callable
 from pathlib import Path
