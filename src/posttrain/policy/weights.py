@@ -31,7 +31,7 @@ def check_left_over(model: Any, name: str, left_over: Iterable[str]) -> None:
     count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     if layers and isinstance(count, int) and layers[0] == count:
         raise InputError(
-            f"{name}: config.json has num_hidden_layers: {count}, but the weights hold layer "
+            f"{name}: config.json sets num_hidden_layers: {count}, and the weights hold layer "
             + (f"{layers[0]}" if len(layers) == 1 else f"{layers[0]} to {layers[-1]}")
             + " too, which would be lost. Correct num_hidden_layers, or get the published folder again"
         )
