@@ -48,12 +48,14 @@ def test_whitening_is_over_all_parts_and_shifts_only_with_shift_on() -> None:
     assert (np.concatenate(whiten(parts, shift=False)) > 0).all()
 
 
-def test_rounding_is_not_blown_up() -> None:
+def test_rounding_errors_are_not_scaled_up() -> None:
     almost = np.float32(-1.0) + np.array([0, 6e-8, -6e-8], np.float32)
     assert np.abs(np.concatenate(whiten([almost]))).max() < 1e-2
 
 
 def test_the_coefficient_follows_the_kl() -> None:
     assert next_beta(0.1, 9.0, target=None, horizon=100, samples=50) == 0.1
-    assert next_beta(0.1, 12.0, target=6.0, horizon=100, samples=50) == pytest.approx(0.11)  # error cut at 20%
+    assert next_beta(0.1, 12.0, target=6.0, horizon=100, samples=50) == pytest.approx(
+        0.11
+    )  # the error is clipped at 20%
     assert next_beta(0.1, 5.7, target=6.0, horizon=100, samples=50) == pytest.approx(0.1 * 0.975)

@@ -20,7 +20,7 @@ softcaps = st.none() | st.just(2.0)
 
 
 def truth(batch: Batch, window: int | None) -> Tensor:
-    """[T, T], True where query i may see key j: a plain text holds both, and j is in i's window of that text."""
+    """[T, T], True if query i may see key j: one plain text contains both, and j is in i's window of that text."""
     length = len(batch.tokens_T)
     visible = torch.zeros(length, length, dtype=torch.bool)
     for branch in batch.branches:
@@ -32,7 +32,7 @@ def truth(batch: Batch, window: int | None) -> Tensor:
 
 
 def dense(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
-    """[1, T, H, D] by the definition, in the inputs' precision."""
+    """[1, T, H, D] computed by the definition, in the inputs' precision."""
     repeats = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)
     scores = q @ k.transpose(-1, -2) * scale
@@ -49,18 +49,18 @@ def random_qkv(length: int, heads: int = 4, kv_heads: int = 2, width: int = 8) -
 @settings(max_examples=40, deadline=None)
 @given(groups(largest=4, longest=16), windows, softcaps, st.sampled_from([None, 0.7]))
 def test_values_and_gradients_are_those_of_the_plain_texts(
-    some: list[Group], window: int | None, softcap: float | None, scaling: float | None
+    packed: list[Group], window: int | None, softcap: float | None, scaling: float | None
 ) -> None:
-    batch = collate(some)
+    batch = collate(packed)
     qkv = random_qkv(len(batch.tokens_T))
     doubles = [x.detach().double().requires_grad_() for x in qkv]
-    found, _ = branching_attention(
+    result, _ = branching_attention(
         MODULE, *qkv, None, layout=layout_of(batch), scaling=scaling, sliding_window=window, softcap=softcap
     )
     expected = dense(*doubles, truth(batch, window), scaling or 8**-0.5, softcap)
-    torch.testing.assert_close(found.double(), expected, atol=2e-6, rtol=1e-5)
-    upstream = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
-    found.backward(upstream)
+    torch.testing.assert_close(result.double(), expected, atol=2e-6, rtol=1e-5)
+    upstream = torch.randn(result.shape, generator=torch.Generator().manual_seed(1))
+    result.backward(upstream)
     expected.backward(upstream.double())
     for x, reference in zip(qkv, doubles, strict=True):
         assert x.grad is not None
@@ -70,8 +70,8 @@ def test_values_and_gradients_are_those_of_the_plain_texts(
 
 @settings(max_examples=40, deadline=None)
 @given(groups(), windows)
-def test_flex_attention_gets_the_same_structure(some: list[Group], window: int | None) -> None:
-    batch = collate(some)
+def test_flex_attention_gets_the_same_structure(packed: list[Group], window: int | None) -> None:
+    batch = collate(packed)
     places = torch.arange(len(batch.tokens_T))
     zero = torch.zeros((), dtype=torch.long)
     mask = flex_mask(layout_of(batch), window)(zero, zero, places[:, None], places[None, :])
@@ -85,15 +85,15 @@ def test_flex_attention_gives_the_same_values(window: int | None, softcap: float
     rng = np.random.default_rng(0)
     batch = collate([random_group(rng, 4, [3, 5]), random_group(rng, 6, [2])])
     q, k, v = (x.detach() for x in random_qkv(len(batch.tokens_T)))
-    found = attention._flex(q, k, v, layout_of(batch), 0.5, window, softcap)
-    torch.testing.assert_close(found, dense(q, k, v, truth(batch, window), 0.5, softcap), atol=1e-5, rtol=1e-5)
+    result = attention._flex(q, k, v, layout_of(batch), 0.5, window, softcap)
+    torch.testing.assert_close(result, dense(q, k, v, truth(batch, window), 0.5, softcap), atol=1e-5, rtol=1e-5)
 
 
 @settings(max_examples=30, deadline=None)
 @given(groups(largest=3), st.data())
-def test_a_branch_never_sees_its_sibling(some: list[Group], data: st.DataObject) -> None:
-    """No bit of a branch depends on a sibling's keys and values."""
-    batch = collate(some)
+def test_a_branch_never_sees_its_sibling(packed: list[Group], data: st.DataObject) -> None:
+    """A branch does not depend on a sibling's keys and values, bit for bit."""
+    batch = collate(packed)
     layout = layout_of(batch)
     q, k, v = (x.detach() for x in random_qkv(len(batch.tokens_T)))
     before, _ = branching_attention(MODULE, q, k, v, None, layout=layout)
@@ -107,7 +107,7 @@ def test_a_branch_never_sees_its_sibling(some: list[Group], data: st.DataObject)
 
 
 def test_padding_within_a_tile_never_makes_gradients_nan() -> None:
-    """Two branches of unlike length in one tile, a window narrower than the difference, and a soft cap: the
+    """Two branches of different length in one tile, a window narrower than the difference, and a soft cap: the
     shorter one's padded queries would see nothing at all."""
     rng = np.random.default_rng(0)
     batch = collate([random_group(rng, 60 - n, [n, n]) for n in (40, 48)])

@@ -1,4 +1,4 @@
-"""Chunked log-probs equal log_softmax over full logits: values, entropies, and gradients of everything."""
+"""Chunked log-probs equal log_softmax over full logits in values, entropies and all gradients."""
 
 from dataclasses import replace
 from typing import Any
@@ -45,11 +45,11 @@ def compare(
     gradient: float | None = None,
     tolerance: float = 1e-5,
 ) -> None:
-    """Values, and gradients under random weights, or under the promised `gradient`."""
+    """Compare values and gradients, with random weights or with the promised `gradient`."""
     *floats, target = given
     bias = floats[2] if len(floats) == 3 else None
     head = replace(head, weight=floats[1], bias=bias)
-    logp, found = token_logprobs(floats[0], head, target, temperature=temperature, entropy=entropy, gradient=gradient)
+    logp, result = token_logprobs(floats[0], head, target, temperature=temperature, entropy=entropy, gradient=gradient)
     assert logp.dtype == torch.float32
     expected, expected_entropy = full(floats[0], floats[1], bias, target, head, temperature)
     generator = torch.Generator().manual_seed(9)
@@ -59,11 +59,14 @@ def compare(
     loss, reference = (weights * logp).sum(), (weights * expected).sum()
     torch.testing.assert_close(logp.double(), expected, atol=tolerance, rtol=tolerance)
     if entropy:
-        assert found is not None
-        torch.testing.assert_close(found.double(), expected_entropy, atol=tolerance, rtol=tolerance)
-        loss, reference = loss + (weights.roll(1) * found).sum(), reference + (weights.roll(1) * expected_entropy).sum()
+        assert result is not None
+        torch.testing.assert_close(result.double(), expected_entropy, atol=tolerance, rtol=tolerance)
+        loss, reference = (
+            loss + (weights.roll(1) * result).sum(),
+            reference + (weights.roll(1) * expected_entropy).sum(),
+        )
     else:
-        assert found is None
+        assert result is None
     made, true = torch.autograd.grad(loss, floats), torch.autograd.grad(reference, floats)
     for a, b in zip(made, true, strict=True):
         assert a.dtype == b.dtype
@@ -107,7 +110,7 @@ def test_huge_and_tiny_logits_stay_finite(scale: float) -> None:
 
 
 def test_bfloat16_hidden_states_give_float32_log_probs_close_to_exact_ones() -> None:
-    """Products run in bfloat16 and the softmax does not, so only the rounding of one product is lost."""
+    """Products run in bfloat16 and the softmax does not, so only one product is rounded."""
     for gradient in (-1.0, None):
         compare(inputs(dtype=torch.bfloat16), ANY, gradient=gradient, tolerance=0.05)
 
@@ -142,7 +145,7 @@ def test_no_loss_tokens_give_empty_log_probs_and_zero_gradients(gradient: float 
 def test_a_broken_promise_of_its_gradient_is_an_error_not_a_wrong_gradient(weights: Tensor) -> None:
     hidden, weight, target = inputs(bias=False)
     logp, _ = token_logprobs(hidden, Head(weight), target, gradient=1.0)
-    with pytest.raises(RuntimeError, match="was to get the gradient"):
+    with pytest.raises(RuntimeError, match="promised gradient"):
         (logp * weights).sum().backward()
 
 
@@ -193,8 +196,8 @@ def test_no_matrix_of_tokens_times_vocabulary_is_ever_made(
     weight = torch.randn(vocabulary, d, requires_grad=True)
     target = torch.randint(0, vocabulary, (n,))
     with Watched() as seen:
-        logp, found = token_logprobs(hidden, Head(weight, softcap=5.0), target, entropy=entropy, gradient=gradient)
-        (logp.sum() if found is None else logp.sum() + found.sum()).backward()
+        logp, result = token_logprobs(hidden, Head(weight, softcap=5.0), target, entropy=entropy, gradient=gradient)
+        (logp.sum() if result is None else logp.sum() + result.sum()).backward()
     assert seen.largest <= 4 * vocabulary
 
 
@@ -224,6 +227,6 @@ def test_with_a_frozen_head_the_gradient_is_computed_with_the_value_whatever_the
 
     monkeypatch.setattr(logprobs, "_logits", counted)
     frozen = replace(head, weight=weight.detach())
-    (found,) = torch.autograd.grad((weights * token_logprobs(hidden, frozen, target)[0]).sum(), hidden)
+    (result,) = torch.autograd.grad((weights * token_logprobs(hidden, frozen, target)[0]).sum(), hidden)
     assert made == 1
-    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(result, expected, atol=1e-6, rtol=1e-5)

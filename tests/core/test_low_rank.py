@@ -1,4 +1,4 @@
-"""A low-rank update in place has the value and the gradients of one that is computed apart."""
+"""A low-rank update in place has the value and the gradients of a separate computation."""
 
 import pytest
 import torch
@@ -28,9 +28,9 @@ def test_it_is_the_sum_in_the_output_s_own_memory() -> None:
     x, weight, a, b = inputs(torch.float64)
     output = linear(x, weight)
     place = output.data_ptr()
-    found = add_low_rank(output, x, a, b, 0.7)
-    assert found.data_ptr() == place
-    torch.testing.assert_close(found, x @ weight.T + 0.7 * (x @ a.T @ b.T))
+    result = add_low_rank(output, x, a, b, 0.7)
+    assert result.data_ptr() == place
+    torch.testing.assert_close(result, x @ weight.T + 0.7 * (x @ a.T @ b.T))
 
 
 def test_an_input_that_needs_no_gradient_still_trains_the_adapter() -> None:
@@ -47,9 +47,9 @@ def test_an_adapter_in_float32_trains_in_float32_on_a_narrow_base(dtype: torch.d
         t.to(d) for t, d in zip(inputs(torch.float32), (dtype, dtype, *[torch.float32] * 2), strict=True)
     )
     x.requires_grad_()
-    found = add_low_rank(linear(x, weight), x, a.requires_grad_(), b.requires_grad_(), 0.7)
-    found.float().square().sum().backward()
-    assert (found.dtype, x.grad.dtype, a.grad.dtype, b.grad.dtype) == (dtype, dtype, torch.float32, torch.float32)  # type: ignore[union-attr]
+    result = add_low_rank(linear(x, weight), x, a.requires_grad_(), b.requires_grad_(), 0.7)
+    result.float().square().sum().backward()
+    assert (result.dtype, x.grad.dtype, a.grad.dtype, b.grad.dtype) == (dtype, dtype, torch.float32, torch.float32)  # type: ignore[union-attr]
     one, two = a.detach().clone().requires_grad_(), b.detach().clone().requires_grad_()
     (x.detach().float() @ weight.float().T + 0.7 * (x.detach().float() @ one.T @ two.T)).square().sum().backward()
     for grad, want in ((a.grad, one.grad), (b.grad, two.grad)):

@@ -1,4 +1,4 @@
-"""Packing loses and cuts no token, and gives the place and the predictor of every loss token."""
+"""Packing keeps every token of every group, and gives the place and the predictor of each loss token."""
 
 import numpy as np
 import pytest
@@ -39,10 +39,10 @@ def test_packing_is_deterministic_and_keeps_the_order_within_a_row(sizes: list[i
 
 
 @given(groups())
-def test_a_row_holds_each_prompt_once_and_every_completion(some: list[Group]) -> None:
-    batch = collate(some)
-    assert len(batch.tokens_T) == sum(group.size for group in some)
-    texts = texts_of(some)
+def test_a_row_holds_each_prompt_once_and_every_completion(packed: list[Group]) -> None:
+    batch = collate(packed)
+    assert len(batch.tokens_T) == sum(group.size for group in packed)
+    texts = texts_of(packed)
     assert len(batch.branches) == len(batch.group_C) == len(texts)
     for branch, text in zip(batch.branches, texts, strict=True):
         places = [*range(*branch.prompt), *range(*branch.own)]
@@ -51,32 +51,32 @@ def test_a_row_holds_each_prompt_once_and_every_completion(some: list[Group]) ->
 
 
 @given(groups())
-def test_each_loss_token_is_predicted_by_the_token_before_it_in_its_own_text(some: list[Group]) -> None:
-    batch = collate(some)
+def test_each_loss_token_is_predicted_by_the_token_before_it_in_its_own_text(packed: list[Group]) -> None:
+    batch = collate(packed)
     expected: list[tuple[int, int, int]] = []
-    completions = [(g, c) for g in some for c in g.completions]
+    completions = [(g, c) for g in packed for c in g.completions]
     for number, ((group, completion), branch) in enumerate(zip(completions, batch.branches, strict=True)):
         places = [*range(*branch.prompt), *range(*branch.own)]
         for i in np.flatnonzero(completion.loss):
             at = len(group.prompt) + int(i)
             expected.append((places[at - 1], int(completion.tokens[i]), number))
-    found = zip(batch.predictor_N.tolist(), batch.target_N.tolist(), batch.completion_N.tolist(), strict=True)
-    assert list(found) == expected
+    predictions = zip(batch.predictor_N.tolist(), batch.target_N.tolist(), batch.completion_N.tolist(), strict=True)
+    assert list(predictions) == expected
 
 
 @given(groups())
-def test_columns_names_and_counts_follow_the_order_of_the_groups(some: list[Group]) -> None:
-    batch = collate(some)
-    assert batch.names == tuple(group.where for group in some)
-    assert batch.group_C.tolist() == [i for i, group in enumerate(some) for _ in group.completions]
+def test_columns_names_and_counts_follow_the_order_of_the_groups(packed: list[Group]) -> None:
+    batch = collate(packed)
+    assert batch.names == tuple(group.where for group in packed)
+    assert batch.group_C.tolist() == [i for i, group in enumerate(packed) for _ in group.completions]
     for name in ("rank", "ref_logp"):
         column = batch.columns[name]
         assert column.dtype == torch.float32
-        assert column.tolist() == [float(x) for group in some for x in group.columns[name]]
+        assert column.tolist() == [float(x) for group in packed for x in group.columns[name]]
     assert batch.counts == {
-        "token": sum(group.loss_tokens for group in some),
-        "completion": sum(len(group.completions) for group in some),
-        "group": len(some),
+        "token": sum(group.loss_tokens for group in packed),
+        "completion": sum(len(group.completions) for group in packed),
+        "group": len(packed),
     }
 
 

@@ -1,4 +1,4 @@
-"""One thread: on tiny tensors threads only wait for each other."""
+"""The tests run in one thread, since on tiny tensors threads only wait for each other."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""DPO and its variants equal their formulas, worked out by hand and by TRL."""
+"""DPO and its variants equal their formulas, computed by hand and by TRL."""
 
 from collections import defaultdict
 from itertools import permutations
@@ -30,7 +30,7 @@ variants = st.sampled_from(list(VARIANTS.values()))
 
 
 def by_hand(ranks: list[list[int]], batch: Batch, logp_N: Tensor, variant: DPOOptions) -> float:
-    """The papers' formulas on plain numbers, pair by pair, a group's pairs averaged."""
+    """The papers' formulas on plain numbers for each pair, averaged over a group's pairs."""
     policy, reference = by_completion(batch, logp_N), by_completion(batch, batch.columns["ref_logp"])
     total, at = 0.0, 0
     for ranking in ranks:
@@ -63,8 +63,8 @@ def loss_of(batch: Batch, logp_N: Tensor, variant: DPOOptions) -> Loss:
 def test_the_loss_is_the_papers_formula_pair_by_pair(ranks: list[list[int]], variant: DPOOptions, seed: int) -> None:
     batch = ranked(seed, ranks)
     logp_N = random_logp(batch, seed)
-    found = float(loss_of(batch, logp_N, variant).total)
-    assert found == pytest.approx(by_hand(ranks, batch, logp_N, variant), rel=1e-5, abs=1e-5)
+    loss = float(loss_of(batch, logp_N, variant).total)
+    assert loss == pytest.approx(by_hand(ranks, batch, logp_N, variant), rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -74,7 +74,7 @@ def test_its_gradient_is_its_slope(name: str) -> None:
 
 
 def trl_loss(batch: Batch, logp_N: Tensor, beta: float, types: list[str], weights: list[float], eps: float) -> Any:
-    """TRL's own DPO loss on pairs (chosen first), given our log-probs as the model's; its metrics too."""
+    """TRL's DPO loss and metrics on pairs (chosen first), with our log-probs in place of the model's."""
     trl = pytest.importorskip("trl")
     pairs = len(batch.names)
     order = [*range(0, 2 * pairs, 2), *range(1, 2 * pairs, 2)]
@@ -126,15 +126,15 @@ def test_it_equals_trls_on_random_pairs(variant: DPOOptions, types: list[str]) -
         batch = ranked(seed, [[1, 2]] * 4, loss=1.0)
         logp_N = random_logp(batch, seed)
         expected, metrics = trl_loss(batch, logp_N, variant.beta, types, [1.0], 0.0)
-        found = loss_of(batch, logp_N, variant)
-        assert float(found.total) / 4 == pytest.approx(expected, abs=1e-5)
-        for name, (total, count) in found.metrics.items():
+        result = loss_of(batch, logp_N, variant)
+        assert float(result.total) / 4 == pytest.approx(expected, abs=1e-5)
+        for name, (total, count) in result.metrics.items():
             if name != "loss":
                 assert float(total) / float(count) == pytest.approx(metrics[name], abs=1e-5), name
 
 
 def test_the_sft_term_equals_trls_where_the_chosen_ones_are_of_one_length() -> None:
-    """TRL averages over the tokens of the batch, Pang et al. and we over each completion's own."""
+    """TRL averages over the tokens of the batch; Pang et al. and this project average over each completion."""
     batch = ranked(0, [[1, 2]] * 4, loss=1.0, length=5)
     logp_N = random_logp(batch)
     expected, _ = trl_loss(batch, logp_N, 0.3, ["sigmoid", "sft"], [1.0, 0.7], 0.0)
@@ -144,7 +144,7 @@ def test_the_sft_term_equals_trls_where_the_chosen_ones_are_of_one_length() -> N
 
 
 def test_label_smoothing_equals_trls_on_one_pair() -> None:
-    """TRL 1.16 has cDPO's formula in its sorted variant alone, which is the plain one for a single pair."""
+    """TRL 1.16 has cDPO's formula only in its sorted variant, which equals the plain one for a single pair."""
     for seed in range(5):
         batch = ranked(seed, [[1, 2]], loss=1.0)
         logp_N = random_logp(batch, seed)
@@ -154,7 +154,7 @@ def test_label_smoothing_equals_trls_on_one_pair() -> None:
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_policy_that_equals_its_reference_starts_where_it_should(name: str) -> None:
-    """log 2 a pair, (1/2β)² for ipo, plus the SFT term."""
+    """The loss is log 2 per pair, or (1/2β)² for ipo, plus the SFT term."""
     variant = VARIANTS[name]
     batch = ranked(0, [[1, 2]])
     logp_N = batch.columns["ref_logp"].double()

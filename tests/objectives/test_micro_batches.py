@@ -1,4 +1,4 @@
-"""However a step is cut into micro-batches, its loss and gradients are the same: sum first, divide once."""
+"""A step has the same loss and gradients for every split into micro-batches, since the sum is divided once."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ OBJECTIVES: dict[str, Objective] = {
 
 
 def step_of(seed: int = 0) -> list[Group]:
-    """Eight groups of very unlike sizes, so that a mean of means would show."""
+    """Eight groups of very different sizes, so that the test would detect a mean of means."""
     rng = np.random.default_rng(seed)
     return [random_group(rng, 1 + 2 * i, [int(n) for n in rng.integers(1, 4 + 4 * i, 2 + i % 3)]) for i in range(8)]
 
@@ -44,7 +44,7 @@ def policy_for(objective: Objective, folder: Path) -> Policy:
 
 
 def total_of(policy: Policy, objective: Objective, batches: list[Batch]) -> torch.Tensor:
-    """The step's loss, as the loop makes it."""
+    """The step's loss, as the loop computes it."""
     units = sum(batch.counts[objective.unit] for batch in batches)
     gradient = -1 / units if objective.uniform else None
     losses = [
@@ -76,8 +76,8 @@ def test_the_loop_cuts_a_step_into_rows_of_any_budget(name: str, row_tokens: int
     expected = list(gradients(policy.model, total_of(policy, objective, [collate(groups)])))
     policy.model.zero_grad(set_to_none=True)
     accumulate(policy, objective, groups, row_tokens)
-    found = [(n, p.grad) for n, p in policy.model.named_parameters() if p.grad is not None]
-    assert_same_gradients(found, expected, 1e-5)
+    values = [(n, p.grad) for n, p in policy.model.named_parameters() if p.grad is not None]
+    assert_same_gradients(values, expected, 1e-5)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -86,8 +86,8 @@ def test_the_order_of_the_groups_makes_no_difference(name: str, tmp_path: Path) 
     policy = policy_for(objective, tmp_path)
     expected = list(gradients(policy.model, total_of(policy, objective, [collate(groups)])))
     shuffled = [groups[i] for i in (5, 2, 7, 0, 3, 6, 1, 4)]
-    found = list(gradients(policy.model, total_of(policy, objective, [collate(shuffled)])))
-    assert_same_gradients(found, expected, 1e-5)
+    values = list(gradients(policy.model, total_of(policy, objective, [collate(shuffled)])))
+    assert_same_gradients(values, expected, 1e-5)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -95,8 +95,8 @@ def test_metrics_add_up_over_micro_batches(name: str, tmp_path: Path) -> None:
     objective, groups = OBJECTIVES[name], step_of(2)
     policy = policy_for(objective, tmp_path)
 
-    def metrics(some: list[Group]) -> dict[str, tuple[float, float]]:
-        batch = collate(some)
+    def metrics(members: list[Group]) -> dict[str, tuple[float, float]]:
+        batch = collate(members)
         with torch.no_grad():
             loss = objective.loss(forward(policy, batch, objective.wants), batch)
         return {name: (float(total), float(count)) for name, (total, count) in loss.metrics.items()}

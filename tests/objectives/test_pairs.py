@@ -1,4 +1,4 @@
-"""Pairs cut from rankings: each once, in the right order, a ranking weighing one whatever its length."""
+"""Pairs of a ranking: each appears once, in the right order, and a ranking has weight 1 at every length."""
 
 from itertools import combinations
 from math import comb
@@ -28,10 +28,10 @@ def test_each_pair_of_a_group_appears_once_with_the_better_one_first(ranks: list
         for i, j in combinations(range(len(flat)), 2)
         if flat[i][0] == flat[j][0] and (ties or flat[i][1] != flat[j][1])
     }
-    found = cut(ranks, ties=ties)
-    assert len(found) == len(expected)
-    assert {frozenset((winner, loser)) for winner, loser, _, _ in found} == expected
-    for winner, loser, _, tied in found:
+    pairs = cut(ranks, ties=ties)
+    assert len(pairs) == len(expected)
+    assert {frozenset((winner, loser)) for winner, loser, _, _ in pairs} == expected
+    for winner, loser, _, tied in pairs:
         assert flat[winner][1] <= flat[loser][1]
         assert tied == (flat[winner][1] == flat[loser][1])
 
@@ -47,6 +47,6 @@ def test_the_pairs_of_a_ranking_weigh_one_together_and_alike(ranks: list[list[in
 
 def test_a_ranking_of_k_weighs_each_pair_one_over_k_choose_two() -> None:
     for k in (2, 3, 4, 9):
-        found = cut([list(range(k, 0, -1))], ties=False)
-        assert len(found) == comb(k, 2)
-        assert all(abs(weight - 1 / comb(k, 2)) < 1e-7 for _, _, weight, _ in found)
+        pairs = cut([list(range(k, 0, -1))], ties=False)
+        assert len(pairs) == comb(k, 2)
+        assert all(abs(weight - 1 / comb(k, 2)) < 1e-7 for _, _, weight, _ in pairs)

@@ -1,4 +1,4 @@
-"""The clipped policy gradient equals its formulas, by hand and by finite differences; KL estimators, the exact KL."""
+"""The clipped policy gradient equals its formulas and finite differences; KL estimators equal the exact KL."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ VARIANTS: dict[str, tuple[PolicyGradientOptions, dict[str, Any]]] = {
     "gspo": (PolicyGradientOptions(ratio="sequence", average="completion", clip_low=3e-2, clip_high=4e-2), {}),
     "entropy": (PolicyGradientOptions(entropy_weight=0.01), {}),
 }
-"""Name → options, and what the stage adds."""
+"""Name → options, and the arguments that the stage adds."""
 
 
 def sampled(seed: int = 0) -> Batch:
@@ -43,7 +43,7 @@ def outputs_of(logp: Tensor, seed: int = 0) -> Outputs:
 
 
 def by_definition(batch: Batch, outputs: Outputs, v: PolicyGradientOptions, more: dict[str, Any]) -> float:
-    """Completion by completion, token by token, in plain Python."""
+    """The loss in plain Python, with a loop over completions and tokens."""
     kl_weight, head = more.get("kl_weight", 0.0), more.get("value")
     column = {name: values.tolist() for name, values in batch.columns.items()}
     assert outputs.logp_N is not None
@@ -75,8 +75,8 @@ def test_it_is_its_formula(name: str, seed: int) -> None:
     batch = sampled(seed)
     outputs = outputs_of(random_logp(batch, seed), seed)
     options, more = VARIANTS[name]
-    found = policy_gradient_loss(outputs, batch, options, **more)
-    assert float(found.total) == pytest.approx(by_definition(batch, outputs, options, more), abs=1e-5)
+    loss = policy_gradient_loss(outputs, batch, options, **more)
+    assert float(loss.total) == pytest.approx(by_definition(batch, outputs, options, more), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -110,7 +110,7 @@ def test_a_clipped_token_gets_no_gradient() -> None:
 
 
 def test_the_values_clip_is_its_own() -> None:
-    """As PPO's reference code: the larger of two squared errors, the value held near what it was."""
+    """The value loss is the larger of two squared errors, as in PPO's reference code; one of them clips the value."""
     batch = sampled(4)
     with torch.no_grad():
         value = torch.linspace(-2, 2, len(batch.target_N), dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Loss and gradient of a real small model, beside those of TRL's own GRPO trainer (1.16)."""
+"""The loss and gradient of a real small model equal those of TRL's GRPO trainer (1.16)."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -51,14 +51,16 @@ VARIANTS: dict[str, tuple[PolicyGradientOptions, dict[str, Any], dict[str, Any]]
 
 
 def groups_of(logps: list[list[Floats]], seed: int = 0) -> list[Group]:
-    """Groups near the policy's own log-probs, some ratios beyond every clip; advantages by completion."""
+    """Groups near the policy's log-probs, with some ratios beyond every clip, and one advantage per completion."""
     rng = np.random.default_rng(seed + 1)
     made: list[Group] = []
-    for group, some in zip(_bare(seed), logps, strict=True):
-        near = [logp + rng.normal(0, 0.3, len(logp)) for logp in some]
-        ref = [logp + rng.normal(0, 0.5, len(logp)) for logp in some]
-        advantage = [np.full(len(logp), a) for logp, a in zip(some, rng.normal(size=len(some)), strict=True)]
-        importance = [rng.uniform(0.3, 2.0, len(logp)) for logp in some]
+    for group, group_logps in zip(_bare(seed), logps, strict=True):
+        near = [logp + rng.normal(0, 0.3, len(logp)) for logp in group_logps]
+        ref = [logp + rng.normal(0, 0.5, len(logp)) for logp in group_logps]
+        advantage = [
+            np.full(len(logp), a) for logp, a in zip(group_logps, rng.normal(size=len(group_logps)), strict=True)
+        ]
+        importance = [rng.uniform(0.3, 2.0, len(logp)) for logp in group_logps]
         columns = {"old_logp": near, "ref_logp": ref, "advantage": advantage, "importance": importance}
         made.append(replace(group, columns={n: np.concatenate(v).astype(np.float32) for n, v in columns.items()}))
     return made
@@ -78,7 +80,7 @@ def _bare(seed: int) -> list[Group]:
 
 
 def in_trls_way(groups: list[Group]) -> dict[str, Tensor]:
-    """Prompts padded on the left, completions on the right."""
+    """Prompts are padded on the left, completions on the right."""
     rows = [(group, k) for group in groups for k in range(len(group.completions))]
     prompts = max(len(group.prompt) for group in groups)
     inputs = {
@@ -158,9 +160,11 @@ def test_loss_and_gradient_are_trls(name: str, folder: str) -> None:
     ours, more, theirs = VARIANTS[name]
     policy = load_policy(folder)
     bare = _bare(0)
-    found = [out.logp_N.numpy() for out in outputs_by_group(policy, bare, {"logp"}, 999) if out.logp_N is not None]
+    policy_logps = [
+        out.logp_N.numpy() for out in outputs_by_group(policy, bare, {"logp"}, 999) if out.logp_N is not None
+    ]
     lengths = [np.cumsum([len(c.tokens) for c in group.completions])[:-1] for group in bare]
-    groups = groups_of([np.split(logp, at) for logp, at in zip(found, lengths, strict=True)])
+    groups = groups_of([np.split(logp, at) for logp, at in zip(policy_logps, lengths, strict=True)])
 
     means = accumulate(policy, policy_gradient_objective(ours, **more), groups, 30)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).train()

@@ -27,7 +27,7 @@ def scores(batch: Batch, seed: int = 0) -> Tensor:
 
 
 def by_hand(ranks: list[list[int]], score_C: Tensor, ties: Ties) -> float:
-    """Pair by pair: a tie is no pair, or half a win for each side."""
+    """The loss as a loop over pairs. A tie is no pair, or half a win for each side."""
     total, at = 0.0, 0
     for ranking in ranks:
         losses: list[float] = []
@@ -47,12 +47,12 @@ def by_hand(ranks: list[list[int]], score_C: Tensor, ties: Ties) -> float:
 def test_the_loss_is_the_mean_over_each_rankings_pairs(ranks: list[list[int]], ties: Ties, seed: int) -> None:
     batch = ranked(0, ranks)
     score_C = scores(batch, seed)
-    found = reward_loss(Outputs(score_C=score_C), batch, BradleyTerryOptions(ties=ties)).total
-    assert float(found) == pytest.approx(by_hand(ranks, score_C, ties), abs=1e-6)
+    loss = reward_loss(Outputs(score_C=score_C), batch, BradleyTerryOptions(ties=ties)).total
+    assert float(loss) == pytest.approx(by_hand(ranks, score_C, ties), abs=1e-6)
 
 
 def test_it_equals_trls_on_random_pairs() -> None:
-    """TRL's own loss, given our scores as the model's logits."""
+    """TRL's loss, with our scores in place of the model's logits."""
     trl = pytest.importorskip("trl")
     batch = ranked(0, [[1, 2]] * 6)
     score_C = scores(batch)

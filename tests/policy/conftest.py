@@ -1,4 +1,4 @@
-"""Model folders made once a session; one thread, since on tiny tensors threads only wait for each other."""
+"""Model folders, made once per session. The tests run in one thread, which is fastest for tiny tensors."""
 
 from collections.abc import Callable
 

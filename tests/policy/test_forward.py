@@ -1,4 +1,4 @@
-"""A packed forward gives what transformers gives for every prompt and completion alone."""
+"""A packed forward pass gives the results that transformers gives for each prompt and completion alone."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +46,7 @@ def settled(folder: str, **options: object) -> Policy:
 
 
 def weighted(logp: Tensor, entropy: Tensor) -> Tensor:
-    """A loss in which every token counts differently."""
+    """A loss in which every token has another weight."""
     return (torch.linspace(0.5, 2.0, len(logp)) * logp).sum() + 0.3 * (
         torch.linspace(1.0, 0.0, len(logp)) * entropy
     ).sum()
@@ -60,8 +60,8 @@ def assert_equals_one_by_one(policy: Policy, folder: str, batch: Batch, implemen
     expected, entropy = one_by_one(reference, batch)
     torch.testing.assert_close(outputs.logp_N, expected, atol=1e-4, rtol=0)
     torch.testing.assert_close(outputs.entropy_N, entropy, atol=1e-4, rtol=0)
-    found = list(gradients(policy.model, weighted(outputs.logp_N, outputs.entropy_N)))
-    assert_same_gradients(found, list(gradients(reference, weighted(expected, entropy))))
+    result = list(gradients(policy.model, weighted(outputs.logp_N, outputs.entropy_N)))
+    assert_same_gradients(result, list(gradients(reference, weighted(expected, entropy))))
 
 
 @pytest.mark.parametrize("name", BRANCHING)
@@ -94,13 +94,13 @@ def test_padded_rows_on_request_give_the_same(name: str, folder_of: FolderOf) ->
 def test_changing_one_completion_changes_no_bit_of_another(name: str, folder_of: FolderOf) -> None:
     policy = settled(folder_of(name))
     rng = np.random.default_rng(5)
-    some = groups_of(rng)
-    before = forward(policy, collate(some), {"logp"}).logp_N
-    chosen = some[3].completions[1]
+    groups = groups_of(rng)
+    before = forward(policy, collate(groups), {"logp"}).logp_N
+    chosen = groups[3].completions[1]
     other = Completion((chosen.tokens + 1).astype(np.int32), chosen.loss)
-    siblings = some[3].completions
-    some[3] = Group("x", some[3].prompt, (siblings[0], other, *siblings[2:]), some[3].columns)
-    batch = collate(some)
+    siblings = groups[3].completions
+    groups[3] = Group("x", groups[3].prompt, (siblings[0], other, *siblings[2:]), groups[3].columns)
+    batch = collate(groups)
     after = forward(policy, batch, {"logp"}).logp_N
     assert before is not None
     assert after is not None
@@ -112,9 +112,9 @@ def test_changing_one_completion_changes_no_bit_of_another(name: str, folder_of:
 def test_a_neighbour_of_another_length_changes_nothing_beyond_rounding(folder_of: FolderOf) -> None:
     policy = settled(folder_of("llama"))
     rng = np.random.default_rng(5)
-    some = groups_of(rng)
-    alone = forward(policy, collate(some[:1]), {"logp"}).logp_N
-    together = forward(policy, collate([*some[:1], random_group(rng, 31, [40, 2])]), {"logp"}).logp_N
+    groups = groups_of(rng)
+    alone = forward(policy, collate(groups[:1]), {"logp"}).logp_N
+    together = forward(policy, collate([*groups[:1], random_group(rng, 31, [40, 2])]), {"logp"}).logp_N
     assert alone is not None
     assert together is not None
     torch.testing.assert_close(together[: len(alone)], alone, atol=1e-6, rtol=1e-6)
@@ -133,18 +133,18 @@ def test_scores_are_those_of_the_last_token_even_where_end_and_pad_are_one(
     reference.config.pad_token_id = reference.config.get_text_config().pad_token_id = None
     batch = batch_of(end=policy.tokenizer.pad_token_id)
     assert policy.tokenizer.pad_token_id == policy.tokenizer.eos_token_id
-    found = forward(policy, batch, {"score"}).score_C
-    assert found is not None
+    result = forward(policy, batch, {"score"}).score_C
+    assert result is not None
     expected = torch.stack([reference(input_ids=text[None], use_cache=False).logits[0, 0] for text in texts_in(batch)])
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
-    weights = torch.linspace(-1.0, 1.0, len(found))
+    torch.testing.assert_close(result, expected, atol=1e-4, rtol=0)
+    weights = torch.linspace(-1.0, 1.0, len(result))
     assert_same_gradients(
-        list(gradients(policy.model, weights @ found)), list(gradients(reference, weights @ expected))
+        list(gradients(policy.model, weights @ result)), list(gradients(reference, weights @ expected))
     )
 
 
 def test_one_text_beyond_the_context_does_not_change_the_frequencies_of_its_neighbours(tmp_path: Path) -> None:
-    """longrope: short texts keep the short factors, long ones get the long ones, also with a shared prompt."""
+    """With longrope, short texts keep the short factors and long texts get the long ones, also with a shared prompt."""
     folder = save_model(tmp_path, BRANCHING["phi3, longrope"])
     rng = np.random.default_rng(0)
     mixed = [random_group(rng, 8, [2, 9]), random_group(rng, 2, [3]), random_group(rng, 9, [20])]
@@ -152,8 +152,8 @@ def test_one_text_beyond_the_context_does_not_change_the_frequencies_of_its_neig
     assert min(lengths) <= CONTEXT < max(lengths)
     for padded in (False, True):
         policy = settled(folder, padded=padded)
-        for some in (mixed, mixed[:1], mixed[1:2], mixed[2:]):
-            assert_equals_one_by_one(policy, folder, collate(some), "eager")
+        for groups in (mixed, mixed[:1], mixed[1:2], mixed[2:]):
+            assert_equals_one_by_one(policy, folder, collate(groups), "eager")
 
 
 def test_texts_beyond_the_context_of_a_dynamic_rope_are_refused_by_name(tmp_path: Path) -> None:
@@ -173,10 +173,10 @@ def test_texts_beyond_the_context_of_a_dynamic_rope_are_refused_by_name(tmp_path
 @pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2"])
 def test_log_probs_refer_to_the_sampling_temperature(name: str, folder_of: FolderOf) -> None:
     batch = batch_of()
-    found = forward(settled(folder_of(name)), batch, BOTH, temperature=0.7)
+    result = forward(settled(folder_of(name)), batch, BOTH, temperature=0.7)
     expected, entropy = one_by_one(plain(folder_of(name)), batch, temperature=0.7)
-    torch.testing.assert_close(found.logp_N, expected, atol=1e-4, rtol=0)
-    torch.testing.assert_close(found.entropy_N, entropy, atol=1e-4, rtol=0)
+    torch.testing.assert_close(result.logp_N, expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(result.entropy_N, entropy, atol=1e-4, rtol=0)
 
 
 def test_only_what_is_wanted_is_computed(folder_of: FolderOf) -> None:
@@ -189,23 +189,23 @@ def test_only_what_is_wanted_is_computed(folder_of: FolderOf) -> None:
 @pytest.mark.parametrize("name", ["llama", "gemma2"])
 def test_a_uniform_loss_has_the_same_gradients(name: str, folder_of: FolderOf) -> None:
     policy, batch = settled(folder_of(name)), batch_of()
-    found, expected = (
+    result, expected = (
         list(gradients(policy.model, -forward(policy, batch, {"logp"}, gradient=gradient).logp_N.sum()))  # type: ignore[union-attr]
         for gradient in (-1.0, None)
     )
-    assert_same_gradients(found, expected, 1e-5)
+    assert_same_gradients(result, expected, 1e-5)
 
 
 def test_bfloat16_products_stay_near_float32_and_their_gradients_reach_float32_weights(folder_of: FolderOf) -> None:
     batch = batch_of()
     exact = forward(settled(folder_of("llama")), batch, {"logp"}).logp_N
     policy = settled(folder_of("llama"), autocast=torch.bfloat16)
-    found = forward(policy, batch, {"logp"}).logp_N
+    result = forward(policy, batch, {"logp"}).logp_N
     assert exact is not None
-    assert found is not None
-    assert found.dtype == torch.float32
-    assert 0 < (found - exact).abs().mean() < 0.05
-    for _, gradient in gradients(policy.model, found.sum()):
+    assert result is not None
+    assert result.dtype == torch.float32
+    assert 0 < (result - exact).abs().mean() < 0.05
+    for _, gradient in gradients(policy.model, result.sum()):
         assert gradient.dtype == torch.float32
         assert gradient.isfinite().all()
 

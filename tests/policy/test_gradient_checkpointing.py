@@ -31,7 +31,7 @@ def opened(folder: str, checkpointing: bool | str, **options: object) -> Policy:
 
 
 def step(policy: Policy, groups: list[Group], row_tokens: int) -> tuple[list[tuple[str, Tensor]], int]:
-    """The step's gradients, and how often layers ran."""
+    """The step's gradients, and the number of layer runs."""
     runs: list[int] = []
     layers = [m for m in policy.base.modules() if isinstance(m, GradientCheckpointingLayer)]
     hooks = [next(layer.children()).register_forward_hook(lambda *_: runs.append(1)) for layer in layers]
@@ -46,9 +46,9 @@ def test_layers_run_again_in_the_backward_pass_and_give_the_same_gradients(name:
     """This holds for configurations with dropout too, which stays off."""
     folder = save_model(tmp_path, {**(BRANCHING | LONE)[name], **DROPS})
     expected, once = step(opened(folder, False), GROUPS, TOKENS)
-    found, runs = step(opened(folder, True), GROUPS, TOKENS)
+    values, runs = step(opened(folder, True), GROUPS, TOKENS)
     assert runs == 2 * once
-    assert_same_gradients(found, expected, 1e-5)
+    assert_same_gradients(values, expected, 1e-5)
 
 
 def test_evaluation_runs_them_once(tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ def test_long_rows_and_short_ones_have_the_same_gradients(lora: dict[str, int] |
     torch.manual_seed(0)
     expected, once = step(opened(folder, False, lora=lora and LoraOptions(**lora)), GROUPS, 40)
     torch.manual_seed(0)
-    found, runs = step(opened(folder, "auto", lora=lora and LoraOptions(**lora)), GROUPS, 40)
+    values, runs = step(opened(folder, "auto", lora=lora and LoraOptions(**lora)), GROUPS, 40)
     assert once < runs <= 2 * once
-    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(found, expected, strict=True))
+    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(values, expected, strict=True))
 
 
 def test_a_step_without_a_loss_on_text_leaves_dense_gradients_for_the_optimiser(tmp_path: Path) -> None:
@@ -118,5 +118,5 @@ def test_an_architecture_without_it_is_an_error_only_if_the_recipe_wants_it(
     folder = save_model(tmp_path, BRANCHING["llama"])
     monkeypatch.setattr(LlamaForCausalLM, "supports_gradient_checkpointing", False)
     assert opened(folder, "auto").recompute == "never"
-    with pytest.raises(InputError, match=r"^gradient_checkpointing: LlamaForCausalLM .*leave it out"):
+    with pytest.raises(InputError, match=r"^gradient_checkpointing: LlamaForCausalLM .*remove"):
         opened(folder, True)

@@ -1,4 +1,4 @@
-"""Outputs come group by group, however the groups are packed."""
+"""Outputs come group by group, and do not depend on how the groups are packed."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ def test_each_group_gets_what_it_gets_alone(row_tokens: int, tmp_path: Path) -> 
     policy = load_policy(str(save_byte_model(tmp_path / "model")))
     rng = np.random.default_rng(0)
     groups = [random_group(rng, 4, lengths) for lengths in ([9, 2], [3], [14, 1, 5], [2, 2])]
-    found = outputs_by_group(policy, groups, {"logp", "entropy"}, row_tokens, temperature=0.5)
-    for group, outputs in zip(groups, found, strict=True):
+    results = outputs_by_group(policy, groups, {"logp", "entropy"}, row_tokens, temperature=0.5)
+    for group, outputs in zip(groups, results, strict=True):
         with torch.no_grad():
             alone = forward(policy, collate([group]), {"logp", "entropy"}, temperature=0.5)
         assert outputs.score_C is None

@@ -39,9 +39,9 @@ def edit(path: Path, **changes: object) -> None:
 def test_weights_are_those_of_the_folder_in_eval_mode_and_float32(folder: Path) -> None:
     policy = load_policy(str(folder))
     saved = load_file(folder / "model.safetensors")
-    found = policy.model.state_dict()
-    assert found.keys() == saved.keys()
-    assert all(found[name].equal(saved[name]) for name in saved)
+    loaded = policy.model.state_dict()
+    assert loaded.keys() == saved.keys()
+    assert all(loaded[name].equal(saved[name]) for name in saved)
     assert {p.dtype for p in policy.model.parameters()} == {torch.float32}
     assert not policy.model.training
     assert policy.device.type == "cpu"
@@ -49,7 +49,7 @@ def test_weights_are_those_of_the_folder_in_eval_mode_and_float32(folder: Path) 
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "absent") == "no such model folder"
+    assert "no such model folder" in refusal(tmp_path / "absent")
 
 
 def test_a_file_instead_of_a_folder(folder: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_folder_without_configuration(folder: Path) -> None:
 
 def test_a_folder_without_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
-    assert refusal(folder) == "no model.safetensors"
+    assert "no model.safetensors" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "consolidated.00.pth"])
@@ -160,9 +160,9 @@ def test_a_new_scalar_head_starts_at_zero_on_unchanged_weights(name: str, tmp_pa
     assert policy.base.score.weight.shape[0] == 1
     assert not policy.base.score.weight.any()
     causal = plain(path).base_model.state_dict()
-    found = policy.base.base_model.state_dict()
-    assert causal.keys() == found.keys()
-    assert all(found[key].equal(causal[key]) for key in causal)
+    loaded = policy.base.base_model.state_dict()
+    assert causal.keys() == loaded.keys()
+    assert all(loaded[key].equal(causal[key]) for key in causal)
 
 
 def test_a_trained_scalar_head_is_kept(tmp_path: Path) -> None:

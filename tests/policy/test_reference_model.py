@@ -1,4 +1,4 @@
-"""The reference is the model before training, by disabled adapters or a frozen copy, whatever was trained since."""
+"""The reference stays the model before training, with disabled adapters or with a frozen copy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,8 +39,8 @@ def folder(tmp_path: Path) -> str:
 def alone(policy: Policy, temperature: float = 1.0) -> list[Floats]:
     """Log-probs of each group by itself."""
     with torch.no_grad():
-        found = [forward(policy, collate([group]), {"logp"}, temperature=temperature).logp_N for group in GROUPS]
-    return [one.numpy() for one in found if one is not None]
+        values = [forward(policy, collate([group]), {"logp"}, temperature=temperature).logp_N for group in GROUPS]
+    return [one.numpy() for one in values if one is not None]
 
 
 def train(policy: Policy, steps: int = 4) -> None:
@@ -53,8 +53,8 @@ def train(policy: Policy, steps: int = 4) -> None:
         optimizer.zero_grad()
 
 
-def equal(found: list[Floats], expected: list[Floats], tolerance: float = 1e-4) -> bool:
-    return all(np.allclose(a, b, atol=tolerance) for a, b in zip(found, expected, strict=True))
+def equal(values: list[Floats], expected: list[Floats], tolerance: float = 1e-4) -> bool:
+    return all(np.allclose(a, b, atol=tolerance) for a, b in zip(values, expected, strict=True))
 
 
 @pytest.mark.parametrize("name", [*ADAPTERS, "copy"])

@@ -50,7 +50,7 @@ def test_weights_are_saved_in_half_precision_if_the_recipe_wants_it(tmp_path: Pa
 
 @pytest.mark.parametrize("mark", ["Ġ", "▁", ""], ids=["byte-level words", "SentencePiece words", "no words"])
 def test_a_tokenizer_with_one_special_token_still_gets_a_pad_token(mark: str, tmp_path: Path) -> None:
-    """Scores of a batch equal single ones; a tokenizer without words leaves the folder to score one text at a time."""
+    """Scores of a batch equal single scores. Without words in the tokenizer, the folder scores one text at a time."""
     letters = {"</s>": 0} | {chr(ord("a") + n): 1 + n for n in range(20)}
     words = {f"{mark}{word}": 21 + n for n, word in enumerate(("the", "zephyr"))} if mark else {}
     name = save_model(tmp_path / "base", {**BRANCHING["llama"], "vocab_size": 34, "pad_token_id": None})

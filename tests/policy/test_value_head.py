@@ -1,4 +1,4 @@
-"""The value head: zero at first, trained with the policy, absent from what is saved."""
+"""The value head starts at zero, is trained with the policy, and is not in the saved folder."""
 
 from pathlib import Path
 
@@ -29,15 +29,15 @@ def test_a_value_is_a_linear_map_of_the_state_before_its_token(tmp_path: Path) -
     assert first is not None
     assert not first.any()
     torch.nn.init.normal_(policy.base.value_head.weight)
-    found = forward(policy, batch, {"value", "logp"})
+    values = forward(policy, batch, {"value", "logp"})
     expected: list[torch.Tensor] = []
     policy.base.set_attn_implementation("sdpa")
     for completion in group.completions:
         ids = torch.tensor([[*group.prompt.tolist(), *completion.tokens.tolist()]])
         states = policy.base.model(ids).last_hidden_state[0, len(group.prompt) - 1 : -1]
         expected.append(policy.base.value_head(states)[torch.from_numpy(completion.loss), 0])
-    assert found.value_N is not None
-    assert torch.allclose(found.value_N, torch.cat(expected), atol=1e-5)
+    assert values.value_N is not None
+    assert torch.allclose(values.value_N, torch.cat(expected), atol=1e-5)
 
 
 def test_it_is_trained_beside_adapters_too(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_it_is_trained_beside_adapters_too(tmp_path: Path) -> None:
 
 def test_a_separate_value_model_starts_as_a_copy_and_leaves_the_policy_alone(tmp_path: Path) -> None:
     batch = collate([random_group(RNG, 4, [3, 5]), random_group(RNG, 2, [4])])
-    found: list[torch.Tensor] = []
+    values: list[torch.Tensor] = []
     for separate in (False, True):
         policy = load_policy(str(save_byte_model(tmp_path / "model")))
         add_value_head(policy, separate=separate)
@@ -62,15 +62,15 @@ def test_a_separate_value_model_starts_as_a_copy_and_leaves_the_policy_alone(tmp
         for wants in ({"value"}, {"value", "logp"}):
             value = forward(policy, batch, wants).value_N
             assert value is not None
-            found.append(value)
-    assert all(torch.allclose(one, found[0], atol=1e-6) for one in found)
-    found[-1].sum().backward()
+            values.append(value)
+    assert all(torch.allclose(one, values[0], atol=1e-6) for one in values)
+    values[-1].sum().backward()
     touched = {name.split(".")[0] for name, p in policy.base.named_parameters() if p.grad is not None and p.grad.any()}
     assert touched == {"value_trunk", "value_head"}
 
 
 @pytest.mark.parametrize("separate", [False, True])
-def test_a_saved_policy_has_none(separate: bool, tmp_path: Path) -> None:
+def test_a_saved_policy_has_no_value_head(separate: bool, tmp_path: Path) -> None:
     policy = load_policy(str(save_byte_model(tmp_path / "model")))
     add_value_head(policy, separate=separate)
     save_policy(policy, tmp_path / "saved")

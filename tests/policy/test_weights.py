@@ -1,4 +1,4 @@
-"""A folder whose weights and configuration disagree is refused; half a model is never trained."""
+"""A folder whose weights and configuration disagree is refused, so that half a model is never trained."""
 
 import json
 from pathlib import Path
@@ -85,11 +85,11 @@ def test_a_merge_that_the_vocabulary_lacks_is_named(listed: bool, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
-    [('{"version": "1.0", "mod', r"not JSON \(.*cut or damaged"), ("{}", "has no `model`"), ("[]", "has no `model`")],
+    ("text", "problem"),
+    [('{"version": "1.0", "mod', r"not JSON \(.*damaged"), ("{}", "has no `model`"), ("[]", "has no `model`")],
 )
-def test_a_tokenizer_file_that_is_cut_or_of_another_kind_is_named(text: str, told: str, tmp_path: Path) -> None:
+def test_a_tokenizer_file_that_is_cut_or_of_another_kind_is_named(text: str, problem: str, tmp_path: Path) -> None:
     folder = Path(save_model(tmp_path / "model", BRANCHING["llama"]))
     (folder / "tokenizer.json").write_text(text)
-    with pytest.raises(InputError, match=r"the tokenizer cannot be loaded \(tokenizer\.json: " + told):
+    with pytest.raises(InputError, match=r"the tokenizer cannot be loaded \(tokenizer\.json: " + problem):
         load_policy(str(folder))

@@ -1,4 +1,4 @@
-"""The page of keys is what the options say."""
+"""The page of keys agrees with the option classes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Recipes: what is read, what overrides do, in which order stages run."""
+"""Recipes: their values, overrides, and the order of stages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A kind of stage registers itself: its options name its runner and its starting recipe, and nothing else knows it."""
+"""A kind of stage registers itself: its options name its runner and its starting recipe; no other code names it."""
 
 import json
 import os
@@ -76,7 +76,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run_with_plugin(tmp_path: Path) -> Run:
-    """Run the command line in a new process, in which a package offers a kind of stage."""
+    """Run the command line in a new process with a package that adds a kind of stage."""
     plugins, work = tmp_path / "plugins", tmp_path / "work"
     info, package = plugins / "unlikelihood-1.0.dist-info", plugins / "unlikelihood"
     for folder in (info, package, work):

@@ -1,4 +1,4 @@
-"""`posttrain init`: every starting recipe is right, as it is, filled in, and with its optional keys."""
+"""`posttrain init`: every starting recipe is valid, also with the user's data and model, and with its optional keys."""
 
 import re
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_columns_of_other_names_are_suggested(
 @pytest.mark.parametrize("kind", STARTERS)
 def test_the_optional_keys_of_a_starting_recipe_are_right(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
-    text = OPTIONAL.sub(lambda found: found[1] + found[2], starter(kind))
+    text = OPTIONAL.sub(lambda match: match[1] + match[2], starter(kind))
     assert {"device", "precision"} <= set(re.findall(r"^ +(\w+):", text, re.MULTILINE))
     path.write_text(text)
     assert load_recipe(path).stages

@@ -1,4 +1,4 @@
-"""Values in a recipe's file or after `--set`: which are read as written, which are refused, and with which place."""
+"""Values in a recipe's file or after `--set`: how they are read, which are refused, and the place in the message."""
 
 from pathlib import Path
 
@@ -98,8 +98,8 @@ def test_yaml_that_no_recipe_needs_is_refused_with_its_line(
     ],
 )
 def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
-    found = parse_yaml(text, "here")
-    assert (found, type(found)) == (value, type(value))
+    result = parse_yaml(text, "here")
+    assert (result, type(result)) == (value, type(value))
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
         ("stages.frist.epochs=2", ("stages.frist", "did you mean first")),
         ("suites.facts.stages=[frist]", ("suites.facts.stages", "did you mean first")),
         ("stages.first=3", ("stages.first", "mapping")),
-        (f"{'a.' * 5000}b=1", ("5,001 keys deep",)),
-        (f"stages.{'a.' * 5000}b=1", ("stages.a.", "5,002 keys deep")),
+        (f"{'a.' * 5000}b=1", ("5,001 keys",)),
+        (f"stages.{'a.' * 5000}b=1", ("stages.a.", "5,002 keys")),
         # unknown keys
         ("stages.first.lr=1", ("did you mean learning_rate?",)),
         ("stages.first.bs=1", ("did you mean batch_size?",)),

@@ -1,4 +1,4 @@
-"""What an on-policy stage refuses before anything is read."""
+"""An on-policy stage refuses invalid options before it reads data."""
 
 import pytest
 from pydantic import ValidationError

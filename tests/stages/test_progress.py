@@ -1,4 +1,4 @@
-"""The line of a rollout, and what warns that it teaches nothing."""
+"""The line of a rollout, and the warnings for a rollout that teaches nothing."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_a_rollout_is_one_line_with_its_figures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("completions/clipped_ratio", "max_new_tokens"), ("frac_reward_zero_std", "differ")]
+    ("name", "word"), [("completions/clipped_ratio", "max_new_tokens"), ("frac_reward_zero_std", "rewards")]
 )
 def test_a_rollout_that_teaches_nothing_is_warned_of(name: str, word: str) -> None:
     _, warning = rollout_lines(3, GOOD | {name: 1.0})

@@ -222,7 +222,7 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "a model that does not score": (
         REWARDS,
         "rewards: {rm: {kind: model, model: sft}}\n  sft: {kind: sft, data: train.jsonl}",
-        (":16", "stages.grpo.rewards.rm.model", "does not score"),
+        (":16", "stages.grpo.rewards.rm.model", "scalar head"),
     ),
     "a folder that does not score": (
         REWARDS,
@@ -263,7 +263,7 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "vllm and four bits": (
         REWARDS,
         REWARDS + "\n    lora: {}\n    quantization: 4bit\n    vllm: {}",
-        (":3", "vllm", "4-bit base", "leave one out"),
+        (":3", "vllm", "4-bit", "quantization"),
     ),
     "unknown key of alarms": (REWARDS, REWARDS + "\n    alarms: {max_lk: 3}", (":17", "max_lk", "did you mean max_kl")),
 }

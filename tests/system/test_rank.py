@@ -104,11 +104,11 @@ WRONG: dict[str, tuple[tuple[str, str], str]] = {
     "a misspelt setting": (("overlap: 2", "overlp: 2"), "did you mean overlap"),
     "a guideline that is not there": (
         ("project: tone", "project: tone\n    guideline: rules.txt"),
-        "stages.rank.guideline: no file rules.txt",
+        "stages.rank.guideline: rules.txt",
     ),
-    "the earlier name of pairs": (("project: tone", "project: tone\n    policy: all"), "now pairs"),
+    "the earlier name of pairs": (("project: tone", "project: tone\n    policy: all"), "pairs"),
     "fewer than the overlap": (("most: 3", "most: 2, overlap: 3"), "rank.yaml"),
-    "data of a stage that makes a model": (("data: rank,", "data: reward,"), "leaves a model, and no data"),
+    "data of a stage that makes a model": (("data: rank,", "data: reward,"), "makes no data"),
     "a model of a stage that makes data": (("kind: dpo,", "kind: dpo, model: rank,"), "no model"),
 }
 

@@ -137,7 +137,7 @@ def test_a_model_that_does_not_fit_ends_plan_and_run_before_weights_are_read(
     assert answer.code == 2
     (plan,) = json.loads(answer.out)
     assert plan["memory_bytes"]["total"] > plan["free_bytes"]
-    assert "does not fit: it takes" in posttrain("plan", "recipe.yaml").out
+    assert "does not fit" in posttrain("plan", "recipe.yaml").out
 
 
 def test_a_plan_tells_time_and_disk_and_no_memory_of_an_audit(work: Path, posttrain: Posttrain) -> None:

@@ -217,7 +217,7 @@ def test_a_folder_that_gives_something_else_stops_the_run(
     answer = posttrain("run", "recipe.yaml", "--out", "out")
     assert answer.code == 1
     assert "stage a" in answer.err
-    assert "does not give what was trained" in answer.err
+    assert "differs from the trained one" in answer.err
     assert not (here / "out/stages/a/model").exists()
     assert not (here / "out/stages/a/stage.json").exists()
     monkeypatch.setattr(verify, "_load", honest)

@@ -1,4 +1,4 @@
-"""The groups of a step follow from its number alone."""
+"""The step's number alone determines its groups."""
 
 import numpy as np
 from hypothesis import given
@@ -23,26 +23,26 @@ SIZES = st.lists(st.integers(2, 50), min_size=1, max_size=30)
 
 @given(SIZES, st.integers(1, 8))
 def test_every_epoch_sees_every_group_once(sizes: list[int], batch: int) -> None:
-    some = source(sizes, batch_size=batch)
-    steps = some.total(1)
+    batches = source(sizes, batch_size=batch)
+    steps = batches.total(1)
     assert steps == -(-len(sizes) // batch)
     for epoch in range(2):
-        seen = [g.where for n in range(steps) for g in some.step(epoch * steps + n)]
+        seen = [g.where for n in range(steps) for g in batches.step(epoch * steps + n)]
         assert sorted(seen, key=int) == [str(i) for i in range(len(sizes))]
 
 
 @given(SIZES, st.integers(1, 120))
 def test_batches_by_tokens_keep_to_the_budget(sizes: list[int], budget: int) -> None:
-    some = source(sizes, batch_tokens=budget)
-    steps = [some.step(n) for n in range(some.total(1))]
+    batches = source(sizes, batch_tokens=budget)
+    steps = [batches.step(n) for n in range(batches.total(1))]
     assert all(step for step in steps)
     assert all(sum(g.size for g in step) <= budget or len(step) == 1 for step in steps)
     assert sum(len(step) for step in steps) == len(sizes)
 
 
 def test_epochs_differ_and_a_fraction_counts_steps() -> None:
-    some = source([4] * 20, batch_size=4)
-    assert some.total(1.5) == 8
-    assert some.total(0.1) == 1
-    first, second = ([g.where for n in range(5) for g in some.step(e * 5 + n)] for e in (0, 1))
+    batches = source([4] * 20, batch_size=4)
+    assert batches.total(1.5) == 8
+    assert batches.total(0.1) == 1
+    first, second = ([g.where for n in range(5) for g in batches.step(e * 5 + n)] for e in (0, 1))
     assert first != second

@@ -1,4 +1,4 @@
-"""Reference log-probs: right, kept, and never mistaken for another model's."""
+"""Reference log-probs are correct, cached, and never those of another model."""
 
 from pathlib import Path
 
@@ -25,11 +25,11 @@ def store(groups: list[Group], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_they_are_the_policys_own_in_the_stores_order(policy: Policy, store: GroupStore) -> None:
-    found = reference_logprobs(policy, store, reference_key(policy, "model", store), row_tokens=30)
+    logprobs = reference_logprobs(policy, store, reference_key(policy, "model", store), row_tokens=30)
     with torch.no_grad():
         alone = [forward(policy, collate([store[i]]), {"logp"}).logp_N for i in range(len(store))]
-    assert np.allclose(found, torch.cat([a for a in alone if a is not None]).numpy(), atol=1e-5)
-    with_reference = GroupStore(store.folder, {"ref_logp": found})
+    assert np.allclose(logprobs, torch.cat([a for a in alone if a is not None]).numpy(), atol=1e-5)
+    with_reference = GroupStore(store.folder, {"ref_logp": logprobs})
     batch = collate([with_reference[i] for i in (3, 7)])
     assert len(batch.columns["ref_logp"]) == len(batch.target_N)
 

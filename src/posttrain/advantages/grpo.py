@@ -3,8 +3,8 @@
     A_k = (r_k - mean(r)) / (std(r) + ε)          Shao et al. 2024, arXiv:2402.03300, section 4.1.2
     A_k = r_k - mean(r)                           Dr. GRPO: Liu et al. 2025, arXiv:2503.20783, section 3.1
 
-std is the sample's (divided by K - 1), as in TRL. A completion without a reward (None → NaN) gets no advantage and
-does not enter its group's mean.
+std is the sample standard deviation (divisor K - 1), as in TRL. A completion without a reward (NaN) gets advantage 0
+and does not enter its group's mean.
 """
 
 import numpy as np
@@ -12,19 +12,19 @@ import numpy as np
 from posttrain.core.group import Floats
 
 EPSILON = 1e-4
-"""Added to the deviation; far below that of any group whose rewards really differ."""
+"""Added to the deviation. It is far smaller than the deviation of rewards that really differ."""
 
 
 def group_advantages(reward_K: Floats, *, scale: bool = True) -> Floats:
-    """Advantage of each completion of one group.
+    """The advantage of each completion of one group.
 
     Args:
-        reward_K: rewards, NaN where there is none.
-        scale: divide by the group's deviation; without (Dr. GRPO), groups that are nearly solved or nearly hopeless
-            weigh no more than others.
+        reward_K: the rewards; NaN if a completion has none.
+        scale: whether to divide by the group's deviation. Without it (Dr. GRPO), groups that are nearly solved or
+            nearly hopeless have no larger weight than others.
 
     Returns:
-        [K], 0 where there is no reward, and for all of a group whose rewards are equal.
+        [K]; 0 for completions without a reward, and for all completions of a group with equal rewards.
     """
     known_K = np.isfinite(reward_K)
     if known_K.sum() < 2:
@@ -37,6 +37,6 @@ def group_advantages(reward_K: Floats, *, scale: bool = True) -> Floats:
 
 
 def varies(reward_K: Floats) -> bool:
-    """Whether a group's rewards differ: otherwise it teaches nothing (DAPO drops it, arXiv:2503.14476, 3.2)."""
+    """Whether a group's rewards differ. If not, all advantages are 0 (DAPO drops the group, arXiv:2503.14476, 3.2)."""
     known_K = reward_K[np.isfinite(reward_K)]
     return len(known_K) > 1 and bool(known_K.max() - known_K.min() > 1e-8)

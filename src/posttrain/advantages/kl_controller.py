@@ -5,11 +5,11 @@ def next_beta(beta: float, kl: float, *, target: float | None, horizon: float, s
     """The coefficient after a rollout.
 
     Args:
-        beta: the coefficient it ran with.
-        kl: mean KL to the reference of its completions, nats a completion.
-        target: KL to steer towards; None keeps `beta` as it is.
-        horizon: samples over which an error of 20% or more moves the coefficient by 20%.
-        samples: completions of the rollout.
+        beta: the coefficient of the rollout.
+        kl: the mean KL of its completions to the reference, in nats per completion.
+        target: the target KL; None does not change `beta`.
+        horizon: the number of samples over which an error of 20% or more changes the coefficient by 20%.
+        samples: the number of completions in the rollout.
     """
     if target is None:
         return beta

@@ -2,7 +2,7 @@
 
 It plugs into unmodified transformers models through their attention registry. A model that is loaded with
 ``attn_implementation=NAME`` and called with ``layout=Layout`` computes exactly what it computes for each
-(prompt, completion) alone. No [T, T] mask is ever made: on CPU, documents of similar length share one small tile; on
+(prompt, completion) alone. It makes no [T, T] mask: on CPU, documents of similar length share one small tile; on
 CUDA, the same structure becomes a FlexAttention block mask.
 
 Legend: ``T`` packed tokens, ``B`` documents of a tile, ``L`` queries of a document, ``S`` its keys, ``H`` heads.
@@ -24,8 +24,8 @@ NAME = "posttrain_branching"
 """The name of this attention in transformers' registry."""
 
 PADDING = 1.25
-"""A tile may be this factor larger than its documents. One call per document would cost more overhead than work on
-short documents, and attention is a small part of their work."""
+"""The largest ratio of a tile's size to the size of its documents. A padded tile is cheaper than one call per document,
+since short documents have more overhead than attention work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def layout_of(batch: Batch) -> Layout:
 
 
 def _documents(branches: Sequence[Branch]) -> list[_Document]:
-    """The documents of a row: a lone completion with its prompt is one; otherwise each branch and the prompt is one."""
+    """The documents of a row. A single completion and its prompt form one; otherwise the prompt and each branch do."""
     siblings: dict[int, list[Branch]] = {}
     for branch in branches:
         siblings.setdefault(branch.group, []).append(branch)
@@ -164,7 +164,7 @@ def _membership(branches: Sequence[Branch], length: int) -> tuple[Tensor, Tensor
 
 
 class _Gather(torch.autograd.Function):
-    """Rows by index, if each row is taken at least once and padding never gets a gradient. The backward pass is then
+    """Rows by index. Each row must be taken at least once, and padding must get no gradient. The backward pass is then
     also a gather, which is several times faster than a scatter."""
 
     @staticmethod
@@ -196,15 +196,15 @@ def branching_attention(
 
     Args:
         query: [1, H, T, head_dim]; key, value: [1, H_kv, T, head_dim].
-        layout: of `layout_of`; the model passes it through its keyword arguments.
-        sliding_window: a query sees this many positions back at most, itself included.
+        layout: the result of `layout_of`; the model passes it through its keyword arguments.
+        sliding_window: the largest number of positions that a query sees, including its own.
         softcap: scores become ``softcap * tanh(scores / softcap)`` (Gemma 2).
 
     Returns:
         [1, T, H, head_dim] and no weights.
     """
     if dropout:
-        raise ValueError("branching attention has no dropout: ratios and KL would be noise")
+        raise ValueError("branching attention has no dropout, since it would add noise to ratios and KL")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if query.is_cuda:
         return _flex(query, key, value, layout, scale, sliding_window, softcap), None
@@ -309,7 +309,7 @@ def _plain_flex() -> Any:
 
 @cache
 def register_branching_attention() -> str:
-    """Put branching attention into transformers' registry, once; its name."""
+    """Add branching attention to transformers' registry once, and return its name."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, branching_attention)

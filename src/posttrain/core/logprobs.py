@@ -1,4 +1,4 @@
-"""Log-probs of given tokens, computed by chunks: no [tokens, vocabulary] matrix is ever made, forward or backward.
+"""Log-probs of given tokens, computed by chunks: neither pass makes a [tokens, vocabulary] matrix.
 
 Legend: ``N`` loss tokens, ``D`` hidden width, ``V`` vocabulary.
 """
@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 CHUNK = 1 << 23
-"""Logits of a chunk (elements): 32 MiB in float32, large enough for matrix products at full speed."""
+"""The number of logits in a chunk: 32 MiB in float32, large enough for matrix products at full speed."""
 
 ROWS = 128
-"""Tokens of a chunk, at least, whatever the vocabulary. The weight's gradient is read and written once a chunk; with
-fewer tokens that costs more than the product itself."""
+"""The smallest number of tokens in a chunk. Each chunk reads and writes the weight's gradient once; with fewer tokens
+that costs more than the product itself."""
 
 BLOCK = 1 << 20
-"""Elements of the weight's gradient that are computed in a narrow dtype at once: they stay in the cache until they are
-added in float32."""
+"""The number of elements of the weight's gradient that are computed in a narrow dtype at once. They stay in the cache
+until they are added in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Head:
     ``logits = softcap * tanh((scale * (hidden @ weight.T + bias)) / softcap) / temperature``
 
     Args:
-        weight: [V, D], perhaps tied to the embedding.
+        weight: [V, D]; it may be tied to the embedding.
         bias: [V] or None.
         scale: final-logit multiplier (Cohere ``logit_scale``, Granite ``1 / logits_scaling``).
         softcap: final-logit soft cap (Gemma 2); None if there is none.
@@ -65,14 +65,12 @@ def token_logprobs(
         gradient: a promise that the loss gives every log-prob this gradient (for SFT, -1 / the step's tokens). The
             gradient is then computed together with the value, from the same logits: three matrix products instead
             of four. If the promise is broken, the backward pass raises RuntimeError. A frozen head (LoRA) needs no
-            promise: two products instead of three, whatever the loss.
+            promise: two products instead of three, for any loss.
 
     Returns:
         (logp_N, entropy_N or None), float32.
     """
-    promised = (
-        gradient if torch.is_grad_enabled() else None
-    )  # without gradient there is nothing to compute beside the value
+    promised = gradient if torch.is_grad_enabled() else None  # without gradient only the value is computed
     logp_N, entropy_N = _TokenLogProbs.apply(
         hidden_ND,
         head.weight,
@@ -95,7 +93,7 @@ def logits_of(hidden_ND: Tensor, head: Head) -> Tensor:
 
 
 class _Buffers(NamedTuple):
-    """Memory that all chunks use in turn: to allocate it for each chunk would cost as much as a pass over it.
+    """Memory that all chunks use in turn. An allocation per chunk would cost as much as a pass over it.
 
     Args:
         narrow: [chunk, V] in the dtype of the products.
@@ -184,11 +182,13 @@ class _TokenLogProbs(torch.autograd.Function):
         if ctx.now:
             grads, ctx.grads = ctx.grads, None  # scaled in place, so valid for one backward pass
             if grads is None:
-                raise RuntimeError("a gradient computed together with the value allows one backward pass only")
+                raise RuntimeError("a gradient that was computed together with the value allows only one backward pass")
             if ctx.promised is None:
                 grads.hidden.mul_(g_logp[:, None])
             elif not torch.allclose(g_logp, torch.full_like(g_logp, ctx.promised), rtol=1e-5, atol=0.0):
-                raise RuntimeError(f"every log-prob was to get the gradient {ctx.promised}, but the loss gives another")
+                raise RuntimeError(
+                    f"every log-prob has the promised gradient {ctx.promised}, but the loss gives another"
+                )
             return grads.all()
         hidden, weight, bias, target, lse, entropy = ctx.saved_tensors
         scale, softcap, temperature, want_entropy = ctx.settings
@@ -213,7 +213,7 @@ class _TokenLogProbs(torch.autograd.Function):
 
 
 def _through_cap(dz: Tensor, capped: Tensor | None, softcap: float | None) -> Tensor:
-    """The gradient of uncapped logits from that of capped ones, in place."""
+    """Turn the gradient of capped logits into that of uncapped logits, in place."""
     if softcap is not None and capped is not None:
         dz *= 1.0 - (capped / softcap).square_()
     return dz
@@ -246,7 +246,7 @@ class _Grads:
 
 
 def _add_product(into: Tensor, a: Tensor, b: Tensor) -> None:
-    """``into += a @ b`` in float32, without a second matrix of that size."""
+    """Compute ``into += a @ b`` in float32, without a second matrix of that size."""
     if a.dtype == into.dtype:
         into.addmm_(a, b)
         return

@@ -59,7 +59,7 @@ class Objective:
         unit: the unit that the loss is averaged over.
         uniform: whether the total is minus the sum of the log-probs, so that all gradients are known beforehand (see
             `token_logprobs`).
-        temperature: the temperature of its log-probs; that of sampling, if the policy wrote the tokens.
+        temperature: the temperature of the log-probs; the sampling temperature if the policy generated the tokens.
     """
 
     loss: Callable[[Outputs, Batch], Loss]

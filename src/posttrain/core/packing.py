@@ -15,7 +15,7 @@ from posttrain.core.group import Group, Ints
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """The place of one completion in the packed row: its prompt's span and its own, as half-open ranges."""
+    """The place of one completion in the packed row: the spans of its prompt and of the completion, half-open."""
 
     group: int
     prompt: tuple[int, int]

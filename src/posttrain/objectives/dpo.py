@@ -7,8 +7,8 @@
     ipo      (Δ - 1/(2β))²                         Azar et al. 2023, arXiv:2310.12036, eq. 17
     + SFT    + λ · (-log π(y_w) / |y_w|)           Pang et al. 2024, arXiv:2404.19733, eq. 1
 
-With `length_normalized`, and always for ipo (as its authors ran it), each log-ratio is divided by its number of
-tokens. Rankings of more than two are taken pair by pair, each group weighing one.
+With `length_normalized`, each log-ratio is divided by its number of tokens. IPO always does this, as in its authors'
+code. A ranking of more than two gives all its pairs, and every group has weight 1.
 """
 
 from functools import partial

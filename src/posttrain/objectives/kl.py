@@ -15,7 +15,7 @@ Estimator = Literal["k1", "k2", "k3"]
 
 
 def kl_estimate(logp_N: Tensor, ref_logp_N: Tensor, estimator: Estimator = "k3") -> Tensor:
-    """One estimate a token, [N], with gradient through `logp_N`."""
+    """The estimate for each token, [N], with gradient through `logp_N`."""
     r_N = ref_logp_N - logp_N
     if estimator == "k1":
         return -r_N

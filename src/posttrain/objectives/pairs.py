@@ -1,4 +1,4 @@
-"""Ordered pairs cut from rankings: all pairs of one ranking together weigh as much as one group."""
+"""Ordered pairs of a ranking. All pairs of one ranking together have the weight of one group."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """`winner_P` was ranked above `loser_P` (equal where `tied_P`); `weight_P` sums to one over a group."""
+    """`winner_P` is ranked above `loser_P` (equal if `tied_P`). `weight_P` sums to 1 over a group."""
 
     winner_P: Tensor
     loser_P: Tensor
@@ -22,11 +22,11 @@ def pairs_of(rank_C: Tensor, group_C: Tensor, *, ties: bool = False) -> Pairs:
     Args:
         rank_C: rank of each completion, 1 is best; equal ranks are a tie.
         group_C: the group of each completion.
-        ties: keep tied pairs (once each).
+        ties: whether to keep tied pairs, once each.
 
     Returns:
-        P pairs, each weighted 1 / (pairs kept of its group): 1/C(K,2) without ties (Ouyang et al. 2022,
-        arXiv:2203.02155, section 3.5), so that a ranking of many candidates does not count for more.
+        P pairs. The weight of each is 1 / (number of pairs of its group): 1/C(K,2) without ties (Ouyang et al. 2022,
+        arXiv:2203.02155, section 3.5), so a ranking of many candidates has no higher weight.
     """
     same = group_C[:, None] == group_C[None, :]
     above = rank_C[:, None] < rank_C[None, :]

@@ -1,9 +1,9 @@
-"""The clipped policy gradient that PPO and GRPO share. They differ in where the advantage comes from.
+"""The clipped policy gradient that PPO and GRPO share. They differ in their advantages.
 
     ρ_n = π(y_n) / π_old(y_n)
     L = -min(ρ_n A_n, clip(ρ_n, 1 - ε_low, 1 + ε_high) A_n) + β k3_n       Schulman et al. 2017, arXiv:1707.06347, eq. 7
                                                                            Shao et al. 2024, arXiv:2402.03300, eq. 3
-    + c_V ½ max((V_n - R_n)², (clip(V_n, V_old ± ε_V) - R_n)²)             the value's own clip, apart from the policy's
+    + c_V ½ max((V_n - R_n)², (clip(V_n, V_old ± ε_V) - R_n)²)             the value has its own clip
 
 Options, each with its paper:
 
@@ -36,16 +36,16 @@ def policy_gradient_loss(
     length: int = 1,
     corrected: bool = False,
 ) -> Loss:
-    """Summed loss.
+    """The summed loss.
 
     Args:
-        kl_weight: β, weight of the KL term (k3 against ``ref_logp``); PPO has its KL in the reward instead.
-        value: the loss of the value head; None for no value head.
-        length: tokens that the "constant" average divides a completion's sum by.
-        corrected: another engine generated; the column ``importance`` weighs its tokens (`rollouts.importance`).
+        kl_weight: β, the weight of the KL term (k3 with ``ref_logp``). PPO has its KL penalty in the reward instead.
+        value: the options of the value loss; None for no value head.
+        length: the constant by which the "constant" average divides a completion's sum.
+        corrected: whether the column ``importance`` corrects for another generation engine (`rollouts.importance`).
 
-    Needs the columns ``advantage`` and ``old_logp``, ``ref_logp`` where β > 0, ``value`` and ``return`` where there is
-    a value head; all per loss token.
+    The batch needs the columns ``advantage`` and ``old_logp``, ``ref_logp`` if β > 0, and ``value`` and ``return`` if
+    there is a value head. All have one value per loss token.
     """
     assert outputs.logp_N is not None
     logp_N, advantage_N = outputs.logp_N, batch.columns["advantage"]
@@ -79,7 +79,7 @@ def policy_gradient_loss(
 
 
 def _over_sequence(apart_N: Tensor, batch: Batch) -> Tensor:
-    """The completion's mean log-ratio, at each of its tokens."""
+    """The mean log-ratio of a token's completion, for each token."""
     count = len(batch.group_C)
     length_C = torch.bincount(batch.completion_N, minlength=count).clamp(min=1)
     return (sum_by(apart_N, batch.completion_N, count) / length_C)[batch.completion_N]
@@ -93,7 +93,7 @@ def _value_loss(outputs: Outputs, batch: Batch, clip: float) -> Tensor:
 
 
 def _weight(batch: Batch, average: str, length: int) -> Tensor:
-    """What each token's loss is multiplied by before the loop divides by the units."""
+    """The factor of each token's loss. The loop then divides the sum by the number of units."""
     if average == "token":
         return torch.ones(len(batch.completion_N), device=batch.completion_N.device)
     if average == "constant":
@@ -115,7 +115,7 @@ def policy_gradient_objective(
     corrected: bool = False,
     temperature: float = 1.0,
 ) -> Objective:
-    """The objective of the PPO and GRPO stages; `temperature` is that of sampling, the rest see the loss."""
+    """The objective of the PPO and GRPO stages; see `policy_gradient_loss`. `temperature` is that of sampling."""
     wants: set[Want] = {"logp"}
     needs = {"advantage", "old_logp"}
     if kl_weight:

@@ -2,7 +2,7 @@
 
     L = -(1/G) Σ_g 1/|pairs(g)| Σ_{(w,l)} log σ(r_w - r_l)
 
-Bradley & Terry 1952; Ouyang et al. 2022, arXiv:2203.02155, eq. 1. A tie, when kept, is half a win for each side:
+Bradley & Terry 1952; Ouyang et al. 2022, arXiv:2203.02155, eq. 1. A tie that is kept counts half a win for each side:
 -½ log σ(r_a - r_b) - ½ log σ(r_b - r_a).
 """
 
@@ -17,7 +17,7 @@ from posttrain.objectives.pairs import pairs_of
 
 
 def reward_loss(outputs: Outputs, batch: Batch, options: BradleyTerryOptions) -> Loss:
-    """Summed Bradley-Terry loss; a group all of whose pairs are excluded ties adds nothing."""
+    """The summed Bradley-Terry loss. A group whose pairs are all excluded ties adds nothing."""
     assert outputs.score_C is not None
     score = outputs.score_C
     pairs = pairs_of(batch.columns["rank"], batch.group_C, ties=options.ties == "half")

@@ -2,7 +2,7 @@
 
     L = -(1/N) Σ_n log π(y_n | x, y_<n)
 
-N counts the loss-bearing tokens of the whole optimiser step, so that a token weighs the same wherever it falls
+N counts the loss-bearing tokens of the whole optimiser step, so that all of them have the same weight
 (Ouyang et al. 2022, arXiv:2203.02155, step 1; Wei et al. 2021, arXiv:2109.01652, for instructions).
 """
 
@@ -11,10 +11,10 @@ from posttrain.core.packing import Batch
 
 
 def sft_loss(outputs: Outputs, batch: Batch) -> Loss:
-    """Summed negative log-likelihood of the loss tokens.
+    """The summed negative log-likelihood of the loss tokens.
 
-    ``first_token_loss`` is that of each completion's first loss token alone: a mean over all tokens hides whether the
-    model begins its answers as it should.
+    The metric ``first_token_loss`` covers only the first loss token of each completion. A mean over all tokens does not
+    show whether the model begins its answers well.
     """
     assert outputs.logp_N is not None
     total = -outputs.logp_N.sum()

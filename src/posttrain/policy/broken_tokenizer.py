@@ -1,4 +1,4 @@
-"""Finds why a tokenizer file cannot be read, where the library's own message does not show it."""
+"""Finds the reason why a tokenizer file cannot be read, if the library's message does not show it."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,15 @@ from typing import Any
 
 
 def broken_file(path: Path) -> str | None:
-    """What is wrong with a ``tokenizer.json``: it is no JSON, has no model, or see `broken_merge`; None if unknown."""
+    """The problem with a ``tokenizer.json``: not JSON, no model, or a `broken_merge`; None if it is unknown."""
     try:
         written: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
         return None
     except ValueError as error:
-        return f"{path.name}: not JSON ({error}); the file is cut or damaged, take the published one again"
+        return f"{path.name}: not JSON ({error}); the file is truncated or damaged, so get the published file again"
     if not isinstance(written, dict) or "model" not in written:
-        return f"{path.name}: has no `model`, so this is no tokenizer of the tokenizers library"
+        return f"{path.name}: has no `model`, so this is not a tokenizer of the tokenizers library"
     return broken_merge(path)
 
 
@@ -39,6 +39,6 @@ def broken_merge(path: Path) -> str | None:
         text = merge if isinstance(merge, str) else " ".join(map(str, merge))
         return (
             f"{path.name}: merge {number} ({text!r}) {reason}; an editor or a copy has changed the file, "
-            "take the published one again"
+            "so get the published file again"
         )
     return None

@@ -16,7 +16,7 @@ from posttrain.policy.options import PlaceOptions
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The device of the weights, the dtype of matrix products (None for the weights' own) and that of a frozen base."""
+    """The device, the dtype of matrix products (None: that of the weights), and the dtype of a frozen base."""
 
     device: str
     autocast: torch.dtype | None
@@ -33,7 +33,7 @@ def place(options: PlaceOptions) -> Placement:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device: {device}, but PyTorch finds no CUDA GPU here; say `device: cpu` or auto")
+        raise InputError(f"device: {device}, but PyTorch finds no CUDA GPU; set `device: cpu` or auto")
     half = options.precision == "bfloat16" or (options.precision == "auto" and bfloat16_is_fast(device))
     return Placement(device, torch.bfloat16 if half else None, torch.bfloat16 if half else torch.float32)
 
@@ -59,7 +59,7 @@ def bfloat16_is_fast(device: str) -> bool:
 
 
 def matmul_speed(dtype: torch.dtype, size: int = 384, repeats: int = 50) -> float:
-    """GFLOP/s of the fastest of many square matrix products on the CPU, since another program may slow most of them."""
+    """GFLOP/s of the fastest of many square matrix products on the CPU. Other programs may slow most of them."""
     a, b = (torch.ones(size, size, dtype=dtype) for _ in range(2))
     best = float("inf")
     for _ in range(repeats):
@@ -70,7 +70,7 @@ def matmul_speed(dtype: torch.dtype, size: int = 384, repeats: int = 50) -> floa
 
 
 def cache_folder() -> Path:
-    """The folder of ``POSTTRAIN_CACHE``, else posttrain's folder in the user's cache."""
+    """The folder in ``POSTTRAIN_CACHE``; if it is not set, posttrain's folder in the user's cache."""
     chosen = os.environ.get("POSTTRAIN_CACHE")
     return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "posttrain"
 

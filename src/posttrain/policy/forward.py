@@ -37,7 +37,7 @@ def forward(
 
     Args:
         wants: the outputs to compute.
-        temperature: the temperature of the log-probs; that of sampling, for sampled tokens.
+        temperature: the temperature of the log-probs; for sampled tokens, the sampling temperature.
         gradient: the promised gradient of every log-prob, see `token_logprobs`.
         accumulate: whether the head's gradient is added to its weight's ``grad`` directly (see `Head.into`).
 
@@ -83,7 +83,7 @@ def _values(policy: Policy, batch: Batch) -> Tensor:
 
 
 def mixed(policy: Policy) -> AbstractContextManager[Any]:
-    """While open, matrix products run in the policy's dtype."""
+    """A context in which matrix products run in the policy's dtype."""
     return nullcontext() if policy.autocast is None else torch.autocast(policy.device.type, policy.autocast)
 
 
@@ -107,7 +107,7 @@ def head_of(model: Any) -> Head:
 def backbone_of(model: Any) -> Any:
     """The model below its head."""
     prefix = model.base_model_prefix
-    return getattr(model, prefix if hasattr(model, prefix) else "model")  # Llama 4 misnames its own
+    return getattr(model, prefix if hasattr(model, prefix) else "model")  # Llama 4 gives a wrong prefix
 
 
 def _hidden(policy: Policy, batch: Batch, body: Any) -> Tensor:
@@ -134,7 +134,7 @@ def rows_hidden(body: Any, tokens_CL: Tensor) -> Tensor:
 
     Rows may be padded at the end. Causal attention ignores the padding, since it comes after every real token.
     """
-    ones = torch.ones_like(tokens_CL)  # some architectures will not run without a mask (MPT)
+    ones = torch.ones_like(tokens_CL)  # some architectures (MPT) need a mask
     return body(input_ids=tokens_CL, attention_mask=ones, use_cache=False).last_hidden_state
 
 
@@ -144,7 +144,7 @@ def _padded(body: Any, batch: Batch) -> Tensor:
 
 
 def _singly(batch: Batch) -> Iterator[Batch]:
-    """Each completion after its own copy of the prompt, as a row of its own."""
+    """One row for each completion, with its own copy of the prompt."""
     for branch in batch.branches:
         row = torch.cat([batch.tokens_T[slice(*branch.prompt)], batch.tokens_T[slice(*branch.own)]])
         border = branch.prompt[1] - branch.prompt[0]

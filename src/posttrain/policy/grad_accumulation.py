@@ -15,11 +15,11 @@ from posttrain.policy.load import Policy
 
 @contextmanager
 def accumulating(policy: Policy) -> Generator[None]:
-    """While open, backward passes add to gradients that exist already. Weights must not change meanwhile.
+    """A context in which backward passes add to existing gradients. Weights must not change in it.
 
     - The gradient of every trained weight is allocated before a pass allocates and frees its own memory.
     - The embedding's gradient is sparse, and its rows are added to the dense sum.
-    - A weight is cast to the policy's dtype once, and not once a pass.
+    - A weight is cast to the policy's dtype once, not once per pass.
     """
     for parameter in policy.model.parameters():
         if parameter.requires_grad and parameter.grad is None:

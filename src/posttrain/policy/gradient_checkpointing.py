@@ -25,7 +25,7 @@ def allow_recomputing(policy: Policy, when: Literal["always", "long rows"]) -> N
     base = policy.base
     if not base.supports_gradient_checkpointing:
         if when == "always":
-            raise InputError(f"gradient_checkpointing: {type(base).__name__} does not support it; leave it out")
+            raise InputError(f"gradient_checkpointing: {type(base).__name__} does not support it; remove the key")
         return
     enable = getattr(base, "activation_checkpointing_enable", base.gradient_checkpointing_enable)  # its older name
     enable({"use_reentrant": False})
@@ -40,9 +40,9 @@ def allow_recomputing(policy: Policy, when: Literal["always", "long rows"]) -> N
 
 @contextmanager
 def recomputing(policy: Policy, tokens: int, row_tokens: int) -> Generator[None]:
-    """While open, a forward pass over `tokens` tokens keeps no more activations than one over `row_tokens` tokens.
+    """A context in which a forward pass over `tokens` tokens keeps no more activations than one over `row_tokens`.
 
-    With ``policy.recompute`` "always" every layer is run again, with "never" none is.
+    With ``policy.recompute`` "always" every layer runs again; with "never" no layer does.
     """
     share = {"always": 1.0, "long rows": max(0.0, 1.0 - row_tokens / tokens), "never": 0.0}[policy.recompute]
     chosen = list(_spread(_layers(policy), share)) if share else []

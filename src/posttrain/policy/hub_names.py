@@ -56,7 +56,7 @@ def not_cached(name: str) -> str:
 
 
 def near_folder(name: str, base: Path) -> str | None:
-    """The folder with the most similar name beside the recipe; None if no name is similar."""
+    """The folder with the most similar name in the recipe's folder; None if no name is similar."""
     path = base / name
     try:
         folders = [entry.name for entry in path.parent.iterdir() if entry.is_dir()]

@@ -1,4 +1,4 @@
-"""The outputs of a policy for groups, without gradient: groups are packed into rows, outputs come group by group."""
+"""The outputs of a policy for groups, without gradient. Groups are packed into rows; outputs come group by group."""
 
 from collections.abc import Sequence, Set
 

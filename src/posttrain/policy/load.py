@@ -29,8 +29,8 @@ class Policy:
         tokenizer: its tokenizer.
         task: "causal" gives log-probs; "score" gives a number per completion (a reward model).
         branching: whether completions share their prompt in packed rows; otherwise each is a padded row of its own.
-        autocast: dtype of matrix products; None for the weights' own.
-        end_tokens: token ids that end a completion, those of tokenizer, config and generation config together.
+        autocast: the dtype of matrix products; None means that of the weights.
+        end_tokens: the token ids that end a completion, from the tokenizer, config and generation config.
         recompute: the rows whose activations are computed again in the backward pass (`policy.gradient_checkpointing`).
         left_over: names of the folder's tensors that a causal model does not use.
     """
@@ -75,7 +75,7 @@ def load_policy(
         dtype: dtype of the weights; float32 master weights unless the base is frozen.
         padded: whether each completion gets a row of its own.
         quantization: "4bit" holds a frozen base in NF4 (bitsandbytes, CUDA only).
-        tokenizer_from: the folder of the tokenizer, if it is not the model's own.
+        tokenizer_from: the folder of the tokenizer, if it is not the model's folder.
 
     Raises:
         InputError: weights are missing, pickled, not finite or left over, the tokenizer is larger than the embedding,
@@ -119,7 +119,7 @@ def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
     if len(tokenizer) > rows:
         raise InputError(
             f"{name}: the tokenizer has {len(tokenizer)} tokens, the embedding only {rows} rows; "
-            "the two do not belong together, or the embedding was not resized"
+            "use the tokenizer that belongs to the model, or resize the embedding"
         )
 
 
@@ -139,7 +139,7 @@ def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> t
     """The model, and transformers' report on its keys.
 
     Raises:
-        InputError: a weight other than the head's is missing, and would be random.
+        InputError: a weight other than the head's is missing, so its values would be random.
     """
     try:
         model, info = auto.from_pretrained(name, output_loading_info=True, **options)
@@ -163,7 +163,7 @@ def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> t
 
 def _four_bit(device: str) -> Any:
     if not device.startswith("cuda"):
-        raise InputError("quantization: 4bit needs a CUDA GPU; leave it out, or train with `lora` in full precision")
+        raise InputError("quantization: 4bit needs a CUDA GPU; remove it, or train with `lora` in full precision")
 
     return BitsAndBytesConfig(
         load_in_4bit=True,

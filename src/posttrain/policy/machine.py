@@ -10,7 +10,7 @@ import torch
 from posttrain.policy.device import bfloat16_is_fast, matmul_speed
 
 _REPEATS = 5
-"""The best of so many measurements counts, since another program may slow some of them."""
+"""The number of measurements. The best one counts, since other programs may slow some of them."""
 
 _CONTAINER = (
     ("memory.max", "memory.current", "inactive_file"),
@@ -41,16 +41,16 @@ def container_limits(root: Path) -> Iterator[tuple[int, int]]:
     """(limit, bytes in use that cannot be freed) of each limit of the container; the last item is no limit."""
     for limit, used, cached in _CONTAINER:
         try:
-            most, now = (int((root / name).read_text()) for name in (limit, used))
+            most, used_bytes = (int((root / name).read_text()) for name in (limit, used))
             lines = (line.split() for line in (root / limit).with_name("memory.stat").read_text().splitlines())
-            yield most, now - next((int(value) for name, value in lines if name == cached), 0)
+            yield most, used_bytes - next((int(value) for name, value in lines if name == cached), 0)
         except (OSError, ValueError):  # no container, or one without a limit
             continue
     yield 1 << 62, 0
 
 
 def _cpu_speed() -> float:
-    """FLOP/s of all cores, from a measurement of one: several would wait for each other if another program uses one."""
+    """FLOP/s of all cores, from one core. Several would wait for each other while another program uses one."""
     dtype = torch.bfloat16 if bfloat16_is_fast("cpu") else torch.float32
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -23,8 +23,8 @@ def cache_bytes(shape: ModelShape, *, rows: int, length: int) -> int:
 def fitting_row(config: Any, options: PolicyOptions, device: str) -> int:
     """The tokens of a row whose activations take about a gibibyte (eight on a GPU).
 
-    The number is smaller for wide and deep models, and has bounds that keep matrix products large enough for the
-    device. The results of training do not depend on it.
+    The number is smaller for wide and deep models. Bounds keep matrix products large enough for the device. The
+    results of training do not depend on it.
 
     Args:
         config: transformers' configuration of the model.

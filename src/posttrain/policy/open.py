@@ -1,4 +1,4 @@
-"""Opens a policy for training from a name and the recipe's options: it is loaded, probed and given adapters."""
+"""Opens a policy from a name and the recipe's options: loads it, probes it, and adds adapters."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,12 +38,12 @@ def open_policy(
         InputError: it cannot be loaded, or the options contradict each other.
     """
     if options.quantization is not None and options.lora is None:
-        raise InputError("quantization: a 4-bit base cannot be trained itself; add `lora: {}`")
+        raise InputError("quantization: the weights of a 4-bit base cannot be trained; add `lora: {}`")
     policy = _load(name, options, place(options), task)
     if policy.left_over:
         on_note(
-            f"the model's folder holds {len(policy.left_over)} tensors that {type(policy.base).__name__} has no place "
-            f"for ({policy.left_over[0]}...); they are neither trained nor saved"
+            f"the model's folder holds {len(policy.left_over)} tensors that {type(policy.base).__name__} does not use "
+            f"({policy.left_over[0]}...); they are neither trained nor saved"
         )
     sentence = settle_layout(policy)
     if sentence is not None:
@@ -68,7 +68,7 @@ def _load(name: str, options: PolicyOptions, placement: Placement, task: Task) -
         return load_policy(name, task=task, **settings)
     if adapter.scores and task == "causal":
         raise InputError(
-            f"{name}: an adapter of a reward model, which cannot write; start from the model it was made of"
+            f"{name}: a reward model's adapter cannot generate text; start from the model that it was trained from"
         )
     policy = load_policy(adapter.base, task=task, tokenizer_from=name, **settings)
     attach(policy, adapter, merge=options.lora is None)

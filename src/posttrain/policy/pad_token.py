@@ -5,14 +5,14 @@ from typing import Any
 from posttrain.policy.load import Policy
 
 WORD_STARTS = ("Ġ", "▁")
-"""The characters by which byte-level and SentencePiece tokenizers write the space before a word; no text holds them."""
+"""The marks of byte-level and SentencePiece tokenizers for a space before a word. No text contains them."""
 
 
 def settle_padding(policy: Policy) -> None:
-    """Give tokenizer and configuration a pad token that ends no completion.
+    """Set a pad token that ends no completion, in tokenizer and configuration.
 
-    It is a further special token if one exists. Otherwise it is the rarest whole word, the last one of the vocabulary.
-    No text contains its written form, with the mark of a space before it, so text is split into tokens as before.
+    It is another special token if one exists. Otherwise it is the last whole word of the vocabulary, the rarest one.
+    No text contains the word's form with a space mark, so tokenization does not change.
     """
     tokenizer, config = policy.tokenizer, policy.base.config
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id in policy.end_tokens:

@@ -98,7 +98,7 @@ def plain_attention(model: Any) -> None:
 
 @contextmanager
 def _narrow(model: Any) -> Generator[None]:
-    """While open, windows and chunks of attention are so narrow that they cut even a short text. Some architectures
+    """A context in which windows and chunks of attention are so narrow that they cut even a short text. Some models
     (Qwen2-MoE, Llama 4) have them in masks alone, which branching attention does not see."""
     holders = [model.config.get_text_config(), *model.modules()]
     kept = [

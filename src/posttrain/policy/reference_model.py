@@ -17,7 +17,7 @@ def frozen_logprobs(
     Args:
         policy: the policy in training.
         copy: the model that the policy started from. None if the policy trains an adapter, which is then
-            disabled; layers that are trained whole beside it are reset meanwhile too.
+            disabled. Layers that are trained in full are then also reset.
         temperature: the sampling temperature.
     """
     model = copy or policy

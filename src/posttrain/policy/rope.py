@@ -1,4 +1,4 @@
-"""RoPE scalings whose frequencies depend on the length of the text, so that one long text changes its neighbours.
+"""RoPE scalings whose frequencies depend on the text's length, so that a long text changes others in its batch.
 
 "longrope" (Ding et al. 2024, arXiv:2402.13753) has one set of frequencies up to the original context and another
 beyond it. "dynamic" (NTK) has a set for every length beyond the context. transformers chooses the set by the largest
@@ -27,13 +27,13 @@ def mixes_lengths(config: Any, batch: Batch) -> bool:
         worst = beyond.index(True)
         raise InputError(
             f"{batch.names[batch.branches[worst].group]}: {length_C[worst]} tokens, but this model's dynamic RoPE "
-            f"scaling is not the same from call to call beyond {longest}; set `max_length` to at most {longest}"
+            f"scaling differs from call to call beyond {longest} tokens; set `max_length` to at most {longest}"
         )
     return any(beyond) and not all(beyond)
 
 
 def depends_on_length(config: Any, length: int) -> bool:
-    """Whether a text of so many tokens has other frequencies than a shorter text."""
+    """Whether a text of this length has other frequencies than a shorter text."""
     limit = _limit(config.get_text_config())
     return limit is not None and length > limit[1]
 

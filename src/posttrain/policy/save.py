@@ -29,12 +29,12 @@ def save_policy(
 ) -> None:
     """Write model, tokenizer, chat template and generation config, atomically.
 
-    An adapter is written in PEFT's format and names its base. With an earlier adapter it is written as one. The
+    An adapter is written in PEFT's format and names its base. An earlier adapter and the trained one become one. The
     generation config stops on the tokens that ended answers in training.
 
     Args:
-        dtype: dtype of the saved weights; an adapter's are float32.
-        chat_template: the template of training, if it is not the tokenizer's own.
+        dtype: the dtype of the saved weights; an adapter always has float32.
+        chat_template: the template of training, if it is not the tokenizer's template.
         verify_on: groups for which the folder, loaded by transformers, must give the same log-probs (or scores) as the
             policy. The policy's weights are freed for that.
         on_note: called with each sentence that a user of the folder should know.
@@ -45,7 +45,7 @@ def save_policy(
     if policy.task == "score":
         settle_padding(policy)
         if policy.base.config.pad_token_id is None:
-            on_note("the tokenizer has no token to pad with, so other tools score one text at a time with this model")
+            on_note("the tokenizer has no pad token, so other tools can score only one text at a time with this model")
     generation = policy.base.generation_config if policy.task == "causal" else None
     if generation is not None:
         generation.eos_token_id = list(policy.end_tokens)

@@ -18,7 +18,7 @@ class ModelShape:
 
     Args:
         config: transformers' configuration.
-        parameters: their number; tied ones count once.
+        parameters: the number of parameters; tied ones count once.
         linear: (inputs, outputs) of every linear layer below the head, for adapters.
     """
 

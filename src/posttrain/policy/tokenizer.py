@@ -27,12 +27,12 @@ def load_tokenizer(name: str, *, trust_remote_code: bool = False) -> Any:
             f"{name}: {unreachable(name, error) or f'the tokenizer cannot be loaded ({reason})'}"
         ) from error
     if not getattr(tokenizer, "is_fast", False):
-        raise InputError(f"{name}: needs a fast tokenizer (tokenizer.json), for the place of each token in its text")
+        raise InputError(f"{name}: a fast tokenizer (tokenizer.json) is needed, for each token's place in the text")
     return tokenizer
 
 
 def end_tokens_of(name: str, tokenizer: Any, config: Any) -> tuple[int, ...]:
-    """Every token id that ends a completion. Tokenizer, config and generation config may each name others."""
+    """All token ids that end a completion. Tokenizer, config and generation config may each name different ones."""
     try:
         generation: Any = GenerationConfig.from_pretrained(name).eos_token_id
     except OSError:

@@ -43,7 +43,7 @@ def comparable(groups: Sequence[Group]) -> list[Group]:
 def values_in_memory(policy: Policy, groups: Sequence[Group], row_tokens: int = 1024) -> Floats:
     """Log-probs of the groups' loss tokens, or scores of their completions, in order.
 
-    With float32 weights the computation is in float32, whatever the precision of training.
+    With float32 weights the computation is in float32, also if the precision of training is lower.
     """
     exact = replace(policy, autocast=None) if weights_dtype(policy) is torch.float32 else policy
     want = "logp" if policy.task == "causal" else "score"
@@ -85,7 +85,7 @@ def check_folder_gives(
     if not difference <= tolerance * max(1.0, float(np.abs(expected).mean())):
         quantity = "log-probs of held-out tokens" if causal else "scores"
         raise RunError(
-            f"{folder.name}: loaded by transformers, the saved model does not give what was trained: its {quantity} "
+            f"{folder.name}: loaded by transformers, the saved model differs from the trained one: its {quantity} "
             f"differ by {difference:.3g} on average, from {expected.mean():.4g} to {values.mean():.4g}. Nothing was "
             "saved; the last checkpoint is kept. Please report the model's architecture"
         )

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from posttrain.errors import InputError
 
 _FLOATS = {"F64", "F32", "F16", "BF16"}
-"""safetensors' names of the types in which a float weight may be stored."""
+"""The safetensors types that a float weight may have."""
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|block)\.(\d+)\.")
 
@@ -31,9 +31,9 @@ def check_left_over(model: Any, name: str, left_over: Iterable[str]) -> None:
     count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
     if layers and isinstance(count, int) and layers[0] == count:
         raise InputError(
-            f"{name}: config.json says num_hidden_layers: {count}, and the weights hold layer "
+            f"{name}: config.json sets num_hidden_layers: {count}, and the weights hold layer "
             + (f"{layers[0]}" if len(layers) == 1 else f"{layers[0]} to {layers[-1]}")
-            + " too; they would be lost. Set num_hidden_layers to what the weights hold, or take the published folder"
+            + " too, which would be lost. Correct num_hidden_layers, or get the published folder again"
         )
 
 
@@ -50,7 +50,7 @@ def check_types(model: Any, name: str) -> None:
         if kind not in _FLOATS and (key in own or key.partition(".")[2] in own):
             raise InputError(
                 f"{name}/{file}: {key} is stored as {kind}, and the model's configuration names no quantization; "
-                "take the published folder, or save the model again in a float type"
+                "get the published folder again, or save the model again in a float type"
             )
 
 
@@ -64,8 +64,8 @@ def check_finite(model: Any, name: str) -> None:
         values = parameter.detach()
         if values.is_floating_point() and not torch.isfinite(values.sum()) and not bool(torch.isfinite(values).all()):
             raise InputError(
-                f"{name}: {key} holds values that are not finite (NaN or infinity); the file is damaged, or the "
-                "training that made it diverged"
+                f"{name}: {key} holds values that are not finite (NaN or infinity); the file is damaged, or its "
+                "training diverged; use another checkpoint"
             )
 
 

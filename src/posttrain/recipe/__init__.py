@@ -1,1 +1,1 @@
-"""The recipe: what it may say, how it is read and checked, and starters."""
+"""The recipe: its keys, how it is read and checked, and the starting recipes."""

@@ -1,4 +1,4 @@
-"""What other trainers call a key of a recipe."""
+"""The names that other trainers use for the keys of a recipe."""
 
 from collections.abc import Mapping
 
@@ -40,7 +40,7 @@ ALIASES: Mapping[str, str] = {
     }.items()
     for alias in aliases.split()
 }
-"""Their name → ours."""
+"""Name in another trainer → key of a recipe."""
 
 RENAMED: Mapping[str, str] = {"clip": "clip_low and clip_high", "metric": "metrics", "policy": "pairs"}
 """Keys of earlier versions → the keys that replace them."""

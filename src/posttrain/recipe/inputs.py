@@ -1,4 +1,4 @@
-"""Checks that a recipe's inputs exist: data, models, files and functions of rewards, devices. Nothing is loaded."""
+"""Checks that a recipe's inputs exist: data, models, files and functions of rewards, devices. It loads nothing."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ class Checked(NamedTuple):
     """A recipe whose local inputs exist.
 
     Args:
-        unchecked: a line for each model and data set of the hub, which another machine may be able to reach.
+        unchecked: a line for each model and data set on the hub; the check does not ask the hub for them.
     """
 
     recipe: Recipe
@@ -25,10 +25,10 @@ class Checked(NamedTuple):
 
 
 def load_ready(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe and check that all its inputs exist; see `load_recipe`. It sends no request to the hub.
+    """Read a recipe and check that all its inputs exist; see `load_recipe`. No request goes to the hub.
 
     Raises:
-        InputError: with a line for each input that is missing or cannot be used, such as a hub model while offline.
+        InputError: inputs are missing or cannot be used, such as a hub model while offline; one line for each.
     """
     return ready_recipe(read_recipe(path, overrides))
 
@@ -49,7 +49,7 @@ def check_recipe(path: Path, overrides: Sequence[str] = ()) -> Checked:
     """Read a recipe, check that its local inputs exist, and list the inputs on the hub that were not checked.
 
     Raises:
-        InputError: with a line for each local input that is missing or cannot be used.
+        InputError: local inputs are missing or cannot be used; one line for each.
     """
     written = read_recipe(path, overrides)
     recipe = checked_recipe(written)
@@ -92,7 +92,7 @@ def _path_problem(named: PathNamed, base: Path) -> str | None:
                 return str(error)
         case "file":
             if not (base / named.path).is_file():
-                return f"no file {named.path} beside the recipe"
+                return f"{named.path}: the recipe's folder has no such file"
     return None
 
 
@@ -100,9 +100,9 @@ def _model_problem(name: str, base: Path) -> str | None:
     folder = base / name
     if folder.is_dir():
         there = any((folder / file).is_file() for file in ("config.json", "adapter_config.json"))
-        return None if there else f"{name}: no config.json, so this is no Hugging Face model folder"
+        return None if there else f"{name}: no config.json, so this is not a Hugging Face model folder"
     if folder.exists():
-        return f"{name}: a model is a folder (config.json, model.safetensors, tokenizer.json), this is a file"
+        return f"{name}: a model is a folder (config.json, model.safetensors, tokenizer.json), but this is a file"
     meant = near_folder(name, base)
     hint = f"; did you mean {meant}?" if meant else ""
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
@@ -113,7 +113,7 @@ def _model_problem(name: str, base: Path) -> str | None:
 
 
 def _uncached(recipe: Recipe, base: Path) -> Iterator[tuple[KeyPath, str]]:
-    """The hub models that are not in the cache. Names that no hub model can have are reported by `_problems`."""
+    """The hub models that are not in the cache. `_problems` reports names that no hub model can have."""
     for named in paths_named(recipe):
         name = named.path
         on_hub = named.what == "model" and not (base / name).exists() and _model_problem(name, base) is None
@@ -124,7 +124,7 @@ def _uncached(recipe: Recipe, base: Path) -> Iterator[tuple[KeyPath, str]]:
 def _hub_data(recipe: Recipe) -> Iterator[tuple[KeyPath, str]]:
     for named in paths_named(recipe):
         if named.what == "data" and named.path.startswith(SCHEME):
-            yield named.key, f"{named.path}: on the hub"
+            yield named.key, f"{named.path}: this data set is on the hub"
 
 
 def _device_problem(stage: Any) -> str | None:

@@ -13,8 +13,8 @@ class Part:
     """A part of a recipe.
 
     Args:
-        options: its types of options; several if `kind` decides between them and is not given.
-        named: whether its keys are names that users choose, such as the names of stages.
+        options: the option classes of the part; several if `kind` selects one of them and is not set.
+        named: whether the keys are names that users choose, such as the names of stages.
     """
 
     options: tuple[type[Options], ...]
@@ -22,13 +22,14 @@ class Part:
 
     @property
     def keys(self) -> list[str]:
-        """Its keys; empty if users choose them."""
-        return [] if self.named else list(dict.fromkeys(key for one in self.options for key in one.model_fields))
+        """The keys of the part; empty if users choose them."""
+        keys = dict.fromkeys(key for options in self.options for key in options.model_fields)
+        return [] if self.named else list(keys)
 
     @property
     def kinds(self) -> list[str]:
-        """The values its `kind` may have."""
-        return [kind for one in self.options for kind in _kinds_of(one)]
+        """The possible values of `kind`."""
+        return [kind for options in self.options for kind in _kinds_of(options)]
 
 
 def part_at(root: type[Options], key: KeyPath, values: Any) -> Part:
@@ -36,7 +37,7 @@ def part_at(root: type[Options], key: KeyPath, values: Any) -> Part:
 
     Args:
         root: the options of the whole recipe.
-        values: the recipe as read.
+        values: the values of the whole recipe.
     """
     part, holder = Part((root,)), values
     for step in key:
@@ -49,13 +50,13 @@ def part_at(root: type[Options], key: KeyPath, values: Any) -> Part:
 
 def part_below(part: Part, key: str) -> Part:
     """The part at a key of another part."""
-    types = [one.model_fields[key].annotation for one in part.options if key in one.model_fields]
-    options = dict.fromkeys(option for annotation in types for option in _options_in(annotation))
-    return Part(tuple(options), named=any(_is_mapping(annotation) for annotation in types))
+    types = [options.model_fields[key].annotation for options in part.options if key in options.model_fields]
+    below = dict.fromkeys(option for annotation in types for option in _options_in(annotation))
+    return Part(tuple(below), named=any(_is_mapping(annotation) for annotation in types))
 
 
 def places_of(root: type[Options], name: str, values: Any, at: KeyPath = ()) -> Iterator[KeyPath]:
-    """The key paths at or below `at` where a key of this name would be right."""
+    """The key paths at or below `at` where a key of this name is valid."""
     holder, part = values, part_at(root, at, values)
     for step in at:
         holder = _inside(holder, step)
@@ -85,7 +86,7 @@ def _kinds_of(options: type[Options]) -> tuple[Any, ...]:
 
 
 def _options_in(annotation: Any) -> list[type[Options]]:
-    """The options in an annotation, at any depth."""
+    """The option classes in an annotation, at any depth."""
     if isinstance(annotation, type) and issubclass(annotation, Options):
         return [annotation]
     return [option for inner in get_args(annotation) for option in _options_in(inner)]

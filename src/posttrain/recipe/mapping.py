@@ -1,4 +1,4 @@
-"""A recipe given as a Python mapping: its values as YAML would give them, so that every check applies alike."""
+"""A recipe that is a Python mapping. Its values become those that YAML would give, so that the same checks apply."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ from posttrain.recipe.yaml_lines import DEEPEST, MOST_NODES, UNUSABLE, KeyPath
 
 
 def read_mapping(recipe: Mapping[str, Any], base: Path, overrides: Sequence[str] = ()) -> RecipeSource:
-    """A recipe as a mapping has it, overrides included. The mapping itself does not change.
+    """Read a recipe from a mapping and apply the overrides. The mapping itself does not change.
 
     Args:
-        base: the folder where relative paths start.
+        base: the folder that relative paths start from.
 
     Raises:
-        InputError: with the key path of a value that no recipe can hold; or an override fits nowhere.
+        InputError: a recipe cannot hold a value (the error has its key path), or an override has no valid key.
     """
     places: dict[KeyPath, int] = {}
     values = _plain(recipe, (), places)
@@ -27,15 +27,15 @@ def read_mapping(recipe: Mapping[str, Any], base: Path, overrides: Sequence[str]
 
 
 def _plain(value: Any, at: KeyPath, places: dict[KeyPath, int]) -> Any:
-    """A value as YAML gives it: mappings and lists of text, numbers, booleans and None. Paths become text.
+    """The value that YAML would give: mappings and lists of text, numbers, booleans and None. Paths become text.
 
     Raises:
-        InputError: it is of another type, nested too deep (it may hold itself), or text that no file can hold.
+        InputError: the value has another type, is nested too deeply (it may contain itself), or has invalid characters.
     """
     where = ".".join(map(shown_key, at)) or "the recipe"
     if len(at) > DEEPEST:
         short = ".".join(map(shown_key, at[:6]))
-        raise InputError(f"{short}: values are nested more than {DEEPEST} deep; a recipe needs a few levels")
+        raise InputError(f"{short}: values are nested more than {DEEPEST} levels deep; use fewer levels")
     if isinstance(value, Mapping):
         return {_key(key, where): _item(item, (*at, key), places) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -44,18 +44,18 @@ def _plain(value: Any, at: KeyPath, places: dict[KeyPath, int]) -> Any:
         value = str(value)
     if isinstance(value, str):
         if re.search(UNUSABLE, value):
-            raise InputError(f"{where}: a NUL or half a character (a lone surrogate) is in a text; take it out")
+            raise InputError(f"{where}: the text contains a NUL or half a character (a lone surrogate); remove it")
         return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     raise InputError(
-        f"{where}: a recipe holds text, numbers, booleans, lists and mappings, and this is a {type(value).__name__}"
+        f"{where}: a recipe holds text, numbers, booleans, lists and mappings; replace this {type(value).__name__}"
     )
 
 
 def _key(key: Any, where: str) -> str:
     if not isinstance(key, str):
-        raise InputError(f"{where}: the key {key!r} is no text; put quotes around it")
+        raise InputError(f"{where}: the key {key!r} is not text; put quotes around it")
     return key
 
 

@@ -7,22 +7,22 @@ from posttrain.recipe.yaml_lines import DEEPEST, KeyPath, parse_yaml
 
 
 def override(values: dict[str, Any], text: str) -> tuple[KeyPath, str]:
-    """Put one override into a recipe's values.
+    """Apply one override to a recipe's values.
 
-    A number in the path is the index of an item of a list. A key that contains dots is written as it is.
+    A number in the path is the index of a list item. A key that contains dots needs no quotes.
 
     Returns:
         the key path that was set, and the value's text.
 
     Raises:
-        InputError: it is not ``key.path=value``, or leads through what is no mapping or list.
+        InputError: the text is not ``key.path=value``, or its path goes through a value that has no keys.
     """
     key, sign, raw = text.partition("=")
     rest = key.split(".")
     if not sign or not all(rest):
         raise InputError(f"--set {text}: expected key.path=value, such as --set stages.sft.learning_rate=1e-4")
     if len(rest) > DEEPEST:
-        raise InputError(f"--set {key[:40]}...: {len(rest):,} keys deep; a recipe needs a few levels")
+        raise InputError(f"--set {key[:40]}...: the path has {len(rest):,} keys; a recipe has at most {DEEPEST} levels")
     value = parse_yaml(raw, f"--set {key}")
     path: KeyPath = ()
     holder: Any = values
@@ -38,10 +38,10 @@ def override(values: dict[str, Any], text: str) -> tuple[KeyPath, str]:
 
 
 def _next(holder: Any, rest: list[str], problem: str) -> tuple[str | int, list[str]]:
-    """The next key or index below `holder`, and what remains of the path.
+    """The next key or index below `holder`, and the rest of the path.
 
     Raises:
-        InputError: `problem`, where there can be no such key.
+        InputError: `holder` cannot have such a key; the message is `problem`.
     """
     if isinstance(holder, dict):
         known = (n for n in range(len(rest), 0, -1) if ".".join(rest[:n]) in holder)

@@ -13,22 +13,22 @@ from posttrain.recipe.keys import part_at, places_of
 from posttrain.recipe.yaml_lines import KeyPath
 
 SUGGESTED = 3
-"""Places named where a key would be right, at most."""
+"""The largest number of valid key paths that a message suggests."""
 
-_BOOLEAN = "; YAML reads yes, no, on, off, true and false as booleans: if it is text, put quotes around it"
+_BOOLEAN = "; YAML reads yes, no, on, off, true and false as booleans; put quotes around the value if it is text"
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeSource:
-    """A recipe as its file or mapping and the overrides have it.
+    """The unchecked values of a recipe, from a file or mapping and the overrides.
 
     Args:
-        path: its file; None where it was given as a mapping.
-        base: the folder where its relative paths start.
-        options: what a recipe can say.
-        values: all its keys.
-        lines: the line of each key path; a mapping has its key paths here too, without real lines.
-        overridden: key paths given by ``--set``, with the text of their values.
+        path: the recipe's file; None if the recipe is a mapping.
+        base: the folder that relative paths start from.
+        options: the option class that checks the values.
+        values: the values by key.
+        lines: key path → line. If the recipe is a mapping, every line is 1.
+        overridden: key path → text of the value in ``--set``.
     """
 
     path: Path | None
@@ -39,13 +39,13 @@ class RecipeSource:
     overridden: Mapping[KeyPath, str]
 
     def where(self, key: KeyPath) -> str:
-        """The place of a key, as messages begin: ``file:line: key.path``, or ``--set key.path``.
+        """The place of a key, with which a message begins: ``file:line: key.path``, or ``--set key.path``.
 
-        Of a mapping it is the key path alone.
+        If the recipe is a mapping, the place is the key path alone.
         """
         shown = ".".join(shown_key(part) for part in key)
-        above = any(key[: len(one)] == one for one in self.overridden)
-        below = any(one[: len(key)] == key for one in self.overridden)
+        above = any(key[: len(path)] == path for path in self.overridden)
+        below = any(path[: len(key)] == key for path in self.overridden)
         if above or (below and key not in self.lines):
             return f"--set {shown}"
         if self.path is None:
@@ -57,7 +57,7 @@ class RecipeSource:
 
 
 def explain(errors: Sequence[Any], written: RecipeSource) -> list[str]:
-    """pydantic's errors as sentences, one a key.
+    """Turn pydantic's errors into sentences, one per key.
 
     Args:
         errors: ``ValidationError.errors()``.
@@ -74,7 +74,7 @@ def explain(errors: Sequence[Any], written: RecipeSource) -> list[str]:
 
 
 def _any_below(key: KeyPath, keys: Iterable[KeyPath]) -> bool:
-    """Whether an item of a list is wrong itself, which leaves the list too short."""
+    """Whether a key below `key` has an error. A list without its invalid item can be too short."""
     return any(len(other) > len(key) and other[: len(key)] == key for other in keys)
 
 
@@ -94,8 +94,8 @@ def real_path(error: Any, values: Any) -> KeyPath:
 
 
 def _sentence(key: KeyPath, errors: Sequence[Any], written: RecipeSource) -> str:
-    telling = [error for error in errors if not error["type"].endswith("_type")]  # not the other types of a union
-    errors = telling or errors
+    value_errors = [error for error in errors if not error["type"].endswith("_type")]  # leaves out other union types
+    errors = value_errors or errors
     error, where = errors[0], written.where(key)
     match error["type"]:
         case "extra_forbidden":
@@ -107,14 +107,14 @@ def _sentence(key: KeyPath, errors: Sequence[Any], written: RecipeSource) -> str
             return f"{written.where(key[:2])}: the recipe has no such stage{near(str(key[1]), stages)}"
         case "union_tag_not_found":
             kinds = part_at(written.options, key[:-1], written.values).kinds
-            return f"{where}: is missing; one of {', '.join(kinds)}"
+            return f"{where}: is missing; choose one of {', '.join(kinds)}"
         case "union_tag_invalid":
             kinds = part_at(written.options, key[:-1], written.values).kinds
             given, what = str(error["ctx"]["tag"]), "stage" if len(key) == 3 else "reward"
             return f"{where}: unknown kind of {what} {_shown(given)}{near(given, kinds)} (kinds: {', '.join(kinds)})"
         case _:
             pass
-    problem = ", or ".join(dict.fromkeys(_plain(one["msg"]) for one in errors))
+    problem = ", or ".join(dict.fromkeys(_plain(error["msg"]) for error in errors))
     return f"{where}: {problem}{_given(error)}"
 
 
@@ -126,7 +126,7 @@ _WORDS = (
     (r", unable to (parse string as an? \w+|interpret input)", ""),
     (r" after validation, not \d+$", ""),
 )
-"""Patterns of pydantic's messages → messages in the terms of a recipe."""
+"""Patterns in pydantic's messages → terms of a recipe."""
 
 
 def _plain(message: str) -> str:
@@ -141,7 +141,7 @@ def _given(error: Any) -> str:
     if isinstance(value, dict | Options):
         return ""
     if value is None:
-        return ", and it is empty"
+        return ", but it is empty"
     if isinstance(value, bool | Boolean):
         return f", not {_shown(value)}{_BOOLEAN}"
     quotes = error["type"] == "string_type" and isinstance(value, int | float)
@@ -149,12 +149,12 @@ def _given(error: Any) -> str:
 
 
 def _suggestion(key: KeyPath, written: RecipeSource) -> str:
-    """What an unknown key was meant to be: its other name, the place it belongs to, the nearest, or all there are."""
+    """A suggestion for an unknown key: its name here, a valid place, the nearest known key, or all known keys."""
     *parent, last = key
     name, at = str(last), tuple(parent)
     known = part_at(written.options, at, written.values).keys
-    if (now := RENAMED.get(name)) is not None and set(now.split(" and ")) <= set(known):
-        return f"; it is now {now}"
+    if (new_name := RENAMED.get(name)) is not None and set(new_name.split(" and ")) <= set(known):
+        return f"; the new name is {new_name}"
     alias = ALIASES.get(name.lower(), name)
     if alias in known:
         return f"; did you mean {alias}?"
@@ -166,19 +166,19 @@ def _suggestion(key: KeyPath, written: RecipeSource) -> str:
     return near(name, known) or f" (known here: {', '.join(known) or 'none'})"
 
 
-def _shared(one: KeyPath, other: KeyPath) -> int:
-    """How many steps two key paths share."""
-    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+def _shared(left: KeyPath, right: KeyPath) -> int:
+    """The length of the common beginning of two key paths."""
+    return next((n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A hint at the nearest known name, if any is near."""
+    """A suggestion of the nearest known name; empty if none is near."""
     matches = get_close_matches(name, list(known), n=1)
     return f"; did you mean {matches[0]}?" if matches else ""
 
 
 def shown_key(part: str | int) -> str:
-    """A step of a key path, safe to print."""
+    """One part of a key path as printable text."""
     text = str(part)
     return text if text.isprintable() and text and len(text) <= 60 else _shown(text)
 

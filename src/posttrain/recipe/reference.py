@@ -1,4 +1,4 @@
-"""Every key of a recipe as a page of Markdown, written from the options themselves."""
+"""The Markdown page of all recipe keys, generated from the option classes."""
 
 from collections.abc import Iterator
 from types import NoneType, UnionType
@@ -14,13 +14,14 @@ from posttrain.recipe.schema import Recipe
 HEAD = """\
 # The keys of a recipe
 
-`posttrain keys` prints this page. Relative paths start at the recipe's folder. A recipe is YAML: numbers are those of
-YAML 1.2 (`1e-4` is one); `yes`, `no`, `on` and `off` are booleans, so put quotes around them where text is meant; a key
-may stand once. The names of stages, suites and rewards are at most 64 letters, digits, `_`, `-` and, inside, `.`.
+`posttrain keys` prints this page. Relative paths start at the recipe's folder. A recipe is YAML. Numbers follow
+YAML 1.2 (`1e-4` is a number). `yes`, `no`, `on` and `off` are booleans; put quotes around them if you mean text. A key
+may appear only once. The names of stages, suites and rewards have at most 64 characters: letters, digits, `_` and `-`,
+and `.` except at the ends.
 
-`--set stages.sft.epochs=1` changes a key for one run; a number counts the items of a list (`stages.sft.data.0.path`).
-`posttrain validate` looks for all that the recipe names, and lists everything that is missing. It does not ask the hub:
-what is there is listed as not checked.
+`--set stages.sft.epochs=1` changes a key for one run. A number in the path is the index of a list item, from 0
+(`stages.sft.data.0.path`). `posttrain validate` checks that all files, models and data sets of the recipe exist, and
+lists the missing ones. It sends no request to the hub; it lists models and data sets on the hub as not checked.
 """
 
 _TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false"}
@@ -28,26 +29,26 @@ _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
 def reference() -> str:
-    """The page."""
+    """The text of the page."""
     sections = [_section(options) for options in _all_options()]
     return "\n".join([HEAD, *sections])
 
 
 def _all_options() -> list[type[Options]]:
-    """The recipe's parts from the top down, each after what it shares with others."""
+    """The option classes of a recipe, from the top down, each followed by its base classes."""
     ordered: dict[type[Options], None] = {}
     waiting: list[type[Options]] = [Recipe]
     while waiting:
         options = waiting.pop(0)
-        for one in [options, *_shared(options)]:
-            ordered[one] = None
+        for section in [options, *_shared(options)]:
+            ordered[section] = None
         new = [inner for key in options.model_fields for inner in part_below(Part((options,)), key).options]
-        waiting += [one for one in dict.fromkeys(new) if one not in ordered and one not in waiting]
+        waiting += [inner for inner in dict.fromkeys(new) if inner not in ordered and inner not in waiting]
     return list(ordered)
 
 
 def _shared(options: type[Options]) -> list[type[Options]]:
-    """The bases whose keys it has too."""
+    """The base classes that have keys of their own."""
     bases = [base for base in options.__mro__[1:] if issubclass(base, Options) and base is not Options]
     return [base for base in bases if _own(base)]
 
@@ -92,7 +93,7 @@ def _values(field: FieldInfo, part: Part) -> str:
         for name, words in _BOUNDS.items()
         if isinstance(getattr(limit, name, None), int | float)
     ]
-    links = [_link(one) for one in part.options]
+    links = [_link(options) for options in part.options]
     if links:
         simple = [kind for kind in _kinds(field.annotation) if kind not in {"list", "mapping"}]
         return f"{'name → ' if part.named else ''}{' or '.join([*links, *simple])}"
@@ -111,7 +112,7 @@ def _kinds(annotation: Any) -> Iterator[str]:
     elif annotation in _TYPES:
         yield _TYPES[annotation]
     elif origin in (Union, UnionType):
-        yield from (kind for one in inner for kind in _kinds(one))
+        yield from (kind for member in inner for kind in _kinds(member))
     elif annotation is not NoneType:
         yield "mapping"
 

@@ -1,4 +1,4 @@
-"""A recipe: one YAML file of stages that name each other's outputs, checked before anything is loaded."""
+"""A recipe: one YAML file of stages that use each other's outputs. It is checked before any data or model is loaded."""
 
 import os
 from collections import Counter
@@ -24,11 +24,11 @@ Value = TypeVar("Value")
 
 
 def _distinct_ignoring_case(values: Mapping[str, Value]) -> Mapping[str, Value]:
-    """Refuse names that differ only in case: they become file names, and some file systems ignore case."""
+    """Refuse names that differ only in case. They become file names, and some file systems ignore case."""
     count = Counter(name.lower() for name in values)
     twins = [name for name in values if count[name.lower()] > 1]
     if twins:
-        raise ValueError(f"{' and '.join(twins)} differ in capital letters only; give one another name")
+        raise ValueError(f"{' and '.join(twins)} differ only in capital letters; rename one of them")
     return values
 
 
@@ -37,16 +37,18 @@ Named = Annotated[Mapping[Name, Value], AfterValidator(_distinct_ignoring_case)]
 
 
 class Recipe(Options):
-    """What `posttrain run` runs."""
+    """The recipe: the models and stages that `posttrain run` runs."""
 
-    model: str = Field(min_length=1, description="folder or hub id every stage starts from unless it names another")
-    seed: int = Field(default=0, ge=0, description="of splits and orders; the same seed gives the same run")
-    suites: Named[Suite] = Field(default={}, description="behaviour measured before training and after stages")
+    model: str = Field(min_length=1, description="start model of all stages that name none: a folder or hub id")
+    seed: int = Field(default=0, ge=0, description="seed of splits and orders; the same seed gives the same run")
+    suites: Named[Suite] = Field(
+        default={}, description="name → suite; suites are measured before training and after stages"
+    )
     stages: Annotated[Named[Stage], Field(min_length=1)] = Field(description="name → stage")
 
 
 class PathNamed(NamedTuple):
-    """A path that a recipe names: of a model (or its hub id), of data, or of another file."""
+    """A path in a recipe: a model's folder or hub id, a data path, or another file."""
 
     key: KeyPath
     path: str
@@ -57,16 +59,16 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe, apply ``key.path=value`` overrides, and check all that can be checked without loading.
 
     Raises:
-        InputError: naming the file's line or the override, and the key path of each problem.
+        InputError: the recipe is not valid; one line per problem, with ``file:line`` or the override, and the key path.
     """
     return checked_recipe(read_recipe(path, overrides))
 
 
 def checked_recipe(written: RecipeSource) -> Recipe:
-    """A recipe that was read, with all checked that can be checked without loading.
+    """Check everything in a recipe that can be checked without loading.
 
     Raises:
-        InputError: naming the place and the key path of each problem.
+        InputError: the recipe is not valid; one line per problem, with its place and key path.
     """
     recipe = _validated(written)
     _check_paths(recipe, written)
@@ -75,10 +77,10 @@ def checked_recipe(written: RecipeSource) -> Recipe:
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> RecipeSource:
-    """A recipe as it is written, overrides included.
+    """Read the values of a recipe and apply the overrides, without checks.
 
     Raises:
-        InputError: it is no YAML mapping, or an override fits nowhere.
+        InputError: the file is not a YAML mapping, or an override has no valid key.
     """
     values, lines = read_yaml(path)
     if not isinstance(values, dict):
@@ -91,13 +93,13 @@ def _validated(written: RecipeSource) -> Recipe:
         return Recipe.model_validate(written.values)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        if [one for one in errors if _read_as_text(one, written)]:
+        if [item for item in errors if _read_as_text(item, written)]:
             return _validated(written)
         raise InputError("\n".join(explain(errors, written))) from error
 
 
 def _read_as_text(error: Any, written: RecipeSource) -> bool:
-    """Take an override as it was typed, where text belongs and YAML sees a number: ``--set model=7``."""
+    """Replace an override by its text if the key needs text and YAML gave a number, as in ``--set model=7``."""
     key = real_path(error, written.values)
     if error["type"] != "string_type" or key not in written.overridden or isinstance(error["input"], list | dict):
         return False
@@ -109,7 +111,7 @@ def _read_as_text(error: Any, written: RecipeSource) -> bool:
 
 
 def in_order(recipe: Recipe) -> list[str]:
-    """The stages, audits first, each after those whose models it starts from or uses, otherwise as written."""
+    """The names of the stages in order: audits first, then each stage after the stages whose outputs it uses."""
     uses = {n: [*s.starts_from, *(other.name for other in s.others)] for n, s in recipe.stages.items()}
     needs = {name: [m for m in models if m in recipe.stages] for name, models in uses.items()}
     needs = {name: [*earlier, *made_by_stages(recipe, name)] for name, earlier in needs.items()}
@@ -119,12 +121,12 @@ def in_order(recipe: Recipe) -> list[str]:
 
 
 def made_by_stages(recipe: Recipe, name: str) -> list[str]:
-    """The stages whose data a stage reads: its data paths that are stages' names."""
+    """The stages whose data a stage reads: those data paths that are names of stages."""
     return [path for path in dict.fromkeys(recipe.stages[name].paths) if path in recipe.stages]
 
 
 def origin(recipe: Recipe, model: str | None, base: Path) -> str:
-    """The model that a chain of stages began with: its tokenizer and shape are theirs."""
+    """The start model of a chain of stages. All models of the chain have its tokenizer and shape."""
     while model is not None and model in recipe.stages:
         model = recipe.stages[model].start
     model = model or recipe.model
@@ -132,7 +134,7 @@ def origin(recipe: Recipe, model: str | None, base: Path) -> str:
 
 
 def paths_named(recipe: Recipe) -> Iterator[PathNamed]:
-    """Every model, data path and file that the recipe names, outputs of its own stages left out."""
+    """All models, data paths and files of the recipe, without outputs of its own stages."""
     yield PathNamed(("model",), recipe.model, "model")
     for name, suite in recipe.suites.items():
         yield from (PathNamed(("suites", name, "data"), path, "data") for path in suite.paths)
@@ -154,10 +156,10 @@ def _key_of_data(stage: Stage, path: str) -> str:
 
 
 def _check_paths(recipe: Recipe, written: RecipeSource) -> None:
-    """Refuse what no file system takes, before anything looks for it."""
+    """Refuse paths that are too long for a file system, before other code opens them."""
     for key, path, _ in paths_named(recipe):
         if len(os.fsencode(path)) >= 4096 or any(len(os.fsencode(part)) > 255 for part in path.split("/")):
-            raise InputError(f"{written.where(key)}: {len(path):,} characters are too long for a path")
+            raise InputError(f"{written.where(key)}: {len(path):,} characters are too long for a path; shorten it")
 
 
 def _check_models(recipe: Recipe, written: RecipeSource) -> None:
@@ -174,7 +176,7 @@ def _check_models(recipe: Recipe, written: RecipeSource) -> None:
     for name, stage in recipe.stages.items():
         for other in made_by_stages(recipe, name):
             if recipe.stages[other].product is None:
-                raise InputError(f"{at(name, 'data')}: the stage {other} leaves a model, and no data")
+                raise InputError(f"{at(name, 'data')}: the stage {other} makes no data; name a file or another stage")
         own = () if stage.start is None else (OtherModel("model", stage.start, "causal"),)
         for other in (*own, *stage.others):
             if other.name in recipe.stages:
@@ -194,8 +196,8 @@ def _check_models(recipe: Recipe, written: RecipeSource) -> None:
 
 
 _WRONG = {
-    "score": "is a reward model, which scores and does not write; start from the model it was made of",
-    "causal": "is a model that writes and does not score; name a stage of kind reward, or a folder of such a model",
-    "data": "leaves no model; name a stage that trains one, or the model itself",
+    "score": "is a reward model, which cannot generate text; start from the model that it was trained from",
+    "causal": "generates text and has no scalar head; name a stage of kind reward, or a reward model's folder",
+    "data": "makes no model; name a stage that trains one, or a model",
 }
-"""The problem with a stage of this outcome where another outcome is needed."""
+"""Output of a stage → the problem if the key needs another output."""

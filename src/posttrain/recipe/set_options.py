@@ -1,4 +1,4 @@
-"""Options that the command line gives: by options of a command and by ``--set key=value``."""
+"""Options from the command line: a command's own options, and ``--set key=value``."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +15,11 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 def options_from_sets(model: type[OptionsT], sets: Sequence[str], given: Mapping[str, Any] | None = None) -> OptionsT:
-    """Options of a part of a recipe, without a recipe.
+    """Build the options of one part of a recipe, without a recipe.
 
     Args:
         sets: texts ``key.path=value``.
-        given: keys that the command's own options state.
+        given: key → value from the command's own options.
 
     Raises:
         InputError: an unknown key, with the nearest known key, or an invalid value; one line for each.

@@ -1,4 +1,4 @@
-"""Commented recipes to start from, one for each kind of stage."""
+"""The commented starting recipes, one for each kind of stage."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -21,11 +21,11 @@ def starter(kind: str, *, data: str | None = None, model: str | None = None) -> 
     """The text of a starting recipe.
 
     Args:
-        data: the first stage's data, wherever the recipe names that file; the starter's own name if None.
-        model: the recipe's model; the starter's own if None.
+        data: replaces the first stage's data file everywhere in the recipe; None keeps the starter's file name.
+        model: replaces the recipe's model; None keeps the starter's model.
 
     Raises:
-        InputError: no such kind.
+        InputError: there is no starting recipe of this kind.
     """
     if kind not in STARTERS:
         raise InputError(f"init: there is no starting recipe {kind}; {kinds_of_starters()}")
@@ -38,7 +38,7 @@ def starter(kind: str, *, data: str | None = None, model: str | None = None) -> 
         text = text.replace(_first_data(values), _quoted(data))
         if columns := _columns_meant(data):
             named = ", ".join(f"{ours}: {_quoted(theirs)}" for ours, theirs in columns.items())
-            text = text.replace("columns: {}}", f"columns: {{{named}}}}}    # by their names: check them", 1)
+            text = text.replace("columns: {}}", f"columns: {{{named}}}}}    # a guess: check them", 1)
     return text
 
 
@@ -52,10 +52,10 @@ def kinds_of_starters() -> str:
 
 
 def _columns_meant(data: str) -> Mapping[str, str]:
-    """Standard name → the file's name, where the file's columns fit no convention and their names suggest it."""
+    """Standard column name → the file's column name, guessed from the names if the columns fit no convention."""
     try:
         row = None if data.startswith(SCHEME) else next(read_rows(data), None)
-    except InputError:  # `validate` reports what is wrong with it
+    except InputError:  # `validate` reports the problem
         return {}
     columns = {} if row is None else reading_of(row, {}).columns
     return columns if "completion" in columns else {}
@@ -69,5 +69,5 @@ def _first_data(values: dict[str, dict[str, dict[str, object]]]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as a value of YAML, in quotes where it needs them."""
+    """A text as a YAML value, with quotes if YAML needs them."""
     return yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=10**6).strip()[1:-1]

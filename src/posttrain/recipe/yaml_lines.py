@@ -1,7 +1,8 @@
 """A YAML reader that records the line of each key.
 
-Keys stay text as they are written. Numbers follow YAML 1.2: `1e-4` is a number; `1:30` and a date are text.
-The reader refuses what a recipe never needs: duplicate keys, tags, values that contain themselves, endless aliases.
+Keys are always text. Numbers follow YAML 1.2: `1e-4` is a number; `1:30` and a date are text.
+The reader refuses YAML features that a recipe never needs: duplicate keys, tags, values that contain themselves, and
+very many aliases.
 """
 
 import re
@@ -16,18 +17,18 @@ from posttrain.errors import InputError
 KeyPath = tuple[str | int, ...]
 
 DEEPEST = 40
-"""Levels of nesting; a recipe has about eight."""
+"""The limit on levels of nesting; a recipe has about eight levels."""
 MOST_NODES = 100_000
-"""Values and keys, those behind an alias counted each time it is used."""
+"""The limit on values. Values behind an alias count once for each use."""
 
 _TAG = "tag:yaml.org,2002:"
 _BOOLEANS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 UNUSABLE = re.compile("[\0\ud800-\udfff]")
-"""Characters that no text of a recipe can hold."""
+"""Characters that are not allowed in a recipe's texts."""
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's reader of YAML 1.1, with the numbers of YAML 1.2 and without dates."""
+    """PyYAML's loader of YAML 1.1, with the numbers of YAML 1.2 and without dates."""
 
     yaml_implicit_resolvers: Any = {}  # noqa: RUF012
 
@@ -46,18 +47,18 @@ def read_yaml(path: Path) -> tuple[Any, dict[KeyPath, int]]:
     """The document, and the line of every key path in it, counted from 1.
 
     Raises:
-        InputError: missing, not UTF-8, not YAML, or something that a recipe never needs (see above).
+        InputError: the file is missing, not UTF-8 or not YAML, or uses a refused feature (see above).
     """
     try:
         if not path.is_file():
-            raise InputError(f"{path}: no such recipe; `posttrain init sft` writes one to start from")
+            raise InputError(f"{path}: there is no such recipe; `posttrain init sft` writes a starting recipe")
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start}); save the recipe as UTF-8") from error
+        raise InputError(f"{path}: the recipe is not UTF-8 (byte {error.start}); save the recipe as UTF-8") from error
     except OSError as error:
         raise InputError(f"{path}: the recipe cannot be read ({error.strerror})") from error
     if "\0" in text:
-        raise InputError(f"{path}: holds NUL bytes; save the recipe as plain UTF-8 text")
+        raise InputError(f"{path}: the recipe contains NUL bytes; save the recipe as plain UTF-8 text")
     walk = _Walk(str(path))
     return walk.read(text), walk.lines
 
@@ -77,8 +78,8 @@ class _Walk:
 
     Args:
         name: the file, for messages.
-        lines: the line of each key path met so far.
-        nodes: the number of nodes met so far.
+        lines: key path → line, for the nodes read so far.
+        nodes: the number of nodes read so far.
     """
 
     name: str
@@ -94,16 +95,16 @@ class _Walk:
             raise InputError(f"{self.name}:{line}: not valid YAML ({error.problem or error.context})") from error
         except yaml.reader.ReaderError as error:
             line = text[: error.position].count("\n") + 1
-            raise InputError(f"{self.name}:{line}: a character that YAML does not allow ({error.reason})") from error
+            raise InputError(f"{self.name}:{line}: YAML does not allow this character ({error.reason})") from error
         return None if node is None else self._value(node, (), ())
 
     def _check_depth(self, text: str) -> None:
-        """Refuse deep nesting before PyYAML's composer, which is recursive, meets it. Its parser is not recursive."""
+        """Refuse deep nesting with PyYAML's parser, since its composer is recursive."""
         depth = 0
         for event in yaml.parse(text, Loader=_Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
-                raise self._error(event, f"values are nested more than {DEEPEST} deep; a recipe needs a few levels")
+                raise self._error(event, f"values are nested more than {DEEPEST} levels deep; use fewer levels")
 
     def _error(self, at: yaml.Node | yaml.Event, problem: str) -> InputError:
         return InputError(f"{self.name}:{at.start_mark.line + 1}: {problem}")
@@ -111,10 +112,10 @@ class _Walk:
     def _value(self, node: yaml.Node, at: KeyPath, inside: tuple[yaml.Node, ...]) -> Any:
         self.nodes += 1
         if node in inside:
-            raise self._error(node, f"{_shown(at)} holds itself (`*` names a value that contains it); write it out")
+            raise self._error(node, f"{_shown(at)} contains itself (by a `*` alias); write the value out")
         if self.nodes > MOST_NODES:
             raise self._error(
-                node, f"more than {MOST_NODES:,} values (are there aliases of aliases?); write a smaller recipe"
+                node, f"the recipe has more than {MOST_NODES:,} values (aliases of aliases?); write a smaller recipe"
             )
         inside = (*inside, node)
         if isinstance(node, yaml.ScalarNode):
@@ -135,12 +136,12 @@ class _Walk:
                 merged |= self._merged(value_node, at, inside)
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
-                raise self._error(key_node, "a key is a word, and this is a list or a mapping")
+                raise self._error(key_node, "this key is a list or a mapping; a key must be text")
             key = self._text(key_node, str(key_node.value))
             here, line = (*at, key), key_node.start_mark.line + 1
             if key in own:
                 raise self._error(
-                    key_node, f"{_shown(here)} is given twice (first on line {self.lines[here]}); keep one"
+                    key_node, f"{_shown(here)} appears twice (first on line {self.lines[here]}); keep one of them"
                 )
             self.lines[here] = line
             own[key] = self._value(value_node, here, inside)
@@ -149,10 +150,10 @@ class _Walk:
     def _merged(self, node: yaml.Node, at: KeyPath, inside: tuple[yaml.Node, ...]) -> dict[str, Any]:
         """The keys that `<<` adds, from one or several mappings; the first mapping with a key decides its value."""
         merged: dict[str, Any] = {}
-        for one in node.value if isinstance(node, yaml.SequenceNode) else [node]:
-            value = self._value(one, at, inside)
+        for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            value = self._value(source, at, inside)
             if not isinstance(value, dict):
-                raise self._error(one, "`<<` takes a mapping, or a list of them")
+                raise self._error(source, "`<<` needs a mapping or a list of mappings")
             merged = value | merged
         return merged
 
@@ -173,16 +174,16 @@ class _Walk:
                 case _:
                     raise self._tag_error(node)
         except (ValueError, KeyError) as error:
-            raise self._error(node, f"{_shown(at)} is no {kind}, though it is marked as one") from error
+            raise self._error(node, f"{_shown(at)} has the tag {kind}, but its value is not; correct it") from error
 
     def _text(self, node: yaml.Node, text: str) -> str:
         if UNUSABLE.search(text):
-            raise self._error(node, "a NUL or half a character (a lone surrogate) is in a text; take it out")
+            raise self._error(node, "the text contains a NUL or half a character (a lone surrogate); remove it")
         return text
 
     def _tag_error(self, node: yaml.Node) -> InputError:
         tag = node.tag.replace(_TAG, "!!")
-        return self._error(node, f"the tag {tag} is not read in recipes; write plain text, numbers, lists and mappings")
+        return self._error(node, f"a recipe cannot have the tag {tag}; write plain text, numbers, lists and mappings")
 
 
 def _shown(at: KeyPath) -> str:

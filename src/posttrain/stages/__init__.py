@@ -1,1 +1,1 @@
-"""What a recipe can say, stage by stage, and what each stage does."""
+"""The work of each kind of stage: preview, memory estimate and run. `recipe.stages` holds their options."""

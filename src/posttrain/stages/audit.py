@@ -1,4 +1,4 @@
-"""The data audit as a stage: it writes its findings; findings that block stop the run, unless waived by name."""
+"""The data audit as a stage. It writes its findings; a blocking finding stops the run unless the recipe waives it."""
 
 from typing import Any
 
@@ -19,25 +19,26 @@ from posttrain.stages.inputs import renderer_for
 from posttrain.stages.runner import Preview, Runner
 
 _KINDS: tuple[Kind, ...] = ("preference", "sft", "prompt")
-"""The kinds of rows that a later stage may train on; the first whose convention fits counts."""
+"""The kinds of rows that a later stage may train on. The audit uses the first kind whose convention fits."""
 
 
 def run_audit(stage: AuditStage, context: Context) -> dict[str, Figure]:
-    """Audit, write ``findings.json`` and ``report.html`` into the stage's folder, and refuse what blocks.
+    """Audit the data, and write ``findings.json`` and ``report.html`` into the stage's folder.
 
     Raises:
-        InputError: a finding blocks and is not waived.
+        InputError: a blocking finding is not waived.
     """
     report = _report(stage, context)
     check_finding_names("waive", stage.waive, report)
     write_report(report, context.folder, stage.waive)
-    for one in report.findings:
-        if one.severity != "info":
-            waived = ", waived" if one.severity == "block" and one.name in stage.waive else ""
-            context.screen.note(f"{one.severity}{waived}: {one.name}: {one.count:,} {one.what}")
+    for finding in report.findings:
+        if finding.severity != "info":
+            waived = ", waived" if finding.severity == "block" and finding.name in stage.waive else ""
+            context.screen.note(f"{finding.severity}{waived}: {finding.name}: {finding.count:,} {finding.what}")
     refuse_blocking(report.blocking, stage.waive)
-    counts = {severity: sum(one.severity == severity for one in report.findings) for severity in ("warn", "info")}
-    waived = [one for one in report.blocking if one.name in stage.waive]
+    severities = [finding.severity for finding in report.findings]
+    counts = {severity: severities.count(severity) for severity in ("warn", "info")}
+    waived = [finding for finding in report.blocking if finding.name in stage.waive]
     figures = {"findings/waived": len(waived)} | {f"findings/{name}": n for name, n in counts.items()}
     return {name: Figure(None, float(n), report.rows, unit="count", of="rows") for name, n in figures.items()}
 

@@ -1,4 +1,4 @@
-"""A prompt with its completions, shown in the terminal every few rollouts."""
+"""Terminal output of a prompt with its completions, every few rollouts."""
 
 from collections.abc import Callable
 
@@ -8,14 +8,15 @@ from posttrain.console import Screen
 from posttrain.rollouts.types import Rollout
 
 SHOWN = 4
-"""Completions of the prompt that are shown: best and worst among them."""
+"""The number of completions shown: the best and the worst ones."""
 
 
 def shower(every: int | None, rollouts: int, screen: Screen) -> Callable[[int, Rollout], None]:
-    """A function that is given each rollout, and shows a prompt of some.
+    """A function that receives each rollout, and shows the first prompt of every few rollouts.
 
     Args:
-        every: rollouts between two that are shown; a tenth of all if None, 0 for none.
+        every: the interval, in rollouts; None shows about ten rollouts in all, 0 none.
+        rollouts: the number of rollouts of the stage.
     """
     apart = max(1, rollouts // 10) if every is None else every
 
@@ -27,7 +28,7 @@ def shower(every: int | None, rollouts: int, screen: Screen) -> Callable[[int, R
 
 
 def _rows(rollout: Rollout) -> list[tuple[str, ...]]:
-    """Reward, its components and text of some completions of the first prompt, best first."""
+    """The reward, its components and the text of `SHOWN` completions of the first prompt, best first."""
     reward_K = np.nan_to_num(rollout.reward_GK[0], nan=-np.inf)
     order = np.argsort(-reward_K, kind="stable").tolist()
     chosen = order if len(order) <= SHOWN else [*order[: SHOWN - 2], *order[-2:]]

@@ -1,4 +1,4 @@
-"""Time and disk that a stage takes, by order of magnitude."""
+"""Estimates of a stage's time and disk space, to the order of magnitude."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.recipe.stages.ppo import PPOStage
 
 SHARES: Mapping[str, tuple[float, float]] = {"cpu": (0.4, 0.1), "cuda": (0.2, 0.01)}
-"""Device → share of its matrix-product speed that a training step reaches, and share that generation reaches.
-Generation reaches less, because memory bandwidth limits it."""
+"""Device → (share of its matrix-product speed that training reaches, share that generation reaches). Memory bandwidth
+limits generation."""
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -35,9 +35,9 @@ class Load:
 def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, float]:
     """FLOPs of training and of generation.
 
-    A weight costs 2 per token forward, and 4 more backward (2 if only adapters get gradients).
-
-    Reference, value and reward model each add a forward. Completions are assumed to be half as long as allowed.
+    A weight costs 2 FLOPs per token in the forward pass, and 4 in the backward pass (2 if only adapters get gradients).
+    The reference, value and reward model each add a forward pass. The estimate assumes that completions have half of
+    their maximum length.
     """
     if isinstance(stage, CandidatesStage):
         return 0.0, load.rows * stage.k * stage.max_new_tokens * parameters
@@ -59,13 +59,13 @@ def has_reward_model(stage: OnPolicyStage) -> bool:
 
 
 def seconds(work: tuple[float, float], speed: float, device: str) -> float:
-    """Seconds that the result of `flops` takes on a device with `speed` FLOP/s."""
+    """The seconds that `work`, the result of `flops`, takes on a device with `speed` FLOP/s."""
     training, writing = SHARES["cuda" if device.startswith("cuda") else "cpu"]
     return (work[0] / training + work[1] / writing) / speed
 
 
 def disk_bytes(stage: TrainingStage, shape: ModelShape, tokens: int) -> int:
-    """Bytes of a stage's folder: its model, its checkpoints (weights and two moments, float32), and its tokens."""
+    """The bytes of a stage's folder: the model, the checkpoints (weights and two moments, float32), and the tokens."""
     adapters = None if stage.lora is None else sum(stage.lora.rank * (i + o) for i, o in shape.linear)
     trained = shape.parameters if adapters is None else adapters
     saved = trained * _BYTES[stage.save_dtype] if adapters is None else 4 * adapters

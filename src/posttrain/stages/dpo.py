@@ -1,4 +1,4 @@
-"""Direct preference optimisation on pairs or rankings, held near the model it starts from."""
+"""Direct preference optimisation on pairs or rankings, with the start model as the reference."""
 
 from posttrain.objectives.dpo import dpo_objective
 from posttrain.recipe.stages.dpo import DPOStage
@@ -8,7 +8,7 @@ from posttrain.train.batches import shuffled
 
 
 def _technique(stage: DPOStage, seed: int) -> Technique:
-    """Two or more completions a prompt; the reference is the model before the first step."""
+    """DPO's objective on groups of two or more completions. The reference is the model before the first step."""
     return Technique(
         task="causal", objective=dpo_objective(stage), order=lambda prepared: shuffled(len(prepared.train), seed)
     )

@@ -13,12 +13,12 @@ from posttrain.stages.runner import runner_of
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a stage needs of a device's memory, and what it can have.
+    """The memory that a stage needs, and the free memory of its device.
 
     Args:
         needed: bytes at the peak.
-        free: bytes that a new process can have.
-        remedy: what makes the stage smaller.
+        free: bytes that a new process can use.
+        remedy: a sentence on the changes that save memory.
     """
 
     device: str
@@ -28,18 +28,18 @@ class Room:
 
     @property
     def short(self) -> str | None:
-        """A sentence if the stage does not fit."""
+        """A sentence if the stage does not fit; None if it does."""
         if self.needed <= self.free:
             return None
         return (
-            f"does not fit: it takes {format_bytes(self.needed)}, and {self.device} has "
+            f"does not fit: it needs {format_bytes(self.needed)}, and {self.device} has "
             f"{format_bytes(self.free)} free. "
             f"{self.remedy}"
         )
 
 
 def room(stage: StageOptions, memory: Mapping[str, int]) -> Room | None:
-    """A stage's memory against what is free; None if it loads no model."""
+    """The memory that a stage needs and the free memory; None if the stage loads no model."""
     if not memory or not isinstance(stage, ModelStage):
         return None
     device = place(stage).device
@@ -47,13 +47,13 @@ def room(stage: StageOptions, memory: Mapping[str, int]) -> Room | None:
 
 
 def short_of_memory(stage: StageOptions, context: Context) -> str | None:
-    """A sentence if a stage surely does not fit, before its data is read or any weight is loaded."""
-    found = room(stage, runner_of(stage).needs(stage, context))
-    return None if found is None else found.short
+    """A sentence if a stage does not fit, known before its data is read or a weight is loaded; None if it may fit."""
+    memory = room(stage, runner_of(stage).needs(stage, context))
+    return None if memory is None else memory.short
 
 
 def less_memory(stage: StageOptions) -> str:
-    """What makes a stage take less memory."""
+    """A sentence on the changes that make a stage need less memory."""
     if not isinstance(stage, TrainingStage):
         return "Choose a smaller model, or lower rollout_rows, max_new_tokens or max_length"
     ways = ["choose a smaller model", "lower row_tokens or max_length"]
@@ -62,6 +62,6 @@ def less_memory(stage: StageOptions) -> str:
     if stage.lora is None:
         ways.insert(0, "train adapters (lora: {})")
     elif stage.quantization is None:
-        ways.insert(0, "hold the weights in 4 bits (quantization: 4bit, on CUDA)")
+        ways.insert(0, "quantize the weights (quantization: 4bit, on CUDA)")
     sentence = ", ".join(ways[:-1]) + f" or {ways[-1]}"
     return sentence[0].upper() + sentence[1:]

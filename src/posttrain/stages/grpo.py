@@ -1,4 +1,4 @@
-"""Group-relative policy optimisation: several completions a prompt, each judged against its siblings."""
+"""Group-relative policy optimisation: each completion's reward is compared with those of its group."""
 
 from posttrain.objectives.policy_gradient import policy_gradient_objective
 from posttrain.recipe.stages.grpo import GRPOStage
@@ -8,7 +8,7 @@ from posttrain.stages.technique import OnPolicyTechnique
 
 
 def _technique(stage: GRPOStage) -> OnPolicyTechnique:
-    """No value head; the reference only where there is a KL term."""
+    """The GRPO objective has no value head. It needs the reference model only for the KL term."""
     objective = policy_gradient_objective(
         stage,
         kl_weight=stage.beta,

@@ -1,4 +1,4 @@
-"""Instruction fine-tuning on a weighted mixture of tasks, evaluated on tasks and phrasings never trained on."""
+"""Instruction fine-tuning on a weighted mixture of tasks, with evaluation on held-out tasks and phrasings."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from posttrain.train.batches import Order
 
 
 def _technique(stage: IFTStage, seed: int) -> Technique:
-    """SFT's objective; the mixture is in the order."""
+    """The SFT objective. The order of the groups gives the mixture."""
 
     def order(prepared: Prepared) -> Order:
         _check_held_out(stage, prepared)
@@ -25,14 +25,14 @@ def _technique(stage: IFTStage, seed: int) -> Technique:
 
 
 def _check_held_out(stage: IFTStage, prepared: Prepared) -> None:
-    """A misspelt name would hold out nothing, and nobody would know."""
+    """Refuse names that hold out no rows, such as misspelt ones."""
     for key, names, part in (
         ("tasks", stage.hold_out.tasks, UNSEEN_TASKS),
         ("phrasings", stage.hold_out.phrasings, UNSEEN_PHRASINGS),
     ):
         if names and part not in prepared.held_out:
             tasks = ", ".join(task.name for task in prepared.summary.tasks)
-            raise InputError(f"hold_out.{key}: no row has {names}, so nothing is held out; the tasks are {tasks}")
+            raise InputError(f"hold_out.{key}: no row has {names}, so no row is held out; the tasks are {tasks}")
 
 
 RUNNER = curated(_technique)

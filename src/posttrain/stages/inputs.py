@@ -1,4 +1,4 @@
-"""What a stage reads before any weight is loaded: tokenizer, template, data."""
+"""The inputs that a stage reads before it loads weights: tokenizer, template and data."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +22,7 @@ Training = TypeVar("Training", bound=TrainingStage)
 
 
 def with_fitting_rows(stage: Training, context: Context) -> Training:
-    """The stage with `row_tokens` for the model it starts from, where the recipe leaves it open."""
+    """The stage with `row_tokens` chosen for its start model, unless the recipe sets `row_tokens`."""
     if "row_tokens" in stage.model_fields_set:
         return stage
     config = load_config(context.model, trust_remote_code=stage.trust_remote_code)
@@ -30,14 +30,14 @@ def with_fitting_rows(stage: Training, context: Context) -> Training:
 
 
 def splitter(stage: TrainingStage, seed: int) -> Callable[[Example], str]:
-    """The function that gives each row of a stage its part of the data: training, or one of the held-out parts."""
+    """The function from a row to its part of the data: training, or one of the held-out parts."""
     share = stage.validation if isinstance(stage.validation, float) else 0.0
     tasks, phrasings = stage.held_out_names
     return partial(part_of, seed=seed, validation=share, tasks=tasks, phrasings=phrasings)
 
 
 def renderer_for(stage: RowOptions, context: Context, *, trust_remote_code: bool) -> Renderer:
-    """How the stage's conversations become tokens of the model it starts from; tells what to know about that."""
+    """The renderer of the stage's conversations for its start model. Notes about the renderer go to the screen."""
     config = load_config(context.model, trust_remote_code=trust_remote_code)
     tokenizer = load_tokenizer(context.model, trust_remote_code=trust_remote_code)
     renderer, notes = renderer_of(
@@ -53,7 +53,7 @@ def renderer_for(stage: RowOptions, context: Context, *, trust_remote_code: bool
 
 
 def prepare_data(stage: TrainingStage, renderer: Renderer, context: Context) -> Prepared:
-    """The stage's data as tokens, and a word on what was left out."""
+    """Tokenize the stage's data, and report skipped and changed rows on the screen."""
     with context.screen.bar("reading", None) as advance:
         prepared = prepare(
             stage,
@@ -74,13 +74,13 @@ def prepare_data(stage: TrainingStage, renderer: Renderer, context: Context) -> 
 
 
 def summary_lines(summary: DataSummary) -> list[str]:
-    """What was kept and left out of what is trained on, for people."""
+    """Lines for users on the rows of each part, and on skipped and changed rows."""
     parts = ", ".join(f"{part} {size.groups:,}" for part, size in summary.parts.items())
     return [f"rows: {parts}; {summary.train.tokens:,} tokens to train on", *left_out_of(summary)]
 
 
 def left_out_of(summary: DataSummary) -> list[str]:
-    """What was left out or changed, for people."""
+    """Lines for users on skipped and changed rows, and on unread columns."""
     lines: list[str] = []
     for reason, skipped in summary.skipped.items():
         lines.append(f"left out, {reason}: {skipped.rows:,} rows ({', '.join(skipped.first)})")
@@ -88,7 +88,7 @@ def left_out_of(summary: DataSummary) -> list[str]:
     if summary.unread:
         listed = ", ".join(f"`{column}` ({count:,} rows)" for column, count in summary.unread.items())
         lines.append(
-            f"columns that are not read: {listed}. To join one to the question, say columns: {{context: its_name}}; "
-            "drop the others from the file to be rid of this line"
+            f"columns that are not read: {listed}. To add a column to the question, set columns: {{context: NAME}}; "
+            "to remove this line, delete the other columns from the file"
         )
     return lines

@@ -1,4 +1,4 @@
-"""What PPO and GRPO share: prompts are read, rollouts are made and learnt from, held-out rewards are measured."""
+"""The stage that PPO and GRPO share: read prompts, train on rollouts, measure held-out rewards."""
 
 from collections.abc import Callable, Mapping
 from math import ceil
@@ -35,7 +35,7 @@ def on_policy(technique: Callable[[Any], OnPolicyTechnique]) -> Runner:
     """The runner of a stage that trains on completions that the policy itself generates.
 
     Args:
-        technique: from the stage's options to its technique.
+        technique: the function from the stage's options to its technique.
     """
 
     def run(stage: OnPolicyStage, context: Context) -> dict[str, Figure]:
@@ -55,7 +55,7 @@ def _needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str
     """Bytes of memory at the peak, by purpose.
 
     Args:
-        longest: tokens of the longest prompt; the least there can be if it is not known.
+        longest: tokens of the longest prompt; 1, the minimum, if it is not known.
     """
     shape = model_shape(context.model, trust_remote_code=stage.trust_remote_code)
     memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=False)
@@ -74,7 +74,7 @@ def _needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str
 
 
 def _preview(stage: OnPolicyStage, context: Context) -> Preview:
-    """What a run would do: rows, tokens, steps and memory."""
+    """The rows, tokens, steps and memory of a run."""
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prompts = _read(stage, renderer, context)
     memory = _needs(stage, context, max(len(prompt.tokens) for prompt in prompts.train))
@@ -83,7 +83,7 @@ def _preview(stage: OnPolicyStage, context: Context) -> Preview:
 
 
 def _read(stage: OnPolicyStage, renderer: Renderer, context: Context) -> Prompts:
-    """The stage's prompts, and a word on what was left out."""
+    """Read the stage's prompts, and report skipped and changed rows on the screen."""
     with context.screen.bar("reading", None) as advance:
         prompts = read_prompts(
             stage,
@@ -99,9 +99,9 @@ def _read(stage: OnPolicyStage, renderer: Renderer, context: Context) -> Prompts
 
 
 def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context) -> dict[str, Figure]:
-    """Run an on-policy stage; its folder then also holds ``completions/``, a table a rollout.
+    """Run an on-policy stage. Its folder then also has ``completions/``, with a table for each rollout.
 
-    Killed at any point and called again, it goes on to the same weights.
+    If the process is killed at any point, the next call continues and gives the same weights.
     """
     screen, folder = context.screen, context.folder
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
@@ -109,7 +109,7 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
     policy = open_policy(context.model, stage, seed=context.draws, on_note=screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))
     if not policy.end_tokens:
-        screen.note("the model has no end token: every completion will be cut at max_new_tokens")
+        screen.note("the model has no end token: every completion ends at max_new_tokens")
     scorer, gold = open_scorer(stage, policy, context)
     reference = None
     if stage.needs_reference:
@@ -148,12 +148,12 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
 
 
 def _by_epochs(stage: OnPolicyStage, prompts: int) -> int:
-    """Rollouts that the epochs alone would take."""
+    """The number of rollouts that the epochs give, without the limit ``max_steps``."""
     return rollouts_in(stage.epochs, prompts, stage.batch_size * stage.minibatches)
 
 
 def _rollouts(stage: OnPolicyStage, prompts: int) -> int:
-    """Rollouts in all."""
+    """The number of rollouts of the stage."""
     most = None if stage.max_steps is None else ceil(stage.max_steps / (stage.minibatches * stage.inner_epochs))
     rollouts = _by_epochs(stage, prompts)
     return rollouts if most is None else min(rollouts, most)

@@ -1,4 +1,4 @@
-"""Proximal policy optimisation: RLHF's last step, on any reward, held near the model it starts from."""
+"""Proximal policy optimisation (PPO), with any reward and a KL penalty to the start model."""
 
 from posttrain.objectives.policy_gradient import policy_gradient_objective
 from posttrain.policy.load import Policy
@@ -10,7 +10,7 @@ from posttrain.stages.technique import OnPolicyTechnique
 
 
 def _technique(stage: PPOStage) -> OnPolicyTechnique:
-    """A value head beside the LM head; the reference always."""
+    """The PPO objective has a value head. It always needs the reference model."""
     objective = policy_gradient_objective(
         stage,
         value=stage,

@@ -1,4 +1,4 @@
-"""Progress of a training stage on screen: the bar's text, a line per evaluation, and a line per rollout."""
+"""Progress of a training stage in the terminal: the bar's text, a line per evaluation, and a line per rollout."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,11 +9,11 @@ from posttrain.train.loop import Callbacks
 Values = Mapping[str, float | int | None]
 
 EVALUATED = 4
-"""Held-out metrics that a line shows; ``metrics.jsonl`` has them all."""
+"""The number of held-out metrics in a line; ``metrics.jsonl`` has all of them."""
 
 
 def callbacks_of(advance: Advance, context: Context) -> Callbacks:
-    """Build the callbacks that show the progress of training: the bar and the notes."""
+    """Build the callbacks that update the progress bar and print the lines."""
 
     def on_step(step: int, total: int, values: Values) -> None:
         for sentence in rollout_lines(step, values):
@@ -43,24 +43,24 @@ def rollout_lines(step: int, values: Values) -> Iterator[str]:
     """Yield a line for the rollout that begins at a step, and a warning for each reason why it teaches nothing."""
     if (length := values.get("completions/mean_length")) is None:
         return
-    parts = [f"{length:.0f} tokens an answer"]
+    parts = [f"{length:.0f} tokens per answer"]
     for name, words in LINE.items():
         if (value := values.get(name)) is not None:
             parts.append(f"{words} {value:.0%}" if name in RATIOS else f"{words} {value:.4g}")
     yield f"rollout at step {step:,}: {', '.join(parts)}"
     if values.get("completions/clipped_ratio") == 1.0:
-        yield "warning: every answer was cut at max_new_tokens; raise it, or teach the model to end its answers first"
+        yield "warning: every answer was cut at max_new_tokens; raise it, or first train the model to end its answers"
     if values.get("frac_reward_zero_std") == 1.0:
-        yield "warning: no group's rewards differ, so nothing is learnt from this rollout; look at completions/"
+        yield "warning: all rewards within each group are equal, so this rollout teaches nothing; look at completions/"
 
 
 LINE = {
     "reward": "reward",
     "pass_rate": "full reward",
-    "frac_reward_zero_std": "groups without spread",
+    "frac_reward_zero_std": "groups with equal rewards",
     "completions/clipped_ratio": "cut",
     "kl": "KL",
 }
-"""The metrics that a rollout's line shows, and their labels there."""
+"""Metric in a rollout's line → its label."""
 
 RATIOS = ("pass_rate", "frac_reward_zero_std", "completions/clipped_ratio")

@@ -1,4 +1,4 @@
-"""Ranking: people order candidates in the ranking app. The stage waits for them, and leaves training data."""
+"""Ranking: people rank candidates in the ranking app. The stage waits for them, and then writes training data."""
 
 import shutil
 import sys
@@ -30,14 +30,14 @@ POLL_SECONDS = 2.0
 
 
 def _preview(stage: RankStage, context: Context) -> Preview:
-    """What a run would do: how many items there are to rank."""
+    """The number of items to rank."""
     count = sum(1 for path in stage.paths for _ in read_imports(path, base=context.base))
     context.screen.note(f"{count:,} items to rank, by {stage.settings.overlap} people each")
     return Preview(DataSummary.of_rows(count), 0, {}, ())
 
 
 def run_ranking(stage: RankStage, context: Context) -> dict[str, Figure]:
-    """Put the candidates into the app; go on once people have ranked them all.
+    """Add the candidates to the app, wait for the judgments, and export them as training data.
 
     Raises:
         Waiting: judgments are missing, and the run does not wait for them.
@@ -61,13 +61,13 @@ def run_ranking(stage: RankStage, context: Context) -> dict[str, Figure]:
 
 
 def _prepare(stage: RankStage, context: Context, engine: Engine) -> None:
-    found = [one for path in stage.paths for one in read_imports(path, base=context.base)]
+    candidates = [row for path in stage.paths for row in read_imports(path, base=context.base)]
     with writing(engine) as connection:
         project = project_named(connection, stage.project)
         if project is None:
             text = None if stage.guideline is None else read_guideline(context.base / stage.guideline)
             project = new_project(connection, stage.project, stage.settings, now(), by=None, guideline=text)
-        add_imports(connection, project.id, iter(found), now(), by=None)
+        add_imports(connection, project.id, iter(candidates), now(), by=None)
     for number in range(1, stage.simulated + 1):
         with writing(engine) as connection:
             simulate(connection, project, now(), lambda prompt, text: len(text), number=number)
@@ -92,7 +92,7 @@ def _wait(stage: RankStage, context: Context, engine: Engine, where: str) -> Non
 
 
 def _missing(stage: RankStage, engine: Engine) -> tuple[int, int]:
-    """(judgments that are missing, adjudications included; all that are wanted)."""
+    """(number of missing judgments, including adjudications; number of all judgments)."""
     with reading(engine) as connection:
         project: Any = project_named(connection, stage.project)
         query = select(items).where(items.c.project_id == project.id, items.c.gold.is_(None))
@@ -102,7 +102,7 @@ def _missing(stage: RankStage, engine: Engine) -> tuple[int, int]:
 
 
 def _export(stage: RankStage, out: Path, connection: Any, project: Any) -> dict[str, Any]:
-    shutil.rmtree(out, ignore_errors=True)  # of a run that died before the stage was done
+    shutil.rmtree(out, ignore_errors=True)  # an interrupted run may have left a partial export
     options = ExportOptions(
         what=stage.what,
         pairs=stage.pairs,

@@ -1,4 +1,4 @@
-"""A reward model: a scalar head that ranks completions as people did."""
+"""A reward model: a scalar head learns to rank completions as annotators ranked them."""
 
 from posttrain.data.sets.store import GroupStore
 from posttrain.evaluate.length_baseline import longer_wins
@@ -12,7 +12,7 @@ from posttrain.train.batches import shuffled
 
 
 def _technique(stage: RewardStage, seed: int) -> Technique:
-    """Two or more completions a prompt; beside it the baseline that calls the longer one better."""
+    """The reward model's objective. Its summary also has the baseline that prefers the longer completion."""
     return Technique(
         task="score",
         objective=reward_objective(stage),

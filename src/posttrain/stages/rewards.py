@@ -1,4 +1,4 @@
-"""A recipe's rewards made ready: functions of text, and reward models with the tokenizer they read by."""
+"""Opens a recipe's rewards: functions of text, and reward models with their tokenizers."""
 
 from collections.abc import Mapping
 
@@ -16,14 +16,14 @@ from posttrain.stages.context import Context
 from posttrain.stages.inputs import renderer_for
 
 SHOWN = 5
-"""Failures of rewards, and reasons why they do not apply, that are shown; further ones are only counted."""
+"""The number of failures, and of reasons why rewards do not apply, that are shown. Further ones are only counted."""
 
 
 def open_scorer(stage: OnPolicyStage, policy: Policy, context: Context) -> tuple[Scorer, Scorer]:
-    """What a stage's completions are learnt from, and what they are only measured by.
+    """The scorer of the rewards that a stage trains on, and the scorer of those that it only measures.
 
     Raises:
-        InputError: a file, function or model that one of them needs is not there.
+        InputError: a file, function or model of a reward is missing.
     """
     return _open(stage, "rewards", stage.rewards, policy, context), _open(stage, "gold", stage.gold, policy, context)
 
@@ -41,7 +41,7 @@ def _open(stage: OnPolicyStage, key: str, specs: Mapping[str, RewardSpec], polic
         shown += 1
         if shown <= SHOWN:
             more = " (further ones are only counted)" if shown == SHOWN else ""
-            context.screen.note(f"reward failed, so it does not count there: {sentence}{more}")
+            context.screen.note(f"a reward failed on a completion and does not count there: {sentence}{more}")
 
     seen: set[tuple[str, str]] = set()
 
@@ -55,7 +55,7 @@ def _open(stage: OnPolicyStage, key: str, specs: Mapping[str, RewardSpec], polic
 
 
 def _reward_model(where: str, spec: ModelReward, stage: OnPolicyStage, policy: Policy, context: Context) -> RewardModel:
-    """Open a reward model; one with another tokenizer reads the text."""
+    """Open a reward model. If its tokenizer is not the policy's, it tokenizes each text again."""
     path = context.models[spec.model]
     options = PolicyOptions(precision=stage.precision, device=stage.device, trust_remote_code=stage.trust_remote_code)
     reward_model = open_policy(path, options, task="score", train=False, on_note=context.screen.note)
@@ -64,7 +64,7 @@ def _reward_model(where: str, spec: ModelReward, stage: OnPolicyStage, policy: P
         raise InputError(f"{where}.model: {spec.model} has no trained scalar head, so every score would be 0")
     if reward_model.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
         return RewardModel(reward_model, spec.weight)
-    context.screen.note(f"{where}: {spec.model} has another tokenizer, so completions are tokenised again for it")
+    context.screen.note(f"{where}: {spec.model} has another tokenizer, so completions are tokenized again for it")
     own = Context(context.name, context.folder, context.base, path, context.seed)
     data = DataOptions.model_validate({"data": [source.model_dump() for source in stage.data]})
     return RewardModel(reward_model, spec.weight, renderer_for(data, own, trust_remote_code=stage.trust_remote_code))

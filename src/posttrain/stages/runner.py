@@ -13,14 +13,14 @@ from posttrain.stages.context import Context, Figure
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run of a stage would do, known before any weight is loaded.
+    """The plan of a stage's run, known before a weight is loaded.
 
     Args:
-        summary: what was read, kept, changed and skipped.
+        summary: the counts of rows that were read, kept, changed and skipped.
         steps: optimiser steps.
         memory: bytes at the peak, by purpose.
-        renderers: how each model it starts from reads conversations.
-        by_epochs: optimiser steps that the epochs alone would take.
+        renderers: the renderer of each start model.
+        by_epochs: the optimiser steps that the epochs give, without the limit ``max_steps``.
     """
 
     summary: DataSummary
@@ -32,12 +32,12 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """How a kind of stage is run. Each function takes the stage's options and its context.
+    """The functions of a kind of stage. Each takes the stage's options and its context.
 
     Args:
         run: runs the stage; returns its part of ``summary.json``.
-        preview: reads the data and counts, for plans.
-        needs: bytes of memory at the peak, by purpose, known before the data is read; empty where no model is loaded.
+        preview: reads and counts the data, for a plan.
+        needs: returns bytes of memory at the peak, by purpose, before the data is read; empty if it loads no model.
     """
 
     run: Callable[[Any, Context], dict[str, Figure]]

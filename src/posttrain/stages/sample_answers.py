@@ -1,4 +1,4 @@
-"""Three prompts with the model's greedy answers before and after a stage, and the answers it should learn."""
+"""Three prompts with the model's greedy answers before and after a stage, and the target answers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from posttrain.train.loop import Training
 
 COUNT = 3
 LONGEST = 128
-"""Tokens of an answer that are written."""
+"""The maximum length of an answer, in tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class SamplePrompt:
     """A prompt that the model answers.
 
     Args:
-        part: of the data, such as ``validation``.
-        where: its row.
-        tokens: as the model reads it.
-        target: tokens of the answer to learn, None where there is none.
+        part: the part of the data, such as ``validation``.
+        where: ``file:line`` of the row.
+        tokens: the tokens of the prompt.
+        target: the tokens of the answer to learn; None if the row has no answer.
     """
 
     part: str
@@ -40,7 +40,7 @@ class SamplePrompt:
 
 
 def samples_of_groups(training: Training) -> list[SamplePrompt]:
-    """The first prompts of a held-out part, or of training where nothing is held out, with their best answers."""
+    """The first prompts of a held-out part, with their best answers; training prompts if no part is held out."""
     for part, groups in training.held_out.items():
         return _first(part, (groups[i] for i in range(len(groups))))
     steps = (training.source.step(number) for number in range(training.steps))
@@ -48,37 +48,37 @@ def samples_of_groups(training: Training) -> list[SamplePrompt]:
 
 
 def samples_of_prompts(prompts: Prompts) -> list[SamplePrompt]:
-    """The first held-out prompts, or the first ones to learn on where none is held out."""
-    part = "validation" if prompts.held_out else "train"
-    return [SamplePrompt(part, one.where, one.tokens, None) for one in (prompts.held_out or prompts.train)[:COUNT]]
+    """The first held-out prompts, or the first training prompts if none is held out."""
+    part, chosen = ("validation", prompts.held_out) if prompts.held_out else ("train", prompts.train)
+    return [SamplePrompt(part, prompt.where, prompt.tokens, None) for prompt in chosen[:COUNT]]
 
 
 def answer_before(policy: Policy, samples: Sequence[SamplePrompt], path: Path) -> None:
-    """Generate the answers of the model that the stage starts from; a resumed stage finds them there."""
+    """Write the answers of the start model to `path`. A resumed stage keeps the file that is there."""
     if path.is_file():
         return
     answers = _answers(policy, samples)
     rows = [
         {
-            "part": one.part,
-            "where": one.where,
-            "prompt": policy.tokenizer.decode(one.tokens.tolist(), skip_special_tokens=True).strip(),
-            "target": None if one.target is None else _text(policy, one.target),
+            "part": sample.part,
+            "where": sample.where,
+            "prompt": policy.tokenizer.decode(sample.tokens.tolist(), skip_special_tokens=True).strip(),
+            "target": None if sample.target is None else _text(policy, sample.target),
             "before": answer,
             "after": None,
         }
-        for one, answer in zip(samples, answers, strict=True)
+        for sample, answer in zip(samples, answers, strict=True)
     ]
     write_json(path, rows)
 
 
 def answer_after(policy: Policy, samples: Sequence[SamplePrompt], path: Path, screen: Screen) -> None:
-    """Add the answers of the trained model, and show all."""
+    """Add the answers of the trained model to the file, and show all answers."""
     after = _answers(policy, samples)
     rows = [{**row, "after": answer} for row, answer in zip(read_json(path), after, strict=True)]
     write_json(path, rows)
     for number, row in enumerate(rows, start=1):
-        held = "held out" if row["part"] != "train" else "trained on, since nothing is held out"
+        held = "held out" if row["part"] != "train" else "a training row, since no row is held out"
         screen.note(f"answer {number} of {len(rows)}, to {row['where']} ({held})")
         for name in ("prompt", "before", "after", "target"):
             if row[name] is not None:
@@ -87,17 +87,17 @@ def answer_after(policy: Policy, samples: Sequence[SamplePrompt], path: Path, sc
 
 def _first(part: str, groups: Iterable[Group]) -> list[SamplePrompt]:
     """The first groups with different prompts."""
-    found: dict[bytes, SamplePrompt] = {}
+    samples: dict[bytes, SamplePrompt] = {}
     for group in groups:
-        one = _sample_of(part, group)
-        found.setdefault(one.tokens.tobytes(), one)
-        if len(found) == COUNT:
+        sample = _sample_of(part, group)
+        samples.setdefault(sample.tokens.tobytes(), sample)
+        if len(samples) == COUNT:
             break
-    return list(islice(found.values(), COUNT))
+    return list(islice(samples.values(), COUNT))
 
 
 def _sample_of(part: str, group: Group) -> SamplePrompt:
-    """A group up to the first token that its best completion learns, and what that completion says there."""
+    """The tokens of a group before the first loss token of its best completion, and its target from there on."""
     rank = group.columns.get("rank")
     best = group.completions[0 if rank is None else int(np.argmin(rank))]
     start = int(np.argmax(best.loss))
@@ -108,10 +108,10 @@ def _sample_of(part: str, group: Group) -> SamplePrompt:
 
 def _answers(policy: Policy, samples: Sequence[SamplePrompt]) -> list[str]:
     most = positions_of(policy.base.config)
-    room = LONGEST if most is None else min(LONGEST, most - max(len(one.tokens) for one in samples))
+    room = LONGEST if most is None else min(LONGEST, most - max(len(sample.tokens) for sample in samples))
     if room < 1:
         return [""] * len(samples)
-    written = greedy(policy, [one.tokens for one in samples], max_new_tokens=room)
+    written = greedy(policy, [sample.tokens for sample in samples], max_new_tokens=room)
     return [_text(policy, tokens) for tokens in written]
 
 

@@ -8,7 +8,7 @@ from posttrain.train.batches import shuffled
 
 
 def _technique(stage: SFTStage, seed: int) -> Technique:
-    """One completion a prompt, cross-entropy on the answers' tokens."""
+    """The SFT objective: cross-entropy on the tokens of one answer per prompt."""
     return Technique(task="causal", objective=SFT, order=lambda prepared: shuffled(len(prepared.train), seed))
 
 

@@ -1,4 +1,4 @@
-"""Where a stage ends: after its epochs, or after `max_steps` if that comes first."""
+"""The number of steps of a stage: its epochs, limited by `max_steps`."""
 
 from posttrain.train.options import TrainOptions
 
@@ -7,13 +7,13 @@ def steps_of(options: TrainOptions, by_epochs: int) -> int:
     """Optimiser steps of a stage.
 
     Args:
-        by_epochs: steps that the epochs alone would take.
+        by_epochs: the steps that the epochs give, without the limit.
     """
     return by_epochs if options.max_steps is None else min(by_epochs, options.max_steps)
 
 
 def early_end(options: TrainOptions, by_epochs: int) -> list[str]:
-    """A sentence where the epochs end a stage before `max_steps`; otherwise nothing."""
+    """A sentence if the epochs end a stage before `max_steps`; otherwise an empty list."""
     if options.max_steps is None or by_epochs >= options.max_steps:
         return []
     return [

@@ -1,4 +1,4 @@
-"""The parts in which training techniques differ."""
+"""The parts of training that differ between techniques."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class Technique:
     """A technique that trains on curated data.
 
     Args:
-        task: head it trains.
-        objective: its loss.
-        order: from the prepared data to the order of each epoch.
-        figures: further lines of the summary, from the held-out validation set.
+        task: the head that it trains.
+        objective: the loss.
+        order: the function from the prepared data to the order of each epoch.
+        figures: the function from the held-out validation set to further figures of the summary.
     """
 
     task: Task
@@ -35,10 +35,10 @@ class OnPolicyTechnique:
     """A technique that trains on completions that the policy itself generates.
 
     Args:
-        objective: its loss.
-        advantages: from (policy, reference or None) to the function that turns rewards into advantages.
-        value: the policy gets a value head, on its own trunk or on a copy of it; None for no head.
-        beta: KL coefficient of the first rollout.
+        objective: the loss.
+        advantages: the function from (policy, reference or None) to the one that turns rewards into advantages.
+        value: the kind of value head, on the policy's trunk or on a copy of it; None for no value head.
+        beta: the KL coefficient of the first rollout.
         most_draws, mask_truncated: see `RolloutSpec`.
     """
 

@@ -1,4 +1,4 @@
-"""What all training stages share: open the model, prepare the data, measure, fit, measure again, save."""
+"""The steps that all training stages share: open the model, prepare the data, measure, train, measure again, save."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -31,14 +31,14 @@ from posttrain.train.reference_logprobs import reference_key, reference_logprobs
 from posttrain.train.step import Mean
 
 COMPARED = 64
-"""Held-out groups among which some are chosen to compare the saved model on."""
+"""The number of held-out groups from which the check of the saved model chooses."""
 
 
 def curated(technique: Callable[[Any, int], Technique]) -> Runner:
     """The runner of a stage that trains on curated data.
 
     Args:
-        technique: from (the stage's options, the run's seed) to its technique.
+        technique: the function from (the stage's options, the run's seed) to its technique.
     """
 
     def run(stage: TrainingStage, context: Context) -> dict[str, Figure]:
@@ -56,9 +56,9 @@ def curated(technique: Callable[[Any, int], Technique]) -> Runner:
 
 
 def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, Figure]:
-    """Run a stage on curated data; its folder then holds ``model/``, ``metrics.jsonl``, ``data/`` and ``behaviour/``.
+    """Run a stage on curated data. Its folder then has ``model/``, ``metrics.jsonl``, ``data/`` and ``behaviour/``.
 
-    Killed at any point and called again, it goes on to the same weights.
+    If the process is killed at any point, the next call continues and gives the same weights.
 
     Returns:
         the stage's part of ``summary.json``.
@@ -66,7 +66,7 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, renderer, context)
     policy = open_policy(context.model, stage, task=technique.task, seed=context.draws, on_note=context.screen.note)
-    policy.end_tokens = tuple(sorted(renderer.end_tokens))  # it stops where it trains answers to end
+    policy.end_tokens = tuple(sorted(renderer.end_tokens))  # generation stops where trained answers end
     training = _training(policy, prepared, stage, technique, context)
     samples = samples_of_groups(training) if technique.task == "causal" else []
     figures = finish(stage, training, renderer, context, samples)
@@ -80,7 +80,7 @@ def _needs(stage: TrainingStage, technique: Technique, context: Context) -> dict
 
 
 def _preview(stage: TrainingStage, technique: Technique, context: Context) -> Preview:
-    """Read a stage's data and count."""
+    """Read a stage's data, and count its rows, tokens, steps and memory."""
     memory = _needs(stage, technique, context)
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prepared = prepare_data(stage, renderer, context)
@@ -94,10 +94,10 @@ def _preview(stage: TrainingStage, technique: Technique, context: Context) -> Pr
 def finish(
     stage: TrainingStage, training: Training, renderer: Renderer, context: Context, samples: Sequence[SamplePrompt]
 ) -> dict[str, Figure]:
-    """Measure, fit, measure again, save: what is the same for every technique.
+    """Measure, train, measure again and save, in the same way for every technique.
 
     Args:
-        samples: prompts whose answers are shown before and after; none of a model that does not write.
+        samples: the prompts whose answers are shown before and after; empty for a reward model.
     """
     screen, folder, policy = context.screen, context.folder, training.policy
     for sentence in early_end(stage, training.source.total(stage.epochs)):
@@ -128,7 +128,7 @@ def finish(
 
 
 def _compared(training: Training, steps: int) -> list[Group]:
-    """Groups to compare the saved model on: held-out ones, or those of the last step where none are held out."""
+    """The groups for the check of the saved model: held-out ones, or those of the last step if none are held out."""
     held_out = training.held_out.get("validation", ())
     return [held_out[i] for i in range(min(len(held_out), COMPARED))] or training.source.step(steps - 1)
 
@@ -154,7 +154,7 @@ def _training(
 
 
 def _with_reference(policy: Policy, store: GroupStore, part: str, stage: TrainingStage, context: Context) -> GroupStore:
-    """The store with the log-probs of the model before training."""
+    """The store with the log-probs of the model before training as a column."""
     folder = Path(context.model)
     key = reference_key(policy, sha256_of(folder) if folder.is_dir() else context.model, store)
     with context.screen.bar(f"reference, {part}", len(store)) as advance:
@@ -163,7 +163,7 @@ def _with_reference(policy: Policy, store: GroupStore, part: str, stage: Trainin
 
 
 def _before(training: Training, context: Context) -> dict[str, Mean]:
-    """Held-out metrics before the first step; kept, so that a resumed stage does not measure them again."""
+    """The held-out metrics before the first step. A file keeps them for a resumed stage."""
     path = context.folder / "before.json"
     if not path.is_file():
         write_json(path, evaluate_all(training))

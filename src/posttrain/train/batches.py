@@ -1,6 +1,6 @@
 """The groups of each optimiser step: a pure function of the step's number, so that a resumed run needs no state.
 
-`DatasetBatches` reads a data set. In on-policy stages the policy writes the groups; see ``rollouts/source.py``.
+`DatasetBatches` reads a data set. In on-policy stages the policy generates the groups; see ``rollouts/source.py``.
 """
 
 from bisect import bisect_right
@@ -22,15 +22,15 @@ class BatchSource(Protocol):
         ...
 
     def total(self, epochs: float, /) -> int:
-        """The number of steps in so many epochs."""
+        """The number of steps in `epochs` epochs."""
         ...
 
     def metrics(self, number: int, /) -> Mapping[str, float | None]:
-        """Metrics of the step's groups, to log beside the objective's."""
+        """Metrics of the step's groups; the log has them in addition to the objective's metrics."""
         ...
 
     def discard_before(self, step: int, /) -> None:
-        """Free what only earlier steps need: none of them will be read again."""
+        """Free data that only earlier steps need. No earlier step will be read again."""
         ...
 
 
@@ -46,7 +46,7 @@ Order = Callable[[int], Sequence[int]]
 
 
 def shuffled(count: int, seed: int) -> Order:
-    """Every index once an epoch, in an order that follows from (seed, epoch)."""
+    """An order in which every index comes once per epoch; (seed, epoch) determines it."""
     return lambda epoch: np.random.default_rng([seed, epoch]).permutation(count).tolist()
 
 
@@ -58,8 +58,8 @@ class DatasetBatches:
         groups: the data.
         sizes: tokens of each group.
         order: the order of each epoch.
-        batch_size: groups per step; the last step of an epoch may have fewer.
-        batch_tokens: tokens per step, at most; a longer group is a step of its own.
+        batch_size: the groups per step; the last step of an epoch may have fewer.
+        batch_tokens: the largest number of tokens per step; a longer group is a step of its own.
     """
 
     groups: Indexed
@@ -81,18 +81,18 @@ class DatasetBatches:
         return [self.groups[i] for i in steps[number]]
 
     def total(self, epochs: float) -> int:
-        """The number of steps in so many epochs; a fraction counts steps of its epoch, rounded up."""
+        """The number of steps in `epochs` epochs. A fraction of an epoch is rounded up to whole steps."""
         whole = int(epochs)
         steps = sum(len(self.steps_of(epoch)) for epoch in range(whole))
         rest = epochs - whole
         return steps + (int(np.ceil(rest * len(self.steps_of(whole)))) if rest else 0)
 
     def metrics(self, number: int) -> Mapping[str, float | None]:
-        """None: a data set does not change."""
+        """Return no metrics, since a data set does not change."""
         return {}
 
     def discard_before(self, step: int) -> None:
-        """Nothing: no step keeps anything."""
+        """Do nothing, since no step keeps data."""
 
     def __hash__(self) -> int:
         return id(self)

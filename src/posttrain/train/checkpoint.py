@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of training, written atomically and verified before it is read.
+"""Checkpoints of the whole state of training. They are written atomically and verified before they are read.
 
 A folder ``step-00000120`` holds ``weights.safetensors`` (the trained parameters: all of them, or the adapter),
 ``optimizer.safetensors``, ``state.json`` and ``hashes.json``. The schedule and the order of the data are functions of
@@ -28,9 +28,9 @@ class State:
     Args:
         step: optimiser steps done.
         log_bytes: length of ``metrics.jsonl`` after that step.
-        best_loss: lowest validation loss so far (minus the metric, if more of it is better); None before the first.
+        best_loss: the lowest validation loss so far (the negated metric if higher is better); None before the first.
         best_step: the step with that loss.
-        unimproved: evaluations since then.
+        unimproved: the number of evaluations since that step.
         losses: losses of the last steps; `divergence.check_loss` compares the next one with them.
     """
 
@@ -43,7 +43,7 @@ class State:
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """The trained parameters by name; tied parameters come once."""
+    """The trained parameters by name, with tied parameters once."""
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
@@ -80,7 +80,7 @@ def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim
     damage: list[str] = []
     for candidate in _steps(folder):
         if not is_sound(candidate):
-            damage.append(f"{candidate}: damaged (a hash differs), the checkpoint before it is used")
+            damage.append(f"{candidate}: this checkpoint is damaged (a hash differs), so the one before it is used")
             continue
         load_weights(candidate / _WEIGHTS, model)
         _load_optimizer(candidate / _OPTIMIZER, model, optimizer)

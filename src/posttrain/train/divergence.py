@@ -14,7 +14,7 @@ from posttrain.policy.load import Policy
 from posttrain.train.step import loss_of
 
 WINDOW = 32
-"""A loss is compared with the median of so many steps, once a quarter of them are done."""
+"""The number of steps whose median a loss is compared with. The comparison starts after a quarter of them."""
 
 
 def check_loss(
@@ -28,12 +28,12 @@ def check_loss(
     recent: Sequence[float],
     max_jump: float,
 ) -> None:
-    """Refuse a step before the optimiser runs if its loss or gradient is not finite, or its loss jumped.
+    """Refuse a step, before the optimiser runs, if its loss or gradient is not finite or its loss jumped.
 
     Args:
         step: number of the step, counted from 0.
-        recent: losses of the steps before.
-        max_jump: largest difference between the loss and their median.
+        recent: the losses of the steps before.
+        max_jump: the largest allowed difference between the loss and their median.
 
     Raises:
         RunError: the loss diverged; the error names the step and its worst rows.
@@ -42,19 +42,19 @@ def check_loss(
     if math.isfinite(loss) and math.isfinite(norm) and not jumped:
         return
     problem = (
-        f"the loss jumped to {loss:.4g} from a median of {median(recent):.4g}"
+        f"the loss jumped from a median of {median(recent):.4g} to {loss:.4g}"
         if jumped
-        else f"loss {loss}, gradient norm {norm}"
+        else f"the loss is {loss} and the gradient norm {norm}"
     )
     raise RunError(
         f"step {step + 1}: {problem}. Worst rows: {', '.join(_worst(policy, objective, groups))}. "
-        "The weights before this step are kept. Look at these rows, lower learning_rate, or raise max_loss_jump"
+        "The run keeps the weights before this step. Look at these rows, lower learning_rate, or raise max_loss_jump"
     )
 
 
 @torch.no_grad()
 def _worst(policy: Policy, objective: Objective, groups: Sequence[Group], most: int = 3) -> list[str]:
-    """``file:line`` of the groups with the highest loss; if losses are not finite, of those groups alone."""
+    """``file:line`` of the groups with the highest loss, or of those whose loss is not finite if there are any."""
     losses: list[tuple[float, str]] = []
     for group in groups:
         batch = collate([group], policy.device)

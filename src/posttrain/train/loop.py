@@ -54,8 +54,8 @@ class Training:
         options: the recipe's options.
         folder: ``metrics.jsonl``, ``checkpoints/`` and ``best.safetensors`` are written there.
         held_out: sets to evaluate on, by name; early stopping uses "validation".
-        measure: computes further held-out metrics, such as rewards of what the policy writes.
-        monitor: the metric for early stopping, and whether more of it is better.
+        measure: computes further held-out metrics, such as rewards of the policy's completions.
+        monitor: the metric for early stopping, and whether a higher value is better.
     """
 
     policy: Policy
@@ -69,20 +69,20 @@ class Training:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps in all, unless training stops early."""
+        """The number of optimiser steps, unless training stops early."""
         steps = self.source.total(self.options.epochs)
         return steps if self.options.max_steps is None else min(steps, self.options.max_steps)
 
 
 def train_policy(training: Training, callbacks: Callbacks | None = None) -> tuple[State, dict[str, Mean]]:
-    """Train, from the newest undamaged checkpoint in the folder on. On CPU the weights are the same bit for bit.
+    """Train from the newest undamaged checkpoint in the folder. On CPU a resumed run gives the same weights.
 
     Returns:
         the last state, and the held-out metrics of the final weights.
 
     Raises:
         RunError: the loss diverged; the last checkpoint is kept.
-        Stopped: the user requested it; a checkpoint is saved.
+        Stopped: the user requested a stop; a checkpoint is saved.
     """
     callbacks = callbacks or Callbacks()
     options, model, checkpoints = training.options, training.policy.model, training.folder / "checkpoints"
@@ -100,7 +100,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
     measured: dict[str, Mean] | None = None  # held-out metrics of the current weights
     log = MetricsLog(training.folder / "metrics.jsonl", keep=state.log_bytes)
     if log.kept < state.log_bytes:
-        callbacks.on_note(f"metrics.jsonl was cut or deleted since step {state.step}; their figures are lost")
+        callbacks.on_note(f"metrics.jsonl was truncated or deleted after step {state.step}; earlier metrics are lost")
     try:
         while not (finished := _finished(state, total, options)):
             values, measured = _step(training, optimizer, state, total), None
@@ -129,7 +129,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
         measured = None
         name, more = training.monitor
         best = -state.best_loss if more else state.best_loss
-        callbacks.on_note(f"kept the weights of step {state.best_step}, {name} {best:.4f}")
+        callbacks.on_note(f"the weights of step {state.best_step} are the best and are kept ({name} {best:.4f})")
     return state, evaluate_all(training) if measured is None else measured
 
 
@@ -149,14 +149,14 @@ def evaluate_all(training: Training) -> dict[str, Mean]:
     for name, mean in values.items():
         if mean.value is not None and not isfinite(mean.value):
             raise RunError(
-                f"{name} is {mean.value}, so the model gives no usable figures on held-out rows; lower the learning "
-                "rate or beta, or start from another model"
+                f"{name} is {mean.value}, so the model's results on held-out rows are not usable; lower the "
+                "learning rate or beta, or start from another model"
             )
     return values
 
 
 def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, total: int) -> Values:
-    """One optimiser step."""
+    """Run one optimiser step, and return its metrics."""
     started = time.perf_counter()
     options, model = training.options, training.policy.model
     groups = training.source.step(state.step)
@@ -181,7 +181,7 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
     for parameter_group in optimizer.param_groups:
         parameter_group["lr"] = rate
     optimizer.step()
-    optimizer.zero_grad(set_to_none=False)  # the gradients keep their memory
+    optimizer.zero_grad(set_to_none=False)  # keeps the memory of the gradients
     metrics = {**metrics, **training.source.metrics(state.step)}
     return _values(groups, metrics, step=state.step + 1, rate=rate, norm=norm, seconds=time.perf_counter() - started)
 
@@ -212,7 +212,7 @@ def _recent(state: State, values: Values) -> tuple[float, ...]:
 
 
 def _due(every: int | None, step: int, total: int) -> bool:
-    """Whether something is due that happens every so many steps; by default ten times a run."""
+    """Whether an action is due that happens every `every` steps; None means ten times per run."""
     return step == total or step % (every or max(1, total // 10)) == 0
 
 

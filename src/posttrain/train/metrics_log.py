@@ -1,4 +1,4 @@
-"""``metrics.jsonl``: one JSON object a line. A resumed run cuts it back to its checkpoint, so no step comes twice."""
+"""``metrics.jsonl``, with one JSON object per line. A resumed run truncates it to its checkpoint."""
 
 import json
 import os
@@ -17,7 +17,7 @@ class MetricsLog:
 
     Args:
         path: the file.
-        keep: bytes to keep of an earlier attempt; the attribute `kept` is the number that were there.
+        keep: the bytes of an earlier attempt to keep; the attribute `kept` is the number of bytes that were there.
     """
 
     def __init__(self, path: Path, keep: int = 0) -> None:
@@ -28,13 +28,13 @@ class MetricsLog:
         self._file.seek(0, os.SEEK_END)
 
     def write(self, values: Mapping[str, float | int | None], split: Split) -> None:
-        """Append a line with the values, their part of the data and the time (UTC)."""
+        """Append a line with the values, the split and the time (UTC)."""
         line = {**values, "split": split, "time": datetime.now(UTC).isoformat(timespec="seconds")}
         self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
         self._file.flush()
 
     def synced_bytes(self) -> int:
-        """Write everything to disk; the file's length in bytes."""
+        """Write everything to disk, and return the file's length in bytes."""
         os.fsync(self._file.fileno())
         return self._file.tell()
 
@@ -47,8 +47,8 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a log.
 
     Raises:
-        InputError: there is none.
+        InputError: the file does not exist.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such log; only stages that train write one")
+        raise InputError(f"{path}: there is no such log; only training stages write one")
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

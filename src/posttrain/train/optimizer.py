@@ -31,8 +31,8 @@ def rate_at(step: int, total: int, *, peak: float, warmup: float, schedule: Sche
     """The learning rate of step `step` (from 0) of `total`: a linear warm-up, then the schedule down to 0.
 
     Args:
-        peak: learning rate at the end of the warm-up.
-        warmup: share of the steps of the warm-up, 0 to 1.
+        peak: the learning rate at the end of the warm-up.
+        warmup: the share of the steps that the warm-up takes, 0 to 1.
         schedule: "constant" stays at the peak.
     """
     rising = math.ceil(warmup * total)

@@ -1,4 +1,4 @@
-"""Reference log-probs, computed once per data set before training starts, so that no second model is ever in memory."""
+"""Reference log-probs. They are computed once per data set before training, so that memory holds only one model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ CHUNK = 256
 
 
 def reference_key(policy: Policy, model_hash: str, store: GroupStore) -> str:
-    """A hash of all that the log-probs depend on: the weights, the tokens and the way of computing."""
+    """A hash of everything that the log-probs depend on: weights, tokens, dtypes, device and branching."""
     dtypes = [str(policy.autocast), str(weights_dtype(policy))]
     return hash_of([model_hash, sha256_of(store.folder), *dtypes, policy.branching, str(policy.device)])
 
@@ -28,7 +28,7 @@ def reference_logprobs(
 ) -> Floats:
     """The log-prob under the current `policy` of every loss token of the store, in its order, float32 [N].
 
-    They are kept in the cache folder under `key`, so that a second run with other options need not compute them again.
+    The cache folder keeps them under `key` for further runs with other options.
 
     Args:
         on_groups: called with the number of groups done.

@@ -11,13 +11,13 @@ from posttrain.errors import Stopped
 
 @contextmanager
 def graceful_stop() -> Generator[Callable[[], bool]]:
-    """While open, a first SIGTERM or SIGINT only sets a flag; the next one acts as usual.
+    """Make the first SIGTERM or SIGINT only set a flag; the next one has its usual effect.
 
     Yields:
         a function that returns whether the user requested a stop.
 
     Raises:
-        Stopped: the work inside raised it; its `signal` is then the one that came.
+        Stopped: the body raised it; the attribute `signal` is then the received signal.
     """
     received: int | None = None
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -26,7 +26,7 @@ def graceful_stop() -> Generator[Callable[[], bool]]:
         nonlocal received
         received = number
         with suppress(OSError):  # standard error is closed
-            os.write(2, b"\nstopping at the next point where all is saved; once more to stop at once\n")
+            os.write(2, b"\nstopping once everything is saved; send the signal again to stop at once\n")
         signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
 
     for number in before:

@@ -1,4 +1,4 @@
-"""The arithmetic of an optimiser step (losses are summed over rows, gradients divided once) and of an evaluation."""
+"""The gradient of an optimiser step (summed over rows, divided once) and the metrics of an evaluation."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -16,18 +16,18 @@ from posttrain.policy.load import Policy
 from posttrain.train.batches import Indexed
 
 EVAL_GROUPS = 64
-"""Groups that are packed together in an evaluation; more would only cost memory."""
+"""The number of groups that an evaluation packs together; a larger number only costs memory."""
 
 
 class Mean(NamedTuple):
-    """A mean over `n` items; its value is None if there are none."""
+    """A mean over `n` items; the value is None if `n` is 0."""
 
     value: float | None
     n: int
 
 
 class Totals:
-    """Metrics as (total, count) pairs: they add up over rows and are divided once at the end."""
+    """Metrics as (total, count) pairs. They add up over rows and are divided once at the end."""
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[Tensor | float, Tensor | float]] = {}
@@ -55,15 +55,15 @@ def packed_rows(groups: Sequence[Group], row_tokens: int, device: torch.device) 
 def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], row_tokens: int) -> dict[str, Mean]:
     """Add the gradient of the step's mean loss to the parameters.
 
-    The mean is over the objective's unit (tokens, completions or groups) of all `groups`, however they are cut
-    into rows.
+    The mean is over the objective's units (tokens, completions or groups) of all `groups`, and does not depend on how
+    they are packed into rows.
 
     Returns:
         the step's metrics.
     """
     totals = Totals()
     rows = list(packed_rows(groups, row_tokens, policy.device))
-    units = max(1, sum(row.counts[objective.unit] for row in rows))  # 0 if every completion was cut and is masked
+    units = max(1, sum(row.counts[objective.unit] for row in rows))  # 0 if all completions are truncated and masked
     with accumulating(policy):
         while rows:
             row = rows.pop()
@@ -75,7 +75,7 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
 
 
 def _loss(policy: Policy, objective: Objective, row: Batch, units: int) -> Loss:
-    """Forward pass and loss of one row, in a step of so many units."""
+    """The forward pass and loss of one row, in a step of `units` units."""
     outputs = forward(
         policy,
         row,

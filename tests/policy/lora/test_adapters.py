@@ -1,4 +1,4 @@
-"""Adapters: disabled, the policy is its reference; enabled, it equals peft's own model."""
+"""A policy with disabled adapters is its reference; with enabled ones it equals peft's model."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,9 +29,9 @@ def batch_of() -> Batch:
 
 
 def logp_of(policy: Policy, batch: Batch) -> Tensor:
-    found = forward(policy, batch, {"logp"}).logp_N
-    assert found is not None
-    return found
+    logp_N = forward(policy, batch, {"logp"}).logp_N
+    assert logp_N is not None
+    return logp_N
 
 
 def adapted(folder: str, options: LoraOptions, *, learnt: float = 0.1) -> Policy:
@@ -66,20 +66,20 @@ def test_with_the_adapter_off_the_log_probs_are_the_base_models(
 def test_with_the_adapter_on_they_are_those_of_peft_one_text_a_call(name: str, folder_of: FolderOf) -> None:
     batch = batch_of()
     policy = adapted(folder_of(name), LoraOptions(rank=4))
-    found = logp_of(policy, batch)
+    logp_N = logp_of(policy, batch)
     policy.base.set_attn_implementation("eager")
     expected, _ = one_by_one(policy.model, batch)
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(logp_N, expected, atol=1e-4, rtol=0)
 
 
 def test_an_output_layer_trained_as_a_whole_is_used_and_learns(folder_of: FolderOf) -> None:
     batch = batch_of()
     policy = adapted(folder_of("llama"), LoraOptions(rank=4, modules_to_save=("lm_head",)))
-    found = logp_of(policy, batch)
-    reached = [name for name, gradient in gradients(policy.model, found.sum()) if gradient.any()]
+    logp_N = logp_of(policy, batch)
+    reached = [name for name, gradient in gradients(policy.model, logp_N.sum()) if gradient.any()]
     assert any("lm_head.modules_to_save" in name for name in reached)
     policy.base.set_attn_implementation("eager")
-    torch.testing.assert_close(found, one_by_one(policy.model, batch)[0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(logp_N, one_by_one(policy.model, batch)[0], atol=1e-4, rtol=0)
 
 
 def test_only_the_adapter_is_trained_and_a_fresh_one_changes_nothing(folder_of: FolderOf) -> None:
@@ -156,12 +156,12 @@ def test_a_layer_that_is_not_there_is_one_sentence(folder_of: FolderOf) -> None:
 def test_an_update_added_in_place_is_peft_s_own(name: str, folder_of: FolderOf) -> None:
     """Values and gradients equal those of peft's forward pass without our hook."""
     batch, policy = batch_of(), adapted(folder_of(name), LoraOptions(rank=4))
-    found = logp_of(policy, batch)
-    gradients_found = list(gradients(policy.model, found.sum()))
+    logp_N = logp_of(policy, batch)
+    gradients_found = list(gradients(policy.model, logp_N.sum()))
     hooked = [m for m in policy.model.modules() if getattr(m, "lora_variant", None)]
     assert hooked
     for module in hooked:
         module.lora_variant.clear()
     expected = logp_of(policy, batch)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(logp_N, expected, atol=1e-5, rtol=1e-5)
     assert_same_gradients(gradients_found, list(gradients(policy.model, expected.sum())), 1e-5)

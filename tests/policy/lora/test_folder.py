@@ -1,4 +1,4 @@
-"""Adapters of any tool: one that fits its base is trained further, another is refused in one sentence."""
+"""Adapters of any tool: training continues from one that fits its base; another is refused in one sentence."""
 
 import json
 from pathlib import Path
@@ -54,7 +54,7 @@ def learn(policy: Policy) -> None:
 
 
 def by_peft(base: str, folder: Path) -> torch.Tensor:
-    """Log-probs of the loss tokens, one text a call, by peft's own loader."""
+    """The log-probs of the loss tokens, with one text per call, from peft's loader."""
     model = PeftModel.from_pretrained(plain(base), str(folder)).eval()
     return one_by_one(model, collate(GROUPS))[0]
 
@@ -76,15 +76,15 @@ def test_a_stage_starts_from_the_adapter_and_saves_both_updates(
     assert np.abs(now - start).max() > 1e-2
     save_policy(policy, tmp_path / "saved")
     if options is LORA:
-        found = by_peft(base, tmp_path / "saved")
+        values = by_peft(base, tmp_path / "saved")
         assert json.loads((tmp_path / "saved/adapter_config.json").read_text())["base_model_name_or_path"] == base
     else:
-        found = one_by_one(plain(str(tmp_path / "saved")), collate(GROUPS))[0]
-    assert torch.allclose(found, torch.from_numpy(now), atol=1e-4)
+        values = one_by_one(plain(str(tmp_path / "saved")), collate(GROUPS))[0]
+    assert torch.allclose(values, torch.from_numpy(now), atol=1e-4)
 
 
 def test_the_reference_of_a_further_adapter_is_the_earlier_one(base: str, tmp_path: Path) -> None:
-    """It is not the base below both. After the call both adapters are enabled and the same parameters are trained."""
+    """The reference is not the base of both adapters. The call leaves adapters and trained parameters as they were."""
     folder = save_adapter(
         base, tmp_path / "adapter", LoraConfig(r=2, target_modules=["q_proj"], modules_to_save=["norm"])
     )
@@ -100,17 +100,17 @@ def test_the_reference_of_a_further_adapter_is_the_earlier_one(base: str, tmp_pa
     assert {name for name, p in policy.model.named_parameters() if p.requires_grad} == trained
 
 
-def test_another_engine_is_handed_both_updates(base: str, tmp_path: Path) -> None:
+def test_another_engine_gets_both_updates(base: str, tmp_path: Path) -> None:
     policy = open_policy(str(save_adapter(base, tmp_path / "adapter")), LORA)
     learn(policy)
     model = plain(base)
     model.load_state_dict(dict(merged_weights(policy)))
-    found = one_by_one(model, collate(GROUPS))[0]
-    assert torch.allclose(found, torch.from_numpy(values_in_memory(policy, GROUPS)), atol=1e-4)
+    values = one_by_one(model, collate(GROUPS))[0]
+    assert torch.allclose(values, torch.from_numpy(values_in_memory(policy, GROUPS)), atol=1e-4)
 
 
 def test_a_bfloat16_base_does_not_round_the_earlier_adapter_away(base: str, tmp_path: Path) -> None:
-    """Merged into bfloat16 weights, an update smaller than their last digit would be lost."""
+    """A merge into bfloat16 weights would lose an update smaller than their last digit."""
     folder = save_adapter(base, tmp_path / "adapter")
     tensors = {key: value * 0.02 for key, value in load_file(folder / "adapter_model.safetensors").items()}
     save_file(tensors, folder / "adapter_model.safetensors")
@@ -120,15 +120,15 @@ def test_a_bfloat16_base_does_not_round_the_earlier_adapter_away(base: str, tmp_
 
 
 def test_a_reward_model_starts_from_an_adapter_that_writes(base: str, tmp_path: Path) -> None:
-    """Kept apart or merged, the trunk below the scalar head is the same."""
+    """The trunk below the scalar head is the same with a separate and with a merged adapter."""
     folder = save_adapter(base, tmp_path / "adapter")
     groups = [random_group(np.random.default_rng(0), 5, [4, 7])]
     apart, merged = (open_policy(str(folder), options, task="score") for options in (LORA, ALL))
     for head in (apart.base.score.modules_to_save["default"], merged.base.score):
         torch.nn.init.ones_(head.weight)
-    found, expected = values_in_memory(apart, groups), values_in_memory(merged, groups)
+    values, expected = values_in_memory(apart, groups), values_in_memory(merged, groups)
     assert np.abs(expected).max() > 0.1
-    assert np.allclose(found, expected, atol=1e-4)
+    assert np.allclose(values, expected, atol=1e-4)
 
 
 def test_without_a_tokenizer_of_its_own_it_uses_the_base_s(base: str, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_other_kinds_of_adapters_can_be_merged_and_not_trained_on_top_of(config:
     folder = save_adapter(base, tmp_path / "adapter", config)
     policy = open_policy(str(folder), ALL)
     assert torch.allclose(torch.from_numpy(values_in_memory(policy, GROUPS)), by_peft(base, folder), atol=1e-4)
-    with pytest.raises(InputError, match="leave `lora` out"):
+    with pytest.raises(InputError, match="`lora`"):
         open_policy(str(folder), LORA)
 
 

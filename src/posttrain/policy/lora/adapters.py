@@ -30,7 +30,7 @@ def add_lora(policy: Policy, options: LoraOptions, *, seed: int = 0) -> None:
     There is no dropout, since it would add noise to ratios and reference log-probs.
 
     Args:
-        seed: the seed of the adapters' initial values, whatever other code has drawn random numbers before.
+        seed: the seed of the adapters' initial values, independent of earlier random numbers.
 
     Raises:
         InputError: no layer has a name of ``target_modules``, or a layer cannot have an adapter.
@@ -80,7 +80,7 @@ def attach(policy: Policy, adapter: AdapterFolder, *, merge: bool) -> None:
     if not merge and (reason := stackable(adapter)) is not None:
         raise InputError(
             f"{adapter.path}: no further adapter can be trained on top of this one, since {reason}; merge it into its "
-            "base first (peft: merge_and_unload, then save_pretrained), or leave `lora` out of the stage"
+            "base first (peft: merge_and_unload, then save_pretrained), or remove `lora` from the stage"
         )
     _check_tied(policy, adapter)
     try:
@@ -121,7 +121,7 @@ def has_earlier(policy: Policy) -> bool:
 
 @contextmanager
 def trained_adapter_off(policy: Policy) -> Generator[None]:
-    """While open, the policy is that before training: the trained adapter is disabled, an earlier one stays enabled."""
+    """A context in which the policy is the one before training: only the trained adapter is disabled."""
     if not has_earlier(policy):
         with policy.model.disable_adapter():
             yield
@@ -147,7 +147,7 @@ def trained_adapter_off(policy: Policy) -> Generator[None]:
 def merged_weights(policy: Policy) -> Iterator[tuple[str, Tensor]]:
     """Each weight of the transformers model by its own name, with adapters added and without a value head.
 
-    The policy itself does not change: to merge and unmerge in place would not give the same bits back.
+    The policy does not change. A merge in place could not be undone bit for bit.
     """
     layers = dict(policy.base.named_modules())
     for name, parameter in policy.base.named_parameters():
@@ -163,7 +163,7 @@ def merged_weights(policy: Policy) -> Iterator[tuple[str, Tensor]]:
 
 
 def _settle_whole_modules(policy: Policy) -> None:
-    """Make the layers that the earlier adapter trained whole the layers of the model."""
+    """Replace layers of the model by those that the earlier adapter trained in full."""
     from peft.utils import ModulesToSaveWrapper
 
     for name, module in list(policy.base.named_modules()):
@@ -175,7 +175,7 @@ def _settle_whole_modules(policy: Policy) -> None:
 def _add_in_place(policy: Policy) -> None:
     """Make the adapters of plain linear layers add to the layers' outputs in place.
 
-    peft itself makes four tensors as large as the output for each layer, and casts the input to the adapter's dtype.
+    peft makes four tensors as large as the output for each layer, and casts the input to the adapter's dtype.
     """
     from peft.tuners.lora.layer import Linear, LoraVariant
 
@@ -196,7 +196,7 @@ def _check_embeddings(policy: Policy, tied: bool) -> None:
     if tied and any(p.requires_grad for layer in (_embedding(policy), _head(policy)) for p in layer.parameters()):
         raise InputError(
             "lora: this model's embedding and output layer are one matrix; an adapter on it, or a copy of one of the "
-            "two, would not survive merging. Take it out of target_modules and modules_to_save"
+            "two, would be lost by a merge. Remove it from target_modules and modules_to_save"
         )
     if hasattr(_head(policy), "lora_A"):
         raise InputError(
@@ -205,7 +205,7 @@ def _check_embeddings(policy: Policy, tied: bool) -> None:
 
 
 def _check_tied(policy: Policy, adapter: AdapterFolder) -> None:
-    """Refuse an adapter that changes one of two tied matrices: merged or saved, it would change both."""
+    """Refuse an adapter that changes one of two tied matrices. A merge would change both."""
     if policy.task != "causal" or _embedding(policy).weight is not _head(policy).weight:
         return
     names = {

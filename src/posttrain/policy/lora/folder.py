@@ -42,7 +42,7 @@ def adapter_in(name: str) -> AdapterFolder | None:
         config = json.loads(path.read_text(encoding="utf-8"))
         base = config["base_model_name_or_path"]
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not an adapter's configuration; it should name base_model_name_or_path") from error
+        raise InputError(f"{path}: not an adapter's configuration; it must set base_model_name_or_path") from error
     if not isinstance(base, str) or not base:
         raise InputError(f"{path}: base_model_name_or_path is {base!r}; write the folder or hub id of the base there")
     if not (folder / _WEIGHTS).is_file():
@@ -66,7 +66,7 @@ def has_tokenizer(name: str) -> bool:
 
 
 def stackable(adapter: AdapterFolder) -> str | None:
-    """The reason why a further adapter cannot be trained on top of this one and saved as one with it; None if it can.
+    """The reason why this adapter and a further one cannot become one adapter; None if they can.
 
     The sum of two plain LoRA updates is a LoRA update whose rank is the sum of theirs. Other kinds have no such sum.
     """

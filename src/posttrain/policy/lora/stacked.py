@@ -19,8 +19,8 @@ _PREFIX = "base_model.model."
 def stacked(policy: Policy) -> tuple[Any, dict[str, Tensor]]:
     """peft's configuration and tensors for the sum of a policy's two adapters.
 
-    Every layer has the same rank and scale 1, with zeros where only one of the two adapts it. So tools that read one
-    rank and one alpha per adapter read it correctly.
+    Every layer has the same rank and scale 1, with zeros if only one of the two adapts it. Tools that expect one
+    rank and one alpha per adapter can therefore read it.
 
     Returns:
         a ``LoraConfig``, and the tensors by their names in peft's file.
@@ -68,10 +68,10 @@ def _pair(layer: Any) -> tuple[tuple[str, str], Tensor, Tensor]:
 
 
 def _whole(policy: Policy, names: list[str]) -> dict[str, Tensor]:
-    """The current weights of the layers that either adapter trained whole."""
+    """The current weights of the layers that either adapter trained in full."""
     weights: dict[str, Tensor] = {}
     for name, module in policy.base.named_modules():
-        if name.endswith(tuple(names)):  # as peft matches them
+        if name.endswith(tuple(names)):  # peft matches names in this way
             own = module.modules_to_save[TRAINED] if hasattr(module, "modules_to_save") else module
             weights |= {f"{_PREFIX}{name}.{key}": value for key, value in own.state_dict().items()}
     return weights

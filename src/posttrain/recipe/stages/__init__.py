@@ -1,1 +1,1 @@
-"""The options of each kind of stage, one file a kind. No file here imports torch."""
+"""The options of each kind of stage, one file per kind. No file here imports torch."""

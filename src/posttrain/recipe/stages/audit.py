@@ -9,7 +9,7 @@ from posttrain.recipe.stages.base import Makes, ModelStage
 
 
 class AuditStage(ModelStage):
-    """Look at the data before training: duplicates, contradictions, leakage, secrets, rows that would be cut."""
+    """Data audit before training: it finds duplicates, contradictions, leakage, secrets and rows that would be cut."""
 
     runner: ClassVar[str] = "posttrain.stages.audit"
     starter: ClassVar[str] = "posttrain.recipe:starters/audit.yaml"
@@ -17,16 +17,17 @@ class AuditStage(ModelStage):
 
     kind: Literal["audit"]
     against: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources)] = Field(
-        default=(), description="evaluation data that must not stand among the rows"
+        default=(), description="evaluation data; the rows must not contain any of it"
     )
     waive: tuple[str, ...] = Field(
-        default=(), description="blocking findings to let pass, by name; recorded in the run"
+        default=(), description="names of blocking findings that do not stop the run; the run records them"
     )
     presidio: str | None = Field(
-        default=None, description="a spaCy model's name, or `blank`: look for personal data with Presidio too"
+        default=None,
+        description="name of a spaCy model, or `blank`; if set, Presidio also looks for personal data",
     )
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every data path it names."""
+        """All data paths of the stage."""
         return tuple(source.path for source in (*self.data, *self.against))

@@ -15,17 +15,17 @@ from posttrain.rewards.types import RewardOptions
 from posttrain.train.options import TrainOptions
 
 Makes = Literal["causal", "score", "data"]
-"""What a stage leaves: a model that generates text, a model that scores, or data and no model."""
+"""The output of a stage: a model that generates text, a model that scores, or data without a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherModel:
-    """A model that a stage uses beside the one it starts from.
+    """A model that a stage uses in addition to its start model.
 
     Args:
-        key: where the stage names it, such as ``rewards.helpful.model``.
+        key: the key path that names the model, such as ``rewards.helpful.model``.
         name: an earlier stage's name, a folder or a hub id.
-        makes: what it must do.
+        makes: the output that the model must give.
     """
 
     key: str
@@ -38,10 +38,10 @@ class StageOptions(Options):
 
     A kind of stage is a subclass with a field ``kind: Literal[...]``. Its class variables register it:
 
-    - ``runner``: the module that runs it; it holds a `Runner` named ``RUNNER``.
-    - ``starter``: its commented starting recipe, as ``package:file``.
-    - ``makes``: what it leaves.
-    - ``product``: the file of data that it leaves in its folder, which later stages read under the stage's name.
+    - ``runner``: the module that runs the stage; it holds a `Runner` named ``RUNNER``.
+    - ``starter``: the commented starting recipe, as ``package:file``.
+    - ``makes``: the output of the stage.
+    - ``product``: the data file that the stage writes; later stages read it under the stage's name.
     """
 
     runner: ClassVar[str]
@@ -51,38 +51,38 @@ class StageOptions(Options):
 
     @classmethod
     def kind_name(cls) -> str | None:
-        """The value of ``kind``, such as ``sft``; None for a class that kinds only inherit from."""
+        """The value of ``kind``, such as ``sft``; None for a base class without a ``kind`` field."""
         field = cls.model_fields.get("kind")
         return None if field is None else str(get_args(field.annotation)[0])
 
     @property
     def start(self) -> str | None:
-        """The model it starts from, as the recipe names it; None for the recipe's own, or for no model."""
+        """The start model, as the recipe names it; None for the recipe's `model`, or if the stage needs no model."""
         return None
 
     @property
     def starts_from(self) -> tuple[str, ...]:
-        """All models it starts from, as it names them; empty for the recipe's own, or for none."""
+        """The start models, as the stage names them; empty for the recipe's `model`, or if the stage needs no model."""
         return ()
 
     @property
     def others(self) -> tuple[OtherModel, ...]:
-        """Models it uses beside the one it starts from."""
+        """The models that the stage uses in addition to its start model."""
         return ()
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every data path it names."""
+        """All data paths of the stage."""
         return ()
 
     @property
     def files(self) -> Mapping[str, str]:
-        """Files it depends on beside its data, by the key that names them, such as ``rewards.mine.file``."""
+        """Key path → another file that the stage reads, such as ``rewards.mine.file``. Data files are in `paths`."""
         return {}
 
     @property
     def reward_specs(self) -> Mapping[str, RewardOptions]:
-        """Rewards it scores with, by the key that names them, such as ``rewards.mine``."""
+        """Key path → reward that the stage uses, such as ``rewards.mine``."""
         return {}
 
 
@@ -90,42 +90,42 @@ class ModelStage(StageOptions, RowOptions, PlaceOptions):
     """A stage that reads rows with a model's tokenizer."""
 
     model: str | None = Field(
-        default=None, description="an earlier stage's name, a folder or hub id; the recipe's if unset"
+        default=None, description="start model: an earlier stage's name, a folder or a hub id; default: the recipe's"
     )
 
     @property
     def start(self) -> str | None:
-        """The model it starts from; None for the recipe's own."""
+        """The start model; None for the recipe's `model`."""
         return self.model
 
     @property
     def starts_from(self) -> tuple[str, ...]:
-        """All models it starts from, as it names them; empty for the recipe's own."""
+        """The start models, as the stage names them; empty for the recipe's `model`."""
         return () if self.model is None else (self.model,)
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every data path it names."""
+        """All data paths of the stage."""
         return tuple(source.path for source in self.data)
 
 
 class TrainingStage(ModelStage, DataOptions, TrainOptions, PolicyOptions):
-    """A stage that changes a model's weights. A subclass names the kind of ``rows`` it reads."""
+    """A stage that trains a model. A subclass sets ``rows``, the kind of rows that the stage reads."""
 
     rows: ClassVar[Kind]
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every data path it names, held out or not."""
+        """All data paths of the stage, including held-out data."""
         held_out = self.validation if isinstance(self.validation, tuple) else ()
         return tuple(source.path for source in (*self.data, *held_out))
 
     @property
     def held_out_names(self) -> tuple[Held, Held]:
-        """Tasks and phrasings that are only evaluated on: their names, or a share of them."""
+        """The held-out tasks and phrasings: their names, or a share of them."""
         return (), ()
 
     @property
     def answer_tokens(self) -> int:
-        """Tokens of `max_length` that are kept free for a generated answer; 0 where rows have answers."""
+        """The tokens of `max_length` that are reserved for a generated answer; 0 if the rows contain the answers."""
         return 0

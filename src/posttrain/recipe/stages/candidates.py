@@ -1,4 +1,4 @@
-"""Options of the stage that draws candidates for people to rank."""
+"""Options of the stage that generates candidates for people to rank."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -22,7 +22,7 @@ Named = Annotated[
 
 
 class CandidatesStage(ModelStage, SamplingOptions, CandidateOptions):
-    """K completions a prompt, from one or several models, for people to rank. It trains nothing."""
+    """Generate k completions per prompt, from one or several models, for people to rank. The stage trains nothing."""
 
     runner: ClassVar[str] = "posttrain.stages.candidates"
     starter: ClassVar[str] = "posttrain.recipe:starters/candidates.yaml"
@@ -31,32 +31,32 @@ class CandidatesStage(ModelStage, SamplingOptions, CandidateOptions):
 
     kind: Literal["candidates"]
     models: tuple[Named, ...] = Field(
-        default=(), description="several models instead of one: stages, folders, hub ids, or servers {url, model}"
+        default=(), description="several models instead of `model`: stages, folders, hub ids, or servers {url, model}"
     )
 
     @model_validator(mode="after")
     def _each_once(self) -> "CandidatesStage":
         if self.models and self.model is not None:
-            raise ValueError("says both `model` and `models`; keep one")
+            raise ValueError("`model` and `models` are both set; keep one of them")
         names = self.starts_from
         if len(set(names)) < len(names):
-            raise ValueError("`models` names one twice")
+            raise ValueError("`models` contains a model twice; remove one of the two")
         if len(names) > self.k:
-            raise ValueError(f"`models` names {len(names)}, but there are only k = {self.k} candidates a prompt")
+            raise ValueError(f"`models` names {len(names)}, but a prompt gets only k = {self.k} candidates; raise k")
         return self
 
     @property
     def starts_from(self) -> tuple[str, ...]:
-        """The models it starts from, as it names them; empty for the recipe's."""
+        """The models that generate, as the stage names them; empty for the recipe's `model`."""
         return tuple(name_of(model) for model in self.models) or super().starts_from
 
     @property
     def others(self) -> tuple[OtherModel, ...]:
-        """Its models, servers aside."""
+        """The models of the stage that are not on servers."""
         named = enumerate(self.models)
         return tuple(OtherModel(f"models.{i}", model, "causal") for i, model in named if isinstance(model, str))
 
 
 def name_of(model: str | EndpointOptions) -> str:
-    """What people call a model; a server's by both."""
+    """The display name of a model; for a model on a server, ``model@url``."""
     return model if isinstance(model, str) else f"{model.model}@{model.url}"

@@ -10,7 +10,7 @@ from posttrain.recipe.stages.base import TrainingStage
 
 
 class DPOStage(TrainingStage, DPOOptions):
-    """DPO: preference pairs, one stage, no reward model."""
+    """DPO trains on preference pairs in one stage, without a reward model."""
 
     runner: ClassVar[str] = "posttrain.stages.dpo"
     starter: ClassVar[str] = "posttrain.recipe:starters/dpo.yaml"
@@ -18,5 +18,5 @@ class DPOStage(TrainingStage, DPOOptions):
 
     kind: Literal["dpo"]
     learning_rate: float = Field(
-        default=1e-6, gt=0, lt=1, description="peak; well below SFT's, since every pair pushes twice"
+        default=1e-6, gt=0, lt=1, description="peak learning rate; it should be well below that of SFT"
     )

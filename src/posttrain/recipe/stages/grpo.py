@@ -10,21 +10,24 @@ from posttrain.recipe.stages.on_policy import OnPolicyStage
 
 
 class GRPOStage(OnPolicyStage, PolicyGradientOptions, GRPOAdvantageOptions):
-    """GRPO: automated reward, group mean and deviation, no value network."""
+    """GRPO compares each completion's reward with the mean of its group. It needs no value network."""
 
     runner: ClassVar[str] = "posttrain.stages.grpo"
     starter: ClassVar[str] = "posttrain.recipe:starters/grpo.yaml"
 
     kind: Literal["grpo"]
-    num_generations: int = Field(default=8, ge=2, description="completions of each prompt, judged against each other")
-    beta: float = Field(default=0.0, ge=0, description="weight of the KL to the model before training (k3); 0: none")
+    num_generations: int = Field(default=8, ge=2, description="completions per prompt; they form a group")
+    beta: float = Field(
+        default=0.0, ge=0, description="weight of the KL term in the loss (k3; reference: the start model); 0: none"
+    )
     dynamic_sampling: int = Field(
         default=0,
         ge=0,
-        description="DAPO: groups whose rewards are all equal are replaced, drawing at most so many times the prompts",
+        description="DAPO: groups with equal rewards are replaced; at most this many times the rollout's prompts are "
+        "drawn; 0: off",
     )
 
     @property
     def needs_reference(self) -> bool:
-        """For the KL term, or to watch the KL."""
+        """Whether the KL term or the alarm ``max_kl`` needs the reference model."""
         return self.beta > 0 or self.alarms.max_kl is not None

@@ -13,14 +13,16 @@ Names = tuple[str, ...] | Annotated[float, Field(gt=0, lt=1)]
 
 
 class HoldOut(Options):
-    """Tasks or phrasings that are only used for evaluation: their names, or a share of them."""
+    """The held-out tasks and phrasings: their names, or a share of them."""
 
-    tasks: Names = Field(default=(), description="whole tasks, for loss on unseen tasks")
-    phrasings: Names = Field(default=(), description="whole wordings of instructions, for loss on unseen wordings")
+    tasks: Names = Field(default=(), description="held-out tasks, to measure the loss on unseen tasks")
+    phrasings: Names = Field(
+        default=(), description="held-out wordings of instructions, to measure the loss on unseen wordings"
+    )
 
 
 class IFTStage(TrainingStage):
-    """IFT: many tasks as instructions; breadth decides, so that it generalises to unseen ones."""
+    """IFT trains on many tasks that are written as instructions, so that the model generalises to unseen tasks."""
 
     runner: ClassVar[str] = "posttrain.stages.ift"
     starter: ClassVar[str] = "posttrain.recipe:starters/ift.yaml"
@@ -28,14 +30,14 @@ class IFTStage(TrainingStage):
 
     kind: Literal["ift"]
     epochs: float = Field(
-        default=2.0, gt=0, le=100_000, description="passes over as many rows as there are, drawn by task"
+        default=2.0, gt=0, le=100_000, description="passes over the data; an epoch draws as many rows as the data has"
     )
     temperature: float = Field(
-        default=1.0, ge=1, description="1 draws tasks by size, more evens them out (beside each source's weight)"
+        default=1.0, ge=1, description="1: tasks are drawn by size times weight; higher values draw tasks more evenly"
     )
-    hold_out: HoldOut = Field(default=HoldOut(), description="tasks and phrasings kept from training")
+    hold_out: HoldOut = Field(default=HoldOut(), description="tasks and phrasings that are used for evaluation only")
 
     @property
     def held_out_names(self) -> tuple[Held, Held]:
-        """Tasks and phrasings that are only evaluated on."""
+        """The held-out tasks and phrasings: their names, or a share of them."""
         return self.hold_out.tasks, self.hold_out.phrasings

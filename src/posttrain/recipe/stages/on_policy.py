@@ -1,4 +1,4 @@
-"""The options that PPO and GRPO share: prompts, sampling, rewards, alarms."""
+"""The options that PPO and GRPO share: prompts, sampling, rewards and alarms."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -22,33 +22,41 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
 
     rows: ClassVar[Kind] = "prompt"
 
-    rewards: Annotated[Rewards, Field(min_length=1)] = Field(description="name → reward; their weighted sum is learnt")
-    gold: Rewards = Field(default={}, description="name → reward that is only measured, on held-out prompts")
-    max_failures: float = Field(default=0.1, ge=0, le=1, description="share of a rollout one reward may fail on")
+    rewards: Annotated[Rewards, Field(min_length=1)] = Field(
+        description="name → reward; training maximises their weighted sum"
+    )
+    gold: Rewards = Field(default={}, description="name → reward that is only measured on held-out prompts")
+    max_failures: float = Field(
+        default=0.1, ge=0, le=1, description="largest share of a rollout's completions on which a reward may fail"
+    )
     batch_size: int = Field(default=8, ge=1, description="prompts per optimiser step")
-    minibatches: int = Field(default=1, ge=1, description="optimiser steps that a rollout's prompts are cut into")
-    inner_epochs: int = Field(default=1, ge=1, description="how often each completion of a rollout is learnt from")
-    num_generations: int = Field(default=8, ge=1, description="completions written of each prompt")
-    temperature: float = Field(default=1.0, gt=0, description="of sampling, and of the log-probs learnt from")
+    minibatches: int = Field(default=1, ge=1, description="optimiser steps per pass over a rollout's prompts")
+    inner_epochs: int = Field(default=1, ge=1, description="passes over each rollout")
+    num_generations: int = Field(default=8, ge=1, description="completions per prompt")
+    temperature: float = Field(default=1.0, gt=0, description="sampling temperature, also of the loss's log-probs")
     learning_rate: float = Field(default=1e-6, gt=0, lt=1, description="peak learning rate")
-    alarms: AlarmOptions = Field(default=AlarmOptions(), description="the known ways to fail, and whether to stop")
+    alarms: AlarmOptions = Field(
+        default=AlarmOptions(), description="thresholds of known failures, and whether an alarm stops the stage"
+    )
     vllm: VllmOptions | None = Field(
-        default=None, description="write with vLLM in this process (CUDA; pip install 'posttrain[vllm]')"
+        default=None, description="generate with vLLM in this process (CUDA; pip install 'posttrain[vllm]')"
     )
     show_every: int | None = Field(
-        default=None, ge=0, description="rollouts between two shown in the terminal; a tenth if unset, 0 for none"
+        default=None,
+        ge=0,
+        description="rollouts between two that the terminal shows; if unset, it shows about ten in all; 0: none",
     )
 
     @model_validator(mode="after")
     def _counts_in_prompts(self) -> "OnPolicyStage":
         if self.batch_tokens is not None:
-            raise ValueError("`batch_tokens` is for data that is there beforehand; say `batch_size`, in prompts")
+            raise ValueError("`batch_tokens` is for data sets only; set `batch_size`, the number of prompts, instead")
         return self
 
     @model_validator(mode="after")
     def _vllm_takes_whole_weights(self) -> "OnPolicyStage":
         if self.vllm is not None and self.quantization is not None:
-            raise ValueError("`vllm` is handed the policy's weights, and a 4-bit base has none to hand; leave one out")
+            raise ValueError("`vllm` cannot read 4-bit weights; remove `vllm` or `quantization`")
         return self
 
     @model_validator(mode="after")
@@ -65,12 +73,12 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
 
     @property
     def value_trunk(self) -> bool:
-        """Whether a second trunk is trained, for the value alone."""
+        """Whether the value function has a trunk of its own."""
         return False
 
     @property
     def others(self) -> tuple[OtherModel, ...]:
-        """Its reward models."""
+        """The reward models of the stage."""
         return tuple(
             OtherModel(f"{key}.{name}.model", reward.model, "score")
             for key, specs in (("rewards", self.rewards), ("gold", self.gold))
@@ -80,7 +88,7 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
 
     @property
     def files(self) -> Mapping[str, str]:
-        """Files its rewards read."""
+        """Key path → file that a reward reads."""
         return {
             f"{key}.file": file
             for key, reward in self.reward_specs.items()
@@ -89,11 +97,11 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
 
     @property
     def reward_specs(self) -> Mapping[str, RewardOptions]:
-        """Its rewards, including the rewards that are only measured."""
+        """Key path → reward of the stage, including rewards that are only measured."""
         both = (("rewards", self.rewards), ("gold", self.gold))
         return {f"{key}.{name}": reward for key, specs in both for name, reward in specs.items()}
 
     @property
     def answer_tokens(self) -> int:
-        """Tokens of `max_length` that are kept free for the completion."""
+        """The tokens of `max_length` that are reserved for the completion."""
         return self.max_new_tokens

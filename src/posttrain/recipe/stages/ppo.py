@@ -12,28 +12,30 @@ ValueModel = Literal["shared", "separate"]
 
 
 class PPOStage(OnPolicyStage, PolicyGradientOptions, ValueOptions, PPOAdvantageOptions):
-    """PPO: value head on the policy's own trunk, GAE, KL in the reward. The 37 known details: docs/ppo.md."""
+    """PPO uses a value head, GAE, and a KL penalty in the reward. docs/ppo.md lists the 37 known details."""
 
     runner: ClassVar[str] = "posttrain.stages.ppo"
     starter: ClassVar[str] = "posttrain.recipe:starters/ppo.yaml"
 
     kind: Literal["ppo"]
     batch_size: int = Field(default=32, ge=1, description="prompts per optimiser step")
-    num_generations: int = Field(default=1, ge=1, description="completions of each prompt")
-    inner_epochs: int = Field(default=4, ge=1, description="how often each completion of a rollout is learnt from")
-    beta: float = Field(default=0.05, ge=0, description="KL to the model before training, per nat, off the reward")
+    num_generations: int = Field(default=1, ge=1, description="completions per prompt")
+    inner_epochs: int = Field(default=4, ge=1, description="passes over each rollout")
+    beta: float = Field(
+        default=0.05, ge=0, description="weight of the KL penalty in the reward (reference: the start model)"
+    )
     value_model: ValueModel = Field(
         default="shared",
-        description="shared: a head on the policy's own trunk; separate: on a trunk of its own, twice the memory",
+        description="shared: the value head uses the policy's trunk; separate: its own trunk, which doubles the memory",
     )
 
     @model_validator(mode="after")
     def _no_second_trunk_beside_adapters(self) -> "PPOStage":
         if self.lora is not None and self.value_trunk:
-            raise ValueError("`value_model: separate` trains all weights of a second model; leave it out, or `lora`")
+            raise ValueError("`value_model: separate` trains all weights of a second model; remove it or `lora`")
         return self
 
     @property
     def value_trunk(self) -> bool:
-        """Whether a second trunk is trained, for the value alone."""
+        """Whether the value function has a trunk of its own."""
         return self.value_model == "separate"

@@ -1,8 +1,8 @@
 """Every kind of stage that a recipe can name: the kinds of this package and of installed packages.
 
 Each module of this package holds the options of a kind: a subclass of `StageOptions` with a field ``kind``. To add a
-kind, add such a module, its runner and its starting recipe; nothing else has to know it. Other packages add kinds in
-the same way, by an entry point of the group ``posttrain.stages`` that names a module.
+kind, add such a module, its runner and its starting recipe; no other code needs a change. Other packages add kinds in
+the same way: an entry point of the group ``posttrain.stages`` names their module.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ def _by_kind() -> dict[str, type[StageOptions]]:
     for source, module in _modules():
         for kind, options in _kinds_in(module):
             if kind in kinds:
-                raise InputError(f"{source}: the kind of stage `{kind}` is already one of {sources[kind]}; rename it")
+                raise InputError(f"{source}: {sources[kind]} already has a kind of stage `{kind}`; rename it")
             kinds[kind], sources[kind] = options, source
     return kinds
 

@@ -10,7 +10,7 @@ from posttrain.recipe.stages.base import Makes, TrainingStage
 
 
 class RewardStage(TrainingStage, BradleyTerryOptions):
-    """Bradley-Terry on pairs or rankings; the model serves RLHF, best-of-n and evaluation."""
+    """A reward model learns from pairs or rankings (Bradley-Terry). It serves PPO, GRPO, best-of-n and evaluation."""
 
     runner: ClassVar[str] = "posttrain.stages.reward"
     starter: ClassVar[str] = "posttrain.recipe:starters/reward.yaml"

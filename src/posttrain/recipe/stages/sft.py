@@ -9,7 +9,7 @@ from posttrain.recipe.stages.base import TrainingStage
 
 
 class SFTStage(TrainingStage):
-    """SFT: input-output pairs; the quality of the rows decides."""
+    """SFT trains on pairs of input and output. The quality of the rows decides the result."""
 
     runner: ClassVar[str] = "posttrain.stages.sft"
     starter: ClassVar[str] = "posttrain.recipe:starters/sft.yaml"
