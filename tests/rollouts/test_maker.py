@@ -176,13 +176,13 @@ def test_the_first_rollout_is_remembered_and_later_ones_are_held_against_it(poli
     short = replace(memory, first={"completions/mean_length": 4.0, "entropy": 99.0})
     made(rollout_spec(policy), tmp_path, number=1, state=short, alarms=options, notes=notes)
     assert len(notes) == 2
-    assert notes[0].startswith("alarm: rollout 2: completions have 5 tokens")
+    assert notes[0].startswith("alarm: rollout 2: length explosion")
     assert "collapse" in notes[1]
 
 
 def test_an_alarm_can_stop_the_stage_before_it_learns(policy: Policy, tmp_path: Path) -> None:
     memory = RolloutState(first={"completions/mean_length": 1.0, "entropy": 1.0})
-    with pytest.raises(RunError, match=r"rollout 3: completions have 5 tokens.*Stopped, as `alarms` says"):
+    with pytest.raises(RunError, match=r"rollout 3: length explosion.*have 5 tokens.*`alarms.action"):
         made(rollout_spec(policy), tmp_path, number=2, state=memory, alarms=AlarmOptions(action="stop"))
     assert (tmp_path / "rollout-00000002.jsonl").is_file(), "what it wrote is there to look at"
 

@@ -99,15 +99,15 @@ def test_the_distance_to_the_reference_by_hand() -> None:
 
 def raised(measured: dict[str, float | None], first: dict[str, float], **options: float | None) -> list[str]:
     quiet = {"max_kl": None, "max_length_growth": None, "min_entropy": None}
-    now = {"completions/mean_length": 10.0, "entropy": 2.0, **measured}
-    return list(alarm_messages(now, first, AlarmOptions.model_validate({**quiet, **options})))
+    metrics_now = {"completions/mean_length": 10.0, "entropy": 2.0, **measured}
+    return list(alarm_messages(metrics_now, first, AlarmOptions.model_validate({**quiet, **options})))
 
 
 @pytest.mark.parametrize(
     ("measured", "options", "words"),
     [
         ({"objective/kl": 5.0}, {"max_kl": 5.0}, None),
-        ({"objective/kl": 5.1}, {"max_kl": 5.0}, "over the budget of 5"),
+        ({"objective/kl": 5.1}, {"max_kl": 5.0}, "limit of 5 (max_kl)"),
         ({"objective/kl": 99.0}, {}, None),
         ({"completions/mean_length": 40.0}, {"max_length_growth": 4.0}, None),
         ({"completions/mean_length": 41.0}, {"max_length_growth": 4.0}, "length explosion"),
@@ -120,9 +120,9 @@ def raised(measured: dict[str, float | None], first: dict[str, float], **options
 def test_an_alarm_is_raised_beyond_its_limit_alone(
     measured: dict[str, float | None], options: dict[str, float], words: str | None
 ) -> None:
-    found = raised(measured, FIRST, **options)
-    assert len(found) == (words is not None)
-    assert words is None or words in found[0]
+    messages = raised(measured, FIRST, **options)
+    assert len(messages) == (words is not None)
+    assert words is None or words in messages[0]
 
 
 def test_the_first_rollout_has_nothing_to_look_back_at_but_a_budget() -> None:
