@@ -133,7 +133,7 @@ def test_pandalm_has_booleans_repeats_swaps_and_one_circle(data_dir: Path) -> No
     assert sorted(lines_of(found["swapped-pair"])) == swapped
     assert len(repeated) == 99
     assert len(swapped) == 50
-    assert "1 circle" in found["preference-cycle"].what
+    assert "1 cycle" in found["preference-cycle"].what
     assert found["preference-cycle"].count == 3
 
 
