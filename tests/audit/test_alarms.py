@@ -30,7 +30,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("answer", ENDS)
-def test_only_a_sentence_after_others_needs_a_full_stop(answer: str) -> None:
+def test_only_a_later_sentence_needs_a_full_stop(answer: str) -> None:
     assert ENDINGS[ending_of(answer)] == ENDS[answer]
 
 
@@ -78,7 +78,7 @@ def test_an_equation_is_wrong_only_if_all_of_it_was_read(text: str) -> None:
         ("Los niños no están en la casa y el perro come con su padre.", "Spanish"),
     ],
 )
-def test_a_foreign_name_makes_no_foreign_text(text: str, language: str) -> None:
+def test_a_foreign_name_does_not_change_the_language_of_a_text(text: str, language: str) -> None:
     assert LANGUAGES[language_of(text)] in {language, "unknown" if language == "English" else language}
 
 
@@ -116,7 +116,7 @@ ANSWERS: dict[str, tuple[str, str, bool]] = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_the_nearest_that_is_a_fault_and_the_nearest_that_is_none(answer: str, write: Write) -> None:
+def test_the_nearest_fault_is_reported_and_the_nearest_right_row_is_not(answer: str, write: Write) -> None:
     name, prompt, fault = ANSWERS[answer]
     found = by_name(look(write("train.jsonl", [{"instruction": prompt, "input": "", "output": answer}])))
     assert (name in found) == fault
@@ -131,7 +131,7 @@ def test_the_same_words_are_placeholders_in_an_input_and_in_an_answer(write: Wri
     assert len(lines_of(by_name(look(write("outputs.jsonl", rows)))["placeholder-output"])) == len(words)
 
 
-def test_labels_that_words_do_not_tell_are_not_doubted(write: Write) -> None:
+def test_labels_that_do_not_follow_from_the_words_get_no_finding(write: Write) -> None:
     pytest.importorskip("cleanlab")
     draw = random.Random(0)
     rows = [

@@ -56,7 +56,7 @@ def test_a_cleaned_file_has_nothing_left_to_clean(write: Write, tmp_path: Path) 
     assert not [one.name for one in look(out).findings if one.safe is not None]
 
 
-def test_what_is_kept_by_name_stays(write: Write, tmp_path: Path) -> None:
+def test_rows_of_kept_findings_stay(write: Write, tmp_path: Path) -> None:
     path, out = write("train.jsonl", [*ROWS, ROWS[0]]), tmp_path / "clean.jsonl"
     assert "exact-duplicate" in by_name(look(path))
     assert clean_source(AuditSource(str(path), {}), look(path), out, keep=["exact-duplicate"]).dropped == 0
@@ -74,7 +74,7 @@ def test_plain_text_is_left_alone(text: str) -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("abc XYZ.,1éüñßÀÿ")), st.sampled_from(["latin-1", "cp1252"]))
-def test_letters_read_in_the_wrong_encoding_are_read_right(text: str, encoding: str) -> None:
+def test_letters_in_the_wrong_encoding_are_repaired(text: str, encoding: str) -> None:
     try:
         damaged = text.encode("utf-8").decode(encoding)
     except UnicodeError:

@@ -87,7 +87,7 @@ def test_a_dropped_row_equals_a_kept_one(kind: str) -> None:
     each()
 
 
-def test_a_row_that_stands_twice_is_dropped_whatever_its_number(tmp_path: Path) -> None:
+def test_a_repeated_row_is_dropped_even_if_its_number_differs(tmp_path: Path) -> None:
     rows = [{"id": n, "prompt": "How much?", "completion": "Take two."} for n in range(3)]
     assert cleaned(rows, tmp_path) == rows[:1]
 
@@ -123,15 +123,15 @@ def test_an_empty_candidate_that_people_ranked_still_counts_in_their_agreement(t
     assert cleaned(rows, tmp_path) == rows
 
 
-def test_people_who_disagree_make_no_circle_and_one_person_does(write: Write) -> None:
+def test_only_the_pairs_of_one_person_make_a_cycle(write: Write) -> None:
     apart = look(write("apart.jsonl", ranked(3, 30, lambda item, person: person)))
     assert not {"preference-cycle", "reversed-preference", "exact-duplicate"} & by_name(apart).keys()
     alone = [{**row, "annotator": "anna"} for row in ranked(3, 30, lambda item, person: person)]
     assert by_name(look(write("alone.jsonl", alone)))["preference-cycle"].count == 90
 
 
-def test_the_words_of_an_earlier_row_are_named_and_not_dropped(write: Write) -> None:
+def test_rows_with_the_words_of_an_earlier_row_are_reported_and_not_dropped(write: Write) -> None:
     rows = [{"prompt": "Correct: i am.", "completion": words, "source": n} for n, words in enumerate(["I am.", "i am"])]
-    found = by_name(look(write("rows.jsonl", rows)))
-    assert lines_of(found["normalised-duplicate"]) == [2]
-    assert found["normalised-duplicate"].safe is None
+    findings = by_name(look(write("rows.jsonl", rows)))
+    assert lines_of(findings["normalised-duplicate"]) == [2]
+    assert findings["normalised-duplicate"].safe is None

@@ -11,7 +11,7 @@ from planted_sets import SETS, measured
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", SETS)
-def test_planted_faults_are_found_and_little_else(name: str, seed: int, tmp_path: Path) -> None:
+def test_planted_faults_are_found_with_few_false_findings(name: str, seed: int, tmp_path: Path) -> None:
     for one in measured(name, seed, tmp_path):
         least = 0.90 if "near-duplicate" in one.name else 0.95
         assert one.planted > 20
@@ -19,7 +19,7 @@ def test_planted_faults_are_found_and_little_else(name: str, seed: int, tmp_path
         assert one.precision >= least, one
 
 
-def test_a_thousand_are_planted() -> None:
+def test_a_thousand_faults_are_planted() -> None:
     assert sum(faults for _, _, faults in SETS.values()) == 1000
 
 
@@ -29,7 +29,7 @@ def test_a_clean_set_has_nothing_to_correct(write: Write) -> None:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_nor_has_any_other_clean_set(name: str, tmp_path: Path) -> None:
+def test_other_clean_sets_have_nothing_to_correct(name: str, tmp_path: Path) -> None:
     make, rows, _ = SETS[name]
     made = make(rows, 0, 5)
     (tmp_path / "train.jsonl").write_text(made.text)

@@ -1,4 +1,4 @@
-"""What is wrong with real public data sets, found by the default audit and listed by row."""
+"""The findings of the default audit on real public data sets, listed by row."""
 
 import gzip
 import json
@@ -19,19 +19,19 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 def test_alpaca_has_4_empty_answers_119_bare_placeholders_and_3_wrong_equations(data_dir: Path) -> None:
     path = data_dir / "instruct/alpaca_random_9k.jsonl.gz"
-    found = by_name(look(path))
+    findings = by_name(look(path))
     rows = rows_of(path)
     empty = [i for i, row in enumerate(rows, 1) if not row["output"].strip()]
-    assert lines_of(found["empty-output"]) == empty
+    assert lines_of(findings["empty-output"]) == empty
     assert len(empty) == 4
     marker = re.compile(r"[^a-z0-9]*(?:no\W?input|none|n/a)[^a-z0-9]*")
     bare = [i for i, row in enumerate(rows, 1) if marker.fullmatch(row["input"].lower())]
     assert len(bare) == 119
-    placeholders = lines_of(found["placeholder-input"])
+    placeholders = lines_of(findings["placeholder-input"])
     assert set(bare) < set(placeholders)
     others = {rows[i - 1]["input"].rstrip(".") for i in set(placeholders) - set(bare)}
     assert others == {"No input required", "No input needed", "<noinputs>", "<noinput> 8"}  # 14 rows, in more words
-    assert lines_of(found["wrong-arithmetic"]) == [2293, 3486, 7643]
+    assert lines_of(findings["wrong-arithmetic"]) == [2293, 3486, 7643]
 
 
 def test_the_quality_filtered_subset_still_has_4_empty_answers(data_dir: Path) -> None:
@@ -68,12 +68,12 @@ def test_medquad_repeats_questions_with_different_answers(data_dir: Path) -> Non
         if row["answer"].strip():
             answers[row["question"]].add(row["answer"])
     repeated = {i for i, r in enumerate(rows, 1) if r["answer"].strip() and len(answers[r["question"]]) > 1}
-    found = by_name(look(path))
-    listed = set(lines_of(found["repeated-question"]))
+    findings = by_name(look(path))
+    listed = set(lines_of(findings["repeated-question"]))
     assert len(repeated) > 2200
-    assert len(repeated - listed) < 0.01 * len(repeated)  # answers that differ in blanks and full stops alone
-    assert found["repeated-question"].severity == "info"
-    assert found["contradictory-answers"].count < 50  # essays of several sources do not contradict each other
+    assert len(repeated - listed) < 0.01 * len(repeated)  # answers that differ only in blanks and full stops
+    assert findings["repeated-question"].severity == "info"
+    assert findings["contradictory-answers"].count < 50  # essays of several sources do not contradict each other
 
 
 def test_bare_nan_is_reported_and_not_fatal(data_dir: Path) -> None:
@@ -88,13 +88,13 @@ def test_bare_nan_is_reported_and_not_fatal(data_dir: Path) -> None:
     assert report.rows == 343 - 124
 
 
-def test_dialogues_of_the_training_split_stand_in_validation_too(data_dir: Path) -> None:
+def test_dialogues_of_the_training_split_are_also_in_validation(data_dir: Path) -> None:
     train, held = (data_dir / f"pharma/mts_dialog_{part}.csv" for part in ("train", "validation"))
-    found = by_name(look(train, against=[held]))
-    assert found["leakage-exact"].severity == "block"
-    assert found["leakage-exact"].count == 2
-    assert "leakage-13-gram" not in found
-    assert found["leakage-phrase"].count == 4  # "do you have any medical conditions that I should know about?"
+    findings = by_name(look(train, against=[held]))
+    assert findings["leakage-exact"].severity == "block"
+    assert findings["leakage-exact"].count == 2
+    assert "leakage-13-gram" not in findings
+    assert findings["leakage-phrase"].count == 4  # "do you have any medical conditions that I should know about?"
     assert not [name for name in by_name(look(train)) if name.startswith("leakage")]
 
 
@@ -102,21 +102,22 @@ def test_dialogues_of_the_training_split_stand_in_validation_too(data_dir: Path)
 def test_pairs_of_helpful_rlhf(data_dir: Path, part: str, same: int, differ: int) -> None:
     path = data_dir / f"preference/hh_rlhf_helpful_{part}_test.jsonl.gz"
     rows = rows_of(path)
-    found = by_name(look(path))
-    assert lines_of(found["identical-sides"]) == [i for i, r in enumerate(rows, 1) if r["chosen"] == r["rejected"]]
-    assert found["identical-sides"].count == same
+    findings = by_name(look(path))
+    assert lines_of(findings["identical-sides"]) == [i for i, r in enumerate(rows, 1) if r["chosen"] == r["rejected"]]
+    assert findings["identical-sides"].count == same
     cut = [tuple(row[side].rpartition("\n\nAssistant:")[0] for side in ("chosen", "rejected")) for row in rows]
-    assert lines_of(found["differing-prompts"]) == [i for i, (a, b) in enumerate(cut, 1) if a != b]
-    assert found["differing-prompts"].count == differ
+    assert lines_of(findings["differing-prompts"]) == [i for i, (a, b) in enumerate(cut, 1) if a != b]
+    assert findings["differing-prompts"].count == differ
 
 
-def test_pandalm_has_booleans_repeats_swaps_and_one_circle(data_dir: Path) -> None:
+def test_pandalm_has_booleans_repeats_swaps_and_one_cycle(data_dir: Path) -> None:
     path = data_dir / "preference/pandalm_testset_v1.jsonl.gz"
     rows = rows_of(path)
-    found = by_name(look(path))
+    findings = by_name(look(path))
     sides = [(row["response1"], row["response2"]) for row in rows]
-    assert lines_of(found["odd-row"]) == [i for i, s in enumerate(sides, 1) if not all(isinstance(t, str) for t in s)]
-    assert found["odd-row"].count == 6
+    odd = [i for i, pair in enumerate(sides, 1) if not all(isinstance(text, str) for text in pair)]
+    assert lines_of(findings["odd-row"]) == odd
+    assert findings["odd-row"].count == 6
     seen: set[tuple[str, ...]] = set()
     judged: set[tuple[object, ...]] = set()
     repeated, swapped = [], []
@@ -128,22 +129,22 @@ def test_pandalm_has_booleans_repeats_swaps_and_one_circle(data_dir: Path) -> No
         swapped += [i] if (*question, other, one) in seen else []
         seen.add((*question, one, other))
         judged.add((*question, one, other, majority))
-    assert "exact-duplicate" not in found  # each row has a number, and people judged it
-    assert set(lines_of(found["normalised-duplicate"])) >= set(repeated)
-    assert sorted(lines_of(found["swapped-pair"])) == swapped
+    assert "exact-duplicate" not in findings  # each row has a number, and people judged it
+    assert set(lines_of(findings["normalised-duplicate"])) >= set(repeated)
+    assert sorted(lines_of(findings["swapped-pair"])) == swapped
     assert len(repeated) == 99
     assert len(swapped) == 50
-    assert "1 circle" in found["preference-cycle"].what
-    assert found["preference-cycle"].count == 3
+    assert "1 cycle" in findings["preference-cycle"].what
+    assert findings["preference-cycle"].count == 3
 
 
 def test_open_questions_of_dolly_are_no_errors(data_dir: Path) -> None:
-    found = by_name(look(data_dir / "instruct/dolly_3k.jsonl.gz"))
-    assert found["repeated-question"].severity == "info"
-    assert "contradictory-answers" not in found
+    findings = by_name(look(data_dir / "instruct/dolly_3k.jsonl.gz"))
+    assert findings["repeated-question"].severity == "info"
+    assert "contradictory-answers" not in findings
 
 
-def test_gsm8k_is_not_called_diverse_though_its_first_words_are(data_dir: Path) -> None:
+def test_gsm8k_is_not_diverse_although_its_first_words_are(data_dir: Path) -> None:
     figures = {
         name: look(data_dir / path).figures["breadth"]
         for name, path in {

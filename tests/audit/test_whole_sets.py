@@ -91,7 +91,7 @@ SETS: dict[str, tuple[Make, Make]] = {
 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("seed", range(2))
-def test_a_bias_is_called_where_it_is_and_only_there(name: str, seed: int, write: Write) -> None:
+def test_only_a_real_bias_is_reported(name: str, seed: int, write: Write) -> None:
     biased, fair = SETS[name]
     assert name in by_name(look(write("biased.jsonl", biased(random.Random(seed)))))
     assert name not in by_name(look(write("fair.jsonl", fair(random.Random(seed)))))
@@ -106,7 +106,7 @@ def test_the_annotator_who_favours_a_side_is_named(write: Write) -> None:
     assert report.figures["first_preferred_by"].keys() == {"ann", "bob", "cem"}
 
 
-def test_a_prompt_on_both_sides_of_a_split_of_pairs_is_leakage(write: Write) -> None:
+def test_a_prompt_in_both_parts_of_a_split_is_leakage(write: Write) -> None:
     draw = random.Random(0)
     train, held = pairs(draw), pairs(draw)[:50]
     for row, other in zip(held[:7], train[20:], strict=False):

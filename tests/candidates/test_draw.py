@@ -81,12 +81,12 @@ def made(
         ("Yes.", "No.", False),
     ],
 )
-def test_what_reads_the_same_is_the_same_and_numbers_decide(a: str, b: str, same: bool) -> None:
+def test_texts_with_equal_words_are_near_identical_unless_their_numbers_differ(a: str, b: str, same: bool) -> None:
     assert near_identical(compared_text(a), compared_text(b), 0.95) is same
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_with_a_threshold_of_1_only_equal_words_are_alike(a: str, b: str) -> None:
+def test_with_a_threshold_of_1_only_equal_words_are_near_identical(a: str, b: str) -> None:
     assert near_identical(compared_text(a), compared_text(b), 1.0) is (compared_text(a).words == compared_text(b).words)
     assert near_identical(compared_text(a), compared_text(b), 0.8) is near_identical(
         compared_text(b), compared_text(a), 0.8
@@ -100,7 +100,7 @@ drafts = st.lists(
 
 
 @given(drafts, st.integers(0, 5), st.integers(3, 6), st.floats(0.5, 1.0))
-def test_no_two_kept_are_near_identical_and_nobody_gives_more_than_its_share(
+def test_no_two_candidates_are_near_identical_and_no_writer_exceeds_its_share(
     some: list[tuple[int, int, str]], place: int, k: int, similar: float
 ) -> None:
     drawn = [Drawn(writer, round, Draft(text, True)) for writer, round, text in some]
@@ -129,7 +129,7 @@ def test_the_result_is_a_function_of_the_seed(tmp_path: Path) -> None:
     assert first.params == other.params, "a seed is no setting"
 
 
-def test_near_identical_ones_are_replaced_and_prompts_left_short_are_counted(tmp_path: Path) -> None:
+def test_near_identical_candidates_are_replaced_and_prompts_with_too_few_are_counted(tmp_path: Path) -> None:
     plenty = made(tmp_path / "many", [parrot("a")], how(redraws=20))
     assert {len(row["candidates"]) for row in plenty.rows} == {4}
     assert not plenty.noted
@@ -151,7 +151,7 @@ def test_a_prompt_with_one_answer_is_left_out_and_counted(tmp_path: Path) -> Non
     assert found.skips.by_reason() == {SkipReason.TOO_FEW_DIFFERENT: SkippedRows(1, ("p.jsonl:4",))}
 
 
-def test_a_model_that_always_says_the_same_ends_the_stage_with_advice(tmp_path: Path) -> None:
+def test_a_model_that_repeats_one_answer_ends_the_stage_with_advice(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="temperature"):
         made(tmp_path, [parrot("a", ["yes"])], how())
 
@@ -167,7 +167,7 @@ def test_models_give_equal_shares(k: int, writers: int, tmp_path: Path) -> None:
     assert len(found.params) == writers
 
 
-def test_the_order_tells_nothing_of_the_model(tmp_path: Path) -> None:
+def test_the_order_does_not_depend_on_the_model(tmp_path: Path) -> None:
     def draw(places: Sequence[int], n: int, sampling: Sampling) -> list[list[Draft]]:
         return [[Draft(f"{sampling.seed} {place} {b}", True) for b in range(n)] for place in places]
 
@@ -178,14 +178,14 @@ def test_the_order_tells_nothing_of_the_model(tmp_path: Path) -> None:
         assert all(row["candidates"][place]["id"] == f"c{place + 1}" for row in found.rows)
 
 
-def test_two_models_of_the_same_weights_do_not_draw_alike(tmp_path: Path) -> None:
+def test_two_models_with_the_same_weights_draw_different_answers(tmp_path: Path) -> None:
     calls: list[Sampling] = []
     made(tmp_path, [parrot("a", calls=calls), parrot("b", calls=calls)], how())
     assert len({call.seed for call in calls}) > 4
     assert len({call.seed for call in calls}) == len({(call.seed, call.temperature) for call in calls})
 
 
-def test_settings_are_known_of_each_candidate(tmp_path: Path) -> None:
+def test_each_candidate_has_its_settings(tmp_path: Path) -> None:
     found = made(tmp_path, [parrot("a"), parrot("b")], how(step=0.25))
     warmer = 0
     for row in found.rows:
@@ -209,7 +209,7 @@ def test_ranked_rows_read_as_preferences(tmp_path: Path) -> None:
         assert example.columns["rank"] == tuple(range(1, len(row["candidates"]) + 1))
 
 
-def test_stopped_anywhere_it_goes_on_to_the_same_and_asks_nothing_twice(tmp_path: Path) -> None:
+def test_a_stopped_run_resumes_to_the_same_result_and_repeats_no_draw(tmp_path: Path) -> None:
     whole_calls: list[Sampling] = []
     whole = made(tmp_path / "whole", [parrot("a", calls=whole_calls)], how(), count=200)
     calls: list[Sampling] = []

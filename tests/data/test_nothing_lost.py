@@ -80,7 +80,7 @@ def test_flags_and_reasoning_beside_from_and_value_are_read_too(qwen: Any) -> No
         ({"content": "a", "weight": 0.5}, r"messages\[1\]\.weight is 0\.5"),
         ({"content": "a", "train": "no"}, r"messages\[1\]\.train is 'no'"),
         ({"content": "a", "loss_mask": [0, 1]}, r"messages\[1\]\.loss_mask"),
-        ({"content": "a", "weight": 1, "train": False}, r"messages\[1\] says both yes and no"),
+        ({"content": "a", "weight": 1, "train": False}, r"messages\[1\] has contradictory flags"),
         ({"content": "a", "reasoning": "b", "thinking": "c"}, r"messages\[1\] holds two different texts of reasoning"),
         ({"content": [{"type": "image_url", "image_url": "x"}]}, r"messages\[1\]\.content\[0\] is of type 'image_url'"),
         ({"content": "a", "tool_calls": [{"name": "f"}], "function_call": {"name": "f"}}, "both `tool_calls` and"),

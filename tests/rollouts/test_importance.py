@@ -26,43 +26,43 @@ def own(policy: Policy) -> Rollout:
     """Generation by the trainer's own engine: its log-probs are the trainer's."""
     bare = experience([[0.0, 1.0], [2.0, 1.0]])
     written = generate_completions(policy, [p.tokens for p in bare.prompts], Sampling(6, temperature=1.5), n=2)
-    return replace(bare, written=tuple(tuple(some) for some in written))
+    return replace(bare, written=tuple(tuple(group) for group in written))
 
 
 def shifted(own: Rollout, nats: float) -> Rollout:
     return replace(
         own,
-        written=tuple(tuple(replace(one, logp=one.logp + np.float32(nats)) for one in some) for some in own.written),
+        written=tuple(tuple(replace(one, logp=one.logp + np.float32(nats)) for one in group) for group in own.written),
     )
 
 
 @pytest.mark.parametrize(("nats", "weight"), [(0.0, 1.0), (0.4, np.exp(-0.4)), (-0.4, np.exp(0.4)), (-3.0, 2.0)])
-def test_a_token_weighs_the_trainers_probability_by_the_engines_up_to_the_cap(
+def test_the_weight_of_a_token_is_the_probability_ratio_up_to_the_cap(
     policy: Policy, own: Rollout, nats: float, weight: float
 ) -> None:
-    found = corrected(shifted(own, nats), policy, row_tokens=64, temperature=1.5, cap=2.0)
-    for some, before in zip(found.written, own.written, strict=True):
-        for one, was in zip(some, before, strict=True):
+    weighted = corrected(shifted(own, nats), policy, row_tokens=64, temperature=1.5, cap=2.0)
+    for group, before in zip(weighted.written, own.written, strict=True):
+        for one, was in zip(group, before, strict=True):
             assert one.importance == pytest.approx(np.full(len(one.tokens), weight), abs=1e-4)
             assert one.logp == pytest.approx(was.logp, abs=1e-4)
             assert (one.tokens == was.tokens).all()
     ratio = "sampling/importance_sampling_ratio"
-    assert importance_figures(found)[f"{ratio}/mean"] == pytest.approx(weight, abs=1e-4)
+    assert importance_figures(weighted)[f"{ratio}/mean"] == pytest.approx(weight, abs=1e-4)
 
 
-def test_the_weights_reach_the_objective_also_where_cut_completions_are_masked(policy: Policy, own: Rollout) -> None:
-    found = corrected(shifted(own, 0.4), policy, row_tokens=64, temperature=1.5, cap=2.0)
-    one = replace(found.written[0][0], ended=False)
-    rest = tuple(replace(w, ended=True) for w in found.written[0][1:])
-    found = replace(found, written=((one, *rest), *found.written[1:]))
+def test_the_weights_reach_the_objective_also_if_truncated_completions_are_masked(policy: Policy, own: Rollout) -> None:
+    weighted = corrected(shifted(own, 0.4), policy, row_tokens=64, temperature=1.5, cap=2.0)
+    one = replace(weighted.written[0][0], ended=False)
+    rest = tuple(replace(w, ended=True) for w in weighted.written[0][1:])
+    weighted = replace(weighted, written=((one, *rest), *weighted.written[1:]))
     groups, _, _ = grpo_advantages(GRPOAdvantageOptions(scale_rewards=True, mask_truncated=True), reference=None)(
-        found, RolloutState()
+        weighted, RolloutState()
     )
     lengths = [sum(int(c.loss.sum()) for c in group.completions) for group in groups]
     assert [len(group.columns["importance"]) for group in groups] == lengths
     assert lengths[0] == len(rest[0].tokens)
 
 
-def test_where_the_trainer_writes_there_is_nothing_to_weigh(own: Rollout) -> None:
+def test_completions_of_the_trainer_have_no_weights(own: Rollout) -> None:
     assert all("importance" not in group.columns for group in own.groups())
     assert importance_figures(own) == {}

@@ -1,4 +1,4 @@
-"""A rollout made by a real small model: draws, dynamic sampling, alarms, what is handed on."""
+"""A rollout of a real small model: draws, dynamic sampling, alarms, and the state for the next rollout."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ def policy(model: Path) -> Policy:
 
 
 def worth(completion: str, row: Mapping[str, Any]) -> float | None:
-    """Rewards differ for odd numbers alone; there is none where there is no number."""
+    """Rewards differ only for odd numbers; a text without a number has no reward."""
     number = row.get("number")
     return None if number is None else float(len(completion) + sum(completion.encode())) if number % 2 else 1.0
 
@@ -101,7 +101,7 @@ def test_every_prompt_is_drawn_once_an_epoch_and_never_with_the_same_numbers(pol
     assert len(set(written)) == len(written)
 
 
-def test_a_rollout_is_the_same_when_made_again(policy: Policy, tmp_path: Path) -> None:
+def test_a_rollout_that_is_made_again_is_the_same(policy: Policy, tmp_path: Path) -> None:
     writing = rollout_spec(policy)
     (first, measured, memory), (again, retold, rememory) = (made(writing, tmp_path / name) for name in "ab")
     assert (measured, memory) == (retold, rememory)
@@ -133,7 +133,9 @@ def test_dynamic_sampling_draws_no_more_than_it_must(policy: Policy, tmp_path: P
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_dynamic_sampling_stops_and_fills_up_with_what_there_is(policy: Policy, tmp_path: Path, most: int) -> None:
+def test_dynamic_sampling_stops_and_fills_the_rollout_with_other_groups(
+    policy: Policy, tmp_path: Path, most: int
+) -> None:
     def one_differs(completion: str, row: Mapping[str, Any]) -> float:
         return float(sum(completion.encode())) if row["number"] == 2 else 0.5
 
@@ -146,7 +148,7 @@ def test_dynamic_sampling_stops_and_fills_up_with_what_there_is(policy: Policy, 
     assert teaching == ["prompts.jsonl:3"] * drawn.count(2)
 
 
-def test_a_group_that_differs_by_masked_completions_alone_is_no_good_one(policy: Policy, tmp_path: Path) -> None:
+def test_a_group_whose_rewards_differ_only_by_masked_completions_is_replaced(policy: Policy, tmp_path: Path) -> None:
     policy = replace_ends(policy)
     writing = replace(rollout_spec(policy, lambda c, row: float(sum(c.encode()))), most_draws=20, mask_truncated=True)
     seen: list[Rollout] = []
@@ -161,11 +163,11 @@ def test_a_group_that_differs_by_masked_completions_alone_is_no_good_one(policy:
 
 
 def replace_ends(policy: Policy) -> Policy:
-    """The same model, of whose tokens a third end a completion."""
+    """The same model with a third of all tokens as end tokens."""
     return replace(policy, end_tokens=tuple(range(6, 262, 3)))
 
 
-def test_the_first_rollout_is_remembered_and_later_ones_are_held_against_it(policy: Policy, tmp_path: Path) -> None:
+def test_later_rollouts_are_compared_with_the_first_one(policy: Policy, tmp_path: Path) -> None:
     notes: list[str] = []
     options = AlarmOptions(min_entropy=0.9, max_length_growth=1.1)
     _, measured, memory = made(rollout_spec(policy), tmp_path, alarms=options, notes=notes)
@@ -176,31 +178,31 @@ def test_the_first_rollout_is_remembered_and_later_ones_are_held_against_it(poli
     short = replace(memory, first={"completions/mean_length": 4.0, "entropy": 99.0})
     made(rollout_spec(policy), tmp_path, number=1, state=short, alarms=options, notes=notes)
     assert len(notes) == 2
-    assert notes[0].startswith("alarm: rollout 2: completions have 5 tokens")
+    assert notes[0].startswith("alarm: rollout 2: length explosion")
     assert "collapse" in notes[1]
 
 
 def test_an_alarm_can_stop_the_stage_before_it_learns(policy: Policy, tmp_path: Path) -> None:
     memory = RolloutState(first={"completions/mean_length": 1.0, "entropy": 1.0})
-    with pytest.raises(RunError, match=r"rollout 3: completions have 5 tokens.*Stopped, as `alarms` says"):
+    with pytest.raises(RunError, match=r"rollout 3: length explosion.*have 5 tokens.*`alarms.action"):
         made(rollout_spec(policy), tmp_path, number=2, state=memory, alarms=AlarmOptions(action="stop"))
     assert (tmp_path / "rollout-00000002.jsonl").is_file(), "what it wrote is there to look at"
 
 
-def test_a_reward_that_does_not_apply_anywhere_teaches_nothing(policy: Policy, tmp_path: Path) -> None:
+def test_a_reward_that_applies_to_no_completion_teaches_nothing(policy: Policy, tmp_path: Path) -> None:
     groups, measured, _ = made(rollout_spec(policy, lambda completion, row: None), tmp_path)
     assert measured["reward"] is None
     assert not any(group.columns["advantage"].any() for group in groups)
 
 
-def test_rewards_read_what_the_template_opens_the_answer_with(policy: Policy, tmp_path: Path) -> None:
+def test_rewards_read_the_opening_that_the_template_writes(policy: Policy, tmp_path: Path) -> None:
     writing = rollout_spec(policy, lambda completion, row: float(completion.startswith("<think>")))
     opened = replace(writing, renderer=replace(writing.renderer, prefill="<think>\n"))
     assert made(opened, tmp_path)[1]["reward"] == 1.0
     assert made(writing, tmp_path)[1]["reward"] == 0.0
 
 
-def test_a_run_whose_rewards_never_give_a_number_stops_and_says_why(policy: Policy, tmp_path: Path) -> None:
+def test_a_run_whose_rewards_never_give_a_number_stops_with_the_reasons(policy: Policy, tmp_path: Path) -> None:
     rewards = {
         "never": Reward(per_completion(lambda completion, row: NotApplicable("`answer` is null"))),
         "weightless": Reward(per_completion(lambda completion, row: 1.0), 0.0),
@@ -218,9 +220,7 @@ def test_a_run_whose_rewards_never_give_a_number_stops_and_says_why(policy: Poli
     made(never, tmp_path, number=1, state=replace(memory, judged=1))
 
 
-def test_what_a_credit_remembers_of_the_first_rollout_does_not_disturb_the_alarms(
-    policy: Policy, tmp_path: Path
-) -> None:
+def test_figures_that_advantages_store_in_the_state_do_not_disturb_the_alarms(policy: Policy, tmp_path: Path) -> None:
     def scaling(some: Rollout, memory: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
         groups, measured, memory = GRPO(some, memory)
         return groups, measured, replace(memory, first={**memory.first, "score_mean": 2.0})

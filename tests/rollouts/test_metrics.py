@@ -42,7 +42,7 @@ def test_figures_by_hand() -> None:
     }
 
 
-def test_what_is_missing_enters_no_figure() -> None:
+def test_missing_rewards_enter_no_metric() -> None:
     measured = metrics.figures(
         experience(
             [[1.0, NONE], [2.0, 1.0], [NONE, NONE]],
@@ -58,7 +58,7 @@ def test_what_is_missing_enters_no_figure() -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 1), (1, 1), (3, 2)])
-def test_a_rollout_without_rewards_has_no_figures_of_them_and_warns_of_nothing(shape: tuple[int, int]) -> None:
+def test_a_rollout_without_rewards_has_no_reward_metrics_and_no_warnings(shape: tuple[int, int]) -> None:
     nothing = np.full(shape, NONE).tolist()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -69,18 +69,18 @@ def test_a_rollout_without_rewards_has_no_figures_of_them_and_warns_of_nothing(s
 
 
 @given(experiences)
-def test_every_figure_can_be_written_as_json(some: Rollout) -> None:
+def test_every_figure_can_be_written_as_json(rollout: Rollout) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        json.dumps({**metrics.figures(some)}, allow_nan=False)
+        json.dumps({**metrics.figures(rollout)}, allow_nan=False)
 
 
 def test_a_pass_rate_needs_rewards_between_0_and_1() -> None:
     def rate(*components: list[list[float]], costs: tuple[str, ...] = ()) -> float | None:
         named = {str(n): values for n, values in enumerate(components)}
-        some = experience(components[0], components=named)
-        object.__setattr__(some, "costs", frozenset(costs))
-        return metrics.figures(some)["pass_rate"]
+        rollout = experience(components[0], components=named)
+        object.__setattr__(rollout, "costs", frozenset(costs))
+        return metrics.figures(rollout)["pass_rate"]
 
     assert rate([[1.0, 1.0]], [[0.5, 1.0]]) == 0.5
     assert rate([[1.0, -0.1]]) is None
@@ -99,15 +99,15 @@ def test_the_distance_to_the_reference_by_hand() -> None:
 
 def raised(measured: dict[str, float | None], first: dict[str, float], **options: float | None) -> list[str]:
     quiet = {"max_kl": None, "max_length_growth": None, "min_entropy": None}
-    now = {"completions/mean_length": 10.0, "entropy": 2.0, **measured}
-    return list(alarm_messages(now, first, AlarmOptions.model_validate({**quiet, **options})))
+    metrics_now = {"completions/mean_length": 10.0, "entropy": 2.0, **measured}
+    return list(alarm_messages(metrics_now, first, AlarmOptions.model_validate({**quiet, **options})))
 
 
 @pytest.mark.parametrize(
     ("measured", "options", "words"),
     [
         ({"objective/kl": 5.0}, {"max_kl": 5.0}, None),
-        ({"objective/kl": 5.1}, {"max_kl": 5.0}, "over the budget of 5"),
+        ({"objective/kl": 5.1}, {"max_kl": 5.0}, "limit of 5 (max_kl)"),
         ({"objective/kl": 99.0}, {}, None),
         ({"completions/mean_length": 40.0}, {"max_length_growth": 4.0}, None),
         ({"completions/mean_length": 41.0}, {"max_length_growth": 4.0}, "length explosion"),
@@ -117,15 +117,15 @@ def raised(measured: dict[str, float | None], first: dict[str, float], **options
         ({"entropy": 0.0}, {}, None),
     ],
 )
-def test_an_alarm_is_raised_beyond_its_limit_alone(
+def test_an_alarm_is_raised_only_beyond_its_limit(
     measured: dict[str, float | None], options: dict[str, float], words: str | None
 ) -> None:
-    found = raised(measured, FIRST, **options)
-    assert len(found) == (words is not None)
-    assert words is None or words in found[0]
+    messages = raised(measured, FIRST, **options)
+    assert len(messages) == (words is not None)
+    assert words is None or words in messages[0]
 
 
-def test_the_first_rollout_has_nothing_to_look_back_at_but_a_budget() -> None:
+def test_the_first_rollout_is_checked_only_against_the_kl_limit() -> None:
     wild: dict[str, float | None] = {"objective/kl": 9.0, "completions/mean_length": 999.0, "entropy": 0.0}
     options = {"max_kl": 5.0, "max_length_growth": 2.0, "min_entropy": 0.5}
     (only,) = raised(wild, {}, **options)
@@ -133,15 +133,15 @@ def test_the_first_rollout_has_nothing_to_look_back_at_but_a_budget() -> None:
     assert len(raised(wild, FIRST, **options)) == 3
 
 
-def test_repetition_is_the_share_of_grams_seen_before() -> None:
+def test_repetition_is_the_share_of_grams_that_occurred_before() -> None:
     assert metrics.repetition(np.array([1, 2, 3], np.int32)) == 0.0
     assert metrics.repetition(np.array([1, 2, 3, 4, 1, 2, 3, 4], np.int32)) == pytest.approx(1 / 5)
 
 
-def test_the_table_has_a_row_a_completion(tmp_path: Path) -> None:
+def test_the_table_has_a_row_per_completion(tmp_path: Path) -> None:
     written = [[generation([4, 5]), generation([6], ended=False)], [generation([7]), generation([8])]]
-    some = experience([[1.0, NONE], [0.0, 0.5]], written)
-    write_json_lines(tmp_path / "new" / "t.jsonl", completion_rows(some, 3))
+    rollout = experience([[1.0, NONE], [0.0, 0.5]], written)
+    write_json_lines(tmp_path / "new" / "t.jsonl", completion_rows(rollout, 3))
     rows = [json.loads(line) for line in (tmp_path / "new" / "t.jsonl").read_text().splitlines()]
     assert len(rows) == 4
     assert rows[1] == {

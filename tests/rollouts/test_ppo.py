@@ -36,26 +36,28 @@ def values(groups: Sequence[Group]) -> list[Floats]:
 
 
 def credited(
-    some: Rollout, variant: PPOAdvantageOptions, memory: RolloutState | None = None
+    rollout: Rollout, variant: PPOAdvantageOptions, memory: RolloutState | None = None
 ) -> tuple[list[Group], Metrics, RolloutState]:
-    return ppo_advantages(variant, reference=reference, values=values)(some, memory or RolloutState(beta=0.2))
+    return ppo_advantages(variant, reference=reference, values=values)(rollout, memory or RolloutState(beta=0.2))
 
 
 def spread(every: list[float]) -> float:
-    """Their deviation, held off zero."""
+    """Their standard deviation; 1e-8 is added to the variance."""
     mean = sum(every) / max(1, len(every))
     return (sum((x - mean) ** 2 for x in every) / max(1, len(every)) + 1e-8) ** 0.5
 
 
-def slowly(some: Rollout, v: PPOAdvantageOptions, beta: float, scale: tuple[float, float]) -> Mapping[str, list[float]]:
+def slowly(
+    rollout: Rollout, v: PPOAdvantageOptions, beta: float, scale: tuple[float, float]
+) -> Mapping[str, list[float]]:
     """Advantage and return of every token of the rollout, from the papers' formulas."""
     rewards: list[list[float] | None] = []
     value: list[list[float]] = []
-    for g, written in enumerate(some.written):
+    for g, written in enumerate(rollout.written):
         for k, one in enumerate(written):
             tokens = one.tokens.tolist()
             value.append([t % 5 / 4 for t in tokens])
-            score = float(some.reward_GK[g, k])
+            score = float(rollout.reward_GK[g, k])
             if np.isnan(score):
                 rewards.append(None)
                 continue
@@ -79,11 +81,11 @@ def slowly(some: Rollout, v: PPOAdvantageOptions, beta: float, scale: tuple[floa
         advantages.append([sum((v.gamma * v.lam) ** (u - t) * delta[u] for u in range(t, n)) for t in range(n)])
     every = [a for some_advantages in advantages if some_advantages is not None for a in some_advantages]
     mean = sum(every) / max(1, len(every))
-    found: dict[str, list[float]] = {"advantage": [], "return": []}
+    columns: dict[str, list[float]] = {"advantage": [], "return": []}
     for a, val in zip(advantages, value, strict=True):
-        found["advantage"] += [0.0] * len(val) if a is None else [(x - mean) / spread(every) for x in a]
-        found["return"] += val if a is None else [x + y for x, y in zip(a, val, strict=True)]
-    return found
+        columns["advantage"] += [0.0] * len(val) if a is None else [(x - mean) / spread(every) for x in a]
+        columns["return"] += val if a is None else [x + y for x, y in zip(a, val, strict=True)]
+    return columns
 
 
 variants = st.builds(
@@ -100,15 +102,15 @@ variants = st.builds(
 
 @given(st.integers(0, 10**6), variants, st.sampled_from([0.0, 0.3]))
 @settings(max_examples=60, deadline=None)
-def test_it_is_its_definition(seed: int, variant: PPOAdvantageOptions, beta: float) -> None:
-    some = random_experience(np.random.default_rng(seed))
-    groups, _, memory = credited(some, variant, RolloutState(beta=beta))
-    known = some.reward_GK[np.isfinite(some.reward_GK)]
+def test_advantages_and_returns_follow_their_definition(seed: int, variant: PPOAdvantageOptions, beta: float) -> None:
+    rollout = random_experience(np.random.default_rng(seed))
+    groups, _, memory = credited(rollout, variant, RolloutState(beta=beta))
+    known = rollout.reward_GK[np.isfinite(rollout.reward_GK)]
     scale = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
-    expected = slowly(some, variant, beta, scale if scale[1] > 1e-6 else (scale[0], 1.0))
+    expected = slowly(rollout, variant, beta, scale if scale[1] > 1e-6 else (scale[0], 1.0))
     for name, measured in expected.items():
-        found = np.concatenate([group.columns[name] for group in groups])
-        assert np.allclose(found, measured, rtol=1e-3, atol=5e-3), name  # rounding over a deviation of 1e-4
+        column = np.concatenate([group.columns[name] for group in groups])
+        assert np.allclose(column, measured, rtol=1e-3, atol=5e-3), name  # rounding over a deviation of 1e-4
     assert memory.beta == beta
 
 
@@ -120,7 +122,7 @@ def test_every_column_that_the_objective_needs_is_there() -> None:
     assert policy_gradient_objective(PolicyGradientOptions(), value=ValueOptions()).needs <= groups[0].columns.keys()
 
 
-def test_scores_are_scaled_by_the_first_rollout_alone() -> None:
+def test_scores_are_scaled_only_by_the_first_rollout() -> None:
     variant = plain(normalize=True)
     _, first, memory = credited(experience([[1.0, 3.0]]), variant)
     assert memory.first == {"score_mean": 2.0, "score_deviation": 1.0}
@@ -130,15 +132,15 @@ def test_scores_are_scaled_by_the_first_rollout_alone() -> None:
     assert after.first == memory.first
 
 
-def test_equal_scores_are_moved_but_not_blown_up() -> None:
+def test_equal_scores_are_shifted_but_not_scaled() -> None:
     _, measured, memory = credited(experience([[4.0, 4.0], [NONE, 4.0]]), plain(normalize=True))
     assert memory.first == {"score_mean": 4.0, "score_deviation": 1.0}
     assert measured["objective/scores"] == 0.0
 
 
-def test_a_cut_completion_is_punished() -> None:
-    some = experience([[1.0, 1.0]], [[generation([4]), generation([4], ended=False)]])
-    groups, measured, _ = credited(some, plain(missing_eos_penalty=2.0))
+def test_a_truncated_completion_gets_a_penalty() -> None:
+    rollout = experience([[1.0, 1.0]], [[generation([4]), generation([4], ended=False)]])
+    groups, measured, _ = credited(rollout, plain(missing_eos_penalty=2.0))
     whole, cut = groups[0].columns["return"].tolist()
     assert whole - cut == pytest.approx(2.0)
     assert measured["objective/scores"] == pytest.approx(0.0)
@@ -170,13 +172,13 @@ def test_a_rollout_without_any_reward_teaches_nothing() -> None:
 
 def test_the_coefficient_is_steered_from_rollout_to_rollout() -> None:
     variant = plain(target_kl=0.01, kl_horizon=10.0)
-    some = experience(
+    rollout = experience(
         [[1.0, 0.0]], [[generation([4], [-0.1]), generation([4], [-0.2])]]
     )  # KL far over the target: + 20%
     betas: list[float | None] = []
     memory = RolloutState(beta=0.5)
     for _ in range(3):
-        _, measured, memory = credited(some, variant, memory)
+        _, measured, memory = credited(rollout, variant, memory)
         betas.append(measured["beta"])
     step = 1 + 0.2 * 2 / 10
     assert betas == [pytest.approx(0.5), pytest.approx(0.5 * step), pytest.approx(0.5 * step**2)]
@@ -184,12 +186,12 @@ def test_the_coefficient_is_steered_from_rollout_to_rollout() -> None:
 
 
 def test_figures_by_hand() -> None:
-    some = experience([[1.0, 2.0]], [[generation([5], [-1.0]), generation([5], [-3.0])]])  # value 0, reference -1.1
-    _, measured, _ = credited(some, PLAIN, RolloutState(beta=0.5))
+    rollout = experience([[1.0, 2.0]], [[generation([5], [-1.0]), generation([5], [-3.0])]])  # value 0, reference -1.1
+    _, measured, _ = credited(rollout, PLAIN, RolloutState(beta=0.5))
     assert measured["objective/kl"] == pytest.approx((0.1 - 1.9) / 2)
     assert measured["objective/scores"] == pytest.approx(1.5)
     assert measured["objective/rlhf_reward"] == pytest.approx(1.5 - 0.5 * (0.1 - 1.9) / 2)
     assert measured["explained_variance"] == pytest.approx(0.0)
     assert measured["beta"] == 0.5
-    _, whitened, _ = credited(some, plain(whiten_rewards=True), RolloutState(beta=0.5))
+    _, whitened, _ = credited(rollout, plain(whiten_rewards=True), RolloutState(beta=0.5))
     assert whitened["objective/rlhf_reward"] == measured["objective/rlhf_reward"]

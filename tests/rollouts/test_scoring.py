@@ -39,7 +39,7 @@ def answer(policy: Policy, text: str, *, ended: bool = True) -> Generation:
 
 def texts_of(written: Sequence[Sequence[Generation]], policy: Policy) -> list[list[str]]:
     renderer = Renderer(policy.tokenizer, None, frozenset({END}), 256)
-    return [[answer_text(one.tokens, renderer) for one in some] for some in written]
+    return [[answer_text(one.tokens, renderer) for one in group] for group in written]
 
 
 def by(failures: list[str] | None = None, **rewards: Reward) -> Scorer:
@@ -57,12 +57,12 @@ def test_rewards_read_text_without_end_tokens_and_the_prompts_row(policy: Policy
     prompts = [numbered_prompt(n, answer=str(n)) for n in range(2)]
     written = [[answer(policy, "0"), answer(policy, "1", ended=False)], [answer(policy, "é"), answer(policy, "1")]]
     other = Reward(per_completion(lambda completion, row: float(len(completion))), -2.0)
-    found = scored(prompts, written, texts_of(written, policy), by(exact=Reward(per_completion(note)), long=other))
+    rollout = scored(prompts, written, texts_of(written, policy), by(exact=Reward(per_completion(note)), long=other))
     assert seen == [("0", "0"), ("1", "0"), ("é", "1"), ("1", "1")]
-    assert found.texts == (("0", "1"), ("é", "1"))
-    assert found.components["exact"].tolist() == [[1.0, 0.0], [0.0, 1.0]]
-    assert found.reward_GK.tolist() == [[-1.0, -2.0], [-2.0, -1.0]]
-    assert found.costs == {"long"}
+    assert rollout.texts == (("0", "1"), ("é", "1"))
+    assert rollout.components["exact"].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert rollout.reward_GK.tolist() == [[-1.0, -2.0], [-2.0, -1.0]]
+    assert rollout.costs == {"long"}
 
 
 def test_none_and_a_reward_that_raises_are_missing_and_the_row_is_named(policy: Policy) -> None:
@@ -74,8 +74,8 @@ def test_none_and_a_reward_that_raises_are_missing_and_the_row_is_named(policy: 
     prompts = [numbered_prompt(n) for n in range(2)]
     written = [[answer(policy, "a"), answer(policy, "b")], [answer(policy, "c"), answer(policy, "a")]]
     failures: list[str] = []
-    found = scored(prompts, written, texts_of(written, policy), by(failures, picky=Reward(per_completion(picky))))
-    assert np.isnan(found.reward_GK).tolist() == [[False, True], [True, False]]
+    rollout = scored(prompts, written, texts_of(written, policy), by(failures, picky=Reward(per_completion(picky))))
+    assert np.isnan(rollout.reward_GK).tolist() == [[False, True], [True, False]]
     (sentence,) = failures
     assert sentence.startswith("prompts.jsonl:1: reward `picky`: KeyError: 'surname'")
 
@@ -126,11 +126,11 @@ def test_a_reward_model_with_the_same_tokens_scores_them_as_they_are(policy: Pol
         0.0,
         print,
     )
-    found = scored(prompts, written, texts_of(written, policy), scorer)
-    texts = [[*p.tokens.tolist(), *w.tokens.tolist()] for p, some in zip(prompts, written, strict=True) for w in some]
+    rollout = scored(prompts, written, texts_of(written, policy), scorer)
+    texts = [[*p.tokens.tolist(), *w.tokens.tolist()] for p, group in zip(prompts, written, strict=True) for w in group]
     expected = np.array(by_transformers(tmp_path, texts)).reshape(2, 2)
-    assert np.allclose(found.components["rm"], expected, atol=1e-4)
-    assert np.allclose(found.reward_GK, found.components["short"] + 0.5 * expected, atol=1e-4)
+    assert np.allclose(rollout.components["rm"], expected, atol=1e-4)
+    assert np.allclose(rollout.reward_GK, rollout.components["short"] + 0.5 * expected, atol=1e-4)
     assert np.ptp(expected) > 0.1
 
 
@@ -150,15 +150,15 @@ def test_a_reward_model_with_another_tokenizer_reads_the_text_in_its_own_way(pol
     judge = reward_model(tmp_path, OTHER)
     prompts = [chat_prompt(policy, n) for n in range(2)]
     written = [[answer(policy, "zero"), answer(policy, "no", ended=False)], [answer(policy, "x"), answer(policy, "1")]]
-    found = scored(
+    rollout = scored(
         prompts,
         written,
         texts_of(written, policy),
         Scorer({}, {"rm": RewardModel(judge, 1.0, renderer_for(judge, 64))}, 64, 0.0, print),
     )
-    texts = [f"<s>u: {p.text}</s><s>a: {t}</s>" for p, some in zip(prompts, found.texts, strict=True) for t in some]
+    texts = [f"<s>u: {p.text}</s><s>a: {t}</s>" for p, group in zip(prompts, rollout.texts, strict=True) for t in group]
     ids = [judge.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    assert np.allclose(found.reward_GK.ravel(), by_transformers(tmp_path, ids), atol=1e-4)
+    assert np.allclose(rollout.reward_GK.ravel(), by_transformers(tmp_path, ids), atol=1e-4)
 
 
 def test_a_text_too_long_for_the_reward_model_is_a_failure_of_its_row(policy: Policy, tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_a_text_too_long_for_the_reward_model_is_a_failure_of_its_row(policy: Po
     prompts = [chat_prompt(policy, n) for n in range(2)]
     written = [[answer(policy, "long " * 9)], [answer(policy, "1")]]
     scorer = Scorer({}, {"rm": RewardModel(judge, 1.0, renderer_for(judge, 30))}, 64, 0.5, failures.append)
-    found = scored(prompts, written, texts_of(written, policy), scorer)
-    assert np.isnan(found.reward_GK).tolist() == [[True], [False]]
+    rollout = scored(prompts, written, texts_of(written, policy), scorer)
+    assert np.isnan(rollout.reward_GK).tolist() == [[True], [False]]
     assert failures[0].startswith("prompts.jsonl:1: reward `rm`: ")
 
 
@@ -176,5 +176,5 @@ def test_an_empty_answer_is_scored_too(policy: Policy, tmp_path: Path) -> None:
     judge = reward_model(tmp_path, OTHER)
     scorer = Scorer({}, {"rm": RewardModel(judge, 1.0, renderer_for(judge, 64))}, 64, 1.0, print)
     written = [[generation([END]), answer(policy, "1")]]
-    found = scored([chat_prompt(policy, 0)], written, texts_of(written, policy), scorer)
-    assert np.isfinite(found.reward_GK).all()
+    rollout = scored([chat_prompt(policy, 0)], written, texts_of(written, policy), scorer)
+    assert np.isfinite(rollout.reward_GK).all()

@@ -17,7 +17,7 @@ sizes = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
 
 
 class Maker:
-    """Makes rollouts whose groups say which rollout they are of, and records the requests."""
+    """Makes rollouts whose groups name their rollout, and records the requests."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -52,7 +52,7 @@ def names(groups: list[Group]) -> list[str]:
 
 @given(sizes)
 @settings(max_examples=20, deadline=None)
-def test_every_group_of_a_rollout_is_learnt_from_once_an_inner_epoch(cut: tuple[int, int, int]) -> None:
+def test_every_group_of_a_rollout_is_used_once_per_inner_epoch(cut: tuple[int, int, int]) -> None:
     batch_size, minibatches, inner_epochs = cut
     with TemporaryDirectory() as name:
         source, _ = opened(Path(name), cut)
@@ -80,7 +80,7 @@ def test_a_step_requested_again_or_after_a_restart_is_the_same(cut: tuple[int, i
         assert not unused.requests
 
 
-def test_what_moves_is_handed_from_rollout_to_rollout_across_a_restart(tmp_path: Path) -> None:
+def test_the_state_passes_from_rollout_to_rollout_across_a_restart(tmp_path: Path) -> None:
     source, make = opened(tmp_path, (2, 1, 1))
     source.step(0), source.step(1)
     again, more = opened(tmp_path, (2, 1, 1))
@@ -95,8 +95,10 @@ def test_what_moves_is_handed_from_rollout_to_rollout_across_a_restart(tmp_path:
 
 @given(sizes, st.integers(1, 14), st.integers(0, 5))
 @settings(max_examples=30, deadline=None)
-def test_forgetting_leaves_all_that_a_checkpoint_needs(cut: tuple[int, int, int], oldest: int, more: int) -> None:
-    """A run that resumes at any step from the oldest checkpoint on sees what it would have seen."""
+def test_discarding_leaves_all_rollouts_that_a_checkpoint_needs(
+    cut: tuple[int, int, int], oldest: int, more: int
+) -> None:
+    """A run that resumes at any step from the oldest checkpoint on reads the same groups."""
     with TemporaryDirectory() as name, TemporaryDirectory() as other:
         source, _ = opened(Path(name), cut)
         whole, requests = opened(Path(other), cut)
@@ -115,13 +117,13 @@ def test_old_rollouts_are_really_deleted(tmp_path: Path) -> None:
     source, _ = opened(tmp_path, (1, 2, 2))
     for step in range(12):
         source.step(step)
-    source.discard_before(8)  # rollout 2 is next; what rollout 1 hands on is still needed
+    source.discard_before(8)  # rollout 2 is next, and it needs the state of rollout 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rollout-00000001", "rollout-00000002"]
     source.discard_before(9)
     assert [path.name for path in tmp_path.iterdir()] == ["rollout-00000002"]
 
 
-def test_metrics_are_reported_once_a_rollout(tmp_path: Path) -> None:
+def test_metrics_are_reported_once_per_rollout(tmp_path: Path) -> None:
     source, _ = opened(tmp_path, (1, 2, 2))
     measured = []
     for step in range(8):

@@ -29,7 +29,7 @@ def same(a: Group, b: Group) -> bool:
 
 @given(experiences, st.integers(0, 100), st.floats(0, 9), st.dictionaries(st.text(max_size=5), st.floats(-9, 9)))
 @settings(max_examples=40, deadline=None)
-def test_what_is_kept_comes_back_bit_for_bit(some: Rollout, cursor: int, beta: float, first: dict[str, float]) -> None:
+def test_a_saved_rollout_is_read_bit_for_bit(some: Rollout, cursor: int, beta: float, first: dict[str, float]) -> None:
     groups = some.groups()
     rng = np.random.default_rng(cursor)
     groups = with_column(groups, "advantage", [rng.normal(size=g.loss_tokens).astype(np.float32) for g in groups])
@@ -45,13 +45,13 @@ def test_what_is_kept_comes_back_bit_for_bit(some: Rollout, cursor: int, beta: f
     assert all(same(a, b) for a, b in zip(groups, back, strict=True))
 
 
-def test_a_rollout_is_whole_or_not_there(tmp_path: Path) -> None:
+def test_a_rollout_is_complete_or_missing(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         store.save(tmp_path / "rollout-00000000", _groups(), {"reward": float("nan")}, RolloutState())
     assert not list(tmp_path.iterdir())
 
 
-def test_forgetting_takes_older_rollouts_alone(tmp_path: Path) -> None:
+def test_only_older_rollouts_are_discarded(tmp_path: Path) -> None:
     for number in (0, 3, 4, 11):
         store.save(store.rollout_folder(tmp_path, number), _groups(), {}, RolloutState())
     (tmp_path / "rollout-00000001.partial").mkdir()

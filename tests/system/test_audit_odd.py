@@ -104,7 +104,7 @@ def test_clean_drops_what_it_can_name_and_refuses_to_lose_the_rest(name: str, wo
         (["audit", "--recipe", "nobody.yaml"], "no such recipe"),
         (["clean", "folder", "--out", "clean.jsonl"], "the folder is empty"),
         (["clean", "train.jsonl", "--out", "train.jsonl"], "is never changed"),
-        (["clean", "train.jsonl", "--out", "clean.csv"], "should end in .jsonl"),
+        (["clean", "train.jsonl", "--out", "clean.csv"], "must end in .jsonl"),
         (["clean", "twice.jsonl", "--out", "clean.jsonl", "--keep", "exact-duplicates"], "did you mean exact-dupl"),
     ],
 )

@@ -178,7 +178,7 @@ def test_a_kl_budget_is_watched_without_a_kl_term(tasks: Path, posttrain: Posttr
     budget = ("--set", "stages.grpo.beta=0", "--set", "stages.grpo.alarms={max_kl: 1.0e-3, action: stop}")
     answer = posttrain("run", "grpo.yaml", "--out", "out", *budget)
     assert answer.code == 1
-    assert "over the budget of 0.001 (max_kl)" in answer.err
+    assert "limit of 0.001 (max_kl)" in answer.err
     assert "stage grpo, rollout" in answer.err
     steps = [line for line in lines_of(tasks / "out/stages/grpo/metrics.jsonl") if "loss" in line]
     assert len(steps) % 4 == 0

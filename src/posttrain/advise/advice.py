@@ -56,9 +56,9 @@ class Advice:
 
     def __repr__(self) -> str:
         lines = [f"Advice: {' → '.join(self.stack) or 'collect data first'}"]
-        for one in self.opinions:
-            reasons = [*one.because, *one.but, *(f"missing: {what}" for what in one.missing)]
-            lines += [f"  {one.technique}: {one.verdict}", *(f"    {reason}" for reason in reasons)]
+        for opinion in self.opinions:
+            reasons = [*opinion.because, *opinion.but, *(f"missing: {data}" for data in opinion.missing)]
+            lines += [f"  {opinion.technique}: {opinion.verdict}", *(f"    {reason}" for reason in reasons)]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 

@@ -104,8 +104,8 @@ def _mean_reward(spec: Mapping[str, Any], rows: Sequence[Values], completion: st
 
 def _answer_columns(row: Values, completion: str | None) -> list[str]:
     """The columns that may hold reference answers, the completion first."""
-    others = [name for name in row if name.lower() in _TARGETS and name != completion]
-    order = sorted(others, key=lambda name: _TARGETS.index(name.lower()))
+    targets = [name for name in row if name.lower() in _TARGETS and name != completion]
+    order = sorted(targets, key=lambda name: _TARGETS.index(name.lower()))
     return [completion, *order] if completion is not None and completion in row else order
 
 

@@ -26,7 +26,7 @@ def _ask_for_columns_of(source: AuditSource, ask: Callable[[str], str]) -> Audit
     reading = reading_of(first, {})
     if reading.kind != "unknown" or not reading.columns:
         return source
-    suggestion = ", ".join(f"{theirs} → {ours}?" for ours, theirs in reading.columns.items())
+    suggestion = ", ".join(f"{name} → {standard}?" for standard, name in reading.columns.items())
     answer = ask(f"{source.path}: {suggestion} (Enter: yes; no; or name them: prompt=NAME,completion=NAME)").strip()
     if "=" in answer:
         return replace(source, columns=parse_columns(answer))

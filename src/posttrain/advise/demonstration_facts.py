@@ -116,12 +116,12 @@ def _is_one_kind(check: Check | None) -> bool:
 
 def _hold_out(rows: int) -> str:
     """How exact a figure on a held-out fifth of the rows would be."""
-    held = rows // 5
-    if held < 1:
+    count = rows // 5
+    if count < 1:
         return "there are too few rows to hold any out"
-    right = round(0.8 * held)
-    low, high = wilson(right, held)
-    return f"{right} of {held} right on a held-out fifth would mean {low:.0%} to {high:.0%}"
+    right = round(0.8 * count)
+    low, high = wilson(right, count)
+    return f"{right} of {count} right on a held-out fifth would mean {low:.0%} to {high:.0%}"
 
 
 def _in_words(kinds: float) -> str:

@@ -90,8 +90,8 @@ def _add_preference_data(context: BuildContext, draft: RecipeDraft) -> tuple[lis
     if "rank" not in draft.stages:
         _add_ranking(context, draft)
     load = draft.loads["rank"]
-    both = float(draft.stages["candidates"]["max_new_tokens"])  # two answers, each half of the limit long
-    return ["rank"], Load(load.rows * 6, load.prompt, both)
+    answers = float(draft.stages["candidates"]["max_new_tokens"])  # two answers, each half of the limit long
+    return ["rank"], Load(load.rows * 6, load.prompt, answers)
 
 
 def _add_ranking(context: BuildContext, draft: RecipeDraft) -> None:
@@ -127,5 +127,5 @@ def _prompt_data(context: BuildContext) -> tuple[list[FileProfile], list[Any]]:
     usable = [file for file in context.profile.files if file.prompts is not None]
     files = [file for file in usable if file.kind == "prompt"] or usable
     many = sum(file.usable for file in files) > THRESHOLDS.ranked
-    each = ceil(THRESHOLDS.ranked / len(files)) if many else None
-    return files, [context.source(file, file.prompts or {}, rows=each) for file in files]
+    rows = ceil(THRESHOLDS.ranked / len(files)) if many else None
+    return files, [context.source(file, file.prompts or {}, rows=rows) for file in files]

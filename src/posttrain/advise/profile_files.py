@@ -131,5 +131,5 @@ def _prompt_columns(reading: Reading, sampled: Sequence[Entry]) -> Mapping[str, 
     column = _PROMPTS_IN.get(reading.convention)
     if column is None or (reading.convention == "Alpaca" and any(entry.row.get("input") for entry in sampled)):
         return None
-    theirs = reading.columns.get(column, column)
-    return {} if theirs == "prompt" else {"prompt": theirs}
+    name = reading.columns.get(column, column)
+    return {} if name == "prompt" else {"prompt": name}

@@ -1,6 +1,6 @@
 """Applies the safe fixes to a copy: drops faulty and repeated rows, corrects placeholders and broken characters.
 
-A row is only dropped if another row says the same in all columns, or if it cannot be trained on.
+A row is dropped only if another row has the same values in all columns, or if no stage can train on it.
 """
 
 import json
@@ -21,21 +21,21 @@ from posttrain.errors import InputError
 from posttrain.files import whole_file
 
 _SEVERAL = "self-instruct"
-"""The convention whose rows hold several examples: one bad example is no reason to drop the row."""
+"""The convention whose rows hold several examples. A row is not dropped because of one bad example."""
 
 _BROKEN = frozenset({UNREADABLE.name, ODD.name})
 """Findings on rows that stop the training."""
 
 _JUDGMENTS = frozenset({"ranking", "two responses and annotators' verdicts"})
-"""Conventions whose rows hold people's judgments: a row that cannot train still counts in their agreement."""
+"""Conventions whose rows hold people's judgments. Rows that cannot train stay, since they count in agreement."""
 
 _WINDOWS = ("cp1252", "latin-1")
-"""The encodings as which UTF-8 is usually misread."""
+"""The encodings that UTF-8 text is usually misread as."""
 
 _MISREAD = re.compile(
     "[\u0080-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{2,}"
 )
-"""Two or more characters that bytes of UTF-8 beyond ASCII become when they are misread."""
+"""Two or more characters that UTF-8 bytes beyond ASCII become when they are misread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ def clean_source(source: AuditSource, report: AuditReport, out: Path, keep: Coll
         keep: names of findings to leave as they are.
 
     Raises:
-        InputError: `out` is not a .jsonl file, or is one of the files read; the source cannot be read to its end.
+        InputError: `out` is not a .jsonl file or is one of the source's files, or the source cannot be read to its end.
     """
     if out.suffix != ".jsonl":
-        raise InputError(f"--out: {out} should end in .jsonl, the form that cleaned rows are written in")
+        raise InputError(f"--out: {out} must end in .jsonl, since cleaned rows are written as JSON Lines")
     if out.exists() and any(path.exists() and out.samefile(path) for _, path in source_files(source.path)):
-        raise InputError(f"--out: {out} is the file that is read, which is never changed; name another")
+        raise InputError(f"--out: {out} is an input file, which is never changed; name another file")
     drop, fix = _planned(report, keep)
     counts = dict.fromkeys(("read", "written", "dropped", "changed"), 0)
     log = out.with_name(out.name.removesuffix(".jsonl") + ".log.jsonl")
@@ -103,7 +103,7 @@ def _droppable(report: AuditReport) -> frozenset[str]:
     if conventions & _JUDGMENTS:
         return safe & (_BROKEN | {EXACT.name})
     guessed = any(about["guessed"] for about in report.files.values())
-    return safe - {ODD.name} if guessed else safe  # a row without a column that was only guessed is not broken
+    return safe - {ODD.name} if guessed else safe  # a row without a guessed column is not broken
 
 
 def _fixed(
@@ -115,7 +115,7 @@ def _fixed(
         row = parsed(item)
         if not isinstance(row, Row):
             if row.ends:
-                raise InputError(f"{where}: {row.sentence}; repair the file first: the rows after it would be lost")
+                raise InputError(f"{where}: {row.sentence}; repair the file first, since later rows would be lost")
             yield None, where, [{"did": "dropped", "why": UNREADABLE.name, "says": row.sentence}]
         elif where in drop and drop[where] != UNREADABLE.name:
             yield None, where, [{"did": "dropped", "why": drop[where]}]
@@ -126,7 +126,7 @@ def _fixed(
 
 
 def _empty_input(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if "input" not in values:  # one of several examples that the row holds
+    if "input" not in values:  # the input belongs to one of several examples in the row
         return
     yield {"did": "emptied", "why": PLACEHOLDER_INPUT.name, "column": "input", "was": values["input"]}
     values["input"] = ""
@@ -147,9 +147,9 @@ _FIXES: Mapping[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]] = {
 
 
 def repaired_text(text: str) -> str:
-    """Decode UTF-8 again that was misread as another encoding; a text that cannot be decoded stays as it is.
+    """Decode UTF-8 text again that was misread as another encoding; a text that cannot be decoded stays as it is.
 
-    Each run of suspicious characters is decoded alone, so that correct characters stay.
+    Each run of suspicious characters is decoded separately, so that correct characters stay.
     """
     return _MISREAD.sub(_undone, text)
 

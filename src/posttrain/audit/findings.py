@@ -1,17 +1,17 @@
-"""A finding, which every check returns, and the rule that a check applies."""
+"""The finding, which every check returns, and the rule that a check applies."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Severity = Literal["info", "warn", "block"]
-"""info: worth knowing; warn: worth correcting; block: stops a run unless the recipe waives it by name."""
+"""info: worth knowing; warn: worth correcting; block: stops a run unless the recipe waives the finding by name."""
 
 Safe = Literal["drop", "normalise"]
-"""What `posttrain clean` may do to a row that no person has looked at."""
+"""The change that `posttrain clean` may make to a row without review by a person."""
 
 EXAMPLES = 5
-"""Examples that a finding shows; it lists all its rows."""
+"""The number of examples in a finding. A finding lists all its rows in any case."""
 
 ORDER: tuple[Severity, ...] = ("block", "warn", "info")
 
@@ -21,11 +21,11 @@ class Rule:
     """The rule that a check applies.
 
     Args:
-        name: of the finding; a recipe waives it by this name.
-        severity: how bad a finding is.
-        what: the end of a sentence that begins with a count: "rows have an empty answer".
-        fix: what the user should do.
-        safe: what `posttrain clean` may do to each row, if anything.
+        name: the name of the finding, by which a recipe waives it.
+        severity: how bad the finding is.
+        what: the end of a sentence that begins with a count, such as "rows have an empty answer".
+        fix: the advice to the user.
+        safe: the change that `posttrain clean` may make to each row; None if it may make none.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A row as an example: its place, and a few words of it with secrets masked."""
+    """An example of a finding: the place of the row, and a few words of it with secrets masked."""
 
     where: str
     text: str
@@ -49,9 +49,9 @@ class Finding:
 
     Args:
         name, severity, what, fix, safe: see `Rule`.
-        rows: ``file:line`` of every row, in the order read; rows with the same prompt follow each other.
-        count: how many rows, unless `what` names something else.
-        examples: the first few.
+        rows: ``file:line`` of every row, in reading order; rows with the same prompt follow each other.
+        count: the number of rows, or of the things that `what` names.
+        examples: the first few rows, with a few words of each.
     """
 
     name: str
@@ -79,7 +79,7 @@ def finding(rule: Rule, hits: Sequence[Shown], *, count: int | None = None, what
 
 
 def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """The worst first, then the most frequent."""
+    """The findings by severity, the worst first, then by count."""
     return sorted(findings, key=lambda f: (ORDER.index(f.severity), -f.count, f.name))
 
 

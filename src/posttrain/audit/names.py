@@ -1,4 +1,4 @@
-"""The names of all findings that an audit of files can have, for hints on a misspelt one."""
+"""The names of all findings that an audit of files can have, for suggestions when a name is misspelt."""
 
 from posttrain.audit.checks import (
     consistency,

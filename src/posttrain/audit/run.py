@@ -1,4 +1,4 @@
-"""A whole audit: it reads every row once, compares all rows, and reads a few of them again."""
+"""A whole audit: it reads every row once, compares all rows, and reads a few rows again for examples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ class AuditReport:
     """The result of an audit.
 
     Args:
-        files: path → how it was read, and how many rows it has.
-        rows: examples to train on.
-        findings: the worst first.
+        files: path → how the file was read, and its number of rows.
+        rows: number of training examples.
+        findings: the findings, the worst first.
         figures: measurements besides the findings, by topic.
     """
 
@@ -38,7 +38,7 @@ class AuditReport:
 
     @property
     def blocking(self) -> list[Finding]:
-        """The findings that stop a pipeline."""
+        """The findings that stop a run."""
         return [finding for finding in self.findings if finding.severity == "block"]
 
 
@@ -50,15 +50,15 @@ def audit_sources(
     workers: int | None = None,
     presidio: str | None = None,
 ) -> AuditReport:
-    """Audit all rows of some sources.
+    """Audit all rows of the sources.
 
     Args:
-        against: evaluation data that must not be among them.
-        workers: processes; one a core if None.
-        presidio: a spaCy model's name: rows go through Presidio too.
+        against: evaluation data, none of which may be in the sources.
+        workers: number of processes; one per core if None.
+        presidio: the spaCy model with which Presidio also analyses the rows; None to leave Presidio out.
 
     Raises:
-        InputError: a source is missing, or Presidio is wanted and not installed.
+        InputError: a source is missing, or `presidio` is given and Presidio is not installed.
     """
     table, shared = read_table(sources, against, screen, workers)
     findings = [finding(rule, hits) for rule, hits in table.hits.values()]
@@ -106,8 +106,8 @@ def _files(table: Table, sources: Sequence[AuditSource]) -> dict[str, dict[str, 
 
 
 def _lengths(table: Table) -> dict[str, Any]:
-    """Quantiles of characters, and a histogram on a logarithmic scale, for prompts and answers."""
-    found: dict[str, Any] = {}
+    """The quantiles and a logarithmic histogram of lengths in characters, for prompts and answers."""
+    lengths: dict[str, Any] = {}
     for name in ("prompt", "answer"):
         chars = table.train[f"{name}_chars"]
         chars = chars[chars > 0]
@@ -115,5 +115,5 @@ def _lengths(table: Table) -> dict[str, Any]:
             edges = np.unique(np.geomspace(max(1, chars.min()), chars.max() + 1, 25).astype(int))
             counts, _ = np.histogram(chars, bins=edges) if len(edges) > 1 else (np.array([len(chars)]), edges)
             quantiles = np.quantile(chars, [0.05, 0.5, 0.95]).astype(int).tolist()
-            found[name] = {"quantiles": quantiles, "edges": edges.tolist(), "counts": counts.tolist()}
-    return found
+            lengths[name] = {"quantiles": quantiles, "edges": edges.tolist(), "counts": counts.tolist()}
+    return lengths

@@ -1,4 +1,4 @@
-"""Findings that block, and the names by which a user waives or keeps findings."""
+"""Blocking findings, and the names by which a user waives or keeps findings."""
 
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
@@ -10,21 +10,19 @@ from posttrain.errors import InputError
 
 
 def refuse_blocking(blocking: Sequence[Finding], waived: Collection[str]) -> None:
-    """Stop on findings that block and are not waived.
+    """Check that all blocking findings are waived.
 
     Raises:
-        InputError: there is such a finding.
+        InputError: a blocking finding is not waived.
     """
     left = [finding for finding in blocking if finding.name not in waived]
     if left:
-        listed = "; ".join(f"{one.name}: {one.count:,} {one.what} ({', '.join(one.rows[:3])})" for one in left)
-        raise InputError(
-            f"audit: the data cannot be trained on as it is. {listed}. Correct the rows, or waive a finding by its name"
-        )
+        listed = "; ".join(f"{f.name}: {f.count:,} {f.what} ({', '.join(f.rows[:3])})" for f in left)
+        raise InputError(f"audit: do not train on this data: {listed}. Correct rows, or waive a finding by its name")
 
 
 def check_finding_names(option: str, names: Collection[str], report: AuditReport) -> None:
-    """Check the names that a user gives to an option: a misspelt name would have no effect.
+    """Check the names that a user gives to an option, since a misspelt name would have no effect.
 
     Raises:
         InputError: no finding has this name, and another one has a similar name.

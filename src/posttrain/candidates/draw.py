@@ -1,8 +1,8 @@
-"""Candidates for people to rank: K completions a prompt that differ, from one or several models, in blind order.
+"""Candidates for people to rank: K different completions per prompt, from one or several models, in shuffled order.
 
-Near-identical completions waste a ranker's time and say nothing. They are replaced by further draws of the same model.
-All draws are kept on disk, a whole file a chunk, and what is drawn next follows from what was drawn: so a resumed run
-ends with the same bytes.
+A ranking of near-identical completions carries no information, so further draws of the same model replace them. All
+draws are saved, one file per chunk, and the next draws depend on the saved ones alone. So a resumed run ends with the
+same bytes.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ CHUNK = 64
 """Prompts in one chunk; a chunk is lost if the process dies before the chunk is complete."""
 
 LEAST = 2
-"""Candidates that can be ranked."""
+"""The smallest number of candidates that can be ranked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """A model that writes candidates.
+    """A model that generates candidates.
 
     Args:
-        name: what people call it.
-        about: what tells it from others, its own name aside: hash of its weights, its template, its server.
-        draw: (places of the prompts, completions of each, how) → the completions of each.
+        name: the model's name for people.
+        about: the properties besides its name that identify it: hash of its weights, its template, its server.
+        draw: (places of the prompts, completions per prompt, sampling) → the completions of each prompt.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A draft, and the number of the writer and the round it is from."""
+    """A draft with the number of its writer and of its round."""
 
     writer: int
     round: int
@@ -68,11 +68,11 @@ class Candidates:
     """The rows to rank, with counts.
 
     Args:
-        rows: in the ranking format, without ranks.
-        params: params_hash → the settings behind it.
+        rows: the rows, in the ranking format without ranks.
+        params: params_hash → the settings that it stands for.
         skips: prompts left out, by reason.
-        noted: prompts with a note for the user.
-        figures: means, by name: (value, of how many).
+        noted: note → number of prompts.
+        figures: name → (mean, number of values).
     """
 
     rows: list[dict[str, Any]]
@@ -92,31 +92,31 @@ def make_candidates(
     screen: Screen,
     stop: Callable[[], bool] = lambda: False,
 ) -> Candidates:
-    """Draw, replace, choose, shuffle.
+    """Draw candidates for each prompt, replace similar ones, choose `options.k` of them, and shuffle these.
 
     Args:
-        folder: takes all draws; called again with the same, it goes on from there.
+        folder: the folder of all draws; a second call with the same folder resumes there.
         stop: whether the user has requested a stop.
 
     Raises:
-        Stopped: he did.
+        Stopped: the user requested a stop.
         RunError: no prompt has two completions that differ.
     """
     drawn: list[list[Drawn]] = [[] for _ in prompts]
     for round in range(options.redraws + 1):
         short = [_short(drawn[place], place, len(writers), options) for place in range(len(prompts))]
         for number, writer in enumerate(writers):
-            wanted = [(place, counts[number]) for place, counts in enumerate(short) if counts[number]]
-            if not wanted:
+            requests = [(place, counts[number]) for place, counts in enumerate(short) if counts[number]]
+            if not requests:
                 continue
-            again = f", round {round + 1}" if round else ""
-            total = sum(count for _, count in wanted)
-            with screen.bar(f"{writer.name}{again}", total) as advance:
+            suffix = f", round {round + 1}" if round else ""
+            total = sum(count for _, count in requests)
+            with screen.bar(f"{writer.name}{suffix}", total) as advance:
                 done = 0
-                for index, start in enumerate(range(0, len(wanted), CHUNK)):
+                for index, start in enumerate(range(0, len(requests), CHUNK)):
                     path = folder / f"round-{round}" / f"model-{number}" / f"{index:06}.json"
                     for place, drafts in _chunk(
-                        path, writer, wanted[start : start + CHUNK], _redraw(options, sampling, number, round), stop
+                        path, writer, requests[start : start + CHUNK], _redraw(options, sampling, number, round), stop
                     ):
                         drawn[place] += [Drawn(number, round, draft) for draft in drafts]
                         done += len(drafts)
@@ -127,49 +127,49 @@ def make_candidates(
 def choose(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateOptions) -> list[Drawn]:
     """Choose each writer's first drafts that have text and are not near-identical to an earlier one.
 
-    Earlier rounds come first; among writers, another one begins at each prompt, so that none always yields.
+    Earlier rounds come first. The first writer changes from prompt to prompt, so that no writer always comes last.
     """
     left = _shares(options.k, place, writers)
     kept: list[Drawn] = []
     texts: list[ComparedText] = []
-    for one in sorted(drawn, key=lambda one: (one.round, (one.writer - place) % writers)):
-        text = compared_text(one.draft.text)
-        if left[one.writer] and text.words and not any(near_identical(text, other, options.similar) for other in texts):
-            left[one.writer] -= 1
-            kept.append(one)
+    for draw in sorted(drawn, key=lambda draw: (draw.round, (draw.writer - place) % writers)):
+        text = compared_text(draw.draft.text)
+        if left[draw.writer] and text.words and not any(near_identical(text, t, options.similar) for t in texts):
+            left[draw.writer] -= 1
+            kept.append(draw)
             texts.append(text)
     return kept
 
 
 def _shares(k: int, place: int, writers: int) -> list[int]:
-    """How many candidates each writer gives; what does not divide goes round from prompt to prompt."""
+    """How many candidates each writer gives; the writers that give one more change from prompt to prompt."""
     return [k // writers + ((number - place) % writers < k % writers) for number in range(writers)]
 
 
 def _short(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateOptions) -> list[int]:
     """How many candidates each writer still has to give."""
-    kept = Counter(one.writer for one in choose(drawn, place, writers, options))
+    kept = Counter(draw.writer for draw in choose(drawn, place, writers, options))
     return [share - kept[number] for number, share in enumerate(_shares(options.k, place, writers))]
 
 
 def _redraw(options: CandidateOptions, sampling: Sampling, number: int, round: int) -> Sampling:
-    """Sampling with another seed for each writer and round, so that two similar models draw different answers."""
+    """The sampling settings of a writer in a round. Seeds differ, so that similar models draw different answers."""
     seed = int(np.random.SeedSequence([sampling.seed, number, round]).generate_state(1)[0])
     return replace(sampling, seed=seed, temperature=sampling.temperature + round * options.temperature_step)
 
 
 def _chunk(
-    path: Path, writer: Writer, wanted: Sequence[tuple[int, int]], sampling: Sampling, stop: Callable[[], bool]
+    path: Path, writer: Writer, requests: Sequence[tuple[int, int]], sampling: Sampling, stop: Callable[[], bool]
 ) -> list[tuple[int, list[Draft]]]:
-    """The drafts of some (place, how many), drawn now or before."""
+    """(place, drafts) for each request (place, count); drafts that an earlier run saved are read from disk."""
     if not path.is_file():
         if stop():
             raise Stopped("stopped while writing candidates; everything is saved")
-        found: dict[int, Sequence[Draft]] = {}
-        for count in sorted({count for _, count in wanted}):
-            places = [place for place, n in wanted if n == count]
-            found |= dict(zip(places, writer.draw(places, count, sampling), strict=True))
-        write_json(path, [[place, [[d.text, d.ended] for d in found[place]]] for place, _ in wanted])
+        drafts_at: dict[int, Sequence[Draft]] = {}
+        for count in sorted({count for _, count in requests}):
+            places = [place for place, n in requests if n == count]
+            drafts_at |= dict(zip(places, writer.draw(places, count, sampling), strict=True))
+        write_json(path, [[place, [[d.text, d.ended] for d in drafts_at[place]]] for place, _ in requests])
     return [(place, [Draft(*draft) for draft in drafts]) for place, drafts in read_json(path)]
 
 
@@ -185,7 +185,7 @@ def _result(
     skips, every, short, kept_at_once = Skips(), list[Drawn](), 0, 0
     for place, prompt in enumerate(prompts):
         kept = choose(drawn[place], place, len(writers), options)
-        kept_at_once += sum(one.round == 0 for one in kept)
+        kept_at_once += sum(draw.round == 0 for draw in kept)
         if len(kept) < LEAST:
             skips.add(SkipReason.TOO_FEW_DIFFERENT, prompt.where)
             continue
@@ -206,8 +206,8 @@ def _result(
         {
             "candidates/per_prompt": (len(every) / len(rows), len(rows)),
             "candidates/replaced_ratio": (1 - kept_at_once / (options.k * len(prompts)), options.k * len(prompts)),
-            "candidates/characters": (fmean(len(one.draft.text) for one in every), len(every)),
-            "candidates/clipped_ratio": (fmean(not one.draft.ended for one in every), len(every)),
+            "candidates/characters": (fmean(len(draw.draft.text) for draw in every), len(every)),
+            "candidates/clipped_ratio": (fmean(not draw.draft.ended for draw in every), len(every)),
         },
     )
 
@@ -220,15 +220,15 @@ def _row(
     sampling: Sampling,
     params: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
-    """A row in the ranking format; notes the settings it came from in `params`."""
+    """A row in the ranking format; the settings of its candidates are added to `params`."""
     candidates: list[dict[str, str]] = []
-    for number, one in enumerate(kept, 1):
-        writer = writers[one.writer]
-        settings = {**writer.about, **asdict(_redraw(options, sampling, one.writer, one.round))}
+    for number, draw in enumerate(kept, 1):
+        writer = writers[draw.writer]
+        settings = {**writer.about, **asdict(_redraw(options, sampling, draw.writer, draw.round))}
         del settings["seed"]
         key = hash_of(settings)
         params[key] = {"name": writer.name, **settings}
-        candidates.append({"id": f"c{number}", "text": one.draft.text, "model": writer.name, "params_hash": key})
+        candidates.append({"id": f"c{number}", "text": draw.draft.text, "model": writer.name, "params_hash": key})
     row: dict[str, Any] = {"id": prompt.id, "prompt": prompt_column(prompt.messages)}
     if prompt.tools:
         row["tools"] = [dict(tool) for tool in prompt.tools]

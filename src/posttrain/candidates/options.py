@@ -1,4 +1,4 @@
-"""The options of candidates, as a recipe states them."""
+"""The recipe's options for candidates."""
 
 from pydantic import Field
 
@@ -6,16 +6,16 @@ from posttrain.options import Options
 
 
 class CandidateOptions(Options):
-    """How many candidates a prompt gets, and how different they are."""
+    """The number of candidates per prompt, and how different they must be."""
 
-    k: int = Field(default=4, ge=2, le=26, description="candidates a prompt, shared out evenly among the models")
+    k: int = Field(default=4, ge=2, le=26, description="candidates per prompt, divided evenly among the models")
     similar: float = Field(
         default=0.95,
         gt=0,
         le=1,
-        description="completions with equal numbers and this share of their characters in common count as the same",
+        description="two completions are too similar if they share this share of their characters and all numbers",
     )
-    redraws: int = Field(default=3, ge=0, le=20, description="rounds of further draws for what was too similar")
+    redraws: int = Field(default=3, ge=0, le=20, description="rounds of further draws that replace similar ones")
     temperature_step: float = Field(
-        default=0.0, ge=0, le=1, description="added to the temperature in each of these rounds"
+        default=0.0, ge=0, le=1, description="increase of the temperature in each of these rounds"
     )

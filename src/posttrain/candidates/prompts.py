@@ -78,17 +78,17 @@ def read_prompts_for_candidates(
             if key in keys:
                 skips.add(SkipReason.PROMPT_REPEATED, example.where)
                 continue
-            some = [fit_prompt(example, renderer, room) for renderer, room in zip(renderers, rooms, strict=True)]
-            reason = next((one for one in some if isinstance(one, SkipReason)), None)
+            fitted = [fit_prompt(example, renderer, room) for renderer, room in zip(renderers, rooms, strict=True)]
+            reason = next((result for result in fitted if isinstance(result, SkipReason)), None)
             if reason is not None:
                 skips.add(reason, example.where)
                 continue
             name = _id(example) or key
             if name in by_id:
                 raise InputError(
-                    f"{example.where}: the id {name} is also that of {by_id[name].where}; give each prompt its own"
+                    f"{example.where}: {by_id[name].where} has the same id {name}; give each prompt its own id"
                 )
-            tokens = tuple(one.tokens for one in some if not isinstance(one, SkipReason))
+            tokens = tuple(result.tokens for result in fitted if not isinstance(result, SkipReason))
             by_id[name] = CandidatePrompt(name, example.where, example.prompt, example.tools, tokens)
             keys.add(key)
     if not by_id:

@@ -12,23 +12,25 @@ Truncation = Literal["error", "drop", "left", "right"]
 
 def _each_from_its_own(columns: Mapping[str, str]) -> Mapping[str, str]:
     taken: dict[str, str] = {}
-    for ours, theirs in columns.items():
-        if theirs in taken:
-            raise ValueError(f"{taken[theirs]} and {ours} are both read from the column `{theirs}`")
-        taken[theirs] = ours
+    for standard, name in columns.items():
+        if name in taken:
+            raise ValueError(f"{taken[name]} and {standard} are both read from the column `{name}`")
+        taken[name] = standard
     return columns
 
 
 class DataSource(Options):
     """A source of rows: a file, a folder of files, or ``hf://org/name``."""
 
-    path: str = Field(min_length=1, description="relative to the recipe's folder")
+    path: str = Field(min_length=1, description="path from the recipe's folder, or hf://org/name")
     columns: Annotated[Mapping[str, str], AfterValidator(_each_from_its_own)] = Field(
-        default={}, description="standard name: the file's name of the column, where they differ"
+        default={}, description="standard name: name of the column in the file, if they differ"
     )
-    task: str | None = Field(default=None, description="the task of all its rows; a `task` column names it row by row")
-    weight: float = Field(default=1.0, gt=0, description="IFT: how often it is drawn, relative to its size")
-    rows: int | None = Field(default=None, ge=1, description="read only the first rows")
+    task: str | None = Field(
+        default=None, description="the task of all its rows; a `task` column names it for each row"
+    )
+    weight: float = Field(default=1.0, gt=0, description="IFT: how often the task is drawn, relative to its size")
+    rows: int | None = Field(default=None, ge=1, description="number of first rows to read; all if unset")
 
 
 def as_sources(value: Any) -> Any:

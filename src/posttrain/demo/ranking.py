@@ -21,10 +21,10 @@ RANKED = "ranking/run/stages/rank/export/train.jsonl"
 """The file of the user's rankings in the demo's folder."""
 
 GUIDELINE = """\
-You work for Orrinvale, a company of medicines. Each report tells of a side effect; rank the replies drafted to it.
+You work for Orrinvale, a company that makes medicines. Each report describes a side effect. Rank the drafts of a reply.
 
-A good reply thanks for the report, states the usual dose as the label has it, asks for a report to Drug Safety,
-promises nothing, and leaves the treatment to the doctor. Each fault costs a place. Politeness and length are no merit.
+A good reply thanks the sender, states the usual dose of the label, requests a report to Drug Safety, promises nothing,
+and leaves the treatment to the doctor. Each fault costs one rank. Politeness and length do not count.
 
 The usual doses:
 {doses}

@@ -1,4 +1,4 @@
-"""GRPO's advantages: a completion against its siblings."""
+"""GRPO's advantages: each completion is compared with the other completions of its prompt."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,13 +13,13 @@ from posttrain.rollouts.types import AdvantageFn, Metrics, Reference, Rollout, R
 
 
 def grpo_advantages(options: GRPOAdvantageOptions, *, reference: Reference | None) -> AdvantageFn:
-    """Advantages against the group's mean, for every token of a completion alike.
+    """Build the function that adds the column ``advantage``: reward minus group mean, equal for all tokens.
 
     With `mask_truncated`, a completion cut at the limit bears no loss and does not enter its group's mean (DAPO's
     overlong filtering, arXiv:2503.14476, section 3.4).
 
     Args:
-        reference: gives ``ref_logp``, for a KL term; None without one.
+        reference: computes ``ref_logp`` for a KL term; None if there is no KL term.
     """
 
     def advantages(rollout: Rollout, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
@@ -33,8 +33,8 @@ def grpo_advantages(options: GRPOAdvantageOptions, *, reference: Reference | Non
             metrics = kl_figures(groups)
         if options.mask_truncated:
             groups = [
-                _ended_only(group, [one.ended for one in some])
-                for group, some in zip(groups, rollout.written, strict=True)
+                _ended_only(group, [completion.ended for completion in completions])
+                for group, completions in zip(groups, rollout.written, strict=True)
             ]
         return groups, metrics, state
 
@@ -42,15 +42,15 @@ def grpo_advantages(options: GRPOAdvantageOptions, *, reference: Reference | Non
 
 
 def _ended_only(group: Group, ended: Sequence[bool]) -> Group:
-    """The group with loss on the completions alone that came to their end."""
+    """The group without loss on completions that were cut at the limit."""
     keep = np.repeat(ended, [len(completion.tokens) for completion in group.completions])
     completions = tuple(
-        completion if whole else Completion(completion.tokens, np.zeros_like(completion.loss))
-        for completion, whole in zip(group.completions, ended, strict=True)
+        completion if is_ended else Completion(completion.tokens, np.zeros_like(completion.loss))
+        for completion, is_ended in zip(group.completions, ended, strict=True)
     )
     return replace(group, completions=completions, columns={name: v[keep] for name, v in group.columns.items()})
 
 
 def _per_token(value_K: Floats, group: Group) -> Floats:
-    """A completion's value, at each of its tokens."""
+    """Repeat the value of each completion for each of its tokens."""
     return np.repeat(value_K, [len(completion.tokens) for completion in group.completions]).astype(np.float32)

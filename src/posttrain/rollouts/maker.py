@@ -26,29 +26,31 @@ from posttrain.rollouts.types import AdvantageFn, Metrics, Rollout, RolloutState
 from posttrain.train.batches import Order
 
 PATIENCE = 64
-"""Prompts drawn at most until a reward must have given a number: a run that learns nothing should not go on."""
+"""The run stops if no reward gave a number for the first `PATIENCE` prompts, since it would learn nothing."""
 
 COMPARED = ("completions/mean_length", "entropy")
-"""Figures of the first rollout that alarms look back at."""
+"""The metrics of the first rollout that alarms compare later rollouts with."""
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutSpec:
-    """How rollouts are written.
+    """How rollouts are generated and scored.
 
     Args:
-        policy: the one that learns.
-        renderer: how its tokens become text.
-        write: writes completions, with the current weights of the policy.
-        prompts: to draw from.
-        order: their order in each epoch.
-        sampling: of completions.
-        n: completions a prompt.
-        size: prompts a rollout.
-        scorer: what they are worth.
-        most_draws: times `size` prompts drawn at most to fill a rollout with groups whose rewards differ; 0 keeps all.
-        mask_truncated: rewards of completions cut at the limit do not count among them, as in `grpo_credit`.
-        correct: where another engine than the trainer's own writes, its completions with their importance.
+        policy: the model that is trained.
+        renderer: turns its tokens into text.
+        write: generates completions with the policy's current weights.
+        prompts: the prompts to draw from.
+        order: the order of the prompts in each epoch.
+        sampling: the sampling settings of completions.
+        n: completions per prompt.
+        size: prompts per rollout.
+        scorer: scores the completions.
+        most_draws: dynamic sampling draws at most `most_draws` times `size` prompts, to fill a rollout with groups
+            whose rewards differ; 0 switches it off, and all groups are kept.
+        mask_truncated: whether to ignore rewards of completions cut at the limit when rewards are compared; see
+            `grpo_advantages`.
+        correct: adds importance weights to completions of an engine other than the trainer's own; None for its own.
     """
 
     policy: Policy
@@ -108,12 +110,13 @@ def rollout_maker(
 
 
 def _judged(rollout: Rollout, scorer: Scorer) -> int:
-    """Completions that some reward with a weight gave a number."""
+    """The number of completions with a number from at least one reward that has a weight."""
     known = [np.isfinite(rollout.components[name]) for name in scorer.learnt]
     return int(np.any(known, axis=0).sum()) if known else 0
 
 
 def _nothing_to_learn(rollout: Rollout, scorer: Scorer, prompts: int) -> str:
+    """The error for rewards that gave no number for any of the prompts, with each reward's reasons."""
     count = rollout.reward_GK.size
     problems: list[str] = []
     for name in sorted(scorer.learnt):
@@ -129,36 +132,36 @@ def _nothing_to_learn(rollout: Rollout, scorer: Scorer, prompts: int) -> str:
 
 
 def raise_or_note(sentence: str, options: AlarmOptions, on_note: Callable[[str], None]) -> None:
-    """What the recipe wants done about an alarm.
+    """Report an alarm, or stop the run, as the recipe's `alarms.action` says.
 
     Raises:
-        RunError: it wants to stop.
+        RunError: the action is "stop".
     """
     if options.action == "stop":
-        raise RunError(f"{sentence}. Stopped, as `alarms` says; the last checkpoint is kept")
+        raise RunError(f"{sentence}. The run stops, because of `alarms.action: stop`; the last checkpoint is kept")
     on_note(f"alarm: {sentence}")
 
 
 def write_and_score(
     spec: RolloutSpec, prompts: Sequence[Prompt], ids: Sequence[int], n: int, seed: int | None = None
 ) -> Rollout:
-    """Completions of some prompts, with their rewards.
+    """Generate completions of the prompts, and score them.
 
     Args:
-        ids: numbers that, with the seed, fix each prompt's draws.
-        seed: another than the stage's own.
+        ids: a number for each prompt; with the seed it determines the prompt's random draws.
+        seed: the seed of sampling; None for the stage's own.
     """
     sampling = spec.sampling if seed is None else replace(spec.sampling, seed=seed)
     written = spec.write([p.tokens for p in prompts], sampling, n, ids)
-    texts = [[answer_text(one.tokens, spec.renderer) for one in some] for some in written]
+    texts = [[answer_text(completion.tokens, spec.renderer) for completion in group] for group in written]
     return scored(prompts, written, texts, spec.scorer)
 
 
 def _written(spec: RolloutSpec, cursor: int) -> tuple[Rollout, Rollout, int]:
-    """(all that was written, what is learnt from, prompts taken so far).
+    """(all completions, those to learn from, number of prompts drawn so far).
 
-    DAPO's dynamic sampling (arXiv:2503.14476, section 3.2) draws on until a rollout is full of groups whose rewards
-    differ; what is missing after `most_draws` is filled with the first others, which teach nothing and do no harm.
+    DAPO's dynamic sampling (arXiv:2503.14476, section 3.2) draws until the rewards differ in `size` groups. If there
+    are fewer such groups after `most_draws`, the first other groups fill the rollout. These teach nothing.
     """
     every = _draw(spec, cursor)
     cursor += spec.size
@@ -168,8 +171,8 @@ def _written(spec: RolloutSpec, cursor: int) -> tuple[Rollout, Rollout, int]:
     while len(good := _varied(every, spec.mask_truncated)) < spec.size and len(every.prompts) < most:
         every = every.joined(_draw(spec, cursor))
         cursor += spec.size
-    others = [i for i in range(len(every.prompts)) if i not in set(good)]
-    return every, every.chosen([*good, *others][: spec.size]), cursor
+    uniform = [i for i in range(len(every.prompts)) if i not in set(good)]
+    return every, every.chosen([*good, *uniform][: spec.size]), cursor
 
 
 def _draw(spec: RolloutSpec, cursor: int) -> Rollout:

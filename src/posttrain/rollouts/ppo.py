@@ -1,4 +1,4 @@
-"""PPO's advantages: rewards minus KL along a completion, against a learnt value (GAE)."""
+"""PPO's advantages: generalised advantage estimation (GAE) over rewards with a KL penalty per token."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,23 +15,23 @@ from posttrain.rollouts.metrics import kl_figures
 from posttrain.rollouts.types import AdvantageFn, Metrics, Reference, Rollout, RolloutState, with_column
 
 Values = Callable[[Sequence[Group]], list[Floats]]
-"""The value before each loss token of each group."""
+"""Computes the value estimate before each loss token of each group."""
 
 
 def values_of(policy: Policy, row_tokens: int) -> Values:
-    """The function that returns the estimates of a policy's value head, with its current weights."""
+    """The function that computes value estimates with a policy's value head and its current weights."""
 
     def values(groups: Sequence[Group]) -> list[Floats]:
-        found = outputs_by_group(policy, groups, {"value"}, row_tokens)
-        return [one.value_N.numpy() for one in found if one.value_N is not None]
+        outputs = outputs_by_group(policy, groups, {"value"}, row_tokens)
+        return [output.value_N.numpy() for output in outputs if output.value_N is not None]
 
     return values
 
 
 def ppo_advantages(options: PPOAdvantageOptions, *, reference: Reference, values: Values) -> AdvantageFn:
-    """Columns ``advantage``, ``return``, ``value``, ``ref_logp`` beside ``old_logp``.
+    """Build the function that adds the columns ``advantage``, ``return``, ``value`` and ``ref_logp``.
 
-    A completion without a reward gets no advantage, and its value is left as it is.
+    A completion without a reward gets advantage 0, and its return is the current value estimate.
     """
 
     def advantages(rollout: Rollout, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
@@ -56,7 +56,7 @@ def ppo_advantages(options: PPOAdvantageOptions, *, reference: Reference, values
 
 
 def _with_scale(rollout: Rollout, state: RolloutState, options: PPOAdvantageOptions) -> RolloutState:
-    """The mean and deviation of scores of the first rollout that has any, kept."""
+    """The state with mean and standard deviation of the scores, from the first rollout that has scores."""
     if not options.normalize or "score_mean" in state.first:
         return state
     known = rollout.reward_GK[np.isfinite(rollout.reward_GK)].astype(np.float64)
@@ -68,18 +68,18 @@ def _with_scale(rollout: Rollout, state: RolloutState, options: PPOAdvantageOpti
 
 
 def _scores(rollout: Rollout, state: RolloutState, options: PPOAdvantageOptions) -> Floats:
-    """The score of each completion after normalisation and penalty, [G, K]."""
+    """The score of each completion after normalisation and the penalty for a missing end token, [G, K]."""
     score_GK = rollout.reward_GK.astype(np.float64)
     if options.normalize and "score_mean" in state.first:
         score_GK = (score_GK - state.first["score_mean"]) / state.first["score_deviation"]
-    ended_GK = np.array([[one.ended for one in some] for some in rollout.written])
+    ended_GK = np.array([[completion.ended for completion in group] for group in rollout.written])
     return (score_GK - np.where(ended_GK, 0.0, options.missing_eos_penalty)).astype(np.float32)
 
 
 def _with_advantages(
     groups: list[Group], score_GK: Floats, beta: float, options: PPOAdvantageOptions
 ) -> tuple[list[Group], dict[str, float | None]]:
-    """Rewards by token, GAE over each completion, advantages whitened over all."""
+    """Add advantages and returns: GAE over each scored completion, advantages whitened over all of them."""
     kl, value = _pieces(groups, lambda g: g.columns["old_logp"] - g.columns["ref_logp"]), _pieces(groups, _value)
     score = score_GK.ravel()
     known = np.isfinite(score)
@@ -95,10 +95,10 @@ def _with_advantages(
         if options.whiten_rewards:
             rewards = whiten(rewards, shift=False)
         known = [value[i] for i in places]
-        both = [gae(r, v, gamma=options.gamma, lam=options.lam) for r, v in zip(rewards, known, strict=True)]
-        for i, white, (_, back) in zip(places, whiten([a for a, _ in both]), both, strict=True):
-            advantage[i], returns[i] = white, back
-        metrics["explained_variance"] = _explained(np.concatenate([r for _, r in both]), np.concatenate(known))
+        pairs = [gae(r, v, gamma=options.gamma, lam=options.lam) for r, v in zip(rewards, known, strict=True)]
+        for i, whitened, (_, return_) in zip(places, whiten([a for a, _ in pairs]), pairs, strict=True):
+            advantage[i], returns[i] = whitened, return_
+        metrics["explained_variance"] = _explained(np.concatenate([r for _, r in pairs]), np.concatenate(known))
     groups = with_column(groups, "advantage", _joined(groups, advantage))
     return with_column(groups, "return", _joined(groups, returns)), metrics
 
@@ -108,7 +108,7 @@ def _value(group: Group) -> Floats:
 
 
 def _pieces(groups: Sequence[Group], column: Callable[[Group], Floats]) -> list[Floats]:
-    """A column cut into completions."""
+    """Divide a column of each group into one piece per completion."""
     return [
         piece
         for group in groups
@@ -117,12 +117,12 @@ def _pieces(groups: Sequence[Group], column: Callable[[Group], Floats]) -> list[
 
 
 def _joined(groups: Sequence[Group], pieces: Sequence[Floats]) -> list[Floats]:
-    """Pieces of completions, back to one column a group."""
-    left = iter(pieces)
-    return [np.concatenate([next(left) for _ in group.completions]) for group in groups]
+    """Join the pieces of the completions to one column per group."""
+    remaining = iter(pieces)
+    return [np.concatenate([next(remaining) for _ in group.completions]) for group in groups]
 
 
 def _explained(returns: Floats, value: Floats) -> float | None:
-    """Share of the returns' variance that the value explains; below 0 the value is worse than a constant."""
+    """Explained variance: 1 - Var(returns - value) / Var(returns). Below 0 the value is worse than a constant."""
     variance = float(returns.var(dtype=np.float64))
     return None if variance < 1e-12 else 1.0 - float((returns - value).var(dtype=np.float64)) / variance

@@ -24,9 +24,9 @@ class RewardModel:
     """A reward model, ready to score.
 
     Args:
-        policy: opened for the task ``score``.
-        weight: in the sum of rewards.
-        renderer: how it reads a conversation; None where its tokens are the policy's own.
+        policy: the model, loaded for the task ``score``.
+        weight: its weight in the sum of rewards.
+        renderer: renders conversations for it; None if it reads the tokens of the trained policy.
     """
 
     policy: Policy
@@ -36,15 +36,15 @@ class RewardModel:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """All that scores a stage's completions.
+    """The rewards and reward models that score a stage's completions.
 
     Args:
-        rewards: of texts.
-        judges: reward models.
-        row_tokens: tokens a reward model computes at once.
+        rewards: the rewards that read text.
+        judges: the reward models.
+        row_tokens: number of tokens that a reward model computes at once.
         max_failures: see `score_completions`.
-        on_failure: given each failure, a sentence with row and reward.
-        on_not_applicable: given each reward's name, a reason, and for how many completions it could not judge.
+        on_failure: receives a sentence on each failure, with the row and the reward.
+        on_not_applicable: receives a reward's name, a reason, and the number of completions that it did not apply to.
     """
 
     rewards: Mapping[str, Reward]
@@ -57,7 +57,7 @@ class Scorer:
     @property
     def learnt(self) -> frozenset[str]:
         """Names of the rewards that have a weight."""
-        weights = {name: one.weight for some in (self.rewards, self.judges) for name, one in some.items()}
+        weights = {name: reward.weight for rewards in (self.rewards, self.judges) for name, reward in rewards.items()}
         return frozenset(name for name, weight in weights.items() if weight)
 
 
@@ -73,13 +73,13 @@ def scored(
         RunError: a reward failed too often.
     """
     flat = list(chain.from_iterable(texts))
-    each = [prompt for prompt, some in zip(prompts, written, strict=True) for _ in some]
+    repeated = [prompt for prompt, completions in zip(prompts, written, strict=True) for _ in completions]
     rewards = dict(scorer.rewards)
     for name, judge in scorer.judges.items():
-        found = _judged(judge, prompts, written, texts, scorer.row_tokens)
-        rewards[name] = Reward(lambda completions, rows, found=found: found, judge.weight)
+        scores = _judged(judge, prompts, written, texts, scorer.row_tokens)
+        rewards[name] = Reward(lambda completions, rows, scores=scores: scores, judge.weight)
     result: Scored = score_completions(
-        rewards, flat, [p.row for p in each], [p.where for p in each], max_failures=scorer.max_failures
+        rewards, flat, [p.row for p in repeated], [p.where for p in repeated], max_failures=scorer.max_failures
     )
     for sentence in result.failures:
         scorer.on_failure(sentence)
@@ -89,8 +89,8 @@ def scored(
     count = len(written[0])
     return Rollout(
         prompts=tuple(prompts),
-        written=tuple(tuple(some) for some in written),
-        texts=tuple(tuple(some) for some in texts),
+        written=tuple(tuple(group) for group in written),
+        texts=tuple(tuple(group) for group in texts),
         reward_GK=_array(result.total, count),
         components={name: _array(values, count) for name, values in result.components.items()},
         costs=frozenset(name for name, reward in rewards.items() if reward.weight < 0),
@@ -105,15 +105,17 @@ def _judged(
     texts: Sequence[Sequence[str]],
     row_tokens: int,
 ) -> list[Score | Failed]:
+    """The reward model's score of each completion; a failure if the completion cannot be encoded."""
     if judge.renderer is None:
         return list(reward_model_scores(judge.policy, groups_of(prompts, written), row_tokens=row_tokens))
-    read = [_read(p, text, judge.renderer) for p, some in zip(prompts, texts, strict=True) for text in some]
-    values = iter(reward_model_scores(judge.policy, [g for g in read if isinstance(g, Group)], row_tokens=row_tokens))
-    return [next(values) if isinstance(one, Group) else Failed(one) for one in read]
+    encoded = [_encoded(p, text, judge.renderer) for p, group in zip(prompts, texts, strict=True) for text in group]
+    groups = [group for group in encoded if isinstance(group, Group)]
+    values = iter(reward_model_scores(judge.policy, groups, row_tokens=row_tokens))
+    return [next(values) if isinstance(group, Group) else Failed(group) for group in encoded]
 
 
-def _read(prompt: Prompt, text: str, renderer: Renderer) -> Group | str:
-    """The conversation as a reward model with another tokenizer reads it."""
+def _encoded(prompt: Prompt, text: str, renderer: Renderer) -> Group | str:
+    """Encode the conversation for a reward model with another tokenizer; the reason if that is not possible."""
     return encode_example(
         Example(prompt.where, prompt.messages, (({"role": "assistant", "content": text},),)), renderer, wordless=True
     )

@@ -1,8 +1,8 @@
-"""The source of on-policy stages: rollout after rollout, each cut into the optimiser steps that learn from it.
+"""The batch source of on-policy stages: it makes rollouts, and divides each into optimiser steps.
 
-Step n belongs to rollout n // (minibatches * inner_epochs). A rollout is made when its first step is requested, by
-the weights as they then are, and written to disk before that step: so a run that is killed in the middle of one goes
-on with the same groups, and everything that moves between rollouts lies beside them.
+Step n belongs to rollout n // (minibatches * inner_epochs). A rollout is made with the current weights when its first
+step is requested. It is saved before that step, together with the state for the next rollout. So a run that is killed
+in the middle of a rollout resumes with the same groups.
 """
 
 from collections.abc import Callable
@@ -18,27 +18,27 @@ from posttrain.rollouts import store
 from posttrain.rollouts.types import Metrics, RolloutState
 
 Make = Callable[[int, RolloutState], tuple[list[Group], Metrics, RolloutState]]
-"""(rollout's number, what the one before handed on) → its groups, metrics, and what it hands on."""
+"""(number of the rollout, state from the previous one) → its groups, its metrics, and the state for the next one."""
 
 
 def rollouts_in(epochs: float, prompts: int, size: int) -> int:
-    """Rollouts of `size` prompts until all were drawn so many times."""
+    """The number of rollouts of `size` prompts that draw every prompt `epochs` times."""
     return ceil(epochs * prompts / size)
 
 
 @dataclass(slots=True)
 class Rollouts:
-    """Groups the policy wrote, by optimiser step.
+    """The groups of each optimiser step, from completions that the policy generated.
 
     Args:
-        make: writes, scores and credits a rollout.
-        prompts: how many there are to draw from.
-        batch_size: groups an optimiser step.
-        minibatches: optimiser steps a rollout is cut into.
-        inner_epochs: how often each group of a rollout is learnt from.
-        folder: takes the rollouts.
-        seed: of the order of minibatches.
-        start: what the first rollout is handed.
+        make: generates a rollout, scores it and adds advantages.
+        prompts: number of prompts to draw from.
+        batch_size: groups per optimiser step.
+        minibatches: optimiser steps in one pass over a rollout.
+        inner_epochs: passes over each rollout.
+        folder: the folder of the saved rollouts.
+        seed: the seed of the order of groups within a rollout.
+        start: the state for the first rollout.
     """
 
     make: Make
@@ -49,24 +49,24 @@ class Rollouts:
     folder: Path
     seed: int
     start: RolloutState
-    _now: tuple[int, list[Group]] | None = field(default=None, init=False)
+    _current: tuple[int, list[Group]] | None = field(default=None, init=False)
 
     @property
     def size(self) -> int:
-        """Prompts of a rollout."""
+        """The number of prompts in a rollout."""
         return self.batch_size * self.minibatches
 
     @property
     def steps_each(self) -> int:
-        """Optimiser steps of a rollout."""
+        """The number of optimiser steps in a rollout."""
         return self.minibatches * self.inner_epochs
 
     def total(self, epochs: float) -> int:
-        """Optimiser steps until all prompts were drawn so many times, whole rollouts."""
+        """The number of optimiser steps for `epochs` passes over the prompts, rounded up to whole rollouts."""
         return rollouts_in(epochs, self.prompts, self.size) * self.steps_each
 
     def step(self, number: int) -> list[Group]:
-        """The groups of optimiser step `number`; makes the rollout if it is not there."""
+        """The groups of optimiser step `number`; a missing rollout is made at its first step."""
         rollout, within = divmod(number, self.steps_each)
         epoch, part = divmod(within, self.minibatches)
         groups = self._groups(rollout, first=within == 0)
@@ -74,17 +74,17 @@ class Rollouts:
         return [groups[i] for i in np.array_split(order, self.minibatches)[part]]
 
     def metrics(self, number: int) -> Metrics:
-        """The rollout's metrics, at its first step."""
+        """The rollout's metrics if step `number` is its first step; else nothing."""
         rollout, within = divmod(number, self.steps_each)
         return {} if within else store.metrics_in(store.rollout_folder(self.folder, rollout))
 
     def discard_before(self, step: int) -> None:
-        """Delete the rollouts that no step from `step` on needs; the last one before it hands on its state."""
+        """Delete the rollouts that steps from `step` on do not need; the last one stays, since it holds the state."""
         store.discard_before(self.folder, (step - 1) // self.steps_each)
 
     def _groups(self, rollout: int, *, first: bool) -> list[Group]:
-        """The groups of a rollout; at its first step it is made, unless it lies there whole."""
-        if self._now is None or self._now[0] != rollout:
+        """The groups of a rollout. With `first`, a rollout that is missing or damaged on disk is made."""
+        if self._current is None or self._current[0] != rollout:
             place = store.rollout_folder(self.folder, rollout)
             if first and not is_sound(place):
                 before = store.rollout_folder(self.folder, rollout - 1)
@@ -94,5 +94,5 @@ class Rollouts:
                 groups, measured, state = self.make(rollout, state)
                 store.save(place, groups, measured, state)
             store.check(place)
-            self._now = rollout, store.groups_in(place)
-        return self._now[1]
+            self._current = rollout, store.groups_in(place)
+        return self._current[1]

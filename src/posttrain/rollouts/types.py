@@ -1,4 +1,4 @@
-"""A rollout's completions with their rewards, and what one rollout hands to the next."""
+"""The types of a rollout: its completions with their rewards, and the state that it passes to the next one."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,21 +12,21 @@ from posttrain.data.sets.prompts import Prompt
 from posttrain.generation.request import Generation
 
 Metrics = Mapping[str, float | None]
-"""Metrics of a rollout, under the names TRL users know."""
+"""Metrics of a rollout, under TRL's names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """Completions of the policy with their rewards. ``G`` prompts, ``K`` completions each.
+    """Completions of the policy with their rewards: ``K`` completions for each of ``G`` prompts.
 
     Args:
-        prompts: G.
-        written: G times K completions.
-        texts: the same as text; see `answer_text`.
-        reward_GK: the weighted sum of rewards; NaN where none applies.
-        components: each reward alone, unweighted, [G, K].
-        costs: names of those that count against a completion (a weight below 0).
-        not_applicable: reward → reason → completions that it could not judge.
+        prompts: the G prompts.
+        written: the K completions of each prompt.
+        texts: the same completions as text; see `answer_text`.
+        reward_GK: the weighted sum of the rewards; NaN if no reward applies.
+        components: name → the values of that reward alone, without its weight, [G, K].
+        costs: names of the rewards with a weight below 0.
+        not_applicable: reward → reason → number of completions that the reward did not apply to.
     """
 
     prompts: tuple[Prompt, ...]
@@ -38,7 +38,7 @@ class Rollout:
     not_applicable: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def groups(self) -> list[Group]:
-        """See `groups_of`."""
+        """The completions as groups; see `groups_of`."""
         return groups_of(self.prompts, self.written)
 
     def chosen(self, places: Sequence[int]) -> "Rollout":
@@ -55,7 +55,7 @@ class Rollout:
         )
 
     def joined(self, other: "Rollout") -> "Rollout":
-        """This one's prompts, then the other's."""
+        """One rollout of both: this one's prompts, then the other's."""
         return Rollout(
             self.prompts + other.prompts,
             self.written + other.written,
@@ -70,27 +70,27 @@ class Rollout:
         )
 
     def learnt_GK(self, *, mask_truncated: bool) -> Floats:
-        """The rewards that decide if a group varies; with `mask_truncated`, none for a completion cut at the limit."""
+        """The rewards that advantages use; with `mask_truncated`, NaN for a completion cut at the limit."""
         if not mask_truncated:
             return self.reward_GK
-        ended_GK = np.array([[one.ended for one in some] for some in self.written])
+        ended_GK = np.array([[completion.ended for completion in group] for group in self.written])
         return np.where(ended_GK, self.reward_GK, np.float32(np.nan))
 
 
 def groups_of(prompts: Sequence[Prompt], written: Sequence[Sequence[Generation]]) -> list[Group]:
-    """Every completion with all its tokens bearing loss, and the log-probs it was drawn with as ``old_logp``; its
-    ``importance`` too, where it has any."""
+    """Groups in which all tokens of the completions bear loss. The column ``old_logp`` holds the log-probs of
+    sampling; the column ``importance`` holds the importance weights, if there are any."""
     groups = [
         Group(
             prompt.where,
             prompt.tokens,
-            tuple(Completion(one.tokens, np.ones(len(one.tokens), np.bool_)) for one in some),
-            {"old_logp": np.concatenate([one.logp for one in some])},
+            tuple(Completion(g.tokens, np.ones(len(g.tokens), np.bool_)) for g in generations),
+            {"old_logp": np.concatenate([g.logp for g in generations])},
         )
-        for prompt, some in zip(prompts, written, strict=True)
+        for prompt, generations in zip(prompts, written, strict=True)
     ]
-    weights = [[one.importance for one in some if one.importance is not None] for some in written]
-    return with_column(groups, "importance", [np.concatenate(one) for one in weights]) if any(weights) else groups
+    weights = [[g.importance for g in generations if g.importance is not None] for generations in written]
+    return with_column(groups, "importance", [np.concatenate(w) for w in weights]) if any(weights) else groups
 
 
 def with_column(groups: Sequence[Group], name: str, values: Sequence[Floats]) -> list[Group]:
@@ -103,10 +103,10 @@ class RolloutState:
     """The state that one rollout passes to the next; it is saved with each rollout for a resume.
 
     Args:
-        cursor: prompts taken so far, over all epochs.
-        beta: KL coefficient of the next rollout.
-        first: figures of the first rollout, which rewards are scaled by and alarms compare with.
-        judged: completions so far that a reward with a weight gave a number.
+        cursor: number of prompts drawn so far, over all epochs.
+        beta: the KL coefficient of the next rollout.
+        first: figures of the first rollout; they scale later scores, and alarms compare later rollouts with them.
+        judged: number of completions so far with a number from a reward that has a weight.
     """
 
     cursor: int = 0
@@ -116,7 +116,7 @@ class RolloutState:
 
 
 AdvantageFn = Callable[[Rollout, RolloutState], tuple[list[Group], Metrics, RolloutState]]
-"""From rewards to groups with the columns the objective needs, metrics, and what the next rollout must know."""
+"""(rollout, state) → groups with the columns that the objective needs, metrics, and the state for the next rollout."""
 
 Reference = Callable[[Sequence[Group]], list[Floats]]
-"""Log-probs of each group's loss tokens under the reference model."""
+"""Computes the log-probs of each group's loss tokens under the reference model."""

@@ -32,7 +32,8 @@ def test_flipped_labels_are_found(write: Write) -> None:
     did = {line - 1 for line in lines_of(found)}
     assert len(did & flipped) >= 0.95 * len(flipped)
     assert len(did & flipped) >= 0.95 * len(did)
-    assert "reads like" in found.examples[0].text
+    first = some[lines_of(found)[0] - 1]
+    assert found.examples[0].text.startswith(f"labelled “{first['completion']}”")
 
 
 def test_right_labels_are_left_alone_and_counted(write: Write) -> None:
@@ -42,17 +43,17 @@ def test_right_labels_are_left_alone_and_counted(write: Write) -> None:
     assert sum(report.figures["labels"]["all rows"].values()) == 400
 
 
-def test_one_label_for_nearly_all_is_told(write: Write) -> None:
+def test_one_label_for_nearly_all_answers_is_reported(write: Write) -> None:
     found = by_name(look(write("train.jsonl", rows(400, random.Random(2), share=0.9))))
     assert "“positive”" in found["class-imbalance"].what
 
 
-def test_answers_in_sentences_are_no_labels(write: Write) -> None:
+def test_answers_in_sentences_are_not_labels(write: Write) -> None:
     some = [row | {"completion": f"It was {row['completion']}, all told."} for row in rows(100, random.Random(3))]
     assert "labels" not in look(write("train.jsonl", some)).figures
 
 
-def test_a_label_written_otherwise_is_told(write: Write) -> None:
+def test_an_unusual_spelling_of_a_label_is_reported(write: Write) -> None:
     some = rows(300, random.Random(4))
     for i, spelling in ((7, "{}."), (90, " {}"), (200, "{}")):
         some[i]["completion"] = spelling.format(some[i]["completion"].capitalize())

@@ -30,13 +30,13 @@ def test_identifiers_are_found_by_their_form(train: Path) -> None:
     assert look(train, "blank")["personal-data-presidio"] == [3, 5]
 
 
-def test_a_model_that_is_not_installed_is_told(train: Path) -> None:
+def test_a_model_that_is_not_installed_is_an_error(train: Path) -> None:
     pytest.importorskip("presidio_analyzer")
     with pytest.raises(InputError, match="spacy download en_no_such_model"):
         look(train, "en_no_such_model")
 
 
-def test_so_is_presidio_itself(train: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_presidio_that_is_not_installed_is_an_error(train: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     with pytest.raises(InputError, match=r"pip install 'posttrain\[presidio\]'"):
         look(train, "blank")

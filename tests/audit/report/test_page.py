@@ -30,7 +30,7 @@ def opened(browser: Browser, report: Path, *, width: int = 1200, dark: bool = Fa
     return page, seen
 
 
-def test_what_rows_say_is_shown_and_never_obeyed(browser: Browser, write: Write, tmp_path: Path) -> None:
+def test_markup_in_rows_is_displayed_and_never_executed(browser: Browser, write: Write, tmp_path: Path) -> None:
     rows = [{"prompt": payload, "completion": payload} for payload in PAYLOADS]  # echoes: each is an example
     rows += [{"prompt": f"Say {n}", "completion": f"<img src=x onerror=alert(1)> As an AI {n}"} for n in range(9)]
     write_report(look(write("<b onclick=alert(1)>.jsonl", rows)), tmp_path / "out", ())
@@ -70,7 +70,7 @@ def test_the_page_fits_its_screen_and_can_be_read(
     page.context.close()
 
 
-def test_the_page_forbids_itself_whatever_is_not_its_own(write: Write, tmp_path: Path) -> None:
+def test_the_page_forbids_scripts_and_requests_to_other_hosts(write: Write, tmp_path: Path) -> None:
     write_report(look(write("train.jsonl", [{"prompt": "Say", "completion": "It."}])), tmp_path / "out", ())
     text = (tmp_path / "out/report.html").read_text()
     assert "default-src 'none'; style-src 'unsafe-inline'" in text

@@ -1,4 +1,4 @@
-"""How the audit reads a source: by guessed columns for files alone, by the trainer's convention for a recipe."""
+"""The audit's reading of a source: by guessed columns for files, by the trainer's convention for a recipe."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Several processes look at rows; none of them runs the program itself once more."""
+"""Several processes scan rows; none of them runs the main program a second time."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ print(report.rows, __file__ == sys.argv[0], __spec__)
 """
 
 
-def test_a_script_without_a_main_guard_runs_once_and_stays_as_it_was(tmp_path: Path) -> None:
+def test_a_script_without_a_main_guard_runs_once_and_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     command = [sys.executable, str(tmp_path / "script.py")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)

@@ -44,7 +44,7 @@ def test_a_long_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @settings(deadline=None)  # the first text beyond ASCII waits for a table
 @given(TEXTS)
-def test_shingles_are_three_words_in_a_row_of_one_text(texts: list[str]) -> None:
+def test_shingles_are_three_consecutive_words_of_one_text(texts: list[str]) -> None:
     sets = shingle_sets(texts)
     plain = [in_words(text) for text in texts]
     assert [len(some) for some in sets] == [len(some) for some in plain]
@@ -53,7 +53,7 @@ def test_shingles_are_three_words_in_a_row_of_one_text(texts: list[str]) -> None
             assert jaccard(a, b) == len(one & other) / max(1, len(one | other))
 
 
-def test_texts_that_are_alike_are_candidates_and_texts_without_words_are_not() -> None:
+def test_similar_texts_are_candidates_and_texts_without_words_are_not() -> None:
     common = " ".join(f"word{n}" for n in range(40))
     texts = ["", common, "?!", "...", f"{common} more", "another matter altogether, told at length"]
     keys = band_keys(*shingles(texts))
@@ -64,7 +64,7 @@ def test_texts_that_are_alike_are_candidates_and_texts_without_words_are_not() -
 
 
 @given(st.integers(LENGTH - 2, LENGTH + 2))
-def test_thirteen_words_in_a_row_are_shared_twelve_are_not(count: int) -> None:
+def test_runs_of_thirteen_words_are_shared_and_runs_of_twelve_are_not(count: int) -> None:
     common = " ".join(f"common{n}" for n in range(count))
     grams = grams_of(["nothing of it", f"before {common} after", ""])
     found = grams.shared_with(["", f"elsewhere {common} otherwise", common[:10]])
@@ -104,7 +104,9 @@ def leaks(train: list[str], held: list[str]) -> dict[int, int]:
         (20, 400, 20, 1, True),  # little of the evaluation row, but most of the row to train on
     ],
 )
-def test_a_leak_is_a_fair_part_that_few_rows_hold(covered: int, of: int, beside: int, repeats: int, leak: bool) -> None:
+def test_a_leak_is_a_large_part_of_a_prompt_in_few_rows(
+    covered: int, of: int, beside: int, repeats: int, leak: bool
+) -> None:
     held = [words_from(10_000, 50), words_from(0, of)]
     rows = [f"{words_from(0, covered)} {words_from(20_000 + 1000 * n, beside)}" for n in range(repeats)]
     found = leaks([words_from(50_000, 60), *rows], held)
@@ -126,18 +128,18 @@ def labels(count: int, first: int) -> list[str]:
     return [f"medicine{n} lowers symptom{n} in patients with disease{n}. {SET}" for n in range(first, first + count)]
 
 
-def test_a_set_sentence_that_covers_most_of_a_short_text_is_no_leak() -> None:
+def test_a_stock_phrase_that_covers_most_of_a_short_text_is_no_leak() -> None:
     held = [*labels(5, 0), *(words_from(1000 * n, 40) for n in range(1, 15))]
     assert leaks([labels(1, 100)[0], words_from(50_000, 40)], held) == {}
 
 
-def test_a_question_beside_set_sentences_is_a_leak() -> None:
+def test_a_question_next_to_stock_phrases_is_a_leak() -> None:
     held = [*labels(5, 0), *(words_from(1000 * n, 40) for n in range(1, 15))]
     assert leaks([f"{words_from(3000, 20)} {words_from(60_000, 20)}"], held) == {0: 7}
 
 
 @pytest.mark.parametrize(("prompts", "leak"), [(1, True), (2, False)])
-def test_words_of_many_rows_are_a_leak_if_one_evaluation_prompt_alone_holds_them(prompts: int, leak: bool) -> None:
+def test_words_of_many_rows_are_a_leak_if_only_one_evaluation_prompt_has_them(prompts: int, leak: bool) -> None:
     common = words_from(0, 20)
     held = [f"{common} {words_from(1000 * n, 15)}" for n in range(1, prompts + 1)]
     held += [words_from(1000 * n, 35) for n in range(10, 40)]

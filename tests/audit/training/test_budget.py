@@ -1,4 +1,4 @@
-"""What a budget's findings say: how bad it is that rows are too long, and which rows hold unknown characters."""
+"""The findings of a budget: the severity of too long rows, and the rows with unknown characters."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +12,9 @@ from posttrain.data.skipped import SkipReason
 
 
 @pytest.mark.parametrize(("kept", "severity"), [(0, "block"), (1, "warn")])
-def test_rows_too_long_block_where_no_other_row_is_left(kept: int, severity: Severity) -> None:
-    found = budget_findings(Budget(kept, 0, 9 * kept, {SkipReason.TOO_LONG: ["a.jsonl:1", "a.jsonl:2"]}))
-    assert [(one.name, one.severity, one.count) for one in found] == [("rows-too-long", severity, 2)]
+def test_too_long_rows_block_if_no_other_row_is_left(kept: int, severity: Severity) -> None:
+    findings = budget_findings(Budget(kept, 0, 9 * kept, {SkipReason.TOO_LONG: ["a.jsonl:1", "a.jsonl:2"]}))
+    assert [(one.name, one.severity, one.count) for one in findings] == [("rows-too-long", severity, 2)]
 
 
 @pytest.fixture(scope="module")
@@ -36,5 +36,5 @@ def letters() -> Any:
 def test_a_character_without_a_token_is_named(letters: Any, prompt: str, completion: str, unknown: str | None) -> None:
     turns = ({"role": "user", "content": prompt},), (({"role": "assistant", "content": completion},),)
     assert unknown_character(Example("a.jsonl:1", *turns), letters) == unknown
-    found = budget_findings(Budget(1, 0, 9, unknown={} if unknown is None else {"a.jsonl:1": unknown}))
-    assert [one.name for one in found] == ([] if unknown is None else ["unknown-characters"])
+    findings = budget_findings(Budget(1, 0, 9, unknown={} if unknown is None else {"a.jsonl:1": unknown}))
+    assert [one.name for one in findings] == ([] if unknown is None else ["unknown-characters"])

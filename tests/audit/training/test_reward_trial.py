@@ -1,4 +1,4 @@
-"""Rewards tried on the rows' own answers: what is right, wrong, not applicable, failed, and what is said of it."""
+"""Rewards tried on the rows' reference answers: right, wrong, not applicable or failed, and the findings on them."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def rows_of(n: int = 6, **columns: Any) -> list[dict[str, Any]]:
     return [{"prompt": f"What is {i} and {i}?", "answer": str(2 * i), **columns} for i in range(n)]
 
 
-def test_what_a_reward_says_of_right_answers_is_counted(tmp_path: Path) -> None:
+def test_verdicts_on_reference_answers_are_counted(tmp_path: Path) -> None:
     rows = rows_of()
     rows[1]["answer"] = None
     rows[2]["label"] = "maybe"
@@ -38,15 +38,15 @@ def test_what_a_reward_says_of_right_answers_is_counted(tmp_path: Path) -> None:
         "short": {"kind": "length", "free": 0, "margin": 4},
         "asked": {"kind": "judge", "url": "http://localhost:9/v1", "model": "m"},
     }
-    found = tried(tmp_path, rows, rewards)
-    right, label = found["right"].counts, found["label"].counts
+    trials = tried(tmp_path, rows, rewards)
+    right, label = trials["right"].counts, trials["label"].counts
     assert (right["rows"], right["right"], right["wrong"], right["failed"]) == (6, 5, 0, 0)
     assert sum(right["not_applicable"].values()) == 1
     assert (label["right"], label["failed"]) == (5, 1)
-    assert found["short"].counts["right"] is None, "how long is right is not known"
-    assert found["short"].scores == [-0.25] * 5
-    assert found["asked"].problem is not None
-    lines = reward_lines(list(found.values()))
+    assert trials["short"].counts["right"] is None, "how long is right is not known"
+    assert trials["short"].scores == [-0.25] * 5
+    assert trials["asked"].problem is not None
+    lines = reward_lines(list(trials.values()))
     assert len(lines) == 4
     assert "5 right, 1 not applicable" in lines[0]
     assert "5 right, 1 failed (rows.jsonl:3: " in lines[1]
@@ -88,7 +88,7 @@ def python(function: str) -> dict[str, Any]:
     return {"kind": "python", "file": "mine.py", "function": function}
 
 
-def test_a_run_that_would_learn_nothing_is_warned_of(tmp_path: Path) -> None:
+def test_a_plan_warns_if_a_run_would_learn_nothing(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(NEVER, encoding="utf-8")
     rows = rows_of(tests=["assert f() == 1"], code="def f():\n    return 2\n", empty=None)
     rewards = {
@@ -97,17 +97,17 @@ def test_a_run_that_would_learn_nothing_is_warned_of(tmp_path: Path) -> None:
         "fails": CODE,
         "absent": {"kind": "match", "target": "nowhere"},
     }
-    found = tried(tmp_path, rows, rewards)
-    lines = reward_lines(list(found.values()))
+    trials = tried(tmp_path, rows, rewards)
+    lines = reward_lines(list(trials.values()))
     assert [line.startswith("warning: reward `") for line in lines] == [True] * 4
-    assert found["null"].counts["not_applicable"] == {"`empty` is null": 6}
-    assert found["fails"].counts["wrong"] == 6
-    assert found["absent"].counts["failed"] == 6
-    names = {one.name: one.count for one in reward_findings(list(found.values()))}
+    assert trials["null"].counts["not_applicable"] == {"`empty` is null": 6}
+    assert trials["fails"].counts["wrong"] == 6
+    assert trials["absent"].counts["failed"] == 6
+    names = {one.name: one.count for one in reward_findings(list(trials.values()))}
     assert names == {"reward-fails-on-reference": 6, "reward-misses-reference": 6, "reward-never-applies": 12}
 
 
-def test_a_function_that_fails_where_there_is_no_answer_is_not_accused(tmp_path: Path) -> None:
+def test_a_function_that_fails_on_an_empty_answer_gets_no_finding(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(NEVER, encoding="utf-8")
     rows = [{"prompt": "Say a."}, {"prompt": "Say b.", "answer": "b"}]
     trial = tried(tmp_path, rows, {"first": python("first")})["first"]
@@ -121,7 +121,7 @@ def test_a_plan_tries_a_bounded_number_of_rows(tmp_path: Path) -> None:
     assert tried(tmp_path, rows_of(40), rewards, rows=20, seconds=0.0)["right"].counts["rows"] == 8
 
 
-def test_a_reward_that_is_not_there_is_an_error_and_a_missing_sandbox_is_none_in_a_plan(
+def test_a_missing_reward_is_an_error_and_a_missing_sandbox_is_no_error_in_a_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="mine"):
@@ -135,7 +135,7 @@ def test_a_reward_that_is_not_there_is_an_error_and_a_missing_sandbox_is_none_in
         tried(tmp_path, rows_of(), boxed)
 
 
-def test_a_reward_that_applies_to_some_rows_is_not_warned_of() -> None:
+def test_there_is_no_warning_if_a_reward_applies_to_some_rows() -> None:
     some = (Tried("r:1", "a", NotApplicable("null")), Tried("r:2", "b", 1.0))
     assert not Trial("r", "match", some).never_applies
     assert not reward_lines([Trial("r", "match", some)])[0].startswith("warning")

@@ -34,7 +34,7 @@ def test_a_row_of_exactly_max_length_is_left_alone(qwen: Any, full: Group, how: 
 
 
 def test_error_names_the_row_its_length_and_the_limit(qwen: Any, full: Group) -> None:
-    message = rf"^{WHERE}: {full.size} tokens, more than max_length {full.size - 1}; raise max_length, or say"
+    message = rf"^{WHERE}: {full.size} tokens, more than max_length {full.size - 1}; raise max_length, or set"
     with pytest.raises(InputError, match=message):
         cut(LONG, full.size - 1, "error", qwen)
 

@@ -172,7 +172,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("[0].content", "a list"),
     ),
     "no content": ({"messages": [Q, {"role": "assistant"}]}, ("messages[1].content", "null")),
-    "assistant first": ({"messages": [A, Q, B]}, ("messages starts with the assistant",)),
+    "assistant first": ({"messages": [A, Q, B]}, ("messages starts with an assistant turn",)),
     "no assistant": ({"messages": [system("s"), Q]}, ("messages has no assistant turn",)),
     "tool calls are no list": ({"messages": [Q, {**A, "tool_calls": {"name": "x"}}]}, ("tool_calls must be a list",)),
     "call without a name": ({"messages": [Q, {**A, "tool_calls": [{"id": "1"}]}]}, ("tool_calls[0]", "id")),

@@ -51,9 +51,9 @@ def read_label_studio(row: Row) -> ImportedItem:
         raise InputError(f"{row.where}: annotations of two kinds, ranker and pairwise; keep one of them")
     if "ranker" in kinds or (not kinds and item_lists(data)):
         orders = [checked_order(verdict.result, f"{row.where}: ranker") for verdict in verdicts]
-        given = items_of_order(data, orders, f"{row.where}: data")
+        listed = items_of_order(data, orders, f"{row.where}: data")
         question = label_studio_prompt_column(data, (), f"{row.where}: data")
-        names = [str(candidate["id"]) for candidate in given]
+        names = [str(candidate["id"]) for candidate in listed]
         ranks = [ranks_of_order(order, names, f"{row.where}: ranker") for order in orders]
     else:
         pairs = [compared_columns(data, verdict.result, f"{row.where}: pairwise") for verdict in verdicts]
@@ -61,11 +61,11 @@ def read_label_studio(row: Row) -> ImportedItem:
         if any(set(pair) != set(pairs[0]) for pair in pairs):
             raise InputError(f"{row.where}: the annotations compare different columns of data; keep one pair")
         question = label_studio_prompt_column(data, pairs[0], f"{row.where}: data")
-        given = [{"id": name, "text": data[name]} for name in pairs[0]]
+        listed = [{"id": name, "text": data[name]} for name in pairs[0]]
         ranks = [chosen_ranks(verdict.result, pair, row.where) for verdict, pair in zip(verdicts, pairs, strict=False)]
-    prompt, candidates = prompt_in(data[question], row.where), candidates_in(given, row.where)
+    prompt, candidates = prompt_in(data[question], row.where), candidates_in(listed, row.where)
     item = Item(item_name(row.values.get("id"), prompt, candidates, row.where), prompt, candidates)
-    votes = [_vote(verdict.annotation, given) for verdict, given in zip(verdicts, ranks, strict=True)]
+    votes = [_vote(verdict.annotation, places) for verdict, places in zip(verdicts, ranks, strict=True)]
     return ImportedItem(row.where, item, votes)
 
 
@@ -85,9 +85,8 @@ def _verdicts(annotations: Any, where: str) -> Iterator[_Verdict]:
 
 
 def _vote(annotation: Mapping[str, Any], ranks: dict[str, int]) -> Vote:
-    took = annotation.get("lead_time")
+    seconds = annotation.get("lead_time")
     by: Any = annotation.get("completed_by")
     person = by.get("email") or by.get("id") if isinstance(by, Mapping) else by
-    return Vote(
-        str(person or "unnamed"), ranks, duration_ms=round(1000 * took) if isinstance(took, int | float) else None
-    )
+    duration = round(1000 * seconds) if isinstance(seconds, int | float) else None
+    return Vote(str(person or "unnamed"), ranks, duration_ms=duration)

@@ -112,8 +112,8 @@ def change_person(
     if person.role == "owner" and not stays and not connection.execute(owners).scalar_one():
         raise Forbidden("the last owner cannot be taken away; make another one first")
     connection.execute(delete(sessions).where(sessions.c.person_id == number))
-    given = (invitations.c.inviter_id == number, invitations.c.used.is_(None), invitations.c.revoked.is_(None))
-    connection.execute(update(invitations).where(*given).values(revoked=at))
+    open_by_person = (invitations.c.inviter_id == number, invitations.c.used.is_(None), invitations.c.revoked.is_(None))
+    connection.execute(update(invitations).where(*open_by_person).values(revoked=at))
     changed = update(people).where(people.c.id == number).values(new).returning(people)
     log_action(connection, at, None if by is None else by.id, "role changed", person=number, before=person.role, **new)
     return connection.execute(changed).one()

@@ -37,7 +37,7 @@ def join_as(connection: Connection, secret: str, issuer: str, subject: str, name
 
 def _free_name(connection: Connection, name: str) -> str:
     tidy = tidy_name("".join(filter(is_visible, tidy_name(name)))[:70]) or "unnamed"
-    for wanted in (tidy, *(f"{tidy} {n}" for n in range(2, SAME_NAME))):
-        if not is_taken(connection, wanted):
-            return wanted
+    for candidate in (tidy, *(f"{tidy} {n}" for n in range(2, SAME_NAME))):
+        if not is_taken(connection, candidate):
+            return candidate
     raise Invalid(f"the name {tidy} is taken too often")

@@ -91,12 +91,12 @@ def revoke_invitation(connection: Connection, by: DbRow, number: int, at: float)
         Missing: there is no such open invitation.
         Forbidden: it is for a role above the role of `by`.
     """
-    wanted = (invitations.c.id == number, *_open(at))
-    row = connection.execute(select(invitations).where(*wanted)).one_or_none()
+    condition = (invitations.c.id == number, *_open(at))
+    row = connection.execute(select(invitations).where(*condition)).one_or_none()
     if row is None:
         raise Missing("there is no such open invitation")
     check_grants(by, row.role)
-    connection.execute(update(invitations).where(*wanted).values(revoked=at))
+    connection.execute(update(invitations).where(*condition).values(revoked=at))
     log_action(connection, at, by.id, "invitation revoked", invitation=number, role=row.role)
 
 

@@ -80,11 +80,11 @@ def _others(connection: Connection, assignment: DbRow) -> list[dict[str, Any]]:
 def progress_of(connection: Connection, project: int, person: DbRow) -> dict[str, int]:
     """The number of the person's judgments, and of the items that are left for them."""
     joined = select(func.count()).select_from(assignments).join(items, items.c.id == assignments.c.item_id)
-    mine = (assignments.c.person_id == person.id, items.c.project_id == project)
+    of_person = (assignments.c.person_id == person.id, items.c.project_id == project)
     free = (items.c.state == "open", items.c.gold.is_(None), items.c.judged < items.c.wanted)
-    yours = connection.execute(joined.where(*mine, assignments.c.state == "judged")).scalar_one()
+    yours = connection.execute(joined.where(*of_person, assignments.c.state == "judged")).scalar_one()
     if not may(person, "judge"):
         return {"yours": yours, "left": 0}
     total = connection.execute(select(func.count()).where(items.c.project_id == project, *free)).scalar_one()
     done = (assignments.c.kind == "ranking", assignments.c.state != "leased")
-    return {"yours": yours, "left": total - connection.execute(joined.where(*mine, *free, *done)).scalar_one()}
+    return {"yours": yours, "left": total - connection.execute(joined.where(*of_person, *free, *done)).scalar_one()}

@@ -106,8 +106,8 @@ def list_judgments(project_id: Id, person: Person, store: Store) -> Any:
     """Your judgments of the latest 100 items, the newest first; nobody sees those of another person."""
     with reading(store) as connection:
         project_by_id(connection, project_id)
-        mine = (judgments.c.project_id == project_id, judgments.c.person_id == person.id)
-        joined = current_judgments().where(*mine).order_by(None).order_by(judgments.c.number.desc()).limit(100)
+        of_person = (judgments.c.project_id == project_id, judgments.c.person_id == person.id)
+        joined = current_judgments().where(*of_person).order_by(None).order_by(judgments.c.number.desc()).limit(100)
         rows = connection.execute(joined).all()
         own = (assignments.c.person_id == person.id, assignments.c.kind == "ranking")
         places = {r.item_id: r.id for r in connection.execute(select(assignments).where(*own))}

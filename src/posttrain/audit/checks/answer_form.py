@@ -6,25 +6,25 @@ import zlib
 from collections.abc import Iterable
 
 FORMS = ("none", "prose", "JSON", "broken JSON", "code block", "headings", "list", "label")
-"""The forms; the table holds the index."""
+"""The forms of an answer; the table holds the index."""
 
 ENDINGS = ("none", "closed", "open", "short")
-"""closed: with a full stop or the like; open: in the middle of a sentence after others; short: needs no full stop."""
+"""The endings: "closed" with a full stop or similar, "open" within a later sentence, "short" needs no full stop."""
 
 _LIST = re.compile(r"\s*(?:[-*•]|\d+[.)])\s")
 _KEY = re.compile(r"""^[\[{\s]*["']\w+["']\s*:""")
 _HEADING = re.compile(r"^#+(.*)$", re.MULTILINE)
 _LONG = 60
-"""Characters of a last line from which on it is expected to end like a sentence; shorter ones may be list items."""
+"""A last line of at least this many characters should end like a sentence; a shorter one may be a list item."""
 
 _SENTENCES = re.compile(r"[a-z)\"'”’][.!?][\"'”’)]*\s+[\"'“‘(]?[A-Z0-9]\S*\s")
 """The border between two sentences."""
 
 _LAST_WORD = re.compile(r"(?:^|\s)[\"'“‘(]?(?:[a-z]+[-’'])*[a-z]+[,;]?$|[,;–(]$")
-"""An ordinary word, or a sign after which a sentence continues; not a hashtag, name, number, address or code."""
+"""An ordinary word, or a sign after which a sentence continues; no hashtag, name, number, address or code."""
 
 _LABEL = 30
-"""Characters of a label at most."""
+"""The most characters of a label."""
 
 _IN_CODE = re.compile(r"[{};=<>#@]|https?:|www\.")
 _REMARK = re.compile(r"\s*\([^()]*\)$")
@@ -32,7 +32,7 @@ _QUANTITY = re.compile(r"[-+−$€£¥]?\d[\d.,]*%?(?: [^\W\d]+){0,4}")
 
 
 def form_of(answer: str) -> tuple[int, int]:
-    """Index in `FORMS`, and a number for the keys of JSON or for the headings; 0 for other forms."""
+    """The index in `FORMS`, and a hash of the JSON keys or of the headings; 0 for other forms."""
     text = answer.strip()
     if not text:
         return 0, 0
@@ -54,14 +54,14 @@ def form_of(answer: str) -> tuple[int, int]:
 
 
 def _is_label(text: str) -> bool:
-    """A name or a quantity, perhaps with a remark in brackets: "mild", "12 (inches of snow)"."""
+    """Whether a text is a name or a quantity, perhaps with a remark in brackets: "mild", "12 (inches of snow)"."""
     text = _REMARK.sub("", text) if len(text) <= 2 * _LABEL else text
     short = len(text) <= _LABEL and text.count(" ") < 3 and text[-1:] not in ".!?"
     return bool(text) and (short or (len(text) <= _LABEL and _QUANTITY.fullmatch(text) is not None))
 
 
 def ending_of(answer: str) -> int:
-    """Index in `ENDINGS`."""
+    """The index in `ENDINGS`."""
     text = answer.rstrip()
     if not text:
         return 0

@@ -1,7 +1,7 @@
 """Wrong arithmetic in the equations of a text, such as 1000 + 200 x 12 = 8000.
 
-Only sure equations of plain numbers are checked. Parts of a longer formula, equations beside a letter, and equations
-with a unit in the middle are skipped.
+Only equations of plain numbers are checked. Parts of a longer formula, equations next to a letter, and equations with a
+unit in the middle are skipped.
 """
 
 import re
@@ -26,11 +26,11 @@ _CLOCK = re.compile(r"(?<![\d.,])0\d")
 _CONVERTED = frozenset(Fraction(10) ** power for power in (-6, -3, 3, 6))
 _CENTS = frozenset({Fraction(100), Fraction(1, 100)})
 _MOST = 400
-"""Characters of an equation at most; a longer match is no equation that people write."""
+"""The most characters of an equation; people do not write longer ones."""
 
 
 def wrong_equations(text: str) -> list[str]:
-    """Every equation of numbers in the text that does not hold, as it is written."""
+    """The wrong equations of numbers in a text, as they are written."""
     if "=" not in text:
         return []
     return [match[0].strip() for match in _EQUATION.finditer(text) if _wrong(match, text)]
@@ -42,16 +42,17 @@ def _wrong(match: re.Match[str], text: str) -> bool:
         before and (before[-1] in _JOINS_BEFORE or before[-1].isdigit() or _WORD_BEFORE.search(before[-8:]))
     ):
         return False
-    if _FACTOR_BEFORE.search(before) and not _NUMBERED.search(before):  # (1/2) 278 + 11: the brackets are a factor
+    if _FACTOR_BEFORE.search(before) and not _NUMBERED.search(before):  # (1/2) 278 + 11: a factor
         return False
     if _MIXED_BEFORE.search(text[: match.start()]) or _GROUP_AFTER.match(after) or _CLOCK.search(match[0]):
-        return False  # 1 and 1/4, 18 000, 0900
+        return False  # such as 1 and 1/4, 18 000, 0900
     if match.start() and (text[match.start() - 1].isalnum() or text[match.start() - 1] in ".,:"):
         return False
-    rest = after.lstrip()
-    if after[:1].isalnum() or re.match(r"[.,]\d", after) or (rest[:1] in _JOINS_AFTER and not rest.startswith("->")):
+    after_blanks = after.lstrip()
+    joined = after_blanks[:1] in _JOINS_AFTER and not after_blanks.startswith("->")
+    if after[:1].isalnum() or re.match(r"[.,]\d", after) or joined:
         return False
-    if _OTHER_UNIT.match(rest) or match["left"].count("/") > 1:  # 500 / 2/5: a fraction, or divided twice?
+    if _OTHER_UNIT.match(after_blanks) or match["left"].count("/") > 1:  # 500 / 2/5 has two meanings
         return False
     value = _value(match["left"].replace("$", ""))
     stated = match["right"].replace("$", "").replace(" ", "").replace("−", "-")
@@ -59,14 +60,14 @@ def _wrong(match: re.Match[str], text: str) -> bool:
 
 
 def _converted(value: Fraction, stated: str, money: bool) -> bool:
-    """Whether the stated value is the same in another unit: thousands, or cents as dollars."""
+    """Whether the stated value is the value in another unit: in thousands or millions, or in cents for dollars."""
     number = Fraction(stated.replace(",", ""))
     ratio = number / value if value else Fraction(0)
     return ratio in _CONVERTED or (money and ratio in _CENTS)
 
 
 def _rounds_to(value: Fraction, stated: str) -> bool:
-    """Whether a value, rounded up or down at the digits that are shown, is the stated one; people round to wholes."""
+    """Whether the stated value is the value, rounded up or down at the stated digits or to a whole number."""
     digits = stated.replace(",", "")
     decimals = len(digits.partition(".")[2])
     unit = Fraction(1, 10**decimals)
@@ -74,7 +75,7 @@ def _rounds_to(value: Fraction, stated: str) -> bool:
 
 
 def _value(expression: str) -> Fraction | None:
-    """The value of numbers, + - * / and brackets; None if it is not well-formed or divides by zero."""
+    """The value of an expression of numbers, + - * / and brackets; None if it is malformed or divides by zero."""
     tokens: list[str] = []
     at = 0
     expression = expression.rstrip()

@@ -9,7 +9,7 @@ ARITHMETIC = Rule(
     "wrong-arithmetic",
     "warn",
     "answers state an equation that does not hold",
-    "correct or drop them: a wrong sum is learnt like a right one",
+    "correct or drop them: the model learns wrong results as it learns right ones",
 )
 
 

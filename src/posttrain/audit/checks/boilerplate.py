@@ -1,4 +1,4 @@
-"""Checks on what a language model cannot say or do: answers about being a model, requests for what is not there."""
+"""Checks on answers that speak of being a model, and on prompts that need an image, a link or live data."""
 
 import re
 
@@ -10,13 +10,13 @@ BOILERPLATE = Rule(
     "boilerplate",
     "warn",
     "answers speak of being an AI model",
-    "rewrite or drop them, unless the model shall speak so",
+    "rewrite or drop them, unless the model should speak like this",
 )
 IMPOSSIBLE = Rule(
     "impossible-request",
     "info",
-    "prompts ask for what the text does not hold (an image, a link, live data)",
-    "give the missing part in the prompt, or keep the row only if its answer says what is missing",
+    "prompts need something that they do not contain (an image, a link, live data)",
+    "add the missing part to the prompt, or keep the row only if its answer names the missing part",
 )
 
 _BOILERPLATE = re.compile(
@@ -34,7 +34,7 @@ _ROLE = re.compile(
     r"|\b(?:who|what) are you\b|\bwho (?:made|created|trained|developed) you\b",
     re.IGNORECASE,
 )
-"""Prompts that ask for a model's words, or about the model: an answer that speaks as one is right."""
+"""Prompts that ask the model about itself or to play a model, so that the answer may speak of being a model."""
 
 _SEEN = re.compile(
     r"\b(?:(?:attached|following|given|provided|above|this) (?:image|picture|photo(?:graph)?|video|audio|screenshot"

@@ -14,42 +14,42 @@ FORM = Rule(
     "inconsistent-form",
     "warn",
     "answers have another form than most answers of their task",
-    "bring them into the one form: the model learns to mix forms",
+    "rewrite them in the usual form: otherwise the model learns to mix forms",
 )
 BROKEN_JSON = Rule(
-    "broken-json", "warn", "answers look like JSON and are none", "correct them: the model learns to write broken JSON"
+    "broken-json", "warn", "answers look like JSON and are not valid", "correct them: the model learns broken JSON"
 )
 LANGUAGE = Rule(
     "other-language",
     "info",
-    "rows are in another language than most",
-    "fine if wanted; otherwise drop them",
+    "rows are in another language than most rows",
+    "keep them if the model should write this language; else drop them",
 )
 LENGTH = Rule(
     "length-outlier",
     "info",
     "answers are far longer or shorter than the others",
-    "look at them: pages pasted whole, or answers that lost their text",
+    "look at them: they may be whole pages, or answers that lost their text",
 )
 _STRUCTURED = tuple(FORMS.index(form) for form in ("JSON", "code block", "headings", "list", "label"))
 _FAR = 5.0
-"""Robust standard deviations of the logarithm of a length."""
+"""An answer is an outlier if the logarithm of its length is this many robust standard deviations from the median."""
 
 _SPREAD = 0.3
-"""Standard deviation that lengths have at least: less than four times the usual length is never far."""
+"""The smallest standard deviation that is used: a length within a factor of four of the median is no outlier."""
 
 
 def consistency_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
-    """Compare SFT answers with the others of their task: the findings, and the figures behind them."""
+    """Compare each SFT answer with the other answers of its task; return findings and figures."""
     rows = table.train
     answered = np.flatnonzero((rows["kind"] == 0) & (rows["answer_chars"] > 0))
-    found = [*_language(table, np.arange(len(rows)))]
+    findings = [*_language(table, np.arange(len(rows)))]
     figures: dict[str, object] = {}
     if not len(answered):
-        return found, figures
+        return findings, figures
     broken = answered[rows["form"][answered] == FORMS.index("broken JSON")]
     if len(broken):
-        found.append(finding(BROKEN_JSON, table.shown(broken.tolist(), lambda entry: entry.answer[:120])))
+        findings.append(finding(BROKEN_JSON, table.shown(broken.tolist(), lambda entry: entry.answer[:120])))
     forms: list[Shown] = []
     unfinished: list[Shown] = []
     unstopped: list[Shown] = []
@@ -58,12 +58,12 @@ def consistency_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
         cut, open_ = unfinished_answers(table, members)
         unfinished += cut
         unstopped += open_
-    found += [finding(FORM, forms)] if forms else []
-    found += [finding(rule, hits) for rule, hits in ((ENDING, unfinished), (OPEN, unstopped)) if hits]
+    findings += [finding(FORM, forms)] if forms else []
+    findings += [finding(rule, hits) for rule, hits in ((ENDING, unfinished), (OPEN, unstopped)) if hits]
     figures["answer_forms"] = {
         FORMS[i]: int(n) for i, n in enumerate(np.bincount(rows["form"][answered], minlength=len(FORMS))) if n
     }
-    return [*found, *_length(table, answered)], figures
+    return [*findings, *_length(table, answered)], figures
 
 
 def _other_form(table: Table, members: NDArray[np.intp], name: str) -> list[Shown]:
@@ -72,13 +72,13 @@ def _other_form(table: Table, members: NDArray[np.intp], name: str) -> list[Show
     usual = int(counts.argmax())
     if usual not in _STRUCTURED or counts[usual] < USUAL * len(members):
         return []
-    others = np.flatnonzero((form != usual) & (form != FORMS.index("broken JSON")))
-    hits = [Shown(table.where(int(members[i])), f"{FORMS[form[i]]}; {name}: {FORMS[usual]}") for i in others]
-    return hits + _other_shape(table, members[form == usual], f"{FORMS[usual]}, not as most of {name}")
+    differing = np.flatnonzero((form != usual) & (form != FORMS.index("broken JSON")))
+    hits = [Shown(table.where(int(members[i])), f"{FORMS[form[i]]}; {name}: {FORMS[usual]}") for i in differing]
+    return hits + _other_shape(table, members[form == usual], f"{FORMS[usual]}, unlike most of {name}")
 
 
 def _other_shape(table: Table, members: NDArray[np.intp], description: str) -> list[Shown]:
-    """JSON with other keys than most, or other headings."""
+    """The rows whose JSON keys or headings differ from those of most rows."""
     shapes, inverse, counts = np.unique(table.rows["shape"][members], return_inverse=True, return_counts=True)
     if len(shapes) == 1 or counts.max() < USUAL * len(members):
         return []
@@ -92,9 +92,9 @@ def _language(table: Table, members: NDArray[np.intp]) -> list[Finding]:
     usual = int(counts.argmax())
     if counts[usual] < max(FEWEST, USUAL * counts.sum()):
         return []
-    others = np.flatnonzero((language != usual) & (language != 0))
-    hits = [Shown(table.where(int(members[i])), LANGUAGES[language[i]]) for i in others]
-    what = f"rows are not in {LANGUAGES[usual]}, as most are"
+    differing = np.flatnonzero((language != usual) & (language != 0))
+    hits = [Shown(table.where(int(members[i])), LANGUAGES[language[i]]) for i in differing]
+    what = f"rows are not in {LANGUAGES[usual]}, the language of most rows"
     return [finding(LANGUAGE, hits, what=what)] if hits else []
 
 

@@ -1,8 +1,8 @@
-"""Questions with several answers: which answers contradict each other, and which questions are only open.
+"""Questions with several answers: rows with the same question, and those whose answers contradict each other.
 
-Rows that ask the same and answer differently are all listed. They contradict each other if the question asks for one
-answer and the answers are short and differ, if one says yes and the other no, or if they are almost alike but for a
-number or a "not". Two essays on one question do not.
+Two answers to a question contradict each other in three cases: the question is closed, and the answers are short and
+different; one answer is yes and the other no; or the answers are almost equal and differ in a number or a "not". Two
+essays on one question do not contradict each other.
 """
 
 import re
@@ -20,14 +20,14 @@ from posttrain.data.similarity import numbers_in
 REPEATED = Rule(
     "repeated-question",
     "info",
-    "rows ask what another row asks, and answer differently",
-    "fine for open questions; for closed ones keep the answer that is right",
+    "rows have the same question as another row, and a different answer",
+    "keep all if the question is open; if it is closed, keep the right answer",
 )
 CONTRADICTORY = Rule(
     "contradictory-answers",
     "warn",
     "rows contradict another answer to the same question",
-    "keep the right one: of two contradictory answers the model learns neither",
+    "keep the right answer: the model cannot learn two contradictory answers",
 )
 
 _OPEN = re.compile(
@@ -37,20 +37,20 @@ _OPEN = re.compile(
 )
 _NOT = frozenset({"not", "no", "never", "none", "cannot", "can't", "isn't", "doesn't", "don't", "without", "neither"})
 _SHORT = 6
-"""Words up to which two answers to a closed question are taken for two values, not two wordings."""
+"""Different answers of at most this many words to a closed question are two values, not two wordings of one."""
 
 _ALIKE = 85.0
-"""Percent of equal characters from which on two longer answers are one answer with a change in it."""
+"""Two longer answers are almost equal if at least this percentage of their characters is equal."""
 
 _ANSWERS = 8
-"""Different answers to one question that are compared with each other, the first ones."""
+"""The number of first different answers to a question that are compared with each other."""
 
 _AT_ONCE = 2**25
-"""Characters of questions and answers held in memory."""
+"""The number of characters of questions and answers that are in memory at once."""
 
 
 def contradictions(table: Table) -> list[Finding]:
-    """Repeated questions, and contradictions among them, in SFT rows."""
+    """The findings on SFT rows with the same question: repeated questions, and contradictory answers."""
     rows = table.train
     sft = np.flatnonzero((rows["kind"] == 0) & (rows["prompt_chars"] > 0))
     questions = [sft[group] for group in groups_of_equal_keys(rows["prompt"][sft])]
@@ -58,27 +58,28 @@ def contradictions(table: Table) -> list[Finding]:
     if not differing:
         return []
     answers = [group[np.sort(np.unique(rows["answer"][group], return_index=True)[1])] for group in differing]
-    asks = {i: _start(entry.prompt, 80) for i, entry in fetch(table, [int(some[0]) for some in answers[:EXAMPLES]])}
+    first = [int(distinct[0]) for distinct in answers[:EXAMPLES]]
+    questions_of = {i: _start(entry.prompt, 80) for i, entry in fetch(table, first)}
     repeated = [
-        Shown(table.where(i), f"“{asks[i]}” has {len(some)} answers" if i in asks else "")
-        for group, some in zip(differing, answers, strict=True)
+        Shown(table.where(i), f"“{questions_of[i]}” has {len(distinct)} answers" if i in questions_of else "")
+        for group, distinct in zip(differing, answers, strict=True)
         for i in group.tolist()
     ]
-    wrong = _contradicting(table, [some[:_ANSWERS] for some in answers])
+    wrong = _contradicting(table, [distinct[:_ANSWERS] for distinct in answers])
     return [finding(REPEATED, repeated), *([finding(CONTRADICTORY, wrong)] if wrong else [])]
 
 
 def _contradicting(table: Table, answers: Sequence[Indices]) -> list[Shown]:
     """One hit for each row that contradicts an earlier answer to its question."""
     hits: dict[int, Shown] = {}
-    even = np.stack([np.resize(some, _ANSWERS) for some in answers])  # repeats the answers where there are few
-    for some in batches(table, even, _AT_ONCE):
-        found = dict(fetch(table, np.unique(some).tolist()))
-        for rows in some.tolist():
-            for a, b in combinations([i for i in dict.fromkeys(rows) if i in found], 2):
-                one, other = found[a], found[b]
-                if one.task == other.task and contradict(one.prompt, _last(one), _last(other)):
-                    quote = f"“{_start(_last(other), 60)}”, but {table.where(a)} says “{_start(_last(one), 60)}”"
+    padded = np.stack([np.resize(indices, _ANSWERS) for indices in answers])  # fewer answers are repeated
+    for batch in batches(table, padded, _AT_ONCE):
+        entries = dict(fetch(table, np.unique(batch).tolist()))
+        for rows in batch.tolist():
+            for a, b in combinations([i for i in dict.fromkeys(rows) if i in entries], 2):
+                first, later = entries[a], entries[b]
+                if first.task == later.task and contradict(first.prompt, _last(first), _last(later)):
+                    quote = f"“{_start(_last(later), 60)}”, but {table.where(a)} says “{_start(_last(first), 60)}”"
                     hits.setdefault(b, Shown(table.where(b), quote))
     return list(hits.values())
 
@@ -91,9 +92,9 @@ def _start(text: str, chars: int) -> str:
     return " ".join(text.split())[:chars]
 
 
-def contradict(question: str, one: str, other: str) -> bool:
+def contradict(question: str, first: str, second: str) -> bool:
     """Whether two answers to one question cannot both be right."""
-    a, b = words_in(one), words_in(other)
+    a, b = words_in(first), words_in(second)
     if not a or not b:
         return False
     if {a[0], b[0]} == {"yes", "no"}:
@@ -102,4 +103,4 @@ def contradict(question: str, one: str, other: str) -> bool:
         return _OPEN.search(question) is None and not (set(a) <= set(b) or set(b) <= set(a))
     if _OPEN.search(question) or ratio(" ".join(a), " ".join(b)) < _ALIKE:
         return False
-    return sorted(numbers_in(one)) != sorted(numbers_in(other)) or len(_NOT & set(a)) != len(_NOT & set(b))
+    return sorted(numbers_in(first)) != sorted(numbers_in(second)) or len(_NOT & set(a)) != len(_NOT & set(b))

@@ -1,4 +1,4 @@
-"""The diversity of a set of prompts, which instruction fine-tuning depends on: how many different tasks they set."""
+"""The diversity of the prompts, which matters for instruction fine-tuning: the number of different tasks in them."""
 
 import re
 from collections import Counter
@@ -15,45 +15,45 @@ from posttrain.audit.rows.table import Table, fetch
 NARROW = Rule(
     "narrow-tasks",
     "info",
-    "kinds of request are all there effectively are",
-    "enough for one task (SFT); for IFT add tasks, not rows: breadth is what carries over to unseen ones",
+    "kinds of request are in the prompts",
+    "this is enough for one task (SFT); for IFT add tasks, not rows: many tasks make the model follow unseen ones",
 )
 LARGEST = Rule(
     "dominating-task",
     "info",
-    "of 100 prompts ask in the same words",
+    "of 100 prompts state their request in the same words",
     "draw this task less often (weight, temperature), or word its instruction in more ways",
 )
 ONE_PHRASING = Rule(
     "one-phrasing",
     "info",
-    "tasks are always asked for in the same words",
-    "word their instruction in several ways: the model learns the words instead of the task",
+    "tasks have the same wording in all prompts",
+    "word the instructions in several ways: otherwise the model learns the words instead of the task",
 )
 EVEN = Rule(
     "even-difficulty",
     "info",
-    "school grades are all that lie between the easiest and the hardest prompts, by their wording",
-    "add easier and harder ones: a model trained on one level does not learn to tell them apart",
+    "school grades lie between the easiest and the hardest wording of prompts",
+    "add easier and harder prompts: a model trained on one level does not learn the difference",
 )
 MISSING = Rule(
     "missing-task-types",
     "info",
     "types of task of the reference list are missing",
-    "add some rows of each, if the model shall follow such instructions",
+    "add rows of each type, if the model should follow such instructions",
 )
 
 SAMPLE = 1500
-"""Prompts that are compared with each other; the draw by hash gives the same prompts each time."""
+"""The number of prompts that are compared with each other. They are drawn by hash, so they are always the same."""
 
 _FEWEST = 50
 _COMMON = 0.01
-"""Share of the prompts that must use a word before it counts as part of a request; rarer words are topics."""
+"""A word counts as part of a request if at least this share of the prompts use it; rarer words are topics."""
 
 _NARROW = 10.0
 _LARGE = 0.3
 _PHRASINGS = 1.5
-"""Effective number of phrasings of a task below which it counts as one."""
+"""The phrasings of a task count as one if their effective number is below this."""
 
 _OF_TASK = 30
 _GRADES = 2.0
@@ -81,23 +81,23 @@ def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
         "distinct_prompts": len(prompts_at),
         "effective_tasks": round(effective, 1),
         "first_words_entropy": round(_entropy(Counter(" ".join(p.split()[:3]).lower() for p in prompts)), 2),
-        "requests": {" ".join(some) or "(no words)": n / len(words) for some, n in common},
+        "requests": {" ".join(request) or "(no words)": n / len(words) for request, n in common},
         "grades": [round(float(grade), 1) for grade in grades],
         "phrasings_per_request": round(len(set(words)) / max(1.0, effective), 1),
     }
-    types = Counter(name for some in words for name in types_of(some))
+    types = Counter(name for request in words for name in types_of(request))
     figures["task_types"] = {name: types[name] / len(words) for name in TYPES}
-    found = [*_narrow(effective), *_largest(common, len(words)), *_missing(types), *_phrasings(table, drawn, words)]
+    findings = [*_narrow(effective), *_largest(common, len(words)), *_missing(types), *_phrasings(table, drawn, words)]
     if grades[2] - grades[0] < _GRADES:
-        found.append(finding(EVEN, [], count=round(grades[2] - grades[0])))
-    return found, {"breadth": figures}
+        findings.append(finding(EVEN, [], count=round(grades[2] - grades[0])))
+    return findings, {"breadth": figures}
 
 
 def grade_of(text: str) -> float:
-    """School grade that a text's wording asks for, roughly, from the length of its sentences and words.
+    """The Flesch-Kincaid grade level: the school grade that is needed to read a text.
 
-    Kincaid, Fishburne, Rogers and Chissom, "Derivation of new readability formulas", 1975; syllables are counted as
-    groups of vowels. Made for English.
+    The formula is made for English (Kincaid, Fishburne, Rogers and Chissom, "Derivation of new readability formulas",
+    1975). Syllables are counted as groups of vowels.
     """
     text = text.lower()
     words = _LETTERS.findall(text)
@@ -116,23 +116,23 @@ def _phrasings(table: Table, drawn: NDArray[np.intp], words: Sequence[tuple[str,
         phrasings = Counter(words[i] for i in np.flatnonzero(tasks == task).tolist())
         if phrasings.total() >= _OF_TASK and np.exp(_entropy(phrasings)) < _PHRASINGS:
             same.append(f"{table.tasks[int(task)]} (“{' '.join(phrasings.most_common(1)[0][0])}”)")
-    what = f"tasks are always asked for in the same words: {', '.join(same)}"
+    what = f"{ONE_PHRASING.what}: {', '.join(same)}"
     return [finding(ONE_PHRASING, [], count=len(same), what=what)] if same else []
 
 
 def vendi(words: Sequence[tuple[str, ...]]) -> float:
-    """Effective number of requests: exp of the entropy of the eigenvalues of their similarity.
+    """The effective number of requests: exp of the entropy of the eigenvalues of their similarity matrix.
 
-    Similarity is the cosine of TF-IDF vectors of the words of asking. One request in a thousand rows counts one, n
-    requests without a common word count n (Friedman and Dieng, "The Vendi Score", 2023, eq. 2).
+    The similarity is the cosine of TF-IDF vectors of the request words. A thousand rows with the same request give 1;
+    n requests without a common word give n (Friedman and Dieng, "The Vendi Score", 2023, eq. 2).
     """
-    frequency = Counter(word for some in words for word in set(some))
+    frequency = Counter(word for request in words for word in set(request))
     least = max(2, round(_COMMON * len(words)))
     vocabulary = {word: i for i, word in enumerate(w for w, n in frequency.items() if n >= least)}
     vectors = _tf_idf(words, vocabulary, frequency)
     if not len(vectors):
         return float(len(set(words)))
-    similarity = vectors.T @ vectors / len(vectors)  # has the eigenvalues of the n x n one
+    similarity = vectors.T @ vectors / len(vectors)  # it has the eigenvalues of the n x n matrix
     eigenvalues = np.linalg.eigvalsh(similarity).astype(np.float64)
     return float(np.exp(_entropy_of(eigenvalues[eigenvalues > 1e-12])))
 
@@ -140,10 +140,10 @@ def vendi(words: Sequence[tuple[str, ...]]) -> float:
 def _tf_idf(
     words: Sequence[tuple[str, ...]], vocabulary: Mapping[str, int], frequency: Mapping[str, int]
 ) -> NDArray[np.float64]:
-    """Unit vectors [n, words] of those that have a common word."""
+    """The unit TF-IDF vectors [n, words] of the requests with at least one word of the vocabulary."""
     vectors = np.zeros((len(words), len(vocabulary)))
-    for row, some in enumerate(words):
-        for word in some:
+    for row, request in enumerate(words):
+        for word in request:
             if word in vocabulary:
                 vectors[row, vocabulary[word]] = np.log((1 + len(words)) / frequency[word])
     norms = np.linalg.norm(vectors, axis=1)
@@ -162,7 +162,7 @@ def _entropy_of(weights: NDArray[np.float64]) -> float:
 def _narrow(effective: float) -> list[Finding]:
     if effective >= _NARROW:
         return []
-    what = f"prompts ask for effectively {effective:.1f} kinds of request"
+    what = f"{NARROW.what} (effective number: {effective:.1f})"
     return [finding(NARROW, [], count=round(effective), what=what)]
 
 
@@ -170,7 +170,7 @@ def _largest(common: Sequence[tuple[tuple[str, ...], int]], n: int) -> list[Find
     words, count = common[0]
     if count < _LARGE * n:
         return []
-    what = f"of 100 prompts ask “{' '.join(words)}”"
+    what = f"of 100 prompts have the request “{' '.join(words)}”"
     return [finding(LARGEST, [], count=round(100 * count / n), what=what)]
 
 

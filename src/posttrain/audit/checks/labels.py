@@ -15,20 +15,20 @@ CLASSES = Rule(
     "class-imbalance",
     "warn",
     "answers carry the same label",
-    "add rows with the other labels, or draw them more often; a model that always says the same would look good",
+    "add rows with the other labels, or draw them more often: a model that always gives this label would look good",
 )
 NOISE = Rule(
     "label-noise",
     "info",
-    "answers carry a label that the words of their prompt speak against",
-    "look at a few: a classifier trained on the other rows is sure of another label, which may be wrong as well",
+    "answers carry a label that does not fit the words of their prompt",
+    "look at a few: a classifier trained on the other rows expects another label, which may be wrong too",
 )
 
 SPELLING = Rule(
     "label-spelling",
     "warn",
-    "answers write a label otherwise than most",
-    "write each label in one way: letter case and punctuation are learnt too",
+    "answers write a label in another way than most answers",
+    "write each label in one way: the model also learns letter case and punctuation",
 )
 
 _MOST_LABELS = 20
@@ -36,20 +36,20 @@ _IMBALANCED = 0.8
 _SHORT = 12
 _FOLDS = 5
 _KNOWS = 0.8
-"""Share of the rows of each label that the classifier must get right, on average, before its doubts are worth a look.
+"""The classifier is used only if it gets at least this share of each label's rows right, on average over the labels.
 
-Where the words do not tell the label, as in verdicts on pairs of answers, nearly all its doubts are wrong.
+If the words of a prompt do not determine its label, as in verdicts on pairs of answers, it is nearly always wrong.
 """
 
 _MOST_ROWS = 20_000
-"""Rows of a task that are searched for label noise, the first ones."""
+"""The number of first rows of a task that are searched for label noise."""
 
 
 def label_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
-    """Class balance and label noise of every task whose answers are labels, and how often each label is given."""
+    """The findings on every task whose answers are labels, and the counts of each label."""
     rows = table.train
     answered = np.flatnonzero((rows["kind"] == 0) & (rows["answer_chars"] > 0))
-    found: list[Finding] = []
+    findings: list[Finding] = []
     figures: dict[str, dict[str, int]] = {}
     spelled: list[Shown] = []
     noisy: list[Shown] = []
@@ -61,15 +61,15 @@ def label_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:
         figures[task] = {names[int(key)]: int(n) for key, n in zip(keys, counts, strict=True)}
         if counts.max() >= _IMBALANCED * counts.sum():
             what = f"of {len(members):,} answers of {task} are “{names[int(keys[counts.argmax()])]}”"
-            found.append(finding(CLASSES, [], count=int(counts.max()), what=what))
+            findings.append(finding(CLASSES, [], count=int(counts.max()), what=what))
         spelled += _spelled(table, members)
         noisy += _noise(table, members[:_MOST_ROWS], names)
-    found += [finding(rule, hits) for rule, hits in ((SPELLING, spelled), (NOISE, noisy)) if hits]
-    return found, {"labels": figures} if figures else {}
+    findings += [finding(rule, hits) for rule, hits in ((SPELLING, spelled), (NOISE, noisy)) if hits]
+    return findings, {"labels": figures} if figures else {}
 
 
 def _labels(table: Table, members: NDArray[np.intp]) -> dict[int, str]:
-    """Hash → label; nothing where the answers are no labels."""
+    """Hash of an answer → label; empty if the answers are not labels."""
     rows = table.rows
     short = (rows["form"][members] == FORMS.index("label")) | (rows["answer_chars"][members] <= _SHORT)
     if short.sum() < 0.95 * len(members):
@@ -82,12 +82,12 @@ def _labels(table: Table, members: NDArray[np.intp]) -> dict[int, str]:
 
 
 def _spelled(table: Table, members: NDArray[np.intp]) -> list[Shown]:
-    """Rows whose label differs from its usual spelling in letter case, punctuation or blanks."""
+    """The rows whose label differs from its usual spelling in letter case, punctuation or blanks."""
     answers = {index: entry.answer for index, entry in fetch(table, members.tolist())}
     keys = table.rows["answer"]
     usual: dict[int, str] = {}
     for (key, text), _ in reversed(Counter((int(keys[i]), text) for i, text in answers.items()).most_common()):
-        usual[key] = text  # the most frequent comes last
+        usual[key] = text  # the most frequent spelling comes last
     return [
         Shown(table.where(i), f"{text!r}, mostly {usual[int(keys[i])]!r}")
         for i, text in answers.items()
@@ -96,10 +96,10 @@ def _spelled(table: Table, members: NDArray[np.intp]) -> list[Shown]:
 
 
 def _noise(table: Table, members: NDArray[np.intp], names: dict[int, str]) -> list[Shown]:
-    """Rows whose label a classifier that never saw them holds for wrong; nothing without the extra `labels`.
+    """The rows whose label is probably wrong; empty if the extra `labels` is not installed.
 
-    Confident learning (Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
-    2021) on out-of-sample probabilities of a logistic regression on TF-IDF vectors.
+    This is confident learning (Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset
+    Labels", 2021) on out-of-sample probabilities of a logistic regression on TF-IDF vectors.
     """
     try:
         from cleanlab.filter import find_label_issues
@@ -120,13 +120,13 @@ def _noise(table: Table, members: NDArray[np.intp], names: dict[int, str]) -> li
         LogisticRegression(C=10, max_iter=1000), vectors, label, cv=folds, method="predict_proba"
     )
     likely = probabilities.argmax(axis=1)
-    if np.mean([(likely[label == one] == one).mean() for one in range(len(keys))]) < _KNOWS:
+    if np.mean([(likely[label == number] == number).mean() for number in range(len(keys))]) < _KNOWS:
         return []
     wrong = np.flatnonzero(find_label_issues(label, probabilities, n_jobs=1))
     return [
         Shown(
             table.where(int(members[i])),
-            f"labelled “{names[int(keys[label[i]])]}”, reads like “{names[int(keys[likely[i]])]}”",
+            f"labelled “{names[int(keys[label[i]])]}”, probably “{names[int(keys[likely[i]])]}”",
         )
         for i in wrong.tolist()
     ]

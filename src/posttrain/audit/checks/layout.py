@@ -1,4 +1,4 @@
-"""Checks on characters and layout: wrongly decoded text, and remains of the page that a text was copied from."""
+"""Checks on characters and layout: wrongly decoded text, and parts of the page that a text was copied from."""
 
 import re
 
@@ -16,8 +16,8 @@ ENCODING = Rule(
 LAYOUT = Rule(
     "layout-residue",
     "warn",
-    "answers hold remains of a page: HTML tags, page numbers, columns of blanks",
-    "extract the text again, or strip the remains",
+    "answers hold parts of a page layout: HTML tags, page numbers, columns of blanks",
+    "extract the text again, or remove these parts",
 )
 
 _MOJIBAKE = re.compile(
@@ -38,7 +38,7 @@ _ABOUT_CODE = re.compile(
     re.I,
 )
 CODE = re.compile(r"```|^\s*(?:def|class|import|from|for|if|return|public|function|#include)\b|[{};]\s*$", re.M)
-"""A line of program code, in which tags, brackets and blanks are no fault."""
+"""A line of program code, in which tags, brackets and blanks are right."""
 
 
 def _mojibake(entry: Entry) -> str | None:

@@ -1,4 +1,4 @@
-"""Patterns of personal data and secrets, which need no network. A match is never shown whole."""
+"""Patterns of personal data and secrets. They need no network, and a match is never shown in full."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """The pattern of one kind of datum.
+    """The pattern of one kind of personal data or secret.
 
     Args:
-        name: of the kind, in reports.
+        name: the name of the kind in reports.
         expression: the regular expression.
-        needs: characters that every text with a match has; texts without them are not searched. Empty: a text needs
-            seven characters of a number.
-        is_valid: whether a match is really such a datum (check digits, reserved ranges).
+        needs: characters that every text with a match has; texts without them are not searched. If it is empty, a
+            text needs a number of seven characters or more.
+        is_valid: whether a match is valid (check digits, reserved ranges).
     """
 
     name: str
@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"\d[\d .()-]{5,}\d")
 
 
 def masked(text: str) -> str:
-    """The first two characters of a text and its length: enough to find it, too little to use it."""
+    """The first two characters of a text and its length, so that people can find the text, but not use it."""
     return f"{text[:2]}…({len(text)} characters)"
 
 
@@ -104,7 +104,7 @@ SECRET_PATTERNS = (
 
 
 def masked_matches(text: str, patterns: tuple[Pattern, ...]) -> Iterator[str]:
-    """Each match, masked: ``e-mail address jo…(16 characters)``."""
+    """The matches of the patterns in a text, masked: ``e-mail address jo…(16 characters)``."""
     number = _NUMBER.search(text) is not None
     for pattern in patterns:
         if pattern.needs in text if pattern.needs else number:

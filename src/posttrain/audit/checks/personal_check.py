@@ -9,13 +9,13 @@ PERSONAL = Rule(
     "personal-data",
     "warn",
     "rows hold personal data",
-    "mask them, unless they are invented: a model repeats what it was trained on",
+    "mask the data that are not invented: a model repeats its training data",
 )
 SECRET = Rule(
     "secret",
     "block",
     "rows hold a key, a token or a password",
-    "revoke it, then remove it: a model repeats what it was trained on",
+    "revoke it, then remove it: a model repeats its training data",
 )
 
 

@@ -1,4 +1,4 @@
-"""Names and identifiers that Microsoft Presidio finds (the extra `presidio`), in one process."""
+"""The check for names and identifiers with Microsoft Presidio (the extra `presidio`), in one process."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -15,12 +15,12 @@ from posttrain.errors import InputError
 PERSONAL = Rule(
     "personal-data-presidio",
     "warn",
-    "rows hold names or identifiers of persons, as Presidio has it",
-    "look at some; mask them, unless they are invented",
+    "rows hold names or identifiers of persons, according to Presidio",
+    "look at some of them; mask names and identifiers that are not invented",
 )
 
 BLANK = "blank"
-"""The value in place of a spaCy model's name that finds identifiers by their form alone, and no names."""
+"""The value to give instead of a spaCy model: Presidio then finds identifiers by their form, and no names."""
 
 _ENTITIES = (
     "PERSON",
@@ -32,15 +32,15 @@ _ENTITIES = (
     "US_PASSPORT",
     "UK_NHS",
 )
-"""What the audit's own rules do not look for. Places and dates are not: most texts have some."""
+"""The entities that the audit's own rules do not cover. Places and dates are left out, since most texts have some."""
 
 _SURE = 0.5
 _MOST = 20_000
-"""Characters of a row that are looked at."""
+"""The number of first characters of a row that are analysed."""
 
 
 def presidio_findings(sources: Sequence[AuditSource], model: str, screen: Screen) -> list[Finding]:
-    """Analyse every row of some sources with Presidio.
+    """Analyse every row of the sources with Presidio.
 
     Args:
         model: a spaCy model's name, or `BLANK`.
@@ -58,19 +58,19 @@ def presidio_findings(sources: Sequence[AuditSource], model: str, screen: Screen
                 advance(count, "rows")
                 row = parsed(item)
                 text = "\n".join(_texts(row.values))[:_MOST] if isinstance(row, Row) else ""
-                found = [f"{one.entity_type.lower()} {masked(text[one.start : one.end])}" for one in analyse(text)]
-                if found:
-                    hits.append(Hit(item[0], ", ".join(dict.fromkeys(found))[:160]))
+                matches = [f"{m.entity_type.lower()} {masked(text[m.start : m.end])}" for m in analyse(text)]
+                if matches:
+                    hits.append(Hit(item[0], ", ".join(dict.fromkeys(matches))[:160]))
     return [finding(PERSONAL, hits)] if hits else []
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text within a row, however deep."""
+    """Every text in a row, at any depth."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _analyser(model: str) -> Any:
@@ -85,8 +85,8 @@ def _analyser(model: str) -> Any:
         engine.nlp = {"en": spacy.blank("en") if model == BLANK else spacy.load(model)}
     except OSError as error:
         raise InputError(
-            f"--presidio: there is no spaCy model {model}; python -m spacy download {model}, or --presidio {BLANK} for "
-            "identifiers by their form alone"
+            f"--presidio: there is no spaCy model {model}; run python -m spacy download {model}, or give --presidio "
+            f"{BLANK} to find identifiers by their form alone"
         ) from error
     analyser = AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
     known = [name for name in analyser.get_supported_entities("en") if name in _ENTITIES]

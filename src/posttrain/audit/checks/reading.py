@@ -9,19 +9,19 @@ from posttrain.data.files.read import source_files
 GUESSED = Rule(
     "guessed-columns",
     "info",
-    "files have columns of other names, which were guessed",
-    "say in the recipe what was guessed, as shown",
+    "files have columns with nonstandard names, whose meaning was guessed",
+    "write the guessed `columns:` into the recipe, as in the examples",
 )
 ONE_ROW = Rule(
     "one-row-files",
     "info",
-    "plain text files are one row each, which training cuts or leaves out beyond max_length",
+    "plain text files are one row each, and training cuts or leaves out rows longer than max_length",
     "end each document with a line that holds only <|endoftext|>, or write JSON Lines with a column `text`",
 )
 UNKNOWN = Rule(
     "unknown-columns",
     "warn",
-    "files fit no convention; only checks that need none ran",
+    "files fit no convention, so only the checks that need none were run",
     "name the columns: --columns prompt=NAME,completion=NAME, or `columns:` in the recipe",
 )
 
@@ -39,15 +39,15 @@ def reading_findings(table: Table, count: int) -> list[Finding]:
         for source, reading in pairs
         if reading.kind == "unknown"
     ]
-    whole = [
+    one_row = [
         hit
         for source, rows in zip(table.sources, table.source_rows[:count], strict=False)
-        for hit in _whole(source, rows)
+        for hit in _one_row_files(source, rows)
     ]
-    return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown), (ONE_ROW, whole)) if hits]
+    return [finding(rule, hits) for rule, hits in ((GUESSED, guessed), (UNKNOWN, unknown), (ONE_ROW, one_row)) if hits]
 
 
-def _whole(source: AuditSource, rows: int) -> list[Shown]:
+def _one_row_files(source: AuditSource, rows: int) -> list[Shown]:
     """The plain text files of a source, if each holds one row."""
     texts = [name for name, path in source_files(source.path, base=source.base) if ".txt" in path.suffixes]
     return [Shown(f"{name}:1", "") for name in texts] if rows <= len(texts) else []

@@ -1,7 +1,7 @@
 """The request of a prompt in a few words, such as "write a story about" or "how many", without its topic.
 
-Topics are what makes a thousand variations of one task look diverse: names, numbers and things. The words of asking
-are the verb of the request and what follows it, or the words of the question.
+Topics (names, numbers, things) make a thousand variations of one task look diverse, so they are left out. The request
+words are the verb of the request and the words after it, or the first words of the question.
 """
 
 import re
@@ -11,7 +11,7 @@ _NUMBER = re.compile(r"\d[\d.,]*")
 _NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][a-z]+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _READ = 4000
-"""Characters of a prompt that are read from each end: a request comes before or after its material."""
+"""The number of characters that are read from each end of a prompt: the request is before or after its material."""
 
 TYPES = {
     "writing": "write compose create draft craft invent imagine formulate tell",
@@ -74,7 +74,7 @@ _AUXILIARY = frozenset(
 
 
 def request_of(prompt: str) -> str:
-    """The sentence that asks: the first that starts with a verb of asking, else the last with a question mark."""
+    """The request of a prompt: the first sentence that starts with a request verb, else the last question."""
     text = prompt if len(prompt) <= 2 * _READ else prompt[:_READ] + "\n" + prompt[-_READ:]
     sentences = [s for s in _SENTENCE.split(text.strip()) if s.strip()]
     for sentence in sentences:
@@ -86,7 +86,7 @@ def request_of(prompt: str) -> str:
 
 
 def asking(prompt: str) -> tuple[str, ...]:
-    """The words of asking: four from the verb on, or two from the question word on."""
+    """The request words of a prompt: four words from the verb on, or two from the question word on."""
     sentence = request_of(prompt)
     words = _WORD.findall(_NAME.sub("name", _NUMBER.sub("0", sentence)).lower())
     at = next((i for i, word in enumerate(words) if word in _VERBS or word in _QUESTION or word in _AUXILIARY), 0)
@@ -97,8 +97,8 @@ def asking(prompt: str) -> tuple[str, ...]:
 
 
 def types_of(words: tuple[str, ...]) -> set[str]:
-    """The task types of the reference list that the words of asking belong to."""
-    return {name for name, some in _TYPE_WORDS.items() if some & set(words)}
+    """The task types of the reference list that the request words belong to."""
+    return {name for name, type_words in _TYPE_WORDS.items() if type_words & set(words)}
 
 
 _TYPE_WORDS = {name: frozenset(words.split()) for name, words in TYPES.items()}

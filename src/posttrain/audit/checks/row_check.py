@@ -8,7 +8,7 @@ from posttrain.audit.findings import Rule
 from posttrain.audit.rows.entry import Entry
 
 QUOTE = 160
-"""Characters of a row that a finding quotes at most."""
+"""The most characters of a row that a finding quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class RowCheck:
 
     Args:
         rule: the rule that a row may break.
-        evidence: a few words of the row that show the fault; None where the row is in order.
+        evidence: returns a few words of the row that show the fault; None if the row does not break the rule.
     """
 
     rule: Rule
@@ -25,7 +25,7 @@ class RowCheck:
 
 
 def snippet(text: str, match: re.Match[str]) -> str:
-    """The match with a few words on both sides."""
+    """The match with a few characters on both sides."""
     start, end = max(0, match.start() - 30), min(len(text), match.end() + 30)
     words = " ".join(text[start:end].split())
     return ("…" if start else "") + words[:QUOTE] + ("…" if end < len(text) else "")

@@ -8,8 +8,8 @@ from posttrain.data.similarity import NEARLY_ALL, ComparedText, near_identical, 
 NEAR_IDENTICAL = Rule(
     "near-identical-sides",
     "warn",
-    "pairs prefer one of two answers that say the same in almost the same words",
-    "look at them: the smallest difference gets the whole push, which is right only where it is the lesson",
+    "pairs have two answers with almost the same words",
+    "look at them: the model learns only the small difference; keep the pair if that difference matters",
 )
 EMPTY_SIDE = Rule(
     "empty-side", "warn", "pairs have an empty answer on one side", "drop them, or collect the pairs again", "drop"

@@ -1,4 +1,4 @@
-"""The list of the checks that compare rows with each other and measure figures of the whole table."""
+"""The list of all checks that compare rows with each other and compute figures of the whole table."""
 
 from collections.abc import Callable
 
@@ -15,4 +15,4 @@ TABLE_CHECKS: tuple[Callable[[Table], tuple[list[Finding], dict[str, object]]], 
     preference_checks,
     breadth,
 )
-"""Each returns its findings, and figures by topic."""
+"""Each check returns its findings, and its figures by topic."""

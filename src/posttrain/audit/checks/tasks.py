@@ -1,4 +1,4 @@
-"""The rows of each task, and what counts as usual among them."""
+"""The rows of each task, and the limits from which on a property of its answers is usual."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from posttrain.audit.rows.table import Table
 
 FEWEST = 30
-"""Answers of a task below which nothing is called usual."""
+"""In a task with fewer answers, no property counts as usual."""
 
 USUAL = 0.9
-"""Share of the answers that makes a form or a language the usual one."""
+"""A form or a language is usual if at least this share of the answers has it."""
 
 
 def tasks_of(table: Table, indices: NDArray[np.intp]) -> Iterator[tuple[str, NDArray[np.intp]]]:

@@ -10,18 +10,18 @@ from posttrain.audit.rows.entry import Entry, normalised
 PLACEHOLDER_INPUT = Rule(
     "placeholder-input",
     "warn",
-    "rows have a placeholder where an input should be",
-    "make the input empty: the words would be learnt as part of the question",
+    "rows have a placeholder as their input",
+    "make the input empty: otherwise the placeholder becomes part of the question",
     "normalise",
 )
 PLACEHOLDER_OUTPUT = Rule(
     "placeholder-output",
     "warn",
-    "answers are placeholders that nobody filled in, or run on into the next task",
+    "answers are placeholders, or continue with the next task",
     "write the answers, or drop the rows, unless the word is the right answer",
 )
 TRUNCATED = Rule(
-    "truncated", "warn", "answers break off", "complete them or drop the rows: the model learns to break off"
+    "truncated", "warn", "answers break off", "complete them or drop the rows: a model learns to break off"
 )
 ECHO = Rule("echo", "warn", "answers repeat the question", "answer it, or drop the rows")
 
@@ -30,7 +30,7 @@ _NOTHING = (
     r"|n/?a|null|nil|nan|undefined|not\W(?:applicable|required|needed|provided)|<?(?:in|out)put>?|placeholder|no\W+text"
     r"|todo|tbd|fixme|xxx+|\[object object\])"
 )
-"""A placeholder that nobody filled in; the same words in an input and in an answer."""
+"""The words of a placeholder, in an input or an answer."""
 
 _PLACEHOLDER_INPUT = re.compile(rf"\W*(?:{_NOTHING}|none|empty|blank)[\W\d]*", re.IGNORECASE)
 _PLACEHOLDER_OUTPUT = re.compile(
@@ -49,7 +49,7 @@ _CLOSING = re.compile(
     r"|wishes|thanks|thank you|gratitude|appreciation)\b[^\n]{0,15},$",
     re.IGNORECASE,
 )
-"""The last line of a letter before the name: "Kind regards,"."""
+"""The last line of a letter before the name, such as "Kind regards,"."""
 
 
 def _placeholder_input(entry: Entry) -> str | None:

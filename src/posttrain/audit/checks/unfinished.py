@@ -25,33 +25,33 @@ OPEN = Rule(
     "no-full-stop",
     "info",
     "answers of several sentences end without a full stop, where most end with one",
-    "look at some: most were only written so, a few were cut",
+    "look at some of them: most are only written without one, a few were cut",
 )
 
 _READ = 10_000
-"""Answers whose words are taken for all words there are."""
+"""The number of complete answers whose words form the vocabulary."""
 
 _NEAR = 50
-"""Words that begin alike which are looked at."""
+"""The number of vocabulary words with the same beginning that are compared."""
 
 _WORD = 3
-"""Letters of a word that needs not be frequent, and that may lack an ending."""
+"""A word of fewer letters belongs to the vocabulary only if it is frequent, and it cannot lack a suffix."""
 
 _FREQUENT = 0.01
-"""Share of the answers that hold a word of fewer letters."""
+"""A word of fewer letters is frequent if this share of the answers holds it."""
 
 _SUFFIXES = frozenset({"es", "ed", "ing", "ly"})
-"""Endings that a whole word may lack."""
+"""Suffixes: a word that lacks only one of them is complete."""
 
 
 def unfinished_answers(table: Table, members: NDArray[np.intp]) -> tuple[list[Shown], list[Shown]]:
-    """Answers that stop in a word, and others that only lack a full stop, where nearly all have one."""
+    """The answers that stop within a word, and those that only lack a full stop; none unless most end with one."""
     ending = table.rows["ending"][members]
     prose = table.rows["form"][members] == FORMS.index("prose")
     closed, open_ = prose & (ending == ENDINGS.index("closed")), prose & (ending == ENDINGS.index("open"))
     if closed.sum() < max(FEWEST, USUAL * (closed | open_).sum()):
         return [], []
-    _, known = table.hits.get(TRUNCATED.name, (None, []))  # those are reported already, for a surer reason
+    _, known = table.hits.get(TRUNCATED.name, (None, []))  # another finding reports these already
     reported = {hit.where for hit in known}
     left = [i for i in members[open_].tolist() if table.where(i) not in reported]
     if not left:
@@ -59,8 +59,8 @@ def unfinished_answers(table: Table, members: NDArray[np.intp]) -> tuple[list[Sh
     answers = {i: entry.answer.rstrip() for i, entry in fetch(table, left)}
     vocabulary = _vocabulary(table, members[closed], answers.values())
     cut = [i for i in left if i in answers and _is_cut(answers[i], vocabulary)]
-    rest = [i for i in left if i not in set(cut)]
-    return table.shown(cut, _end), table.shown(rest, _end)
+    unstopped = [i for i in left if i not in set(cut)]
+    return table.shown(cut, _end), table.shown(unstopped, _end)
 
 
 def _end(entry: Entry) -> str:
@@ -68,21 +68,21 @@ def _end(entry: Entry) -> str:
 
 
 def _vocabulary(table: Table, members: NDArray[np.intp], answers: Iterable[str]) -> list[str]:
-    """The words of some answers that end well, and of others but for their last, sorted.
+    """The words of complete answers, and the words of `answers` without the last one of each, sorted.
 
-    A word of one or two letters must be frequent: others are marks, units and remains.
+    Words of one or two letters must be frequent, since rare ones are marks, units and parts of words.
     """
-    held: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for answer in answers:
-        held.update(set(words_in(answer)[:-1]))
-    some = members[:: max(1, len(members) // _READ)]
-    for _, entry in fetch(table, some.tolist()):
-        held.update(set(words_in(entry.answer)))
-    return sorted(word for word, n in held.items() if len(word) >= _WORD or n >= _FREQUENT * len(some))
+        counts.update(set(words_in(answer)[:-1]))
+    sample = members[:: max(1, len(members) // _READ)]
+    for _, entry in fetch(table, sample.tolist()):
+        counts.update(set(words_in(entry.answer)))
+    return sorted(word for word, n in counts.items() if len(word) >= _WORD or n >= _FREQUENT * len(sample))
 
 
 def _is_cut(answer: str, vocabulary: Sequence[str]) -> bool:
-    """Whether its last word is none, but the beginning of one; a word that only lacks an ending, or a unit, is one."""
+    """Whether the last word is only the beginning of a word. A word that lacks a suffix, or a unit, is complete."""
     *before, last = ["", *words_in(answer)]
     if not last or (before[-1:] and before[-1].isdecimal()):
         return False

@@ -8,30 +8,31 @@ UNREAD_COLUMNS = Rule(
     "unread-columns",
     "info",
     "columns hold text that nothing reads",
-    "if one belongs to the question, name it: columns: {context: its_name}; if not, nothing needs to be done",
+    "if a column belongs to the question, name it: columns: {context: its_name}; otherwise ignore this finding",
 )
 
 CONTEXT_UNREAD = Rule(
     "context-unread",
     "warn",
-    "columns hold what usually belongs to the question, and nothing reads them",
-    "name it: columns: {context: its_name} joins it to the prompt",
+    "columns usually belong to the question, and nothing reads them",
+    "name the column: columns: {context: its_name} joins it to the prompt",
 )
 
 Unread = Mapping[str, tuple[int, str]]
-"""column → the rows that fill it, and the place of the first."""
+"""column → (number of rows that fill it, place of the first one)."""
 
 _CONTEXT = frozenset(
     ("input", "context", "contexts", "passage", "body", "dialogue", "document", "article", "note", "notes", "history")
 )
-"""Usual names of what a question is about."""
+"""Usual names of columns with the text that a question is about."""
 
 
 def column_findings(unread: Unread) -> list[Finding]:
-    """What to know of the columns that nothing reads; a finding counts columns, and names them all."""
-    usual = {name: seen for name, seen in unread.items() if name.lower() in _CONTEXT}
-    other = {name: seen for name, seen in unread.items() if name not in usual}
-    return [_named(rule, some) for rule, some in ((CONTEXT_UNREAD, usual), (UNREAD_COLUMNS, other)) if some]
+    """The findings on columns that nothing reads; a finding counts columns, and names them all."""
+    context = {name: rows for name, rows in unread.items() if name.lower() in _CONTEXT}
+    remaining = {name: rows for name, rows in unread.items() if name not in context}
+    pairs = ((CONTEXT_UNREAD, context), (UNREAD_COLUMNS, remaining))
+    return [_named(rule, columns) for rule, columns in pairs if columns]
 
 
 def _named(rule: Rule, unread: Unread) -> Finding:

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: no script, no font, no request."""
+"""The audit report as one self-contained HTML page without scripts."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -11,7 +11,7 @@ from posttrain.audit.findings import ORDER, Finding
 from posttrain.audit.run import AuditReport
 
 ROWS_SHOWN = 300
-"""Places of a finding that the page lists; ``findings.json`` has all."""
+"""The most places of a finding that the page lists; ``findings.json`` has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars under a heading, and a sentence on how to read them."""
+    """A bar chart: its heading, a sentence on how to read it, and its bars."""
 
     title: str
     note: str
@@ -40,13 +40,13 @@ def report_page(report: AuditReport, waived: Collection[str] = ()) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     total = sum(about["rows"] for about in report.files.values())
 
-    def severity_of(one: Finding) -> str:
-        return severities.get(one.name, one.severity)
+    def severity_of(finding: Finding) -> str:
+        return severities.get(finding.name, finding.severity)
 
-    def share(one: Finding) -> float:
-        return min(1.0, len(one.rows) / max(1, total))
+    def share(finding: Finding) -> float:
+        return min(1.0, len(finding.rows) / max(1, total))
 
-    names = short_names({where.rpartition(":")[0] for one in report.findings for where in one.rows})
+    names = short_names({where.rpartition(":")[0] for finding in report.findings for where in finding.rows})
 
     def short(place: str) -> str:
         file, _, line = place.rpartition(":")
@@ -56,8 +56,8 @@ def report_page(report: AuditReport, waived: Collection[str] = ()) -> str:
         return grouped(rows[:ROWS_SHOWN])
 
     template = environment.from_string(files("posttrain").joinpath("audit/report/page.html.jinja").read_text("utf-8"))
-    severities = {one.name: "waived" if one.name in waived else one.severity for one in report.blocking}
-    counts = {severity: sum(one.severity == severity for one in report.findings) for severity in ORDER}
+    severities = {f.name: "waived" if f.name in waived else f.severity for f in report.blocking}
+    counts = {severity: sum(f.severity == severity for f in report.findings) for severity in ORDER}
     stops = any(severity == "block" for severity in severities.values())
     return template.render(
         report=report,
@@ -75,64 +75,64 @@ def report_page(report: AuditReport, waived: Collection[str] = ()) -> str:
 
 
 def short_names(files: Collection[str]) -> dict[str, str]:
-    """File → its name without its folders; the whole path where two files have one name."""
+    """File → its name without folders; the whole path if two files have the same name."""
     counts = Counter(PurePath(file).name for file in files)
     return {file: name if counts[name := PurePath(file).name] == 1 else file for file in files}
 
 
 def grouped(rows: Collection[str]) -> dict[str, list[str]]:
-    """File → its lines, of places as ``file:line``."""
-    found: dict[str, list[str]] = {}
+    """File → its lines, from places as ``file:line``."""
+    lines: dict[str, list[str]] = {}
     for where in rows:
         file, _, line = where.rpartition(":")
-        found.setdefault(file, []).append(line)
-    return found
+        lines.setdefault(file, []).append(line)
+    return lines
 
 
 def facts(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was measured, each as a name and a value."""
-    found: list[tuple[str, str]] = []
+    """(name, value) of each figure that the page shows as a number."""
+    pairs: list[tuple[str, str]] = []
     if breadth := figures.get("breadth"):
-        found.append(("effective number of tasks", f"{breadth['effective_tasks']:.1f}"))
-        found.append(("different prompts", f"{breadth['distinct_prompts']:,}"))
-        found.append(("phrasings a request", f"{breadth['phrasings_per_request']:.1f}"))
+        pairs.append(("effective number of tasks", f"{breadth['effective_tasks']:.1f}"))
+        pairs.append(("different prompts", f"{breadth['distinct_prompts']:,}"))
+        pairs.append(("phrasings per request", f"{breadth['phrasings_per_request']:.1f}"))
         low, _, high = breadth["grades"]
-        found.append(("school grades of the wording", f"{low:.0f} to {high:.0f}"))
+        pairs.append(("school grades of the prompts", f"{low:.0f} to {high:.0f}"))
     if budget := figures.get("budget"):
-        found.append(("rows to train on", f"{budget['kept']:,}"))
-        found.append(("tokens to train on", f"{budget['tokens']:,}"))
-        found.append(("rows left out", f"{sum(budget['left_out'].values()):,}"))
+        pairs.append(("training groups", f"{budget['kept']:,}"))
+        pairs.append(("training tokens", f"{budget['tokens']:,}"))
+        pairs.append(("rows left out", f"{sum(budget['left_out'].values()):,}"))
     if "pairs" in figures:
-        found.append(("pairs", f"{figures['pairs']:,}"))
+        pairs.append(("pairs", f"{figures['pairs']:,}"))
     for key, name in (("chosen_longer", "longer answer preferred"), ("first_preferred", "first answer preferred")):
         if share := figures.get(key):
             low, high = share["interval"]
-            found.append((f"{name}, {low:.0%} to {high:.0%}", f"{share['share']:.1%}"))
+            pairs.append((f"{name}, {low:.0%} to {high:.0%}", f"{share['share']:.1%}"))
     if "length_only_accuracy" in figures:
-        found.append(("right by length alone", f"{figures['length_only_accuracy']:.1%}"))
-    return found
+        pairs.append(("accuracy by length alone", f"{figures['length_only_accuracy']:.1%}"))
+    return pairs
 
 
 def charts(report: AuditReport) -> list[Chart]:
-    """Pictures of the figures that have one."""
+    """The charts of the figures that have one."""
     figures = report.figures
-    found = [
-        _histogram(f"Length of {name}s", some)
-        for name, some in figures.get("lengths", {}).items()
-        if len(some["counts"]) > 1
+    drawn = [
+        _histogram(f"Length of {name}s", lengths)
+        for name, lengths in figures.get("lengths", {}).items()
+        if len(lengths["counts"]) > 1
     ]
     if breadth := figures.get("breadth"):
-        found.append(_bars("Kinds of task", "Share of prompts that use the words of each kind.", breadth["task_types"]))
-        found.append(_bars("Most frequent requests", "Share of prompts that ask in these words.", breadth["requests"]))
+        drawn.append(_bars("Kinds of task", "Share of prompts that use the words of each kind.", breadth["task_types"]))
+        drawn.append(_bars("Most frequent requests", "Share of prompts with these words.", breadth["requests"]))
     if forms := figures.get("answer_forms"):
         total = sum(forms.values())
         shares = {name: n / total for name, n in sorted(forms.items(), key=lambda item: -item[1])}
-        found.append(_bars("Form of the answers", "Share of the answers.", shares))
+        drawn.append(_bars("Form of the answers", "Share of the answers.", shares))
     for name, labels in figures.get("labels", {}).items():
         total = sum(labels.values())
         ordered = sorted(labels.items(), key=lambda item: -item[1])
-        found.append(_bars(f"Labels of {name}", "Share of the answers.", {k: n / total for k, n in ordered}))
-    return found
+        drawn.append(_bars(f"Labels of {name}", "Share of the answers.", {k: n / total for k, n in ordered}))
+    return drawn
 
 
 def _bars(title: str, note: str, shares: Mapping[str, float]) -> Chart:
@@ -140,13 +140,13 @@ def _bars(title: str, note: str, shares: Mapping[str, float]) -> Chart:
     return Chart(title, note, tuple(Bar(name, f"{share:.1%}", share / most) for name, share in shares.items()))
 
 
-def _histogram(title: str, some: Mapping[str, Any]) -> Chart:
-    most = max(some["counts"])
-    low, middle, high = some["quantiles"]
-    note = f"Characters, on a logarithmic scale. Median {middle:,}; nine of ten between {low:,} and {high:,}."
-    edges = [*zip(some["edges"], some["edges"][1:], strict=False)]
+def _histogram(title: str, lengths: Mapping[str, Any]) -> Chart:
+    most = max(lengths["counts"])
+    low, middle, high = lengths["quantiles"]
+    note = f"Characters, on a logarithmic scale. The median is {middle:,}; 90% are between {low:,} and {high:,}."
+    edges = [*zip(lengths["edges"], lengths["edges"][1:], strict=False)]
     bars = (
         Bar(f"{a:,} to {b - 1:,}" if b - a > 1 else f"{a:,}", f"{n:,}", n / most)
-        for (a, b), n in zip(edges, some["counts"], strict=True)
+        for (a, b), n in zip(edges, lengths["counts"], strict=True)
     )
     return Chart(title, note, tuple(bars), upright=True)

@@ -1,4 +1,4 @@
-"""The files of an audit: ``findings.json`` and ``report.html``, and the folder that they go into."""
+"""The files of an audit, ``findings.json`` and ``report.html``, and their folder."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def report_json(report: AuditReport, waived: Collection[str] = ()) -> dict[str, 
 
 
 def report_folder(report: AuditReport) -> Path:
-    """A folder for this audit: ``audit/FILE``, or ``audit/FILE-2``... where that holds an audit of other files."""
+    """The folder of an audit: ``audit/FILE``; or ``audit/FILE-2``... if it holds an audit of other files."""
     first, *more = report.files
     name = re.sub(r"[^\w.-]+", "-", first.rstrip("/").rpartition("/")[2]).strip(".-") or "data"
     several = f"-and-{len(more)}-more" if more else ""

@@ -1,4 +1,4 @@
-"""How a file's rows are read: by the recipe's columns, by the trainer's conventions, or by guessed columns."""
+"""The reading of a file's rows: by the recipe's columns, by the trainer's conventions, or by guessed columns."""
 
 import re
 import shlex
@@ -16,20 +16,20 @@ _PROMPT_NAMES = (
     *("prompt", "question", "query", "instruction", "dialogue", "problem", "body", "document", "article"),
     *("transcript", "conversation", "utterance", "review", "sentence", "note"),
 )
-"""Other names of a prompt's column, the surest first."""
+"""Names that the column of prompts may have, the most certain first."""
 
 _ANSWER_NAMES = (
     *("completion", "answer", "response", "output", "long_answer", "target", "summary", "section_text"),
     *("canonical_solution", "solution", "code", "reply", "translation", "record"),
     *("label", "sentiment", "intent", "class"),
 )
-"""Other names of an answer's column, the surest first."""
+"""Names that the column of answers may have, the most certain first."""
 
 _CONVERSATIONS = frozenset({"dialogue", "transcript", "conversation"})
-"""Columns beside which a note is the answer; elsewhere it may be a remark."""
+"""If a prompt is in one of these columns, a column `note` is the answer; otherwise it may be a remark."""
 
 _CHECKED_BY = frozenset({"test", "tests", "test_list", "input_output", "label", "sentiment", "intent", "class"})
-"""Columns that hold what an answer is checked by: tests of code, or a label, perhaps as a number."""
+"""Columns with values that an answer is checked against: tests of code, or a label, perhaps as a number."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
@@ -39,12 +39,12 @@ class Reading:
     """How a source's rows are read.
 
     Args:
-        kind: the use of the rows; "judged": two responses and annotators' verdicts; "unknown": no convention
-            fits, only checks that need none run.
-        convention: its name.
-        columns: standard name → the file's name; of an unknown kind, what the user may have meant.
-        guessed: whether the columns are a guess, that the user should see.
-        task: of rows without a task column.
+        kind: the kind of the rows; "judged" is two responses with annotators' verdicts; "unknown" means that no
+            convention fits, so that only the checks that need none are run.
+        convention: the name of the convention.
+        columns: standard name → the file's name; a suggestion for the user if the kind is "unknown".
+        guessed: whether the columns are guessed; a finding then shows them to the user.
+        task: the task of rows without a task column.
     """
 
     kind: ReadAs
@@ -55,28 +55,28 @@ class Reading:
 
 
 def convention_named(name: str) -> Convention:
-    """The convention of that name."""
+    """The convention with the given name."""
     return next(c for c in CONVENTIONS if c.name == name)
 
 
 def reading_of(row: Row, columns: Mapping[str, str], task: str | None = None) -> Reading:
-    """How a source is read whose first readable row this is.
+    """The reading of a source, given its first readable row.
 
     Args:
-        columns: what the user or recipe says; nothing is guessed then.
+        columns: the columns that the user or recipe names; if there are any, none is guessed.
     """
     names = set(row.values) - set(columns.values()) | set(columns)
     order = {"preference": 0, "sft": 1, "prompt": 2}
     fitting = sorted((c for c in CONVENTIONS if names >= set(c.required)), key=lambda c: order[c.kind])
     guess = {} if columns else _guess(row.values)
-    if "completion" in guess or guess.get("prompt") == "text":  # a text with a label or tests beside it
+    if "completion" in guess or guess.get("prompt") == "text":  # the row also has a label or tests
         fitting = [c for c in fitting if c.name != "text"]
     if fitting and fitting[0].kind != "prompt":
         return Reading(fitting[0].kind, fitting[0].name, columns, task=task)
     if {"response1", "response2"} <= names and names & {"instruction", "prompt", "question"}:
         return Reading("judged", "two responses and annotators' verdicts", task=task)
     if "completion" in guess:
-        renamed = {ours: theirs for ours, theirs in guess.items() if ours != theirs}
+        renamed = {standard: name for standard, name in guess.items() if standard != name}
         return Reading("sft", "prompt and completion", renamed, guessed=True, task=task)
     if fitting:
         return Reading("prompt", fitting[0].name, columns, task=task)
@@ -86,12 +86,12 @@ def reading_of(row: Row, columns: Mapping[str, str], task: str | None = None) ->
 
 
 def trainer_reading(row: Row, kinds: Sequence[Kind], columns: Mapping[str, str], task: str | None = None) -> Reading:
-    """The reading of a source by the trainer, which guesses no columns; `reading_of` where no convention fits.
+    """The reading of a source as the trainer reads it, without guesses; `reading_of` if no convention fits.
 
     Args:
         row: the first readable row of the source.
-        kinds: of rows that the trainer may read; the first whose convention fits counts.
-        columns: those that the recipe renames.
+        kinds: the kinds of rows that the trainer may read; the first kind with a fitting convention is used.
+        columns: the columns that the recipe renames.
     """
     for kind in kinds:
         try:
@@ -102,9 +102,9 @@ def trainer_reading(row: Row, kinds: Sequence[Kind], columns: Mapping[str, str],
 
 
 def _guess(values: Mapping[str, Any]) -> dict[str, str]:
-    """prompt and completion among columns of other names; a column counts if it holds a text.
+    """Guess the columns of prompt and completion among columns that hold a text.
 
-    A column `text` is a prompt only beside labels or the tests of code. Alone it is a text to go on with.
+    A column `text` is a prompt only if the row also has a label or tests of code. Alone it is a text to continue.
     """
     texts = {name.lower(): name for name, value in values.items() if isinstance(value, str)}
     prompt = next((texts[name] for name in _PROMPT_NAMES if name in texts), None)
@@ -120,14 +120,14 @@ def _guess(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _meant(values: Mapping[str, Any]) -> dict[str, str]:
-    """prompt and completion as the words of the columns' names suggest them, else the only two columns of text.
+    """The columns of prompt and completion that words in the names suggest, else the only two columns of text.
 
-    This is less sure than `_guess`: the user sees it as a suggestion, and nothing is read by it.
+    This is less certain than `_guess`: it is only shown to the user as a suggestion.
     """
     texts = [name for name, value in values.items() if isinstance(value, str) and any(c.isalpha() for c in value)]
     prompt = next((name for known in _PROMPT_NAMES for name in texts if known in _words(name)), None)
-    others = [name for name in texts if name != prompt]
-    completion = next((name for known in _ANSWER_NAMES for name in others if known in _words(name)), None)
+    remaining = [name for name in texts if name != prompt]
+    completion = next((name for known in _ANSWER_NAMES for name in remaining if known in _words(name)), None)
     if len(texts) == 2:
         prompt = prompt or next(name for name in texts if name != completion)
         completion = next(name for name in texts if name != prompt)
@@ -139,13 +139,13 @@ def _words(name: str) -> set[str]:
 
 
 def columns_option(columns: Mapping[str, str]) -> str:
-    """The columns as the command line takes them; empty if there are none."""
-    value = ",".join(f"{ours}={theirs}" for ours, theirs in columns.items())
+    """The option that names the columns on the command line; empty if there are none."""
+    value = ",".join(f"{standard}={name}" for standard, name in columns.items())
     return f"--columns {shlex.quote(value)}" if value else ""
 
 
 def parse_columns(text: str) -> Mapping[str, str]:
-    """The mapping of ``prompt=question,completion=answer``.
+    """Parse ``prompt=question,completion=answer``: standard name → the file's name.
 
     Raises:
         InputError: the text has another form.

@@ -1,4 +1,4 @@
-"""A row as the checks see it: its prompt, its answers, and the hashes by which rows are compared."""
+"""The form in which checks see a row: its prompt, its answers, and the texts by which rows are compared."""
 
 import hashlib
 import json
@@ -17,15 +17,15 @@ _WORD = re.compile(r"\w+")
 _WORD_OR_SIGN = re.compile(r"\w+|[+*/=<>%$€£^&|~]")
 
 _COUNTED_BY_ID = ("sft", "prompt")
-"""Kinds of rows in which a bare id only counts the rows."""
+"""Kinds of rows in which a bare id is only a row number."""
 
 _BARE_IDS = frozenset(
     ["", "id", "_id", "idx", "index", "row", "row_id", "uid", "uuid", "guid", "unnamed: 0", "__index_level_0__"]
 )
-"""Columns, in small letters, that count rows and say nothing."""
+"""Names of columns, in small letters, that hold only a row number."""
 
 _JUDGES = ("annotator", "annotator_id", "judge", "judge_id", "rater", "rater_id", "worker", "worker_id", "labeler")
-"""Columns that name who judged a row; the first that is filled counts."""
+"""Columns that name the judge of a row; the first column with a value is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,16 @@ class Entry:
 
     Args:
         where: ``file:line``.
-        kind: what it is for.
-        prompt: its text without system messages.
+        kind: the kind of the row.
+        prompt: the text of the prompt without system messages.
         outputs: the assistant's text in each completion.
-        ranks: of the completions, 1 the best; empty where there is one or none.
+        ranks: the ranks of the completions, 1 for the best; empty if there is only one completion or none.
         row: the source row.
-        key: the whole content, see `key_of`; rows of equal keys are duplicates.
-        task: the task it belongs to, if stated.
-        context: the messages between the first answer and the last, in a conversation of several turns.
+        key: the whole content, see `key_of`; rows with equal keys are duplicates.
+        task: the task that the row states, if it states one.
+        context: the messages from the first answer to the last one, in a conversation of several turns.
         final: the last answer of such a conversation.
-        judge: who judged or ranked, if the row names one person.
+        judge: the person who judged or ranked, if the row names one.
     """
 
     where: str
@@ -60,14 +60,14 @@ class Entry:
 
     @property
     def answer(self) -> str:
-        """The completion to be learnt; the best of several."""
+        """The completion to learn: the best one if there are several."""
         if len(self.outputs) < 2 or not self.ranks:
             return self.outputs[0] if self.outputs else ""
         return self.outputs[min(range(len(self.ranks)), key=self.ranks.__getitem__)]
 
     @property
     def worst(self) -> str:
-        """The completion to be avoided, where there are several; the last of those tied."""
+        """The worst of several completions; the last one if several are tied."""
         return self.outputs[max(range(len(self.ranks)), key=lambda i: (self.ranks[i], i))] if self.ranks else ""
 
     @property
@@ -77,7 +77,7 @@ class Entry:
 
 
 def entry_of(example: Example, kind: Kind) -> Entry:
-    """The example as the checks see it."""
+    """The entry of an example."""
     outputs = tuple(_contents(c, {"assistant"}) for c in example.completions)
     prompt = _contents(example.prompt, {"user", "tool", "assistant"})
     key, judge = key_of(example.row, kind), judge_of(example.row)
@@ -89,20 +89,20 @@ def entry_of(example: Example, kind: Kind) -> Entry:
 def key_of(row: Mapping[str, Any], kind: str) -> str:
     """The whole content of a row as text.
 
-    A bare id is left out where it only counts rows: rows to imitate and prompts. In preferences it names what was
-    judged, and in a file of unknown columns nobody knows what it names, so that it counts there.
+    In SFT rows and prompts, a bare id is left out, since it is only a row number. In preferences it is kept, since it
+    names the judged item. In files with unknown columns it is kept too, since its meaning is unknown.
     """
     counted = {name: v for name, v in row.items() if kind not in _COUNTED_BY_ID or not _is_bare_id(name, v)}
     return json.dumps(counted, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def judge_of(row: Mapping[str, Any]) -> str:
-    """The person, or model, whose judgement a row holds; empty if it names none."""
+    """The person or model that judged a row; empty if the row names none."""
     return next((str(row[name]) for name in _JUDGES if isinstance(row.get(name), str | int) and row[name] != ""), "")
 
 
 def leaves(value: Any) -> Iterator[str]:
-    """Every text inside a value, in its order."""
+    """Every text inside a value, in order."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -118,7 +118,7 @@ def _is_bare_id(name: str, value: object) -> bool:
 
 
 def _turns(completion: Sequence[Message]) -> tuple[str, str]:
-    """What comes before the last answer, and that answer; nothing where there is only one."""
+    """The messages before the last answer, and that answer; empty texts if there is only one message."""
     if len(completion) < 2:
         return "", ""
     last = max(i for i, message in enumerate(completion) if message["role"] == "assistant")
@@ -130,19 +130,19 @@ def _contents(messages: Sequence[Message], roles: set[str]) -> str:
 
 
 def hash64(text: str) -> int:
-    """A hash of a text, the same in every process."""
+    """A hash of a text that is the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def words_in(text: str) -> list[str]:
-    """Its words in small letters; full-width and composed forms made one."""
+    """The words of a text in small letters, with Unicode compatibility forms normalised (NFKC)."""
     return _WORD.findall(small_letters(text))
 
 
-@lru_cache(maxsize=16)  # checks ask for the same texts of a row again and again
+@lru_cache(maxsize=16)  # several checks use the same texts of a row
 def normalised(text: str) -> str:
-    """What is left when letter case, punctuation and blanks do not count; the text itself if that is nothing.
+    """The text without letter case, punctuation and extra blanks; the text itself if nothing is left.
 
-    Signs that calculate or compare stay: 2 + 3 is not 2 * 3.
+    Arithmetic and comparison signs stay, since 2 + 3 is not 2 * 3.
     """
     return " ".join(_WORD_OR_SIGN.findall(small_letters(text))) or " ".join(text.split())

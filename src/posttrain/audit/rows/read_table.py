@@ -1,4 +1,4 @@
-"""Reads all rows of an audit, checks each by itself, and builds the table for the checks that compare rows."""
+"""Reads all rows of an audit, runs the checks on single rows, and builds the table for the checks that compare rows."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +19,7 @@ from posttrain.data.files.read import Row
 UNREAD_EVALUATION = Rule(
     "unread-evaluation-row",
     "warn",
-    "evaluation rows cannot be read, so nothing was compared with them",
+    "evaluation rows cannot be read, so they were not compared with the training rows",
     "correct them, and audit again",
 )
 
@@ -27,7 +27,7 @@ UNREAD_EVALUATION = Rule(
 def read_table(
     sources: Sequence[AuditSource], against: Sequence[AuditSource], screen: Screen, workers: int | None
 ) -> tuple[Table, Shared | None]:
-    """Read every row once: the table of all rows, and the words that they share with evaluation rows, if any."""
+    """Read every row once; return the table of all rows, and the word runs that they share with evaluation rows."""
     table = Table(sources=[*sources, *against])
     table.readings = [_reading(source) for source in table.sources]
     grams = grams_of(_prompts(table, len(sources))) if against else None
@@ -35,18 +35,18 @@ def read_table(
     parts: list[Examined] = []
     trained = 0
     with screen.bar("reading", None) as advance:
-        for seen, number in _examined(table, grams, workers, advance):
+        for scanned, number in _examined(table, grams, workers, advance):
             if number < len(sources):
                 if shared is not None:
-                    seen.leaked["row"] += trained
-                    shared.add(seen.leaked)
-                trained += len(seen.rows)
-                _add(table, seen)
-            elif unread := seen.hits.get(UNREADABLE.name):
+                    scanned.leaked["row"] += trained
+                    shared.add(scanned.leaked)
+                trained += len(scanned.rows)
+                _add(table, scanned)
+            elif unread := scanned.hits.get(UNREADABLE.name):
                 table.hits.setdefault(UNREAD_EVALUATION.name, (UNREAD_EVALUATION, []))[1].extend(unread[1])
-            parts.append(seen)
-    table.rows = np.concatenate([seen.rows for seen in parts]) if parts else np.empty(0, dtype=ROW)
-    prompts = [seen.prompt_bands for seen in parts if seen.prompt_bands is not None]
+            parts.append(scanned)
+    table.rows = np.concatenate([scanned.rows for scanned in parts]) if parts else np.empty(0, dtype=ROW)
+    prompts = [scanned.prompt_bands for scanned in parts if scanned.prompt_bands is not None]
     table.prompt_bands = np.concatenate(prompts) if prompts else table.prompt_bands
     table.trained = trained
     return table, shared
@@ -55,8 +55,8 @@ def read_table(
 def _examined(
     table: Table, grams: Grams | None, workers: int | None, advance: Advance
 ) -> Iterator[tuple[Examined, int]]:
-    """Each chunk with the number of its source."""
-    sizes: list[tuple[int, int]] = []  # source and rows of each chunk
+    """(result, number of the source) of each chunk."""
+    sizes: list[tuple[int, int]] = []  # (number of the source, number of rows) of each chunk
 
     def tasks() -> Iterator[Task]:
         start = 0
@@ -69,15 +69,15 @@ def _examined(
                 start += len(chunk)
 
     done = 0
-    for at, seen in enumerate(examined(tasks(), grams, workers)):
+    for at, scanned in enumerate(examined(tasks(), grams, workers)):
         number, count = sizes[at]
         done += count
         advance(done, "rows")
-        yield seen, number
+        yield scanned, number
 
 
 def _reading(source: AuditSource) -> Reading:
-    """How a source is read, by its first readable row."""
+    """The reading of a source, from its first readable row."""
     for item in items(source):
         row = parsed(item)
         if isinstance(row, Row):
@@ -88,7 +88,7 @@ def _reading(source: AuditSource) -> Reading:
 
 
 def _prompts(table: Table, first: int) -> Iterator[str]:
-    """Each evaluation prompt."""
+    """The prompts of the evaluation sources, which start at number `first`."""
     for source, reading in zip(table.sources[first:], table.readings[first:], strict=True):
         for item in items(source):
             row = parsed(item)
@@ -96,11 +96,11 @@ def _prompts(table: Table, first: int) -> Iterator[str]:
                 yield from (entry.prompt for entry in entries(row, reading))
 
 
-def _add(table: Table, seen: Examined) -> None:
-    for name, (rule, hits) in seen.hits.items():
+def _add(table: Table, scanned: Examined) -> None:
+    for name, (rule, hits) in scanned.hits.items():
         table.hits.setdefault(name, (rule, []))[1].extend(hits)
-    table.verdicts.update(seen.verdicts)
-    table.tasks |= seen.tasks
-    for column, (count, first) in seen.unread.items():
+    table.verdicts.update(scanned.verdicts)
+    table.tasks |= scanned.tasks
+    for column, (count, first) in scanned.unread.items():
         before, place = table.unread.get(column, (0, first))
         table.unread[column] = before + count, place

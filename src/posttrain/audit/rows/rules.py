@@ -31,7 +31,7 @@ IDENTICAL = Rule(
     "identical-sides",
     "warn",
     "pairs prefer an answer to itself",
-    "drop them: they teach nothing, and count as preferences",
+    "drop them: they teach nothing, but count as preferences",
     "drop",
 )
-ALL_TIED = Rule("all-tied", "info", "rankings tie all candidates", "keep them for the record; training leaves them out")
+ALL_TIED = Rule("all-tied", "info", "rankings tie all candidates", "ignore this finding; training leaves them out")

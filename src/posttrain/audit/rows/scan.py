@@ -1,4 +1,4 @@
-"""Scans a chunk of rows, perhaps in its own process: hits of the row checks, and hashes that compare rows."""
+"""Scans a chunk of rows: runs the row checks, and computes the hashes by which rows are compared."""
 
 import zlib
 from collections import Counter
@@ -41,29 +41,29 @@ from posttrain.errors import InputError
 ROW = np.dtype(
     [
         ("place", np.uint32),  # index of the row among all rows
-        ("part", np.uint16),  # which example of the row (self-instruct rows hold several)
+        ("part", np.uint16),  # number of the example in the row (self-instruct rows hold several)
         ("kind", np.uint8),  # index in KINDS
         ("whole", np.uint64),  # the whole content, see `entry.key_of`
-        ("norm", np.uint64),  # words alone; in preferences, with ranks and judge
+        ("norm", np.uint64),  # the words alone; in preferences also ranks and judge
         ("prompt", np.uint64),  # the prompt's words
-        ("answer", np.uint64),  # the answer's words; the best completion unchanged where there are several
-        ("worst", np.uint64),  # the worst completion unchanged; 0 without one
-        ("numbers", np.uint64),  # numbers of the whole text, in order
+        ("answer", np.uint64),  # the answer's words; the best completion unchanged if there are several
+        ("worst", np.uint64),  # the worst completion unchanged; 0 if there is none
+        ("numbers", np.uint64),  # the numbers of the whole text, in order
         ("prompt_chars", np.uint32),
         ("answer_chars", np.uint32),
         ("worst_chars", np.uint32),
-        ("first", np.uint8),  # 1 if the best completion is the first, 2 if it is the second; 0 without
+        ("first", np.uint8),  # 1 or 2 if the best completion is the first or second; else 0
         ("tied", np.bool_),
-        ("form", np.uint8),  # see `form.FORMS`
-        ("shape", np.uint32),  # of JSON keys or headings
-        ("ending", np.uint8),  # see `form.ENDINGS`
-        ("language", np.uint8),  # see `language.LANGUAGES`
-        ("judge", np.uint32),  # crc of who judged, 0 if not stated
+        ("form", np.uint8),  # index in `answer_form.FORMS`
+        ("shape", np.uint32),  # hash of the JSON keys or headings
+        ("ending", np.uint8),  # index in `answer_form.ENDINGS`
+        ("language", np.uint8),  # index in `language.LANGUAGES`
+        ("judge", np.uint32),  # crc of the judge's name, 0 if not stated
         ("task", np.uint32),  # crc of the stated task, 0 if none
         ("bands", np.uint32, (BANDS,)),
     ]
 )
-"""What is kept of each example: under 200 bytes, whatever its length."""
+"""The table's row for an example: less than 200 bytes, whatever the length of its texts."""
 
 KINDS = ("sft", "preference", "prompt", "unknown")
 
@@ -78,7 +78,7 @@ _LEFT_OUT = {
     SkipReason.SPLIT_EARLIER: DIFFERING,
     SkipReason.ALL_TIED: ALL_TIED,
 }
-"""Why the reader leaves a row out → the rule of the finding."""
+"""The reason why the reader leaves a row out → the rule of the finding."""
 
 Hits = dict[str, tuple[Rule, list[Shown]]]
 
@@ -89,12 +89,12 @@ class Examined:
 
     Args:
         rows: `ROW` of each example.
-        hits: the rows that break each rule.
+        hits: name of a rule → the rule and the rows that break it.
         verdicts: how often each annotator chose a tie (0), the first (1), the second (2).
-        tasks: crc → name of the tasks stated.
-        prompt_bands: keys of the prompts' bands [rows, BANDS], where there are evaluation prompts to compare them with.
-        leaked: `grams.HIT` of the runs of words that a row of `rows` shares with evaluation prompts.
-        unread: column that nothing reads → how many rows fill it, and the first place.
+        tasks: crc → name of each stated task.
+        prompt_bands: keys of the MinHash bands of the prompts [rows, BANDS]; None without evaluation prompts.
+        leaked: `ngrams.HIT` of each run of words that a row of `rows` shares with evaluation prompts.
+        unread: column that nothing reads → (number of rows that fill it, place of the first one).
     """
 
     rows: NDArray[np.void]
@@ -106,7 +106,7 @@ class Examined:
     unread: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
 
     def hit(self, rule: Rule, where: str, text: str) -> None:
-        """Note one row, once; the first few with a text."""
+        """Record that a row breaks a rule, once per row; only the first few rows keep a text."""
         noted = self.hits.setdefault(rule.name, (rule, []))[1]
         if not noted or noted[-1].where != where:
             noted.append(Shown(where, text[:300] if len(noted) < EXAMPLES else ""))
@@ -116,48 +116,48 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
     """Scan each row of a chunk.
 
     Args:
-        reading: how the source is read.
+        reading: the reading of the source.
         start: index of the chunk's first row among all rows.
-        grams: of the evaluation prompts, if any.
+        grams: the runs of words of the evaluation prompts, if there are any.
     """
-    seen = Examined(np.empty(0, dtype=ROW))
+    scanned = Examined(np.empty(0, dtype=ROW))
     rows: list[tuple[int, ...]] = []
     texts: list[str] = []
     prompts: list[str] = []
     for offset, item in enumerate(chunk):
         row = parsed(item)
         if isinstance(row, Fault):
-            seen.hit(UNREADABLE, row.where, row.sentence)
+            scanned.hit(UNREADABLE, row.where, row.sentence)
             continue
         if reading.kind in {"judged", "preference"}:
-            seen.verdicts.update(verdicts(row.values))
-        for part, entry in enumerate(entries(row, reading, seen)):
-            _check(entry, seen)
+            scanned.verdicts.update(verdicts(row.values))
+        for part, entry in enumerate(entries(row, reading, scanned)):
+            _check(entry, scanned)
             task = zlib.crc32(entry.task.encode()) if entry.task else 0
             if entry.task:
-                seen.tasks[task] = entry.task
+                scanned.tasks[task] = entry.task
             rows.append((start + offset, part, *_numbers(entry), task, 0))
             texts.append(entry.text)
             prompts.append(entry.prompt)
-    seen.rows = np.array(rows, dtype=ROW)
+    scanned.rows = np.array(rows, dtype=ROW)
     if len(rows):
-        seen.rows["bands"] = band_keys(*shingles(texts))
+        scanned.rows["bands"] = band_keys(*shingles(texts))
         if grams is not None:
-            seen.prompt_bands = band_keys(*shingles(prompts))
-            seen.leaked = grams.shared_with(prompts)
-    return seen
+            scanned.prompt_bands = band_keys(*shingles(prompts))
+            scanned.leaked = grams.shared_with(prompts)
+    return scanned
 
 
-def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterator[Entry]:
-    """The entries of a row; what it cannot give is noted."""
+def entries(row: Row, reading: Reading, scanned: Examined | None = None) -> Iterator[Entry]:
+    """The entries of a row; faults of the row are recorded in `scanned`."""
     if reading.kind == "unknown":
         texts = "\n".join(leaves(row.values))
         yield Entry(row.where, "unknown", texts, (), (), row.values, key_of(row.values, "unknown"))
         return
     if reading.kind == "judged":
         entry, wrong = read_judged(row, reading.task)
-        if wrong and seen is not None:
-            seen.hit(ODD, row.where, wrong)
+        if wrong and scanned is not None:
+            scanned.hit(ODD, row.where, wrong)
         yield entry
         return
     convention = convention_named(reading.convention)
@@ -167,55 +167,55 @@ def entries(row: Row, reading: Reading, seen: Examined | None = None) -> Iterato
         if missing:
             raise InputError(f"{row.where}: no column `{missing[0]}`; the row has {', '.join(row.values)}")
         convention = filled_convention(renamed, convention, reading.columns)
-        if seen is not None and convention.required == ("chosen", "rejected"):
-            _same_prompt(renamed, seen)
-        if seen is not None:
-            _count_unread(renamed, convention, seen)
-        for found in examples_in_row(row, renamed, convention, reading.task):
-            if isinstance(found, Example):
-                yield entry_of(found, reading.kind)
-            elif seen is not None:
-                paired = reading.kind == "preference" and found.reason is SkipReason.EMPTY_COMPLETION
-                rule = EMPTY_SIDE if paired else _LEFT_OUT.get(found.reason)
+        if scanned is not None and convention.required == ("chosen", "rejected"):
+            _same_prompt(renamed, scanned)
+        if scanned is not None:
+            _count_unread(renamed, convention, scanned)
+        for result in examples_in_row(row, renamed, convention, reading.task):
+            if isinstance(result, Example):
+                yield entry_of(result, reading.kind)
+            elif scanned is not None:
+                paired = reading.kind == "preference" and result.reason is SkipReason.EMPTY_COMPLETION
+                rule = EMPTY_SIDE if paired else _LEFT_OUT.get(result.reason)
                 if rule is not None:
-                    seen.hit(rule, row.where, _first_words(renamed))
+                    scanned.hit(rule, row.where, _first_words(renamed))
     except InputError as error:
-        if seen is not None:
-            seen.hit(ODD, row.where, str(error).removeprefix(f"{row.where}: "))
+        if scanned is not None:
+            scanned.hit(ODD, row.where, str(error).removeprefix(f"{row.where}: "))
 
 
-def _count_unread(row: Row, convention: Convention, seen: Examined) -> None:
+def _count_unread(row: Row, convention: Convention, scanned: Examined) -> None:
     for column in unread_columns(row, convention):
-        count, first = seen.unread.get(column, (0, row.where))
-        seen.unread[column] = count + 1, first
+        count, first = scanned.unread.get(column, (0, row.where))
+        scanned.unread[column] = count + 1, first
 
 
-def _same_prompt(row: Row, seen: Examined) -> None:
-    """Transcripts that, cut at their last answer as most readers cut them, ask different things.
+def _same_prompt(row: Row, scanned: Examined) -> None:
+    """Record a pair of transcripts whose prompts differ if each is cut before its last answer, as most readers do.
 
-    An answer that goes on as "Assistant:" of itself is read as one answer here; elsewhere it moves the cut.
+    An answer that contains "Assistant:" is one answer for our reader; other readers cut the transcript there.
     """
     sides = [row.values["chosen"], row.values["rejected"]]
     cut = [side.rpartition("\n\nAssistant:")[0] for side in sides if isinstance(side, str)]
     if len(cut) == 2 and cut[0] != cut[1] and sides[0] != sides[1]:
-        seen.hit(DIFFERING, row.where, "cut at the last answer: " + cut[0][-100:])
+        scanned.hit(DIFFERING, row.where, "cut at the last answer: " + cut[0][-100:])
 
 
 def _first_words(row: Row) -> str:
-    """The beginning of a row that is left out, by which the user recognises it."""
+    """The first words of a row that is left out, so that the user recognises it."""
     texts = (str(row.values[c]) for c in ("prompt", "instruction", "chosen", "conversations") if row.values.get(c))
     return next(texts, "")[:120]
 
 
-def _check(entry: Entry, seen: Examined) -> None:
+def _check(entry: Entry, scanned: Examined) -> None:
     for check in ROW_CHECKS:
         evidence = check.evidence(entry)
         if evidence is not None:
-            seen.hit(check.rule, entry.where, evidence)
+            scanned.hit(check.rule, entry.where, evidence)
 
 
 def _numbers(entry: Entry) -> tuple[int, ...]:
-    """`ROW` of an entry from `kind` to `judge`."""
+    """The fields of `ROW` from `kind` to `judge` for an entry."""
     answer, worst = entry.answer, entry.worst
     prompt_words, text = normalised(entry.prompt + entry.context), entry.text
     tied = len(entry.ranks) > 1 and len(set(entry.ranks)) == 1

@@ -1,4 +1,4 @@
-"""Rows in chunks, each with its place. A row that cannot be read becomes a fault, and the next rows are still read."""
+"""Rows in chunks, each with its place. A row that cannot be read becomes a fault, and reading goes on."""
 
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,10 +14,10 @@ from posttrain.data.formats.conventions import Kind
 from posttrain.errors import InputError
 
 CHUNK = 512
-"""Rows that are checked together, unless they are long."""
+"""The number of rows in a chunk, unless they are long."""
 
 CHUNK_BYTES = 4 * 2**20
-"""Bytes of JSON Lines from which on fewer rows are checked together: a bound of what all processes hold."""
+"""A chunk of JSON Lines ends at this many bytes, which limits the memory of all processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class AuditSource:
     """A file, folder or hub data set to audit.
 
     Args:
-        path: as the user wrote it.
+        path: the path as the user wrote it.
         columns: standard name → the file's name.
-        task: of rows that state none.
-        rows: only so many.
+        task: the task of rows that state none.
+        rows: the number of first rows to read; None for all.
         base: folder that a relative path starts from.
-        kinds: the kinds of rows that a recipe's trainer may read, see `trainer_reading`; empty: columns are guessed.
+        kinds: the kinds of rows that a recipe's trainer may read, see `trainer_reading`; if empty, columns are guessed.
     """
 
     path: str
@@ -43,7 +43,7 @@ class AuditSource:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What could not be read: the place, the trainer's own sentence about it, and whether reading ended there."""
+    """A row that cannot be read: its place, the trainer's error message, and whether reading ended there."""
 
     where: str
     sentence: str
@@ -51,35 +51,35 @@ class Fault:
 
 
 Item = tuple[str, "bytes | Mapping[str, Any] | Fault"]
-"""(place, a line of JSON Lines still to be parsed, a row, or what was wrong there)."""
+"""(place, unparsed line of JSON Lines | row | fault)."""
 
 
 def items(source: AuditSource) -> Iterator[Item]:
-    """Every row of a source, in order.
+    """The rows of a source in order.
 
     Raises:
-        InputError: there is no such file, or none that is data.
+        InputError: the file does not exist, or there is no data file.
     """
-    found = (item for name, path in source_files(source.path, base=source.base) for item in _file(name, path))
-    return islice(found, source.rows)
+    every = (item for name, path in source_files(source.path, base=source.base) for item in _file(name, path))
+    return islice(every, source.rows)
 
 
 def chunks(source: AuditSource) -> Iterator[list[Item]]:
-    """The same, `CHUNK` at a time."""
+    """The rows of a source in chunks of at most `CHUNK` rows."""
     chunk: list[Item] = []
-    held = 0
+    size = 0
     for where, value in items(source):
         chunk.append((where, value))
-        held += len(value) if isinstance(value, bytes) else 0
-        if len(chunk) >= CHUNK or held >= CHUNK_BYTES:
+        size += len(value) if isinstance(value, bytes) else 0
+        if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
             yield chunk
-            chunk, held = [], 0
+            chunk, size = [], 0
     if chunk:
         yield chunk
 
 
 def parsed(item: Item) -> Row | Fault:
-    """The row, or what is wrong with it."""
+    """The parsed row, or the fault why it cannot be read."""
     where, value = item
     if isinstance(value, Fault):
         return value
@@ -88,14 +88,14 @@ def parsed(item: Item) -> Row | Fault:
     try:
         if 0 in value:
             raise InputError(f"{where}: a NUL byte: this is UTF-16 or a binary file, not UTF-8 text")
-        found = decode_json(value.decode("utf-8"), where)
-        if not isinstance(found, dict):
-            raise InputError(f"{where}: {kind_of(found)}, where a row must be an object {{...}}")
+        decoded = decode_json(value.decode("utf-8"), where)
+        if not isinstance(decoded, dict):
+            raise InputError(f"{where}: {kind_of(decoded)}, where a row must be an object {{...}}")
     except UnicodeDecodeError as error:
         return Fault(where, f"not valid UTF-8 (0x{value[error.start]:02x} at byte {error.start} of the line)")
     except InputError as error:
         return Fault(where, str(error).removeprefix(f"{where}: "))
-    return Row(where, found)
+    return Row(where, decoded)
 
 
 def _file(name: str, path: Path) -> Iterator[Item]:
@@ -112,7 +112,7 @@ def _file(name: str, path: Path) -> Iterator[Item]:
     except InputError as error:
         place, _, reason = str(error).removeprefix(str(path)).partition(": ")
         where = name + (place if place[1:].isdigit() else ":1")
-        yield where, Fault(where, f"{reason or error} (what follows was not read)", ends=True)
+        yield where, Fault(where, f"{reason or error} (the rest was not read)", ends=True)
 
 
 def _lines(name: str, path: Path) -> Iterator[Item]:
@@ -134,7 +134,7 @@ def _lines(name: str, path: Path) -> Iterator[Item]:
     except (OSError, EOFError, zlib.error) as error:
         where = f"{name}:{number + 1}"
         sentence = str(damaged(error, name)).removeprefix(f"{name}: ")
-        yield where, Fault(where, f"{sentence} (what follows was not read)", ends=True)
+        yield where, Fault(where, f"{sentence} (the rest was not read)", ends=True)
         return
     if rows == 0:
         yield f"{name}:1", Fault(f"{name}:1", "the file is empty (it holds no rows)", ends=True)

@@ -1,4 +1,4 @@
-"""All rows of an audit as one table of numbers, and the way back to the text of a few of them."""
+"""All rows of an audit as one table of numbers, and the function that reads the text of a few rows again."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ Indices = NDArray[np.intp]
 
 
 class Places:
-    """``file:line`` of every row, in eight bytes a row."""
+    """``file:line`` of every row, stored in eight bytes per row."""
 
     def __init__(self) -> None:
         self._files: dict[str, int] = {}
@@ -28,7 +28,7 @@ class Places:
         self._all: tuple[NDArray[np.uint32], NDArray[np.uint32]] | None = None
 
     def add(self, wheres: Sequence[str]) -> None:
-        """Append a chunk's."""
+        """Append the places of a chunk."""
         files, numbers = np.empty(len(wheres), np.uint32), np.empty(len(wheres), np.uint32)
         for i, where in enumerate(wheres):
             head, _, tail = where.rpartition(":")
@@ -57,15 +57,15 @@ class Table:
     """The numbers of all rows of an audit.
 
     Args:
-        rows: `ROW` of each example, those of evaluation files last.
-        prompt_bands: keys of the prompts' bands of each example, where evaluation files are compared.
-        trained: how many of them are of the files to train on.
-        places: of the rows, by `ROW`'s place.
-        hits: the rows that break each rule of a row check.
-        sources, readings, starts: each source, how it is read, and the index of its first row.
-        tasks: crc → name.
+        rows: `ROW` of each example; the examples of evaluation files come last.
+        prompt_bands: keys of the MinHash bands of each example's prompt; empty without evaluation files.
+        trained: the number of training examples.
+        places: the places of the rows; `ROW`'s field ``place`` is the index.
+        hits: name of a row check's rule → the rule and the rows that break it.
+        sources, readings, starts: each source, its reading, and the index of its first row.
+        tasks: crc → name of the task.
         verdicts: how often each annotator chose a tie (0), the first (1), the second (2).
-        unread: column that nothing reads → how many rows fill it, and the first place.
+        unread: column that nothing reads → (number of rows that fill it, place of the first one).
     """
 
     rows: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=ROW))
@@ -82,37 +82,37 @@ class Table:
 
     @property
     def train(self) -> NDArray[np.void]:
-        """The rows to train on."""
+        """The training examples."""
         return self.rows[: self.trained]
 
     @property
     def source_rows(self) -> list[int]:
-        """How many rows each source has."""
+        """The number of rows of each source."""
         ends = [*self.starts[1:], len(self.places)]
         return [end - start for start, end in zip(self.starts, ends, strict=True)]
 
     def where(self, index: int) -> str:
-        """``file:line`` of an example."""
+        """The place of an example as ``file:line``."""
         return self.places[int(self.rows["place"][index])]
 
     def shown(self, indices: Sequence[int], text: Callable[[Entry], str]) -> list[Shown]:
-        """Hits at some examples; the first few with a text."""
+        """A hit for each of the examples; the first few have a text."""
         first = dict(fetch(self, indices[:EXAMPLES]))
         return [Shown(self.where(i), text(first[i]) if i in first else "") for i in indices]
 
 
 def fetch(table: Table, indices: Iterable[int]) -> Iterator[tuple[int, Entry]]:
-    """The entries at some indices of the table, read again from their files; other lines are not parsed."""
+    """Read the entries at the indices of the table again from their files; other lines are not parsed."""
     places: dict[int, dict[int, int]] = {}
     for index in indices:
         row = table.rows[index]
         places.setdefault(int(row["place"]), {})[int(row["part"])] = int(index)
     ends = [*table.starts[1:], len(table.places)]
     for source, reading, start, end in zip(table.sources, table.readings, table.starts, ends, strict=True):
-        wanted = [place for place in places if start <= place < end]
-        if not wanted:
+        in_source = [place for place in places if start <= place < end]
+        if not in_source:
             continue
-        last = max(wanted)
+        last = max(in_source)
         for place, item in enumerate(items(source), start):
             if place in places:
                 row = parsed(item)
@@ -124,18 +124,18 @@ def fetch(table: Table, indices: Iterable[int]) -> Iterator[tuple[int, Entry]]:
                 break
 
 
-def batches(table: Table, some: NDArray[np.int64], chars: int) -> list[NDArray[np.int64]]:
-    """Indices [N] or tuples of indices [N, K] in parts whose texts have about so many characters together."""
-    if not len(some):
+def batches(table: Table, indices: NDArray[np.int64], chars: int) -> list[NDArray[np.int64]]:
+    """Divide indices [N] or tuples of indices [N, K] into parts whose texts have about `chars` characters together."""
+    if not len(indices):
         return []
     columns = (table.rows[name].astype(np.int64) for name in ("prompt_chars", "answer_chars", "worst_chars"))
-    lengths = np.sum([*columns], axis=0)[some].reshape(len(some), -1).sum(axis=1)
+    lengths = np.sum([*columns], axis=0)[indices].reshape(len(indices), -1).sum(axis=1)
     part = np.cumsum(lengths) // chars
-    return np.split(some, np.flatnonzero(np.diff(part)) + 1)
+    return np.split(indices, np.flatnonzero(np.diff(part)) + 1)
 
 
 def groups_of_equal_keys(keys: NDArray[np.uint64]) -> Iterable[Indices]:
-    """Indices of the rows that share a key, in order, for each key that several share."""
+    """For each key that several rows share, the indices of these rows in order."""
     order = np.argsort(keys, kind="stable")
     edges = np.flatnonzero(np.diff(keys[order])) + 1
     return (group for group in np.split(order, edges) if len(group) > 1)

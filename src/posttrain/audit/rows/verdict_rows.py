@@ -13,7 +13,7 @@ _ANNOTATOR = re.compile(r"annotator_?\d+", re.IGNORECASE)
 
 
 def read_judged(row: Row, task: str | None) -> tuple[Entry, str | None]:
-    """The entry, ranked by majority, and what is wrong with a column that holds no text."""
+    """The entry, ranked by majority, and a sentence on columns that hold no text; None if all hold text."""
     parts = [row.values.get(c) for c in ("instruction", "prompt", "question", "input")]
     prompt = "\n\n".join(text for text in parts if isinstance(text, str) and text.strip())
     sides = [row.values["response1"], row.values["response2"]]
@@ -30,7 +30,7 @@ def read_judged(row: Row, task: str | None) -> tuple[Entry, str | None]:
 
 
 def majority_verdict(values: Mapping[str, Any]) -> int:
-    """1 or 2 if more than half of the annotators chose it, else 0."""
+    """The response that more than half of the annotators chose: 1 or 2; else 0."""
     choices = votes(values)
     winner, count = Counter(choices).most_common(1)[0] if choices else (0, 0)
     return winner if 2 * count > len(choices) else 0
@@ -42,11 +42,11 @@ def votes(values: Mapping[str, Any]) -> list[int]:
 
 
 def verdicts(values: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """(annotator, 0 tie, 1 first, 2 second) of a row: a column each, or a ranking of two with the order shown."""
+    """(annotator, verdict) of a row, from a column per annotator or from a ranking of two with its display order."""
     choices = [(name, v) for name, v in values.items() if _ANNOTATOR.fullmatch(name) and v in (0, 1, 2)]
     order, ranks = values.get("shown_order"), values.get("ranks")
     if isinstance(order, list) and isinstance(ranks, dict) and len(order) == 2:
-        first, second = (ranks.get(str(one)) for one in order)
+        first, second = (ranks.get(str(name)) for name in order)
         if isinstance(first, int | float) and isinstance(second, int | float):
             choices.append((str(values.get("annotator") or ""), 0 if first == second else 1 + (second < first)))
     return choices

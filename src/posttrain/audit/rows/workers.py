@@ -15,13 +15,13 @@ from posttrain.audit.rows.source import CHUNK, Item
 from posttrain.audit.similarity.ngrams import Grams
 
 Task = tuple[list[Item], Reading, int]
-"""(rows, how they are read, index of the first)."""
+"""(rows, reading, index of the first row)."""
 
 _SMALL = 8 * CHUNK
-"""Rows up to which a second process costs more than it saves."""
+"""Up to this many rows, a second process costs more time than it saves."""
 
 _AHEAD = 4
-"""Chunks that wait for each process; more would only take memory."""
+"""The number of chunks that wait for each process; more chunks would only take memory."""
 
 _grams: Grams | None = None
 
@@ -58,9 +58,9 @@ def examined(tasks: Iterator[Task], grams: Grams | None, workers: int | None = N
 
 @contextmanager
 def _main_module_hidden() -> Generator[None]:
-    """While open, a process that starts does not import the program's main file.
+    """Within this context, a process that starts does not import the program's main file.
 
-    Nothing of that file is needed here, and a script without ``if __name__ == "__main__"`` would run once more.
+    The process does not need that file, and a script without ``if __name__ == "__main__"`` would run a second time.
     """
     main = vars(sys.modules["__main__"])
     hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}

@@ -1,4 +1,4 @@
-"""Leakage: rows to train on that the evaluation data holds too, so that the evaluation measures memory."""
+"""Leakage: training rows that are also in the evaluation data, so that the evaluation measures memory."""
 
 from collections.abc import Callable
 
@@ -16,43 +16,43 @@ from posttrain.audit.similarity.overlap import Shared
 EXACT = Rule(
     "leakage-exact",
     "block",
-    "rows to train on ask what an evaluation row asks, word for word",
+    "training rows have the same prompt as an evaluation row",
     "drop them from the training data",
     "drop",
 )
 NEAR = Rule(
     "leakage-near-duplicate",
     "block",
-    f"rows to train on share at least {SIMILAR:.0%} of their prompt's three-word shingles with an evaluation prompt",
+    f"training rows share at least {SIMILAR:.0%} of their prompt's three-word shingles with an evaluation prompt",
     "drop them from the training data",
     "drop",
 )
 GRAM = Rule(
     "leakage-13-gram",
     "block",
-    f"rows to train on share a fair part of an evaluation prompt, in runs of {LENGTH} words and more",
-    "look at them; drop them from the training data unless the words are a quotation that both may hold",
+    f"training rows share a large part of an evaluation prompt, in runs of {LENGTH} words or more",
+    "look at them; drop them from the training data unless the words are a quotation that both may contain",
     "drop",
 )
 PHRASE = Rule(
     "leakage-phrase",
     "info",
-    f"rows to train on share {LENGTH} words in a row with an evaluation prompt, but little of it, or a stock phrase",
-    "look at a few: fine for set phrases and instructions; drop rows that give an answer away",
+    f"training rows share a run of {LENGTH} words with an evaluation prompt: a small part of it, or a stock phrase",
+    "look at a few; keep stock phrases and instructions, and drop rows that reveal an answer",
 )
 
 
 def leakage(table: Table, shared: Shared | None, on_pairs: Callable[[int, str], None]) -> list[Finding]:
-    """The findings on evaluation rows that the rows to train on hold.
+    """The findings on training rows that share text with evaluation rows.
 
     Args:
-        shared: the words that they share.
+        shared: the runs of words that they share; None if there are no evaluation rows.
     """
     if table.trained == len(table.rows) or shared is None:
         return []
     rows = table.rows
-    held, train = rows[table.trained :], table.train
-    prompts = _first_of(held["prompt"], held["prompt_chars"] > 0)
+    evaluation, train = rows[table.trained :], table.train
+    prompts = _first_of(evaluation["prompt"], evaluation["prompt_chars"] > 0)
     same = {
         i: table.trained + prompts[key]
         for i, key in enumerate(train["prompt"].tolist())
@@ -60,13 +60,13 @@ def leakage(table: Table, shared: Shared | None, on_pairs: Callable[[int, str], 
     }
     near = {a: b for a, b in near_duplicates(table, _pairs(table), on_pairs, _prompt).items() if a not in same}
     covered, sharing = shared.leaks()
-    found = same.keys() | near.keys()
-    parts = {a: table.trained + b for a, b in covered.items() if a not in found}
-    phrases = [Shown(table.where(a), "") for a in sharing.tolist() if a not in found and a not in parts]
+    duplicates = same.keys() | near.keys()
+    parts = {a: table.trained + b for a, b in covered.items() if a not in duplicates}
+    phrases = [Shown(table.where(a), "") for a in sharing.tolist() if a not in duplicates and a not in parts]
     leaks = [
-        finding(rule, [Shown(table.where(a), f"see {table.where(b)}") for a, b in sorted(some.items())])
-        for rule, some in ((EXACT, same), (NEAR, near), (GRAM, parts))
-        if some
+        finding(rule, [Shown(table.where(a), f"see {table.where(b)}") for a, b in sorted(pairs.items())])
+        for rule, pairs in ((EXACT, same), (NEAR, near), (GRAM, parts))
+        if pairs
     ]
     return [*leaks, finding(PHRASE, phrases)] if phrases else leaks
 
@@ -80,12 +80,12 @@ def _prompt(entry: Entry) -> str:
 
 
 def _pairs(table: Table) -> NDArray[np.int64]:
-    """Pairs [P, 2] of a row to train on and an evaluation row whose prompts agree in a band, each once."""
-    trained, held = np.split(table.prompt_bands, [table.trained])
-    codes = np.empty(0, dtype=np.uint64)  # a pair in one number
-    for band in range(held.shape[1]):
-        order = np.argsort(held[:, band], kind="stable")
-        keys = held[order, band]
+    """The distinct pairs [P, 2] of a training row and an evaluation row whose prompts agree in a band."""
+    trained, evaluation = np.split(table.prompt_bands, [table.trained])
+    codes = np.empty(0, dtype=np.uint64)  # each pair as one number
+    for band in range(evaluation.shape[1]):
+        order = np.argsort(evaluation[:, band], kind="stable")
+        keys = evaluation[order, band]
         at = np.searchsorted(keys, trained[:, band])
         at[at == len(keys)] = 0
         same = np.flatnonzero(keys[at] == trained[:, band])

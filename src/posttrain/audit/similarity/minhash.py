@@ -1,7 +1,7 @@
-"""Near duplicates: MinHash finds candidates, exact Jaccard similarity of their shingles decides.
+"""Near duplicates: MinHash finds candidates, and the exact Jaccard similarity of their shingles decides.
 
-A shingle is three words in a row. Signatures are computed for a whole batch of texts at once, as minima over flat
-arrays (Broder, "On the resemblance and containment of documents", 1997); rows that agree in one of `BANDS` bands of
+A shingle is three consecutive words. Signatures are computed for a batch of texts at once, as minima over flat arrays
+(Broder, "On the resemblance and containment of documents", 1997). Rows that agree in one of `BANDS` bands of
 `ROWS_A_BAND` minima are candidates (Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", ch. 3).
 """
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from posttrain.audit.similarity.word_hashes import U32, U64, Counts, word_hashes
 
 SIMILAR = 0.7
-"""Jaccard similarity of three-word shingles from which on two texts are near duplicates."""
+"""Two texts are near duplicates if the Jaccard similarity of their three-word shingles is at least this."""
 
 BANDS, ROWS_A_BAND = 24, 4
-"""Of signatures: two texts of similarity 0.7 are missed once in 700 times, of 0.8 once in 300,000."""
+"""The size of a signature. Two texts of similarity 0.7 are missed once in 700 times, of 0.8 once in 300,000."""
 
 _draw = np.random.default_rng(0)
 _A = _draw.integers(1, 2**32, (BANDS, ROWS_A_BAND), dtype=np.uint32) | np.uint32(1)
@@ -25,18 +25,18 @@ _M1, _M2, _M3 = np.uint32(0x9E3779B1), np.uint32(0x85EBCA77), np.uint32(0xC2B2AE
 
 
 def shingles(texts: Sequence[str]) -> tuple[U32, Counts]:
-    """Hashes [S] of the three-word shingles of some texts, text after text, and how many each text has [texts].
+    """The hashes [S] of the three-word shingles of texts, text after text, and their number in each text [texts].
 
-    A text of one or two words has its words.
+    In a text of one or two words, the words are the shingles.
     """
     words, counts = word_hashes(texts)
     owner = np.repeat(np.arange(len(texts)), counts)
     kept = counts[owner] < 3
     hashes = words.copy()
     if len(words) > 2:
-        whole = owner[2:] == owner[:-2]
-        hashes[:-2] = np.where(whole, words[:-2] * _M1 + words[1:-1] * _M2 + words[2:] * _M3, words[:-2])
-        kept[:-2] |= whole
+        in_one_text = owner[2:] == owner[:-2]
+        hashes[:-2] = np.where(in_one_text, words[:-2] * _M1 + words[1:-1] * _M2 + words[2:] * _M3, words[:-2])
+        kept[:-2] |= in_one_text
     hashes = hashes[kept]
     hashes ^= hashes >> np.uint32(15)
     hashes *= np.uint32(0x2C1B3C6D)
@@ -45,16 +45,16 @@ def shingles(texts: Sequence[str]) -> tuple[U32, Counts]:
 
 
 def shingle_sets(texts: Sequence[str]) -> list[U32]:
-    """Of each text, its shingles once each."""
+    """The distinct shingles of each text, sorted."""
     hashes, counts = shingles(texts)
     owner = np.repeat(np.arange(len(texts), dtype=np.uint64), counts)
-    each = distinct(owner << np.uint64(32) | hashes)
-    borders = np.searchsorted(each, np.arange(1, len(texts), dtype=np.uint64) << np.uint64(32))
-    return np.split(each.astype(np.uint32), borders)[: len(texts)]
+    codes = distinct(owner << np.uint64(32) | hashes)
+    borders = np.searchsorted(codes, np.arange(1, len(texts), dtype=np.uint64) << np.uint64(32))
+    return np.split(codes.astype(np.uint32), borders)[: len(texts)]
 
 
 def band_keys(hashes: U32, counts: Counts) -> U32:
-    """A key [texts, BANDS] for each band of each text's signature. A text without words agrees with no other.
+    """The keys [texts, BANDS] of the bands of each text's signature. A text without words gets random keys.
 
     Args:
         hashes, counts: see `shingles`.
@@ -78,16 +78,16 @@ def band_keys(hashes: U32, counts: Counts) -> U32:
 
 
 def candidates(keys: U32, same: U64) -> NDArray[np.int64]:
-    """Pairs [P, 2] of rows, the earlier first, that agree in a band and in `same`; each once.
+    """The distinct pairs [P, 2] of rows that agree in a band and in `same`, the earlier row first.
 
-    In a group of rows that agree, each is paired with the one before it and with the group's first: near duplicates
-    are closed into groups afterwards, so a chain is enough and a group of n rows costs 2n pairs, not n².
+    In a group of rows that agree, each row is paired with the previous row and with the first row of the group. Near
+    duplicates are joined to groups afterwards, so a chain is enough, and a group of n rows costs 2n pairs, not n².
 
     Args:
-        keys: [rows, BANDS].
-        same: [rows], a hash of what must be equal: the numbers in the text.
+        keys: the keys of the bands [rows, BANDS].
+        same: a hash of the numbers in each text [rows], which must be equal.
     """
-    codes = np.empty(0, dtype=np.uint64)  # a pair in one number
+    codes = np.empty(0, dtype=np.uint64)  # each pair as one number
     for band in range(keys.shape[1]):
         key = keys[:, band].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) ^ same
         order = np.argsort(key, kind="stable")
@@ -98,19 +98,19 @@ def candidates(keys: U32, same: U64) -> NDArray[np.int64]:
         first[1:][equal] = 0
         first = np.maximum.accumulate(first)
         at = np.flatnonzero(equal) + 1
-        later = order[at].astype(np.uint64)  # the sort is stable: a group is in order
+        later = order[at].astype(np.uint64)  # the sort is stable, so groups are in order
         earlier = [order[i].astype(np.uint64) << np.uint64(32) | later for i in (at - 1, first[at])]
         codes = distinct(np.concatenate([codes, *earlier]))
     return np.stack([codes >> np.uint64(32), codes & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
 
 
 def distinct(numbers: U64) -> U64:
-    """Each number once, in order. `np.unique` hashes, which takes several times as long."""
+    """The distinct numbers, sorted. `np.unique` uses hashes, which takes several times as long."""
     numbers = np.sort(numbers)
     return numbers[np.concatenate([[True], numbers[1:] != numbers[:-1]])[: len(numbers)]]
 
 
 def jaccard(a: U32, b: U32) -> float:
-    """Shared shingles over all shingles; 0 if neither has any."""
+    """The Jaccard similarity of two sets of shingles: shared over all; 0 if both are empty."""
     shared = len(np.intersect1d(a, b, assume_unique=True))
     return shared / max(1, len(a) + len(b) - shared)

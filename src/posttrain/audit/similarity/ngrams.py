@@ -1,4 +1,4 @@
-"""Thirteen words in a row that two prompts share (Brown et al., "Language Models are Few-Shot Learners", app. C)."""
+"""Runs of thirteen words that two prompts share (Brown et al., "Language Models are Few-Shot Learners", app. C)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,17 @@ from posttrain.audit.similarity.rarity import Rarity, rarity_of
 from posttrain.audit.similarity.word_hashes import U32, U64, Counts, word_hashes
 
 LENGTH = 13
-"""Words in a row."""
+"""The number of words in a run."""
 
 _COMMON = 10
-"""Evaluation rows that share a run of words from which on it is their instruction, not their question."""
+"""A run of words that at least this many evaluation rows share is part of their instruction, not of a question."""
 
 _AT_ONCE = 512
-"""Prompts whose words are held together."""
+"""The number of prompts whose words are in memory at once."""
 
 HIT = np.dtype([("row", np.int64), ("gram", np.uint32), ("at", np.uint32), ("words", np.uint32)])
-"""A run of an evaluation prompt in another text: the text, the run, its first word there, the words of the text."""
+"""A run of an evaluation prompt in another text: index of the text, index of the run, index of its first word in the
+text, and number of words of the text."""
 
 Hits = NDArray[np.void]
 
@@ -30,12 +31,12 @@ class Grams:
     """The runs of words of all evaluation prompts.
 
     Args:
-        hashes: of each run [G], sorted.
-        starts: index [G + 1] of the first place of each run.
+        hashes: the hash of each run [G], sorted.
+        starts: the index of the first place of each run, among all places [G + 1].
         owner: the number of the prompt at each place [P].
-        at: its first word there [P].
-        words: of each prompt.
-        rarity: of their words.
+        at: the index of the run's first word in that prompt [P].
+        words: the number of words of each prompt.
+        rarity: the rarity of their words.
     """
 
     hashes: U64
@@ -46,47 +47,47 @@ class Grams:
     rarity: Rarity
 
     def shared_with(self, texts: Sequence[str]) -> Hits:
-        """`HIT` of each run that a text holds, once a text; `row` is the text's number."""
-        hashes, counts = word_hashes(texts)
-        mine, texts_of, at = gram_hashes(hashes, counts)
-        found = np.searchsorted(self.hashes, mine)
-        found[found == len(self.hashes)] = 0
-        same = np.flatnonzero(self.hashes[found] == mine) if len(self.hashes) else np.empty(0, np.intp)
-        codes = texts_of[same] << 32 | found[same]
+        """`HIT` of each run that a text contains, once per text; `row` is the text's number."""
+        words, counts = word_hashes(texts)
+        hashes, texts_of, at = gram_hashes(words, counts)
+        runs = np.searchsorted(self.hashes, hashes)
+        runs[runs == len(self.hashes)] = 0
+        same = np.flatnonzero(self.hashes[runs] == hashes) if len(self.hashes) else np.empty(0, np.intp)
+        codes = texts_of[same] << 32 | runs[same]
         same = same[np.unique(codes, return_index=True)[1]]
         hits = np.empty(len(same), dtype=HIT)
-        hits["row"], hits["gram"], hits["at"] = texts_of[same], found[same], at[same]
+        hits["row"], hits["gram"], hits["at"] = texts_of[same], runs[same], at[same]
         hits["words"] = counts[texts_of[same]]
         return hits
 
 
 def grams_of(prompts: Iterable[str]) -> Grams:
-    """Of evaluation prompts in their order; runs that many of them share are left out."""
+    """The runs of words of evaluation prompts, in order; runs that many prompts share are left out."""
     hashes, sizes = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
     owners, starts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     numbers = [np.empty(0, np.uint32)]
     texts = iter(prompts)
     count = 0
-    while some := list(islice(texts, _AT_ONCE)):
-        words, counts = word_hashes(some)
-        found, owner, at = gram_hashes(words, counts)
+    while batch := list(islice(texts, _AT_ONCE)):
+        words, counts = word_hashes(batch)
+        runs, owner, at = gram_hashes(words, counts)
         numbers.append(words)
-        hashes.append(found)
+        hashes.append(runs)
         owners.append(owner + count)
         starts.append(at)
         sizes.append(counts)
-        count += len(some)
+        count += len(batch)
     key, owner, at = np.concatenate(hashes), np.concatenate(owners), np.concatenate(starts)
     order = np.lexsort((at, owner, key))
     key, owner, at = key[order], owner[order], at[order]
     new = np.append(True, (key[1:] != key[:-1]) | (owner[1:] != owner[:-1]))[: len(key)]
-    each, inverse = np.unique(key, return_inverse=True)
-    rare = np.bincount(inverse[new], minlength=len(each)) < _COMMON
+    distinct, inverse = np.unique(key, return_inverse=True)
+    rare = np.bincount(inverse[new], minlength=len(distinct)) < _COMMON
     kept = rare[inverse]
-    places = np.bincount(inverse[kept], minlength=len(each))[rare]
+    places = np.bincount(inverse[kept], minlength=len(distinct))[rare]
     counts = np.concatenate(sizes)
     return Grams(
-        each[rare],
+        distinct[rare],
         np.append(0, np.cumsum(places)),
         owner[kept],
         at[kept],
@@ -96,9 +97,9 @@ def grams_of(prompts: Iterable[str]) -> Grams:
 
 
 def gram_hashes(words: U32, counts: Counts) -> tuple[U64, NDArray[np.int64], NDArray[np.int64]]:
-    """A hash for each run of words [R], the text [R] that holds it, and its first word there [R].
+    """For each run of words: its hash [R], the number of its text [R], and the index of its first word there [R].
 
-    A text of fewer words has none.
+    A text with fewer than `LENGTH` words has no run.
 
     Args:
         words, counts: see `word_hashes`.
@@ -110,5 +111,5 @@ def gram_hashes(words: U32, counts: Counts) -> tuple[U64, NDArray[np.int64], NDA
     for i in range(LENGTH):
         key = key * np.uint64(0x9E3779B97F4A7C15) + words[i : i + runs]
         key ^= key >> np.uint64(29)
-    whole = owner[:runs] == owner[len(words) - runs :]
-    return key[whole], owner[:runs][whole], at[:runs][whole]
+    in_one_text = owner[:runs] == owner[len(words) - runs :]
+    return key[in_one_text], owner[:runs][in_one_text], at[:runs][in_one_text]

@@ -25,34 +25,34 @@ CUT = Rule(
     "rows-cut",
     "warn",
     "rows will be cut to max_length",
-    "raise max_length, or shorten the rows: a cut answer teaches to stop nowhere, a cut prompt asks something else",
+    "raise max_length, or shorten the rows: a cut answer has no end token, and a cut prompt lacks its start",
 )
 DROPPED = Rule(
     "rows-too-long",
     "warn",
-    "rows will be left out, longer than max_length",
-    "raise max_length, split the rows, or say `truncation: left` or `right`",
+    "rows will be left out, since they are longer than max_length",
+    "raise max_length, split the rows, or set `truncation: left` or `right`",
 )
 ALL_TOO_LONG = replace(
-    DROPPED, severity="block", what="rows, which are all there are, will be left out, longer than max_length"
+    DROPPED, severity="block", what="rows will be left out, since they are longer than max_length; no row is left"
 )
 UNKNOWN = Rule(
     "unknown-characters",
     "warn",
     "rows hold characters that the tokenizer does not know",
-    "use another tokenizer, or replace them: the model reads and writes all of them as one unknown token",
+    "use another tokenizer, or replace these characters: the model reads them all as the same unknown token",
 )
 NO_LOSS = Rule(
     "rows-without-loss",
     "warn",
-    "rows will be left out, since no token of theirs bears loss",
-    "see the reason at each row; usually the template rewrites or drops the answer",
+    "rows will be left out, since none of their tokens bears loss",
+    "read the reason at each row; usually the template rewrites or drops the answer",
 )
 CHANGED = Rule(
     "rows-changed",
     "info",
-    "rows lose or change something on their way through the template",
-    "see the note at each row; another template may keep it",
+    "rows lose or change a part when the template renders them",
+    "read the note at each row; another template may keep the part",
 )
 
 _TOO_LONG = (SkipReason.TOO_LONG, SkipReason.TOO_LONG_WHEN_CUT, SkipReason.PROMPT_TOO_LONG)
@@ -69,11 +69,12 @@ class Budget:
     """What the trainer does to each row.
 
     Args:
-        kept: groups to train on; held_out: to evaluate on.
-        tokens: of the groups to train on.
-        left_out: reason → places, as the trainer's ``data.json`` counts them.
-        noted: what happens to rows that are kept → places.
-        unknown: places of rows with unknown tokens → the first character that is one.
+        kept: number of groups to train on.
+        held_out: number of groups to evaluate on.
+        tokens: number of tokens in the groups to train on.
+        left_out: reason → places of the rows, as the trainer's ``data.json`` counts them.
+        noted: note on kept rows → places of the rows.
+        unknown: place of a row with unknown tokens → its first unknown character.
     """
 
     kept: int
@@ -94,15 +95,15 @@ def token_budget(
     answer: int = 0,
     advance: Advance = lambda n, words: None,
 ) -> Budget:
-    """Read and encode every row as the trainer does, and keep its place by what becomes of it.
+    """Read and encode every row as the trainer does, and record the result for each row.
 
     Args:
-        kind: of rows.
-        part_of: the part a row belongs to.
-        answer: tokens kept free for the answer; 0 where rows have their own.
+        kind: the kind of the rows.
+        part_of: returns the part that a row belongs to.
+        answer: number of tokens reserved for the answer; 0 if the rows have answers.
 
     Raises:
-        InputError: whatever would stop the trainer.
+        InputError: the trainer would stop with this error.
     """
     own = replace(renderer, seen=Counter())
     skips = Skips(shown=None)
@@ -114,27 +115,28 @@ def token_budget(
     rows = by_part(options, kind, part_of, base, skips)
     for count, (part, _, example) in enumerate(rows, start=1):
         before = dict(own.seen)
-        made = fit_prompt(example, own, room) if kind == "prompt" else encode_example(example, own)
-        if isinstance(made, SkipReason):
-            skips.add(made, example.where)
+        encoded = fit_prompt(example, own, room) if kind == "prompt" else encode_example(example, own)
+        if isinstance(encoded, SkipReason):
+            skips.add(encoded, example.where)
             continue
-        for what in own.seen:
-            if own.seen[what] != before.get(what, 0):
-                noted.setdefault(what, []).append(example.where)
-        parts = [made.tokens] if isinstance(made, Prompt) else [made.prompt, *(c.tokens for c in made.completions)]
+        for note in own.seen:
+            if own.seen[note] != before.get(note, 0):
+                noted.setdefault(note, []).append(example.where)
+        is_prompt = isinstance(encoded, Prompt)
+        parts = [encoded.tokens] if is_prompt else [encoded.prompt, *(c.tokens for c in encoded.completions)]
         if any((tokens == own.tokenizer.unk_token_id).any() for tokens in parts):
             character = unknown_character(example, own) or _unknown_line_break(own)
             unknown |= {example.where: character} if character else {}
         sizes[part == TRAIN] += 1
         if part == TRAIN:
-            tokens += len(made.tokens) if isinstance(made, Prompt) else made.size
+            tokens += len(encoded.tokens) if isinstance(encoded, Prompt) else encoded.size
         if count % 256 == 0:
             advance(count, "rows")
     return Budget(sizes[True], sizes[False], tokens, dict(skips.first), noted, unknown)
 
 
 def unknown_character(example: Example, renderer: Renderer) -> str | None:
-    """The first character of an example that its tokenizer has only the unknown token for; None if it knows all."""
+    """The first character of an example that the tokenizer encodes as the unknown token; None if there is none."""
     unknown = renderer.tokenizer.unk_token_id
     if unknown is None:
         return None
@@ -148,13 +150,13 @@ def unknown_character(example: Example, renderer: Renderer) -> str | None:
 
 
 def _unknown_line_break(renderer: Renderer) -> str | None:
-    """The line break, which most templates write between messages, if the tokenizer does not know it."""
+    """The line break if the tokenizer does not know it; most templates write it between messages."""
     known = renderer.tokenizer("\n", add_special_tokens=False)["input_ids"]
     return "\n" if renderer.tokenizer.unk_token_id in known else None
 
 
 def budget_findings(budget: Budget) -> list[Finding]:
-    """What to know of a budget. What any reader would leave out (an empty answer) is found without it."""
+    """The findings of a budget. Rows that every reader leaves out, such as empty answers, have their own findings."""
     kinds: dict[Rule, list[Shown]] = {CUT: [], DROPPED: [], ALL_TOO_LONG: [], NO_LOSS: [], CHANGED: []}
     kinds[UNKNOWN] = [Shown(where, repr(character)) for where, character in budget.unknown.items()]
     too_long = DROPPED if budget.kept + budget.held_out else ALL_TOO_LONG
@@ -169,7 +171,7 @@ def budget_findings(budget: Budget) -> list[Finding]:
 
 
 def budget_figures(budget: Budget) -> dict[str, Any]:
-    """A budget's counts, for ``findings.json``."""
+    """The counts of a budget, for ``findings.json``."""
     return {
         "kept": budget.kept,
         "held_out": budget.held_out,

@@ -8,14 +8,14 @@ from posttrain.rewards.registry import REWARD_KINDS, RewardSpec
 
 _ANSWERS = ("completion", "answer", "output", "response", "reference", "reference_answer", "target", "solution")
 _PROGRAMS = ("canonical_solution", "solution", "solutions", "reference_solution", "reference", "code", "completion")
-"""Usual names of the column, the likeliest first."""
+"""Usual names of the column with the answer, the most likely first."""
 
 _COLUMNS = ("tests", "entry_point", "prompt", "setup", "column", "facts_column", "forbidden_column")
-"""Keys of rewards that name a column without an answer."""
+"""Keys of rewards whose value is the name of a column that holds no answer."""
 
 
 def reference_of(spec: RewardSpec, row: Mapping[str, Any]) -> str | None:
-    """The row's own answer: the column that the reward compares with, else a column of a usual name; None if absent."""
+    """The reference answer: the column that the reward compares with, else a column with a usual name; else None."""
     form = REWARD_KINDS[spec.kind].answer_form
     target, is_json = getattr(spec, "target", None), form == "json"
     if isinstance(target, str):

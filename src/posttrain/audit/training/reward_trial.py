@@ -1,4 +1,4 @@
-"""Trials of rewards on the rows' reference answers, before training: a right answer must score well."""
+"""Trials of rewards before training: each reward scores the rows' reference answers, which should score well."""
 
 import sys
 import time
@@ -24,29 +24,29 @@ FAILS = Rule(
     "reward-fails-on-reference",
     "block",
     "reference answers make a reward fail",
-    "correct the answers or the reward: it would fail on every completion of these prompts",
+    "correct the answers or the reward: the reward would fail on every completion of these prompts",
 )
 MISSES = Rule(
     "reward-misses-reference",
     "warn",
     "reference answers do not get a reward's full score",
-    "a policy that answers right would be punished; correct the answers or the reward",
+    "correct the answers or the reward: otherwise a right answer costs the policy reward",
 )
 NEVER = Rule(
     "reward-never-applies",
     "warn",
-    "rows are all that a reward was tried on, and it applies to none of them",
-    "nothing can be learnt from this reward; correct the column that it reads, or leave the reward out",
+    "rows were tried with a reward that applies to none of them",
+    "correct the column that the reward reads, or remove the reward: the policy would learn nothing from it",
 )
 
 AUDITED = 2000
-"""Rows that an audit tries, the first ones."""
+"""The number of first rows that an audit tries."""
 
 PLANNED, SECONDS = 32, 5.0
-"""Rows that a plan tries at most, and the time after which it tries a reward on no further rows."""
+"""The most rows that a plan tries, and the seconds after which it stops trying a reward."""
 
 _TOGETHER = 8
-"""Rows that are scored at once."""
+"""The number of rows that are scored at once."""
 
 
 def try_rewards(
@@ -56,14 +56,14 @@ def try_rewards(
     rows: int = AUDITED,
     seconds: float | None = None,
 ) -> list[Trial]:
-    """Score each row's own answer by each reward that reads text.
+    """Score each row's reference answer with each reward that reads text.
 
     Args:
-        rewards: by name.
-        data: the prompts' rows.
+        rewards: name → the reward as a recipe states it.
+        data: the sources of the prompts.
         base: folder that relative paths start from.
-        rows: tried at most, the first ones.
-        seconds: after which a reward is tried on no further rows; None: on all of them.
+        rows: the number of first rows to try.
+        seconds: the time after which a reward is tried on no further rows; None for no limit.
 
     Raises:
         InputError: a reward's file or function is missing.
@@ -88,7 +88,7 @@ def try_rewards(
 
 
 def reward_findings(trials: Sequence[Trial]) -> list[Finding]:
-    """The findings of an audit about some trials."""
+    """The findings of an audit on the trials."""
     fails = [
         Shown(row.where, f"{_label(trial, row)}: {_reason(row)}"[:300]) for trial in trials for row in trial.failed
     ]
@@ -103,16 +103,16 @@ def reward_findings(trials: Sequence[Trial]) -> list[Finding]:
 
 
 def reward_lines(trials: Sequence[Trial]) -> list[str]:
-    """One line for a plan about each trial, with a warning where a run would learn nothing from the reward."""
+    """One line about each trial for a plan, with a warning if a run would learn nothing from the reward."""
     lines: list[str] = []
     for trial in trials:
         line = f"reward `{trial.reward}`: {_summary(trial)}"
         if trial.never_applies:
-            line = f"warning: {line}. It applies to none of these rows, and would teach nothing"
+            line = f"warning: {line}. The reward applies to none of these rows, so a run would learn nothing from it"
         elif trial.tried and len(trial.failed) == len(trial.tried):
-            line = f"warning: {line}. It fails on all of these rows, and a run would stop"
+            line = f"warning: {line}. The reward fails on all of these rows, so a run would stop"
         elif trial.wrong and len(trial.wrong) == len(trial.scores):
-            line = f"warning: {line}. It would never reward a right answer"
+            line = f"warning: {line}. The reward would never reward a right answer"
         lines.append(line)
     return lines
 
@@ -120,7 +120,7 @@ def reward_lines(trials: Sequence[Trial]) -> list[str]:
 def _verdicts(
     score: RewardFn, triples: Sequence[tuple[str, str | None, Mapping[str, Any]]], seconds: float | None
 ) -> Iterator[Tried]:
-    """The verdict on each (place, reference answer, row), until the time is over."""
+    """The verdict on each (place, reference answer, row), until the time limit."""
     end = None if seconds is None else time.monotonic() + seconds
     for start in range(0, len(triples), _TOGETHER):
         if start and end is not None and time.monotonic() > end:
@@ -154,7 +154,7 @@ def _summary(trial: Trial) -> str:
     if trial.failed:
         parts.append(f"{len(trial.failed)} failed ({trial.failed[0].where}: {_reason(trial.failed[0])})")
     if trial.unknown:
-        parts.append(f"{len(trial.unknown)} without one")
+        parts.append(f"{len(trial.unknown)} without a reference answer")
     return f"reference answers of {len(trial.tried)} rows: {', '.join(parts)}"
 
 

@@ -1,4 +1,4 @@
-"""A trial of a reward: its verdicts on the rows' own answers, and what they show about the reward."""
+"""A trial of a reward: its verdicts on the rows' reference answers, and the figures that follow from them."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class Tried:
     """A reward's verdict on one row.
 
     Args:
-        reference: the row's own answer. None: the row has none, and an empty answer was tried; only a verdict that
-            the reward does not apply then means anything.
+        reference: the row's reference answer. If it is None, the row has none, and an empty answer was scored. Then
+            only the verdict "not applicable" is meaningful.
     """
 
     where: str
@@ -24,10 +24,10 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A reward's verdicts on the rows it was tried on.
+    """A reward's verdicts on the rows that it was tried on.
 
     Args:
-        problem: why the reward could not be tried at all.
+        problem: the reason why the reward could not be tried; None if it was tried.
     """
 
     reward: str
@@ -37,7 +37,7 @@ class Trial:
 
     @property
     def compares(self) -> bool:
-        """Whether a right answer must get 1. Otherwise the scale is not known, and no score is right or wrong."""
+        """Whether a right answer must score 1. If not, the scale is unknown, and no score is right or wrong."""
         return REWARD_KINDS[self.kind].compares
 
     @property
@@ -47,35 +47,35 @@ class Trial:
 
     @property
     def not_applicable(self) -> Counter[str]:
-        """Reason → rows."""
+        """Reason → number of rows that the reward does not apply to."""
         return Counter(row.verdict.reason for row in self.tried if isinstance(row.verdict, NotApplicable))
 
     @property
     def failed(self) -> list[Tried]:
-        """The rows on which the reward failed. Code of the user may fail on an empty answer, which shows no fault."""
+        """The rows on which the reward failed. A user's function that fails on an empty answer does not count."""
         known = (row for row in self.tried if row.reference is not None or not self._is_user_code)
         return [row for row in known if isinstance(row.verdict, Failed)]
 
     @property
     def wrong(self) -> list[Tried]:
-        """Reference answers that got less than the full score."""
+        """The rows whose reference answer scored less than 1."""
         short = (row for row in self.tried if isinstance(row.verdict, float) and row.verdict < 1)
         return [row for row in short if self.compares and row.reference is not None]
 
     @property
     def unknown(self) -> list[Tried]:
-        """Rows without a reference answer, on which the reward can only be tried in a run."""
+        """The rows without a reference answer, for which the trial shows nothing about the reward."""
         known = (NotApplicable, *([] if self._is_user_code else [Failed]))
         return [row for row in self.tried if row.reference is None and not isinstance(row.verdict, known)]
 
     @property
     def never_applies(self) -> bool:
-        """Whether no row got a score."""
+        """Whether the reward applies to no row that it was tried on."""
         return bool(self.tried) and self.not_applicable.total() == len(self.tried)
 
     @property
     def counts(self) -> dict[str, Any]:
-        """The counts as JSON; `right` and `wrong` are None where the scale is not known."""
+        """The counts as JSON; `right` and `wrong` are None if the scale is unknown."""
         return {
             "reward": self.reward,
             "rows": len(self.tried),

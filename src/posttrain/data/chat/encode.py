@@ -109,7 +109,7 @@ def _truncated(
     if renderer.truncation == "error":
         raise InputError(
             f"{where}: {renderer.max_length + overflow} tokens, more than max_length {renderer.max_length}; "
-            "raise max_length, or say `truncation: drop`, `left` or `right`"
+            "raise max_length, or set `truncation: drop`, `left` or `right`"
         )
     if renderer.truncation == "drop":
         return SkipReason.TOO_LONG
@@ -140,7 +140,7 @@ def _chat(example: Example, completion: Sequence[Message], renderer: Renderer, w
         notes.add(RowNote.ANSWER_REWRITTEN)
     tokens, offsets = _tokenised(text, renderer)
     loss = np.zeros(len(tokens), dtype=np.bool_)
-    # Where the numbers differ, a span is a part of an answer, and says nothing of the answer's words.
+    # If the numbers differ, a span is only a part of an answer, and may lack the words that the answer has.
     span_is_answer = len(spans) == sum(1 for m in completion if m["role"] == "assistant" and m.get(LEARNT, True))
     for span in spans:
         inside, span_notes = _tokens_in(span, tokens, offsets, renderer)

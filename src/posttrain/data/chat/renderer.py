@@ -19,7 +19,7 @@ _EMPTY_BLOCK = re.compile(r"\s*<(\w+)>\s*</\1>\s*")
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """All that turns an `Example` into a `Group`.
+    """The settings that turn an `Example` into a `Group`.
 
     Args:
         tokenizer: the model's tokenizer, a fast one.
@@ -104,12 +104,12 @@ def prefill_of(template: Template) -> str:
     opened = render_conversation(template, question, where="template", open_answer=True)
     longer = [*question, {"role": "assistant", "content": _ANSWER}, {"role": "user", "content": "And then?"}]
     try:
-        whole = render_conversation(template, longer, where="template")
-    except InputError:  # the template takes a single question only
+        text = render_conversation(template, longer, where="template")
+    except InputError:  # the template accepts only a single question
         return ""
-    if not (opened.startswith(before) and whole.startswith(before) and _ANSWER in whole[len(before) :]):
+    if not (opened.startswith(before) and text.startswith(before) and _ANSWER in text[len(before) :]):
         return ""
-    mark, opening = whole[len(before) : whole.index(_ANSWER, len(before))], opened[len(before) :]
+    mark, opening = text[len(before) : text.index(_ANSWER, len(before))], opened[len(before) :]
     if not opening.startswith(mark.rstrip()):
         return ""
     prefill = opening.removeprefix(mark if opening.startswith(mark) else mark.rstrip())

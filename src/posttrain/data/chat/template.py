@@ -129,20 +129,21 @@ def answer_spans(
     Returns:
         (text, half-open ranges of its characters, number of rewritten answers).
     """
-    whole = [*prompt, *completion]
-    text, marked = _render(template, whole, where, tools, open_answer=False)
+    messages = [*prompt, *completion]
+    text, marked = _render(template, messages, where, tools, open_answer=False)
     opening = render_conversation(template, prompt, where=where, tools=tools, open_answer=True)
-    turns = [i for i, message in enumerate(whole) if message["role"] == "assistant" and i >= len(prompt)]
-    learnt = [i for i in turns if whole[i].get(LEARNT, True)]
+    turns = [i for i, message in enumerate(messages) if message["role"] == "assistant" and i >= len(prompt)]
+    learnt = [i for i in turns if messages[i].get(LEARNT, True)]
 
     def place(i: int) -> tuple[int, int] | None:
         """The span of answer i in the text; None if the template rewrites it once further turns follow."""
         before = (
             opening
             if i == len(prompt)
-            else render_conversation(template, whole[:i], where=where, tools=tools, open_answer=True)
+            else render_conversation(template, messages[:i], where=where, tools=tools, open_answer=True)
         )
-        after = text if i == len(whole) - 1 else render_conversation(template, whole[: i + 1], where=where, tools=tools)
+        is_last = i == len(messages) - 1
+        after = text if is_last else render_conversation(template, messages[: i + 1], where=where, tools=tools)
         return (len(before), len(after)) if text.startswith(before) and text.startswith(after) else None
 
     if template.marked:
@@ -150,7 +151,7 @@ def answer_spans(
             return text, [], len(learnt)
         spans = [(max(start, len(opening)), end) for start, end in marked if end > len(opening)]
         excluded = [place(i) for i in turns if i not in learnt]
-        if None in excluded:  # nothing tells which mark belongs to which answer
+        if None in excluded:  # it is unknown which mark belongs to which answer
             return text, [], len(learnt)
         spans = [span for span in spans if not any(x and x[0] <= span[0] and span[1] <= x[1] for x in excluded)]
         # An answer may have several marks: one around its reasoning, another around its text.
@@ -192,7 +193,7 @@ def traits_of(template: Template) -> list[str]:
         traits.extend(_on_system(template, question))
     text, spans, _ = answer_spans(template, question, [answer], where="template")
     if not text.startswith(render_conversation(template, question, where="template", open_answer=True)):
-        traits.append("opens an answer in another way than it writes a given one, so given answers bear no loss")
+        traits.append("opens a new answer in another way than it writes the answers of rows, so these bear no loss")
     elif template.marked and spans:
         end = spans[-1][1]
         if text[:end].endswith(answer["content"]) and text[end:].strip():

@@ -143,7 +143,7 @@ def _checked_header(header: list[str], where: str) -> list[str]:
     for number, column in enumerate(header, 1):
         if not column.strip():
             raise InputError(
-                f"{where}: column {number} of the header has no name (pandas writes its index so; use index=False)"
+                f"{where}: column {number} of the header has no name (with pandas, write it with index=False)"
             )
         if column in header[: number - 1]:
             raise InputError(f"{where}: the header names `{column}` twice")

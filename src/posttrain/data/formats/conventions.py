@@ -61,7 +61,7 @@ _MORE = (*CONTEXT, "system", "tools")
 _ALPACA_MORE = (*CONTEXT, "history", "system", "tools")
 _INSTANCE_MORE = tuple(name for name in _ALPACA_MORE if name != "input")  # each instance has its own
 
-CONVENTIONS = (  # the first one that fits a row's columns is taken
+CONVENTIONS = (  # the first convention that fits the columns is used
     Convention("messages", "sft", ("messages",), read_messages),
     Convention("ShareGPT", "sft", ("conversations",), read_sharegpt),
     Convention("Alpaca", "sft", ("instruction", "output"), read_alpaca, _ALPACA_MORE),
@@ -143,13 +143,13 @@ def check_standard_names(columns: Names, kind: Kind) -> None:
 def detect_convention(row: Row, kind: Kind, columns: Names) -> Convention:
     """The first convention of the kind that reads every renamed column and whose required columns the row has.
 
-    A convention whose columns the row fills comes before one whose columns are only there.
+    A convention whose columns have values in the row comes before one whose columns are empty.
 
     Raises:
         InputError: no convention fits.
     """
-    wanted = set(columns) - set(EVERY_ROW)
-    usable = [c for c in CONVENTIONS if c.kind == kind and wanted <= {*c.required, *c.optional}]
+    renamed = set(columns) - set(EVERY_ROW)
+    usable = [c for c in CONVENTIONS if c.kind == kind and renamed <= {*c.required, *c.optional}]
     for convention in sorted(usable, key=lambda c: not _fills(row, c)):
         if all(column in row.values for column in convention.required):
             if kind == "sft" and isinstance(row.values.get("label"), bool):

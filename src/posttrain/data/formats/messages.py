@@ -185,9 +185,9 @@ def _learnt(given: Mapping[str, Any], where: str) -> bool:
             flag = given[key]
             if not isinstance(flag, bool | int | float) or flag not in (0, 1):
                 raise InputError(
-                    f"{where}.{key} is {flag!r}; it says whether the message is learnt, by 0 or 1 (false or true)"
+                    f"{where}.{key} is {flag!r}; it must be 0 or 1 (false or true): whether the message is learnt"
                 )
             flags[key] = bool(flag)
     if len(set(flags.values())) > 1:
-        raise InputError(f"{where} says both yes and no: {', '.join(f'{k}: {given[k]}' for k in flags)}; keep one")
+        raise InputError(f"{where} has contradictory flags: {', '.join(f'{k}: {given[k]}' for k in flags)}; keep one")
     return all(flags.values())

@@ -84,12 +84,12 @@ def _parted(row: Row, prompt: Turns, side: str) -> tuple[Turns, Turns]:
     if turns[0]["role"] == "assistant":
         return (), turns
     system = turns[:1] if turns[0]["role"] == "system" and prompt[0]["role"] != "system" else ()
-    rest = turns[len(system) :]
+    after_system = turns[len(system) :]
     question = tuple(turn for turn in prompt if turn["role"] != "system")
-    repeated = next((p for p in (prompt, question) if rest[: len(p)] == p), None)
-    if repeated is None or not _answers(rest[len(repeated) :]):
+    repeated = next((p for p in (prompt, question) if after_system[: len(p)] == p), None)
+    if repeated is None or not _answers(after_system[len(repeated) :]):
         raise RowSkipped(SkipReason.OTHER_PROMPT)
-    return system, rest[len(repeated) :]
+    return system, after_system[len(repeated) :]
 
 
 def _whole(row: Row, side: str) -> Turns:

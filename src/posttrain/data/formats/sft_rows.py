@@ -89,7 +89,7 @@ def read_prompt_completion(row: Row) -> Example:
     if completion[0]["role"] != "assistant":
         raise InputError(
             f"{row.where}: completion[0].role is {completion[0]['role']!r}; a completion starts with the "
-            "assistant's message, what comes before it belongs to the prompt"
+            "assistant's message; move earlier messages to the prompt"
         )
     return chat_example(row, prompt, (completion,))
 
@@ -98,9 +98,7 @@ def read_prompt(row: Row) -> Example:
     """``prompt``: a user's message, or the messages up to the open answer; the model writes the completion."""
     prompt = question_turns(row)
     if prompt[-1]["role"] == "assistant":
-        raise InputError(
-            f"{row.where}: prompt ends with the assistant's turn; it should end with what is to be answered"
-        )
+        raise InputError(f"{row.where}: prompt ends with the assistant's turn; it must end with the message to answer")
     return chat_example(row, prompt, ())
 
 
@@ -146,5 +144,5 @@ def _from_conversation(row: Row, turns: Turns, column: str) -> Example:
     if first is None:
         raise InputError(f"{row.where}: {column} has no assistant turn, so there is nothing to learn; drop the row")
     if first == 0 and not row.values.get("system"):
-        raise InputError(f"{row.where}: {column} starts with the assistant: what is it answering? Drop that turn")
+        raise InputError(f"{row.where}: {column} starts with an assistant turn that answers nothing; drop that turn")
     return chat_example(row, turns[:first], (turns[first:],))

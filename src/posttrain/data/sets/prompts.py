@@ -110,7 +110,7 @@ def room_for(renderer: Renderer, answer: int) -> int:
     if room < 1:
         raise InputError(
             f"max_new_tokens: {answer} leaves no room for a prompt in max_length {renderer.max_length}; "
-            "lower the one or raise the other"
+            "lower max_new_tokens or raise max_length"
         )
     return room
 
@@ -123,7 +123,7 @@ def fit_prompt(example: Example, renderer: Renderer, room: int) -> Prompt | Skip
         if renderer.truncation == "error":
             raise InputError(
                 f"{example.where}: {len(tokens)} tokens, and the answer may take {renderer.max_length - room} of "
-                f"max_length {renderer.max_length}; raise max_length, lower max_new_tokens, or say `truncation: drop`"
+                f"max_length {renderer.max_length}; raise max_length, lower max_new_tokens, or set `truncation: drop`"
             )
         if renderer.truncation != "left":
             return SkipReason.PROMPT_TOO_LONG
