@@ -33,7 +33,7 @@ def test_few_clusters_are_gone_through_exactly() -> None:
     values = np.array([1.0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1])
     result = compare_statistic(lambda picked: float(values[picked].mean()), 6, clusters=list("aabbcc"))
     assert result.p_loss == compare_paired(values[:6].tolist(), values[6:].tolist(), clusters=list("aabbcc")).p_loss
-    assert result.smallest == 1 / 8
+    assert result.levels == (1 / 8,)
 
 
 def test_a_loss_of_macro_f1_is_found_and_a_seed_repeats() -> None:

@@ -26,13 +26,22 @@ def test_mcnemars_exact_p_value_is_statsmodels(gains: int, losses: int) -> None:
 
 
 def test_mcnemar_without_differing_pairs_shows_nothing() -> None:
-    assert mcnemar(0, 0).p_two_sided == mcnemar(0, 0).smallest == 1.0
+    assert mcnemar(0, 0).p_two_sided == mcnemar(0, 0).levels[0] == 1.0
 
 
 def test_the_smallest_p_value_is_reached_when_all_pairs_are_losses() -> None:
-    assert mcnemar(0, 6).p_loss == mcnemar(0, 6).smallest == 1 / 64
-    assert sign_flip(np.array([-1.0, -3.0, -2.0])).p_loss == 1 / 8 == sign_flip(np.array([1.0, -3.0, 2.0])).smallest
-    assert sign_flip(np.array([-0.1, -0.3, -0.2])).p_loss == 1 / 8 == sign_flip(np.array([0.1, -0.3, 0.2])).smallest
+    assert mcnemar(0, 6).p_loss == pytest.approx(mcnemar(3, 3).levels[0], rel=1e-12) == 1 / 64
+    assert sign_flip(np.array([-1.0, -3.0, -2.0])).p_loss == 1 / 8 == sign_flip(np.array([1.0, -3.0, 2.0])).levels[0]
+    assert sign_flip(np.array([-0.1, -0.3, -0.2])).p_loss == 1 / 8 == sign_flip(np.array([0.1, -0.3, 0.2])).levels[0]
+
+
+@given(st.lists(st.integers(-6, 6).filter(bool), min_size=1, max_size=7), st.sampled_from([1.0, 0.1]))
+def test_the_levels_are_all_p_values_that_other_signs_would_give(sums: list[int], scale: float) -> None:
+    sizes = np.abs(sums) * scale
+    possible = {round(sign_flip(np.array(signs) * sizes).p_loss, 9) for signs in product((-1, 1), repeat=len(sums))}
+    levels = [round(p, 9) for p in sign_flip(np.array(sums) * scale).levels]
+    assert levels == sorted(possible)[: len(levels)]
+    assert len(levels) == min(64, len(possible))
 
 
 @given(st.lists(st.integers(-6, 6), min_size=1, max_size=9))

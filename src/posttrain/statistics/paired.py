@@ -33,7 +33,7 @@ class PairedComparison:
         p_loss: one-sided; a small value shows that the model became worse.
         p_gain: one-sided; a small value shows that the model became better.
         p_two_sided: a small value shows that the model changed.
-        smallest: the smallest one-sided p-value that the data allow; `holm` uses it.
+        levels: the smallest one-sided p-values that the data allow; `holm` uses them.
         test: where the p-values are from.
         better: whether higher or lower values are better; it decides what a loss is.
         distribution: every bound of the difference; None if the data give none.
@@ -46,7 +46,7 @@ class PairedComparison:
     p_loss: float
     p_gain: float
     p_two_sided: float
-    smallest: float
+    levels: tuple[float, ...]
     test: Test
     better: Better
     distribution: ConfidenceDistribution | None
@@ -117,5 +117,5 @@ def comparison_of(
     p_loss, p_gain = (result.p_loss, result.p_gain) if better == "higher" else (result.p_gain, result.p_loss)
     return PairedComparison(
         *(difference, items, clusters, two_sided(distribution) if distribution else None),
-        *(p_loss, p_gain, result.p_two_sided, result.smallest, test, better, distribution),
+        *(p_loss, p_gain, result.p_two_sided, result.levels, test, better, distribution),
     )

@@ -42,7 +42,7 @@ def compare_statistic(
         lambda picked: measure(picked + items) - measure(picked), codes_N, draws=draws, method=method, seed=seed
     )
     unknown = math.isnan(difference)
-    result = PairedTest(1.0, 1.0, 1.0) if unknown else _exchange(measure, difference, codes_N, draws, seed)
+    result = PairedTest(1.0, 1.0, (1.0,)) if unknown else _exchange(measure, difference, codes_N, draws, seed)
     count = int(codes_N.max()) + 1
     return comparison_of(difference, items, count, distribution, result, "exchange permutation", better)
 
@@ -63,4 +63,4 @@ def _exchange(measure: Measure, difference: float, codes_N: Codes, draws: int, s
             falls += drawn <= difference + 1e-12
     extra = 0 if exact else 1
     smallest = 0.5**clusters if exact else 1 / (draws + 1)
-    return PairedTest((falls + extra) / (defined + extra), (rises + extra) / (defined + extra), smallest)
+    return PairedTest((falls + extra) / (defined + extra), (rises + extra) / (defined + extra), (smallest,))

@@ -13,6 +13,10 @@ MOST_STEPS = 10_000_000
 """The work that the exact distribution of whole numbers may cost: clusters times values of the sum."""
 
 
+MOST_LEVELS = 64
+"""Possible p-values that are kept, the smallest first; `holm` takes any p-value above them as possible."""
+
+
 @dataclass(frozen=True, slots=True)
 class PairedTest:
     """p-values of "nothing changed".
@@ -20,12 +24,12 @@ class PairedTest:
     Args:
         p_loss: one-sided; a small value shows that the values fell.
         p_gain: one-sided; a small value shows that the values rose.
-        smallest: the smallest one-sided p-value that these pairs allow, whatever the signs of their differences.
+        levels: the smallest one-sided p-values that these pairs allow, whatever the signs of their differences.
     """
 
     p_loss: float
     p_gain: float
-    smallest: float
+    levels: tuple[float, ...]
 
     @property
     def p_two_sided(self) -> float:
@@ -40,10 +44,10 @@ def mcnemar(gains: int, losses: int) -> PairedTest:
     """
     pairs = gains + losses
     if not pairs:
-        return PairedTest(1.0, 1.0, 1.0)
+        return PairedTest(1.0, 1.0, (1.0,))
     p_loss = float(stats.binomtest(losses, pairs, alternative="greater").pvalue)
     p_gain = float(stats.binomtest(gains, pairs, alternative="greater").pvalue)
-    return PairedTest(p_loss, p_gain, 0.5**pairs)
+    return PairedTest(p_loss, p_gain, _levels(stats.binom.cdf(np.arange(pairs + 1), pairs, 0.5)))
 
 
 def sign_flip(sums_G: NDArray[np.float64], seed: int = 0) -> PairedTest:
@@ -60,7 +64,7 @@ def sign_flip(sums_G: NDArray[np.float64], seed: int = 0) -> PairedTest:
     """
     sums_G = sums_G[sums_G != 0]
     if not len(sums_G):
-        return PairedTest(1.0, 1.0, 1.0)
+        return PairedTest(1.0, 1.0, (1.0,))
     if len(sums_G) == 1:
         sums_G = np.sign(sums_G)
     whole = np.array_equal(sums_G, np.round(sums_G))
@@ -82,7 +86,8 @@ def sign_flip(sums_G: NDArray[np.float64], seed: int = 0) -> PairedTest:
     extra = 1 if drawn else 0
     p_gain = float((totals >= total - rounding).sum() + extra) / (len(totals) + extra)
     p_loss = float((totals <= total + rounding).sum() + extra) / (len(totals) + extra)
-    return PairedTest(p_loss, p_gain, max(0.5 ** len(sums_G), 1 / (drawn + 1) if drawn else 0.0))
+    reached = np.searchsorted(np.sort(totals), totals + rounding, side="right") / len(totals)
+    return PairedTest(p_loss, p_gain, (1 / (drawn + 1),) if drawn else _levels(np.unique(reached)))
 
 
 def _total(after: NDArray[np.float64], before: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
@@ -100,4 +105,8 @@ def _whole_numbers(sums_G: NDArray[np.int64]) -> PairedTest:
         shares[:size] /= 2
     positive = int(sums_G[sums_G > 0].sum())
     p_gain, p_loss = float(shares[positive:].sum()), float(shares[: positive + 1].sum())
-    return PairedTest(min(1.0, p_loss), min(1.0, p_gain), 0.5 ** len(sizes_G))
+    return PairedTest(min(1.0, p_loss), min(1.0, p_gain), _levels(np.cumsum(shares[shares > 0])))
+
+
+def _levels(reached: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(p) for p in reached[:MOST_LEVELS])

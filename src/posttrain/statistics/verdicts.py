@@ -22,13 +22,13 @@ class Verdict:
     Args:
         p_pass: a small value shows that the gate's claim holds.
         p_fail: a small value shows that the model is on the wrong side: below the threshold, or worse than before.
-        smallest: the smallest `p_fail` that the data allow; `decide` uses it.
+        levels: the smallest `p_fail` that the data allow, ascending; empty if any is possible. `decide` uses them.
     """
 
     outcome: Outcome
     p_pass: float
     p_fail: float
-    smallest: float = 0.0
+    levels: tuple[float, ...] = ()
 
 
 def against_threshold(
@@ -54,18 +54,18 @@ def not_worse(comparison: PairedComparison, margin: float, alpha: float = ALPHA)
     if margin < 0:
         raise ValueError(f"the margin is {margin}: give the largest loss that is acceptable, as a positive number")
     p_pass = comparison.p_within(margin)
-    return verdict_of(p_pass, comparison.p_loss, smallest=comparison.smallest, alpha=alpha)
+    return verdict_of(p_pass, comparison.p_loss, levels=comparison.levels, alpha=alpha)
 
 
 def better(comparison: PairedComparison, alpha: float = ALPHA) -> Verdict:
     """Superiority: pass if a gain is shown, fail if a loss is shown."""
-    return verdict_of(comparison.p_gain, comparison.p_loss, smallest=comparison.smallest, alpha=alpha)
+    return verdict_of(comparison.p_gain, comparison.p_loss, levels=comparison.levels, alpha=alpha)
 
 
-def verdict_of(p_pass: float, p_fail: float, *, smallest: float = 0.0, alpha: float = ALPHA) -> Verdict:
+def verdict_of(p_pass: float, p_fail: float, *, levels: tuple[float, ...] = (), alpha: float = ALPHA) -> Verdict:
     """The outcome that two p-values give at one level; a pass comes first."""
     outcome: Outcome = "pass" if p_pass <= alpha else "fail" if p_fail <= alpha else "inconclusive"
-    return Verdict(outcome, p_pass, p_fail, smallest)
+    return Verdict(outcome, p_pass, p_fail, levels)
 
 
 def decide(gates: Sequence[Verdict], alpha: float = ALPHA) -> list[Verdict]:
@@ -78,9 +78,9 @@ def decide(gates: Sequence[Verdict], alpha: float = ALPHA) -> list[Verdict]:
 
     Use `each_pass` where single passes are reported as findings, without regard to the other gates.
     """
-    corrected = holm([gate.p_fail for gate in gates], [gate.smallest for gate in gates])
+    corrected = holm([gate.p_fail for gate in gates], [gate.levels for gate in gates])
     return [
-        verdict_of(gate.p_pass, p_fail, smallest=gate.smallest, alpha=alpha)
+        verdict_of(gate.p_pass, p_fail, levels=gate.levels, alpha=alpha)
         for gate, p_fail in zip(gates, corrected, strict=True)
     ]
 
