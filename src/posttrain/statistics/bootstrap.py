@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from posttrain.statistics.clusters import Codes, is_constant
 from posttrain.statistics.confidence import ConfidenceDistribution, Constant
@@ -44,8 +44,8 @@ class Bootstrapped:
         return 1 - self._level(int((self.draws_B < value).sum()) / (len(self.draws_B) + 1))
 
     def lower(self, alpha: float) -> float:
-        shifted = self.bias + float(stats.norm.ppf(alpha))
-        quantile = float(stats.norm.cdf(self.bias + shifted / (1 - self.acceleration * shifted)))
+        shifted = self.bias + float(special.ndtri(alpha))
+        quantile = float(special.ndtr(self.bias + shifted / (1 - self.acceleration * shifted)))
         return float(np.quantile(self.draws_B, quantile))
 
     def upper(self, alpha: float) -> float:
@@ -54,11 +54,11 @@ class Bootstrapped:
     def _level(self, share: float) -> float:
         """The level whose bound is the draws' quantile at `share`."""
         share = min(max(share, 1 / (len(self.draws_B) + 1)), 1 - 1 / (len(self.draws_B) + 1))
-        distance = float(stats.norm.ppf(share)) - self.bias
+        distance = float(special.ndtri(share)) - self.bias
         spread = 1 + self.acceleration * distance
         if spread <= 0:
             return 1.0 if distance > 0 else 0.0
-        return float(stats.norm.cdf(distance / spread - self.bias))
+        return float(special.ndtr(distance / spread - self.bias))
 
 
 def bootstrap(
@@ -92,7 +92,7 @@ def bootstrap(
         return Bootstrapped(estimate, draws_B)
     below = (int((draws_B < estimate).sum()) + int((draws_B <= estimate).sum())) / (2 * len(draws_B))
     below = min(max(below, 1 / (len(draws_B) + 1)), 1 - 1 / (len(draws_B) + 1))
-    return Bootstrapped(estimate, draws_B, float(stats.norm.ppf(below)), _acceleration(measure, members))
+    return Bootstrapped(estimate, draws_B, float(special.ndtri(below)), _acceleration(measure, members))
 
 
 def cluster_members(codes_N: Codes) -> list[Codes]:

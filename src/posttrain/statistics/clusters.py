@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from posttrain.statistics.confidence import ConfidenceDistribution, Constant, Proportion, StudentMean
 
@@ -98,7 +98,7 @@ def effective_items(values_N: Values, codes_N: Codes) -> float:
     robust = robust_mean(values_N, codes_N)
     if robust.error == 0:
         return float(n)
-    quantiles = float(stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, robust.df))
+    quantiles = float(special.stdtrit(n - 1, 0.975) / special.stdtrit(robust.df, 0.975))
     return min(float(n), float(values_N.var(ddof=1)) / n / robust.error**2 * n * quantiles**2)
 
 

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from scipy import stats
+from scipy import special
 
 
 class ConfidenceDistribution(Protocol):
@@ -59,22 +59,22 @@ class Proportion:
     def p_above(self, value: float) -> float:
         if self.successes <= 0:
             return 1.0
-        return float(stats.beta.cdf(value, self.successes, self.n - self.successes + 1))
+        return float(special.betainc(self.successes, self.n - self.successes + 1, min(1.0, max(0.0, value))))
 
     def p_below(self, value: float) -> float:
         if self.successes >= self.n:
             return 1.0
-        return float(stats.beta.sf(value, self.successes + 1, self.n - self.successes))
+        return float(special.betaincc(self.successes + 1, self.n - self.successes, min(1.0, max(0.0, value))))
 
     def lower(self, alpha: float) -> float:
         if self.successes <= 0:
             return 0.0
-        return float(stats.beta.ppf(alpha, self.successes, self.n - self.successes + 1))
+        return float(special.betaincinv(self.successes, self.n - self.successes + 1, alpha))
 
     def upper(self, alpha: float) -> float:
         if self.successes >= self.n:
             return 1.0
-        return float(stats.beta.isf(alpha, self.successes + 1, self.n - self.successes))
+        return float(special.betainccinv(self.successes + 1, self.n - self.successes, alpha))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,10 @@ class StudentMean:
     df: float
 
     def p_above(self, value: float) -> float:
-        return float(stats.t.sf((self.estimate - value) / self.error, self.df)) if self.df > 0 else 1.0
+        return float(special.stdtr(self.df, (value - self.estimate) / self.error)) if self.df > 0 else 1.0
 
     def p_below(self, value: float) -> float:
-        return float(stats.t.cdf((self.estimate - value) / self.error, self.df)) if self.df > 0 else 1.0
+        return float(special.stdtr(self.df, (self.estimate - value) / self.error)) if self.df > 0 else 1.0
 
     def lower(self, alpha: float) -> float:
         return self.estimate - self._half(alpha)
@@ -98,7 +98,7 @@ class StudentMean:
         return self.estimate + self._half(alpha)
 
     def _half(self, alpha: float) -> float:
-        return self.error * float(stats.t.isf(alpha, self.df)) if self.df > 0 else math.inf
+        return -self.error * float(special.stdtrit(self.df, alpha)) if self.df > 0 else math.inf
 
 
 @dataclass(frozen=True, slots=True)

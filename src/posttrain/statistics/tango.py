@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy import special
 
 from posttrain.statistics.roots import root
 
@@ -45,16 +45,16 @@ class PairedShares:
         return distance / variance**0.5
 
     def p_above(self, value: float) -> float:
-        return float(stats.norm.sf(self.score(max(-1.0, min(1.0, value)))))
+        return float(special.ndtr(-self.score(max(-1.0, min(1.0, value)))))
 
     def p_below(self, value: float) -> float:
-        return float(stats.norm.cdf(self.score(max(-1.0, min(1.0, value)))))
+        return float(special.ndtr(self.score(max(-1.0, min(1.0, value)))))
 
     def lower(self, alpha: float) -> float:
-        return self._bound(float(stats.norm.isf(alpha)), -1.0)
+        return self._bound(-float(special.ndtri(alpha)), -1.0)
 
     def upper(self, alpha: float) -> float:
-        return self._bound(-float(stats.norm.isf(alpha)), 1.0)
+        return self._bound(float(special.ndtri(alpha)), 1.0)
 
     def _bound(self, quantile: float, end: float) -> float:
         """The difference whose score is `quantile`, between the estimate and an end of the scale."""
