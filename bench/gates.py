@@ -24,6 +24,7 @@ from posttrain.statistics.intervals import wilson
 from posttrain.statistics.paired import PairedComparison, compare_paired
 from posttrain.statistics.paired_statistic import compare_statistic
 from posttrain.statistics.paired_tests import mcnemar
+from posttrain.statistics.power import detectable_loss
 from posttrain.statistics.verdicts import better, decide, not_worse
 
 BASE = 0.62
@@ -58,7 +59,7 @@ Counts = dict[str, int]
 
 
 def main() -> None:
-    """Simulate every case, two at a time, and print four tables."""
+    """Simulate every case, two at a time, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=4_000)
     parser.add_argument("--clustered-runs", type=int, default=2_000)
@@ -78,6 +79,7 @@ def main() -> None:
     table("Eight gates, one with the loss: this one fails", "eight", finds, results)
     table("`not worse by 0.054` with a true loss of 5.4 points: wrong passes", "wrong", ["pass"], results)
     table("Macro-F1 without a loss: false alarms", "macro-F1", ["bootstrap", "gate"], scores)
+    detectable()
 
 
 def table(title: str, prefix: str, columns: list[str], results: list[tuple[Case, Counts]]) -> None:
@@ -87,6 +89,16 @@ def table(title: str, prefix: str, columns: list[str], results: list[tuple[Case,
         print(
             f"| {case.label} | " + " | ".join(share(counts[f"{prefix} {name}"], case.runs) for name in columns) + " |"
         )
+
+
+def detectable() -> None:
+    """The loss that one gate finds with a probability of 80%, by items and by the share that differs without a loss."""
+    churns = (0.01, 0.02, 0.05, 0.1)
+    print("\nThe loss that one gate finds with 80%, in points (exact, without clusters)\n")
+    print("| n | " + " | ".join(f"{churn:.0%} differ" for churn in churns) + " |\n|---|" + "---|" * len(churns))
+    for n in (50, 100, 200, 500, 1_000):
+        losses = [detectable_loss(n, churn) for churn in churns]
+        print(f"| {n} | " + " | ".join("-" if loss is None else f"{100 * loss:.1f}" for loss in losses) + " |")
 
 
 def share(count: int, runs: int) -> str:

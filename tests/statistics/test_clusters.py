@@ -82,3 +82,8 @@ def test_items_and_clusters_must_match() -> None:
     with pytest.raises(ValueError, match="at least one item"):
         mean_distribution([])
     assert cluster_codes(["b", "a", "b"], 3).tolist() == [0, 1, 0]
+
+
+def test_an_item_without_a_cluster_is_its_own() -> None:
+    assert cluster_codes([None, "a", None, "a"], 4).tolist() == [0, 1, 2, 1]
+    assert cluster_codes(None, 3).tolist() == cluster_codes([None] * 3, 3).tolist() == [0, 1, 2]

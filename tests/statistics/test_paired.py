@@ -90,6 +90,16 @@ def test_a_cluster_of_one_equals_no_clusters() -> None:
     assert compare_paired(before, after, clusters=list("abcde")) == compare_paired(before, after)
 
 
+def test_a_single_cluster_shows_nothing() -> None:
+    shares = compare_paired([1.0] * 50, [0.0] * 50, clusters=["a"] * 50)
+    numbers = compare_paired([0.5, 0.7] * 25, [0.1, 0.6] * 25, clusters=["a"] * 50)
+    assert (shares.p_loss, shares.clusters) == (numbers.p_loss, numbers.clusters) == (0.5, 1)
+    assert shares.interval is not None
+    assert shares.interval[1] > -0.5
+    assert numbers.interval is None
+    assert numbers.p_within(100.0) == 1.0
+
+
 def test_equal_answers_show_the_less_the_fewer_they_are() -> None:
     few, many = compare_paired([0.5, 0.7] * 3, [0.5, 0.7] * 3), compare_paired([0.5, 0.7] * 300, [0.5, 0.7] * 300)
     assert few.p_loss == many.p_loss == 1.0

@@ -19,7 +19,7 @@ ROUNDING = 1e-12
 
 
 def cluster_codes(clusters: Sequence[Hashable] | None, n: int) -> Codes:
-    """[N]: the number of each item's cluster, from 0; without clusters every item is a cluster of its own.
+    """[N]: the number of each item's cluster, from 0; an item without one (None) is a cluster of its own.
 
     Raises:
         ValueError: there are no items, or not one cluster per item.
@@ -30,8 +30,9 @@ def cluster_codes(clusters: Sequence[Hashable] | None, n: int) -> Codes:
         return np.arange(n)
     if len(clusters) != n:
         raise ValueError(f"{len(clusters)} clusters for {n} items")
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
-    return np.array([numbers[name] for name in clusters], dtype=np.intp)
+    names = [(item if name is None else -1, name) for item, name in enumerate(clusters)]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], dtype=np.intp)
 
 
 def cluster_sums(values_N: Values, codes_N: Codes) -> Values:

@@ -47,7 +47,7 @@ def mcnemar(gains: int, losses: int) -> PairedTest:
         return PairedTest(1.0, 1.0, (1.0,))
     p_loss = float(stats.binomtest(losses, pairs, alternative="greater").pvalue)
     p_gain = float(stats.binomtest(gains, pairs, alternative="greater").pvalue)
-    return PairedTest(p_loss, p_gain, _levels(stats.binom.cdf(np.arange(pairs + 1), pairs, 0.5)))
+    return PairedTest(p_loss, p_gain, _levels(stats.binom.cdf(np.arange(min(pairs + 1, MOST_LEVELS)), pairs, 0.5)))
 
 
 def sign_flip(sums_G: NDArray[np.float64], seed: int = 0) -> PairedTest:
