@@ -45,7 +45,7 @@ class AnswersSuite(SuiteOptions):
         for name, metric in metrics.items():
             if REWARD_KINDS[metric.kind].reads_tokens:
                 raise ValueError(f"{name}: a reward model reads tokens; a suite of kind `preferences` measures one")
-            if "weight" in metric.model_fields_set:
+            if metric.weight != 1.0:
                 raise ValueError(f"{name}: a metric has no `weight`, since metrics are not added up")
         return metrics
 
