@@ -1,0 +1,58 @@
+"""Collect answers of the demo's stages for the refusal labels: `python bench/refusal_demo.py RUN OUT.jsonl`.
+
+RUN is a finished run of `posttrain demo`. Saved answers of the suites are taken by a seeded draw; the DPO model also
+answers the test questions at a temperature above 1, where it mixes both ways of answering.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import posttrain as pt
+
+SAVED = {
+    ("stages/dpo", "asks_refused"): 50,
+    ("stages/ift", "asks_refused"): 15,
+    ("base", "asks_refused"): 8,
+    ("stages/sft", "asks_refused"): 6,
+    ("stages/dpo", "instructions_seen"): 8,
+    ("stages/grpo", "orders"): 4,
+}
+"""How many answers of a stage's suite are drawn."""
+
+DRAWN = 60
+"""Answers of the DPO model at temperature 1.5."""
+
+
+def answers(run: Path) -> Iterator[dict[str, str]]:
+    """Rows of stage, prompt and answer."""
+    draw = random.Random(0)
+    for (stage, suite), n in SAVED.items():
+        lines = (run / stage / f"behaviour/samples_{suite}.jsonl").read_text(encoding="utf-8").splitlines()
+        for row in map(json.loads, draw.sample(lines, n)):
+            yield {"set": f"{stage} {suite}", "prompt": row["question"], "answer": row["answer"]}
+    lines = (run / "stages/ppo/completions/rollout-00000009.jsonl").read_text(encoding="utf-8").splitlines()
+    for row in map(json.loads, draw.sample(lines, 10)):
+        yield {"set": "stages/ppo drafts", "prompt": row["prompt"], "answer": row["completion"]}
+    asks = (run / "stages/dpo/behaviour/samples_asks_refused.jsonl").read_text(encoding="utf-8").splitlines()
+    prompts = [json.loads(line)["question"] for line in draw.sample(asks, DRAWN)]
+    drawn = pt.load(run / "stages/dpo/model").generate(prompts, max_new_tokens=64, temperature=1.5)
+    for prompt, (answer,) in zip(prompts, drawn, strict=True):
+        yield {"set": "stages/dpo drawn", "prompt": prompt, "answer": answer}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Collect and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="the folder that holds `base` and `stages`")
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args(arguments)
+    with args.out.open("w", encoding="utf-8") as out:
+        for row in answers(args.run):
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
