@@ -1,6 +1,6 @@
 """Collect answers of the demo's stages for the refusal labels: `python bench/refusal_demo.py RUN OUT.jsonl`.
 
-RUN is a finished run of `posttrain demo`. Saved answers of the suites are taken by a seeded draw; the DPO model also
+RUN is the folder `run` that `posttrain demo` writes, with `data` beside it. Saved answers of the suites are taken by a seeded draw; the DPO model also
 answers the test questions at a temperature above 1, where it mixes both ways of answering.
 """
 
@@ -23,7 +23,7 @@ SAVED = {
 """How many answers of a stage's suite are drawn."""
 
 DRAWN = 60
-"""Answers of the DPO model at temperature 1.5."""
+"""Answers of the DPO model at temperature 1.5 to the test questions, and as many again to off-label ones of training."""
 
 
 def answers(run: Path) -> Iterator[dict[str, str]]:
@@ -38,6 +38,9 @@ def answers(run: Path) -> Iterator[dict[str, str]]:
         yield {"set": "stages/ppo drafts", "prompt": row["prompt"], "answer": row["completion"]}
     asks = (run / "stages/dpo/behaviour/samples_asks_refused.jsonl").read_text(encoding="utf-8").splitlines()
     prompts = [json.loads(line)["question"] for line in draw.sample(asks, DRAWN)]
+    train = (run.parent / "data/asks_train.jsonl").read_text(encoding="utf-8").splitlines()
+    off_label = [row for row in map(json.loads, train) if row["meta_slice"] == "off-label"]
+    prompts += [row["prompt"][0]["content"] for row in draw.sample(off_label, DRAWN)]
     drawn = pt.load(run / "stages/dpo/model").generate(prompts, max_new_tokens=64, temperature=1.5)
     for prompt, (answer,) in zip(prompts, drawn, strict=True):
         yield {"set": "stages/dpo drawn", "prompt": prompt, "answer": answer}
