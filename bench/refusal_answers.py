@@ -33,7 +33,9 @@ SETS = {
 
 def prompts_of(data: Path) -> list[dict[str, str]]:
     """Rows of set, prompt and group; twins have the unsafe prompt as their group."""
-    texts = {name: json.loads((data / f"safety/{name}.json").read_text())["instructions"][:n] for name, n in SETS.items()}
+    texts = {
+        name: json.loads((data / f"safety/{name}.json").read_text())["instructions"][:n] for name, n in SETS.items()
+    }
     texts["project"] = list(PROJECT_PROMPTS)
     unsafe = texts["I-PhysicalSafetyUnsafe"]
     return [
