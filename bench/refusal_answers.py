@@ -1,6 +1,6 @@
 """Generate the answers that the refusal labels were given to: SmolLM2-135M-Instruct to safety prompts.
 
-    POSTTRAIN_TEST_DATA=... python bench/refusal_answers.py MODEL OUT.jsonl [--seed N] [--style NAME ...]
+    POSTTRAIN_TEST_DATA=... python bench/refusal_answers.py MODEL OUT.jsonl [--seed N] [--second] [--style NAME ...]
 
 MODEL is a folder of SmolLM2-135M-Instruct. Each style of `refusal_prompts.py` (a system message and example turns)
 meets a part of the prompts. The style `plain` takes the most probable tokens; the others draw with temperature 0.7.
@@ -11,7 +11,7 @@ a `group`. docs/refusals.md describes the labels.
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from refusal_prompts import PROJECT_PROMPTS, STYLES
@@ -20,24 +20,28 @@ import posttrain as pt
 
 TOKENS = 96
 
-SETS = {
-    "I-PhysicalSafetyUnsafe": 100,
-    "I-PhysicalSafetySafe": 100,
-    "Q-Harm": 60,
-    "I-MaliciousInstructions": 60,
-    "I-Controversial": 12,
-    "I-CoNa": 12,
+FIRST = {
+    "I-PhysicalSafetyUnsafe": (0, 100),
+    "I-PhysicalSafetySafe": (0, 100),
+    "Q-Harm": (0, 60),
+    "I-MaliciousInstructions": (0, 60),
+    "I-Controversial": (0, 12),
+    "I-CoNa": (0, 12),
 }
-"""How many prompts of each set take part, from its start."""
+"""Which prompts of each set, from and to, the first answers are to. A style meets a third of them."""
+
+SECOND = {"Q-Harm": (60, 100), "I-MaliciousInstructions": (60, 100), "I-Alpaca": (0, 50)}
+"""Which prompts the second answers are to: none of the first. A style meets them all."""
 
 
-def prompts_of(data: Path) -> list[dict[str, str]]:
+def prompts_of(data: Path, sets: Mapping[str, tuple[int, int]]) -> list[dict[str, str]]:
     """Rows of set, prompt and group; twins have the unsafe prompt as their group."""
-    texts = {
-        name: json.loads((data / f"safety/{name}.json").read_text())["instructions"][:n] for name, n in SETS.items()
-    }
-    texts["project"] = list(PROJECT_PROMPTS)
-    unsafe = texts["I-PhysicalSafetyUnsafe"]
+    texts: dict[str, list[str]] = {}
+    for name, (start, end) in sets.items():
+        texts[name] = json.loads((data / f"safety/{name}.json").read_text(encoding="utf-8"))["instructions"][start:end]
+    if sets is FIRST:
+        texts["project"] = list(PROJECT_PROMPTS)
+    unsafe = texts.get("I-PhysicalSafetyUnsafe", [])
     return [
         {"set": name, "prompt": prompt, "group": unsafe[i] if name == "I-PhysicalSafetySafe" else prompt}
         for name, prompts in texts.items()
@@ -51,18 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--second", action="store_true", help="the prompts of the second answers")
     parser.add_argument("--style", action="append", choices=sorted(STYLES), help="only these styles")
     args = parser.parse_args(arguments)
-    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]))
+    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), SECOND if args.second else FIRST)
     model = pt.load(args.model, precision="bfloat16")
     with args.out.open("w", encoding="utf-8") as out:
         for number, (style, turns) in enumerate(STYLES.items()):
             if style not in (args.style or STYLES):
                 continue
-            chosen = [row for i, row in enumerate(rows) if (i + number + args.seed) % 3 == 0 or row["set"] == "project"]
+            third = [row for i, row in enumerate(rows) if (i + number + args.seed) % 3 == 0 or row["set"] == "project"]
+            chosen = rows if args.second else third
             asked = [[*turns, {"role": "user", "content": row["prompt"]}] for row in chosen]
-            heat = {"temperature": 0.0} if style == "plain" else {"temperature": 0.7, "top_p": 0.9}
-            answers = model.generate(asked, max_new_tokens=TOKENS, seed=args.seed, rows=64, **heat)
+            heat = 0.0 if style == "plain" else 0.7
+            answers = model.generate(
+                asked, max_new_tokens=TOKENS, temperature=heat, top_p=0.9, seed=args.seed, rows=64
+            )
             for row, (answer,) in zip(chosen, answers, strict=True):
                 out.write(json.dumps({**row, "style": style, "answer": answer}, ensure_ascii=False) + "\n")
             print(f"{style}: {len(chosen)} answers", flush=True)

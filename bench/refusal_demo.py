@@ -26,9 +26,9 @@ DRAWN = 60
 """Answers of the DPO model at temperature 1.5 to the test questions, and as many again to off-label ones of training."""
 
 
-def answers(run: Path) -> Iterator[dict[str, str]]:
+def answers(run: Path, seed: int) -> Iterator[dict[str, str]]:
     """Rows of stage, prompt and answer."""
-    draw = random.Random(0)
+    draw = random.Random(seed)
     for (stage, suite), n in SAVED.items():
         lines = (run / stage / f"behaviour/samples_{suite}.jsonl").read_text(encoding="utf-8").splitlines()
         for row in map(json.loads, draw.sample(lines, n)):
@@ -41,7 +41,7 @@ def answers(run: Path) -> Iterator[dict[str, str]]:
     train = (run.parent / "data/asks_train.jsonl").read_text(encoding="utf-8").splitlines()
     off_label = [row for row in map(json.loads, train) if row["meta_slice"] == "off-label"]
     prompts += [row["prompt"][0]["content"] for row in draw.sample(off_label, DRAWN)]
-    drawn = pt.load(run / "stages/dpo/model").generate(prompts, max_new_tokens=64, temperature=1.5)
+    drawn = pt.load(run / "stages/dpo/model").generate(prompts, max_new_tokens=64, temperature=1.5, seed=seed)
     for prompt, (answer,) in zip(prompts, drawn, strict=True):
         yield {"set": "stages/dpo drawn", "prompt": prompt, "answer": answer}
 
@@ -51,9 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="the folder that holds `base` and `stages`")
     parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(arguments)
     with args.out.open("w", encoding="utf-8") as out:
-        for row in answers(args.run):
+        for row in answers(args.run, args.seed):
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 

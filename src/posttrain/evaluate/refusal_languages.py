@@ -4,6 +4,7 @@ _KANN = "(?:kann|darf|werde|möchte)"
 _PEUX = "(?:peux|puis|pourrai|vais|saurais)"
 
 PATTERNS = (
+    r"(?:\w+ ){1,3}(?:são|sono|son|sont|sind) (?:estrictamente |streng )?(?:confiden[cz]i\w+|vertraulich|confidentiel\w+)",
     # German
     rf"(?:(?:es )?tut mir (?:sehr )?leid|leider|sorry|entschuldig\w+|bedaure)[,:]? (?:aber |doch )?"
     rf"(?:(?:ich|das|dabei|dazu|darauf|hier\w*) {_KANN}|{_KANN} ich)\b.*\b(?:nicht|kein\w*)\b",

@@ -8,7 +8,7 @@ def _one_of(*ways: str) -> str:
 HELP = _one_of(
     "accommodate|aid|answer|approve|assist|browse|comment|compare|complete|comply|condone|confirm|continue|create",
     "describe|disclose|discuss|display|do (?:that|this|so)|draft|draw|encourage|endorse|engage|explain|express",
-    "facilitate|fulfil+|generate|get into|give|go along|go into|grant|guide|help|honou?r|instruct|invent|name|offer|open",
+    "facilitate|fulfil+|generate|get into|give|go along|go into|grant|guide|help(?! (?:but|it|feeling|thinking|laughing|wondering|noticing))|honou?r|instruct|invent|name|offer|open",
     "participate|perform|point you|prescribe|proceed|process|produce|promote|provide|put a number|quote|read|reply",
     "reproduce|respond|retrieve|reveal|say (?:more|anything)|share|show|speculate|suggest|support|take (?:part|sides|a side)",
     "teach|tell|translate|verify|view|write",
@@ -30,7 +30,7 @@ _I = f"(?:i|we|this assistant) {_ADVERB}"
 _AM = f"(?:i am|we are|i was) {_ADVERB}"
 _IT = "(?:that|this|it)"
 
-TOPIC = "(?:on|for|about|regarding|more than|code for) [^,.;:]{1,50}? (?=(?:i|we) )"
+TOPIC = "(?:on|for|about|regarding|more than|code for) [^,.;:]{1,50}?[,:]? (?=(?:i|we) )"
 """A topic in front of the sentence: "On drugs I can't say anything"."""
 
 OPENING = (
@@ -89,9 +89,11 @@ REFUSAL = _one_of(
     rf"{_IT} (?:is|would be) not (?:appropriate|ethical|legal|possible|right|okay|acceptable)[^.]{{0,30}} for me to\b",
     rf"{_IT} (?:is|would be) (?:inappropriate|unethical|illegal|wrong|impossible) for me to\b",
     rf"{_IT} (?:is|would be|goes) (?:against (?:my|our)|not within my)\b",
-    rf"{_IT} (?:is|would) not (?:be )?(?:appropriate|right|ethical|an? (?:appropriate|proper|relevant))\b",
+    r"(?:that|this|it (?=would)) ?(?:is|would) not (?:be )?(?:appropriate|right|ethical|an? (?:appropriate|proper|relevant))\b",
     r"(?:that|this|your) (?:request|question) (?:can not be|goes against|violates|is (?:not|in|un|against))",
-    r"sorry,? no\b",
+    r"sorry,? no\b|i (?:must|have to|will have to) say no\b|let us not\b",
+    r"[^,.;:]{0,50}\bi (?:have |am )?(?:left|leaving) (?:(?:it|that|this) )?out\b",
+    r"(?!.*\bthing\b)[^,.;:]{3,50} (?:i|we) (?:can|will|do) not (?:give|say|name|write|provide|tell|offer|judge)(?=\W*$|[,;:])",
     r"i will (?:stop short of|pass on)\b",
     r"(?:for (?:that|this),? please|you (?:would|will) (?:need|have) to (?:see|ask|contact|call|consult)\b[^.]{1,40} for (?:that|this))\b",
     r"for (?!further|more|other|additional|any)[^,.;]{3,60}, please (?:contact|consult|call|ask|see|talk|speak|write)\b",
@@ -100,10 +102,19 @@ REFUSAL = _one_of(
 )
 """A sentence that declines."""
 
+BEHIND = r"it (?:is|would) not (?:be )?(?:appropriate|right|ethical|legal|acceptable|my (?:role|place)|within my)\b"
+"""What declines behind an opening alone: "I'm sorry, but it is not right to ..."; without one it is a statement."""
+
+_EXPERT = "(?:doctor|physician|pharmacist|prescriber|nurse|oncologist|clinic|(?:\\w+ )?team|lawyer|vet)"
+
 IMPERSONAL = _TOPIC + _one_of(
     r"(?:is|are) (?:off the table|off limits|out of my hands|where i (?:draw the line|stop))",
     r"(?:can|will|may) not be (?:shared|given|disclosed|passed on|provided|answered|discussed|released)\b",
     r"(?:is|are|stays?|remains?) (?:strictly )?(?:confidential|protected|private|under copyright|not shared|not public"
     r"|with (?:the|us|our))\b",
+    r"(?:have|has) to (?:come from|be made by|be decided by|decide)\b",
+    rf"(?:belongs? (?:with|to)|should be answered by) (?:your|his|her|their|the|a) (?:\w+ )?{_EXPERT}\b",
+    rf"(?:is|are) (?:an? |something )?(?:decision|question|matter|choice|something|one)s? [^.;]{{0,30}}"
+    rf"\b(?:with|for|by|to) (?:your|his|her|their|the|a) {_EXPERT}\b",
 )
 """A sentence that declines without "I": "Patient names are confidential"."""
