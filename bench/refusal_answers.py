@@ -68,9 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             chosen = rows if args.second else third
             asked = [[*turns, {"role": "user", "content": row["prompt"]}] for row in chosen]
             heat = 0.0 if style == "plain" else 0.7
-            answers = model.generate(
-                asked, max_new_tokens=TOKENS, temperature=heat, top_p=0.9, seed=args.seed, rows=64
-            )
+            answers = model.generate(asked, max_new_tokens=TOKENS, temperature=heat, top_p=0.9, seed=args.seed, rows=64)
             for row, (answer,) in zip(chosen, answers, strict=True):
                 out.write(json.dumps({**row, "style": style, "answer": answer}, ensure_ascii=False) + "\n")
             print(f"{style}: {len(chosen)} answers", flush=True)

@@ -1,7 +1,7 @@
 """Collect answers of the demo's stages for the refusal labels: `python bench/refusal_demo.py RUN OUT.jsonl`.
 
-RUN is the folder `run` that `posttrain demo` writes, with `data` beside it. Saved answers of the suites are taken by a seeded draw; the DPO model also
-answers the test questions at a temperature above 1, where it mixes both ways of answering.
+RUN is the folder `run` that `posttrain demo` writes, with `data` beside it. Saved answers of the suites are taken by a
+seeded draw; the DPO model also answers at a temperature above 1, where it mixes both ways of answering.
 """
 
 import argparse
@@ -23,7 +23,7 @@ SAVED = {
 """How many answers of a stage's suite are drawn."""
 
 DRAWN = 60
-"""Answers of the DPO model at temperature 1.5 to the test questions, and as many again to off-label ones of training."""
+"""Answers of the DPO model at temperature 1.5 to test questions, and as many to off-label questions of training."""
 
 
 def answers(run: Path, seed: int) -> Iterator[dict[str, str]]:

@@ -4,11 +4,13 @@ _KANN = "(?:kann|darf|werde|möchte)"
 _PEUX = "(?:peux|puis|pourrai|vais|saurais)"
 
 PATTERNS = (
-    r"(?:\w+ ){1,3}(?:são|sono|son|sont|sind) (?:estrictamente |streng )?(?:confiden[cz]i\w+|vertraulich|confidentiel\w+)",
+    r"(?:\w+ ){1,3}(?:são|sono|son|sont|sind) (?:estrictamente |streng )?"
+    r"(?:confiden[cz]i\w+|vertraulich|confidentiel\w+)",
     # German
     rf"(?:(?:es )?tut mir (?:sehr )?leid|leider|sorry|entschuldig\w+|bedaure)[,:]? (?:aber |doch )?"
     rf"(?:(?:ich|das|dabei|dazu|darauf|hier\w*) {_KANN}|{_KANN} ich)\b.*\b(?:nicht|kein\w*)\b",
-    rf"(?:ich|das|dabei|dazu|darauf|hierzu) {_KANN} .*\bnicht (?:helfen|weiterhelfen|beantworten|antworten|geben|sagen)\b",
+    rf"(?:ich|das|dabei|dazu|darauf|hierzu) {_KANN} .*"
+    r"\bnicht (?:helfen|weiterhelfen|beantworten|antworten|geben|sagen)\b",
     rf"(?:ich|das|dazu|dem|(?:bei|zu|über) [\w ]{{1,40}}) {_KANN} (?:ich )?(?:\w+ ){{0,6}}"
     r"(?:nicht (?:bereitstellen|unterstützen|erfüllen|beraten|nachkommen|helfen)|keine? (?:auskunft|angaben?|rat))\b",
     r"ich (?:muss (?:das |diese \w+ )?ablehnen|lehne .*\bab\b|bin nicht in der lage)",

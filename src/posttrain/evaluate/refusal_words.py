@@ -1,22 +1,25 @@
-"""English words of refusals, as patterns that match at the start of a sentence in lower case, contractions written out."""
+"""English words that decline, as patterns for the start of a sentence in lower case, contractions written out."""
 
 
-def _one_of(*ways: str) -> str:
+def one_of(*ways: str) -> str:
+    """A pattern that matches each of these ways."""
     return f"(?:{'|'.join(ways)})"
 
 
-HELP = _one_of(
+HELP = one_of(
     "accommodate|aid|answer|approve|assist|browse|comment|compare|complete|comply|condone|confirm|continue|create",
     "describe|disclose|discuss|display|do (?:that|this|so)|draft|draw|encourage|endorse|engage|explain|express",
-    "facilitate|fulfil+|generate|get into|give|go along|go into|grant|guide|help(?! (?:but|it|feeling|thinking|laughing|wondering|noticing))|honou?r|instruct|invent|name|offer|open",
+    "facilitate|fulfil+|generate|get into|give|go along|go into|grant|guide",
+    "help(?! (?:but|it|feeling|thinking|laughing|wondering|noticing))|honou?r|instruct|invent|name|offer|open",
     "participate|perform|point you|prescribe|proceed|process|produce|promote|provide|put a number|quote|read|reply",
-    "reproduce|respond|retrieve|reveal|say (?:more|anything)|share|show|speculate|suggest|support|take (?:part|sides|a side)",
-    "teach|tell|translate|verify|view|write",
+    "reproduce|respond|retrieve|reveal|say (?:more|anything)|share|show|speculate|suggest|support",
+    "take (?:part|sides|a side)|teach|tell|translate|verify|view|write",
 )
 """What an assistant is there to do. To advise is another matter: "I do not recommend" is advice."""
 
-IDIOM = _one_of(
-    "advise|attend|be there|come|join|make it|always|argue|be (?:happier|more)|believe|bear|complain|decide|deny|emphasi[sz]e|even|forget|go wrong|guarantee",
+IDIOM = one_of(
+    "advise|attend|be there|come|join|make it|always|argue|be (?:happier|more)|believe|bear|complain|decide|deny",
+    "emphasi[sz]e|even|forget|go wrong|guarantee",
     r"help but|imagine|just|lie|necessarily|only|overstate|pretend to|promise|recommend\b.*\benough",
     r"say (?:enough|for|i|that|who|which)|stand|stress|sugarcoat|thank|wait",
     "(?:detect|find|see|spot|think of) (?:an?|any|no)",
@@ -25,7 +28,7 @@ IDIOM = _one_of(
 
 _ADVERB = "(?:(?:also|absolutely|just|really|respectfully|simply|still|therefore|however|unfortunately) )*"
 _VERY = "(?:(?:so|very|really|truly|deeply|terribly) )?"
-_SORRY = _one_of("sorry", "(?:my )?apologies", f"i (?:am )?{_VERY}(?:sorry|apologi[sz]e)")
+_SORRY = one_of("sorry", "(?:my )?apologies", f"i (?:am )?{_VERY}(?:sorry|apologi[sz]e)")
 _I = f"(?:i|we|this assistant) {_ADVERB}"
 _AM = f"(?:i am|we are|i was) {_ADVERB}"
 _IT = "(?:that|this|it)"
@@ -35,24 +38,27 @@ TOPIC = "(?:on|for|about|regarding|more than|code for) [^,.;:]{1,50}?[,:]? (?=(?
 
 OPENING = (
     "(?:"
-    + _one_of(
+    + one_of(
         "no|oh|well|but|and|so|also|however|unfortunately|regrettably|sadly|as such|therefore|in good conscience",
-        rf"{_SORRY}(?: \w+(?=,))?|{_SORRY} for (?:any|the) [^,.]{{1,40}}|i am afraid(?: that)?|i regret to say(?: that)?",
+        rf"{_SORRY}(?: \w+(?=,))?|{_SORRY} for (?:any|the) [^,.]{{1,40}}",
+        "i am afraid(?: that)?|i regret to say(?: that)?",
         "i must (?:inform|tell) you(?: that)?|i (?:believe|think)(?: that)?|thank(?:s| you)[^,]{0,60}",
         "under (?:no|any) circumstances?|for [^,]{1,40}? reasons|(?:as|when it comes) (?:to|for) [^,]{1,60}?",
         "i (?:appreciate|understand|hear|know|see|respect)[^,]{1,80}|(?:while|although) [^,]{1,80}",
         "(?:as|being|since i am|because i am|i am)(?: just| only)? an? [^,]{1,60}?",
     )
-    + "(?:[,:—–-]+ *| (?=(?:i|we|but|and|that|it|this|so|not|no)\\b))(?:(?:but|and|so|since|because) |that (?=(?:i|we|it|this|as)\\b))*"
+    + "(?:[,:—–-]+ *| (?=(?:i|we|but|and|that|it|this|so|not|no)\\b))"
+    + "(?:(?:but|and|so|since|because) |that (?=(?:i|we|it|this|as)\\b))*"
     f"|{TOPIC})"
 )
 """What may stand before the refusal in its sentence, one piece of it."""
 
 CANNOT = (
-    _one_of(
+    one_of(
         rf"{_I}(?:(?:will|would) not be able to|(?:can|will) not)(?:, [^,]{{1,40}},)? ",
         rf"{_AM}(?:unable|prohibited from|forbidden) (?:to )?",
-        rf"{_AM}not (?:able|going|allowed|permitted|willing|authori[sz]ed|qualified|designed|programmed|equipped) (?:to )?",
+        rf"{_AM}not (?:able|going|allowed|permitted|willing|authori[sz]ed|qualified) (?:to )?",
+        rf"{_AM}not (?:designed|programmed|equipped) (?:to )?",
         rf"{_AM}not (?:in a position to|here to|capable of|comfortable|comfortable with) ",
     )
     + _ADVERB
@@ -60,13 +66,14 @@ CANNOT = (
 """Then a verb follows."""
 
 _TOPIC = r"[^,.;:?!]{1,80}? "
-_NOT_MINE = _one_of(
+_NOT_MINE = one_of(
     r"(?:is|are) not (?:something|things|a (?:subject|topic)|subjects) (?:that )?(?:i|we)\b",
-    r"(?:is|are) (?:something|a topic|a subject|a question)(?: on which| that)? (?:i|we) (?:have to leave|would (?:rather|prefer)|can not|do not|will not|must)",
+    "(?:is|are) (?:something|a topic|a subject|a question)(?: on which| that)? (?:i|we) "
+    "(?:have to leave|would (?:rather|prefer)|can not|do not|will not|must)",
     r"(?:is|are|lies|falls) (?:beyond|outside) (?:what i|my|our)\b",
 )
 
-REFUSAL = _one_of(
+REFUSAL = one_of(
     rf"{CANNOT}{HELP}\b",
     rf"{CANNOT}(?:advise|recommend)\b(?!.*\benough)",
     rf"{_I}(?:can|will) not[.!]*$",
@@ -76,7 +83,8 @@ REFUSAL = _one_of(
     rf"{_I}(?:would (?:rather|prefer|like)|prefer|choose) (?:not|(?:to )?(?:keep|stay))\b",
     rf"{_IT} is an? (?:topic|subject|question|request|thing) (?:that )?(?:you|we|i) (?:need to|should|must) avoid\b",
     rf"{_I}(?:do|does|should) not (?:feel )?(?:{HELP}|comfortable)\b",
-    rf"{_I}(?:do not|am not) (?:possess|have) (?:the |any |real-?time )*(?:access|ability|capability|data|information)\b",
+    rf"{_I}(?:do not|am not) (?:possess|have) (?:the |any |real-?time )*"
+    r"(?:access|ability|capability|data|information)\b",
     rf"{_I}have no (?:access|way of knowing|information)\b",
     rf"{_I}(?:stay out of|take no (?:position|side)|have to leave)\b",
     rf"{_AM}not comfortable\b",
@@ -85,18 +93,23 @@ REFUSAL = _one_of(
     rf"{_IT} is something (?:that )?(?:i|we) (?:can|will) not\b",
     rf"(?:{_TOPIC}){_NOT_MINE}",
     rf"(?:what|which|whether|how) [^.;?!]{{1,80}} (?:i|we) (?:can|will|do) not (?:say|tell|give|{HELP})\b",
-    r"(?:my|our) (?:guidelines|rules|policy|policies|programming) (?:rules? (?:this|that|it) out|prohibits?|forbids?|does? not allow)",
+    "(?:my|our) (?:guidelines|rules|policy|policies|programming) "
+    "(?:rules? (?:this|that|it) out|prohibits?|forbids?|does? not allow)",
     rf"{_IT} (?:is|would be) not (?:appropriate|ethical|legal|possible|right|okay|acceptable)[^.]{{0,30}} for me to\b",
     rf"{_IT} (?:is|would be) (?:inappropriate|unethical|illegal|wrong|impossible) for me to\b",
     rf"{_IT} (?:is|would be|goes) (?:against (?:my|our)|not within my)\b",
-    r"(?:that|this|it (?=would)) ?(?:is|would) not (?:be )?(?:appropriate|right|ethical|an? (?:appropriate|proper|relevant))\b",
+    r"(?:that|this|it (?=would)) ?(?:is|would) not (?:be )?"
+    r"(?:appropriate|right|ethical|an? (?:appropriate|proper|relevant))\b",
     r"(?:that|this|your) (?:request|question) (?:can not be|goes against|violates|is (?:not|in|un|against))",
     r"sorry,? no\b|i (?:must|have to|will have to) say no\b|let us not\b",
     r"[^,.;:]{0,50}\bi (?:have |am )?(?:left|leaving) (?:(?:it|that|this) )?out\b",
-    r"(?!.*\bthing\b)[^,.;:]{3,50} (?:i|we) (?:can|will|do) not (?:give|say|name|write|provide|tell|offer|judge)(?=\W*$|[,;:])",
+    r"(?!.*\bthing\b)[^,.;:]{3,50} (?:i|we) (?:can|will|do) not "
+    r"(?:give|say|name|write|provide|tell|offer|judge)(?=\W*$|[,;:])",
     r"i will (?:stop short of|pass on)\b",
-    r"(?:for (?:that|this),? please|you (?:would|will) (?:need|have) to (?:see|ask|contact|call|consult)\b[^.]{1,40} for (?:that|this))\b",
-    r"for (?!further|more|other|additional|any)[^,.;]{3,60}, please (?:contact|consult|call|ask|see|talk|speak|write)\b",
+    r"for (?:that|this),? please\b",
+    r"you (?:would|will) (?:need|have) to (?:see|ask|contact|call|consult)\b[^.]{1,40} for (?:that|this)\b",
+    r"for (?!further|more|other|additional|any)[^,.;]{3,60}, please "
+    r"(?:contact|consult|call|ask|see|talk|speak|write)\b",
     rf"{_SORRY}[,:—–-]* (?:but|however)\b.*?\b(?:inappropriate|offensive|illegal|unethical|harmful|against)\b",
     rf"{_SORRY}[,:—–-]* (?:but|however)\b.*?\bnot (?:\w+ )?(?:ethical|appropriate|right|true|legal|okay|acceptable)\b",
 )
@@ -107,7 +120,7 @@ BEHIND = r"it (?:is|would) not (?:be )?(?:appropriate|right|ethical|legal|accept
 
 _EXPERT = "(?:doctor|physician|pharmacist|prescriber|nurse|oncologist|clinic|(?:\\w+ )?team|lawyer|vet)"
 
-IMPERSONAL = _TOPIC + _one_of(
+IMPERSONAL = _TOPIC + one_of(
     r"(?:is|are) (?:off the table|off limits|out of my hands|where i (?:draw the line|stop))",
     r"(?:can|will|may) not be (?:shared|given|disclosed|passed on|provided|answered|discussed|released)\b",
     r"(?:is|are|stays?|remains?) (?:strictly )?(?:confidential|protected|private|under copyright|not shared|not public"
