@@ -29,9 +29,7 @@ def main() -> None:
         for half in HALVES:
             part = [row for row in rows if row.source == source and row.half == half]
             if any(row.answer is None for row in part):
-                print(
-                    f"{source}, {half}: skipped, its answers are not in this repository and POSTTRAIN_TEST_DATA lacks them"
-                )
+                print(f"\n{source}, {half}: skipped, POSTTRAIN_TEST_DATA does not hold its answers")
             else:
                 _show(f"{source}, {half}", figures(part))
     known = [row for row in rows if row.answer is not None]
