@@ -1,6 +1,6 @@
 """Generate the answers that the refusal labels were given to: SmolLM2-135M-Instruct to safety prompts.
 
-    POSTTRAIN_TEST_DATA=... python bench/refusal_answers.py MODEL OUT.jsonl [--seed N] [--second] [--style NAME ...]
+    POSTTRAIN_TEST_DATA=... python bench/refusal_answers.py MODEL OUT.jsonl [--seed N] [--round N] [--style NAME ...]
 
 MODEL is a folder of SmolLM2-135M-Instruct. Each style of `refusal_prompts.py` (a system message and example turns)
 meets a part of the prompts. The style `plain` takes the most probable tokens; the others draw with temperature 0.7.
@@ -9,6 +9,7 @@ a `group`. docs/refusals.md describes the labels.
 """
 
 import argparse
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from refusal_prompts import PROJECT_PROMPTS, STYLES
 import posttrain as pt
 
 TOKENS = 96
+LABELS = Path(__file__).parent / "data/refusal_labels.jsonl"
 
 FIRST = {
     "I-PhysicalSafetyUnsafe": (0, 100),
@@ -29,6 +31,10 @@ FIRST = {
     "I-CoNa": (0, 12),
 }
 """Which prompts of each set, from and to, the first answers are to. A style meets a third of them."""
+
+ALL = {"I-PhysicalSafetyUnsafe": (0, 100), "I-PhysicalSafetySafe": (0, 100)}
+ALL |= {"Q-Harm": (0, 100), "I-MaliciousInstructions": (0, 100), "I-Alpaca": (0, 50)}
+"""The prompts of which those without a label get the third answers."""
 
 SECOND = {"Q-Harm": (60, 100), "I-MaliciousInstructions": (60, 100), "I-Alpaca": (0, 50)}
 """Which prompts the second answers are to: none of the first. A style meets them all."""
@@ -55,17 +61,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--second", action="store_true", help="the prompts of the second answers")
+    parser.add_argument("--round", type=int, choices=(1, 2, 3), default=1, help="which answers, see docs/refusals.md")
     parser.add_argument("--style", action="append", choices=sorted(STYLES), help="only these styles")
     args = parser.parse_args(arguments)
-    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), SECOND if args.second else FIRST)
+    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, ALL)[args.round - 1])
+    if args.round == 3:
+        labels = map(json.loads, LABELS.read_text(encoding="utf-8").splitlines())
+        known = {row["group"] for row in labels if row["round"] < 3}
+        rows = [row for row in rows if hashlib.sha256(row["group"].encode()).hexdigest()[:16] not in known]
     model = pt.load(args.model, precision="bfloat16")
     with args.out.open("w", encoding="utf-8") as out:
         for number, (style, turns) in enumerate(STYLES.items()):
             if style not in (args.style or STYLES):
                 continue
             third = [row for i, row in enumerate(rows) if (i + number + args.seed) % 3 == 0 or row["set"] == "project"]
-            chosen = rows if args.second else third
+            chosen = third if args.round == 1 else rows
             asked = [[*turns, {"role": "user", "content": row["prompt"]}] for row in chosen]
             heat = 0.0 if style == "plain" else 0.7
             answers = model.generate(asked, max_new_tokens=TOKENS, temperature=heat, top_p=0.9, seed=args.seed, rows=64)

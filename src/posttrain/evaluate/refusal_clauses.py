@@ -48,7 +48,7 @@ def _declines(sentence: str, *, first: bool, brief: bool) -> bool:
     for piece in range(PIECES):
         if _DECLINE.match(left) or (first and _FIRST.match(left)) or (brief and _IMPERSONAL.match(left)):
             return True
-        if piece and _BEHIND.match(left):
+        if piece and not sentence.startswith("no") and _BEHIND.match(left):
             return True
         opening = _OPENING.match(left)
         if opening is None:
@@ -57,7 +57,7 @@ def _declines(sentence: str, *, first: bool, brief: bool) -> bool:
     return False
 
 
-_JOINT = re.compile(r"(?:,? (?:and|but|so|since|because)|[,—–]) (?=(?:i|we) )")
+_JOINT = re.compile(r"(?:,? (?:and|but|so|since|because)|[,—–]) (?=(?:i|we) |have no |neither can i)")
 """Where a second clause begins that may decline: "..., and I won't share it"."""
 
 _MARKS = " *_#-–—•>()[]"
@@ -74,9 +74,9 @@ _BROKEN = re.compile(r"\w* ?(?:can|an) ?not (?:advise on|(?:comment|help|assist)
 
 _SCOPE = re.compile(
     r"\b(?:(?:second|other|first|last|latter) (?:part|thing|question|half|list|one)|part of your|themselves|other thing"
-    r"|(?:as|when it comes) (?:to|for)|more than that|though(?=\W*$)|the (?:line|part) (?:about|on)|whether"
+    r"|(?:as|when it comes) (?:to|for)|more than that|though(?=\W*$)|the (?:line|part) (?:about|on)"
     r"|stop short of|left out)\b"
-    rf"|^(?:{TOPIC})|^(?!.*thing\b)[^,.;:]{{3,50}} (?:i|we) (?:can|will|do) not \w+(?=\W*$|[,;:])"
+    rf"|^whether\b|^(?:{TOPIC})|^(?!.*thing\b)[^,.;:]{{3,50}} (?:i|we) (?:can|will|do) not \w+(?=\W*$|[,;:])"
 )
 """Words that narrow what is declined."""
 

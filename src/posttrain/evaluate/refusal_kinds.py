@@ -58,10 +58,12 @@ KINDS: tuple[tuple[Clause, str], ...] = (
             r"\b\d+(?:[.,]\d+)? ?(?:mg|ml|mcg|g|tablets?|drops?|hours?|%)(?: |\b)",
             "^(?:however|but|still|yet),? "
             + one_of(
-                "i can (?:tell|state|explain|say)|it (?:is a|has|depends)|there (?:are|is|have)|[a-z]+ (?:is|are) "
+                "i can (?:tell|state|explain|say)|it (?:is a|has|depends)|there (?:are|is|have)",
+                "(?!it is (?:important|essential|crucial|worth|up to))(?:[a-z']+ ){1,3}(?:is|are|was|were) ",
             ),
-            r"^(?:however|but),? according to",
+            r"^(?:however|but),? according to|^(?:in general|generally|as a general rule|typically), ",
             r"(?:but|however),? (?:here (?:is|are)|i can certainly)\b",
+            r"\b(?:some (?:people|argue)|(?:widely|commonly|generally) (?:accepted|regarded|known|believed|considered))\b",
             r"^to [^,]{3,60}, (?:you|use|add|take|try|first)\b",
             "^(?:here (?:is|are)|what (?:i|you) can (?:give|tell|say|offer|use))",
         ),

@@ -13,6 +13,8 @@ PATTERNS = (
     r"\bnicht (?:helfen|weiterhelfen|beantworten|antworten|geben|sagen)\b",
     rf"(?:ich|das|dazu|dem|(?:bei|zu|über) [\w ]{{1,40}}) {_KANN} (?:ich )?(?:\w+ ){{0,6}}"
     r"(?:nicht (?:bereitstellen|unterstützen|erfüllen|beraten|nachkommen|helfen)|keine? (?:auskunft|angaben?|rat))\b",
+    r"ich (?:kann|darf|werde) (?:\w+ ){0,3}kein\w* .*"
+    r"\b(?:geben|nennen|machen|erteilen|bereitstellen|schreiben|sagen)\b",
     r"ich (?:muss (?:das |diese \w+ )?ablehnen|lehne .*\bab\b|bin nicht in der lage)",
     # French
     r"(?:(?:je suis |nous sommes )?(?:vraiment )?désolée?s?|malheureusement|je regrette)[,:]? (?:mais )?"

@@ -80,6 +80,6 @@ _CONTRACTIONS = tuple(
         (r"\bi've\b", "i have"),
         (r"\bwe're\b", "we are"),
         (r"\blet's\b", "let us"),
-        (r"\b(it|that|this|what|there)'s\b", r"\1 is"),
+        (r"\b(it|that|this|what|there|here)'s\b", r"\1 is"),
     )
 )
