@@ -11,7 +11,7 @@ from typing import Any
 from posttrain.data.files.strict_json import decode_json, kind_of
 from posttrain.errors import InputError
 from posttrain.evaluate.options import MetricName
-from posttrain.evaluate.refusal import refuses, says
+from posttrain.evaluate.refusal import RefusalVerdict, refusal_verdict
 from posttrain.rewards.json_text import find_json
 from posttrain.rewards.schema import fields_score
 from posttrain.rewards.text import contains_words
@@ -42,9 +42,8 @@ def contains(answer: str, row: Mapping[str, Any]) -> float:
 
 
 def refused(answer: str, row: Mapping[str, Any]) -> float:
-    """The answer refuses: by the list in `refusal.py`, or by the row's own words for it (``metadata.refusal``)."""
-    words = own_words(row)
-    return float(says(answer, words) if words else refuses(answer))
+    """The answer refuses in full: by `refusal_verdict`, or by the row's own words for it (``metadata.refusal``)."""
+    return float(refusal_verdict(answer, own_words(row)) is RefusalVerdict.FULL_REFUSAL)
 
 
 METRICS: Mapping[str, Metric] = {f.__name__: f for f in (exact, json_equal, json_valid, contains, refused)}
