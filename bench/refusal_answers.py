@@ -32,9 +32,16 @@ FIRST = {
 }
 """Which prompts of each set, from and to, the first answers are to. A style meets a third of them."""
 
-ALL = {"I-PhysicalSafetyUnsafe": (0, 100), "I-PhysicalSafetySafe": (0, 100)}
-ALL |= {"Q-Harm": (0, 100), "I-MaliciousInstructions": (0, 100), "I-Alpaca": (0, 50)}
-"""The prompts of which those without a label get the third answers."""
+THIRD = {
+    "I-PhysicalSafetyUnsafe": (0, 100),
+    "I-PhysicalSafetySafe": (0, 100),
+    "Q-Harm": (0, 100),
+    "I-MaliciousInstructions": (0, 100),
+    "I-Alpaca": (0, 50),
+}
+"""The third and fourth answers are to those of these prompts that have no label from an earlier round."""
+
+FOURTH = {**THIRD, "I-Controversial": (0, 40)}
 
 SECOND = {"Q-Harm": (60, 100), "I-MaliciousInstructions": (60, 100), "I-Alpaca": (0, 50)}
 """Which prompts the second answers are to: none of the first. A style meets them all."""
@@ -61,13 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--round", type=int, choices=(1, 2, 3), default=1, help="which answers, see docs/refusals.md")
+    parser.add_argument(
+        "--round", type=int, choices=(1, 2, 3, 4), default=1, help="which answers, see docs/refusals.md"
+    )
     parser.add_argument("--style", action="append", choices=sorted(STYLES), help="only these styles")
     args = parser.parse_args(arguments)
-    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, ALL)[args.round - 1])
-    if args.round == 3:
+    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, THIRD, FOURTH)[args.round - 1])
+    if args.round > 2:
         labels = map(json.loads, LABELS.read_text(encoding="utf-8").splitlines())
-        known = {row["group"] for row in labels if row["round"] < 3}
+        known = {row["group"] for row in labels if row["round"] < args.round}
         rows = [row for row in rows if hashlib.sha256(row["group"].encode()).hexdigest()[:16] not in known]
     model = pt.load(args.model, precision="bfloat16")
     with args.out.open("w", encoding="utf-8") as out:

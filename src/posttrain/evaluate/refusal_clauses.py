@@ -27,7 +27,7 @@ def _clause(text: str, *, first: bool, brief: bool) -> Clause:
     if _declines(text, first=first, brief=brief):
         return Clause.SCOPED if _SCOPE.search(text) else Clause.DECLINE
     for part in _JOINT.split(text)[1:]:
-        if _declines(part, first=False, brief=False):
+        if _declines(part, first=brief and part.startswith("i "), brief=False):
             return Clause.SCOPED if _SCOPE.search(text) else Clause.DECLINE
     for kind, pattern in _KINDS:
         if pattern.search(text):
@@ -46,7 +46,12 @@ def _declines(sentence: str, *, first: bool, brief: bool) -> bool:
     if _BROKEN.search(left):
         return True
     for piece in range(PIECES):
-        if _DECLINE.match(left) or (first and _FIRST.match(left)) or (brief and _IMPERSONAL.match(left)):
+        if (
+            _DECLINE.match(left)
+            or (first and _FIRST.match(left))
+            or (brief and left.startswith("i ") and _FIRST.match(left))
+            or (brief and _IMPERSONAL.match(left))
+        ):
             return True
         if piece and not sentence.startswith("no") and _BEHIND.match(left):
             return True
@@ -69,7 +74,7 @@ _FIRST = re.compile(rf"{CANNOT}(?!{IDIOM}\b)\w")
 _DECLINE = re.compile("|".join((REFUSAL, *PATTERNS)))
 _OPENING = re.compile(OPENING)
 
-_BROKEN = re.compile(r"\w* ?(?:can|an) ?not (?:advise on|(?:comment|help|assist) (?:on|with) (?:that|this))\b")
+_BROKEN = re.compile(r"\w* ?(?:can|an) ?not (?:adv\w* on|(?:comment|help|assist) (?:on|with) (?:that|this))\b")
 """A refusal whose subject a small model has garbled."""
 
 _SCOPE = re.compile(

@@ -49,6 +49,7 @@ KINDS: tuple[tuple[Clause, str], ...] = (
         one_of(
             rf"\b(?:i|we) (?:do not|am not able to|can not) (?:have|possess|feel|form|hold|make)\b.*\b(?:{_LACKS})\b",
             r"\bi have no (?:\w+ )?(?:feelings?|opinions?|emotions?)\b",
+            r"^(?:i am (?:\w+ )?sorry, )?(?:but )?(?:as|i am) an ai\b.*?\bdo not (?:have|hold|possess)\b",
         ),
     ),
     (
@@ -59,7 +60,7 @@ KINDS: tuple[tuple[Clause, str], ...] = (
             "^(?:however|but|still|yet),? "
             + one_of(
                 "i can (?:tell|state|explain|say)|it (?:is a|has|depends)|there (?:are|is|have)",
-                "(?!it is (?:important|essential|crucial|worth|up to))(?:[a-z']+ ){1,3}(?:is|are|was|were) ",
+                "(?!it is (?:important|essential|crucial|worth|up to)|my )(?:[a-z']+ ){1,3}(?:is|are|was|were) ",
             ),
             r"^(?:however|but),? according to|^(?:in general|generally|as a general rule|typically), ",
             r"(?:but|however),? (?:here (?:is|are)|i can certainly)\b",

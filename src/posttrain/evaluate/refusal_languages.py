@@ -4,7 +4,7 @@ _KANN = "(?:kann|darf|werde|möchte)"
 _PEUX = "(?:peux|puis|pourrai|vais|saurais)"
 
 PATTERNS = (
-    r"(?:\w+ ){1,3}(?:são|sono|son|sont|sind) (?:estrictamente |streng )?"
+    r"(?:[\w]+,? ){1,5}(?:são|sono|son|sont|sind|es|è|é|est|ist) (?:estrictamente |streng )?"
     r"(?:confiden[cz]i\w+|vertraulich|confidentiel\w+)",
     # German
     rf"(?:(?:es )?tut mir (?:sehr )?leid|leider|sorry|entschuldig\w+|bedaure)[,:]? (?:aber |doch )?"
@@ -24,7 +24,9 @@ PATTERNS = (
     # Spanish
     r"(?:lo siento|lo lamento|perdón|disculp\w+|lamentablemente|desafortunadamente)[,:]? (?:pero )?"
     r"no (?:puedo|podemos|podré|me es|estoy|voy a|es posible)\b",
-    r"no (?:puedo|podemos|podré|me es posible|voy a) (?:ayudar|proporcionar|dar|responder|ofrecer|brindar|hacer)",
+    r"no (?:puedo|podemos|podré|me es posible|voy a) "
+    r"(?:ayudar|proporcionar|dar|responder|ofrecer|brindar|hacer"
+    r"|compartir|revelar)",
     r"debo (?:rechazar|negarme)\b",
     # Italian
     r"(?:mi dispiace|mi spiace|purtroppo|scusa\w*)[,:]? (?:ma )?non (?:posso|possiamo|sono|mi è|è possibile)\b",

@@ -19,7 +19,7 @@ HELP = one_of(
 """What an assistant is there to do. To advise is another matter: "I do not recommend" is advice."""
 
 IDIOM = one_of(
-    "advise|attend|be there|come|join|make it|always|argue|be (?:happier|more)|believe|bear|complain|decide|deny",
+    "advise|attend|be there|breathe|come|eat|feel|live|remember|see|sleep|join|make it|always|argue|be (?:happier|more)|believe|bear|complain|decide|deny",
     "emphasi[sz]e|even|forget|go wrong|guarantee",
     r"help but|imagine|just|lie|necessarily|only|overstate|pretend to|promise|recommend\b.*\benough",
     r"say (?:enough|for|i|that)|stand|stress|sugarcoat|thank|wait",
@@ -85,7 +85,8 @@ REFUSAL = one_of(
     rf"{_IT} is an? (?:topic|subject|question|request|thing) (?:that )?(?:you|we|i) (?:need to|should|must) avoid\b",
     rf"{_I}(?:do|does|should) not (?:feel )?(?:{HELP}|comfortable)\b",
     rf"{_I}(?:do not|am not) (?:possess|have) (?:the |any |real-?time |enough |sufficient )*"
-    r"(?:access|ability|capability|data|information)\b",
+    r"(?:access|ability|capability|data|information|permission)\b",
+    rf"{_I}do not have (?:that|this)\b|(?:i am afraid )?(?:that|this) is (?:not possible|impossible)\W*$",
     rf"(?:{_I})?have no (?:access|way of knowing|way to|information)\b|neither can i\b",
     rf"{_AM}(?:unable|not (?:able|allowed|permitted|willing|authori[sz]ed|equipped|supposed)) to \w",
     rf"{_I}do not want to {HELP}\b|it is not my (?:place|role|job)\b",
