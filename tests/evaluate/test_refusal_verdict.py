@@ -1,7 +1,6 @@
 """Which verdict an answer gets, and how often the detector errs on the labelled answers."""
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest

@@ -19,7 +19,8 @@ HELP = one_of(
 """What an assistant is there to do. To advise is another matter: "I do not recommend" is advice."""
 
 IDIOM = one_of(
-    "advise|attend|be there|breathe|come|eat|feel|live|remember|see|sleep|join|make it|always|argue|be (?:happier|more)|believe|bear|complain|decide|deny",
+    "advise|attend|be there|breathe|come|eat|feel|live|remember|see|sleep|join|make it",
+    "always|argue|be (?:happier|more)|believe|bear|complain|decide|deny",
     "emphasi[sz]e|even|forget|go wrong|guarantee",
     r"help but|imagine|just|lie|necessarily|only|overstate|pretend to|promise|recommend\b.*\benough",
     r"say (?:enough|for|i|that)|stand|stress|sugarcoat|thank|wait",
