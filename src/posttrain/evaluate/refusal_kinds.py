@@ -1,4 +1,4 @@
-"""English words by which a sentence that declines nothing is told apart: what it does instead."""
+"""The kinds of sentences, and the English words of those that do not decline."""
 
 from enum import Enum, auto
 
