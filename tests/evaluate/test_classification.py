@@ -124,7 +124,7 @@ def test_options_that_contradict_each_other_are_refused(tmp_path: Path, options:
 
 def test_a_server_without_log_probs_of_choices_is_measured_by_its_words(tmp_path: Path) -> None:
     rows = [{"input": "a", "target": "yes"}]
-    with pytest.raises(InputError, match="the server gives no log-probs of choices.*`by: text`"):
+    with pytest.raises(InputError, match=r"the server gives no log-probs of choices.*`by: text`"):
         run_suite(fixed("yes"), suite(tmp_path, rows, labels=LABELS[:2]), tmp_path)
     with pytest.raises(InputError, match="gives no answers"):
         run_suite(Answerer("a reward model"), suite(tmp_path, rows, labels=LABELS[:2], by="text"), tmp_path)

@@ -1,6 +1,5 @@
 """Log-probs of choices and texts equal a direct forward pass by transformers."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np

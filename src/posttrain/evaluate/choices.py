@@ -31,7 +31,7 @@ class ChoiceOptions(SuiteOptions):
 
 
 def label_problem(labels: Sequence[str], *, prefixes: bool) -> str | None:
-    """The reason why these labels cannot be told apart; None if they can.
+    """The reason why these labels are no choices; None if they are.
 
     Args:
         prefixes: whether a label may be the beginning of another one. With summed log-probs the longer one would never
@@ -56,7 +56,7 @@ def choices_of(row: Row, labels: Sequence[str] | None, *, prefixes: bool) -> tup
     """The labels of a row: the suite's, or the row's own `choices`.
 
     Raises:
-        InputError: the row has none, or they cannot be told apart.
+        InputError: the row has none, or they are no choices.
     """
     if labels is not None:
         return tuple(labels)

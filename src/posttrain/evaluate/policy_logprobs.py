@@ -20,6 +20,9 @@ from posttrain.policy.shape import positions_of
 ROW_TOKENS = 4096
 """Tokens that are computed at once."""
 
+LONGEST = 1 << 30
+"""More tokens than any text has."""
+
 PORTION = 16
 """Questions or texts whose tokens are held at once."""
 
@@ -31,13 +34,13 @@ def policy_choice_logprobs(policy: Policy, renderer: Renderer) -> ChoiceLogprobs
         renderer: how conversations become the model's tokens.
     """
 
+    whole = whole_rows(policy, renderer)
+
     def logprobs(questions: Sequence[Question], choices: Sequence[Sequence[str]], done: OnDone) -> list[list[float]]:
         found: list[list[float]] = []
         for start in range(0, len(questions), PORTION):
             part = slice(start, start + PORTION)
-            groups = [
-                _choice_group(q, texts, renderer) for q, texts in zip(questions[part], choices[part], strict=True)
-            ]
+            groups = [_choice_group(q, texts, whole) for q, texts in zip(questions[part], choices[part], strict=True)]
             for group, outputs in zip(groups, outputs_by_group(policy, groups, {"logp"}, ROW_TOKENS), strict=True):
                 assert outputs.logp_N is not None
                 logp_N = outputs.logp_N.double().numpy()
@@ -49,10 +52,15 @@ def policy_choice_logprobs(policy: Policy, renderer: Renderer) -> ChoiceLogprobs
     return logprobs
 
 
+def whole_rows(policy: Policy, renderer: Renderer) -> Renderer:
+    """The renderer without a limit of its own: a prompt is cut from the left where the model cannot read all of it."""
+    limit = positions_of(policy.base.config) or LONGEST
+    return replace(renderer, max_length=limit, truncation="left", seen=Counter())
+
+
 def _choice_group(question: Question, choices: Sequence[str], renderer: Renderer) -> Group:
     completions = tuple(({"role": "assistant", "content": choice},) for choice in choices)
-    whole = replace(renderer, max_length=1 << 30, truncation="error", seen=Counter())
-    group = encode_example(Example(question.where, question.messages, completions), whole)
+    group = encode_example(Example(question.where, question.messages, completions), renderer)
     if not isinstance(group, Group):
         raise InputError(f"{question.where}: the choices have no log-probs: {group}")
     return replace(group, completions=tuple(_without_end(c, renderer) for c in group.completions))

@@ -29,6 +29,7 @@ from posttrain.pipeline.wiring import (
     model_named,
     ready,
     suite_paths,
+    suites_for,
     suites_of,
 )
 from posttrain.policy.open import open_policy
@@ -175,12 +176,13 @@ def _base_model(run: Run, model: KnownModel) -> KnownModel:
     """The recipe's model, its behaviour measured before any training."""
     recipe, path = run.recipe, model.path
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and s.makes == "causal"]
-    if not recipe.suites or not writing:
+    suites = suites_for(recipe, "causal")
+    if not suites or not writing:
         return model
 
-    folder, suites = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
-    suite_files = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(recipe.suites))}
-    begin(folder, Inputs({"suites": suites}, {"the model": model.fingerprint, **suite_files}))
+    folder, keys = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in suites.items()}
+    suite_files = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(suites))}
+    begin(folder, Inputs({"suites": keys}, {"the model": model.fingerprint, **suite_files}))
     run.screen.title("before training")
     first = writing[0]
     context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
@@ -188,7 +190,7 @@ def _base_model(run: Run, model: KnownModel) -> KnownModel:
     policy = open_policy(path, first, train=False, on_note=run.screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))
     answerer, behaviour = policy_answerer(policy, renderer, seed=recipe.seed), folder / "behaviour"
-    results = measure(answerer, recipe.suites, base=run.base, folder=behaviour, screen=run.screen)
+    results = measure(answerer, suites, base=run.base, folder=behaviour, screen=run.screen)
     return replace(model, behaviour=figures_of_results(results))
 
 

@@ -13,7 +13,7 @@ from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import sha256_of, unchanged
 from posttrain.pipeline.earlier_results import Inputs, finished, flat, started_with
 from posttrain.recipe.schema import Recipe, made_by_stages, origin
-from posttrain.recipe.stages.base import StageOptions
+from posttrain.recipe.stages.base import Makes, StageOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import short_of_memory
 from posttrain.stages.runner import runner_of
@@ -54,10 +54,14 @@ class Run:
 
 
 def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
-    """The suites that measure a stage's model, if it leaves one."""
-    if recipe.stages[name].makes == "data":
-        return {}
-    return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
+    """The suites that measure a stage's model, if it leaves one; each is for models that write or for reward models."""
+    suites = suites_for(recipe, recipe.stages[name].makes)
+    return {key: suite for key, suite in suites.items() if suite.stages is None or name in suite.stages}
+
+
+def suites_for(recipe: Recipe, makes: Makes) -> dict[str, SuiteOptions]:
+    """The suites that measure models of this output."""
+    return {key: suite for key, suite in recipe.suites.items() if suite.task == makes}
 
 
 def model_named(run: Run, name: str | None, models: Models) -> KnownModel:
