@@ -52,3 +52,17 @@ def test_a_suite_that_would_never_be_measured_is_named(
     answer = posttrain("plan", "recipe.yaml")
     assert answer.code == 2
     assert re.search(message, " ".join(answer.err.split()))
+
+
+def test_the_audit_reads_rankings_and_texts_of_suites_as_such(work: Path, posttrain: Posttrain) -> None:
+    (work / "texts.jsonl").write_text('{"text": "A text of the library, which nobody trains on."}\n')
+    stages = "stages:\n  reward: {kind: reward, data: pairs.jsonl, max_length: 128, max_steps: 1}\n"
+    suites = "suites:\n  old: {kind: perplexity, data: texts.jsonl}\n  taste: {kind: preferences, data: pairs.jsonl}\n"
+    (work / "recipe.yaml").write_text("model: model\n" + suites + stages)
+    answer = posttrain("audit", "--recipe", "recipe.yaml", "--json")
+    found = json.loads(answer.out)["reward"]
+    assert {name: (file["kind"], file["rows"]) for name, file in found["files"].items()} == {
+        "pairs.jsonl": ("preference", 16),
+        "texts.jsonl": ("sft", 1),
+    }
+    assert [finding["name"] for finding in found["findings"]] == ["leakage-exact"]
