@@ -1,6 +1,6 @@
 """The suite `answers`: each answer is scored by rewards, which serve as metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -43,11 +43,16 @@ class AnswersSuite(SuiteOptions):
     @classmethod
     def _read_text(cls, metrics: Mapping[str, RewardOptions]) -> Mapping[str, RewardOptions]:
         for name, metric in metrics.items():
-            if REWARD_KINDS[metric.kind].reads_tokens:
-                raise ValueError(f"{name}: a reward model reads tokens; a suite of kind `preferences` measures one")
-            if "weight" in metric.model_fields_set:
-                raise ValueError(f"{name}: a metric has no `weight`, since metrics are not added up")
+            if problem := metric_problem(metric):
+                raise ValueError(f"{name}: {problem}")
         return metrics
+
+
+def metric_problem(metric: RewardOptions) -> str | None:
+    """The reason why a reward is no metric; None if it is one."""
+    if REWARD_KINDS[metric.kind].reads_tokens:
+        return "a reward model reads tokens; a suite of kind `preferences` measures one"
+    return "a metric has no `weight`, since metrics are not added up" if "weight" in metric.model_fields_set else None
 
 
 def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
@@ -57,7 +62,7 @@ def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
         InputError: see `read_questions`; a row lacks what a metric reads; or the metric `refusal` does not know the
             language of the questions.
     """
-    questions = read_questions(options, base, _trial(options.metrics, base))
+    questions = read_questions(options, base, metric_trial(options.metrics, base))
     if any(metric.kind == "refusal" for metric in options.metrics.values()):
         check_language(questions)
     return questions
@@ -116,7 +121,7 @@ def metric_values(
     return values
 
 
-def _trial(metrics: Mapping[str, RewardOptions], base: Path) -> Any:
+def metric_trial(metrics: Mapping[str, RewardOptions], base: Path) -> Callable[[Question], None]:
     """A check of one question: each metric that needs no model, program or function of the user scores an empty answer.
 
     Args:
