@@ -106,14 +106,15 @@ def scored_samples(
 def metric_values(
     metrics: Mapping[str, RewardOptions], questions: Sequence[Question], texts: Sequence[str], base: Path
 ) -> Sequence[Values]:
-    """The values of each answer, by metric.
+    """The values of each answer, by metric. The question is `prompt` too, as a judge's template names it.
 
     Raises:
         RunError: a metric failed.
     """
     values: list[dict[str, float | None]] = [{} for _ in texts]
+    rows = [{"prompt": question.row.get("input"), **question.row} for question in questions]
     for name, options in metrics.items():
-        verdicts = reward_verdicts(make_reward(options, base), texts, [question.row for question in questions])
+        verdicts = reward_verdicts(make_reward(options, base), texts, rows)
         for question, verdict, value in zip(questions, verdicts, values, strict=True):
             if isinstance(verdict, Failed):
                 raise RunError(f"{question.where}: metric `{name}`: {verdict.reason}")
