@@ -32,7 +32,7 @@ from posttrain.pipeline.wiring import (
     suite_paths,
 )
 from posttrain.policy.open import open_policy
-from posttrain.recipe.gates import suites_of_stage
+from posttrain.recipe.gates import suites_for, suites_of_stage
 from posttrain.recipe.schema import Recipe, in_order, paths_named
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
@@ -177,7 +177,7 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: st
 def _base_model(run: Run, model: KnownModel) -> KnownModel:
     """The recipe's model, its behaviour measured before any training."""
     recipe, path = run.recipe, model.path
-    suites = {key: suite for key, suite in run.recipe.suites.items() if suite.task == "causal"}
+    suites = suites_for(run.recipe, "causal")
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and s.makes == "causal"]
     if not suites or not writing:
         return model

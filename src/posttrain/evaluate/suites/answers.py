@@ -1,6 +1,6 @@
 """The suite `answers`: each answer is scored by rewards, which serve as metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -43,11 +43,16 @@ class AnswersSuite(SuiteOptions):
     @classmethod
     def _read_text(cls, metrics: Mapping[str, RewardOptions]) -> Mapping[str, RewardOptions]:
         for name, metric in metrics.items():
-            if REWARD_KINDS[metric.kind].reads_tokens:
-                raise ValueError(f"{name}: a reward model reads tokens; a suite of kind `preferences` measures one")
-            if metric.weight != 1.0:
-                raise ValueError(f"{name}: a metric has no `weight`, since metrics are not added up")
+            if problem := metric_problem(metric):
+                raise ValueError(f"{name}: {problem}")
         return metrics
+
+
+def metric_problem(metric: RewardOptions) -> str | None:
+    """The reason why a reward is no metric; None if it is one."""
+    if REWARD_KINDS[metric.kind].reads_tokens:
+        return "a reward model reads tokens; a suite of kind `preferences` measures one"
+    return "a metric has no `weight`, since metrics are not added up" if metric.weight != 1.0 else None
 
 
 def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
@@ -57,7 +62,7 @@ def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
         InputError: see `read_questions`; a row lacks what a metric reads; or the metric `refusal` does not know the
             language of the questions.
     """
-    questions = read_questions(options, base, _trial(options.metrics, base))
+    questions = read_questions(options, base, metric_trial(options.metrics, base))
     if any(metric.kind == "refusal" for metric in options.metrics.values()):
         check_language(questions)
     return questions
@@ -101,14 +106,15 @@ def scored_samples(
 def metric_values(
     metrics: Mapping[str, RewardOptions], questions: Sequence[Question], texts: Sequence[str], base: Path
 ) -> Sequence[Values]:
-    """The values of each answer, by metric.
+    """The values of each answer, by metric. The question is `prompt` too, as a judge's template names it.
 
     Raises:
         RunError: a metric failed.
     """
     values: list[dict[str, float | None]] = [{} for _ in texts]
+    rows = [{"prompt": question.row.get("input"), **question.row} for question in questions]
     for name, options in metrics.items():
-        verdicts = reward_verdicts(make_reward(options, base), texts, [question.row for question in questions])
+        verdicts = reward_verdicts(make_reward(options, base), texts, rows)
         for question, verdict, value in zip(questions, verdicts, values, strict=True):
             if isinstance(verdict, Failed):
                 raise RunError(f"{question.where}: metric `{name}`: {verdict.reason}")
@@ -116,7 +122,7 @@ def metric_values(
     return values
 
 
-def _trial(metrics: Mapping[str, RewardOptions], base: Path) -> Any:
+def metric_trial(metrics: Mapping[str, RewardOptions], base: Path) -> Callable[[Question], None]:
     """A check of one question: each metric that needs no model, program or function of the user scores an empty answer.
 
     Args:
