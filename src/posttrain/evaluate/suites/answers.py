@@ -66,7 +66,7 @@ def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
 def run_answers_suite(
     options: AnswersSuite, questions: Sequence[Question], answerer: Answerer, base: Path, done: OnDone
 ) -> list[Sample]:
-    """ModelAnswer the questions, and score the answers."""
+    """Answer the questions, and score the answers."""
     return scored_samples(options, questions, answers_of(answerer, questions, options, done), options.metrics, base)
 
 
