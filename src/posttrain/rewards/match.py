@@ -135,9 +135,9 @@ def label_score(completion: str, target: str, labels: Sequence[str]) -> float:
     return float(set(re.findall(pattern, normalise_text(completion))) == {wanted})
 
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese, and Korean, where particles follow a word without a space."""
-_LETTER = rf"[^\W{_UNSPACED}]"
+_LETTER = rf"[^\W{UNSPACED}]"
 _NO_NUMBER_BEFORE = rf"(?<!{_LETTER})(?<!\d[.,])(?<!(?<!\w)-)"
 _NO_NUMBER_AFTER = rf"(?!{_LETTER})(?![.,]\d)(?!\s?%)"
 _WORD = re.compile(r"(?<!\w)-?\d+(?:[.,]\d+)*%?|\w+")
