@@ -26,6 +26,7 @@ from posttrain.rewards import (
     schema,
     text,
 )
+from posttrain.rewards.instructions import reward as instructions
 from posttrain.rewards.refusal import reward as refusal
 from posttrain.rewards.types import RewardFn, RewardKind, RewardOptions
 
@@ -41,6 +42,7 @@ MODULES = (
     citation,
     rouge,
     grounded_numbers,
+    instructions,
     refusal,
     code,
     judge,

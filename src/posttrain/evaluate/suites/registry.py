@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from posttrain.evaluate.options import SuiteOptions
-from posttrain.evaluate.suites import answers, extraction, refusal, summary
+from posttrain.evaluate.suites import answers, extraction, instructions, refusal, summary
 from posttrain.evaluate.suites.types import SuiteKind
 
-MODULES = (answers, refusal, extraction, summary)
+MODULES = (answers, refusal, extraction, summary, instructions)
 """The modules that register suites, in the order of the documentation."""
 
 SUITE_KINDS: Mapping[str, SuiteKind] = {kind.name: kind for module in MODULES for kind in module.SUITES}
