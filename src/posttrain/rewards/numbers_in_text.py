@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import reduce
+from itertools import takewhile
 from typing import NamedTuple
 
 from posttrain.rewards.quantity import MONEY, Quantity, read_quantity
@@ -29,14 +30,14 @@ def text_numbers(text: str) -> list[NumberInText]:
     A sign is not read, since it may be a dash.
     """
     text = prepared_text(text)
+    items = {match.start(1) for match in _LIST_ITEM.finditer(text)}
     found: list[NumberInText] = []
     end = 0
     for start in starts_in(text):
-        item = _LIST_ITEM.match(text, text.rfind("\n", 0, start) + 1)
-        if start < end or (item is not None and start < item.end()):
+        if start < end or start in items:
             continue
         end, meanings = _read(text, start)
-        inside = [one for one in starts_in(text, start) if one < end]
+        inside = list(takewhile(lambda one, end=end: one < end, starts_in(text, start)))
         parts = tuple(_part(text, a, b) for a, b in zip(inside, [*inside[1:], end], strict=True))
         found.append(NumberInText(text[start:end].strip(" ."), meanings, parts if len(parts) > 1 else ()))
     return found
@@ -63,7 +64,7 @@ def readings(text: str) -> set[Quantity]:
 
 
 def prepared_text(text: str) -> str:
-    """The text with ``26-year-old`` as ``26 year-old``, ``3rd`` as ``3``, and ``3,5`` with a decimal point."""
+    """The text with ``26-year-old`` as ``26 year-old``, ``3rd`` as ``3``, ``70s`` as ``70``, and ``3,5`` as ``3.5``."""
     for pattern, replacement in _FORMS:
         text = pattern.sub(replacement, text)
     return text
@@ -99,13 +100,15 @@ def _compound(match: re.Match[str]) -> str:
             whole, current = whole + max(current, 1) * _VALUES[word], Fraction(0)
         elif word == "hundred":
             current = max(current, Fraction(1)) * 100
+        elif word != "and" and _VALUES[word] >= 10 and 0 < current < 100:  # nineteen eighty four, one thirty three
+            current = current * 100 + _VALUES[word]
         elif word != "and":
             current += _VALUES[word]
     return str(whole + current)
 
 
 def _digits(word: str) -> str:
-    return str({"once": 1, "twice": 2, "half": Fraction(1, 2), **_VALUES}[word.lower()])
+    return str(_SINGLE[word.lower()])
 
 
 _UP_TO_19 = (
@@ -118,16 +121,24 @@ _VALUES = reduce(
     [*enumerate(_UP_TO_19.split()), *((10 * n, word) for n, word in enumerate(_TENS.split(), 2))],
     {"hundred": 100, "thousand": 1000, "million": 10**6},
 )
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+_SINGLE = {
+    **_VALUES,
+    **{word: n for n, word in enumerate(_ORDINALS.split(), 1)},
+    "once": 1,
+    "twice": 2,
+    "half": Fraction(1, 2),
+}
 _NAMES = "|".join(_VALUES)
-_WORD = re.compile(rf"\b(?:{_NAMES}|once|twice|half)\b", re.IGNORECASE)
+_WORD = re.compile(rf"\b(?:{'|'.join(_SINGLE)})\b", re.IGNORECASE)
 _COMPOUND = re.compile(rf"\b(?:{_NAMES})(?:(?:[\s-]|\sand\s)(?:{_NAMES}))*\b", re.IGNORECASE)
 _START = re.compile(rf"(?<![^\W_])(?<!_)(?<!\d[.,'’])(?:{MONEY}\s?)?(?:\d|(?<!\w)\.\d)")
 _DIGITS = re.compile(r"[^\d]*\d+")
 _DATE = re.compile(r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2}))(?![-/.]?\w)")
-_LIST_ITEM = re.compile(r"\s*\(?\d{1,2}[.)](?=\s)")
+_LIST_ITEM = re.compile(r"(?:(?<![^\n])|(?<=[.;:]\s)|(?<=[.;:]\s\s))[^\S\n]*\(?(\d{1,2})[.)](?=\s)")
 _FORMS = (
     (re.compile("[\u00a0\u202f]"), " "),
     (re.compile(r"(?<=\d)-(?=[^\W\d_]{2})"), " "),
-    (re.compile(r"(?<=\d)(?:st|nd|rd|th)\b"), ""),
+    (re.compile(r"(?<=\d)(?:st|nd|rd|th)\b|(?<=\d0)'?s\b"), ""),
     (re.compile(r"(?<![\w.,])(\d+),(\d{1,2})(?![\d,]|\.\d)"), r"\1.\2"),
 )
