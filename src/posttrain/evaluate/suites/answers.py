@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from posttrain.errors import InputError, RunError
 from posttrain.evaluate.answers import Answerer, ModelAnswer, OnDone, answers_of
 from posttrain.evaluate.measures import SuiteMeasure, mean_of
 from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.passes import pass_measures
 from posttrain.evaluate.questions import Question, read_questions
 from posttrain.evaluate.refusal_language import check_language
 from posttrain.evaluate.sample import Sample, Values, sample_of
@@ -38,6 +39,11 @@ class AnswersSuite(SuiteOptions):
         description="a reward's kind, a list of kinds, or name → reward: each scores every answer, such as match, "
         "contains, json, json_fields, refusal or math"
     )
+    k: tuple[int, ...] = Field(
+        default=(),
+        description="also report pass@k (one of k answers is right) and pass^k (all k are right) of each metric, for "
+        "instance [1, 5]; an answer is right where the metric gives 1. At most `samples`",
+    )
 
     @field_validator("metrics")
     @classmethod
@@ -46,6 +52,14 @@ class AnswersSuite(SuiteOptions):
             if problem := metric_problem(metric):
                 raise ValueError(f"{name}: {problem}")
         return metrics
+
+    @model_validator(mode="after")
+    def _enough_samples(self) -> "AnswersSuite":
+        if any(not 1 <= k <= self.samples for k in self.k):
+            raise ValueError(f"`k`: each should lie between 1 and `samples`, {self.samples}")
+        if len(set(self.k)) < len(self.k):
+            raise ValueError("`k` has a number twice")
+        return self
 
 
 def metric_problem(metric: RewardOptions) -> str | None:
@@ -71,13 +85,14 @@ def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
 def run_answers_suite(
     options: AnswersSuite, questions: Sequence[Question], answerer: Answerer, base: Path, done: OnDone
 ) -> list[Sample]:
-    """ModelAnswer the questions, and score the answers."""
+    """Answer the questions, and score the answers."""
     return scored_samples(options, questions, answers_of(answerer, questions, options, done), options.metrics, base)
 
 
 def answers_measures(options: AnswersSuite) -> Sequence[SuiteMeasure]:
-    """The mean of each metric."""
-    return [mean_of(name, unit="share") for name in options.metrics]
+    """The mean of each metric, and its pass@k and pass^k."""
+    means = [mean_of(name, unit="share") for name in options.metrics]
+    return [*means, *(measure for name in options.metrics for k in options.k for measure in pass_measures(name, k))]
 
 
 def scored_samples(
