@@ -12,7 +12,7 @@ from command_line import Posttrain
 from on_policy_recipes import write_files
 from posttrain.console import Screen
 from posttrain.pipeline.audit import stage_budget
-from posttrain.recipe.schema import load_recipe
+from posttrain.recipe.load import load_recipe
 from posttrain.recipe.starter import starter
 
 

@@ -8,7 +8,7 @@ from posttrain.audit.run import AuditReport
 from posttrain.cli.audit_work import show_and_refuse
 from posttrain.console import Screen
 from posttrain.pipeline.audit import audit_recipe
-from posttrain.recipe.schema import load_recipe
+from posttrain.recipe.load import load_recipe
 
 
 def audit_stages(

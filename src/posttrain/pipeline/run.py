@@ -16,6 +16,7 @@ from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished, has_work, started_with, strangers
+from posttrain.pipeline.gates import check_stage_gates
 from posttrain.pipeline.out_folder import check_out
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.pipeline.wiring import (
@@ -29,10 +30,9 @@ from posttrain.pipeline.wiring import (
     model_named,
     ready,
     suite_paths,
-    suites_for,
-    suites_of,
 )
 from posttrain.policy.open import open_policy
+from posttrain.recipe.gates import suites_of_stage
 from posttrain.recipe.schema import Recipe, in_order, paths_named
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
@@ -70,7 +70,7 @@ def run_recipe(
         start_over: called once it is shown which stages start over, and why; False ends the run before it begins.
 
     Raises:
-        InputError, RunError, Waiting, Stopped: see there; what was done stays, and the same call goes on.
+        InputError, RunError, Waiting, Stopped, GateStopped: see there; what was done stays, and the same call goes on.
     """
     named = list(paths_named(recipe))
     check_out(out, base, *([one.path for one in named if one.what == what] for what in ("model", "data")))
@@ -95,6 +95,7 @@ def run_recipe(
             screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind_name()})")
             models[name], summary[name] = _run_stage(run, name, models)
             write_json(out / "summary.json", summary_as_json(summary))
+            check_stage_gates(recipe, name, out, screen)
         return summary
 
 
@@ -136,7 +137,8 @@ def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> Non
 
 def _run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str, Figure]]:
     recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
-    suites, inputs, start = suites_of(recipe, name), inputs_of(run, name, models), model_named(run, stage.start, models)
+    suites, inputs = suites_of_stage(recipe, name), inputs_of(run, name, models)
+    start = model_named(run, stage.start, models)
     done = done_already(run, name, inputs, models)
     if done is not None:
         run.screen.note("done already, with the same inputs")
@@ -175,8 +177,8 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: st
 def _base_model(run: Run, model: KnownModel) -> KnownModel:
     """The recipe's model, its behaviour measured before any training."""
     recipe, path = run.recipe, model.path
+    suites = {key: suite for key, suite in run.recipe.suites.items() if suite.task == "causal"}
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and s.makes == "causal"]
-    suites = suites_for(recipe, "causal")
     if not suites or not writing:
         return model
 

@@ -52,7 +52,7 @@ def metric_problem(metric: RewardOptions) -> str | None:
     """The reason why a reward is no metric; None if it is one."""
     if REWARD_KINDS[metric.kind].reads_tokens:
         return "a reward model reads tokens; a suite of kind `preferences` measures one"
-    return "a metric has no `weight`, since metrics are not added up" if "weight" in metric.model_fields_set else None
+    return "a metric has no `weight`, since metrics are not added up" if metric.weight != 1.0 else None
 
 
 def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
