@@ -69,7 +69,6 @@ def check_suites(recipe: Recipe, written: RecipeSource) -> None:
 _MEASURED = {"causal": "models that write", "score": "reward models"}
 _MADE = {"causal": "trains a model that writes", "score": "trains a reward model", "data": "makes no model"}
 
-
 _WRONG = {
     "score": "is a reward model, which cannot generate text; start from the model that it was trained from",
     "causal": "generates text and has no scalar head; name a stage of kind reward, or a reward model's folder",
