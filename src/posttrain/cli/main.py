@@ -53,6 +53,9 @@ def run_command(
         bool, typer.Option("--wait", help="Wait for people where a stage of kind rank needs them.")
     ] = False,
     fresh: Fresh = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Run later stages although a gate does not pass; then exit with 100.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice.
@@ -63,7 +66,7 @@ def run_command(
     check_temporary_folder()
     from posttrain.cli.recipe_work import run_and_show
 
-    run_and_show(recipe, set_, out, wait=wait, fresh=fresh, as_json=as_json)
+    run_and_show(recipe, set_, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
@@ -153,13 +156,18 @@ def demo(
         bool,
         typer.Option("--annotate", help="First rank ten drafts in your browser; the reward model learns from you."),
     ] = False,
+    sabotage: Annotated[
+        bool,
+        typer.Option("--sabotage", help="Spoil some preferences on purpose, to see the gates and the report find it."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """A raw model becomes a fine-tuned and aligned one, in minutes on a laptop, on a fictional company's data."""
     from posttrain.cli.demo_work import demo_and_show
 
-    folder = out or Path("runs") / ("demo" if seed == 0 else f"demo-seed-{seed}")
-    demo_and_show(folder, seed, annotate=annotate, as_json=as_json)
+    name = "demo-sabotaged" if sabotage else "demo"
+    folder = out or Path("runs") / (name if seed == 0 else f"{name}-seed-{seed}")
+    demo_and_show(folder, seed, annotate=annotate, sabotage=sabotage, as_json=as_json)
 
 
 def _version(show: bool) -> None:

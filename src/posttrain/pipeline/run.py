@@ -11,12 +11,13 @@ import torch
 from posttrain.console import Screen, printable_text
 from posttrain.errors import InputError, RunError, Stopped
 from posttrain.evaluate.behaviour import measure
+from posttrain.evaluate.gates.verdicts import GateVerdict
 from posttrain.evaluate.measures import suite_of
 from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished, has_work, started_with, strangers
-from posttrain.pipeline.gates import check_stage_gates
+from posttrain.pipeline.gates import check_stage_gates, stop_at_blocking
 from posttrain.pipeline.out_folder import check_out
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.pipeline.wiring import (
@@ -58,6 +59,7 @@ def run_recipe(
     wait: bool = False,
     file: Path | None = None,
     start_over: Callable[[], bool] = lambda: True,
+    keep_going: bool = False,
 ) -> Summary:
     """Run all stages; writes ``manifest.json``, ``summary.json`` and a folder a stage; ``log.txt`` if libraries warn.
 
@@ -67,6 +69,7 @@ def run_recipe(
         stop: whether the user requested a stop.
         wait: whether to wait for people where a stage needs them.
         file: the recipe's; a run directory belongs to one.
+        keep_going: whether later stages run although a gate does not pass; the run then ends with `GateStopped`.
         start_over: called once it is shown which stages start over, and why; False ends the run before it begins.
 
     Raises:
@@ -89,13 +92,17 @@ def run_recipe(
         )
         models[None] = _base_model(run, models[None])
         summary: Summary = {}
+        verdicts: list[GateVerdict] = []
         for number, name in enumerate(in_order(recipe), start=1):
             if stop():
                 raise Stopped(f"stopped before stage {name}; everything is saved")
             screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind_name()})")
             models[name], summary[name] = _run_stage(run, name, models)
             write_json(out / "summary.json", summary_as_json(summary))
-            check_stage_gates(recipe, name, out, screen)
+            verdicts += check_stage_gates(recipe, name, out, screen)
+            if not keep_going:
+                stop_at_blocking(verdicts, out)
+        stop_at_blocking(verdicts, out)
         return summary
 
 
