@@ -17,6 +17,7 @@ from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished, has_work, started_with, strangers
 from posttrain.pipeline.out_folder import check_out
+from posttrain.pipeline.reports import leave_card, reported
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.pipeline.wiring import (
     KnownModel,
@@ -58,7 +59,7 @@ def run_recipe(
     file: Path | None = None,
     start_over: Callable[[], bool] = lambda: True,
 ) -> Summary:
-    """Run all stages; writes ``manifest.json``, ``summary.json`` and a folder a stage; ``log.txt`` if libraries warn.
+    """Run all stages; writes ``manifest.json``, ``summary.json``, ``report.html``, a folder a stage, and ``log.txt``.
 
     Args:
         base: folder that relative paths in the recipe start from.
@@ -86,14 +87,16 @@ def run_recipe(
         write_manifest(
             out, file=file, recipe=recipe.model_dump(mode="json"), model=models[None].fingerprint, data=hashes
         )
-        models[None] = _base_model(run, models[None])
-        summary: Summary = {}
-        for number, name in enumerate(in_order(recipe), start=1):
-            if stop():
-                raise Stopped(f"stopped before stage {name}; everything is saved")
-            screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind_name()})")
-            models[name], summary[name] = _run_stage(run, name, models)
-            write_json(out / "summary.json", summary_as_json(summary))
+        with reported(out, screen):
+            models[None] = _base_model(run, models[None])
+            summary: Summary = {}
+            for number, name in enumerate(in_order(recipe), start=1):
+                if stop():
+                    raise Stopped(f"stopped before stage {name}; everything is saved")
+                screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind_name()})")
+                models[name], summary[name] = _run_stage(run, name, models)
+                write_json(out / "summary.json", summary_as_json(summary))
+                leave_card(out, name, screen)
         return summary
 
 

@@ -84,10 +84,10 @@ def changes_between(
         for key, line in after.lines.items()
         if key in earlier or not shared_only
     ]
-    return corrected(found)
+    return with_corrected_p(found)
 
 
-def corrected(changes: Sequence[ResultChange]) -> list[ResultChange]:
+def with_corrected_p(changes: Sequence[ResultChange]) -> list[ResultChange]:
     """The changes with p-values corrected for their number."""
     tested = [change.test.p_two_sided for change in changes if change.test is not None]
     p_values = iter(holm(tested))

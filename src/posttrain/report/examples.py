@@ -36,7 +36,7 @@ class AnswerCell:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class AnswerExample:
     """One question with the answers of all models."""
 
     turn: Turn
@@ -61,8 +61,8 @@ class SuiteExamples:
     """
 
     suite: str
-    examples: tuple[Example, ...]
-    further: tuple[Example, ...]
+    examples: tuple[AnswerExample, ...]
+    further: tuple[AnswerExample, ...]
     more: int
     file: str
     counts: Mapping[Turn, int]
@@ -98,7 +98,7 @@ def _suite(run: RunRecord, suite: str, models: Mapping[str, ModelResults]) -> Su
         for part in (slice(0, 1), slice(1, EACH))
     )
     file = (models[last].folder / f"samples_{suite}.jsonl").relative_to(run.folder)
-    counts = {turn: len(found) for turn, found in turned.items()}
+    counts: dict[Turn, int] = {turn: len(found) for turn, found in turned.items()}
     more = len(rows) - len(first) - len(further)
     return SuiteExamples(suite, first, further, more, str(file), counts, better in ("higher", "lower"))
 
@@ -118,7 +118,7 @@ def _score(measure: SuiteMeasure | None, sample: Sample) -> float | None:
     return None if measure is None or measure.value is None else measure.value(sample)
 
 
-def _example(turn: Turn, row: Sequence[Sample], names: Sequence[str], measure: SuiteMeasure | None) -> Example:
+def _example(turn: Turn, row: Sequence[Sample], names: Sequence[str], measure: SuiteMeasure | None) -> AnswerExample:
     cells: list[AnswerCell] = []
     for number, (name, sample) in enumerate(zip(names, row, strict=True)):
         text, before = sample.answer[:CHARACTERS], row[number - 1].answer[:CHARACTERS] if number else None
@@ -130,7 +130,7 @@ def _example(turn: Turn, row: Sequence[Sample], names: Sequence[str], measure: S
             AnswerCell(name, escape(text) if diff is None else diff, shown.replace("_", " "), cut, diff is None)
         )
     last = row[-1]
-    return Example(turn, last.id, last.slice, last.question[-CHARACTERS:], _target(last.target), tuple(cells))
+    return AnswerExample(turn, last.id, last.slice, last.question[-CHARACTERS:], _target(last.target), tuple(cells))
 
 
 def _target(target: Any) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -84,7 +85,7 @@ def _section(stage: StageRecord, changes: Sequence[ResultChange]) -> StageSectio
 
 
 def _environment() -> Environment:
-    environment = Environment(
+    environment: Any = Environment(
         loader=PackageLoader("posttrain", "report/templates"),
         autoescape=True,
         undefined=StrictUndefined,

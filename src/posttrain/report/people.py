@@ -57,14 +57,14 @@ def _agreement(stage: StageRecord) -> RankingAgreement:
             value,
             None if ends is None else (float(ends[0]), float(ends[1])),
             int(alpha["n"]),
-            reading_of(value),
+            alpha_reading(value),
             int(rows.get("after") or 0),
             left_out,
             bool(stage.options.get("simulated")),
         )
 
 
-def reading_of(alpha: float | None) -> str:
+def alpha_reading(alpha: float | None) -> str:
     """The meaning of alpha, by the limits of K. Krippendorff, "Content Analysis" (2004), chapter 11."""
     if alpha is None:
         return "Too few items were ranked by two people, so agreement cannot be computed."

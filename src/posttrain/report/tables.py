@@ -30,7 +30,8 @@ SYMBOLS: Mapping[Sign, str] = {
 }
 """The mark of a change, so that no reader depends on colour."""
 
-WORDS: Mapping[Sign, str] = {sign: sign for sign in SYMBOLS} | {"new": "first measured"}
+NEW = "first measured"
+"""The word of a result that the model before does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def change_row(change: ResultChange) -> ChangeRow:
         test="" if test is None else test.test,
         sign=change.sign.replace(" ", "-"),
         symbol=SYMBOLS[change.sign],
-        word=WORDS[change.sign],
+        word=NEW if change.sign == "new" else change.sign,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.report.changes import ResultChange, changes_between, corrected
+from posttrain.report.changes import ResultChange, changes_between, with_corrected_p
 from posttrain.report.record import RunRecord
 from posttrain.report.results import ModelResults
 from posttrain.report.tables import ChangeRow, ordered_changes
@@ -45,7 +45,7 @@ def two_runs(run: RunRecord, other: RunRecord) -> TwoRuns:
         changes += changes_between(
             _only(theirs[suite][1], suite), _only(mine[suite][1], suite), recipes, shared_only=True
         )
-    changes = corrected(changes)
+    changes = with_corrected_p(changes)
     settings = list(_different(other.recipe, run.recipe))
     suites = tuple((suite, theirs[suite][0], mine[suite][0]) for suite in shared)
     rows, figures = tuple(ordered_changes(changes)), tuple(_figures(run, other))

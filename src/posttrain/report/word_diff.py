@@ -33,7 +33,7 @@ def marked(before: str, after: str) -> Markup | None:
 
 
 def _joined(old: list[str], new: list[str]) -> list[tuple[str, str, str]]:
-    """(equal words, words dropped before them, words new before them); lone equal words between changes are no islands."""
+    """(equal words, words dropped before them, words new before them); a lone equal word counts as changed."""
     steps: list[tuple[str, str, str]] = []
     gone = there = ""
     opcodes = list(Indel.opcodes(old, new))
