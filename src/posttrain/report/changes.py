@@ -1,5 +1,6 @@
 """What changed from one model to another: each result before and after, with a paired test of the saved answers."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -124,6 +125,12 @@ def _compared(
 def _compared_statistic(measure: SuiteMeasure, pairs: Iterable[tuple[Sample, Sample]]) -> PairedComparison | None:
     befores, afters = zip(*pairs, strict=True)
     assert measure.statistic is not None
-    function, clusters = measure.statistic([*befores, *afters]), [sample.cluster for sample in afters]
+    function, clusters = measure.statistic([*befores, *map(_apart, afters)]), [sample.cluster for sample in afters]
     result = compare_statistic(function, len(afters), clusters=clusters, draws=DRAWS, method="percentile")
-    return result if result.difference == result.difference else None
+    return None if math.isnan(result.difference) else result
+
+
+def _apart(sample: Sample) -> Sample:
+    """The sample under names of its own: a statistic of groups must not join the answers of two models."""
+    group = None if sample.group is None else f"after {sample.group}"
+    return replace(sample, id=f"after {sample.id}", group=group)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from posttrain.report.record import RunRecord, StageRecord
+from posttrain.report.run_files import expected
 
 _MEMORY = ("peak_memory_bytes", "memory_bytes")
 _ENERGY = ("energy_joules", "energy_j")
@@ -41,12 +42,14 @@ def total_seconds(costs: Sequence[StageCost]) -> float:
 def _cost(stage: StageRecord) -> StageCost:
     rows = [row for row in stage.metrics if row.get("split") == "train"]
     seconds = stage.done.get("seconds")
+    with expected(stage.folder / "metrics.jsonl"):
+        tokens = sum(int(row.get("num_tokens") or 0) for row in rows)
     return StageCost(
         stage.name,
         stage.kind,
         None if seconds is None else float(seconds),
         len(rows),
-        sum(int(row.get("num_tokens") or 0) for row in rows),
+        tokens,
         _largest(_MEMORY, stage.done, stage.metrics),
         _largest(_ENERGY, stage.done, ()),
     )

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from posttrain.report.changes import ResultChange, stage_changes
@@ -19,6 +18,8 @@ from posttrain.report.headline import headline
 from posttrain.report.lineage import lineage
 from posttrain.report.people import rankings_of
 from posttrain.report.record import RunRecord, StageRecord
+from posttrain.report.repeat import how_to_repeat
+from posttrain.report.run_files import expected
 from posttrain.report.tables import ChangeRow, figure_cells_of, gate_row, measure_plots, ordered_changes
 from posttrain.report.two_runs import two_runs
 from posttrain.report.wording import counted, duration_text, interval_text, number_text
@@ -53,13 +54,14 @@ def run_page(run: RunRecord, other: RunRecord | None = None) -> str:
     changes = {stage.name: stage_changes(run, stage) for stage in run.stages}
     plots, more_plots = measure_plots(run, PLOTS)
     costs = costs_of(run)
-    recipe = yaml.safe_dump(dict(run.recipe), sort_keys=False, allow_unicode=True) if run.recipe else ""
+    with expected(run.folder / "gates.json"):
+        gates, verdict = [gate_row(gate) for gate in run.gates or ()], headline(run, changes)
     text = (
         _environment()
         .get_template("page.html.jinja")
         .render(
             run=run,
-            headline=headline(run, changes),
+            headline=verdict,
             graph=lineage_chart(lineage(run)),
             audits=audits_of(run),
             sections=[_section(stage, changes[stage.name]) for stage in run.stages],
@@ -68,10 +70,10 @@ def run_page(run: RunRecord, other: RunRecord | None = None) -> str:
             more_plots=more_plots,
             suites=examples_of(run),
             rankings=rankings_of(run),
-            gates=[gate_row(gate) for gate in run.gates or ()],
+            gates=gates,
             costs=costs,
             total=total_seconds(costs),
-            recipe=recipe,
+            repeat=how_to_repeat(run),
             glossary=GLOSSARY,
             compared=None if other is None else two_runs(run, other),
         )
@@ -81,7 +83,10 @@ def run_page(run: RunRecord, other: RunRecord | None = None) -> str:
 
 def _section(stage: StageRecord, changes: Sequence[ResultChange]) -> StageSection:
     about = KINDS.get(stage.kind, stage.kind)
-    return StageSection(stage, about, ordered_changes(changes), figure_cells_of(stage), curves_of(stage.metrics))
+    with expected(stage.folder / "stage.json"):
+        figures = figure_cells_of(stage)
+    with expected(stage.folder / "metrics.jsonl"):
+        return StageSection(stage, about, ordered_changes(changes), figures, curves_of(stage.metrics))
 
 
 def _environment() -> Environment:

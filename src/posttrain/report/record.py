@@ -138,7 +138,7 @@ def _stage(folder: Path, options: Mapping[str, Any]) -> StageRecord:
         content = dict((started or {}).get("content", {}))
     with expected(folder / "stage.json"):
         figures = {name: dict(figure) for name, figure in (done or {}).get("figures", {}).items()}
-    metrics = tuple(json_lines(folder / "metrics.jsonl") or ())
+    metrics = tuple(json_lines(folder / "metrics.jsonl", growing=True) or ())
     record = {**done, "figures": figures} if done else {}
     results = read_model_results(folder / "behaviour")
     return StageRecord(folder.name, folder, dict(options), state, content, record, metrics, results)

@@ -39,8 +39,11 @@ def json_object(path: Path) -> dict[str, Any] | None:
     return value
 
 
-def json_lines(path: Path) -> list[dict[str, Any]] | None:
-    """The object of each line; None if there is no file. A last line without an end is left out: a kill cut it.
+def json_lines(path: Path, *, growing: bool = False) -> list[dict[str, Any]] | None:
+    """The object of each line; None if there is no file.
+
+    Args:
+        growing: the file is written line by line, so a last line without an end was cut by a kill: it is left out.
 
     Raises:
         InputError: the file cannot be read, or a line holds no JSON object.
@@ -49,7 +52,9 @@ def json_lines(path: Path) -> list[dict[str, Any]] | None:
     if text is None:
         return None
     rows: list[dict[str, Any]] = []
-    lines = text.split("\n")[:-1]
+    lines = text.split("\n")
+    if growing or not lines[-1]:
+        lines.pop()
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
