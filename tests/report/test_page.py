@@ -1,4 +1,4 @@
-"""The page in a real browser: whole without a network, without scripts, readable everywhere, whatever the model writes."""
+"""The page in a real browser: whole without a network or scripts, readable everywhere, whatever the model writes."""
 
 import json
 import re

@@ -17,6 +17,7 @@ GLOSSARY = {
     "changed.",
     "KL": "How far the model moved away from the model it started as. 0 means that it is the same.",
     "Loss": "How surprised the model is by the right answer. Lower is better.",
+    "Not tested": "Both models have a value, but their saved answers are missing or were scored in different ways.",
     "Paired test": "Both models answer the same questions, and only the questions whose result differs count. The "
     "p-value says how often chance alone gives so large a difference.",
     "Reward model": "A model that reads an answer and gives it a score, as people would.",

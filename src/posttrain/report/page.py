@@ -20,7 +20,7 @@ from posttrain.report.people import rankings_of
 from posttrain.report.record import RunRecord, StageRecord
 from posttrain.report.repeat import how_to_repeat
 from posttrain.report.run_files import expected
-from posttrain.report.tables import ChangeRow, figure_cells_of, gate_row, measure_plots, ordered_changes
+from posttrain.report.tables import ChangeRow, figure_cells_of, gate_row, gate_unit, measure_plots, ordered_changes
 from posttrain.report.two_runs import two_runs
 from posttrain.report.wording import counted, duration_text, interval_text, number_text
 
@@ -55,7 +55,7 @@ def run_page(run: RunRecord, other: RunRecord | None = None) -> str:
     plots, more_plots = measure_plots(run, PLOTS)
     costs = costs_of(run)
     with expected(run.folder / "gates.json"):
-        gates, verdict = [gate_row(gate) for gate in run.gates or ()], headline(run, changes)
+        gates, verdict = [gate_row(gate, gate_unit(run, gate)) for gate in run.gates or ()], headline(run, changes)
     text = (
         _environment()
         .get_template("page.html.jinja")

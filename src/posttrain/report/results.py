@@ -85,13 +85,22 @@ def read_model_results(folder: Path) -> ModelResults | None:
     return ModelResults(folder, {line.key: line for line in lines})
 
 
-def _line(text: str, value: Mapping[str, Any]) -> ResultLine:
+def result_key_of(text: str) -> ResultKey:
+    """A key of ``results.json``: ``suite`` or ``suite/measure``, and ``[slice]`` behind it.
+
+    Raises:
+        ValueError: the text is no such key.
+    """
     match = _KEY.fullmatch(text)
     if match is None:
         raise ValueError(f"{text} is no name of a result")
-    old = "better" not in value
-    measure, part = match["measure"], match["part"]
-    key = ResultKey(match["suite"], None, measure) if old else ResultKey(match["suite"], measure, part)
+    return ResultKey(match["suite"], match["measure"], match["part"])
+
+
+def _line(text: str, value: Mapping[str, Any]) -> ResultLine:
+    key = result_key_of(text)
+    if "better" not in value:  # an old run: suite/slice
+        key = ResultKey(key.suite, None, key.measure)
     ends = value["interval"]
     interval = None if ends is None else (float(ends[0]), float(ends[1]))
     number = None if value["value"] is None else float(value["value"])

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from posttrain.report.changes import ResultChange, Sign
 from posttrain.report.charts.dots import DotRow, dot_plot, dumbbell
 from posttrain.report.record import RunRecord, StageRecord
-from posttrain.report.results import ModelResults, ResultKey
+from posttrain.report.results import ModelResults, ResultKey, result_key_of
 from posttrain.report.wording import (
     estimate_text,
     interval_text,
@@ -18,6 +18,7 @@ from posttrain.report.wording import (
     signed_interval,
     signed_text,
 )
+from posttrain.statistics.estimate import Unit
 
 SYMBOLS: Mapping[Sign, str] = {
     "better": "▲",
@@ -118,29 +119,38 @@ class GateRow:
 _OUTCOMES = {"pass": "▲", "fail": "▼", "inconclusive": "◆"}
 
 
-def gate_row(gate: Mapping[str, Any]) -> GateRow:
+def gate_unit(run: RunRecord, gate: Mapping[str, Any]) -> Unit:
+    """The unit of the result that a gate is about."""
+    key = result_key_of(str(gate.get("key", gate["gate"])))
+    known = [stage.results.lines for stage in run.stages if stage.results is not None]
+    found = [lines[key].estimate.unit for lines in known if key in lines]
+    return found[-1] if found else "value"
+
+
+def gate_row(gate: Mapping[str, Any], unit: Unit) -> GateRow:
     """A gate of ``gates.json`` as a row of a table."""
     reference, waiver = gate.get("reference"), gate.get("waiver")
     if reference:
-        needed = f"{reference['stage']}: {number_text(reference['value'])}"
-        needed += f", margin {number_text(gate['margin'])}" if gate.get("margin") is not None else ""
+        needed = f"{reference['stage']}: {number_text(reference['value'], unit)}"
+        needed += f", margin {number_text(gate['margin'], unit)}" if gate.get("margin") is not None else ""
     else:
-        needed = number_text(gate.get("threshold"))
-    difference = "" if gate.get("difference") is None else f"difference {gate['difference']:+.4g}, "
-    ends = interval_text(gate.get("interval"))
+        needed = number_text(gate.get("threshold"), unit)
+    tested = gate.get("difference") is not None
+    between = signed_interval(gate.get("interval"), unit) if tested else interval_text(gate.get("interval"), unit)
     evidence = [
-        f"{difference}95% interval {ends}" if ends else difference.removesuffix(", "),
+        f"difference {signed_text(gate['difference'], unit)}" if tested else "",
+        f"95% interval {between}" if between else "",
         f"{gate['n']:,} answers" if gate.get("n") else "",
         str(gate.get("test") or ""),
         f"p (fail) {p_text(gate['p_fail'])}" if gate.get("p_fail") is not None else "",
-        f"a change of {number_text(gate['detectable'])} could be seen" if gate.get("detectable") is not None else "",
+        f"a change of {number_text(gate['detectable'], unit)} could be seen" if gate.get("detectable") else "",
     ]
     return GateRow(
         str(gate.get("stage") or "whole run"),
         str(gate["gate"]),
         str(gate["outcome"]),
         _OUTCOMES.get(str(gate["outcome"]), "–"),
-        number_text(gate.get("value")),
+        number_text(gate.get("value"), unit),
         needed,
         "; ".join(part for part in evidence if part),
         f"{waiver['by']}: {waiver['reason']}" if waiver else "",

@@ -7,8 +7,8 @@ from typing import Any
 from posttrain.report.changes import ResultChange, changes_between, with_corrected_p
 from posttrain.report.record import RunRecord
 from posttrain.report.results import ModelResults
-from posttrain.report.tables import ChangeRow, ordered_changes
-from posttrain.report.wording import counted, number_text
+from posttrain.report.tables import ChangeRow, figure_cells_of, ordered_changes
+from posttrain.report.wording import counted
 
 SETTINGS = 60
 """The most different settings on the page."""
@@ -50,7 +50,8 @@ def two_runs(run: RunRecord, other: RunRecord) -> TwoRuns:
     suites = tuple((suite, theirs[suite][0], mine[suite][0]) for suite in shared)
     rows, figures = tuple(ordered_changes(changes)), tuple(_figures(run, other))
     more = max(0, len(settings) - SETTINGS)
-    return TwoRuns(other.name, _sentence(changes), suites, rows, figures, tuple(settings[:SETTINGS]), more)
+    name = other.name if other.name != run.name else str(other.folder)
+    return TwoRuns(name, _sentence(changes), suites, rows, figures, tuple(settings[:SETTINGS]), more)
 
 
 def _last(run: RunRecord) -> dict[str, tuple[str, ModelResults]]:
@@ -82,12 +83,13 @@ def _sentence(changes: list[ResultChange]) -> str:
 
 
 def _figures(run: RunRecord, other: RunRecord) -> Iterator[tuple[str, str, str, str]]:
-    theirs = {stage.name: stage.figures for stage in other.stages}
+    theirs = {
+        stage.name: dict((name, after) for name, _, after, *_ in figure_cells_of(stage)) for stage in other.stages
+    }
     for stage in run.stages:
-        for name, figure in stage.figures.items():
+        for name, _, after, *_ in figure_cells_of(stage):
             if name in theirs.get(stage.name, {}):
-                unit, before = figure.get("unit", "value"), theirs[stage.name][name]
-                yield stage.name, name, number_text(before.get("after"), unit), number_text(figure.get("after"), unit)
+                yield stage.name, name, theirs[stage.name][name], after
 
 
 def _different(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
