@@ -121,10 +121,12 @@ _OUTCOMES = {"pass": "▲", "fail": "▼", "inconclusive": "◆"}
 
 def gate_unit(run: RunRecord, gate: Mapping[str, Any]) -> Unit:
     """The unit of the result that a gate is about."""
-    key = result_key_of(str(gate.get("key", gate["gate"])))
+    if "key" not in gate:
+        return "value"
+    key = result_key_of(str(gate["key"]))
     known = [stage.results.lines for stage in run.stages if stage.results is not None]
-    found = [lines[key].estimate.unit for lines in known if key in lines]
-    return found[-1] if found else "value"
+    units: list[Unit] = [lines[key].estimate.unit for lines in known if key in lines]
+    return units[-1] if units else "value"
 
 
 def gate_row(gate: Mapping[str, Any], unit: Unit) -> GateRow:

@@ -83,9 +83,7 @@ def _sentence(changes: list[ResultChange]) -> str:
 
 
 def _figures(run: RunRecord, other: RunRecord) -> Iterator[tuple[str, str, str, str]]:
-    theirs = {
-        stage.name: dict((name, after) for name, _, after, *_ in figure_cells_of(stage)) for stage in other.stages
-    }
+    theirs = {stage.name: {name: after for name, _, after, *_ in figure_cells_of(stage)} for stage in other.stages}
     for stage in run.stages:
         for name, _, after, *_ in figure_cells_of(stage):
             if name in theirs.get(stage.name, {}):
