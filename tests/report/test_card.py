@@ -49,7 +49,7 @@ def test_the_card_holds_the_evidence_with_intervals_and_the_limits(run: Path) ->
     assert f"| facts | 0.0% | 100.0% | {low:.1%} to {high:.1%} | 20 | +100.0 points (+" in sft
     assert re.search(r"\| facts \|.*\| better \|", sft)
     assert "These results" not in sft
-    assert "This stage made these results worse: facts, facts, even, facts, odd." in dpo
+    assert "This stage made these results worse: facts; facts, even; facts, odd." in dpo
     assert "Gate `facts >= 0.9`: fail." in dpo
     assert "1. sft (sft): `sft.jsonl` (00000000)" in dpo
     assert "2. dpo (dpo): `dpo.jsonl` (00000000)" in dpo
@@ -110,5 +110,5 @@ def test_a_run_of_an_earlier_version_has_a_card(tmp_path: Path) -> None:
     (run / "stages/dpo/model").mkdir()
     path = write_model_card(run, "dpo")
     assert path is not None
-    assert "These results fell in this stage: instructions_seen, instructions_unseen" in path.read_text()
+    assert "These results fell in this stage: instructions_seen; instructions_unseen" in path.read_text()
     assert len(ModelCard.load(path).data.eval_results or ()) == 5

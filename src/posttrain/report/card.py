@@ -56,8 +56,8 @@ def model_card(run: RunRecord, stage: StageRecord) -> str:
     parts = [
         f"---\n{head}---",
         f"# {stage.name}",
-        f"This model {KINDS.get(stage.kind, stage.kind)}. posttrain made it from {_code(origin.name)} in "
-        f"{counted(len(origin.stages), 'stage')}.",
+        f"posttrain made this model from {_code(origin.name)} in {counted(len(origin.stages), 'stage')}. The last stage "
+        f"{KINDS.get(stage.kind, stage.kind)}.",
         "## What it was trained on",
         "\n".join(_trained_on(run, origin)),
         "## Evidence",
@@ -142,9 +142,9 @@ def _limits(run: RunRecord, stage: StageRecord, changes: Sequence[ResultChange])
     fell = [change.after.key.label for change in changes if change.sign == "fell"]
     unclear = [change.after.key.label for change in changes if change.sign in ("undecided", "not tested")]
     failed = [gate for gate in run.gates or () if gate.get("stage") == stage.name and gate.get("outcome") != "pass"]
-    sentences = [f"This stage made these results worse: {', '.join(lost)}."] if lost else []
-    sentences += [f"These results fell in this stage: {', '.join(fell)}."] if fell else []
-    sentences += [f"No change was shown in: {', '.join(unclear)}."] if unclear else []
+    sentences = [f"This stage made these results worse: {'; '.join(lost)}."] if lost else []
+    sentences += [f"These results fell in this stage: {'; '.join(fell)}."] if fell else []
+    sentences += [f"No change was shown in: {'; '.join(unclear)}."] if unclear else []
     sentences += [f"Gate {_code(str(gate['gate']))}: {gate['outcome']}." for gate in failed]
     return [*sentences, "The figures hold for questions like those of the suites; nothing else was measured."]
 
