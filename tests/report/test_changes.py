@@ -108,8 +108,8 @@ def test_the_verdict_names_the_gates_that_stopped_the_run(tmp_path: Path) -> Non
 
     def verdict(*gates: dict[str, object]) -> tuple[str, str]:
         put(folder / "gates.json", {"gates": list(gates)})
-        said = headline(read_run(folder), {})
-        return said.tone, " ".join([said.sentence, *said.more])
+        shown = headline(read_run(folder), {})
+        return shown.tone, " ".join([shown.sentence, *shown.more])
 
     good, bad = gate("facts >= 0.9", "pass"), gate("tone better than base", "fail")
     unsure = gate("refusal >= 0.95", "inconclusive")
