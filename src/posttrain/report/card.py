@@ -56,8 +56,8 @@ def model_card(run: RunRecord, stage: StageRecord) -> str:
     parts = [
         f"---\n{head}---",
         f"# {stage.name}",
-        f"posttrain made this model from {_code(origin.name)} in {counted(len(origin.stages), 'stage')}. The last stage "
-        f"{KINDS.get(stage.kind, stage.kind)}.",
+        f"posttrain made this model from {_code(origin.name)} in {counted(len(origin.stages), 'stage')}. The last "
+        f"stage {KINDS.get(stage.kind, stage.kind)}.",
         "## What it was trained on",
         "\n".join(_trained_on(run, origin)),
         "## Evidence",
