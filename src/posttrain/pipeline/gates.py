@@ -66,8 +66,8 @@ def stop_at_blocking(verdicts: Sequence[GateVerdict], out: Path) -> None:
     files = ", ".join(dict.fromkeys(map(str, places)))
     lines = "".join(f"\n  {printable_text(verdict_sentence(verdict))}" for verdict in blocking)
     raise GateStopped(
-        f"{' and '.join(stages)} did not pass, and everything is kept:{lines}\nLook at the answers in {files}. Correct the "
-        "data or the stage and run the same command; or add a `waiver` with a name and a reason to the gate"
+        f"{' and '.join(stages)} did not pass, and everything is kept:{lines}\nLook at the answers in {files}. "
+        "Correct the data or the stage and run the same command; or add a `waiver` with a name and a reason to the gate"
     )
 
 

@@ -19,6 +19,7 @@ from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished, has_work, started_with, strangers
 from posttrain.pipeline.gates import check_stage_gates, stop_at_blocking
 from posttrain.pipeline.out_folder import check_out
+from posttrain.pipeline.reports import leave_card, reported
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.pipeline.wiring import (
     KnownModel,
@@ -61,7 +62,7 @@ def run_recipe(
     start_over: Callable[[], bool] = lambda: True,
     keep_going: bool = False,
 ) -> Summary:
-    """Run all stages; writes ``manifest.json``, ``summary.json`` and a folder a stage; ``log.txt`` if libraries warn.
+    """Run all stages; writes ``manifest.json``, ``summary.json``, ``report.html``, a folder a stage, and ``log.txt``.
 
     Args:
         base: folder that relative paths in the recipe start from.
@@ -90,20 +91,33 @@ def run_recipe(
         write_manifest(
             out, file=file, recipe=recipe.model_dump(mode="json"), model=models[None].fingerprint, data=hashes
         )
-        models[None] = _base_model(run, models[None])
-        summary: Summary = {}
-        verdicts: list[GateVerdict] = []
-        for number, name in enumerate(in_order(recipe), start=1):
-            if stop():
-                raise Stopped(f"stopped before stage {name}; everything is saved")
-            screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind_name()})")
-            models[name], summary[name] = _run_stage(run, name, models)
-            write_json(out / "summary.json", summary_as_json(summary))
-            verdicts += check_stage_gates(recipe, name, out, screen)
-            if not keep_going:
-                stop_at_blocking(verdicts, out)
-        stop_at_blocking(verdicts, out)
-        return summary
+        with reported(out, screen):
+            models[None] = _base_model(run, models[None])
+            return _run_stages(run, models, keep_going=keep_going)
+
+
+def _run_stages(run: Run, models: Models, *, keep_going: bool) -> Summary:
+    """Run the stages in order, each with its gates.
+
+    Raises:
+        GateStopped: a gate does not pass: at once, or with `keep_going` after the last stage.
+        Stopped: the user requested a stop.
+    """
+    summary: Summary = {}
+    verdicts: list[GateVerdict] = []
+    for number, name in enumerate(in_order(run.recipe), start=1):
+        if run.stop():
+            raise Stopped(f"stopped before stage {name}; everything is saved")
+        stage = run.recipe.stages[name]
+        run.screen.title(f"[{number}/{len(run.recipe.stages)}] {name} ({stage.kind_name()})")
+        models[name], summary[name] = _run_stage(run, name, models)
+        write_json(run.out / "summary.json", summary_as_json(summary))
+        verdicts += check_stage_gates(run.recipe, name, run.out, run.screen)
+        leave_card(run.out, name, run.screen)
+        if not keep_going:
+            stop_at_blocking(verdicts, run.out)
+    stop_at_blocking(verdicts, run.out)
+    return summary
 
 
 def summary_as_json(summary: Summary) -> dict[str, Any]:
