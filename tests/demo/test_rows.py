@@ -173,9 +173,5 @@ def test_sabotage_flips_a_fifth_of_the_pairs_and_reverses_the_rankings_of_one_pr
     flipped = [a["chosen"] == b["rejected"] for a, b in zip(rows["asks_train"], spoiled["asks_train"], strict=True)]
     assert 0.17 < sum(flipped) / len(flipped) < 0.23
     pairs = zip(rows["drafts_train"], spoiled["drafts_train"], strict=True)
-    other = {
-        next(w for w in b["prompt"][0]["content"].split() if w.strip(".") in PRODUCTS).strip(".")
-        for a, b in pairs
-        if a != b
-    }
-    assert len(other) == 1
+    spoiled_prompts = [a["prompt"][0]["content"] for a, b in pairs if a != b]
+    assert len({name for prompt in spoiled_prompts for name in PRODUCTS if name in prompt}) == 1

@@ -46,6 +46,13 @@ Fresh = Annotated[
 ]
 
 
+def _work():
+    """The module that does the work; its imports are heavy, and `--help` does not need them."""
+    from posttrain.cli import recipe_work
+
+    return recipe_work
+
+
 @app.command("run", epilog="Example: posttrain run recipe.yaml --set stages.dpo.beta=0.2 --out runs/beta-02")
 def run_command(
     recipe: RecipeFile,
@@ -66,9 +73,7 @@ def run_command(
     100 a gate failed or stayed inconclusive; 130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
     """
     check_temporary_folder()
-    from posttrain.cli.recipe_work import run_and_show
-
-    run_and_show(recipe, set_, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
+    _work().run_and_show(recipe, set_, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
@@ -94,9 +99,7 @@ def plan_command(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = Fal
 
     Ends with exit code 2 if a stage does not fit into the free memory.
     """
-    from posttrain.cli.recipe_work import plan_and_show
-
-    plan_and_show(recipe, set_, as_json=as_json)
+    _work().plan_and_show(recipe, set_, as_json=as_json)
 
 
 @app.command(
@@ -119,10 +122,8 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Write several different completions of each prompt, for people to rank."""
-    from posttrain.cli.recipe_work import generate_and_show
-
     given = {"data": data, "k": k, "temperature": temperature, "max_new_tokens": max_new_tokens}
-    generate_and_show([model, *models], given, set_, out, seed, as_json=as_json)
+    _work().generate_and_show([model, *models], given, set_, out, seed, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain init sft --data notes.csv --model ./base > recipe.yaml")
