@@ -10,6 +10,7 @@ from posttrain import __version__
 from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import audit as audit_cli
+from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli.options import AsJson, Overrides
 from posttrain.errors import InputError, RunError, Stopped, Waiting
 from posttrain.files import check_temporary_folder
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(audit_cli.app)
 app.add_typer(advise_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
+app.add_typer(evaluation_cli.app, name="eval")
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]

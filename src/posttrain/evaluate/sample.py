@@ -89,7 +89,7 @@ def read_samples(path: Path) -> Iterator[Sample]:
     """The samples that `write_samples` wrote; also those of older runs, which have one `value` and no `repeat`."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            row = json.loads(line)
+            row: dict[str, Any] = json.loads(line)
             if "values" not in row:
                 row = {"repeat": 0, "group": None, **row, "values": {"value": row.pop("value")}}
             yield Sample(**row)

@@ -91,8 +91,9 @@ def _harness_answers(row: Row) -> Iterator[SavedAnswer]:
     document = document if isinstance(document, dict) else {}
     number = document.get("id", values.get("doc_id"))
     first = values["resps"][0] if isinstance(values["resps"], list) and values["resps"] else None
-    texts = first if isinstance(first, list) else [first]
-    if not all(isinstance(text, str) for text in texts) or number is None:
+    given = first if isinstance(first, list) else [first]
+    texts = [text for text in given if isinstance(text, str)]
+    if len(texts) < len(given) or number is None:
         raise InputError(f"{row.where}: `resps` holds no texts: this task compares log-probs of choices")
     for repeat, text in enumerate(texts):
         yield SavedAnswer(row.where, str(number), _text_in(document, ("input", "prompt")), ModelAnswer(text), repeat)

@@ -1,0 +1,99 @@
+"""`posttrain eval`: behaviour without a recipe, results of other tools, and what becomes of failed items."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from posttrain.cli.options import AsJson
+from posttrain.errors import InputError
+
+
+class ModelFirst(TyperGroup):
+    """A group whose command `measure` may be left out: ``posttrain eval MODEL --data ...``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the name of the command before a model or an option."""
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["measure", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=ModelFirst,
+    no_args_is_help=True,
+    help="Measure a model on suites, without a recipe: posttrain eval MODEL --suite suites.yaml --out results. The "
+    "name of the command `measure` may be left out.",
+)
+
+
+@app.command(
+    "measure", epilog="Example: posttrain eval runs/first:dpo --data requests.jsonl --kind refusal --out eval/requests"
+)
+def measure_command(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder, a hub id, RUN:STAGE (a stage of a run, or base), or name@http://host/v1 for a server's "
+            "model; none with --saved.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to write: results.json, samples_SUITE.jsonl, lm_eval/.")
+    ] = None,
+    suite: Annotated[Path | None, typer.Option(help="A YAML file with `suites`, as in a recipe.")] = None,
+    data: Annotated[str | None, typer.Option(help="Instead: the rows of one suite.")] = None,
+    kind: Annotated[str, typer.Option(help="Kind of that suite.")] = "answers",
+    metrics: Annotated[
+        list[str], typer.Option(help="A metric of a suite of kind answers, such as match; repeatable.")
+    ] = [],  # noqa: B006
+    set_: Annotated[
+        list[str],
+        typer.Option("--set", help="Another key of the suite: rows=9; with --suite: suites.facts.rows=9."),
+    ] = [],  # noqa: B006
+    saved: Annotated[
+        Path | None,
+        typer.Option(help="Answers that exist already: a file of id and answer, or a folder of samples_SUITE.jsonl."),
+    ] = None,
+    server: Annotated[
+        list[str], typer.Option(help="A setting of requests to a server: key_from=OPENAI_API_KEY, concurrency=16.")
+    ] = [],  # noqa: B006
+    template: Annotated[str | None, typer.Option(help="Chat template of a local model; its own if unset.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of sampled answers.", min=0)] = 0,
+    junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model, a server or saved answers on suites.
+
+    The folder gets what a stage of a run gets, and result files that lm-evaluation-harness can read.
+    """
+    if out is None:
+        raise InputError("eval: name the folder for the results: --out eval/first")
+    if (model is None) == (saved is None):
+        raise InputError("eval: name a model, or a file of answers with --saved; one of the two")
+    if (suite is None) == (data is None):
+        raise InputError("eval: name the questions with --suite suites.yaml or with --data rows.jsonl; one of the two")
+    if suite is not None and (metrics or kind != "answers"):
+        raise InputError("eval: --kind and --metrics belong to --data; with --suite the file names them")
+    from posttrain.cli.evaluation_work import load_suites, measure_and_show, suite_of_options
+
+    suites = load_suites(suite, set_) if suite else suite_of_options(str(data), kind, metrics, set_)
+    base = suite.parent if suite else Path()
+    local = {"template": template, "device": device}
+    measure_and_show(
+        suites, base, model, saved, out=out, server=server, local=local, seed=seed, junit=junit, as_json=as_json
+    )
+
+
+@app.command("junit", epilog="Example: posttrain eval junit runs/first --out junit.xml")
+def junit_command(
+    folder: Annotated[Path, typer.Argument(help="A run, or a folder of results.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The file to write, .xml.", show_default=False)],
+) -> None:
+    """Write JUnit XML for a CI server: a test case for each gate; without gates, one for each result."""
+    from posttrain.cli.evaluation_work import write_junit
+
+    write_junit(folder, out)
