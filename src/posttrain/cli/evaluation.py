@@ -97,3 +97,24 @@ def junit_command(
     from posttrain.cli.evaluation_work import write_junit
 
     write_junit(folder, out)
+
+
+@app.command("failures", epilog="Example: posttrain eval failures runs/first:dpo --to ranking --out failures.jsonl")
+def failures_command(
+    run: Annotated[str, typer.Argument(help="RUN, RUN:STAGE or a folder of results.", show_default=False)],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="ranking: answers of all stages for people to rank; sft: rows whose completion is to be written; "
+            "prompts: rows for GRPO.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The file to write, .jsonl.", show_default=False)],
+    suite: Annotated[list[str], typer.Option(help="A suite by name; repeatable; all if unset.")] = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Write the questions that a model answered wrongly as new work: for people, for SFT or for GRPO."""
+    from posttrain.cli.failures_work import write_failures
+
+    write_failures(run, suite, to, out, as_json=as_json)

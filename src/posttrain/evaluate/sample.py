@@ -91,5 +91,5 @@ def read_samples(path: Path) -> Iterator[Sample]:
         for line in lines:
             row: dict[str, Any] = json.loads(line)
             if "values" not in row:
-                row = {"repeat": 0, "group": None, **row, "values": {"value": row.pop("value")}}
+                row = {"values": {"value": row.pop("value")}, "repeat": 0, "group": None, **row}
             yield Sample(**row)
