@@ -118,3 +118,17 @@ def failures_command(
     from posttrain.cli.failures_work import write_failures
 
     write_failures(run, suite, to, out, as_json=as_json)
+
+
+@app.command("gold", epilog="Example: posttrain eval gold adjudicated.jsonl --recipe recipe.yaml")
+def gold_command(
+    file: Annotated[str, typer.Argument(help="Rows of input or prompt: a file or folder.", show_default=False)],
+    recipe: Annotated[
+        Path | None, typer.Option(help="The recipe beside which gold.hashes.jsonl lies; else the working directory.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Mark rows as gold evaluation rows. A stage whose data holds one of their prompts is stopped before it trains."""
+    from posttrain.cli.gold_work import add_gold_rows
+
+    add_gold_rows(file, recipe, as_json=as_json)

@@ -73,10 +73,11 @@ def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
     No request goes to the hub: names on it are listed as not checked, and the exit code stays 0. `plan` and `run`
     need it.
     """
+    from posttrain.pipeline.gold_rows import check_gold_rows, in_order
     from posttrain.recipe.inputs import check_recipe
-    from posttrain.recipe.schema import in_order
 
     checked = check_recipe(recipe, set_)
+    check_gold_rows(checked.recipe, recipe.parent, hub=False)
     for line in checked.unchecked:
         typer.echo(f"not checked: {line}", err=True)
     fine = "fine, except for what was not checked" if checked.unchecked else "fine"
