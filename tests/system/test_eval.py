@@ -229,3 +229,14 @@ def test_a_server_that_stays_silent_leaves_no_folder(evals: Path, server: Any, p
     assert answer.code == 1
     assert "rows.jsonl:" in answer.err
     assert not (evals / "out").exists()
+
+
+def test_our_result_files_come_back_as_an_import(evals: Path, server: Any, posttrain: Posttrain) -> None:
+    results = measured_at_server(evals, server, posttrain)
+    (evals / "run/stages").mkdir(parents=True)
+    answer = posttrain("eval", "import", "run", "served/lm_eval", "--json")
+    assert answer.code == 0, answer.err
+    (imported,) = json.loads(answer.out)
+    assert imported["tool"] == "lm-evaluation-harness"
+    assert imported["version"].startswith("schema, written by posttrain")
+    assert imported["results"] == {key: value for key, value in results.items() if "[" not in key}

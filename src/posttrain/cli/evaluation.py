@@ -132,3 +132,24 @@ def gold_command(
     from posttrain.cli.gold_work import add_gold_rows
 
     add_gold_rows(file, recipe, as_json=as_json)
+
+
+@app.command("import", epilog="Example: posttrain eval import runs/first lm_eval_output/ logs/2026-01-31_facts.eval")
+def import_command(
+    run: Annotated[Path, typer.Argument(help="The run directory.", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="results_DATE.json of lm-evaluation-harness, logs of Inspect (.eval, .json), or folders of them.",
+            show_default=False,
+        ),
+    ],
+    stage: Annotated[
+        str | None, typer.Option(help="Whose model was evaluated; read from the file if it names the stage's folder.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import results of lm-evaluation-harness and Inspect into a run, with the tool's name and version."""
+    from posttrain.cli.import_work import import_and_show
+
+    import_and_show(run, files, stage, as_json=as_json)

@@ -109,7 +109,8 @@ def show_results(results: Mapping[str, Result]) -> None:
         value = "–" if estimate.value is None else f"{estimate.value:{style}}"
         between = "" if ends is None else f"{ends[0]:{style}} to {ends[1]:{style}}"
         better = "" if result.better == "neither" else result.better
-        table.add_row(key, value, between, f"{estimate.n:,} {estimate.counted}", better)
+        counted = estimate.counted.removesuffix("s") if estimate.n == 1 else estimate.counted
+        table.add_row(key, value, between, f"{estimate.n:,} {counted}", better)
     Console(markup=False).print(table)
 
 

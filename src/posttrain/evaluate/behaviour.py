@@ -47,7 +47,7 @@ def measure(
                     raise InputError(f"suites.{name}: {error}") from error
                 write_samples(target / samples_file(name), samples)
                 results |= results_of(name, suite_kind(options).measures(options), samples, slices=options.slices)
-            write_json(target / RESULTS, {key: _as_json(result) for key, result in results.items()})
+            write_results(target, results)
     return read_results(folder)
 
 
@@ -65,6 +65,11 @@ def run_suite(
     """Answers to every question of a suite, measured."""
     kind = suite_kind(options)
     return kind.run(options, kind.read(options, base), answerer, base, on_done)
+
+
+def write_results(folder: Path, results: Mapping[str, Result]) -> None:
+    """Write results as `read_results` reads them."""
+    write_json(folder / RESULTS, {key: _as_json(result) for key, result in results.items()})
 
 
 def read_results(folder: Path) -> dict[str, Result]:
