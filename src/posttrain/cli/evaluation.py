@@ -62,6 +62,7 @@ def measure_command(
     ] = [],  # noqa: B006
     template: Annotated[str | None, typer.Option(help="Chat template of a local model; its own if unset.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of sampled answers.", min=0)] = 0,
     junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML to this file.")] = None,
     as_json: AsJson = False,
@@ -82,7 +83,7 @@ def measure_command(
 
     suites = load_suites(suite, set_) if suite else suite_of_options(str(data), kind, metrics, set_)
     base = suite.parent if suite else Path()
-    local = {"template": template, "device": device}
+    local = {"template": template, "device": device, "precision": precision}
     measure_and_show(
         suites, base, model, saved, out=out, server=server, local=local, seed=seed, junit=junit, as_json=as_json
     )
