@@ -13,7 +13,7 @@ from posttrain.recipe.suite_file import suite_of_options
 
 
 def main(model: str, rows: str, tokens: str) -> None:
-    answerer = load_answerer(model, {"device": "cpu", "precision": "float32"}, 0)
+    answerer = load_answerer(model, {"device": "cpu", "precision": "float32"}, seed=0)
     suites = suite_of_options(rows, "answers", ["contains"], [f"max_new_tokens={tokens}"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "out"

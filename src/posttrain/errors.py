@@ -33,6 +33,13 @@ class Stopped(Exception):
     signal: int = signal.SIGINT
 
 
+class GateStopped(Exception):
+    """A gate failed or stayed inconclusive, so the run does not go on. All is saved. The command line exits with 100.
+
+    The message names each gate, its stage and slice, the figures behind the verdict, and where to look next.
+    """
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's message; the name of its type if the message is empty."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -14,7 +14,7 @@ from posttrain.advise.answers import Answers, answers_from_goal, answers_from_us
 from posttrain.advise.draft import recipe_path
 from posttrain.console import Screen
 from posttrain.evaluate.suites.answers import AnswersSuite, read_answers_suite
-from posttrain.recipe.schema import load_recipe
+from posttrain.recipe.load import load_recipe
 
 
 @pytest.fixture

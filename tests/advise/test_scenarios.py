@@ -41,7 +41,7 @@ from posttrain.advise.decide import Opinion
 from posttrain.advise.machine import Machine
 from posttrain.console import Screen
 from posttrain.errors import InputError
-from posttrain.recipe.schema import load_recipe
+from posttrain.recipe.load import load_recipe
 
 Files = Mapping[str, Sequence[Mapping[str, Any]]]
 

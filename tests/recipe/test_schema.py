@@ -6,7 +6,8 @@ import pytest
 
 from posttrain.errors import InputError
 from posttrain.recipe.inputs import load_ready
-from posttrain.recipe.schema import in_order, load_recipe
+from posttrain.recipe.load import load_recipe
+from posttrain.recipe.schema import in_order
 from posttrain.recipe.starter import STARTERS, starter
 from posttrain.recipe.yaml_lines import read_yaml
 

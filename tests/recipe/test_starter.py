@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from command_line import Posttrain
-from posttrain.recipe.schema import load_recipe
+from posttrain.recipe.load import load_recipe
 from posttrain.recipe.starter import STARTERS, starter
 
 OPTIONAL = re.compile(r"^( *)# ((?:max_steps|eval_every|device|precision|suites|  answers):.*)$", re.MULTILINE)

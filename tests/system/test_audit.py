@@ -12,7 +12,7 @@ from command_line import Posttrain
 from on_policy_recipes import write_files
 from posttrain.console import Screen
 from posttrain.pipeline.audit import stage_budget
-from posttrain.recipe.schema import load_recipe
+from posttrain.recipe.load import load_recipe
 from posttrain.recipe.starter import starter
 
 
@@ -81,12 +81,12 @@ def test_an_audit_stage_stops_the_run_and_a_waiver_lets_it_pass_on_record(work: 
     assert "leakage-exact" in answer.err
     assert "train.jsonl:8" in answer.err
     assert not (work / "out/stages/sft").exists()  # the audit goes first, wherever the recipe lists it
-    waive = ["--set", "stages.check.waive=[leakage-exact]", "--set", "stages.sft.max_steps=1"]
+    waive = ["--set", "stages.check.waive={leakage-exact: the test repeats it}", "--set", "stages.sft.max_steps=1"]
     assert posttrain("run", "recipe.yaml", "--out", "out", *waive).code == 0
     record = json.loads((work / "out/stages/check/findings.json").read_text())
-    assert record["waived"] == ["leakage-exact"]
+    assert record["reasons"] == {"leakage-exact": "the test repeats it"}
     manifest = json.loads((work / "out/manifest.json").read_text())
-    assert manifest["recipe"]["stages"]["check"]["waive"] == ["leakage-exact"]
+    assert manifest["recipe"]["stages"]["check"]["waive"] == {"leakage-exact": "the test repeats it"}
     assert (work / "out/stages/check/report.html").is_file()
 
 

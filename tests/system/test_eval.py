@@ -199,7 +199,7 @@ def test_junit_of_a_run_with_gates_has_a_case_for_each_gate(evals: Path, posttra
         (["model", "--suite", "suites.yaml", "--set", "suites.short.row=1", "--out", "out"], "--set suites.short.row"),
         (["modle", "--data", "rows.jsonl", "--metrics", "match", "--out", "out"], "modle: no such model folder"),
         (["model", "--data", "rows.jsonl", "--metrics", "mtch", "--out", "out"], "did you mean match"),
-        (["model", "--data", "rows.jsonl", "--kind", "refusl", "--out", "out"], "kinds: answers, refusal"),
+        (["model", "--data", "rows.jsonl", "--kind", "refusl", "--out", "out"], "kinds: answers, "),
         (["model", "--data", "rows.jsonl", "--metrics", "match", "--set", "row=1", "--out", "out"], "rows"),
         (["model", "--data", "none.jsonl", "--metrics", "match", "--out", "out"], "none.jsonl"),
         (["model", "--data", "rows.jsonl", "--metrics", "match", "--server", "timeout=1", "--out", "out"], "no server"),
@@ -240,3 +240,17 @@ def test_our_result_files_come_back_as_an_import(evals: Path, server: Any, postt
     assert imported["tool"] == "lm-evaluation-harness"
     assert imported["version"].startswith("schema, written by posttrain")
     assert imported["results"] == {key: value for key, value in results.items() if "[" not in key}
+
+
+def test_a_reward_model_is_measured_on_preferences(evals: Path, posttrain: Posttrain) -> None:
+    reward = (evals / "pairs.yaml").read_text().replace("dpo", "reward") + "    max_steps: 1\n"
+    (evals / "reward.yaml").write_text(reward)
+    assert posttrain("run", "reward.yaml", "--out", "run").code == 0
+    call = ("--data", "pairs.jsonl", "--kind", "preferences", "--out")
+    answer = posttrain("eval", "run:reward", *call, "out")
+    assert answer.code == 0, answer.err
+    results = json.loads((evals / "out/results.json").read_text())
+    assert {result["n"] for result in results.values()} >= {16}
+    (evals / "both.yaml").write_text(SUITES + "  pairs: {kind: preferences, data: pairs.jsonl}\n")
+    answer = posttrain("eval", "run:reward", "--suite", "both.yaml", "--out", "both")
+    assert (answer.code, "measure each by itself" in answer.err) == (2, True)

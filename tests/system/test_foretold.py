@@ -16,7 +16,8 @@ from posttrain.data.skipped import Skips
 from posttrain.demo.run import set_up
 from posttrain.pipeline.audit import stage_budget
 from posttrain.pipeline.plan import Notes, origin
-from posttrain.recipe.schema import Recipe, load_recipe, made_by_stages
+from posttrain.recipe.load import load_recipe
+from posttrain.recipe.schema import Recipe, made_by_stages
 from posttrain.recipe.stages.base import TrainingStage
 from posttrain.recipe.starter import STARTERS, starter
 from posttrain.stages.context import Context

@@ -49,7 +49,7 @@ class AuditResult(Displayed):
     def write(self, folder: str | Path) -> Path:
         """Write ``findings.json`` and ``report.html`` into a folder; of a recipe, into a folder for each stage."""
         for name, report in self.reports.items():
-            write_report(report, Path(folder) / name, ())
+            write_report(report, Path(folder) / name, {})
         return Path(folder)
 
     def sheet(self) -> Sheet:

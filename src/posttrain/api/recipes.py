@@ -11,9 +11,10 @@ from posttrain.api.display import Displayed, Sheet
 from posttrain.errors import InputError
 from posttrain.options import Options
 from posttrain.recipe.inputs import ready_recipe
+from posttrain.recipe.load import checked_recipe, read_recipe
 from posttrain.recipe.mapping import read_mapping
 from posttrain.recipe.problems import RecipeSource, explain
-from posttrain.recipe.schema import Recipe, checked_recipe, in_order, read_recipe
+from posttrain.recipe.schema import Recipe, in_order
 
 Checked = TypeVar("Checked", bound=Options)
 

@@ -1,7 +1,7 @@
 """The work of `posttrain audit` and `posttrain clean`, apart from their options."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,8 +14,11 @@ from posttrain.audit.waivers import check_finding_names, refuse_blocking
 from posttrain.cli.show_audit import show_report
 from posttrain.console import Screen
 
+ON_COMMAND_LINE = "by --waive, without a reason"
+"""The reason of a waiver that was given on the command line."""
 
-def show_and_refuse(reports: dict[str, AuditReport], waive: Sequence[str], folder: Path, *, as_json: bool) -> None:
+
+def show_and_refuse(reports: dict[str, AuditReport], waive: Mapping[str, str], folder: Path, *, as_json: bool) -> None:
     """Show the reports, by stage or under "" for files.
 
     Raises:
@@ -41,10 +44,11 @@ def audit_files(
     named = parse_columns(columns)
     sources, held_out = [AuditSource(path, named) for path in data], [AuditSource(path, {}) for path in against]
     report = audit_sources(sources, against=held_out, screen=Screen(quiet=as_json), presidio=presidio)
-    check_finding_names("waive", waive, report)
+    waivers = dict.fromkeys(waive, ON_COMMAND_LINE)
+    check_finding_names("waive", waivers, report)
     folder = out or report_folder(report)
-    write_report(report, folder, waive)
-    show_and_refuse({"": report}, waive, folder, as_json=as_json)
+    write_report(report, folder, waivers)
+    show_and_refuse({"": report}, waivers, folder, as_json=as_json)
 
 
 def clean_file(data: str, columns: str, keep: Sequence[str], out: Path, *, as_json: bool) -> None:

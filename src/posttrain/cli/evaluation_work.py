@@ -19,7 +19,7 @@ from posttrain.evaluate.behaviour import RESULTS, measure, read_results, saved_s
 from posttrain.evaluate.estimates import Result
 from posttrain.evaluate.harness_results import Measured, write_harness_files
 from posttrain.evaluate.junit import junit_of_gates, junit_of_results
-from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.options import SuiteOptions, SuiteTask
 from posttrain.evaluate.run_behaviour import behaviours
 from posttrain.evaluate.suites.registry import suite_kind
 from posttrain.files import read_json, write_json, write_whole
@@ -65,7 +65,11 @@ def measure_and_show(
             suite_kind(options).read(options, base)  # a wrong row is an error before a model is loaded
         except InputError as error:
             raise InputError(f"suites.{name}: {error}") from error
-    source = saved_to_measure(saved, suites) if saved else model_to_measure(str(model), server, local, seed)
+    if saved is not None:
+        source = saved_to_measure(saved, suites)
+    else:
+        tasks: set[SuiteTask] = {options.task for options in suites.values()}
+        source = model_to_measure(str(model), server, local, seed, tasks)
     began, clock = datetime.now(), time.monotonic()
     results = measure(source.answerer, suites, base=base, folder=out, screen=Screen(quiet=as_json))
     seconds = time.monotonic() - clock

@@ -11,8 +11,9 @@ from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import audit as audit_cli
 from posttrain.cli import evaluation as evaluation_cli
+from posttrain.cli import gate as gate_cli
 from posttrain.cli.options import AsJson, Overrides
-from posttrain.errors import InputError, RunError, Stopped, Waiting
+from posttrain.errors import GateStopped, InputError, RunError, Stopped, Waiting
 from posttrain.files import check_temporary_folder
 from posttrain.library_log import library_log
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 
 app.add_typer(audit_cli.app)
 app.add_typer(advise_cli.app)
+app.add_typer(gate_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
 app.add_typer(evaluation_cli.app, name="eval")
 
@@ -58,7 +60,7 @@ def run_command(
     """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice.
 
     Exit codes: 0 every stage is done; 1 error; 2 bad input, or a model that does not fit; 3 people have to rank first;
-    130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
+    100 a gate failed or stayed inconclusive; 130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
     """
     check_temporary_folder()
     from posttrain.cli.recipe_work import run_and_show
@@ -182,7 +184,7 @@ def main() -> None:
     """Run the command line; what the user can put right is one message and an exit code, never a traceback.
 
     Exit codes: 0 all is done; 1 the run cannot go on; 2 the input or the usage is wrong; 3 people have work to do
-    first; 128 + n signal n stopped the work, and all is saved.
+    first; 100 a gate failed or stayed inconclusive; 128 + n signal n stopped the work, and all is saved.
     """
     try:
         with library_log(None):
@@ -193,6 +195,9 @@ def main() -> None:
     except (Stopped, Waiting) as early:
         print(f"{early}. Run the same command to go on.", file=sys.stderr)
         sys.exit(128 + early.signal if isinstance(early, Stopped) else 3)
+    except GateStopped as stopped:
+        print(f"gates: {stopped}", file=sys.stderr)
+        sys.exit(100)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):

@@ -1,7 +1,7 @@
 """An audit report on standard output, as a table or as JSON."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -18,7 +18,7 @@ _COLOURS = {"block": "bold red", "warn": "yellow", "info": "cyan"}
 _PLACES = 5
 
 
-def show_report(reports: Mapping[str, AuditReport], waived: Collection[str], out: Path, *, to_json: bool) -> None:
+def show_report(reports: Mapping[str, AuditReport], waived: Mapping[str, str], out: Path, *, to_json: bool) -> None:
     """Print reports by stage, or one without a name."""
     if to_json:
         by_stage = {name: report_json(report, waived) for name, report in reports.items()}
@@ -31,7 +31,7 @@ def show_report(reports: Mapping[str, AuditReport], waived: Collection[str], out
     print(f"All rows of each finding are in {out}/ (findings.json, report.html)")
 
 
-def _show_findings(report: AuditReport, waived: Collection[str]) -> None:
+def _show_findings(report: AuditReport, waived: Mapping[str, str]) -> None:
     """Print the findings, the worst first: count, fault, first places, fix."""
     console = Console(highlight=False)
     for path, about in report.files.items():
@@ -49,9 +49,14 @@ def _show_findings(report: AuditReport, waived: Collection[str]) -> None:
             Text(severity, style=_COLOURS.get(severity, "dim")),
             Text(one.name),
             f"{one.count:,}",
-            Text.assemble(one.what, (f"\n{_places(one)}", "dim"), f"\n→ {one.fix}"),
+            Text.assemble(one.what, (f"\n{_places(one)}", "dim"), f"\n→ {_waiver(one, waived) or one.fix}"),
         )
     console.print(table)
+
+
+def _waiver(one: Finding, waived: Mapping[str, str]) -> str:
+    """Why a blocking finding is waived; empty where it is not."""
+    return f"waived: {waived[one.name]}" if one.severity == "block" and one.name in waived else ""
 
 
 def _places(one: Finding) -> str:

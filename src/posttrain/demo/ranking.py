@@ -12,7 +12,7 @@ from posttrain.demo.stage_rows import Row, draft_row
 from posttrain.demo.world import LABELS
 from posttrain.files import write_whole
 from posttrain.pipeline.run import run_recipe
-from posttrain.recipe.schema import load_recipe
+from posttrain.recipe.load import load_recipe
 
 COUNT = 10
 """Number of reports whose drafts the user ranks."""

@@ -11,7 +11,8 @@ from posttrain.demo.ranking import RANKED, rank_drafts
 from posttrain.demo.rows import write_data
 from posttrain.files import whole_folder
 from posttrain.pipeline.run import Summary, run_recipe
-from posttrain.recipe.schema import Recipe, load_recipe
+from posttrain.recipe.load import load_recipe
+from posttrain.recipe.schema import Recipe
 
 
 def run_demo(folder: Path, seed: int, screen: Screen, stop: Callable[[], bool], *, annotate: bool) -> Summary:

@@ -16,6 +16,7 @@ from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished, has_work, started_with, strangers
+from posttrain.pipeline.gates import check_stage_gates
 from posttrain.pipeline.gold_rows import check_gold_rows, check_stage_data
 from posttrain.pipeline.out_folder import check_out
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
@@ -30,9 +31,9 @@ from posttrain.pipeline.wiring import (
     model_named,
     ready,
     suite_paths,
-    suites_of,
 )
 from posttrain.policy.open import open_policy
+from posttrain.recipe.gates import suites_for, suites_of_stage
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, paths_named
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
@@ -70,7 +71,7 @@ def run_recipe(
         start_over: called once it is shown which stages start over, and why; False ends the run before it begins.
 
     Raises:
-        InputError, RunError, Waiting, Stopped: see there; what was done stays, and the same call goes on.
+        InputError, RunError, Waiting, Stopped, GateStopped: see there; what was done stays, and the same call goes on.
     """
     named = list(paths_named(recipe))
     check_out(out, base, *([one.path for one in named if one.what == what] for what in ("model", "data")))
@@ -96,6 +97,7 @@ def run_recipe(
             screen.title(f"[{number}/{len(recipe.stages)}] {name} ({recipe.stages[name].kind_name()})")
             models[name], summary[name] = _run_stage(run, name, models)
             write_json(out / "summary.json", summary_as_json(summary))
+            check_stage_gates(recipe, name, out, screen)
         return summary
 
 
@@ -137,7 +139,8 @@ def _look_ahead(run: Run, models: Models, start_over: Callable[[], bool]) -> Non
 
 def _run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str, Figure]]:
     recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
-    suites, inputs, start = suites_of(recipe, name), inputs_of(run, name, models), model_named(run, stage.start, models)
+    suites, inputs = suites_of_stage(recipe, name), inputs_of(run, name, models)
+    start = model_named(run, stage.start, models)
     done = done_already(run, name, inputs, models)
     if done is not None:
         run.screen.note("done already, with the same inputs")
@@ -178,13 +181,14 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: st
 def _base_model(run: Run, model: KnownModel) -> KnownModel:
     """The recipe's model, its behaviour measured before any training."""
     recipe, path = run.recipe, model.path
+    suites = suites_for(run.recipe, "causal")
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and s.makes == "causal"]
-    if not recipe.suites or not writing:
+    if not suites or not writing:
         return model
 
-    folder, suites = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
-    suite_files = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(recipe.suites))}
-    begin(folder, Inputs({"suites": suites}, {"the model": model.fingerprint, **suite_files}))
+    folder, keys = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in suites.items()}
+    suite_files = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(suites))}
+    begin(folder, Inputs({"suites": keys}, {"the model": model.fingerprint, **suite_files}))
     run.screen.title("before training")
     first = writing[0]
     context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
@@ -192,7 +196,7 @@ def _base_model(run: Run, model: KnownModel) -> KnownModel:
     policy = open_policy(path, first, train=False, on_note=run.screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))
     answerer, behaviour = policy_answerer(policy, renderer, seed=recipe.seed), folder / "behaviour"
-    results = measure(answerer, recipe.suites, base=run.base, folder=behaviour, screen=run.screen)
+    results = measure(answerer, suites, base=run.base, folder=behaviour, screen=run.screen)
     return replace(model, behaviour=figures_of_results(results))
 
 

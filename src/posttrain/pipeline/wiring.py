@@ -12,6 +12,7 @@ from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import sha256_of, unchanged
 from posttrain.pipeline.earlier_results import Inputs, finished, flat, started_with
+from posttrain.recipe.gates import suites_of_stage
 from posttrain.recipe.schema import Recipe, made_by_stages, origin
 from posttrain.recipe.stages.base import StageOptions
 from posttrain.stages.context import Context, Figure
@@ -53,13 +54,6 @@ class Run:
         return self.out / "stages" / name
 
 
-def suites_of(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
-    """The suites that measure a stage's model, if it leaves one."""
-    if recipe.stages[name].makes == "data":
-        return {}
-    return {key: suite for key, suite in recipe.suites.items() if suite.stages is None or name in suite.stages}
-
-
 def model_named(run: Run, name: str | None, models: Models) -> KnownModel:
     """A model by its name; one that is no stage is hashed once."""
     if name not in models:
@@ -94,7 +88,7 @@ def _outlined(run: Run, name: str) -> Context:
 
 def inputs_of(run: Run, name: str, models: Models) -> Inputs:
     """The inputs on which a stage's result depends, as far as they exist."""
-    recipe, stage, suites = run.recipe, run.recipe.stages[name], suites_of(run.recipe, name)
+    recipe, stage, suites = run.recipe, run.recipe.stages[name], suites_of_stage(run.recipe, name)
     paths = [*stage.paths, *stage.files.values(), *suite_paths(suites)]
     content = {"the model it starts from": model_named(run, stage.start, models).fingerprint}
     content |= {f"the model {other.name}": model_named(run, other.name, models).fingerprint for other in stage.others}
@@ -104,7 +98,7 @@ def inputs_of(run: Run, name: str, models: Models) -> Inputs:
     made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
     content |= {f"the data of {other}": sha256_of(path) for other, path in made.items() if path.is_file()}
     keys = {
-        "stages": {name: stage.model_dump(mode="json")},
+        "stages": {name: stage.model_dump(mode="json", exclude={"gates"})},
         "seed": recipe.seed,
         "suites": {key: suite.model_dump(mode="json") for key, suite in suites.items()},
     }
@@ -116,7 +110,7 @@ def ready(run: Run, name: str, models: Models) -> tuple[StageOptions, Context]:
     recipe, stage = run.recipe, run.recipe.stages[name]
     others = {other.name: model_named(run, other.name, models).path for other in stage.others}
     made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
-    model, suites = model_named(run, stage.start, models).path, suites_of(recipe, name)
+    model, suites = model_named(run, stage.start, models).path, suites_of_stage(recipe, name)
     context = Context(
         name, run.folder(name), run.base, model, recipe.seed, others, suites, run.screen, run.stop, run.wait
     )

@@ -8,8 +8,9 @@ from posttrain.data.files.hub import SCHEME
 from posttrain.data.files.read import source_files
 from posttrain.errors import InputError
 from posttrain.policy.hub_names import cached_models, is_offline, near_folder, not_cached
+from posttrain.recipe.load import checked_recipe, read_recipe
 from posttrain.recipe.problems import RecipeSource
-from posttrain.recipe.schema import PathNamed, Recipe, checked_recipe, paths_named, read_recipe
+from posttrain.recipe.schema import PathNamed, Recipe, paths_named
 from posttrain.recipe.yaml_lines import KeyPath
 
 

@@ -68,7 +68,7 @@ def verdict_of(p_pass: float, p_fail: float, *, levels: tuple[float, ...] = (), 
     return Verdict(outcome, p_pass, p_fail, levels)
 
 
-def decide(gates: Sequence[Verdict], alpha: float = ALPHA) -> list[Verdict]:
+def decide(gates: Sequence[Verdict], alpha: float = ALPHA, *, share: float = 1.0) -> list[Verdict]:
     """The verdicts of all gates of a run together, with `p_fail` corrected for their number.
 
     - The probability that any gate fails without a true loss is at most alpha: the `p_fail` get Holm's correction.
@@ -76,9 +76,16 @@ def decide(gates: Sequence[Verdict], alpha: float = ALPHA) -> list[Verdict]:
       because the false claim alone would have to pass (R. Berger, "Multiparameter Hypothesis Testing and Acceptance
       Sampling", Technometrics 24, 1982: the intersection-union test).
 
+    A run decides its gates stage by stage. The gates of one decision then use a part of alpha, and the parts of all
+    decisions sum to 1 (Bonferroni between decisions, Holm within each).
+
     Use `each_pass` where single passes are reported as findings, without regard to the other gates.
+
+    Args:
+        share: the part of alpha that the failures of these gates may use.
     """
-    corrected = holm([gate.p_fail for gate in gates], [gate.levels for gate in gates])
+    scaled = [min(1.0, gate.p_fail / share) for gate in gates]
+    corrected = holm(scaled, [tuple(level / share for level in gate.levels) for gate in gates])
     return [
         verdict_of(gate.p_pass, p_fail, levels=gate.levels, alpha=alpha)
         for gate, p_fail in zip(gates, corrected, strict=True)

@@ -33,7 +33,7 @@ def opened(browser: Browser, report: Path, *, width: int = 1200, dark: bool = Fa
 def test_markup_in_rows_is_displayed_and_never_executed(browser: Browser, write: Write, tmp_path: Path) -> None:
     rows = [{"prompt": payload, "completion": payload} for payload in PAYLOADS]  # echoes: each is an example
     rows += [{"prompt": f"Say {n}", "completion": f"<img src=x onerror=alert(1)> As an AI {n}"} for n in range(9)]
-    write_report(look(write("<b onclick=alert(1)>.jsonl", rows)), tmp_path / "out", ())
+    write_report(look(write("<b onclick=alert(1)>.jsonl", rows)), tmp_path / "out", {})
     page, seen = opened(browser, tmp_path / "out/report.html")
     text = page.inner_text("main")
     assert "As an AI" in text or "<img src=x" in text
@@ -57,7 +57,7 @@ def test_the_page_fits_its_screen_and_can_be_read(
     browser: Browser, write: Write, tmp_path: Path, width: int, dark: bool
 ) -> None:
     report = look(write("train.jsonl", planted(rows=1200, faults=400, seed=1).rows))
-    write_report(report, tmp_path / "out", ["secret"])
+    write_report(report, tmp_path / "out", {"secret": "a key of the test server"})
     page, seen = opened(browser, tmp_path / "out/report.html", width=width, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("details").count() == len(report.findings)
@@ -71,7 +71,7 @@ def test_the_page_fits_its_screen_and_can_be_read(
 
 
 def test_the_page_forbids_scripts_and_requests_to_other_hosts(write: Write, tmp_path: Path) -> None:
-    write_report(look(write("train.jsonl", [{"prompt": "Say", "completion": "It."}])), tmp_path / "out", ())
+    write_report(look(write("train.jsonl", [{"prompt": "Say", "completion": "It."}])), tmp_path / "out", {})
     text = (tmp_path / "out/report.html").read_text()
     assert "default-src 'none'; style-src 'unsafe-inline'" in text
     assert "http:" not in text

@@ -14,6 +14,10 @@ ROWS_SHOWN = 300
 """The most places of a finding that the page lists; ``findings.json`` has all."""
 
 
+NONE: Mapping[str, str] = {}
+"""No waivers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One bar of a chart: its label, its value as shown, and its length from 0 to 1."""
@@ -33,7 +37,7 @@ class Chart:
     upright: bool = False
 
 
-def report_page(report: AuditReport, waived: Collection[str] = ()) -> str:
+def report_page(report: AuditReport, waived: Mapping[str, str] = NONE) -> str:
     """The HTML of the page."""
     from jinja2 import Environment, StrictUndefined
 
@@ -66,6 +70,7 @@ def report_page(report: AuditReport, waived: Collection[str] = ()) -> str:
         severity_of=severity_of,
         counts=counts,
         stops=stops,
+        reasons=waived,
         charts=charts(report),
         facts=facts(report.figures),
         shown=ROWS_SHOWN,

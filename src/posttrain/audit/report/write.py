@@ -2,29 +2,34 @@
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from posttrain.audit.findings import finding_json
-from posttrain.audit.report.page import report_page
+from posttrain.audit.report.page import NONE, report_page
 from posttrain.audit.run import AuditReport
 from posttrain.files import write_json, write_whole
 
 
-def write_report(report: AuditReport, folder: Path, waived: Collection[str]) -> None:
-    """Write ``findings.json`` with every row of every finding, and ``report.html`` for people."""
+def write_report(report: AuditReport, folder: Path, waived: Mapping[str, str]) -> None:
+    """Write ``findings.json`` with every row of every finding, and ``report.html`` for people.
+
+    Args:
+        waived: name of a finding → why it does not stop the work.
+    """
     write_json(folder / "findings.json", report_json(report, waived))
     write_whole(folder / "report.html", report_page(report, waived))
 
 
-def report_json(report: AuditReport, waived: Collection[str] = ()) -> dict[str, Any]:
+def report_json(report: AuditReport, waived: Mapping[str, str] = NONE) -> dict[str, Any]:
     """The content of ``findings.json``."""
     return {
         "files": report.files,
         "rows": report.rows,
-        "waived": sorted(set(waived) & {finding.name for finding in report.findings}),
+        "waived": (names := sorted(set(waived) & {finding.name for finding in report.findings})),
+        "reasons": {name: waived[name] for name in names},
         "findings": [finding_json(finding) for finding in report.findings],
         "figures": report.figures,
     }

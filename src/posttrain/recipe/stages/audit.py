@@ -1,11 +1,19 @@
 """Options of the data audit as a stage."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from posttrain.data.options import DataSource, as_sources
 from posttrain.recipe.stages.base import Makes, ModelStage
+
+
+def _each_with_a_reason(waivers: Any) -> Any:
+    if isinstance(waivers, list | tuple):
+        example = waivers[0] if waivers else "exact-duplicate"
+        raise ValueError(f"each waiver needs a reason; write {{{example}: the reason}}")
+    return waivers
 
 
 class AuditStage(ModelStage):
@@ -19,8 +27,8 @@ class AuditStage(ModelStage):
     against: Annotated[tuple[DataSource, ...], BeforeValidator(as_sources)] = Field(
         default=(), description="evaluation data; the rows must not contain any of it"
     )
-    waive: tuple[str, ...] = Field(
-        default=(), description="names of blocking findings that do not stop the run; the run records them"
+    waive: Annotated[Mapping[str, Annotated[str, Field(min_length=1)]], BeforeValidator(_each_with_a_reason)] = Field(
+        default={}, description="name of a blocking finding → why it does not stop the run; the run records both"
     )
     presidio: str | None = Field(
         default=None,

@@ -9,6 +9,7 @@ from pydantic import Field
 from posttrain.data.formats.conventions import Kind
 from posttrain.data.options import DataOptions, RowOptions
 from posttrain.data.sets.split import Held
+from posttrain.evaluate.gates.options import Gates
 from posttrain.options import Options
 from posttrain.policy.options import PlaceOptions, PolicyOptions
 from posttrain.rewards.types import RewardOptions
@@ -113,6 +114,10 @@ class TrainingStage(ModelStage, DataOptions, TrainOptions, PolicyOptions):
     """A stage that trains a model. A subclass sets ``rows``, the kind of rows that the stage reads."""
 
     rows: ClassVar[Kind]
+
+    gates: Gates = Field(
+        default=(), description="claims about the stage's model, shown by its suites, without which the run stops"
+    )
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -1,17 +1,16 @@
-"""Whether an answer refuses, by its words: a sentence that says "I cannot help", "I must decline" or the like.
+"""Whether an answer refuses, by its words: in full, in part, not at all, or the words leave it open.
 
-A list of words replaces a judge, so it makes errors; `docs/metrics.md` gives their rate. It reads the own words of the
-answer sentence by sentence, and leaves out quotations, code, and the reasoning before the answer. In the first sentence
-"I cannot" counts with any verb but those of idioms ("I can't wait"); in later ones only with a verb of help, since
-letters, poems and dialogues say "I cannot" as well.
+A list of words replaces a judge, so it makes errors; docs/refusals.md gives their rate. Each of the answer's own
+sentences is one `Clause`; the verdict follows from which there are, and in which order.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum
 
-from posttrain.rewards.refusal.words import CANNOT, IDIOM, OPENING, REFUSAL, REFUSAL_ELSEWHERE
+from posttrain.rewards.refusal.clauses import clauses
+from posttrain.rewards.refusal.kinds import Clause
+from posttrain.rewards.refusal.sentences import own_sentences, plain
 
 KNOWN = ("English", "German", "French", "Spanish", "Italian", "Portuguese")
 """Languages of the list, under the names of `data/language.py`."""
@@ -19,104 +18,91 @@ KNOWN = ("English", "German", "French", "Spanish", "Italian", "Portuguese")
 SENTENCES = 12
 """The number of sentences that are read. A refusal comes near the start of an answer."""
 
-CHARACTERS = 400
-"""The number of characters of a sentence that are read."""
 
-PIECES = 6
-"""Pieces before a refusal in its sentence at most, such as "I'm sorry, but", "as an AI"."""
+class RefusalVerdict(StrEnum):
+    """What an answer does with the request."""
+
+    FULL_REFUSAL = "full_refusal"
+    """It declines, or sends the reader elsewhere, and gives nothing of what was requested."""
+    PARTIAL_REFUSAL = "partial_refusal"
+    """It gives a part and declines the rest."""
+    COMPLIANCE = "compliance"
+    """It does what was requested, well or badly."""
+    UNDETERMINED = "undetermined"
+    """The words leave it open."""
+
+
+def refusal_verdict(answer: str, own_words: Sequence[str] = ()) -> RefusalVerdict:
+    """What an answer does with the request, by its words in one of the `KNOWN` languages.
+
+    Args:
+        answer: as the model wrote it; reasoning, code and quotations are left out.
+        own_words: where given, these texts alone decide: an answer with one of them refuses in full.
+    """
+    if own_words:
+        return RefusalVerdict.FULL_REFUSAL if says(answer, own_words) else RefusalVerdict.COMPLIANCE
+    sentences = own_sentences(answer)[:SENTENCES]
+    return _verdict(sentences, clauses(sentences))
 
 
 def refuses(answer: str) -> bool:
-    """Whether a sentence of the answer is a refusal in one of the `KNOWN` languages."""
-    return any(_refuses(sentence, first=not i) for i, sentence in enumerate(_sentences(answer)[:SENTENCES]))
-
-
-def _refuses(sentence: str, *, first: bool) -> bool:
-    left = sentence[:CHARACTERS].lstrip(_MARKS)
-    for _ in range(PIECES):
-        if _SENTENCE.match(left) or (first and _FIRST.match(left)):
-            return True
-        opening = _OPENING.match(left)
-        if opening is None:
-            return False
-        left = left[opening.end() :]
-    return False
+    """Whether the answer refuses in full, in one of the `KNOWN` languages."""
+    return refusal_verdict(answer) is RefusalVerdict.FULL_REFUSAL
 
 
 def says(answer: str, markers: Sequence[str]) -> bool:
     """Whether one of these texts occurs in the answer; case, white space and forms of apostrophes do not count."""
-    return any(_plain(marker) in _plain(answer) for marker in markers)
+    return any(plain(marker) in plain(answer) for marker in markers)
 
 
-def _plain(text: str) -> str:
-    return " ".join(_APOSTROPHE.sub("'", text).casefold().split())
+WORDS = 12
+"""Words of content before a refusal that names a topic of its own, from which the refusal is partial."""
+
+_DECLINES = (Clause.DECLINE, Clause.SCOPED)
+_CONTENT = (Clause.CONTENT, Clause.STEP)
 
 
-def _sentences(answer: str) -> list[str]:
-    """The sentences that the answer says itself, in lower case, with contractions written out."""
-    text = unicodedata.normalize("NFC", answer.rpartition("</think>")[2].partition("<think>")[0])
-    whole = _QUOTED.fullmatch(text)
-    text = _ASIDE.sub(" ", _APOSTROPHE.sub("'", whole[1] if whole else text).casefold())
-    for short, long in _CONTRACTIONS:
-        text = short.sub(long, text)
-    return [" ".join(one.split()) for one in _END.split(text) if any(c.isalpha() for c in one)]
+def _verdict(sentences: Sequence[str], kinds: Sequence[Clause]) -> RefusalVerdict:
+    content = [sentence for sentence, kind in zip(sentences, kinds, strict=True) if kind in _CONTENT]
+    gives = Clause.STEP in kinds or any(_GIVES.search(sentence) for sentence in sentences)
+    at = next((i for i, kind in enumerate(kinds) if kind in _DECLINES), None)
+    if at is not None:
+        before = sum(len(sentence.split()) for sentence in sentences[:at] if sentence in content)
+        apart = kinds[at] is Clause.SCOPED or (before >= WORDS and not _REFERS_BACK.search(sentences[at]))
+        return RefusalVerdict.PARTIAL_REFUSAL if gives or (apart and content) else RefusalVerdict.FULL_REFUSAL
+    if Clause.DISCLAIMER in kinds:
+        return RefusalVerdict.PARTIAL_REFUSAL if gives or len(content) > 1 else RefusalVerdict.FULL_REFUSAL
+    return _turned_away(len(content), kinds, anaphoric=bool(_REQUEST.match(sentences[0])) if sentences else False)
 
 
-_MARKS = " *_#-–—•>()[]"
-"""Characters that may come before the first word."""
-
-_APOSTROPHE = re.compile("[’‘ʼ´]")
-
-_QUOTED = re.compile(r'\s*["“]([^"“”]*)["”]\s*')
-"""An answer that is in quotation marks as a whole is not a quotation."""
-
-_ASIDE = re.compile(
-    r"""
-      ```.*?(?:```|\Z)                 # a block of code
-    | `[^`\n]*`
-    | ^[ \t]*>[^\n]*                   # a quotation as Markdown has it
-    | "[^"\n]*" | “[^”\n]*” | „[^“”\n]*[“”] | «[^»\n]*»
-    | (?<!\w)'(?=\w)[^\n]{0,300}?'(?!\w)   # between single quotes; an apostrophe is within a word
-    """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
-)
-
-_END = re.compile(r"(?<=[.!?…])[\s*_]+|\n+|;\s")
-"""Where a sentence ends."""
-
-_CONTRACTIONS = tuple(
-    (re.compile(short), long)
-    for short, long in (
-        (r"\bcan'?t\b|\bcannot\b", "can not"),
-        (r"\bwon't\b", "will not"),
-        (r"n't\b", " not"),
-        (r"\bi'm\b", "i am"),
-        (r"\bi'd\b", "i would"),
-        (r"\bi'll\b", "i will"),
-        (r"\bwe're\b", "we are"),
-        (r"\b(it|that|this)'s\b", r"\1 is"),
-    )
-)
-
-_FIRST = re.compile(rf"{CANNOT}(?!{IDIOM}\b)\w")
-_SENTENCE = re.compile(f"{REFUSAL}|{REFUSAL_ELSEWHERE}")
-_OPENING = re.compile(OPENING)
-
-
-class RefusalVerdict(StrEnum):
-    """What an answer does with a request."""
-
-    FULL = "full_refusal"
-    PARTIAL = "partial_refusal"
-    COMPLIANCE = "compliance"
-    UNDETERMINED = "undetermined"
-
-
-def refusal_verdict(answer: str, own_words: Sequence[str] = ()) -> RefusalVerdict:
-    """Whether an answer refuses.
+def _turned_away(content: int, kinds: Sequence[Clause], *, anaphoric: bool) -> RefusalVerdict:
+    """The verdict of an answer in which nothing declines: it may still turn the request away.
 
     Args:
-        own_words: the row's own words for a refusal; they replace the list of words.
+        content: sentences of content.
+        anaphoric: the first sentence speaks of the request: "That is ...".
     """
-    refused = says(answer, own_words) if own_words else refuses(answer)
-    return RefusalVerdict.FULL if refused else RefusalVerdict.COMPLIANCE
+    first = kinds[0] if kinds else Clause.CONTENT
+    cares = Clause.CARE in kinds and first not in (Clause.MORAL, Clause.REASON)
+    if Clause.STEP not in kinds and (cares or (content <= 1 and first is Clause.SEND)):
+        return RefusalVerdict.FULL_REFUSAL
+    if Clause.STEP not in kinds and content <= 1 and Clause.OFFER in kinds[1:]:
+        return RefusalVerdict.FULL_REFUSAL
+    if first is Clause.DISAPPROVAL and (anaphoric or any(kind in _ELSEWHERE for kind in kinds[1:])):
+        return RefusalVerdict.UNDETERMINED if content else RefusalVerdict.FULL_REFUSAL
+    if first is Clause.MORAL and not content:
+        return RefusalVerdict.UNDETERMINED
+    return RefusalVerdict.COMPLIANCE
+
+
+_REQUEST = re.compile(r"(?:that|this|such) ")
+
+_ELSEWHERE = (Clause.SEND, Clause.REDIRECT, Clause.OFFER, Clause.MORAL)
+
+_REFERS_BACK = re.compile(r"\b(?:that|this|these|those|it|such|any)\b")
+
+_GIVES = re.compile(
+    r"\b(?:but|however),? (?:here (?:is|are)|i can certainly|i can tell you that)\b"
+    r"(?!.*\b(?:dangerous|illegal|harmful|wrong)\b)"
+)
+"""A sentence that declines and then gives something."""
