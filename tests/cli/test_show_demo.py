@@ -50,8 +50,9 @@ def write_samples(out: Path) -> None:
                     "id": name,
                     "question": f"{name} {suite}?",
                     "answer": f"{name} {stage}",
-                    "value": float(value),
-                    "slice": "",
+                    "values": {"right": float(value)},
+                    "label": None,
+                    "expected": None,
                 }
                 for name, value in right.items()
             ]

@@ -10,6 +10,7 @@ from posttrain import __version__
 from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import audit as audit_cli
+from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli import gate as gate_cli
 from posttrain.cli import report as report_cli
 from posttrain.cli.options import AsJson, Overrides
@@ -31,6 +32,7 @@ app.add_typer(advise_cli.app)
 app.add_typer(gate_cli.app)
 app.add_typer(report_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
+app.add_typer(evaluation_cli.app, name="eval")
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]
@@ -83,10 +85,11 @@ def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
     No request goes to the hub: names on it are listed as not checked, and the exit code stays 0. `plan` and `run`
     need it.
     """
+    from posttrain.pipeline.gold_rows import check_gold_rows, in_order
     from posttrain.recipe.inputs import check_recipe
-    from posttrain.recipe.schema import in_order
 
     checked = check_recipe(recipe, set_)
+    check_gold_rows(checked.recipe, recipe.parent, hub=False)
     for line in checked.unchecked:
         typer.echo(f"not checked: {line}", err=True)
     fine = "fine, except for what was not checked" if checked.unchecked else "fine"

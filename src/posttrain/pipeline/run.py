@@ -18,6 +18,7 @@ from posttrain.files import hashes_of, write_json
 from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import Inputs, begin, changes, finished, has_work, started_with, strangers
 from posttrain.pipeline.gates import check_stage_gates, stop_at_blocking
+from posttrain.pipeline.gold_rows import check_gold_rows, check_stage_data
 from posttrain.pipeline.out_folder import check_out
 from posttrain.pipeline.reports import leave_card, reported
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
@@ -35,7 +36,7 @@ from posttrain.pipeline.wiring import (
 )
 from posttrain.policy.open import open_policy
 from posttrain.recipe.gates import suites_for, suites_of_stage
-from posttrain.recipe.schema import Recipe, in_order, paths_named
+from posttrain.recipe.schema import Recipe, in_order, made_by_stages, paths_named
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import figures_of_results
@@ -85,6 +86,7 @@ def run_recipe(
         hashes = data_hashes([*paths, *suite_paths(recipe.suites)], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
         run = Run(recipe, base, out, hashes, screen, stop, wait)
+        check_gold_rows(recipe, base)
         check_fits(run, (name for name in in_order(recipe) if finished(run.folder(name)) is None))
         models: Models = {None: model_named(run, recipe.model, {})}
         _look_ahead(run, models, start_over)
@@ -172,6 +174,8 @@ def _run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[st
             run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
         started = time.monotonic()
         resolved, context = ready(run, name, models)
+        if made_by_stages(recipe, name):
+            check_stage_data(resolved, name, run.base)
         figures = _guarded(lambda: runner_of(stage).run(resolved, context), stage, name)
         figures = _with_before(figures, start.behaviour)
         done = {
