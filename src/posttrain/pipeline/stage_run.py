@@ -14,6 +14,7 @@ from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.files import hashes_of, write_json
 from posttrain.pipeline.earlier_results import Inputs, begin, finished
 from posttrain.pipeline.gold_rows import check_stage_data
+from posttrain.pipeline.peak_memory import peak_memory_bytes, reset_peak_memory
 from posttrain.pipeline.wiring import (
     KnownModel,
     Models,
@@ -56,6 +57,7 @@ def run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str
         elif finished(folder) is not None:
             run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
         started = time.monotonic()
+        reset_peak_memory_bytes()
         resolved, context = ready(run, name, models)
         if made_by_stages(recipe, name):
             check_stage_data(resolved, name, run.base)
@@ -64,6 +66,7 @@ def run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str
         done = {
             "fingerprint": inputs.fingerprint,
             "seconds": round(time.monotonic() - started, 1),
+            "peak_memory_bytes": peak_memory_bytes(),
             "figures": {key: asdict(figure) for key, figure in figures.items()},
             "model": hashes_of(folder / "model"),
         }

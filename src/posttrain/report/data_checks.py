@@ -11,7 +11,11 @@ ORDER = ("block", "waived", "warn", "info")
 
 @dataclass(frozen=True, slots=True)
 class CheckedFinding:
-    """A finding: how bad it is ("waived" if the recipe lets it pass), and a few places."""
+    """A finding: how bad it is ("waived" if the recipe lets it pass), and a few places.
+
+    Args:
+        fix: what to do; of a waived finding, the reason of the waiver.
+    """
 
     severity: str
     name: str
@@ -49,14 +53,14 @@ def audits_of(run: RunRecord) -> list[DataAudit]:
         if stored is None:
             continue
         with expected(path):
-            waived = set(stored.get("waived", ()))
+            waived, reasons = set(stored.get("waived", ())), stored.get("reasons", {})
             findings = [
                 CheckedFinding(
                     "waived" if one["severity"] == "block" and one["name"] in waived else str(one["severity"]),
                     str(one["name"]),
                     int(one["count"]),
                     str(one["what"]),
-                    str(one["fix"]),
+                    f"Reason: {reasons[one['name']]}" if one["name"] in reasons else str(one["fix"]),
                     tuple(str(row) for row in one["rows"][:EXAMPLES]),
                 )
                 for one in stored["findings"]

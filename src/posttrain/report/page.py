@@ -15,6 +15,7 @@ from posttrain.report.data_checks import audits_of
 from posttrain.report.examples import examples_of
 from posttrain.report.glossary import GLOSSARY, KINDS
 from posttrain.report.headline import headline
+from posttrain.report.imported import imported_of
 from posttrain.report.lineage import lineage
 from posttrain.report.people import rankings_of
 from posttrain.report.record import RunRecord, StageRecord
@@ -71,6 +72,7 @@ def run_page(run: RunRecord, other: RunRecord | None = None) -> str:
             suites=examples_of(run),
             rankings=rankings_of(run),
             gates=gates,
+            imported=imported_of(run),
             costs=costs,
             total=total_seconds(costs),
             repeat=how_to_repeat(run),
