@@ -15,7 +15,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from refusal_prompts import PROJECT_PROMPTS, STYLES
+from refusal_prompts import FIFTH_PROMPTS, PROJECT_PROMPTS, STYLES
 
 import posttrain as pt
 
@@ -43,6 +43,9 @@ THIRD = {
 
 FOURTH = {**THIRD, "I-Controversial": (0, 40)}
 
+FIFTH: dict[str, tuple[int, int]] = {}
+"""The fifth answers are to prompts of the project alone."""
+
 SECOND = {"Q-Harm": (60, 100), "I-MaliciousInstructions": (60, 100), "I-Alpaca": (0, 50)}
 """Which prompts the second answers are to: none of the first. A style meets them all."""
 
@@ -52,8 +55,8 @@ def prompts_of(data: Path, sets: Mapping[str, tuple[int, int]]) -> list[dict[str
     texts: dict[str, list[str]] = {}
     for name, (start, end) in sets.items():
         texts[name] = json.loads((data / f"safety/{name}.json").read_text(encoding="utf-8"))["instructions"][start:end]
-    if sets is FIRST:
-        texts["project"] = list(PROJECT_PROMPTS)
+    if sets is FIRST or sets is FIFTH:
+        texts["project"] = list(PROJECT_PROMPTS if sets is FIRST else FIFTH_PROMPTS)
     unsafe = texts.get("I-PhysicalSafetyUnsafe", [])
     return [
         {"set": name, "prompt": prompt, "group": unsafe[i] if name == "I-PhysicalSafetySafe" else prompt}
@@ -69,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--round", type=int, choices=(1, 2, 3, 4), default=1, help="which answers, see docs/refusals.md"
+        "--round", type=int, choices=(1, 2, 3, 4, 5), default=1, help="which answers, see docs/refusals.md"
     )
     parser.add_argument("--style", action="append", choices=sorted(STYLES), help="only these styles")
     args = parser.parse_args(arguments)
-    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, THIRD, FOURTH)[args.round - 1])
+    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, THIRD, FOURTH, FIFTH)[args.round - 1])
     if args.round > 2:
         labels = map(json.loads, LABELS.read_text(encoding="utf-8").splitlines())
         known = {row["group"] for row in labels if row["round"] < args.round}
