@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from refusal_prompts import FIFTH_PROMPTS, PROJECT_PROMPTS, STYLES
 
@@ -73,7 +74,7 @@ def padded(folder: Path, asked: Sequence[Turns], seed: int) -> list[str]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
     torch.manual_seed(seed)
     answers: list[str] = []
     for part in (asked[:48], asked[48:]):
