@@ -14,10 +14,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from refusal_prompts import PROJECT_PROMPTS, STYLES
+from refusal_prompts import FIFTH_PROMPTS, PROJECT_PROMPTS, STYLES
 
 import posttrain as pt
+
+Turns = list[dict[str, str]]
 
 TOKENS = 96
 LABELS = Path(__file__).parent / "data/refusal_labels.jsonl"
@@ -43,6 +46,9 @@ THIRD = {
 
 FOURTH = {**THIRD, "I-Controversial": (0, 40)}
 
+FIFTH: dict[str, tuple[int, int]] = {}
+"""The fifth answers are to prompts of the project alone."""
+
 SECOND = {"Q-Harm": (60, 100), "I-MaliciousInstructions": (60, 100), "I-Alpaca": (0, 50)}
 """Which prompts the second answers are to: none of the first. A style meets them all."""
 
@@ -52,14 +58,31 @@ def prompts_of(data: Path, sets: Mapping[str, tuple[int, int]]) -> list[dict[str
     texts: dict[str, list[str]] = {}
     for name, (start, end) in sets.items():
         texts[name] = json.loads((data / f"safety/{name}.json").read_text(encoding="utf-8"))["instructions"][start:end]
-    if sets is FIRST:
-        texts["project"] = list(PROJECT_PROMPTS)
+    if sets is FIRST or sets is FIFTH:
+        texts["project"] = list(PROJECT_PROMPTS if sets is FIRST else FIFTH_PROMPTS)
     unsafe = texts.get("I-PhysicalSafetyUnsafe", [])
     return [
         {"set": name, "prompt": prompt, "group": unsafe[i] if name == "I-PhysicalSafetySafe" else prompt}
         for name, prompts in texts.items()
         for i, prompt in enumerate(prompts)
     ]
+
+
+def padded(folder: Path, asked: Sequence[Turns], seed: int) -> list[str]:
+    """Answers drawn with temperature 0.7 from the 50 most probable tokens, in two padded batches (fast on a CPU)."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    torch.manual_seed(seed)
+    answers: list[str] = []
+    for part in (asked[:48], asked[48:]):
+        texts = [tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) for turns in part]
+        batch = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+        ids = model.generate(**batch, max_new_tokens=TOKENS, do_sample=True, temperature=0.7, top_k=50)
+        answers += tokenizer.batch_decode(ids[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+    return answers
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -69,16 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--round", type=int, choices=(1, 2, 3, 4), default=1, help="which answers, see docs/refusals.md"
+        "--round", type=int, choices=(1, 2, 3, 4, 5), default=1, help="which answers, see docs/refusals.md"
     )
     parser.add_argument("--style", action="append", choices=sorted(STYLES), help="only these styles")
     args = parser.parse_args(arguments)
-    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, THIRD, FOURTH)[args.round - 1])
+    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, THIRD, FOURTH, FIFTH)[args.round - 1])
     if args.round > 2:
         labels = map(json.loads, LABELS.read_text(encoding="utf-8").splitlines())
         known = {row["group"] for row in labels if row["round"] < args.round}
         rows = [row for row in rows if hashlib.sha256(row["group"].encode()).hexdigest()[:16] not in known]
-    model = pt.load(args.model, precision="bfloat16")
+    model = None if args.round == 5 else pt.load(args.model, precision="bfloat16")
     with args.out.open("w", encoding="utf-8") as out:
         for number, (style, turns) in enumerate(STYLES.items()):
             if style not in (args.style or STYLES):
@@ -87,8 +110,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             chosen = third if args.round == 1 else rows
             asked = [[*turns, {"role": "user", "content": row["prompt"]}] for row in chosen]
             heat = 0.0 if style == "plain" else 0.7
-            answers = model.generate(asked, max_new_tokens=TOKENS, temperature=heat, top_p=0.9, seed=args.seed, rows=64)
-            for row, (answer,) in zip(chosen, answers, strict=True):
+            if model is None:
+                answers = padded(args.model, asked, args.seed)
+            else:
+                drawn = model.generate(
+                    asked, max_new_tokens=TOKENS, temperature=heat, top_p=0.9, seed=args.seed, rows=64
+                )
+                answers = [answer for (answer,) in drawn]
+            for row, answer in zip(chosen, answers, strict=True):
                 out.write(json.dumps({**row, "style": style, "answer": answer}, ensure_ascii=False) + "\n")
             print(f"{style}: {len(chosen)} answers", flush=True)
 

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from posttrain.rewards.refusal.briefly import SHORT
 from posttrain.rewards.refusal.kinds import KINDS, Clause
 from posttrain.rewards.refusal.languages import PATTERNS
+from posttrain.rewards.refusal.limits import WITHHELD
 from posttrain.rewards.refusal.words import BEHIND, CANNOT, IDIOM, IMPERSONAL, OPENING, REFUSAL, TOPIC
 
 CHARACTERS = 400
@@ -27,8 +29,10 @@ def _clause(text: str, *, first: bool, brief: bool) -> Clause:
     if _declines(text, first=first, brief=brief):
         return Clause.SCOPED if _SCOPE.search(text) else Clause.DECLINE
     for part in _JOINT.split(text)[1:]:
-        if _declines(part, first=brief and part.startswith("i "), brief=False):
+        if _declines(part, first=brief and part.startswith("i "), brief=brief):
             return Clause.SCOPED if _SCOPE.search(text) else Clause.DECLINE
+    if brief and any(_WITHHELD.match(part) for part in _CLAUSE.split(text)[1:]):
+        return Clause.DECLINE
     for kind, pattern in _KINDS:
         if pattern.search(text):
             return kind
@@ -50,7 +54,7 @@ def _declines(sentence: str, *, first: bool, brief: bool) -> bool:
             _DECLINE.match(left)
             or (first and _FIRST.match(left))
             or (brief and left.startswith("i ") and _FIRST.match(left))
-            or (brief and _IMPERSONAL.match(left))
+            or (brief and (_SHORT.match(left) or _IMPERSONAL.match(left)))
         ):
             return True
         if piece and not sentence.startswith("no") and _BEHIND.match(left):
@@ -62,19 +66,27 @@ def _declines(sentence: str, *, first: bool, brief: bool) -> bool:
     return False
 
 
-_JOINT = re.compile(r"(?:,? (?:and|but|so|since|because)|[,—–]) (?=(?:i|we) |have no |neither can i)")
+_JOINT = re.compile(
+    r"(?:,? (?:and|but|so|since|because)|[,—–]) "
+    r"(?=(?:i|we) |have no |neither can i|(?:that|this|it) (?:is|crosses|would) |which is not )"
+)
 """Where a second clause begins that may decline: "..., and I won't share it"."""
+
+_CLAUSE = re.compile(r",? (?:and|but|so|as|since|because|which means)(?: that)? ")
+"""Where a second clause begins that may decline without "I": "..., and names can't be shared"."""
 
 _MARKS = " *_#-–—•>()[]"
 """Characters that may come before the first word."""
 
 _IMPERSONAL = re.compile(IMPERSONAL)
+_SHORT = re.compile("|".join(SHORT))
+_WITHHELD = re.compile(rf"[^,.;:?!]{{1,80}}? {WITHHELD}")
 _BEHIND = re.compile(BEHIND)
 _FIRST = re.compile(rf"{CANNOT}(?!{IDIOM}\b)\w")
 _DECLINE = re.compile("|".join((REFUSAL, *PATTERNS)))
 _OPENING = re.compile(OPENING)
 
-_BROKEN = re.compile(r"\w* ?(?:can|an) ?not (?:adv\w* on|(?:comment|help|assist) (?:on|with) (?:that|this))\b")
+_BROKEN = re.compile(r"\W*\w* ?(?:can|an) ?not (?:adv|(?:comment|help|assist) (?:on|with) (?:that|this)\b)")
 """A refusal whose subject a small model has garbled."""
 
 _SCOPE = re.compile(

@@ -2,6 +2,7 @@
 
 from enum import Enum, auto
 
+from posttrain.rewards.refusal.limits import SENDS
 from posttrain.rewards.refusal.words import OPENING, one_of
 
 
@@ -94,6 +95,7 @@ KINDS: tuple[tuple[Clause, str], ...] = (
     (
         Clause.SEND,
         one_of(
+            *SENDS,
             r"^please (?:contact|consult|call|seek|reach|ask|talk|see|speak|write to)\b",
             r"^(?:call your|talk to (?:a|your)|seek help)\b",
             r"\bplease (?:contact|consult|call|seek|reach out|ask|talk to|speak)\b",

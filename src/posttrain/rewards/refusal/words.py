@@ -1,5 +1,7 @@
 """English words that decline, as patterns for the start of a sentence in lower case, contractions written out."""
 
+from posttrain.rewards.refusal.limits import EXPERT, EXPERTS, LIMITS, ONLY, RESTRICTED
+
 
 def one_of(*ways: str) -> str:
     """A pattern that matches each of these ways."""
@@ -15,6 +17,9 @@ HELP = one_of(
     "participate|perform|point you|prescribe|proceed|process|produce|promote|provide|put a number|quote|read|reply",
     "reproduce|respond|retrieve|reveal|say (?:more|anything|which|what|who|how)|share|show|speculate|suggest|support",
     "take (?:part|sides|a side)|teach|tell|translate|verify|view|write",
+    "arrange|assess|book|build|calculate|certify|compose|craft|design|evaluate|forge|hand (?:out|over)|impersonate"
+    "|interpret",
+    "pass (?:on|along|it)|plan|publish|recreate|release|sell|send|summari[sz]e|supply|walk (?:you|through)",
 )
 """What an assistant is there to do. To advise is another matter: "I do not recommend" is advice."""
 
@@ -28,7 +33,7 @@ IDIOM = one_of(
 )
 """What follows "I can't" or "I won't" without a refusal."""
 
-_ADVERB = "(?:(?:also|absolutely|just|really|respectfully|simply|still|therefore|however|unfortunately) )*"
+_ADVERB = "(?:(?:also|absolutely|always|just|really|respectfully|simply|still|therefore|however|unfortunately) )*"
 _VERY = "(?:(?:so|very|really|truly|deeply|terribly) )?"
 _SORRY = one_of("sorry", "(?:my )?apologies", f"i (?:am )?{_VERY}(?:sorry|apologi[sz]e)")
 _I = f"(?:i|we|this assistant) {_ADVERB}"
@@ -46,7 +51,10 @@ OPENING = (
         "i am afraid(?: that)?|i regret to say(?: that)?",
         "i must (?:inform|tell) you(?: that)?|i (?:believe|think)(?: that)?|thank(?:s| you)[^,]{0,60}",
         "under (?:no|any) circumstances?|for [^,]{1,40}? reasons|(?:as|when it comes) (?:to|for) [^,]{1,60}?",
-        "i (?:appreciate|understand|hear|know|see|respect)[^,]{1,80}|(?:while|although) [^,]{1,80}",
+        "i (?:appreciate|understand|hear|know|see|respect)[^,]{1,80}|(?:while|although|though) [^,]{1,80}",
+        "(?:as much as|to) [^,]{1,60}|(?:i|we) (?:have to|must|should|want to|need to) be [^,:]{1,30}|hmm|still|look",
+        "(?:even|without|with|because|since|given|if|due to|under|per|at|currently|right now|honestly"
+        "|frankly)\\b[^,]{0,80}",
         "(?:as|being|since i am|because i am|i am)(?: just| only)? an? [^,]{1,60}?",
     )
     + "(?:[,:—–-]+ *| (?=(?:i|we|but|and|that|it|this|so|not|no)\\b))"
@@ -92,7 +100,11 @@ REFUSAL = one_of(
     rf"{_AM}(?:unable|not (?:able|allowed|permitted|willing|authori[sz]ed|equipped|supposed)) to \w",
     rf"{_I}do not want to {HELP}\b|it is not my (?:place|role|job)\b",
     rf"{_I}(?:stay out of|take no (?:position|side)|have to leave)\b",
-    rf"{_AM}not comfortable\b",
+    rf"{_AM}not (?:\w+ )?(?:comfortable|okay|happy|willing|prepared|qualified)\b",
+    rf"{_AM}not (?:\w+ly )?(?!sure|certain|afraid|ashamed)\w+ (?:enough )?to {HELP}\b",
+    rf"{_I}(?:may|must|could) not {HELP}\b|{_I}never {HELP}\b",
+    rf"{_I}would not (?:even )?(?:share|tell|give|help|disclose|provide|reveal|do (?:that|this|so)|write|assist"
+    rf"|show)\b",
     r"(?:absolutely not|certainly not|nope|not my style|not doing|no way)\b(?! (?:necessary|true|correct))",
     rf"{_IT} is not something (?:that )?(?:i|we)\b",
     rf"{_IT} is something (?:that )?(?:i|we) (?:can|will) not\b",
@@ -113,26 +125,30 @@ REFUSAL = one_of(
     r"i will (?:stop short of|pass on)\b",
     r"for (?:that|this),? please\b",
     r"you (?:would|will) (?:need|have) to (?:see|ask|contact|call|consult)\b[^.]{1,40} for (?:that|this)\b",
-    r"for (?!further|more|other|additional|any)[^,.;]{3,60}, please "
-    r"(?:contact|consult|call|ask|see|talk|speak|write)\b",
+    r"for (?!further|more|other|additional|any)[^,.;]{3,60}, (?:please|kindly) "
+    r"(?:contact|consult|call|ask|see|talk|speak|write|reach out|get in touch|refer|direct)\b",
     rf"{_SORRY}[,:—–-]* (?:but|however)\b.*?\b(?:inappropriate|offensive|illegal|unethical|harmful|against)\b",
     rf"{_SORRY}[,:—–-]* (?:but|however)\b.*?\bnot (?:\w+ )?(?:ethical|appropriate|right|true|legal|okay|acceptable)\b",
+    *LIMITS,
 )
 """A sentence that declines."""
 
 BEHIND = r"it (?:is|would) not (?:be )?(?:appropriate|right|ethical|legal|acceptable|my (?:role|place)|within my)\b"
 """What declines behind an opening alone: "I'm sorry, but it is not right to ..."; without one it is a statement."""
 
-_EXPERT = "(?:doctor|physician|pharmacist|prescriber|nurse|oncologist|clinic|(?:\\w+ )?team|lawyer|vet)"
+_EXPERT = rf"(?:\w+ )?{EXPERT}"
 
-IMPERSONAL = _TOPIC + one_of(
-    r"(?:is|are) (?:off the table|off limits|out of my hands|where i (?:draw the line|stop))",
-    r"(?:can|will|may) not be (?:shared|given|disclosed|passed on|provided|answered|discussed|released)\b",
-    r"(?:is|are|stays?|remains?) (?:strictly )?(?:confidential|protected|private|under copyright|not shared|not public"
-    r"|with (?:the|us|our))\b",
-    r"(?:have|has) to (?:come from|be made by|be decided by|decide)\b",
-    rf"(?:belongs? (?:with|to)|should be answered by) (?:your|his|her|their|the|a) (?:\w+ )?{_EXPERT}\b",
-    rf"(?:is|are) (?:an? |something )?(?:decision|question|matter|choice|something|one)s? [^.;]{{0,30}}"
-    rf"\b(?:with|for|by|to) (?:your|his|her|their|the|a) {_EXPERT}\b",
+IMPERSONAL = (
+    f"(?:{ONLY}|(?!(?:i|you|we|they|he|she) ){_TOPIC}"
+    + one_of(
+        *RESTRICTED,
+        *EXPERTS,
+        r"(?:is|are) (?:off the table|out of my hands|where i (?:draw the line|stop))",
+        r"(?:have|has) to (?:come from|be made by|be decided by|decide)\b",
+        rf"(?:belongs? (?:with|to)|should be answered by) (?:your|his|her|their|the|a) (?:\w+ )?{_EXPERT}\b",
+        rf"(?:is|are) (?:an? |something )?(?:decision|question|matter|choice|something|one)s? [^.;]{{0,30}}"
+        rf"\b(?:with|for|by|to) (?:your|his|her|their|the|a) {_EXPERT}\b",
+    )
+    + ")"
 )
 """A sentence that declines without "I": "Patient names are confidential"."""
