@@ -57,7 +57,7 @@ def run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str
         elif finished(folder) is not None:
             run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
         started = time.monotonic()
-        reset_peak_memory_bytes()
+        reset_peak_memory()
         resolved, context = ready(run, name, models)
         if made_by_stages(recipe, name):
             check_stage_data(resolved, name, run.base)
