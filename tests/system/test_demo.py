@@ -55,6 +55,36 @@ def test_the_demo_keeps_its_promises(first: Path) -> None:
     assert not broken, json.dumps(summary, indent=1)
 
 
+def test_every_stage_that_trains_has_gates_which_pass_and_a_report_shows_them(first: Path) -> None:
+    gates = json.loads((first / "run/gates.json").read_text())["gates"]
+    assert {gate["stage"] for gate in gates} == set(STAGES)
+    assert {gate["outcome"] for gate in gates} == {"pass"}
+    report = (first / "run/report.html").read_text()
+    assert all(gate["gate"].partition("[")[0].partition(" ")[0] in report for gate in gates)
+
+
+def test_the_audit_of_the_demos_own_recipe_is_clean_but_for_waivers_with_a_reason(first: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "posttrain", "audit", "--recipe", str(first / "demo.yaml"), "--out", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+    findings = [json.loads(path.read_text()) for path in tmp_path.glob("*/findings.json")]
+    assert len(findings) == len(STAGES)
+    assert any(found["waived"] for found in findings)
+    assert all(len(reason) > 20 for found in findings for reason in found["reasons"].values())
+
+
+@pytest.mark.slow
+def test_sabotage_ends_with_failed_gates_that_name_the_product(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "posttrain", "demo", "--sabotage", "--out", str(tmp_path / "demo")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 100, done.stderr
+    gates = json.loads((tmp_path / "demo/run/gates.json").read_text())["gates"]
+    failed = [gate for gate in gates if gate["outcome"] == "fail"]
+    products = [gate["key"] for gate in failed if gate["stage"] == "reward"]
+    assert len(products) == 1, "the rankings of one product were reversed"
+    assert products[0] in done.stderr
+    assert products[0].partition("[")[2].removesuffix("]") in (tmp_path / "demo/run/report.html").read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_other_seeds_keep_them_too(seed: int, tmp_path: Path) -> None:
