@@ -10,6 +10,7 @@ from posttrain.api.models import Model, load
 from posttrain.api.recipes import checked_options
 from posttrain.api.sources import Paths, paths_of
 from posttrain.errors import InputError
+from posttrain.evaluate.answers import Answerer
 from posttrain.evaluate.behaviour import run_suite
 from posttrain.evaluate.estimates import estimate_of
 from posttrain.evaluate.policy_answerer import policy_answerer
@@ -72,6 +73,18 @@ def evaluate(model: Model | str | Path, *, data: Paths, kind: str = "answers", *
         for part in (parts if suite.slices and len(parts) > 1 else ())
     }
     return Evaluation({m.name: estimate_of(m, samples) for m in measures}, slices, tuple(samples))
+
+
+def load_answerer(model: str, options: Mapping[str, Any], seed: int) -> Answerer:
+    """A model that answers suites.
+
+    Args:
+        model: a folder or a hub id.
+        options: keyword arguments of `load`.
+        seed: of sampled answers.
+    """
+    loaded = load(model, **options)
+    return policy_answerer(loaded.policy, loaded.renderer, seed=seed)
 
 
 def _shown(estimate: Estimate) -> str:

@@ -10,6 +10,7 @@ from posttrain import __version__
 from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import audit as audit_cli
+from posttrain.cli import compare as compare_cli
 from posttrain.cli import gate as gate_cli
 from posttrain.cli.options import AsJson, Overrides
 from posttrain.errors import GateStopped, InputError, RunError, Stopped, Waiting
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(audit_cli.app)
 app.add_typer(advise_cli.app)
 app.add_typer(gate_cli.app)
+app.add_typer(compare_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]

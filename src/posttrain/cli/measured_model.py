@@ -1,0 +1,118 @@
+"""What `posttrain eval` measures: a folder, a hub id, a stage of a run, a server's model, or saved answers."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posttrain.endpoint import EndpointOptions
+from posttrain.errors import InputError
+from posttrain.evaluate.answers import Answerer
+from posttrain.evaluate.behaviour import samples_file
+from posttrain.evaluate.endpoint_answerer import endpoint_answerer
+from posttrain.evaluate.saved_answerer import saved_answerer
+from posttrain.files import read_json, sha256_of
+from posttrain.recipe.set_options import options_from_sets
+
+
+@dataclass(frozen=True, slots=True)
+class ModelToMeasure:
+    """A source of answers.
+
+    Args:
+        name: as the user gave it.
+        place: its folder, hub id, address or file.
+        fingerprint: the hash of the folder or file; None if there is none.
+        answerer: of all suites, or one for each.
+    """
+
+    name: str
+    place: str
+    fingerprint: str | None
+    answerer: Answerer | Mapping[str, Answerer]
+
+
+def model_to_measure(name: str, server: Sequence[str], local: Mapping[str, Any], seed: int) -> ModelToMeasure:
+    """A model by its name; a local one is loaded.
+
+    Args:
+        server: settings of requests, ``key=value``, for a server's model.
+        local: keyword arguments of `posttrain.load`, for a local model.
+        seed: of sampled answers.
+
+    Raises:
+        InputError: there is no such model, or settings belong to another kind of model.
+    """
+    match = re.fullmatch(r"(.+)@(https?://.*)", name)
+    if match is not None:
+        options = options_from_sets(EndpointOptions, server, {"url": match[2], "model": match[1]})
+        return ModelToMeasure(name, match[2], None, endpoint_answerer(options, seed=seed))
+    if server:
+        raise InputError(f"--server {server[0]}: {name} is no server's model, which is name@http://host/v1")
+    place = model_place(name)
+    from posttrain.api.evaluations import load_answerer
+
+    fingerprint = sha256_of(Path(place)) if Path(place).is_dir() else None
+    return ModelToMeasure(name, place, fingerprint, load_answerer(place, local, seed))
+
+
+def saved_to_measure(source: Path, suites: Iterable[str]) -> ModelToMeasure:
+    """Saved answers: a file for one suite, or a folder of ``samples_SUITE.jsonl``.
+
+    Raises:
+        InputError: a file is missing, or one file would have to answer several suites.
+    """
+    names = list(suites)
+    if source.is_dir():
+        files = {name: source / samples_file(name) for name in names}
+        for name, file in files.items():
+            if not file.is_file():
+                raise InputError(f"--saved {source}: has no {file.name} for the suite {name}")
+    elif len(names) > 1:
+        raise InputError(
+            f"--saved {source}: one file holds the answers of one suite, and there are {len(names)} suites; name a "
+            "folder with samples_SUITE.jsonl for each"
+        )
+    else:
+        files = {names[0]: source}
+    answerers = {name: saved_answerer(file) for name, file in files.items()}
+    return ModelToMeasure(str(source), str(source), sha256_of(source) if source.exists() else None, answerers)
+
+
+def model_place(name: str) -> str:
+    """The folder or hub id behind a name; of ``RUN:STAGE`` the stage's model, of ``RUN:base`` the start model.
+
+    Raises:
+        InputError: there is no such stage, or it has no model; or the name can be nothing of the kind.
+    """
+    run, _, stage = name.rpartition(":")
+    if Path(name).is_dir():
+        return name
+    if run and Path(run).is_dir():
+        return _model_of_run(Path(run), stage, name)
+    if "/" not in name:
+        raise InputError(
+            f"{name}: no such model folder; a hub id is org/name, a stage's model RUN:STAGE, a server's model "
+            "name@http://host/v1"
+        )
+    return name
+
+
+def _model_of_run(run: Path, stage: str, name: str) -> str:
+    if stage == "base" and (run / "manifest.json").is_file():
+        return _start_model(run)
+    folder = run / "stages" / stage / "model"
+    if not folder.is_dir():
+        stages = sorted(path.parent.name for path in run.glob("stages/*/model") if ".previous-" not in path.parent.name)
+        known = f"; its stages with a model: {', '.join(stages)}" if stages else ""
+        raise InputError(f"{name}: {run} has no model of a stage {stage}{known}")
+    return str(folder)
+
+
+def _start_model(run: Path) -> str:
+    """The run's start model: a folder beside its recipe, or a hub id."""
+    manifest = read_json(run / "manifest.json")
+    model, recipe = str(manifest["recipe"]["model"]), manifest.get("recipe_file")
+    folders = [Path(recipe).parent / model] if recipe else []
+    return next((str(folder) for folder in (*folders, Path(model)) if folder.is_dir()), model)
