@@ -21,8 +21,8 @@ def compare_command(
         list[str] | None,
         typer.Argument(
             metavar="A B [JUDGE]",
-            help="Two models: each a folder, a hub id, RUN:STAGE (a stage of a run, or base), name@http://host/v1, or a "
-            "file of saved answers. With --by reward a reward model follows, with --by judge name@http://host/v1.",
+            help="Two models: each a folder, a hub id, RUN:STAGE (a stage of a run, or base), name@http://host/v1, or "
+            "a file of saved answers. With --by reward a reward model follows, with --by judge name@http://host/v1.",
             show_default=False,
         ),
     ] = None,

@@ -116,7 +116,7 @@ def judge_pairs(
         InputError: the key is not set, or the server refuses all requests.
         RunError: no reply can be read.
     """
-    requests = [(pair, side) for pair in pairs for side in _sides(pair)]
+    requests: list[tuple[AnswerPair, Side]] = [(pair, side) for pair in pairs for side in _sides(pair)]
     replies: dict[tuple[str, Side], JudgeReply] = {}
     stop = Event()
     read = 0
@@ -169,7 +169,7 @@ def _verdict(pair: AnswerPair, replies: Sequence[JudgeReply]) -> PairVerdict:
     details = {"replies": [asdict(reply) for reply in replies]}
     if pair.identical:
         return PairVerdict(pair, "tie", details=details)
-    first, second = (reply.outcome for reply in replies)
+    first, second = replies[0].outcome, replies[1].outcome
     if first is None or second is None:
         return PairVerdict(pair, None, tuple(reply.problem for reply in replies if reply.problem), details)
     return PairVerdict(pair, first if first == second else "tie", details=details)
