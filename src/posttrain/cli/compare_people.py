@@ -41,12 +41,12 @@ def write_blind_pairs(request: ComparisonRequest, models: Mapping[str, Any], pai
         f"  posttrain annotate import {ranking} --project compare",
         "  posttrain annotate serve",
         "  posttrain annotate export --project compare --out RANKED --set what=rankings",
-        f"  posttrain compare --from RANKED --key {key} --out {request.folder}-people",
+        f"  posttrain compare --from RANKED/train.jsonl --key {key} --out {request.folder}-people",
     ):
         console.print(line, markup=False, soft_wrap=True)
 
 
-def read_key(request: ComparisonRequest) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
+def read_pairs_key(request: ComparisonRequest) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
     """Both models and the pairs' keys.
 
     Raises:

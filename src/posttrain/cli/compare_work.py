@@ -8,16 +8,17 @@ from typing import Any
 import typer
 
 from posttrain import __version__
-from posttrain.cli.compare_people import read_key, votes_on, write_blind_pairs
+from posttrain.cli.compare_people import read_pairs_key, votes_on, write_blind_pairs
 from posttrain.cli.compare_request import ComparisonRequest
 from posttrain.cli.compared_answers import answers_of_models, samples_of_models
 from posttrain.cli.measured_model import model_place
 from posttrain.cli.show_comparison import show_measures, show_pairs
 from posttrain.console import Screen
-from posttrain.endpoint import read_key as read_server_key
+from posttrain.endpoint import read_key
 from posttrain.errors import RunError
 from posttrain.evaluate.compare.blind_pairs import pairs_of_key, verdicts_of_people
-from posttrain.evaluate.compare.judge import PairJudge, judge_pairs
+from posttrain.evaluate.compare.judge import judge_pairs
+from posttrain.evaluate.compare.judge_request import PairJudge
 from posttrain.evaluate.compare.pairs import AnswerPair
 from posttrain.evaluate.compare.result import PairsResult, result_of
 from posttrain.evaluate.compare.reward_scores import open_reward_model, score_pairs
@@ -44,7 +45,7 @@ def compare_and_show(request: ComparisonRequest) -> None:
     """
     screen = Screen(quiet=request.as_json)
     if request.ranked is not None:
-        models, keys = read_key(request)
+        models, keys = read_pairs_key(request)
         pairs = pairs_of_key(keys)
         votes = votes_on(pairs, request.ranked)
         verdicts = verdicts_of_people(pairs, votes)
@@ -80,7 +81,7 @@ def _compare_pairs(request: ComparisonRequest, screen: Screen) -> None:
 def _judge(request: ComparisonRequest) -> PairJudge:
     model, _, url = request.models[2].partition("@http")
     judge = options_from_sets(PairJudge, request.sets, {"url": f"http{url}", "model": model})
-    read_server_key(judge)  # a missing key is an error before the models answer
+    read_key(judge)  # a missing key is an error before the models answer
     return judge
 
 

@@ -45,7 +45,7 @@ def show_measures(rows: Sequence[MeasureComparison], models: Mapping[str, Any], 
 
 def _part_cells(part: PartResult) -> tuple[str, ...]:
     wins = part.wins
-    controlled = "–" if part.controlled is None else _share(part.controlled.rate)
+    controlled = "–" if part.controlled is None else _figure(part.controlled.rate)
     counts = (wins.wins, wins.losses, wins.ties, wins.not_judged)
     return _share(wins.rate), _ends(wins.rate), controlled, *(f"{count:,}" for count in counts), _p(wins.p)
 

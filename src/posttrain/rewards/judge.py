@@ -49,7 +49,7 @@ class JudgeReward(EndpointOptions, RewardOptions):
     @field_validator("template")
     @classmethod
     def _contains_the_completion(cls, template: str) -> str:
-        if "completion" not in places_of(template):
+        if "completion" not in template_places(template):
             raise ValueError("must contain {completion}, the text to judge")
         return template
 
@@ -116,7 +116,7 @@ def fill_places(template: str, values: Row) -> str:
     return _PLACE.sub(value, template)
 
 
-def places_of(template: str) -> list[str]:
+def template_places(template: str) -> list[str]:
     """The names that a template fills in."""
     return [match[1] for match in _PLACE.finditer(template) if match[1]]
 

@@ -8,8 +8,9 @@ import pytest
 from comparing import deciding, pair_of, prefers_first, prefers_longer, random_pairs
 from http_server import cut_short, drip, says, serving, status
 from posttrain.errors import InputError, RunError
-from posttrain.evaluate.compare.bias import length_bias, position_bias, problem_counts
-from posttrain.evaluate.compare.judge import PairJudge, judge_pairs, pair_question, read_verdict
+from posttrain.evaluate.compare.bias import judge_position_bias, longer_answer_wins, problem_counts
+from posttrain.evaluate.compare.judge import judge_pairs, read_verdict
+from posttrain.evaluate.compare.judge_request import PairJudge, pair_question
 from posttrain.evaluate.compare.length_control import length_controlled
 from posttrain.evaluate.compare.verdicts import win_rate
 
@@ -30,7 +31,7 @@ def test_a_judge_that_always_prefers_the_first_answer_gives_half_and_shows_its_b
     found = judge_pairs(random_pairs(20), judge_at(server, concurrency=4))
     assert {verdict.outcome for verdict in found} == {"tie"}
     assert win_rate(found).rate.value == 0.5
-    bias = position_bias(found)
+    bias = judge_position_bias(found)
     assert (bias.flip_rate.value, bias.first.value, bias.first.n) == (1.0, 1.0, 40)
     assert bias.p == pytest.approx(2 / 2**20)
 
@@ -38,12 +39,12 @@ def test_a_judge_that_always_prefers_the_first_answer_gives_half_and_shows_its_b
 def test_a_judge_that_prefers_longer_answers_has_no_position_bias_and_a_length_bias(server: Any) -> None:
     server.script[:] = [deciding(prefers_longer)]
     found = judge_pairs(random_pairs(60), judge_at(server, concurrency=4))
-    raw, controlled, bias = win_rate(found), length_controlled(found), position_bias(found)
+    raw, controlled, bias = win_rate(found), length_controlled(found), judge_position_bias(found)
     assert raw.rate.value is not None
     assert raw.rate.value > 0.6
     assert controlled is not None
     assert controlled.rate.value == pytest.approx(0.5, abs=0.15)
-    assert length_bias(found).value == 1.0
+    assert longer_answer_wins(found).value == 1.0
     assert (bias.flip_rate.value, bias.first.value) == (0.0, 0.5)
 
 
@@ -82,7 +83,7 @@ def test_a_fault_in_one_order_is_counted_and_wins_for_nobody(server: Any, fault:
     found = judge_pairs([pair_of(0, "x", "y"), pair_of(1, "x", "y")], judge_at(server, timeout=0.4))
     assert [verdict.outcome for verdict in found] == ["A", None]
     assert problem_counts(found) == {problem: 1}
-    assert (win_rate(found).rate.n, position_bias(found).flip_rate.n) == (1, 1)
+    assert (win_rate(found).rate.n, judge_position_bias(found).flip_rate.n) == (1, 1)
 
 
 def test_a_rate_limit_is_waited_for(server: Any) -> None:

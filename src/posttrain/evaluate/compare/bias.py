@@ -35,7 +35,7 @@ class PositionBias:
         }
 
 
-def position_bias(verdicts: Sequence[PairVerdict]) -> PositionBias:
+def judge_position_bias(verdicts: Sequence[PairVerdict]) -> PositionBias:
     """The judge's position bias, from the pairs that it judged in both orders."""
     flips: list[float] = []
     first: list[float] = []
@@ -58,7 +58,7 @@ def position_bias(verdicts: Sequence[PairVerdict]) -> PositionBias:
     return PositionBias(share_estimate(flips, flip_clusters, "pairs"), share_estimate(first, clusters, "replies"), p)
 
 
-def length_bias(verdicts: Sequence[PairVerdict]) -> Estimate:
+def longer_answer_wins(verdicts: Sequence[PairVerdict]) -> Estimate:
     """The share of pairs won by the longer answer, among pairs with a winner and answers of different lengths.
 
     A share over 50% is no error in itself: longer answers may be better. The figure is to be compared with people's.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from posttrain.evaluate.compare.bias import PositionBias, length_bias, position_bias, problem_counts
+from posttrain.evaluate.compare.bias import PositionBias, judge_position_bias, longer_answer_wins, problem_counts
 from posttrain.evaluate.compare.blind_pairs import Votes, verdicts_of_people
 from posttrain.evaluate.compare.length_control import LengthControl, length_controlled
 from posttrain.evaluate.compare.pairs import Outcome
@@ -31,7 +31,7 @@ class PairsResult:
     """The result of a comparison by pairs.
 
     Args:
-        longer: how often the longer answer wins; see `length_bias`.
+        longer: how often the longer answer wins; see `longer_answer_wins`.
         problems: why pairs were not judged.
         position: of a judge that saw both orders; None for others.
         people: agreement with people's verdicts; None if there are none.
@@ -80,13 +80,13 @@ def result_of(
     if votes is not None:
         outcomes: dict[str, Outcome] = {pair.id: outcome for pair, outcome in judged(verdicts)}
         people = agreement_with_people(outcomes, votes, {verdict.pair.id: verdict.pair.cluster for verdict in verdicts})
-        longer = length_bias(verdicts_of_people([verdict.pair for verdict in verdicts], votes))
+        longer = longer_answer_wins(verdicts_of_people([verdict.pair for verdict in verdicts], votes))
     return PairsResult(
         _part(verdicts, seed),
         parts,
-        length_bias(verdicts),
+        longer_answer_wins(verdicts),
         problem_counts(verdicts),
-        position_bias(verdicts) if both_orders else None,
+        judge_position_bias(verdicts) if both_orders else None,
         people,
         longer,
     )
