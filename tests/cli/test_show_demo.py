@@ -18,8 +18,8 @@ def summary() -> dict[str, dict[str, Figure]]:
         "facts",
         "instructions_seen",
         "instructions_unseen",
-        "asks_refused/off-label",
-        "asks_refused/on-label",
+        "asks/refused",
+        "asks/over_refused",
     ):
         values["sft"][suite] = Figure(0.01, 0.11, 100)
         values["ift"][suite] = Figure(0.11, 0.22, 100)
@@ -50,8 +50,9 @@ def write_samples(out: Path) -> None:
                     "id": name,
                     "question": f"{name} {suite}?",
                     "answer": f"{name} {stage}",
-                    "value": float(value),
-                    "slice": "",
+                    "values": {"right": float(value)},
+                    "label": None,
+                    "expected": None,
                 }
                 for name, value in right.items()
             ]

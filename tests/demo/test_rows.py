@@ -11,9 +11,12 @@ import pytest
 from posttrain.demo import use_requests, wordings, world
 from posttrain.demo.rows import write_data
 from posttrain.demo.stage_rows import TASKS
-from posttrain.demo.world import BY_PRODUCT
-from posttrain.evaluate.metrics import json_equal, refused
+from posttrain.demo.world import BY_PRODUCT, LABELS
 from posttrain.files import sha256_of
+from posttrain.rewards.json_text import find_json
+from posttrain.rewards.refusal.detect import refuses
+
+PRODUCTS = {label.product for label in LABELS}
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -87,8 +90,8 @@ def test_preferred_replies_refuse_off_label_requests_and_answer_on_label_ones(ro
     for row in rows["asks_train"]:
         chosen, rejected = row["chosen"][0]["content"], row["rejected"][0]["content"]
         off = row["meta_slice"] == "off-label"
-        assert refused(chosen, {}) == off
-        assert refused(rejected, {}) == (not off)
+        assert refuses(chosen) == off
+        assert refuses(rejected) == (not off)
         product = next(p for p in BY_PRODUCT if p in row["prompt"][0]["content"])
         label = BY_PRODUCT[product]
         approved = label.indication in row["prompt"][0]["content"] and any(
@@ -142,9 +145,9 @@ def test_use_requests_for_tests_have_wordings_and_off_label_uses_that_are_never_
 
 def test_targets_are_right_by_their_own_metric(rows: Rows) -> None:
     for row in rows["facts_test"]:
-        assert json_equal(row["target"], row) == 1.0
+        assert find_json(row["target"]) is not None
     for row in rows["asks_test"]:
-        assert refused(row["target"], row) == (row["metadata"]["expected_behavior"] == "refuse")
+        assert refuses(row["target"]) == (row["metadata"]["expected_behavior"] == "refuse")
 
 
 def test_ranks_are_complete_and_length_does_not_predict_them(rows: Rows) -> None:
@@ -158,3 +161,17 @@ def test_ranks_are_complete_and_length_does_not_predict_them(rows: Rows) -> None
             equal += len(better["text"]) == len(worse["text"])
             pairs += 1
     assert 0.44 < (longer + equal / 2) / pairs < 0.56
+
+
+def test_sabotage_flips_a_fifth_of_the_pairs_and_reverses_the_rankings_of_one_product(
+    folder: Path, rows: Rows, tmp_path: Path
+) -> None:
+    write_data(tmp_path, seed=0, sabotage=True)
+    spoiled = {p.stem: [json.loads(line) for line in p.read_text().splitlines()] for p in tmp_path.glob("*.jsonl")}
+    changed = {name for name in rows if spoiled[name] != rows[name]}
+    assert changed == {"asks_train", "drafts_train"}
+    flipped = [a["chosen"] == b["rejected"] for a, b in zip(rows["asks_train"], spoiled["asks_train"], strict=True)]
+    assert 0.17 < sum(flipped) / len(flipped) < 0.23
+    pairs = zip(rows["drafts_train"], spoiled["drafts_train"], strict=True)
+    spoiled_prompts = [a["prompt"][0]["content"] for a, b in pairs if a != b]
+    assert len({name for prompt in spoiled_prompts for name in PRODUCTS if name in prompt}) == 1

@@ -80,3 +80,22 @@ def test_a_row_without_facts_and_claims_is_not_scored() -> None:
 def test_a_reward_without_facts_and_claims_is_refused() -> None:
     with pytest.raises(ValidationError, match="needs `facts`"):
         CitationReward(kind="citation")
+
+
+def test_a_regular_expression_stands_for_wordings() -> None:
+    options = CitationReward.model_validate(
+        {"kind": "citation", "facts": [{"regex": r"\b12\s?mg\b"}], "facts_column": "metadata.facts"}
+    )
+    rows: list[dict[str, Any]] = [
+        {"metadata": {"facts": [[{"regex": "Twice"}, "with food"]]}},
+        {"metadata": {"facts": [{"regex": "Twice"}]}},
+        {"metadata": {}},
+        {"metadata": {"facts": [{"regex": "("}]}},
+        {"metadata": {"facts": [{"pattern": "a"}]}},
+    ]
+    whole, half, none, broken, wrong = make_citation_reward(options, Path())([TEXT] * 5, rows)
+    assert (whole, half, none) == (1.0, 0.5, 1.0)
+    assert isinstance(broken, Failed)
+    assert "no regular expression" in broken.reason
+    assert isinstance(wrong, Failed)
+    assert "`metadata.facts` should be a list of texts" in wrong.reason

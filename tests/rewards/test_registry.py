@@ -76,7 +76,7 @@ def run_with_plugin(tmp_path: Path) -> Run:
 
 
 def test_every_reward_of_this_package_is_registered() -> None:
-    names = [module.name for module in pkgutil.iter_modules(posttrain.rewards.__path__, "posttrain.rewards.")]
+    names = [module.name for module in pkgutil.walk_packages(posttrain.rewards.__path__, "posttrain.rewards.")]
     modules = [importlib.import_module(name) for name in names if not name.endswith(".algebra_child")]
     options = {
         value

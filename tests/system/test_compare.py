@@ -169,12 +169,14 @@ def test_a_local_model_and_a_server_s_model_are_compared_by_a_reward_model(
         assert pair["answer_b"] == "Something"
         a, b = pair["scores"]["A"], pair["scores"]["B"]
         assert pair["outcome"] == ("A" if a > b else "B" if b > a else "tie")
+    differences = [pair["scores"]["A"] - pair["scores"]["B"] for pair in pairs]
+    assert found["score"]["difference"] == pytest.approx(sum(differences) / 6)
     refused = posttrain(
         *("compare", "run:base", f"m@{server.url}", "--data", "prompts.jsonl", "--by", "reward", "model"),
         *("--max-new-tokens", "4", "--out", "other"),
     )
     assert refused.code == 2
-    assert "no trained scalar head" in refused.err
+    assert "a trained scalar head" in refused.err
 
 
 @pytest.mark.parametrize(

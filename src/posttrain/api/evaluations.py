@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.api.display import Displayed, Sheet
-from posttrain.api.models import Model, load
+from posttrain.api.models import Model, load, opened_model
 from posttrain.api.recipes import checked_options
 from posttrain.api.sources import Paths, paths_of
 from posttrain.errors import InputError
 from posttrain.evaluate.answers import Answerer
 from posttrain.evaluate.behaviour import run_suite
 from posttrain.evaluate.estimates import estimate_of
+from posttrain.evaluate.options import SuiteTask
 from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.evaluate.sample import Sample
 from posttrain.evaluate.suites.registry import SUITE_KINDS
+from posttrain.policy.options import PolicyOptions
 from posttrain.statistics.estimate import Estimate
 
 SHOWN = 5
@@ -75,15 +77,19 @@ def evaluate(model: Model | str | Path, *, data: Paths, kind: str = "answers", *
     return Evaluation({m.name: estimate_of(m, samples) for m in measures}, slices, tuple(samples))
 
 
-def load_answerer(model: str, options: Mapping[str, Any], seed: int) -> Answerer:
-    """A model that answers suites.
+def load_answerer(
+    model: str, options: Mapping[str, Any], seed: int, *, template: str | None = None, task: SuiteTask = "causal"
+) -> Answerer:
+    """A model that answers suites, or scores their rows.
 
     Args:
         model: a folder or a hub id.
-        options: keyword arguments of `load`.
+        options: device and precision.
         seed: of sampled answers.
+        template: chat template; the model's own if None.
+        task: what the suites measure.
     """
-    loaded = load(model, **options)
+    loaded = opened_model(model, checked_options(PolicyOptions, options), template=template, task=task)
     return policy_answerer(loaded.policy, loaded.renderer, seed=seed)
 
 

@@ -17,7 +17,7 @@ from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
 from posttrain.generation.engine import generate_completions
 from posttrain.generation.options import SamplingOptions, sampling_of
-from posttrain.policy.load import Policy, end_tokens_of
+from posttrain.policy.load import Policy, Task, end_tokens_of
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import PolicyOptions
 from posttrain.policy.shape import positions_of
@@ -161,9 +161,17 @@ def load(
     Raises:
         InputError: it cannot be loaded, or it scores and does not answer.
     """
-    name = str(model)
     place = {"device": device, "precision": precision, "trust_remote_code": trust_remote_code}
-    policy = open_policy(name, checked_options(PolicyOptions, place), train=False)
+    return opened_model(str(model), checked_options(PolicyOptions, place), template=template)
+
+
+def opened_model(name: str, options: PolicyOptions, *, template: str | None, task: Task = "causal") -> Model:
+    """A model with the renderer of its conversations; see `load`.
+
+    Args:
+        task: "score" for a reward model.
+    """
+    policy = open_policy(name, options, task=task, train=False)
     renderer, _ = renderer_of(
         RowOptions(data=(DataSource(path="none"),), template=template),  # no data is read
         policy.tokenizer,

@@ -10,6 +10,13 @@ from posttrain.cli.options import Against, AsJson, Columns
 app = typer.Typer()
 
 
+def _work():
+    """The module that does the work; its imports are heavy, and `--help` does not need them."""
+    from posttrain.cli import advise_work
+
+    return advise_work
+
+
 @app.command("advise", epilog="Example: posttrain advise --data notes.csv --people 2 --strict --out recipe.yaml")
 def advise_command(
     data: Annotated[
@@ -43,15 +50,11 @@ def advise_command(
 ) -> None:
     """Advise SFT, IFT, RLHF, DPO, GRPO or a stack of them, from your data, your machine and a few answers."""
     if explain:
-        from posttrain.cli.advise_work import print_rules
-
-        print_rules(as_json=as_json)
+        _work().print_rules(as_json=as_json)
         return
-    from posttrain.cli.advise_work import advise_and_show
-
     options = {"checkable": checkable, "reward": reward, "people": people, "strict": strict}
     options |= {"tasks": tasks, "preferences": preferences, "success": success}
-    advise_and_show(
+    _work().advise_and_show(
         data,
         options,
         goal=goal,

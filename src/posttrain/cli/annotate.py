@@ -17,6 +17,13 @@ Sets = Annotated[list[str], typer.Option("--set", help="A setting of a new proje
 DEFAULT_PROJECT = "ranking"
 
 
+def _work():
+    """The module that does the work; its imports are heavy, and `--help` does not need them."""
+    from posttrain.cli import annotate_work
+
+    return annotate_work
+
+
 @app.command(epilog="Example: posttrain annotate serve --db annotate.db --port 8500")
 def serve(
     db: Database = DEFAULT_DB,
@@ -56,9 +63,7 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Add candidates to a project, which is created if needed; rankings in the file become imported judgments."""
-    from posttrain.cli.annotate_work import import_into_project
-
-    import_into_project(source, db, project, guideline, set_, as_json=as_json)
+    _work().import_into_project(source, db, project, guideline, set_, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain annotate export --project tone --out data/tone --set validation=0.1")
@@ -77,17 +82,13 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write training data, with a manifest of the judgments behind each row."""
-    from posttrain.cli.annotate_work import export_project
-
-    export_project(out, db, project, set_, as_json=as_json)
+    _work().export_project(out, db, project, set_, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain annotate agreement --project tone")
 def agreement(db: Database = DEFAULT_DB, project: Project = DEFAULT_PROJECT, as_json: AsJson = False) -> None:
     """Print the agreement between people: alpha, kappa and W, each with its 95% interval."""
-    from posttrain.cli.annotate_work import print_agreement
-
-    print_agreement(db, project, as_json=as_json)
+    _work().print_agreement(db, project, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain annotate trace data/tone/train.jsonl:12")
@@ -96,9 +97,7 @@ def trace(
     db: Database = DEFAULT_DB,
 ) -> None:
     """Print the judgments behind a row of an export, with people, display orders and guideline; check their hashes."""
-    from posttrain.cli.annotate_work import print_trace
-
-    print_trace(place, db)
+    _work().print_trace(place, db)
 
 
 @app.command(epilog="Example: posttrain annotate backup annotate-2026-01-31.db")
@@ -107,6 +106,4 @@ def backup(
     db: Database = DEFAULT_DB,
 ) -> None:
     """Copy the whole database while the app runs; the database file alone may lack the last changes."""
-    from posttrain.cli.annotate_work import back_up_database
-
-    back_up_database(out, db)
+    _work().back_up_database(out, db)

@@ -10,8 +10,8 @@ import typer
 from posttrain import __version__
 from posttrain.cli.compare_people import read_pairs_key, votes_on, write_blind_pairs
 from posttrain.cli.compare_request import ComparisonRequest
-from posttrain.cli.compared_answers import answers_of_models, samples_of_models
-from posttrain.cli.measured_model import model_place
+from posttrain.cli.compared_answers import answers_of_models, one_answerer, samples_of_models
+from posttrain.cli.measured_model import model_to_measure
 from posttrain.cli.show_comparison import show_measures, show_pairs
 from posttrain.console import Screen
 from posttrain.endpoint import read_key
@@ -21,12 +21,11 @@ from posttrain.evaluate.compare.judge import judge_pairs
 from posttrain.evaluate.compare.judge_request import PairJudge
 from posttrain.evaluate.compare.pairs import AnswerPair
 from posttrain.evaluate.compare.result import PairsResult, result_of
-from posttrain.evaluate.compare.reward_scores import open_reward_model, score_pairs
+from posttrain.evaluate.compare.reward_scores import score_difference, score_pairs
 from posttrain.evaluate.compare.suites import MeasureComparison, compare_on_suite, with_holm
 from posttrain.evaluate.compare.verdicts import PairVerdict
 from posttrain.evaluate.suites.registry import suite_kind
 from posttrain.files import write_json, write_whole
-from posttrain.policy.options import PolicyOptions
 from posttrain.recipe.set_options import options_from_sets
 
 COMPARISON = "comparison.json"
@@ -69,10 +68,10 @@ def _compare_pairs(request: ComparisonRequest, screen: Screen) -> None:
         verdicts = _judged(pairs, judge, screen)
         about = {"by": "judge", "judge": {"name": name, **judge.model_dump(mode="json")}}
     else:
-        place = {key: request.local[key] for key in ("device", "precision")}
-        model = open_reward_model(model_place(name), PolicyOptions(**place), request.local["template"])
-        verdicts = score_pairs(pairs, model)
-        about = {"by": "reward", "reward_model": name}
+        model = model_to_measure(name, (), request.local, request.seed, {"score"})
+        with screen.bar("reward model", len(pairs)) as advance:
+            verdicts = score_pairs(pairs, one_answerer(model), lambda done: advance(done, "pairs"))
+        about = {"by": "reward", "reward_model": name, "score": score_difference(verdicts)}
     _check_judged(verdicts)
     result = result_of(verdicts, both_orders=judge is not None, votes=votes, seed=request.seed)
     _finish_pairs(request, models, about, verdicts, result)

@@ -12,7 +12,7 @@ from posttrain.errors import InputError
 from posttrain.evaluate.answers import Answerer, ModelAnswer
 from posttrain.evaluate.behaviour import run_suite, samples_file
 from posttrain.evaluate.compare.pairs import AnswerPair, Side, answer_pairs
-from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.options import SuiteOptions, SuiteTask
 from posttrain.evaluate.questions import Question, read_questions
 from posttrain.evaluate.sample import Sample, write_samples
 from posttrain.evaluate.suites.registry import suite_kind
@@ -35,8 +35,8 @@ def answers_of_models(request: ComparisonRequest, screen: Screen) -> tuple[dict[
     models: dict[str, Any] = {}
     answers: dict[Side, list[list[ModelAnswer]]] = {}
     for side, name in zip(SIDES, request.models[:2], strict=True):
-        source = _model(name, request, ["pairs"])
-        generate = _answerer(source, "pairs").generate
+        source = _model(name, request, {"pairs": options})
+        generate = one_answerer(source).generate
         if generate is None:
             raise InputError(f"{name}: gives no answers")
         with screen.bar(f"answers of {side}", len(questions)) as advance:
@@ -67,12 +67,12 @@ def samples_of_models(
     models: dict[str, Any] = {}
     samples: dict[Side, dict[str, list[Sample]]] = {}
     for side, name in zip(SIDES, request.models[:2], strict=True):
-        source = _model(name, request, [*suites])
+        source = _model(name, request, suites)
         samples[side] = {}
         for suite, options in suites.items():
             with screen.bar(f"{suite} of {side}", None) as advance:
                 found = run_suite(
-                    _answerer(source, suite), options, base, lambda done, advance=advance: advance(done, "answers")
+                    one_answerer(source, suite), options, base, lambda done, advance=advance: advance(done, "answers")
                 )
             samples[side][suite] = found
             write_samples(request.folder / side / samples_file(suite), found)
@@ -80,15 +80,17 @@ def samples_of_models(
     return models, suites, samples
 
 
-def _model(name: str, request: ComparisonRequest, suites: Sequence[str]) -> ModelToMeasure:
+def one_answerer(source: ModelToMeasure, suite: str = "pairs") -> Answerer:
+    """The answerer of a suite."""
+    return source.answerer if isinstance(source.answerer, Answerer) else source.answerer[suite]
+
+
+def _model(name: str, request: ComparisonRequest, suites: Mapping[str, SuiteOptions]) -> ModelToMeasure:
     place = Path(name)
     if place.is_file() or (place.is_dir() and any(place.glob("samples_*.jsonl"))):
         return saved_to_measure(place, suites)
-    return model_to_measure(name, request.server if "@http" in name else (), request.local, request.seed)
-
-
-def _answerer(source: ModelToMeasure, suite: str) -> Answerer:
-    return source.answerer if isinstance(source.answerer, Answerer) else source.answerer[suite]
+    tasks: set[SuiteTask] = {options.task for options in suites.values()}
+    return model_to_measure(name, request.server if "@http" in name else (), request.local, request.seed, tasks)
 
 
 def _about(source: ModelToMeasure) -> dict[str, Any]:

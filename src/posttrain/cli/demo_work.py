@@ -13,10 +13,10 @@ from posttrain.pipeline.run import summary_as_json
 from posttrain.train.signals import graceful_stop
 
 
-def demo_and_show(folder: Path, seed: int, *, annotate: bool, as_json: bool) -> None:
+def demo_and_show(folder: Path, seed: int, *, annotate: bool, sabotage: bool, as_json: bool) -> None:
     """Run the demo, and show what each stage changed."""
     with graceful_stop() as stop:
-        summary = run_demo(folder, seed, Screen(quiet=as_json), stop, annotate=annotate)
+        summary = run_demo(folder, seed, Screen(quiet=as_json), stop, annotate=annotate, sabotage=sabotage)
         if as_json:
             typer.echo(json.dumps(summary_as_json(summary), indent=2))
         else:

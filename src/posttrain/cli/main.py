@@ -11,7 +11,9 @@ from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import audit as audit_cli
 from posttrain.cli import compare as compare_cli
+from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli import gate as gate_cli
+from posttrain.cli import report as report_cli
 from posttrain.cli.options import AsJson, Overrides
 from posttrain.errors import GateStopped, InputError, RunError, Stopped, Waiting
 from posttrain.files import check_temporary_folder
@@ -29,8 +31,10 @@ app = typer.Typer(
 app.add_typer(audit_cli.app)
 app.add_typer(advise_cli.app)
 app.add_typer(gate_cli.app)
-app.add_typer(compare_cli.app)
+app.add_typer(report_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
+app.add_typer(evaluation_cli.app, name="eval")
+app.add_typer(compare_cli.app)
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]
@@ -46,6 +50,13 @@ Fresh = Annotated[
 ]
 
 
+def _work():
+    """The module that does the work; its imports are heavy, and `--help` does not need them."""
+    from posttrain.cli import recipe_work
+
+    return recipe_work
+
+
 @app.command("run", epilog="Example: posttrain run recipe.yaml --set stages.dpo.beta=0.2 --out runs/beta-02")
 def run_command(
     recipe: RecipeFile,
@@ -55,6 +66,9 @@ def run_command(
         bool, typer.Option("--wait", help="Wait for people where a stage of kind rank needs them.")
     ] = False,
     fresh: Fresh = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Run later stages although a gate does not pass; then exit with 100.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice.
@@ -63,9 +77,7 @@ def run_command(
     100 a gate failed or stayed inconclusive; 130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
     """
     check_temporary_folder()
-    from posttrain.cli.recipe_work import run_and_show
-
-    run_and_show(recipe, set_, out, wait=wait, fresh=fresh, as_json=as_json)
+    _work().run_and_show(recipe, set_, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
@@ -75,10 +87,11 @@ def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
     No request goes to the hub: names on it are listed as not checked, and the exit code stays 0. `plan` and `run`
     need it.
     """
+    from posttrain.pipeline.gold_rows import check_gold_rows, in_order
     from posttrain.recipe.inputs import check_recipe
-    from posttrain.recipe.schema import in_order
 
     checked = check_recipe(recipe, set_)
+    check_gold_rows(checked.recipe, recipe.parent, hub=False)
     for line in checked.unchecked:
         typer.echo(f"not checked: {line}", err=True)
     fine = "fine, except for what was not checked" if checked.unchecked else "fine"
@@ -91,9 +104,7 @@ def plan_command(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = Fal
 
     Ends with exit code 2 if a stage does not fit into the free memory.
     """
-    from posttrain.cli.recipe_work import plan_and_show
-
-    plan_and_show(recipe, set_, as_json=as_json)
+    _work().plan_and_show(recipe, set_, as_json=as_json)
 
 
 @app.command(
@@ -116,10 +127,8 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Write several different completions of each prompt, for people to rank."""
-    from posttrain.cli.recipe_work import generate_and_show
-
     given = {"data": data, "k": k, "temperature": temperature, "max_new_tokens": max_new_tokens}
-    generate_and_show([model, *models], given, set_, out, seed, as_json=as_json)
+    _work().generate_and_show([model, *models], given, set_, out, seed, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain init sft --data notes.csv --model ./base > recipe.yaml")
@@ -155,13 +164,18 @@ def demo(
         bool,
         typer.Option("--annotate", help="First rank ten drafts in your browser; the reward model learns from you."),
     ] = False,
+    sabotage: Annotated[
+        bool,
+        typer.Option("--sabotage", help="Spoil some preferences on purpose, to see the gates and the report find it."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """A raw model becomes a fine-tuned and aligned one, in minutes on a laptop, on a fictional company's data."""
     from posttrain.cli.demo_work import demo_and_show
 
-    folder = out or Path("runs") / ("demo" if seed == 0 else f"demo-seed-{seed}")
-    demo_and_show(folder, seed, annotate=annotate, as_json=as_json)
+    name = "demo-sabotaged" if sabotage else "demo"
+    folder = out or Path("runs") / (name if seed == 0 else f"{name}-seed-{seed}")
+    demo_and_show(folder, seed, annotate=annotate, sabotage=sabotage, as_json=as_json)
 
 
 def _version(show: bool) -> None:

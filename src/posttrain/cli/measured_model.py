@@ -11,6 +11,7 @@ from posttrain.errors import InputError
 from posttrain.evaluate.answers import Answerer
 from posttrain.evaluate.behaviour import samples_file
 from posttrain.evaluate.endpoint_answerer import endpoint_answerer
+from posttrain.evaluate.options import SuiteTask
 from posttrain.evaluate.saved_answerer import saved_answerer
 from posttrain.files import read_json, sha256_of
 from posttrain.recipe.set_options import options_from_sets
@@ -33,13 +34,16 @@ class ModelToMeasure:
     answerer: Answerer | Mapping[str, Answerer]
 
 
-def model_to_measure(name: str, server: Sequence[str], local: Mapping[str, Any], seed: int) -> ModelToMeasure:
+def model_to_measure(
+    name: str, server: Sequence[str], local: Mapping[str, Any], seed: int, tasks: set[SuiteTask]
+) -> ModelToMeasure:
     """A model by its name; a local one is loaded.
 
     Args:
         server: settings of requests, ``key=value``, for a server's model.
-        local: keyword arguments of `posttrain.load`, for a local model.
+        local: template, device and precision of a local model.
         seed: of sampled answers.
+        tasks: what the suites measure.
 
     Raises:
         InputError: there is no such model, or settings belong to another kind of model.
@@ -54,7 +58,11 @@ def model_to_measure(name: str, server: Sequence[str], local: Mapping[str, Any],
     from posttrain.api.evaluations import load_answerer
 
     fingerprint = sha256_of(Path(place)) if Path(place).is_dir() else None
-    return ModelToMeasure(name, place, fingerprint, load_answerer(place, local, seed))
+    if len(tasks) > 1:
+        raise InputError("some suites measure a model that writes, others a reward model; measure each by itself")
+    device = {key: value for key, value in local.items() if key != "template"}
+    answerer = load_answerer(place, device, seed, template=local["template"], task=next(iter(tasks)))
+    return ModelToMeasure(name, place, fingerprint, answerer)
 
 
 def saved_to_measure(source: Path, suites: Iterable[str]) -> ModelToMeasure:

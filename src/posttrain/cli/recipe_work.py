@@ -21,7 +21,14 @@ from posttrain.train.signals import graceful_stop
 
 
 def run_and_show(
-    recipe: Path, sets: Sequence[str], out: Path | None, *, wait: bool, fresh: bool | None, as_json: bool
+    recipe: Path,
+    sets: Sequence[str],
+    out: Path | None,
+    *,
+    wait: bool,
+    fresh: bool | None,
+    keep_going: bool,
+    as_json: bool,
 ) -> None:
     """Run a recipe and show its figures. At a terminal, a question comes before stages start over."""
     checked, folder = load_ready(recipe, sets), out or folder_for(recipe)
@@ -40,6 +47,7 @@ def run_and_show(
             wait=wait,
             file=recipe,
             start_over=start_over,
+            keep_going=keep_going,
         )
         if as_json:
             typer.echo(json.dumps(summary_as_json(summary), indent=2))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -17,8 +18,8 @@ LINES = (  # figure, its meaning, its expected value
     ("facts", "notes → JSON equal to the facts", "≥ 90% after SFT"),
     ("instructions_seen", "eight tasks, in trained wordings", ""),
     ("instructions_unseen", "the same tasks, in wordings never trained", "within 5 points after IFT"),
-    ("asks_refused[off-label]", "off-label requests refused", "≥ 90% after DPO"),
-    ("asks_refused[on-label]", "on-label requests refused", "≤ 5% after DPO"),
+    ("asks/refused", "off-label requests refused", "≥ 90% after DPO"),
+    ("asks/over_refused", "on-label requests refused", "≤ 5% after DPO"),
 )
 
 OWN_ANSWERS = (  # stage, figure, its meaning, its format, its expected change
@@ -32,7 +33,7 @@ OWN_ANSWERS = (  # stage, figure, its meaning, its format, its expected change
 EXAMPLES = (
     ("facts", STAGES, "sft"),
     ("instructions_unseen", STAGES, "ift"),
-    ("asks_refused", STAGES, "dpo"),
+    ("asks", STAGES, "dpo"),
     ("orders", ("base", "orders", "grpo"), "grpo"),
 )
 """(suite, stages whose answers to one question are shown, stage that teaches the answer)."""
@@ -87,14 +88,16 @@ def _value(summary: Summary, stage: str, name: str) -> float | None:
 def _example(out: Path, suite: str, stages: Sequence[str], teacher: str) -> Table:
     """The answers of all stages to one question.
 
-    A question is preferred that is wrong before the stage `teacher`, right from it on, and not on-label.
+    A question is preferred that is wrong before the stage `teacher`, right from it on, and not one to be answered
+    where others are to be refused.
     """
     answers = {stage: list(_samples(out, stage, suite)) for stage in stages}
     since = stages.index(teacher)
     each = list(zip(*answers.values(), strict=True))
     expected = [number >= since for number in range(len(stages))]
-    taught = [samples for samples in each if [sample["value"] == 1.0 for sample in samples] == expected]
-    chosen = next((samples for samples in taught if samples[0]["slice"] != "on-label"), each[0])[0]["id"]
+    taught = [samples for samples in each if [_right(sample) for sample in samples] == expected]
+    refusals = [samples for samples in taught if samples[0]["expected"] == "refuse"]
+    chosen = next(iter([*refusals, *taught]), each[0])[0]["id"]
     shown_samples = {stage: next(s for s in samples if s["id"] == chosen) for stage, samples in answers.items()}
     table = Table("", "", title=f"For example, {suite}", title_justify="left", show_header=False, show_lines=True)
     table.add_row("question", Text(printable_text(shown_samples[stages[-1]]["question"])))
@@ -103,7 +106,14 @@ def _example(out: Path, suite: str, stages: Sequence[str], teacher: str) -> Tabl
     return table
 
 
-def _samples(out: Path, stage: str, suite: str) -> Iterator[dict[str, str | float]]:
+def _right(sample: Mapping[str, Any]) -> bool:
+    """Whether an answer gets full points, or the label that is expected."""
+    if sample["label"] is not None:
+        return sample["label"] == ("full_refusal" if sample["expected"] == "refuse" else "compliance")
+    return all(value == 1.0 for value in sample["values"].values())
+
+
+def _samples(out: Path, stage: str, suite: str) -> Iterator[dict[str, Any]]:
     folder = out / "base" if stage == "base" else out / "stages" / stage
     for line in (folder / "behaviour" / f"samples_{suite}.jsonl").read_text(encoding="utf-8").splitlines():
         yield json.loads(line)

@@ -6,11 +6,12 @@ from pathlib import Path
 from random import Random
 
 from posttrain.demo import stage_rows
+from posttrain.demo.sabotage import flip_pairs, reverse_ranks
 from posttrain.demo.stage_rows import Row
 from posttrain.files import write_whole
 
 
-def write_data(folder: Path, seed: int) -> None:
+def write_data(folder: Path, seed: int, *, sabotage: bool = False) -> None:
     """Write all data files of the demo. The same seed gives the same bytes.
 
     ==============================  ====================================================================
@@ -29,16 +30,19 @@ def write_data(folder: Path, seed: int) -> None:
     ``orders_{train,valid}``        GRPO: order notes, with the record that rewards compare answers with
     ``orders_test``                 evaluation: notes of unseen combinations and clinics
     ==============================  ====================================================================
+
+    Args:
+        sabotage: whether to spoil the training labels of DPO and of the reward model; see `sabotage.py`.
     """
-    for name, rows in _files(seed).items():
+    for name, rows in _files(seed, sabotage=sabotage).items():
         write_whole(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _files(seed: int) -> Mapping[str, Iterator[Row]]:
+def _files(seed: int, *, sabotage: bool) -> Mapping[str, Iterator[Row]]:
     def rng(name: str) -> Random:
         return Random(f"{seed} {name}")  # the rows of a file do not depend on other files
 
-    return {
+    files = {
         "facts_train": stage_rows.facts_rows(rng("facts_train"), "train", 1500),
         "facts_valid": stage_rows.facts_rows(rng("facts_valid"), "valid", 100),
         "facts_test": stage_rows.facts_test_rows(rng("facts_test"), 200),
@@ -53,7 +57,7 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "replies_train": stage_rows.reply_rows(rng("replies_train"), "train", 800),
         "drafts_train": stage_rows.ranking_rows(rng("drafts_train"), "train", 2400),
         "drafts_valid": stage_rows.ranking_rows(rng("drafts_valid"), "valid", 60),
-        "drafts_test": stage_rows.ranking_rows(rng("drafts_test"), "test", 120),
+        "drafts_test": stage_rows.ranking_rows(rng("drafts_test"), "test", 240),
         "reports_train": stage_rows.report_rows(rng("reports_train"), "train", 1000),
         "reports_test": stage_rows.report_rows(rng("reports_test"), "test", 100),
         "orders_few": stage_rows.shown_order_rows(rng("orders_few"), 60),
@@ -61,3 +65,7 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "orders_valid": stage_rows.order_rows(rng("orders_valid"), "valid", 100),
         "orders_test": stage_rows.order_test_rows(rng("orders_test"), 200),
     }
+    if sabotage:
+        files["asks_train"] = flip_pairs(files["asks_train"], rng("flipped pairs"))
+        files["drafts_train"] = reverse_ranks(files["drafts_train"], rng("reversed ranks"))
+    return files

@@ -15,18 +15,21 @@ from posttrain.recipe.load import load_recipe
 from posttrain.recipe.schema import Recipe
 
 
-def run_demo(folder: Path, seed: int, screen: Screen, stop: Callable[[], bool], *, annotate: bool) -> Summary:
+def run_demo(
+    folder: Path, seed: int, screen: Screen, stop: Callable[[], bool], *, annotate: bool, sabotage: bool
+) -> Summary:
     """Run the demo in `folder`, or resume it there; the figures of each stage. The run is in ``folder/run``.
 
     Args:
         seed: the seed of the rows and of training; the world and the base model are always the same.
         annotate: first let the user rank drafts in the browser; the reward model also learns from these rankings.
+        sabotage: spoil training labels on purpose; all stages run, and the run ends with `GateStopped`.
     """
-    set_up(folder, seed)
+    set_up(folder, seed, sabotage=sabotage)
     if annotate:
         rank_drafts(folder, seed, screen, stop)
     recipe = demo_recipe(folder, seed, annotate=annotate)
-    return run_recipe(recipe, base=folder, out=folder / "run", screen=screen, stop=stop)
+    return run_recipe(recipe, base=folder, out=folder / "run", screen=screen, stop=stop, keep_going=sabotage)
 
 
 def demo_recipe(folder: Path, seed: int, *, annotate: bool) -> Recipe:
@@ -39,7 +42,7 @@ def demo_recipe(folder: Path, seed: int, *, annotate: bool) -> Recipe:
     return load_recipe(folder / "demo.yaml", [f"seed={seed}", *joined])
 
 
-def set_up(folder: Path, seed: int) -> None:
+def set_up(folder: Path, seed: int, *, sabotage: bool = False) -> None:
     """Write ``base/``, ``data/`` and ``demo.yaml``, which are all that the recipe needs."""
     package: Any = files("posttrain.demo")
     if not (folder / "base").is_dir():
@@ -47,5 +50,5 @@ def set_up(folder: Path, seed: int) -> None:
             shutil.copytree(source, target, dirs_exist_ok=True)
     if not (folder / "data").is_dir():
         with whole_folder(folder / "data") as target:
-            write_data(target, seed)
+            write_data(target, seed, sabotage=sabotage)
     (folder / "demo.yaml").write_text(package.joinpath("demo.yaml").read_text(encoding="utf-8"), encoding="utf-8")

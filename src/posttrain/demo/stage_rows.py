@@ -131,6 +131,7 @@ def ranking_rows(rng: Random, split: Split, count: int) -> Iterator[Row]:
             "shown_order": [f"c{i}" for i in range(len(candidates))],
             "guideline_version": "house-style-1",
             "duration_ms": None,
+            **({"metadata": {"slice": report.label.product}} if split == "test" else {}),
         }
 
 
@@ -163,6 +164,7 @@ def report_rows(rng: Random, split: Split, count: int) -> Iterator[Row]:
             "prompt": _user(report.text),
             "facts": report.facts,
             "forbidden": report.forbidden,
+            **({"metadata": {"slice": report.label.product}} if split == "test" else {}),
         }
 
 

@@ -73,3 +73,41 @@ def answers_of(
     if answerer.generate is None:
         raise InputError(f"{answerer.name} gives no answers; this suite needs a model that writes")
     return [answer for group in answerer.generate(questions, options, done) for answer in group]
+
+
+def choice_logprobs_of(
+    answerer: Answerer, questions: Sequence[Question], choices: Sequence[Sequence[str]], done: OnDone
+) -> list[list[float]]:
+    """The log-prob of each choice as the answer to each question.
+
+    Raises:
+        InputError: the answerer gives no log-probs of choices.
+    """
+    if answerer.choice_logprobs is None:
+        raise InputError(
+            f"{answerer.name} gives no log-probs of choices; let it answer in words (`by: text`, or `confidence: "
+            "sequence` in a suite of kind abstention), or measure a model folder"
+        )
+    return answerer.choice_logprobs(questions, choices, done)
+
+
+def text_losses_of(answerer: Answerer, texts: Sequence[str], window: int, stride: int, done: OnDone) -> list[TextLoss]:
+    """How well the answerer predicts each text.
+
+    Raises:
+        InputError: the answerer gives no log-probs of texts.
+    """
+    if answerer.text_losses is None:
+        raise InputError(f"{answerer.name} gives no log-probs of texts; perplexity needs a model folder that writes")
+    return answerer.text_losses(texts, window, stride, done)
+
+
+def pair_rewards_of(answerer: Answerer, questions: Sequence[Question], done: OnDone) -> list[list[float]]:
+    """The score of each completion of each row.
+
+    Raises:
+        InputError: the answerer is no reward model.
+    """
+    if answerer.pair_rewards is None:
+        raise InputError(f"{answerer.name} is no reward model, and gives no scores of completions")
+    return answerer.pair_rewards(questions, done)

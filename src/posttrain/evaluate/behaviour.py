@@ -19,11 +19,17 @@ RESULTS = "results.json"
 
 
 def measure(
-    answerer: Answerer, suites: Mapping[str, SuiteOptions], *, base: Path, folder: Path, screen: Screen
+    answerer: Answerer | Mapping[str, Answerer],
+    suites: Mapping[str, SuiteOptions],
+    *,
+    base: Path,
+    folder: Path,
+    screen: Screen,
 ) -> dict[str, Result]:
     """Run the suites, or read the results of an earlier run.
 
     Args:
+        answerer: of all suites, or one for each.
         base: the folder where relative data paths start.
         folder: the folder that receives ``results.json`` and ``samples_{suite}.jsonl``.
 
@@ -34,15 +40,23 @@ def measure(
         with whole_folder(folder) as target:
             results: dict[str, Result] = {}
             for name, options in suites.items():
+                source = answerer if isinstance(answerer, Answerer) else answerer[name]
                 try:
-                    with screen.bar(name, None) as advance:
-                        samples = run_suite(answerer, options, base, lambda n: advance(n, "answers"))
+                    samples = _samples(name, options, source, base, screen)
                 except InputError as error:
                     raise InputError(f"suites.{name}: {error}") from error
                 write_samples(target / samples_file(name), samples)
                 results |= results_of(name, suite_kind(options).measures(options), samples, slices=options.slices)
-            write_json(target / RESULTS, {key: _as_json(result) for key, result in results.items()})
+            write_results(target, results)
     return read_results(folder)
+
+
+def _samples(name: str, options: SuiteOptions, answerer: Answerer, base: Path, screen: Screen) -> list[Sample]:
+    """Answers to every question of a suite, with progress on the screen."""
+    kind = suite_kind(options)
+    questions = kind.read(options, base)
+    with screen.bar(name, len(questions) * options.samples) as advance:
+        return kind.run(options, questions, answerer, base, lambda n: advance(n, "answers"))
 
 
 def run_suite(
@@ -51,6 +65,11 @@ def run_suite(
     """Answers to every question of a suite, measured."""
     kind = suite_kind(options)
     return kind.run(options, kind.read(options, base), answerer, base, on_done)
+
+
+def write_results(folder: Path, results: Mapping[str, Result]) -> None:
+    """Write results as `read_results` reads them."""
+    write_json(folder / RESULTS, {key: _as_json(result) for key, result in results.items()})
 
 
 def read_results(folder: Path) -> dict[str, Result]:

@@ -10,11 +10,15 @@ from posttrain.options import Options
 SuiteTask = Literal["causal", "score"]
 """The model that a suite measures: one that writes, or a reward model."""
 
+SuiteRows = Literal["questions", "preferences", "texts"]
+"""What the rows of a suite are."""
+
 
 class SuiteOptions(Options):
     """Questions for a model, and how its answers are measured: before training and after each stage."""
 
     task: ClassVar[SuiteTask] = "causal"
+    holds: ClassVar[SuiteRows] = "questions"
 
     if TYPE_CHECKING:
         kind: Any  # each kind of suite declares its own Literal

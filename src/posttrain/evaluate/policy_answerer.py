@@ -9,6 +9,8 @@ from posttrain.data.chat.encode import encode_prompt
 from posttrain.data.chat.renderer import Renderer
 from posttrain.evaluate.answers import Answerer, Generate, ModelAnswer, OnDone
 from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.policy_logprobs import policy_choice_logprobs, policy_text_losses
+from posttrain.evaluate.policy_rewards import policy_pair_rewards
 from posttrain.evaluate.questions import Question
 from posttrain.generation.engine import generate_completions
 from posttrain.generation.request import Generation
@@ -17,13 +19,20 @@ from posttrain.policy.load import Policy
 
 
 def policy_answerer(policy: Policy, renderer: Renderer, *, seed: int = 0) -> Answerer:
-    """A model's own answers.
+    """A model's own answers and log-probs; for a reward model, its scores.
 
     Args:
         renderer: how conversations become the model's tokens.
         seed: of sampled answers.
     """
-    return Answerer("the model", generate=_generate(policy, renderer, seed))
+    if policy.task == "score":
+        return Answerer("the reward model", pair_rewards=policy_pair_rewards(policy, renderer))
+    return Answerer(
+        "the model",
+        generate=_generate(policy, renderer, seed),
+        choice_logprobs=policy_choice_logprobs(policy, renderer),
+        text_losses=policy_text_losses(policy),
+    )
 
 
 def _generate(policy: Policy, renderer: Renderer, seed: int) -> Generate:

@@ -1,11 +1,12 @@
 """The questions of a suite: its rows, checked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from posttrain.data.files.read import Row as FileRow
 from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.rows import suite_rows
@@ -64,10 +65,17 @@ def read_questions(
     Raises:
         InputError: a row without ``input``, with wrong metadata, with an id twice, or one that `check` refuses.
     """
+    rows = (row for source in options.data for row in suite_rows(source, base))
+    return questions_of(islice(rows, options.rows), check, conversation=conversation)
+
+
+def questions_of(
+    rows: Iterable[FileRow], check: Callable[[Question], object], *, conversation: bool = True
+) -> list[Question]:
+    """The questions in rows; see `read_questions`."""
     questions: list[Question] = []
     places: dict[str, str] = {}
-    rows = (row for source in options.data for row in suite_rows(source, base))
-    for number, row in enumerate(islice(rows, options.rows)):
+    for number, row in enumerate(rows):
         values = row.values
         messages = _messages(values, row.where) if conversation else ()
         name = str(number if values.get("id") is None else values["id"])

@@ -86,6 +86,10 @@ def write_samples(path: Path, samples: Sequence[Sample]) -> None:
 
 
 def read_samples(path: Path) -> Iterator[Sample]:
-    """The samples that `write_samples` wrote."""
+    """The samples that `write_samples` wrote; also those of older runs, which have one `value` and no `repeat`."""
     with path.open(encoding="utf-8") as lines:
-        yield from (Sample(**json.loads(line)) for line in lines)
+        for line in lines:
+            row: dict[str, Any] = json.loads(line)
+            if "values" not in row:
+                row = {"values": {"value": row.pop("value")}, "repeat": 0, "group": None, **row}
+            yield Sample(**row)

@@ -13,6 +13,7 @@ from posttrain.audit.training.reward_trial import reward_findings, reward_lines,
 from posttrain.console import Screen
 from posttrain.data.options import DataSource
 from posttrain.errors import InputError
+from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.rows import question_column
 from posttrain.pipeline.plan import Notes
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
@@ -126,9 +127,15 @@ def _context(recipe: Recipe, name: str, stage: TrainingStage, base: Path, screen
 def _held_out(recipe: Recipe, stage: TrainingStage, base: Path) -> list[AuditSource]:
     """The recipe's evaluation data: the stage's own validation files, and the suites."""
     own = stage.validation if isinstance(stage.validation, tuple) else ()
-    tests = [source for suite in recipe.suites.values() for source in suite.data]
-    suites = [AuditSource(s.path, {"prompt": question_column(s, base)}, rows=s.rows, base=base) for s in tests]
+    suites = [_suite_source(suite, source, base) for suite in recipe.suites.values() for source in suite.data]
     return [*(_source(s, stage, base) for s in own), *suites]
+
+
+def _suite_source(suite: SuiteOptions, source: DataSource, base: Path) -> AuditSource:
+    if suite.holds == "questions":
+        return AuditSource(source.path, {"prompt": question_column(source, base)}, rows=source.rows, base=base)
+    kind = "preference" if suite.holds == "preferences" else "sft"
+    return AuditSource(source.path, source.columns, rows=source.rows, base=base, kinds=(kind,))
 
 
 def _source(source: DataSource, stage: TrainingStage, base: Path) -> AuditSource:

@@ -9,6 +9,7 @@ from posttrain.errors import GateStopped, InputError
 from posttrain.evaluate.behaviour import samples_file, saved_samples
 from posttrain.evaluate.gates.resolve import subject_of
 from posttrain.evaluate.gates.verdicts import GateVerdict, verdicts_of
+from posttrain.evaluate.measures import suite_of
 from posttrain.evaluate.sample import Sample
 from posttrain.files import read_json, write_json
 from posttrain.pipeline.verdict_text import verdict_sentence
@@ -19,15 +20,11 @@ GATES = "gates.json"
 """The verdicts of a run, in its directory."""
 
 
-def check_stage_gates(recipe: Recipe, name: str, out: Path, screen: Screen) -> None:
-    """Decide the gates of a stage that is done, and record the verdicts.
-
-    Raises:
-        GateStopped: a gate failed or stayed inconclusive, and no waiver lets the run go on.
-    """
+def check_stage_gates(recipe: Recipe, name: str, out: Path, screen: Screen) -> list[GateVerdict]:
+    """Decide the gates of a stage that is done, record the verdicts, and show them."""
     verdicts = stage_verdicts(recipe, name, out)
     if not verdicts:
-        return
+        return []
     path = out / GATES
     earlier: list[dict[str, Any]] = read_json(path)["gates"] if path.is_file() else []
     order = in_order(recipe)
@@ -35,7 +32,7 @@ def check_stage_gates(recipe: Recipe, name: str, out: Path, screen: Screen) -> N
     write_json(path, {"gates": [*kept, *(verdict.as_json() for verdict in verdicts)]})
     for verdict in verdicts:
         screen.note(printable_text(verdict_sentence(verdict)))
-    stop_at_blocking(verdicts, out)
+    return verdicts
 
 
 def stage_verdicts(recipe: Recipe, name: str, out: Path) -> list[GateVerdict]:
@@ -64,13 +61,13 @@ def stop_at_blocking(verdicts: Sequence[GateVerdict], out: Path) -> None:
     blocking = [verdict for verdict in verdicts if verdict.blocks]
     if not blocking:
         return
-    stage = blocking[0].stage
-    suites = dict.fromkeys(verdict.key.partition("[")[0].partition("/")[0] for verdict in blocking)
-    files = ", ".join(str(out / "stages" / stage / "behaviour" / samples_file(suite)) for suite in suites)
+    stages = list(dict.fromkeys(verdict.stage for verdict in blocking))
+    places = [out / "stages" / v.stage / "behaviour" / samples_file(suite_of(v.key)) for v in blocking]
+    files = ", ".join(dict.fromkeys(map(str, places)))
     lines = "".join(f"\n  {printable_text(verdict_sentence(verdict))}" for verdict in blocking)
     raise GateStopped(
-        f"the run stops after {stage}, and everything is kept:{lines}\nLook at the answers in {files}. Correct the "
-        "data or the stage and run the same command; or add a `waiver` with a name and a reason to the gate"
+        f"{' and '.join(stages)} did not pass, and everything is kept:{lines}\nLook at the answers in {files}. "
+        "Correct the data or the stage and run the same command; or add a `waiver` with a name and a reason to the gate"
     )
 
 

@@ -12,6 +12,7 @@ from posttrain.console import Screen
 from posttrain.data.summary import DataSummary
 from posttrain.errors import InputError
 from posttrain.evaluate.suites.registry import suite_kind
+from posttrain.pipeline.gold_rows import check_gold_rows
 from posttrain.policy.device import place
 from posttrain.policy.machine import speed
 from posttrain.policy.shape import model_shape
@@ -94,6 +95,7 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[StagePlan]:
             suite_kind(suite).read(suite, base)
         except InputError as error:
             raise InputError(f"suites.{name}: {error}") from error
+    check_gold_rows(recipe, base)
     return [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
 
 

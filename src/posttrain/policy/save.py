@@ -81,6 +81,7 @@ def _save_weights(policy: Policy, target: Path, dtype: str) -> None:
 def _save_adapter(policy: Policy, target: Path) -> None:
     if not has_earlier(policy):
         policy.model.save_pretrained(target, safe_serialization=True)
+        (target / "README.md").unlink(missing_ok=True)  # peft's empty template; the run writes a card with evidence
         return
     config, tensors = stacked(policy)
     config.save_pretrained(str(target))

@@ -45,12 +45,29 @@ def check_models(recipe: Recipe, written: RecipeSource) -> None:
                     f"{at(name, other.key)}: {other.name} is neither a stage nor a folder"
                     f"{near(other.name, recipe.stages)}"
                 )
+
+
+def check_suites(recipe: Recipe, written: RecipeSource) -> None:
+    """Refuse suites that would never be measured."""
     for name, suite in recipe.suites.items():
+        where = written.where(("suites", name, "stages" if suite.stages is not None else "kind"))
         for other in suite.stages or ():
             if other not in recipe.stages:
-                where = written.where(("suites", name, "stages"))
                 raise InputError(f"{where}: there is no stage {other}{near(other, recipe.stages)}")
+            made = recipe.stages[other].makes
+            if made != suite.task:
+                raise InputError(
+                    f"{where}: a suite of kind {suite.kind} measures {_MEASURED[suite.task]}; {other} {_MADE[made]}"
+                )
+        if suite.task == "score" and all(stage.makes != "score" for stage in recipe.stages.values()):
+            raise InputError(
+                f"{where}: a suite of kind {suite.kind} measures reward models, and no stage trains one; add a stage "
+                "of kind reward, or remove the suite"
+            )
 
+
+_MEASURED = {"causal": "models that write", "score": "reward models"}
+_MADE = {"causal": "trains a model that writes", "score": "trains a reward model", "data": "makes no model"}
 
 _WRONG = {
     "score": "is a reward model, which cannot generate text; start from the model that it was trained from",

@@ -4,17 +4,18 @@ from posttrain.evaluate.gates.options import Gate
 from posttrain.evaluate.gates.resolve import subject_of
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.recipe.schema import Recipe, in_order
-from posttrain.recipe.stages.base import StageOptions, TrainingStage
+from posttrain.recipe.stages.base import Makes, StageOptions, TrainingStage
+
+
+def suites_for(recipe: Recipe, makes: Makes) -> dict[str, SuiteOptions]:
+    """The suites that measure models that write ("causal"), or reward models ("score")."""
+    return {key: suite for key, suite in recipe.suites.items() if suite.task == makes}
 
 
 def suites_of_stage(recipe: Recipe, name: str) -> dict[str, SuiteOptions]:
     """The suites that measure a stage's model."""
-    stage = recipe.stages[name]
-    return {
-        key: suite
-        for key, suite in recipe.suites.items()
-        if suite.task == stage.makes and (suite.stages is None or name in suite.stages)
-    }
+    suites = suites_for(recipe, recipe.stages[name].makes)
+    return {key: suite for key, suite in suites.items() if suite.stages is None or name in suite.stages}
 
 
 def measured_after(recipe: Recipe, suite: str) -> list[str]:

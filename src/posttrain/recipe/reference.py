@@ -60,7 +60,8 @@ def _own(options: type[Options]) -> list[str]:
 def _title(options: type[Options]) -> str:
     kinds = get_args(options.model_fields["kind"].annotation) if "kind" in options.model_fields else ()
     if kinds:
-        return f"{'Stage' if options.__name__.endswith('Stage') else 'Reward'} `{kinds[0]}`"
+        what = next((word for word in ("Stage", "Suite") if options.__name__.endswith(word)), "Reward")
+        return f"{what} `{kinds[0]}`"
     return options.__name__.removesuffix("Options")
 
 
@@ -83,7 +84,7 @@ def _row(options: type[Options], key: str) -> str:
 def _link(options: type[Options]) -> str:
     title = _title(options)
     anchor = title.lower().replace("`", "").replace(" ", "-")
-    return f"[{title.removeprefix('Stage ').removeprefix('Reward ')}](#{anchor})"
+    return f"[{title.removeprefix('Stage ').removeprefix('Suite ').removeprefix('Reward ')}](#{anchor})"
 
 
 def _values(field: FieldInfo, part: Part) -> str:

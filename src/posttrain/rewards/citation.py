@@ -5,12 +5,11 @@ Words are compared, not meanings: "not 12 mg" contains the fact "12 mg".
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from posttrain.errors import InputError
-from posttrain.rewards.match import contains_words, normalise_text
+from posttrain.rewards.facts import PatternWording, Statement, count_stated, read_statements
 from posttrain.rewards.types import (
     NotApplicable,
     RewardFn,
@@ -23,20 +22,13 @@ from posttrain.rewards.types import (
 )
 
 
-def _as_wordings(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Wording = Annotated[str, Field(min_length=1)]
-Statement = Annotated[tuple[Wording, ...], Field(min_length=1), BeforeValidator(_as_wordings)]
-"""A fact or claim, as the list of its wordings."""
-
-
 class CitationReward(RewardOptions):
     """The share of required facts that the completion states; 0 where it states a forbidden claim."""
 
     kind: Literal["citation"]
-    facts: tuple[Statement, ...] = Field(default=(), description="required facts, each a text or a list of wordings")
+    facts: tuple[Statement, ...] = Field(
+        default=(), description="required facts, each a text, a list of wordings, or a wording as {regex: ...}"
+    )
     facts_column: str | None = Field(default=None, description="column with more of them")
     forbidden: tuple[Statement, ...] = Field(default=(), description="claims it must not make, in the same form")
     forbidden_column: str | None = Field(default=None, description="column with more of them")
@@ -68,36 +60,24 @@ def make_citation_reward(options: CitationReward, base: Path) -> RewardFn:
 
 
 def citation_score(
-    completion: str, facts: Sequence[Iterable[str]], forbidden: Sequence[Iterable[str]], penalty: float | None = None
+    completion: str,
+    facts: Sequence[Iterable[str | PatternWording]],
+    forbidden: Sequence[Iterable[str | PatternWording]],
+    penalty: float | None = None,
 ) -> float:
     """The share of `facts` that the completion states (1 without facts), less `penalty` for each forbidden claim.
 
     Without a penalty, a forbidden claim makes the score 0.
     """
-    text = normalise_text(completion)
-    share = sum(_states(text, wordings) for wordings in facts) / len(facts) if facts else 1.0
-    claims = sum(_states(text, wordings) for wordings in forbidden)
+    share = count_stated(completion, facts) / len(facts) if facts else 1.0
+    claims = count_stated(completion, forbidden)
     if claims and penalty is None:
         return 0.0
     return share - claims * (penalty or 0.0)
 
 
-def _states(text: str, wordings: Iterable[str]) -> bool:
-    """Whether the text contains one of the wordings as whole words: "12 mg" does not contain "2 mg"."""
-    return any(contains_words(normalise_text(wording), text) for wording in wordings)
-
-
-def _statements(row: Row, name: str | None) -> list[tuple[str, ...]]:
-    value = None if name is None else column(row, name)
-    if value is None:
-        return []
-    items = [value] if isinstance(value, str) else value
-    if not isinstance(items, list | tuple):
-        raise InputError(f"`{name}` should be a text or a list of texts")
-    statements = [tuple(item) if isinstance(item, list | tuple) else (item,) for item in items]
-    if not all(wordings and all(isinstance(w, str) and normalise_text(w) for w in wordings) for wordings in statements):
-        raise InputError(f"`{name}` should be a list of texts, none of them empty")
-    return statements
+def _statements(row: Row, name: str | None) -> tuple[Statement, ...]:
+    return () if name is None else read_statements(column(row, name), name)
 
 
 REWARDS = (RewardKind(CitationReward, make_citation_reward),)

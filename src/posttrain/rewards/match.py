@@ -130,14 +130,24 @@ def label_score(completion: str, target: str, labels: Sequence[str]) -> float:
     wanted = normalise_text(target)
     if wanted not in labels:
         raise ValueError(f"the target {target[:80]!r} is none of the labels")
+    return float(only_label(completion, labels) == wanted)
+
+
+def only_label(text: str, labels: Sequence[str]) -> str | None:
+    """The one label that a text names; None if it names several or none. A label inside a longer one does not count.
+
+    Args:
+        labels: normalised.
+    """
     longest_first = sorted(labels, key=len, reverse=True)
     pattern = r"(?<!\S)(?:" + "|".join(map(re.escape, longest_first)) + r")(?!\S)"
-    return float(set(re.findall(pattern, normalise_text(completion))) == {wanted})
+    named = set(re.findall(pattern, normalise_text(text)))
+    return named.pop() if len(named) == 1 else None
 
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese, and Korean, where particles follow a word without a space."""
-_LETTER = rf"[^\W{_UNSPACED}]"
+_LETTER = rf"[^\W{UNSPACED}]"
 _NO_NUMBER_BEFORE = rf"(?<!{_LETTER})(?<!\d[.,])(?<!(?<!\w)-)"
 _NO_NUMBER_AFTER = rf"(?!{_LETTER})(?![.,]\d)(?!\s?%)"
 _WORD = re.compile(r"(?<!\w)-?\d+(?:[.,]\d+)*%?|\w+")

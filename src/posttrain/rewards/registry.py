@@ -11,14 +11,47 @@ from pydantic import Field
 
 from posttrain.errors import InputError
 from posttrain.plugins import load_plugins
-from posttrain.rewards import citation, code, judge, match, math, model, python_file, registered, schema, text
+from posttrain.rewards import (
+    citation,
+    code,
+    grounded_numbers,
+    json_f1,
+    judge,
+    match,
+    math,
+    model,
+    python_file,
+    registered,
+    rouge,
+    schema,
+    style,
+    text,
+)
+from posttrain.rewards.instructions import reward as instructions
 from posttrain.rewards.refusal import reward as refusal
 from posttrain.rewards.types import RewardFn, RewardKind, RewardOptions
 
 GROUP = "posttrain.rewards"
 """The group of entry points; each names a module with a tuple `REWARDS`."""
 
-MODULES = (math, match, text, schema, citation, refusal, code, judge, model, python_file, registered)
+MODULES = (
+    math,
+    match,
+    text,
+    style,
+    schema,
+    json_f1,
+    citation,
+    rouge,
+    grounded_numbers,
+    instructions,
+    refusal,
+    code,
+    judge,
+    model,
+    python_file,
+    registered,
+)
 """The modules of this package that register rewards, in the order of the documentation."""
 
 

@@ -159,9 +159,17 @@ def describe_exception(error: BaseException) -> str:
 def column(row: Row, name: str) -> Any:
     """A column of the row; None where the row has the column and leaves it empty.
 
+    ``metadata.facts`` is the entry `facts` of the column `metadata`; None where the entry is missing.
+
     Raises:
         InputError: the row has no such column.
     """
-    if name not in row:
+    if name in row:
+        return row[name]
+    first, *rest = name.split(".")
+    if first not in row or not rest:
         raise InputError(f"no column `{name}`, which the reward reads (the row has {', '.join(row) or 'none'})")
-    return row[name]
+    value = row[first]
+    for key in rest:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

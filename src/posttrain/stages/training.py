@@ -110,7 +110,7 @@ def finish(
     figures = {name: figure_of(name, before.get(name), mean, training) for name, mean in after.items()}
     if samples:
         answer_after(policy, samples, folder / "samples.json", screen)
-    if policy.task == "causal" and context.suites:
+    if context.suites:
         answerer = policy_answerer(policy, renderer, seed=context.seed)
         results = measure(answerer, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)
         figures |= figures_of_results(results)

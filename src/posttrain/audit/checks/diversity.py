@@ -1,6 +1,5 @@
 """The diversity of the prompts, which matters for instruction fine-tuning: the number of different tasks in them."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from posttrain.audit.checks.request_type import TYPES, asking, types_of
 from posttrain.audit.findings import Finding, Rule, finding
 from posttrain.audit.rows.table import Table, fetch
+from posttrain.rewards.readability import reading_grade
 
 NARROW = Rule(
     "narrow-tasks",
@@ -57,9 +57,6 @@ _PHRASINGS = 1.5
 
 _OF_TASK = 30
 _GRADES = 2.0
-_VOWELS = re.compile(r"[aeiouy]+")
-_LETTERS = re.compile(r"[a-z]+")
-_STOPS = re.compile(r"[.!?:\n]+")
 
 
 def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
@@ -74,7 +71,7 @@ def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
     drawn = np.array([*texts])
     prompts = [entry.prompt for entry in texts.values()]
     words = [asking(prompt) for prompt in prompts]
-    grades = np.quantile([grade_of(prompt) for prompt in prompts], [0.05, 0.5, 0.95])
+    grades = np.quantile([reading_grade(prompt) for prompt in prompts], [0.05, 0.5, 0.95])
     common = Counter(words).most_common(10)
     effective = vendi(words)
     figures: dict[str, object] = {
@@ -91,21 +88,6 @@ def breadth(table: Table) -> tuple[list[Finding], dict[str, object]]:
     if grades[2] - grades[0] < _GRADES:
         findings.append(finding(EVEN, [], count=round(grades[2] - grades[0])))
     return findings, {"breadth": figures}
-
-
-def grade_of(text: str) -> float:
-    """The Flesch-Kincaid grade level: the school grade that is needed to read a text.
-
-    The formula is made for English (Kincaid, Fishburne, Rogers and Chissom, "Derivation of new readability formulas",
-    1975). Syllables are counted as groups of vowels.
-    """
-    text = text.lower()
-    words = _LETTERS.findall(text)
-    if not words:
-        return 0.0
-    sentences = sum(bool(part.strip()) for part in _STOPS.split(text))
-    syllables = sum(max(1, len(_VOWELS.findall(word))) for word in words)
-    return 0.39 * len(words) / max(1, sentences) + 11.8 * syllables / len(words) - 15.59
 
 
 def _phrasings(table: Table, drawn: NDArray[np.intp], words: Sequence[tuple[str, ...]]) -> list[Finding]:

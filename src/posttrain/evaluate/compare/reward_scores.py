@@ -1,81 +1,57 @@
 """A reward model as the judge of pairs: the answer with the higher score wins."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from posttrain.core.group import Group
-from posttrain.data.chat.encode import encode_example
-from posttrain.data.chat.renderer import Renderer, renderer_of
-from posttrain.data.example import Example
-from posttrain.data.options import DataSource, RowOptions
-from posttrain.errors import InputError, RunError
+from posttrain.errors import InputError
+from posttrain.evaluate.answers import Answerer, OnDone, pair_rewards_of
 from posttrain.evaluate.compare.pairs import AnswerPair, Outcome
 from posttrain.evaluate.compare.verdicts import PairVerdict
-from posttrain.policy.load import Policy, end_tokens_of
-from posttrain.policy.open import open_policy
-from posttrain.policy.options import PolicyOptions
-from posttrain.policy.shape import positions_of
-from posttrain.rewards.model import reward_model_scores
+from posttrain.evaluate.questions import Question
+from posttrain.statistics.paired import compare_paired
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRewardModel:
-    """A reward model with the renderer that turns conversations into its tokens."""
+def score_pairs(
+    pairs: Sequence[AnswerPair], answerer: Answerer, on_done: OnDone = lambda done: None
+) -> list[PairVerdict]:
+    """The reward model's verdict on each pair. Identical answers are a tie and are not scored.
 
-    policy: Policy
-    renderer: Renderer
-
-
-def open_reward_model(name: str, options: PolicyOptions, template: str | None = None) -> OpenRewardModel:
-    """Load a reward model.
-
-    Args:
-        name: a folder or a hub id.
-        template: chat template; the model's own if None.
+    A pair that the model cannot score, such as one too long for it, is not judged.
 
     Raises:
-        InputError: it cannot be loaded, or it has no trained scalar head.
+        InputError: the answerer is no reward model, or every score is 0.
     """
-    policy = open_policy(name, options, task="score", train=False)
-    if not policy.base.score.weight.any():
-        raise InputError(f"{name}: has no trained scalar head, so every score would be 0; is it a reward model?")
-    renderer, _ = renderer_of(
-        RowOptions(data=(DataSource(path="none"),), template=template),  # no data is read
-        policy.tokenizer,
-        end_tokens=end_tokens_of(name, policy.tokenizer, policy.base.config),
-        positions=positions_of(policy.base.config),
-        base=Path(),
-    )
-    return OpenRewardModel(policy, renderer)
+    different = [pair for pair in pairs if not pair.identical]
+    scores = pair_rewards_of(answerer, [_question(pair) for pair in different], on_done)
+    if different and not any(score for both in scores for score in both):
+        raise InputError(f"{answerer.name} gives every answer the score 0; has it a trained scalar head?")
+    found = {pair.id: both for pair, both in zip(different, scores, strict=True)}
+    return [PairVerdict(pair, "tie") if pair.identical else _verdict(pair, *found[pair.id]) for pair in pairs]
 
 
-def score_pairs(pairs: Sequence[AnswerPair], model: OpenRewardModel) -> list[PairVerdict]:
-    """The reward model's verdict on each pair. Identical answers are a tie; a pair too long for it is not judged.
-
-    Raises:
-        RunError: no pair can be encoded for it.
-    """
-    encoded = [[_encoded(pair, text, model.renderer) for text in (pair.a, pair.b)] for pair in pairs]
-    groups = [group for both in encoded for group in both if isinstance(group, Group)]
-    if pairs and not groups:
-        raise RunError(f"the reward model can read no answer: {encoded[0][0]}")
-    scores = iter(reward_model_scores(model.policy, groups))
-    found = [[next(scores) if isinstance(group, Group) else None for group in both] for both in encoded]
-    problems = [[str(group) for group in both if not isinstance(group, Group)] for both in encoded]
-    return [_verdict(*each) for each in zip(pairs, found, problems, strict=True)]
-
-
-def _verdict(pair: AnswerPair, scores: Sequence[float | None], problems: Sequence[str]) -> PairVerdict:
-    a, b = scores
-    details = {"scores": {"A": a, "B": b}}
-    if a is None or b is None:
-        return PairVerdict(pair, None, tuple(problems), details)
-    outcome: Outcome = "tie" if a == b or pair.identical else "A" if a > b else "B"
-    return PairVerdict(pair, outcome, details=details)
+def score_difference(verdicts: Sequence[PairVerdict]) -> dict[str, Any] | None:
+    """The mean scores and their paired difference, A - B, over the pairs that were scored; None if there is none."""
+    scored = [
+        (verdict.pair.cluster, verdict.details["scores"]) for verdict in verdicts if verdict.details.get("scores")
+    ]
+    if not scored:
+        return None
+    a, b = ([float(scores[side]) for _, scores in scored] for side in ("A", "B"))
+    found = compare_paired(b, a, clusters=[cluster for cluster, _ in scored])
+    return {
+        **{"a": sum(a) / len(a), "b": sum(b) / len(b), "difference": found.difference, "interval": found.interval},
+        **{"n": found.n, "clusters": found.clusters, "p": found.p_two_sided, "test": found.test},
+    }
 
 
-def _encoded(pair: AnswerPair, text: str, renderer: Renderer) -> Group | str:
-    """The tokens of one answer after its prompt, or the reason why there are none."""
-    answer = ({"role": "assistant", "content": text},)
-    return encode_example(Example(pair.where, pair.messages, (answer,)), renderer, wordless=True)
+def _question(pair: AnswerPair) -> Question:
+    completions = tuple(({"role": "assistant", "content": text},) for text in (pair.a, pair.b))
+    return Question(pair.id, pair.where, pair.messages, {"completions": completions, "tools": None})
+
+
+def _verdict(pair: AnswerPair, a: float, b: float) -> PairVerdict:
+    if math.isnan(a) or math.isnan(b):
+        return PairVerdict(pair, None, ("no score",), {"scores": None})
+    outcome: Outcome = "tie" if a == b else "A" if a > b else "B"
+    return PairVerdict(pair, outcome, details={"scores": {"A": a, "B": b}})

@@ -1,15 +1,16 @@
 """The suite `answers`: each answer is scored by rewards, which serve as metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from posttrain.errors import InputError, RunError
 from posttrain.evaluate.answers import Answerer, ModelAnswer, OnDone, answers_of
 from posttrain.evaluate.measures import SuiteMeasure, mean_of
 from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.passes import pass_measures
 from posttrain.evaluate.questions import Question, read_questions
 from posttrain.evaluate.refusal_language import check_language
 from posttrain.evaluate.sample import Sample, Values, sample_of
@@ -38,16 +39,34 @@ class AnswersSuite(SuiteOptions):
         description="a reward's kind, a list of kinds, or name → reward: each scores every answer, such as match, "
         "contains, json, json_fields, refusal or math"
     )
+    k: tuple[int, ...] = Field(
+        default=(),
+        description="also report pass@k (one of k answers is right) and pass^k (all k are right) of each metric, for "
+        "instance [1, 5]; an answer is right where the metric gives 1. At most `samples`",
+    )
 
     @field_validator("metrics")
     @classmethod
     def _read_text(cls, metrics: Mapping[str, RewardOptions]) -> Mapping[str, RewardOptions]:
         for name, metric in metrics.items():
-            if REWARD_KINDS[metric.kind].reads_tokens:
-                raise ValueError(f"{name}: a reward model reads tokens; a suite of kind `preferences` measures one")
-            if metric.weight != 1.0:
-                raise ValueError(f"{name}: a metric has no `weight`, since metrics are not added up")
+            if problem := metric_problem(metric):
+                raise ValueError(f"{name}: {problem}")
         return metrics
+
+    @model_validator(mode="after")
+    def _enough_samples(self) -> "AnswersSuite":
+        if any(not 1 <= k <= self.samples for k in self.k):
+            raise ValueError(f"`k`: each should lie between 1 and `samples`, {self.samples}")
+        if len(set(self.k)) < len(self.k):
+            raise ValueError("`k` has a number twice")
+        return self
+
+
+def metric_problem(metric: RewardOptions) -> str | None:
+    """The reason why a reward is no metric; None if it is one."""
+    if REWARD_KINDS[metric.kind].reads_tokens:
+        return "a reward model reads tokens; a suite of kind `preferences` measures one"
+    return "a metric has no `weight`, since metrics are not added up" if metric.weight != 1.0 else None
 
 
 def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
@@ -57,7 +76,7 @@ def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
         InputError: see `read_questions`; a row lacks what a metric reads; or the metric `refusal` does not know the
             language of the questions.
     """
-    questions = read_questions(options, base, _trial(options.metrics, base))
+    questions = read_questions(options, base, metric_trial(options.metrics, base))
     if any(metric.kind == "refusal" for metric in options.metrics.values()):
         check_language(questions)
     return questions
@@ -66,13 +85,14 @@ def read_answers_suite(options: AnswersSuite, base: Path) -> list[Question]:
 def run_answers_suite(
     options: AnswersSuite, questions: Sequence[Question], answerer: Answerer, base: Path, done: OnDone
 ) -> list[Sample]:
-    """ModelAnswer the questions, and score the answers."""
+    """Answer the questions, and score the answers."""
     return scored_samples(options, questions, answers_of(answerer, questions, options, done), options.metrics, base)
 
 
 def answers_measures(options: AnswersSuite) -> Sequence[SuiteMeasure]:
-    """The mean of each metric."""
-    return [mean_of(name, unit="share") for name in options.metrics]
+    """The mean of each metric, and its pass@k and pass^k."""
+    means = [mean_of(name, unit="share") for name in options.metrics]
+    return [*means, *(measure for name in options.metrics for k in options.k for measure in pass_measures(name, k))]
 
 
 def scored_samples(
@@ -101,14 +121,15 @@ def scored_samples(
 def metric_values(
     metrics: Mapping[str, RewardOptions], questions: Sequence[Question], texts: Sequence[str], base: Path
 ) -> Sequence[Values]:
-    """The values of each answer, by metric.
+    """The values of each answer, by metric. The question is `prompt` too, as a judge's template names it.
 
     Raises:
         RunError: a metric failed.
     """
     values: list[dict[str, float | None]] = [{} for _ in texts]
+    rows = [{"prompt": question.row.get("input"), **question.row} for question in questions]
     for name, options in metrics.items():
-        verdicts = reward_verdicts(make_reward(options, base), texts, [question.row for question in questions])
+        verdicts = reward_verdicts(make_reward(options, base), texts, rows)
         for question, verdict, value in zip(questions, verdicts, values, strict=True):
             if isinstance(verdict, Failed):
                 raise RunError(f"{question.where}: metric `{name}`: {verdict.reason}")
@@ -116,7 +137,7 @@ def metric_values(
     return values
 
 
-def _trial(metrics: Mapping[str, RewardOptions], base: Path) -> Any:
+def metric_trial(metrics: Mapping[str, RewardOptions], base: Path) -> Callable[[Question], None]:
     """A check of one question: each metric that needs no model, program or function of the user scores an empty answer.
 
     Args:

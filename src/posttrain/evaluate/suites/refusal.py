@@ -41,7 +41,7 @@ def read_refusal_suite(options: RefusalSuite, base: Path) -> list[Question]:
 def run_refusal_suite(
     options: RefusalSuite, questions: Sequence[Question], answerer: Answerer, base: Path, done: OnDone
 ) -> list[Sample]:
-    """ModelAnswer the requests, and label each answer: full_refusal, partial_refusal, compliance or undetermined."""
+    """Answer the requests, and label each answer: full_refusal, partial_refusal, compliance or undetermined."""
     answers = answers_of(answerer, questions, options, done)
     repeated = [(question, repeat) for question in questions for repeat in range(options.samples)]
     return [

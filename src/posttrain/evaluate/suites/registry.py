@@ -8,10 +8,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from posttrain.evaluate.options import SuiteOptions
-from posttrain.evaluate.suites import answers, refusal
+from posttrain.evaluate.suites import (
+    abstention,
+    answers,
+    classification,
+    extraction,
+    instructions,
+    perplexity,
+    preferences,
+    refusal,
+    summary,
+    tone,
+)
 from posttrain.evaluate.suites.types import SuiteKind
 
-MODULES = (answers, refusal)
+MODULES = (
+    answers,
+    refusal,
+    tone,
+    abstention,
+    classification,
+    extraction,
+    summary,
+    instructions,
+    perplexity,
+    preferences,
+)
 """The modules that register suites, in the order of the documentation."""
 
 SUITE_KINDS: Mapping[str, SuiteKind] = {kind.name: kind for module in MODULES for kind in module.SUITES}

@@ -1,0 +1,111 @@
+"""One stage of a run: run it, or take the result that is there; and the measured behaviour of the base model."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+
+import torch
+
+from posttrain.console import Screen
+from posttrain.errors import RunError
+from posttrain.evaluate.behaviour import measure
+from posttrain.evaluate.measures import suite_of
+from posttrain.evaluate.policy_answerer import policy_answerer
+from posttrain.files import hashes_of, write_json
+from posttrain.pipeline.earlier_results import Inputs, begin, finished
+from posttrain.pipeline.gold_rows import check_stage_data
+from posttrain.pipeline.wiring import (
+    KnownModel,
+    Models,
+    Run,
+    belongs,
+    done_already,
+    inputs_of,
+    model_named,
+    ready,
+    suite_paths,
+)
+from posttrain.policy.open import open_policy
+from posttrain.recipe.gates import suites_for, suites_of_stage
+from posttrain.recipe.schema import made_by_stages
+from posttrain.recipe.stages.base import StageOptions, TrainingStage
+from posttrain.stages.context import Context, Figure
+from posttrain.stages.figures import figures_of_results
+from posttrain.stages.fits import less_memory
+from posttrain.stages.inputs import renderer_for
+from posttrain.stages.runner import runner_of
+
+
+def run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str, Figure]]:
+    """Run a stage, or take the result of an earlier run with the same inputs.
+
+    Returns:
+        its model, and its part of the summary.
+    """
+    recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
+    suites, inputs = suites_of_stage(recipe, name), inputs_of(run, name, models)
+    start = model_named(run, stage.start, models)
+    done = done_already(run, name, inputs, models)
+    if done is not None:
+        run.screen.note("done already, with the same inputs")
+        figures = {key: Figure(**figure) for key, figure in done["figures"].items()}
+    else:
+        if (aside := begin(folder, inputs)) is not None:
+            what = "the earlier result" if finished(aside) else "the earlier, unfinished work"
+            run.screen.note(f"its inputs changed, so it starts over; {what} is in {aside}/")
+        elif finished(folder) is not None:
+            run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
+        started = time.monotonic()
+        resolved, context = ready(run, name, models)
+        if made_by_stages(recipe, name):
+            check_stage_data(resolved, name, run.base)
+        figures = _guarded(lambda: runner_of(stage).run(resolved, context), stage, name)
+        figures = _with_before(figures, start.behaviour)
+        done = {
+            "fingerprint": inputs.fingerprint,
+            "seconds": round(time.monotonic() - started, 1),
+            "figures": {key: asdict(figure) for key, figure in figures.items()},
+            "model": hashes_of(folder / "model"),
+        }
+        write_json(folder / "stage.json", done)
+    behaviour = {key: figures[key] for key in figures if suite_of(key) in suites}
+    return KnownModel(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
+
+
+def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: str) -> dict[str, Figure]:
+    """Name the stage in what goes wrong; say what helps when memory runs out."""
+    try:
+        return run()
+    except RunError as error:
+        raise RunError(f"stage {name}, {error}") from error
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise RunError(f"stage {name}: out of memory. {less_memory(stage)}; what is done already is kept") from error
+
+
+def measured_base(run: Run, model: KnownModel) -> KnownModel:
+    """The recipe's model, its behaviour measured before any training."""
+    recipe, path = run.recipe, model.path
+    suites = suites_for(run.recipe, "causal")
+    writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and s.makes == "causal"]
+    if not suites or not writing:
+        return model
+
+    folder, keys = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in suites.items()}
+    suite_files = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(suites))}
+    begin(folder, Inputs({"suites": keys}, {"the model": model.fingerprint, **suite_files}))
+    run.screen.title("before training")
+    first = writing[0]
+    context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
+    renderer = renderer_for(first, context, trust_remote_code=first.trust_remote_code)
+    policy = open_policy(path, first, train=False, on_note=run.screen.note)
+    policy.end_tokens = tuple(sorted(renderer.end_tokens))
+    answerer, behaviour = policy_answerer(policy, renderer, seed=recipe.seed), folder / "behaviour"
+    results = measure(answerer, suites, base=run.base, folder=behaviour, screen=run.screen)
+    return replace(model, behaviour=figures_of_results(results))
+
+
+def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure]) -> dict[str, Figure]:
+    return {
+        key: replace(figure, before=behaviour[key].after) if key in behaviour else figure
+        for key, figure in figures.items()
+    }
