@@ -115,6 +115,7 @@ def test_blind_pairs_go_to_people_and_come_back(saved: Path, posttrain: Posttrai
     assert back.code == 0, back.err
     overall = comparison(saved)["overall"]
     assert (overall["wins"], overall["losses"], overall["ties"]) == (36, 0, 4)
+    assert comparison(saved)["people"].keys() == {"among_people", "alpha_of_people"}
     assert comparison(saved)["people"]["among_people"]["value"] == 1.0
 
     server.script[:] = [deciding(prefers_longer)]

@@ -48,7 +48,8 @@ def compare_and_show(request: ComparisonRequest) -> None:
         pairs = pairs_of_key(keys)
         votes = votes_on(pairs, request.ranked)
         verdicts = verdicts_of_people(pairs, votes)
-        _finish_pairs(request, models, {"by": "people"}, verdicts, result_of(verdicts, votes=votes, seed=request.seed))
+        result = result_of(verdicts, votes=votes, by_people=True, seed=request.seed)
+        _finish_pairs(request, models, {"by": "people"}, verdicts, result)
     elif request.by == "suite":
         _compare_suites(request, screen)
     elif request.by == "people":

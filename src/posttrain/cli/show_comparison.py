@@ -61,6 +61,9 @@ def _judge_lines(result: PairsResult) -> list[str]:
         ]
     lines.append(f"The longer answer wins {_figure(result.longer)} of {result.longer.n:,} pairs with a winner.")
     people, longer = result.people, result.longer_by_people
+    if people is not None and longer is None and people.among_people.value is not None:
+        alpha = "" if people.alpha is None else f"; Krippendorff's alpha {people.alpha:.2f}"
+        lines.append(f"People agree with each other in {_figure(people.among_people)} of their verdicts{alpha}.")
     if people is not None and longer is not None:
         kappa = "–" if people.kappa.value is None else f"{people.kappa.value:.2f}"
         lines += [

@@ -34,8 +34,9 @@ class PairsResult:
         longer: how often the longer answer wins; see `longer_answer_wins`.
         problems: why pairs were not judged.
         position: of a judge that saw both orders; None for others.
-        people: agreement with people's verdicts; None if there are none.
-        longer_by_people: the same as `longer`, by people's verdicts on these pairs.
+        people: agreement with people's verdicts; None if there are none. Where people decide, only their agreement with
+            each other says something.
+        longer_by_people: the same as `longer`, by people's verdicts on these pairs; None where people decide.
     """
 
     overall: PartResult
@@ -56,19 +57,30 @@ class PairsResult:
         }
         if self.position is not None:
             result |= self.position.as_json()
-        if self.people is not None and self.longer_by_people is not None:
-            result["people"] = {**self.people.as_json(), "longer_wins": self.longer_by_people.as_json()}
+        if self.people is not None:
+            figures = self.people.as_json()
+            result["people"] = (
+                {name: figures[name] for name in ("among_people", "alpha_of_people")}
+                if self.longer_by_people is None
+                else {**figures, "longer_wins": self.longer_by_people.as_json()}
+            )
         return result
 
 
 def result_of(
-    verdicts: Sequence[PairVerdict], *, both_orders: bool = False, votes: Mapping[str, Votes] | None = None, seed: int
+    verdicts: Sequence[PairVerdict],
+    *,
+    both_orders: bool = False,
+    votes: Mapping[str, Votes] | None = None,
+    by_people: bool = False,
+    seed: int,
 ) -> PairsResult:
     """The result of verdicts.
 
     Args:
         both_orders: whether a judge saw each pair in both orders.
         votes: people's verdicts on the same pairs.
+        by_people: whether the verdicts are these people's own.
         seed: of bootstrap draws.
     """
     names = list(dict.fromkeys(verdict.pair.slice for verdict in verdicts))
@@ -80,7 +92,8 @@ def result_of(
     if votes is not None:
         outcomes: dict[str, Outcome] = {pair.id: outcome for pair, outcome in judged(verdicts)}
         people = agreement_with_people(outcomes, votes, {verdict.pair.id: verdict.pair.cluster for verdict in verdicts})
-        longer = longer_answer_wins(verdicts_of_people([verdict.pair for verdict in verdicts], votes))
+        if not by_people:
+            longer = longer_answer_wins(verdicts_of_people([verdict.pair for verdict in verdicts], votes))
     return PairsResult(
         _part(verdicts, seed),
         parts,
