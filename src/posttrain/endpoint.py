@@ -75,6 +75,20 @@ class Refused(InputError):
         self.status = status
 
 
+class NoReply(RunError):
+    """The server gave no reply after all tries.
+
+    Args:
+        status: the status code of the last try; None if there was no whole reply.
+        late: whether the last try ended at the timeout.
+    """
+
+    def __init__(self, message: str, status: int | None, *, late: bool) -> None:
+        super().__init__(message)
+        self.status = status
+        self.late = late
+
+
 def read_key(options: EndpointOptions) -> str | None:
     """The key from the environment; None if the options name no variable.
 
@@ -122,13 +136,13 @@ def post(
     Raises:
         Refused: a refusal that another try would not change.
         InputError: the reply is no chat completion, or too long.
-        RunError: no reply after all tries.
+        NoReply: no reply after all tries.
     """
-    from httpx2 import HTTPError
+    from httpx2 import HTTPError, TimeoutException
 
     sent = json.dumps({"model": options.model, **body}).encode()  # ASCII, so that every text can be encoded
     address, headers = f"{options.url.rstrip('/')}/chat/completions", {"Content-Type": "application/json"}
-    problem = ""
+    problem, last, late = "", None, False
     for tries in range(options.retries + 1):
         pause = min(LONGEST_PAUSE, options.backoff * 2.0**tries)
         until = time.monotonic() + options.timeout
@@ -137,15 +151,17 @@ def post(
                 text = _read(r, until, options, most=REPLY_BYTES * body.get("n", 1))
                 if r.status_code == 200:
                     return _choices(text, options.url)
+                last, late = r.status_code, False
                 problem = f"{options.url} answers {r.status_code}: {_start(text)}"
                 if r.status_code not in TEMPORARY:
                     raise Refused(problem + _next_step(r, options), r.status_code)
                 pause = max(pause, _retry_after(r))
         except (HTTPError, TimeoutError) as error:
+            last, late = None, isinstance(error, TimeoutError | TimeoutException)
             problem = f"{options.url}: {type(error).__name__}: {str(error) or 'no reply'}"
         if tries < options.retries:
             sleep(pause)
-    raise RunError(f"{problem} ({options.retries + 1} tries). {_REMEDY}")
+    raise NoReply(f"{problem} ({options.retries + 1} tries). {_REMEDY}", last, late=late)
 
 
 def _read(response: "Response", until: float, options: EndpointOptions, most: int) -> str:

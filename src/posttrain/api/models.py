@@ -16,7 +16,8 @@ from posttrain.data.options import DataSource, RowOptions
 from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
 from posttrain.generation.engine import generate_completions
-from posttrain.generation.options import SamplingOptions, sampling_of
+from posttrain.generation.options import SamplingOptions
+from posttrain.generation.sampling import sampling_of
 from posttrain.policy.load import Policy, Task, end_tokens_of
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import PolicyOptions

@@ -10,6 +10,7 @@ from posttrain import __version__
 from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import audit as audit_cli
+from posttrain.cli import compare as compare_cli
 from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli import gate as gate_cli
 from posttrain.cli import report as report_cli
@@ -33,6 +34,7 @@ app.add_typer(gate_cli.app)
 app.add_typer(report_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
 app.add_typer(evaluation_cli.app, name="eval")
+app.add_typer(compare_cli.app)
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]

@@ -1,13 +1,8 @@
 """The recipe's options for generation."""
 
-from typing import TYPE_CHECKING
-
 from pydantic import Field
 
 from posttrain.options import Options
-
-if TYPE_CHECKING:
-    from posttrain.generation.sampling import Sampling
 
 
 class SamplingOptions(Options):
@@ -30,19 +25,4 @@ class VllmOptions(Options):
     gpu_memory: float = Field(default=0.3, gt=0, lt=1, description="share of the GPU's memory for vLLM")
     importance_cap: float = Field(
         default=2.0, ge=1, description="upper limit of a token's importance weight, p_trainer / p_vllm"
-    )
-
-
-def sampling_of(options: SamplingOptions, seed: int) -> "Sampling":
-    """The options as the engine's `Sampling`."""
-    from posttrain.generation.sampling import Sampling
-
-    return Sampling(
-        options.max_new_tokens,
-        temperature=options.temperature,
-        top_k=options.top_k,
-        top_p=options.top_p,
-        min_p=options.min_p,
-        stop=options.stop,
-        seed=seed,
     )

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from posttrain.generation.options import SamplingOptions
+
 BLOCK = 256
 """Tokens of a block: the draw first chooses a block by its sum, then a token in it."""
 
@@ -40,6 +42,19 @@ class Sampling:
     def filters(self) -> bool:
         """Whether some tokens are never drawn. Log-probs are then not those of the distribution that is sampled."""
         return self.temperature > 0 and (self.top_k > 0 or self.top_p < 1.0 or self.min_p > 0.0)
+
+
+def sampling_of(options: SamplingOptions, seed: int) -> Sampling:
+    """The options as the engine's `Sampling`."""
+    return Sampling(
+        options.max_new_tokens,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        min_p=options.min_p,
+        stop=options.stop,
+        seed=seed,
+    )
 
 
 def uniforms(seed: int, request: int, branch: int, count: int) -> NDArray[np.float64]:

@@ -49,7 +49,7 @@ class JudgeReward(EndpointOptions, RewardOptions):
     @field_validator("template")
     @classmethod
     def _contains_the_completion(cls, template: str) -> str:
-        if "completion" not in _NAME.findall(template):
+        if "completion" not in template_places(template):
             raise ValueError("must contain {completion}, the text to judge")
         return template
 
@@ -100,13 +100,25 @@ def fill_template(template: str, completion: str, row: Row) -> str:
     Raises:
         InputError: the row has no such column.
     """
+    return fill_places(template, {**row, "completion": completion})
+
+
+def fill_places(template: str, values: Row) -> str:
+    """Fill values into the places of a template. ``{{`` and ``}}`` are braces; the filled-in text is not read again.
+
+    Raises:
+        InputError: there is no such value.
+    """
 
     def value(match: re.Match[str]) -> str:
-        if match[0] in ("{{", "}}"):
-            return match[0][0]
-        return completion if match[1] == "completion" else _shown(column(row, match[1]))
+        return match[0][0] if match[0] in ("{{", "}}") else _shown(column(values, match[1]))
 
     return _PLACE.sub(value, template)
+
+
+def template_places(template: str) -> list[str]:
+    """The names that a template fills in."""
+    return [match[1] for match in _PLACE.finditer(template) if match[1]]
 
 
 def read_score(reply: str, options: JudgeReward) -> float:
@@ -155,7 +167,6 @@ def _shown(value: Any) -> str:
 
 
 _PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
-_NAME = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
 REWARDS = (RewardKind(JudgeReward, make_judge_reward, needs_model=True),)

@@ -14,9 +14,8 @@ from posttrain.endpoint import EndpointOptions
 from posttrain.errors import InputError
 from posttrain.files import hash_of, sha256_of, write_json, write_whole
 from posttrain.generation.engine import generate_completions
-from posttrain.generation.options import sampling_of
 from posttrain.generation.remote import request_completions
-from posttrain.generation.sampling import Sampling
+from posttrain.generation.sampling import Sampling, sampling_of
 from posttrain.policy.load import Policy
 from posttrain.policy.memory import cache_bytes
 from posttrain.policy.open import open_policy

@@ -7,9 +7,8 @@ from posttrain.data.chat.renderer import Renderer
 from posttrain.data.sets.prompts import Prompts
 from posttrain.errors import InputError
 from posttrain.generation.engine import policy_generate
-from posttrain.generation.options import sampling_of
 from posttrain.generation.request import Generate
-from posttrain.generation.sampling import Sampling
+from posttrain.generation.sampling import Sampling, sampling_of
 from posttrain.generation.vllm import vllm_generate
 from posttrain.policy.load import Policy
 from posttrain.recipe.stages.on_policy import OnPolicyStage
