@@ -52,21 +52,21 @@ def real_suites(data: Path, count: int) -> dict[str, RealSuite]:
     pubmed = list(islice(_pubmed(data), count))
     by_label = {"labels": LABELS}
     return {
-        "safety": RealSuite(list(_twins(data)), {"kind": "refusal", "max_new_tokens": 96}),
+        "safety": RealSuite(list(_twins(data)), {"kind": "refusal", "max_new_tokens": 64}),
         "pubmed": RealSuite(pubmed, {"kind": "classification", **by_label}, {"by": "text"}),
         "pubmed_maybe": RealSuite(
             pubmed,
             {"kind": "abstention", **by_label, "abstain_label": "maybe", "confidence": "choices"},
             {"confidence": "sequence"},
         ),
-        "notes": RealSuite(list(islice(_notes(data), count)), {"kind": "summary", "max_new_tokens": 96}),
-        "svamp": RealSuite(list(islice(_svamp(data), count)), {"metrics": "math", "max_new_tokens": 128}),
-        "gsm8k": RealSuite(list(islice(_gsm8k(data), count)), {"metrics": "math", "max_new_tokens": 256}),
+        "notes": RealSuite(list(islice(_notes(data), count)), {"kind": "summary", "max_new_tokens": 64}),
+        "svamp": RealSuite(list(islice(_svamp(data), count)), {"metrics": "math", "max_new_tokens": 96}),
+        "gsm8k": RealSuite(list(islice(_gsm8k(data), count)), {"metrics": "math", "max_new_tokens": 160}),
         "humaneval": RealSuite(
             list(islice(_humaneval(data), count)),
             {
                 "metrics": {"tests": {"kind": "code", "prompt": "stub", "entry_point": "entry_point"}},
-                "max_new_tokens": 256,
+                "max_new_tokens": 160,
             },
         ),
     }
@@ -93,8 +93,8 @@ def _notes(data: Path) -> Iterator[Row]:
         for row in csv.DictReader(lines):
             section = SECTIONS.get(row["section_header"], row["section_header"].lower())
             prompt = (
-                f"Summarize this conversation as the section '{section}' of a clinical note. Write only the section.\n\n"
-                f"{row['dialogue']}"
+                f"Summarize this conversation as the section '{section}' of a clinical note. Write only the section."
+                f"\n\n{row['dialogue']}"
             )
             metadata = {"source": row["dialogue"], "slice": section}
             yield {"id": row["ID"], "input": prompt, "target": row["section_text"], "metadata": metadata}

@@ -2,9 +2,10 @@
 
     POSTTRAIN_TEST_DATA=... python bench/real_suites.py MODEL [--rows N] [--only SUITE ...] [--work FOLDER]
 
-MODEL is a folder or a hub id. Each suite is measured by the command `posttrain eval MODEL`. Then `posttrain eval --saved`
-measures the answers that this left, and the two results must be equal. A saved label has no log-probs beside it, so the
-saved suites of labels read the label as text. docs/eval.md shows a table and says what the measures mean.
+MODEL is a folder or a hub id. Each suite is measured by the command `posttrain eval MODEL`. Then the command
+`posttrain eval --saved` measures the answers that this left, and the two results must be equal. A saved label has no
+log-probs beside it, so the saved suites of labels read the label as text. docs/eval.md shows a table and says what the
+measures mean.
 """
 
 import argparse
