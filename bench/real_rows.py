@@ -93,8 +93,8 @@ def _notes(data: Path) -> Iterator[Row]:
         for row in csv.DictReader(lines):
             section = SECTIONS.get(row["section_header"], row["section_header"].lower())
             prompt = (
-                f"Summarize this conversation as the section '{section}' of a clinical note. Write only the section."
-                f"\n\n{row['dialogue']}"
+                f"{row['dialogue']}\n\nWrite a short summary of what the patient said, "
+                f"for the section '{section}' of a clinical note."
             )
             metadata = {"source": row["dialogue"], "slice": section}
             yield {"id": row["ID"], "input": prompt, "target": row["section_text"], "metadata": metadata}

@@ -54,8 +54,8 @@ def differences(model: Results, saved: Results) -> list[str]:
 
 
 def table_lines(name: str, results: Results, seconds: float) -> Iterator[str]:
-    """One line for each measure; slices are left out."""
-    for number, (key, result) in enumerate((key, r) for key, r in results.items() if "[" not in key):
+    """One line for each measure that applies to a row; slices are left out."""
+    for number, (key, result) in enumerate((key, r) for key, r in results.items() if "[" not in key and r["n"]):
         style = ".1%" if result["unit"] == "share" else ".3f"
         value = "–" if result["value"] is None else f"{result['value']:{style}}"
         ends = result["interval"]
