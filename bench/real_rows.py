@@ -28,6 +28,9 @@ SECTIONS = {
 """MTS-Dialog's abbreviations; its other headings are words."""
 
 
+STEPS = 'Solve the problem step by step. End with "The answer is" and the number.'
+
+
 @dataclass(frozen=True, slots=True)
 class RealSuite:
     """A suite on public data.
@@ -60,7 +63,7 @@ def real_suites(data: Path, count: int) -> dict[str, RealSuite]:
             {"confidence": "sequence"},
         ),
         "notes": RealSuite(list(islice(_notes(data), count)), {"kind": "summary", "max_new_tokens": 64}),
-        "svamp": RealSuite(list(islice(_svamp(data), count)), {"metrics": "math", "max_new_tokens": 96}),
+        "svamp": RealSuite(list(islice(_svamp(data), count)), {"metrics": "math", "max_new_tokens": 48}),
         "gsm8k": RealSuite(list(islice(_gsm8k(data), count)), {"metrics": "math", "max_new_tokens": 160}),
         "humaneval": RealSuite(
             list(islice(_humaneval(data), count)),
@@ -102,26 +105,28 @@ def _notes(data: Path) -> Iterator[Row]:
 
 def _svamp(data: Path) -> Iterator[Row]:
     for row in _lines(data / "verifiable/svamp_test.jsonl.gz"):
-        problem = f"{row['Body']} {row['Question']}"
-        yield {"id": row["ID"], "input": _solve(problem), "target": row["Answer"], "metadata": {"slice": row["Type"]}}
+        prompt = f"{row['Body']} {row['Question']} Answer with the number."
+        yield {"id": row["ID"], "input": prompt, "target": row["Answer"], "metadata": {"slice": row["Type"]}}
 
 
 def _gsm8k(data: Path) -> Iterator[Row]:
     for number, row in enumerate(_lines(data / "verifiable/gsm8k_train.jsonl.gz")):
-        yield {"id": f"train-{number}", "input": _solve(row["question"]), "target": row["answer"]}
-
-
-def _solve(problem: str) -> str:
-    return f'{problem}\n\nSolve the problem step by step. End with "The answer is" and the number.'
+        yield {"id": f"train-{number}", "input": f"{row['question']}\n\n{STEPS}", "target": row["answer"]}
 
 
 def _humaneval(data: Path) -> Iterator[Row]:
     for row in _lines(data / "verifiable/HumanEval.jsonl.gz"):
         prompt = f"Complete this Python function. Write the whole function.\n\n```python\n{row['prompt']}```"
-        columns = {"stub": row["prompt"], "test": row["test"], "entry_point": row["entry_point"]}
-        yield {"id": row["task_id"], "input": prompt, **columns}
+        columns = {name: row[name] for name in ("test", "entry_point", "canonical_solution")}
+        yield {"id": row["task_id"], "input": prompt, "stub": row["prompt"], **columns}
 
 
 def _lines(file: Path) -> Iterator[Row]:
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
+
+
+def reference_answers(suite: RealSuite) -> list[Row] | None:
+    """The data set's own answers, as saved answers; None where it has none."""
+    column = next((name for name in ("canonical_solution", "target") if name in suite.rows[0]), None)
+    return None if column is None else [{"id": row["id"], "answer": str(row[column])} for row in suite.rows]

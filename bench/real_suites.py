@@ -4,8 +4,8 @@
 
 MODEL is a folder or a hub id. Each suite is measured by the command `posttrain eval MODEL`. Then the command
 `posttrain eval --saved` measures the answers that this left, and the two results must be equal. A saved label has no
-log-probs beside it, so the saved suites of labels read the label as text. docs/eval.md shows a table and says what the
-measures mean.
+log-probs beside it, so the saved suites of labels read the label as text. Where the data set has answers of its own,
+these are measured as well: a suite must find them right. docs/eval.md shows a table and says what the measures mean.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 from inputs import data_folder
-from real_rows import RealSuite, real_suites
+from real_rows import RealSuite, real_suites, reference_answers
 
 Results = Mapping[str, Mapping[str, Any]]
 
@@ -46,6 +46,17 @@ def evaluate(source: Sequence[str], suites: Path, out: Path) -> Results:
     if done.returncode:
         sys.exit(f"{' '.join(call)}: exit status {done.returncode}")
     return json.loads(done.stdout)["results"]
+
+
+def reference_line(name: str, suite: RealSuite, suites: Path, folder: Path) -> str:
+    """What the first measure of a suite finds of the data set's own answers; empty where it has none."""
+    answers = reference_answers(suite)
+    if answers is None:
+        return ""
+    file = folder / f"{name}_reference.jsonl"
+    file.write_text("".join(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers), encoding="utf-8")
+    key, result = next(iter(evaluate(["--saved", str(file)], suites, folder / f"{name}_reference").items()))
+    return f"; reference answers: {key} {result['value']:.1%}"
 
 
 def differences(model: Results, saved: Results) -> list[str]:
@@ -94,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             verdict = f"differ in {', '.join(different)}" if different else "give equal results"
             print(
                 f"{number} of {len(names)}: {name}, {len(suites[name].rows)} rows, {time.monotonic() - began:.0f} s; "
-                f"saved answers {verdict}",
+                f"saved answers {verdict}{reference_line(name, suites[name], for_saved, folder)}",
                 file=sys.stderr,
                 flush=True,
             )
