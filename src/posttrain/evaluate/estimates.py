@@ -12,7 +12,7 @@ from posttrain.evaluate.sample import Sample
 from posttrain.statistics.agreement import bootstrap_interval
 from posttrain.statistics.estimate import Estimate
 from posttrain.statistics.estimate import Measure as IndexMeasure
-from posttrain.statistics.intervals import interval
+from posttrain.statistics.intervals import interval, wilson
 
 DRAWS = 2000
 """Bootstrap draws of an interval in a result."""
@@ -55,7 +55,8 @@ def estimate_of(measure: SuiteMeasure, samples: Sequence[Sample]) -> Estimate:
 
     Shares of independent samples have Wilson's interval, other means of them the normal one. Where samples depend on
     each other (several answers to a question, questions of a group) and for measures that are no mean, the interval
-    is a bootstrap over the clusters.
+    is a bootstrap over the clusters. Where a share is 0 or 1 in each draw, the bootstrap would claim certainty, and the
+    interval is Wilson's with the number of clusters that have the measure.
     """
     if measure.value is not None:
         pairs = [(value, s) for s in samples if (value := measure.value(s)) is not None]
@@ -95,6 +96,9 @@ def _bootstrapped(
     if math.isnan(value):
         return Estimate(None, n, unit=measure.unit, counted="answers")
     ends = bootstrap_interval(over_clusters(statistic, clusters), len(clusters), draws=DRAWS)
+    if measure.unit == "share" and value in (0.0, 1.0) and ends == (value, value):
+        counted = sum(not math.isnan(statistic(indices)) for indices in clusters)
+        ends = wilson(int(value) * counted, counted)
     return Estimate(value, n, ends, measure.unit, "answers")
 
 
