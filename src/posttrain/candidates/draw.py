@@ -69,7 +69,7 @@ class Candidates:
 
     Args:
         rows: the rows, in the ranking format without ranks.
-        params: params_hash → the settings that it stands for.
+        params: params_hash → the settings that it names.
         skips: prompts left out, by reason.
         noted: note → number of prompts.
         figures: name → (mean, number of values).

@@ -16,7 +16,7 @@ from posttrain.rewards.text import regex_score
 
 
 class PatternWording(Options):
-    """A regular expression that stands for wordings."""
+    """A regular expression for several wordings."""
 
     regex: str = Field(min_length=1, description="for Python's `regex` package; case counts")
 

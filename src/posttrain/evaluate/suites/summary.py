@@ -83,7 +83,7 @@ def summary_measures(options: SummarySuite) -> Sequence[SuiteMeasure]:
         mean_of("forbidden_absent"),
         mean_of("numbers_grounded"),
         mean_of("words", better="neither", unit="value"),
-        mean_of("length_ratio", better="neither"),
+        mean_of("length_ratio", better="neither", unit="value"),
     )
 
 
