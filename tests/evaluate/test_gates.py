@@ -8,9 +8,11 @@ from scipy.stats import binomtest
 
 from posttrain.errors import InputError
 from posttrain.evaluate.gates.options import BetterThan, Gate, GateClaim, NotWorse, Threshold, Waiver, read_gate
+from posttrain.evaluate.gates.power import too_few_questions
 from posttrain.evaluate.gates.resolve import Subject, subject_of
 from posttrain.evaluate.gates.verdicts import GateVerdict, verdicts_of
 from posttrain.evaluate.measures import SuiteMeasure, mean_of
+from posttrain.evaluate.questions import Question
 from posttrain.evaluate.sample import Sample
 from posttrain.evaluate.suites.answers import AnswersSuite
 from posttrain.evaluate.suites.refusal import RefusalSuite, refusal_measures
@@ -206,3 +208,42 @@ def test_without_a_common_answer_the_verdict_is_inconclusive() -> None:
     nothing = SuiteMeasure("right", "higher", value=lambda sample: None)
     verdict = decided("facts better than base", samples([1.0]), samples([1.0]), Subject("facts", "facts", nothing))
     assert (verdict.outcome, verdict.n) == ("inconclusive", 0)
+
+
+def questions(count: int, *, parts: int = 1, groups: int = 0) -> list[Question]:
+    metadata = [{"slice": f"part {n % parts}", "group_id": n % groups if groups else None} for n in range(count)]
+    return [Question(str(n), f"rows:{n}", (), {"metadata": values}) for n, values in enumerate(metadata)]
+
+
+@pytest.mark.parametrize(
+    ("gate", "count", "needed"),
+    [
+        ("facts >= 0.95", 58, "59 can show it"),
+        ("facts >= 0.95", 59, None),
+        ("facts <= 0.01", 298, "299 can show it"),
+        ("facts <= 0.01", 299, None),
+        ("facts >= 1", 1000, "no number of answers"),
+        ("facts not worse than base by 0.02", 100, "can show it"),
+        ("facts not worse than base by 0.02", 200, None),
+        ("facts better than base", 2, None),
+    ],
+)
+def test_a_plan_names_a_gate_that_no_result_can_pass(gate: str, count: int, needed: str | None) -> None:
+    sentence = too_few_questions(Gate(gate=gate), FACTS, questions(count), 1)
+    if needed is None:
+        assert sentence is None
+        perfect = samples([0.0 if "<=" in gate else 1.0] * count)
+        assert "better" in gate or decided(gate, perfect, perfect).outcome == "pass"
+    else:
+        assert sentence is not None
+        assert needed in sentence
+
+
+def test_the_smallest_slice_and_groups_count_where_a_gate_is_about_them() -> None:
+    assert too_few_questions(Gate(gate="facts[*] >= 0.9"), FACTS, questions(60, parts=2), 1) is None
+    few = too_few_questions(Gate(gate="facts[*] >= 0.9"), FACTS, questions(60, parts=3), 1)
+    assert few is not None
+    assert "20 independent questions of the smallest slice" in few
+    grouped = too_few_questions(Gate(gate="facts >= 0.9"), FACTS, questions(60, groups=10), 4)
+    assert grouped is not None
+    assert "10 independent questions" in grouped

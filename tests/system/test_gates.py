@@ -108,3 +108,13 @@ def test_gate_repeats_the_verdicts_from_saved_answers(gated: Path, posttrain: Po
     assert other.code == 0, other.err
     assert "pass" in other.out
     assert verdicts(gated) == before, "a question from the command line changes no record"
+
+
+def test_a_plan_says_which_gate_needs_more_questions(gated: Path, posttrain: Posttrain) -> None:
+    (gated / "gated.yaml").write_text(RECIPE.replace("GATES", '["words >= 0.99", "words >= 0.9"]'))
+    answer = posttrain("plan", "gated.yaml", "--json")
+    assert answer.code == 0, answer.err
+    notes = [note for note in json.loads(answer.out)[0]["notes"] if "gate" in note]
+    assert len(notes) == 1
+    assert "`words >= 0.99`" in notes[0]
+    assert "299 can show it" in notes[0]

@@ -1,7 +1,7 @@
 """The plan of a run, made without loading weights: rows, tokens, steps, memory, time, disk, and notes on the model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,11 +11,15 @@ from posttrain.audit.training.trial import Trial
 from posttrain.console import Screen
 from posttrain.data.summary import DataSummary
 from posttrain.errors import InputError
+from posttrain.evaluate.gates.power import too_few_questions
+from posttrain.evaluate.gates.resolve import subject_of
+from posttrain.evaluate.questions import Question
 from posttrain.evaluate.suites.registry import suite_kind
 from posttrain.pipeline.gold_rows import check_gold_rows
 from posttrain.policy.device import place
 from posttrain.policy.machine import speed
 from posttrain.policy.shape import model_shape
+from posttrain.recipe.gates import gates_of
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
@@ -90,13 +94,25 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[StagePlan]:
     Raises:
         InputError: a problem that would end a run at its start.
     """
+    questions: dict[str, list[Question]] = {}
     for name, suite in recipe.suites.items():
         try:
-            suite_kind(suite).read(suite, base)
+            questions[name] = suite_kind(suite).read(suite, base)
         except InputError as error:
             raise InputError(f"suites.{name}: {error}") from error
     check_gold_rows(recipe, base)
-    return [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
+    plans = [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
+    return [replace(plan, notes=(*plan.notes, *_gate_notes(recipe, plan.stage, questions))) for plan in plans]
+
+
+def _gate_notes(recipe: Recipe, stage: str, questions: Mapping[str, Sequence[Question]]) -> list[str]:
+    """A sentence for each gate of a stage that no result could pass."""
+    subjects = [(gate, subject_of(gate.gate, recipe.suites)) for gate in gates_of(recipe, stage)]
+    sentences = (
+        too_few_questions(gate, subject, questions[subject.suite], recipe.suites[subject.suite].samples)
+        for gate, subject in subjects
+    )
+    return [sentence for sentence in sentences if sentence is not None]
 
 
 def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> StagePlan:
