@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from command_line import Posttrain
 from posttrain.evaluate.sample import Sample
+from posttrain.report.wording import gate_text
 from posttrain.report.write import write_run_report
 from run_folders import SUITE, gate, put, put_results, put_run, put_stage, samples_of, unpack_old_run
 from xss_payloads import PAYLOADS
@@ -199,3 +200,9 @@ def test_the_command_writes_the_page_and_names_it(tmp_path: Path, posttrain: Pos
 def test_the_report_imports_no_torch() -> None:
     code = "import sys, posttrain.report.write, posttrain.report.card; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_first_sentence_names_the_slice_of_a_gate_for_each_slice() -> None:
+    gate = {"stage": "reward", "gate": "pairs[*] >= 0.5", "key": "pairs[Lunaveer]"}
+    assert gate_text(gate) == "pairs[Lunaveer] >= 0.5"
+    assert gate_text({"gate": "facts >= 0.9", "key": "facts"}) == "facts >= 0.9"

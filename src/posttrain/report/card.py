@@ -12,7 +12,7 @@ from posttrain.report.changes import ResultChange, stage_changes
 from posttrain.report.glossary import KINDS
 from posttrain.report.lineage import lineage
 from posttrain.report.record import RunRecord, StageRecord, read_run
-from posttrain.report.wording import counted, estimate_text, interval_text, signed_interval, signed_text
+from posttrain.report.wording import counted, estimate_text, gate_text, interval_text, signed_interval, signed_text
 
 CARD = "README.md"
 _HUB_DATA = "hf://"
@@ -145,7 +145,7 @@ def _limits(run: RunRecord, stage: StageRecord, changes: Sequence[ResultChange])
     sentences = [f"This stage made these results worse: {'; '.join(lost)}."] if lost else []
     sentences += [f"These results fell in this stage: {'; '.join(fell)}."] if fell else []
     sentences += [f"No change was shown in: {'; '.join(unclear)}."] if unclear else []
-    sentences += [f"Gate {_code(str(gate['gate']))}: {gate['outcome']}." for gate in failed]
+    sentences += [f"Gate {_code(gate_text(gate))}: {gate['outcome']}." for gate in failed]
     return [*sentences, "The figures hold for questions like those of the suites; nothing else was measured."]
 
 

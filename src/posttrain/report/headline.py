@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from posttrain.report.changes import ResultChange
 from posttrain.report.record import RunRecord
-from posttrain.report.wording import counted, estimate_text, listed
+from posttrain.report.wording import counted, estimate_text, gate_text, listed
 
 Tone = Literal["good", "bad", "open"]
 
@@ -69,7 +69,7 @@ def _blocks(gate: Mapping[str, Any]) -> bool:
 
 
 def _name(gate: Mapping[str, Any]) -> str:
-    return f"{gate['gate']} (stage {gate['stage']})" if gate.get("stage") else str(gate["gate"])
+    return f"{gate_text(gate)} (stage {gate['stage']})" if gate.get("stage") else gate_text(gate)
 
 
 def largest_changes(changes: Mapping[str, Sequence[ResultChange]]) -> list[str]:

@@ -12,6 +12,7 @@ from posttrain.report.record import RunRecord, StageRecord
 from posttrain.report.results import ModelResults, ResultKey, result_key_of
 from posttrain.report.wording import (
     estimate_text,
+    gate_text,
     interval_text,
     number_text,
     p_text,
@@ -149,7 +150,7 @@ def gate_row(gate: Mapping[str, Any], unit: Unit) -> GateRow:
     ]
     return GateRow(
         str(gate.get("stage") or "whole run"),
-        str(gate["gate"]),
+        gate_text(gate),
         str(gate["outcome"]),
         _OUTCOMES.get(str(gate["outcome"]), "–"),
         number_text(gate.get("value"), unit),

@@ -1,6 +1,7 @@
 """Numbers and lists as people read them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from posttrain.statistics.estimate import Estimate, Unit
 
@@ -64,3 +65,9 @@ def duration_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def gate_text(gate: Mapping[str, Any]) -> str:
+    """The claim of a gate. A gate for each slice (``[*]``) is shown with the slice that the verdict is about."""
+    text, part = str(gate["gate"]), str(gate.get("key") or "").partition("[")[2]
+    return text.replace("[*]", f"[{part}") if part else text
