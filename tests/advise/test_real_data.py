@@ -64,7 +64,7 @@ KNOWN: dict[str, Known] = {
         ("checkable: one of 3 labels",),
         columns=(("prompt", "QUESTION"), ("completion", "final_decision")),
     ),
-    "safety answers": Known("safety/safety_only_instructions.jsonl.gz", ("IFT",), ("refusals: 64%",)),
+    "safety answers": Known("safety/safety_only_instructions.jsonl.gz", ("IFT",), ("refusals: 67%",)),
     "unpaired answers": Known("preference/kto_en_demo.jsonl.gz", (), ("unpaired",)),
     "answers removed": Known("pharma/medquad_answers_removed.jsonl.gz", (), ("demonstrations: 100 rows",)),
 }

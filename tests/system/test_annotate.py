@@ -61,7 +61,7 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no such selection of pairs": (("export", "--project", "tone", "--out", "o", "--set", "pairs=some"), ("pairs",)),
     "the earlier name of pairs": (
         ("export", "--project", "tone", "--out", "o", "--set", "policy=all"),
-        ("--set policy", "now pairs"),
+        ("--set policy", "pairs"),
     ),
     "a database that is not there": (("agreement", "--db", "none.db"), ("none.db", "no such file")),
     "no such database server": (("users", "list", "--db", "oracle://x"), ("oracle", "postgresql")),

@@ -72,7 +72,7 @@ def test_they_join_the_reward_models_data(ranked: Path) -> None:
     recipe = demo_recipe(ranked, 0, annotate=True)
     reward = recipe.stages["reward"]
     assert isinstance(reward, RewardStage)
-    short = reward.model_copy(update={"model": None, "max_steps": 1})  # from the base model, one step
+    short = reward.model_copy(update={"model": None, "max_steps": 1, "gates": ()})  # from the base model, one step
     run_recipe(
         recipe.model_copy(update={"stages": {"reward": short}, "suites": {}}),
         base=ranked,

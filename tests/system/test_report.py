@@ -10,8 +10,7 @@ from huggingface_hub import ModelCard
 
 from command_line import Posttrain
 from posttrain.errors import RunError
-from posttrain.pipeline import reports
-from posttrain.pipeline import run as pipeline
+from posttrain.pipeline import reports, stage_run
 from posttrain.recipe.stages.base import StageOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.runner import Runner, runner_of
@@ -105,7 +104,7 @@ def test_a_run_that_cannot_go_on_leaves_a_report_of_what_is_done(
 
         return Runner(run, runner_of(stage).preview) if stage.kind_name() == "reward" else runner_of(stage)
 
-    monkeypatch.setattr(pipeline, "runner_of", broken)
+    monkeypatch.setattr(stage_run, "runner_of", broken)
     answer = posttrain("run", "both.yaml", "--out", "out", "--set", "suites={}")
     assert answer.code == 1, answer.err
     text = (recipe / "out/report.html").read_text()
