@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from posttrain.core.group import Completion, Group
     from posttrain.core.outputs import Loss, Objective, Outputs
     from posttrain.core.packing import Batch
-    from posttrain.errors import InputError, RunError, Stopped, Waiting
+    from posttrain.errors import GateStopped, InputError, RunError, Stopped, Waiting
     from posttrain.pipeline.plan import StagePlan
     from posttrain.policy.load import Policy
     from posttrain.policy.open import open_policy
@@ -44,6 +44,7 @@ __all__ = [
     "Evaluation",
     "Figure",
     "FitResult",
+    "GateStopped",
     "Group",
     "InputError",
     "LoadedRecipe",
@@ -88,7 +89,7 @@ _MODULES = {
     "core.group": ("Completion", "Group"),
     "core.outputs": ("Loss", "Objective", "Outputs"),
     "core.packing": ("Batch",),
-    "errors": ("InputError", "RunError", "Stopped", "Waiting"),
+    "errors": ("GateStopped", "InputError", "RunError", "Stopped", "Waiting"),
     "pipeline.plan": ("StagePlan",),
     "policy.load": ("Policy",),
     "policy.open": ("open_policy",),

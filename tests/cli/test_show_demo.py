@@ -1,11 +1,11 @@
 """The demo's tables: each stage's figures, and one question that its stage taught."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from posttrain.cli.show_demo import EXAMPLES, show_demo
+from posttrain.evaluate.sample import Sample, write_samples
 from posttrain.stages.context import Figure
 
 STAGES = ("base", "sft", "ift", "dpo", "orders", "grpo")
@@ -34,7 +34,7 @@ def summary() -> dict[str, dict[str, Figure]]:
     return values
 
 
-def write_samples(out: Path) -> None:
+def write_answers(out: Path) -> None:
     """Answers to three questions per suite: always right, right only at the last stage, right from the teacher on."""
     for suite, stages, teacher in EXAMPLES:
         for number, stage in enumerate(stages):
@@ -45,25 +45,18 @@ def write_samples(out: Path) -> None:
             }
             folder = (out / "base" if stage == "base" else out / "stages" / stage) / "behaviour"
             folder.mkdir(parents=True, exist_ok=True)
-            rows = [
-                {
-                    "id": name,
-                    "question": f"{name} {suite}?",
-                    "answer": f"{name} {stage}",
-                    "values": {"right": float(value)},
-                    "label": None,
-                    "expected": None,
-                }
+            samples = [
+                Sample(name, 0, None, None, f"{name} {suite}?", None, f"{name} {stage}", {"right": float(value)})
                 for name, value in right.items()
             ]
-            (folder / f"samples_{suite}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            write_samples(folder / f"samples_{suite}.jsonl", samples)
 
 
 def test_the_demo_shows_every_figure_and_the_question_that_a_stage_taught(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    write_samples(tmp_path)
+    write_answers(tmp_path)
     show_demo(summary(), tmp_path, ranked=10)
     output = capsys.readouterr().out
     for words in ("1%", "11%", "22%", "33%", "54%", "92%", "3.50", "95% of 360", "You ranked 10"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import posttrain as pt
 from command_line import Answer, Posttrain
 
 RECIPE = """\
@@ -118,3 +119,10 @@ def test_a_plan_says_which_gate_needs_more_questions(gated: Path, posttrain: Pos
     assert len(notes) == 1
     assert "`words >= 0.99`" in notes[0]
     assert "299 can show it" in notes[0]
+
+
+def test_in_python_a_gate_that_does_not_pass_is_an_exception(gated: Path) -> None:
+    (gated / "gated.yaml").write_text(RECIPE.replace("GATES", '["valid >= 0.9"]'))
+    with pytest.raises(pt.GateStopped, match=r"valid >= 0\.9"):
+        pt.run("gated.yaml", out="out", quiet=True)
+    assert verdicts(gated)[0]["outcome"] == "fail"

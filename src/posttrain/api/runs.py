@@ -141,6 +141,7 @@ def run(
     Raises:
         InputError: something in the recipe or its data is wrong, or a stage does not fit into memory.
         RunError: the run cannot go on, as when the loss diverges.
+        GateStopped: a gate failed or stayed inconclusive; all is saved.
         Waiting: people have to rank first; all is saved.
         Stopped: the run was stopped; all is saved.
     """

@@ -1,15 +1,16 @@
 """Shows the demo's result: tables of behaviour by stage, and answers of all stages side by side."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from posttrain.console import printable_text
+from posttrain.evaluate.behaviour import saved_samples
+from posttrain.evaluate.run_behaviour import behaviour_folder
+from posttrain.evaluate.sample import Sample
 from posttrain.stages.context import Figure
 
 STAGES = ("base", "sft", "ift", "dpo")
@@ -91,29 +92,23 @@ def _example(out: Path, suite: str, stages: Sequence[str], teacher: str) -> Tabl
     A question is preferred that is wrong before the stage `teacher`, right from it on, and not one to be answered
     where others are to be refused.
     """
-    answers = {stage: list(_samples(out, stage, suite)) for stage in stages}
+    answers = {stage: saved_samples(behaviour_folder(out, stage), suite) for stage in stages}
     since = stages.index(teacher)
     each = list(zip(*answers.values(), strict=True))
     expected = [number >= since for number in range(len(stages))]
     taught = [samples for samples in each if [_right(sample) for sample in samples] == expected]
-    refusals = [samples for samples in taught if samples[0]["expected"] == "refuse"]
-    chosen = next(iter([*refusals, *taught]), each[0])[0]["id"]
-    shown_samples = {stage: next(s for s in samples if s["id"] == chosen) for stage, samples in answers.items()}
+    refusals = [samples for samples in taught if samples[0].expected == "refuse"]
+    chosen = next(iter([*refusals, *taught]), each[0])[0].id
+    shown_samples = {stage: next(s for s in samples if s.id == chosen) for stage, samples in answers.items()}
     table = Table("", "", title=f"For example, {suite}", title_justify="left", show_header=False, show_lines=True)
-    table.add_row("question", Text(printable_text(shown_samples[stages[-1]]["question"])))
+    table.add_row("question", Text(printable_text(shown_samples[stages[-1]].question)))
     for stage, sample in shown_samples.items():
-        table.add_row(stage, Text(printable_text(sample["answer"])))
+        table.add_row(stage, Text(printable_text(sample.answer)))
     return table
 
 
-def _right(sample: Mapping[str, Any]) -> bool:
+def _right(sample: Sample) -> bool:
     """Whether an answer gets full points, or the label that is expected."""
-    if sample["label"] is not None:
-        return sample["label"] == ("full_refusal" if sample["expected"] == "refuse" else "compliance")
-    return all(value == 1.0 for value in sample["values"].values())
-
-
-def _samples(out: Path, stage: str, suite: str) -> Iterator[dict[str, Any]]:
-    folder = out / "base" if stage == "base" else out / "stages" / stage
-    for line in (folder / "behaviour" / f"samples_{suite}.jsonl").read_text(encoding="utf-8").splitlines():
-        yield json.loads(line)
+    if sample.label is not None:
+        return sample.label == ("full_refusal" if sample.expected == "refuse" else "compliance")
+    return all(value == 1.0 for value in sample.values.values())

@@ -6,6 +6,7 @@ from dataclasses import replace
 from posttrain.evaluate.estimates import estimate_of
 from posttrain.evaluate.measures import SuiteMeasure
 from posttrain.evaluate.sample import Sample
+from posttrain.statistics.bootstrap import REPORT_DRAWS
 from posttrain.statistics.paired import PairedComparison, compare_paired
 from posttrain.statistics.paired_statistic import compare_statistic
 from posttrain.statistics.power import detectable_loss
@@ -13,11 +14,19 @@ from posttrain.statistics.tango import PairedShares
 
 
 def compare_samples(
-    measure: SuiteMeasure, before: Sequence[Sample], after: Sequence[Sample], *, seed: int = 0
+    measure: SuiteMeasure,
+    before: Sequence[Sample],
+    after: Sequence[Sample],
+    *,
+    draws: int = REPORT_DRAWS,
+    seed: int = 0,
 ) -> tuple[PairedComparison | None, tuple[float | None, float | None]]:
     """The paired comparison of two models' answers to the same questions, and both values over these.
 
     None where they have no answer in common that the measure applies to.
+
+    Args:
+        draws: bootstrap draws and permutations of a measure that is no mean.
     """
     first = {sample.key: sample for sample in before}
     pairs = [(first[sample.key], sample) for sample in after if sample.key in first]
@@ -37,7 +46,7 @@ def compare_samples(
     olds, news = [a for a, _ in pairs], [_apart(b) for _, b in pairs]
     statistic = measure.statistic([*olds, *news])
     clusters = [sample.cluster for sample in olds]
-    comparison = compare_statistic(statistic, len(pairs), clusters=clusters, better=direction, seed=seed)
+    comparison = compare_statistic(statistic, len(pairs), clusters=clusters, better=direction, draws=draws, seed=seed)
     values = (estimate_of(measure, olds).value, estimate_of(measure, news).value)
     return comparison, values
 

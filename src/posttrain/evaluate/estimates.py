@@ -1,7 +1,7 @@
 """The estimates of a suite's measures from samples: value, 95% interval, n; for all samples and for each slice."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,8 +100,3 @@ def _bootstrapped(
         counted = sum(not math.isnan(statistic(indices)) for indices in clusters)
         ends = wilson(int(value) * counted, counted)
     return Estimate(value, n, ends, measure.unit, "answers")
-
-
-def estimates_of(results: Mapping[str, Result]) -> dict[str, Estimate]:
-    """The estimates alone."""
-    return {key: result.estimate for key, result in results.items()}

@@ -9,14 +9,21 @@ from posttrain.files import read_json
 BEHAVIOUR = "behaviour"
 """The folder of a stage's results."""
 
+BASE = "base"
+"""The name of the model before training, beside the names of stages."""
+
 
 def behaviours(folder: Path) -> Mapping[str, Path]:
     """Stage → its folder of results, ``base`` first; a folder of `posttrain eval` is the one of its own name."""
     if (folder / RESULTS).is_file():
         return {folder.resolve().name: folder}
-    places = {"base": folder / "base" / BEHAVIOUR}
-    places |= {name: folder / "stages" / name / BEHAVIOUR for name in _stages(folder)}
+    places = {name: behaviour_folder(folder, name) for name in (BASE, *_stages(folder))}
     return {name: place for name, place in places.items() if (place / RESULTS).is_file()}
+
+
+def behaviour_folder(run: Path, stage: str) -> Path:
+    """The folder of a stage's results in a run; `BASE` is the model before training."""
+    return (run / BASE if stage == BASE else run / "stages" / stage) / BEHAVIOUR
 
 
 def _stages(folder: Path) -> list[str]:

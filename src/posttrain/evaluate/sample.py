@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,27 @@ def write_samples(path: Path, samples: Sequence[Sample]) -> None:
 
 
 def read_samples(path: Path) -> Iterator[Sample]:
-    """The samples that `write_samples` wrote; also those of older runs, which have one `value` and no `repeat`."""
+    """The samples that `write_samples` wrote; also those of older runs."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            row: dict[str, Any] = json.loads(line)
-            if "values" not in row:
-                row = {"values": {"value": row.pop("value")}, "repeat": 0, "group": None, **row}
-            yield Sample(**row)
+            yield sample_of_json(json.loads(line))
+
+
+OLD_VALUE = "value"
+"""The name of the only value of a sample in runs that were made before suites had kinds."""
+
+
+def sample_of_json(row: Mapping[str, Any]) -> Sample:
+    """A sample from its JSON object. Keys of later versions are left out; old runs have one `value` and no repeats.
+
+    Raises:
+        KeyError, TypeError, ValueError: the object is no sample.
+    """
+    if "values" in row:
+        return Sample(**{name: value for name, value in row.items() if name in _FIELDS})
+    value = None if row.get("value") is None else float(row["value"])
+    texts = str(row["question"]), row.get("target"), str(row["answer"])
+    return Sample(str(row["id"]), 0, row.get("slice"), None, *texts, {OLD_VALUE: value})
+
+
+_FIELDS = {field.name for field in fields(Sample)}

@@ -10,6 +10,7 @@ from posttrain.evaluate.behaviour import samples_file, saved_samples
 from posttrain.evaluate.gates.resolve import subject_of
 from posttrain.evaluate.gates.verdicts import GateVerdict, verdicts_of
 from posttrain.evaluate.measures import suite_of
+from posttrain.evaluate.run_behaviour import behaviour_folder
 from posttrain.evaluate.sample import Sample
 from posttrain.files import read_json, write_json
 from posttrain.pipeline.verdict_text import verdict_sentence
@@ -62,7 +63,7 @@ def stop_at_blocking(verdicts: Sequence[GateVerdict], out: Path) -> None:
     if not blocking:
         return
     stages = list(dict.fromkeys(verdict.stage for verdict in blocking))
-    places = [out / "stages" / v.stage / "behaviour" / samples_file(suite_of(v.key)) for v in blocking]
+    places = [behaviour_folder(out, v.stage) / samples_file(suite_of(v.key)) for v in blocking]
     files = ", ".join(dict.fromkeys(map(str, places)))
     lines = "".join(f"\n  {printable_text(verdict_sentence(verdict))}" for verdict in blocking)
     raise GateStopped(
@@ -80,7 +81,7 @@ class _Samples:
 
     def __call__(self, stage: str, suite: str) -> Sequence[Sample]:
         if (stage, suite) not in self.read:
-            folder = (self.out / "base" if stage == "base" else self.out / "stages" / stage) / "behaviour"
+            folder = behaviour_folder(self.out, stage)
             if not (folder / samples_file(suite)).is_file():
                 raise InputError(f"{folder / samples_file(suite)} is not there; run the stage with this suite first")
             self.read[stage, suite] = saved_samples(folder, suite)

@@ -1,18 +1,17 @@
 """What changed from one model to another: each result before and after, with a paired test of the saved answers."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from posttrain.evaluate.measures import SuiteMeasure
+from posttrain.evaluate.comparison import compare_samples
 from posttrain.evaluate.sample import Sample
 from posttrain.report.record import RunRecord, StageRecord
 from posttrain.report.results import ModelResults, ResultLine
 from posttrain.report.suite_measures import measure_of
 from posttrain.statistics.holm import holm
-from posttrain.statistics.paired import PairedComparison, compare_paired
-from posttrain.statistics.paired_statistic import compare_statistic
+from posttrain.statistics.paired import PairedComparison
 
 Sign = Literal["better", "worse", "rose", "fell", "undecided", "not tested", "new"]
 """The sign of a change: "rose" and "fell" where the direction of improvement is not recorded or there is none."""
@@ -108,29 +107,8 @@ def _compared(
 ) -> PairedComparison | None:
     measure = measure_of(line, options, after)
     part = line.key.part
-    pairs = [(b, a) for b, a in zip(before, after, strict=True) if part is None or str(a.slice) == part]
-    if measure is None or not pairs:
+    if measure is None:
         return None
-    if measure.value is None:
-        return _compared_statistic(measure, pairs)
-    values = [(measure.value(b), measure.value(a), a.cluster) for b, a in pairs]
-    known = [(b, a, cluster) for b, a, cluster in values if b is not None and a is not None]
-    if not known:
-        return None
-    groups = [cluster for *_, cluster in known]
-    clusters = groups if len(set(groups)) < len(groups) else None
-    return compare_paired([b for b, *_ in known], [a for _, a, _ in known], clusters=clusters)
-
-
-def _compared_statistic(measure: SuiteMeasure, pairs: Iterable[tuple[Sample, Sample]]) -> PairedComparison | None:
-    befores, afters = zip(*pairs, strict=True)
-    assert measure.statistic is not None
-    function, clusters = measure.statistic([*befores, *map(_apart, afters)]), [sample.cluster for sample in afters]
-    result = compare_statistic(function, len(afters), clusters=clusters, draws=DRAWS, method="percentile")
-    return None if math.isnan(result.difference) else result
-
-
-def _apart(sample: Sample) -> Sample:
-    """The sample under names of its own: a statistic of groups must not join the answers of two models."""
-    group = None if sample.group is None else f"after {sample.group}"
-    return replace(sample, id=f"after {sample.id}", group=group)
+    inside = [[s for s in samples if part is None or str(s.slice) == part] for samples in (before, after)]
+    comparison, _ = compare_samples(measure, *inside, draws=DRAWS)
+    return None if comparison is None or math.isnan(comparison.difference) else comparison

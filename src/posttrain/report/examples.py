@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from markupsafe import Markup, escape
 
-from posttrain.evaluate.measures import SuiteMeasure
+from posttrain.evaluate.measures import Better, SuiteMeasure
 from posttrain.evaluate.sample import Sample
 from posttrain.report.record import RunRecord
-from posttrain.report.results import Direction, ModelResults
+from posttrain.report.results import ModelResults
 from posttrain.report.suite_measures import main_measure, measure_of
 from posttrain.report.word_diff import marked
 from posttrain.report.wording import number_text
@@ -103,7 +103,7 @@ def _suite(run: RunRecord, suite: str, models: Mapping[str, ModelResults]) -> Su
     return SuiteExamples(suite, first, further, more, str(file), counts, better in ("higher", "lower"))
 
 
-def turn_of(scores: Sequence[float | None], better: Direction | None) -> Turn:
+def turn_of(scores: Sequence[float | None], better: Better | None) -> Turn:
     """Whether a question was lost on the way, gained over all, or neither. A loss counts even if a gain came first."""
     known = [score for score in scores if score is not None]
     if len(known) < 2:

@@ -2,21 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from posttrain.evaluate.sample import Sample
+from posttrain.evaluate.measures import Better
+from posttrain.evaluate.sample import Sample, sample_of_json
 from posttrain.report.run_files import expected, json_lines, json_object
 from posttrain.statistics.estimate import Estimate
 
-Direction = Literal["higher", "lower", "neither"]
-
-OLD_VALUE = "value"
-"""The name of the only value of a sample in runs that were made before suites had kinds."""
-
 _KEY = re.compile(r"(?P<suite>[^/\[]+)(/(?P<measure>[^\[]+))?(\[(?P<part>.*)\])?", re.DOTALL)
-_FIELDS = {field.name for field in fields(Sample)}
 
 
 class ResultKey(NamedTuple):
@@ -49,7 +44,7 @@ class ResultLine:
 
     key: ResultKey
     estimate: Estimate
-    better: Direction | None
+    better: Better | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,7 @@ class ModelResults:
         """
         path = self.folder / f"samples_{suite}.jsonl"
         with expected(path):
-            return [_sample(row) for row in json_lines(path) or ()]
+            return [sample_of_json(row) for row in json_lines(path) or ()]
 
 
 def read_model_results(folder: Path) -> ModelResults | None:
@@ -106,12 +101,3 @@ def _line(text: str, value: Mapping[str, Any]) -> ResultLine:
     number = None if value["value"] is None else float(value["value"])
     estimate = Estimate(number, int(value["n"]), interval, value.get("unit", "share"), value.get("counted", "answers"))
     return ResultLine(key, estimate, value.get("better"))
-
-
-def _sample(row: Mapping[str, Any]) -> Sample:
-    """A saved answer; those of old runs have one ``value`` instead of ``values``, and no repeats or groups."""
-    if "values" in row:
-        return Sample(**{name: value for name, value in row.items() if name in _FIELDS})
-    values = {OLD_VALUE: None if row.get("value") is None else float(row["value"])}
-    question, answer = str(row["question"]), str(row["answer"])
-    return Sample(str(row["id"]), 0, row.get("slice"), None, question, row.get("target"), answer, values)

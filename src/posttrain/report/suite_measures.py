@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from posttrain.evaluate.measures import SuiteMeasure, mean_of
-from posttrain.evaluate.sample import Sample
+from posttrain.evaluate.sample import OLD_VALUE, Sample
 from posttrain.evaluate.suites.registry import Suite, suite_kind
-from posttrain.report.results import OLD_VALUE, ResultLine
+from posttrain.report.results import ResultLine
 
 _SUITE: TypeAdapter[Any] = TypeAdapter(Suite)
 

@@ -6,28 +6,18 @@ Words are compared, not meanings: "not 12 mg" contains the fact "12 mg".
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
-import regex
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from posttrain.errors import InputError
 from posttrain.options import Options
 from posttrain.rewards.match import contains_words, normalise_text
-from posttrain.rewards.text import regex_score
+from posttrain.rewards.text import Pattern, regex_score
 
 
 class PatternWording(Options):
     """A regular expression for several wordings."""
 
-    regex: str = Field(min_length=1, description="for Python's `regex` package; case counts")
-
-    @field_validator("regex")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            regex.compile(pattern)
-        except regex.error as error:
-            raise ValueError(f"no regular expression: {error}") from error
-        return pattern
+    regex: Pattern = Field(min_length=1, description="for Python's `regex` package; case counts")
 
 
 def _as_wordings(value: Any) -> Any:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import regex
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from posttrain.rewards.types import (
     RewardFn,
@@ -20,21 +20,24 @@ PATTERN_SECONDS = 1.0
 """Time that one search may take. Without a limit, a pattern such as ``(a+)+$`` could search for years."""
 
 
+def _compiled(pattern: str) -> str:
+    try:
+        regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiled)]
+"""A regular expression of Python's `regex` package."""
+
+
 class RegexReward(RewardOptions):
     """1 where the pattern matches in the completion, else 0."""
 
     kind: Literal["regex"]
-    pattern: str = Field(min_length=1, description="for Python's `regex` package; `.` does not match a new line")
+    pattern: Pattern = Field(min_length=1, description="for Python's `regex` package; `.` does not match a new line")
     full: bool = Field(default=False, description="it must match the whole completion")
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, pattern: str) -> str:
-        try:
-            regex.compile(pattern)
-        except regex.error as error:
-            raise ValueError(f"no regular expression: {error}") from error
-        return pattern
 
 
 class LengthReward(RewardOptions):
