@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from refusal_prompts import FIFTH_PROMPTS, PROJECT_PROMPTS
+from refusal_prompts import FIFTH_PROMPTS, PROJECT_PROMPTS, SIXTH_PROMPTS
 
 from posttrain.rewards.refusal.detect import RefusalVerdict, refusal_verdict
 
@@ -69,7 +69,7 @@ def labelled(data: Path | None) -> list[Labelled]:
 
 def _prompts(data: Path | None) -> dict[str, str]:
     """The prompts that SmolLM2 answered, by their hash."""
-    prompts = [*PROJECT_PROMPTS, *FIFTH_PROMPTS]
+    prompts = [*PROJECT_PROMPTS, *FIFTH_PROMPTS, *SIXTH_PROMPTS]
     for path in sorted((data / "safety").glob("*.json")) if data else ():
         prompts += json.loads(path.read_text(encoding="utf-8"))["instructions"]
     return {hashlib.sha256(prompt.encode()).hexdigest(): prompt for prompt in prompts}
