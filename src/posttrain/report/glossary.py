@@ -37,6 +37,7 @@ KINDS = {
     "reward": "learns to score answers as people would (reward model)",
     "candidates": "writes several answers to each prompt, for people to rank",
     "rank": "lets people rank answers",
+    "pick": "chooses among answers by their scores",
     "ppo": "learns from scores of its own answers (reinforcement learning, PPO)",
     "grpo": "learns from scores of groups of its own answers (reinforcement learning, GRPO)",
 }
