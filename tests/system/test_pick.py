@@ -179,7 +179,7 @@ def server() -> Iterator[Any]:
         yield httpd
 
 
-def test_a_judge_is_not_asked_again_for_what_it_scored(folder: Path, server: Any, posttrain: Posttrain) -> None:
+def test_a_judge_scores_no_candidate_twice(folder: Path, server: Any, posttrain: Posttrain) -> None:
     def judge(endpoint: Endpoint, body: dict[str, Any]) -> None:
         says(f"Score: {10 if 'abcd' in body['messages'][-1]['content'] else 2}")(endpoint, body)
 

@@ -1,4 +1,4 @@
-"""Scores of candidates by a stage's rewards. Each chunk of prompts is saved, so that a judge is not asked twice."""
+"""Scores of candidates by a stage's rewards. Each chunk of prompts is saved, so no judge scores it twice."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
