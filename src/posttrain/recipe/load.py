@@ -10,6 +10,7 @@ from posttrain.errors import InputError
 from posttrain.recipe.checks import check_gates, check_models, check_paths, check_suites
 from posttrain.recipe.overrides import override
 from posttrain.recipe.problems import RecipeSource, explain, real_path
+from posttrain.recipe.rounds import expand_rounds
 from posttrain.recipe.schema import Recipe
 from posttrain.recipe.yaml_lines import read_yaml
 
@@ -38,15 +39,16 @@ def checked_recipe(written: RecipeSource) -> Recipe:
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> RecipeSource:
-    """Read the values of a recipe and apply the overrides, without checks.
+    """Read the values of a recipe, apply the overrides, and expand `rounds`; nothing else is checked.
 
     Raises:
-        InputError: the file is not a YAML mapping, or an override has no valid key.
+        InputError: the file is not a YAML mapping, an override has no valid key, or `rounds` is not valid.
     """
     values, lines = read_yaml(path)
     if not isinstance(values, dict):
         raise InputError(f"{path}:1: a recipe is a mapping with `model` and `stages`; see `posttrain init`")
-    return RecipeSource(path, path.parent, Recipe, values, lines, dict(override(values, text) for text in overrides))
+    overridden = dict(override(values, text) for text in overrides)
+    return expand_rounds(RecipeSource(path, path.parent, Recipe, values, lines, overridden))
 
 
 def _validated(written: RecipeSource) -> Recipe:

@@ -35,8 +35,9 @@ KINDS = {
     "ift": "learns to follow many kinds of instructions (instruction fine-tuning)",
     "dpo": "learns to prefer the better of two answers (direct preference optimisation)",
     "reward": "learns to score answers as people would (reward model)",
-    "candidates": "writes several answers to each prompt, for people to rank",
+    "candidates": "writes several answers to each prompt, to be ranked by people or by scores",
     "rank": "lets people rank answers",
+    "pick": "chooses among answers by their scores",
     "ppo": "learns from scores of its own answers (reinforcement learning, PPO)",
     "grpo": "learns from scores of groups of its own answers (reinforcement learning, GRPO)",
 }

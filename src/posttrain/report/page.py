@@ -18,6 +18,7 @@ from posttrain.report.headline import headline
 from posttrain.report.imported import imported_of
 from posttrain.report.lineage import lineage
 from posttrain.report.people import rankings_of
+from posttrain.report.picked import picked_curves
 from posttrain.report.record import RunRecord, StageRecord
 from posttrain.report.repeat import how_to_repeat
 from posttrain.report.run_files import expected
@@ -88,7 +89,9 @@ def _section(stage: StageRecord, changes: Sequence[ResultChange]) -> StageSectio
     with expected(stage.folder / "stage.json"):
         figures = figure_cells_of(stage)
     with expected(stage.folder / "metrics.jsonl"):
-        return StageSection(stage, about, ordered_changes(changes), figures, curves_of(stage.metrics))
+        return StageSection(
+            stage, about, ordered_changes(changes), figures, [*curves_of(stage.metrics), *picked_curves(stage)]
+        )
 
 
 def _environment() -> Environment:
