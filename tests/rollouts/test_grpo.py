@@ -12,7 +12,9 @@ from posttrain.rollouts.types import AdvantageFn, Rollout, RolloutState
 
 
 def credit_of(*, scale: bool = True, mask_truncated: bool = False) -> AdvantageFn:
-    return grpo_advantages(GRPOAdvantageOptions(scale_rewards=scale, mask_truncated=mask_truncated), reference=None)
+    return grpo_advantages(
+        GRPOAdvantageOptions(scale_rewards="group" if scale else "none", mask_truncated=mask_truncated), reference=None
+    )
 
 
 def columns(credit: AdvantageFn, rollout: Rollout) -> list[list[float]]:
@@ -67,7 +69,7 @@ def test_the_reference_gives_a_column_and_the_kl_metrics() -> None:
     def reference(groups: object) -> list[Floats]:
         return [np.array([-1.5, -2.0, -2.0], np.float32)]
 
-    credit = grpo_advantages(GRPOAdvantageOptions(scale_rewards=False, mask_truncated=False), reference=reference)
+    credit = grpo_advantages(GRPOAdvantageOptions(scale_rewards="none", mask_truncated=False), reference=reference)
     (group,), measured, _ = credit(rollout, RolloutState())
     assert isinstance(group, Group)
     assert group.columns["ref_logp"].tolist() == [-1.5, -2.0, -2.0]

@@ -55,7 +55,7 @@ def test_the_weights_reach_the_objective_also_if_truncated_completions_are_maske
     one = replace(weighted.written[0][0], ended=False)
     rest = tuple(replace(w, ended=True) for w in weighted.written[0][1:])
     weighted = replace(weighted, written=((one, *rest), *weighted.written[1:]))
-    groups, _, _ = grpo_advantages(GRPOAdvantageOptions(scale_rewards=True, mask_truncated=True), reference=None)(
+    groups, _, _ = grpo_advantages(GRPOAdvantageOptions(scale_rewards="group", mask_truncated=True), reference=None)(
         weighted, RolloutState()
     )
     lengths = [sum(int(c.loss.sum()) for c in group.completions) for group in groups]
