@@ -147,7 +147,7 @@ def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
         ("device=cuda", ("did you mean stages.first.device or",)),
         ("stages.first.seed=1", ("did you mean seed?",)),
         ("stages.third.vllm.gpu_memry=0.5", ("stages.third.vllm", "did you mean gpu_memory?")),
-        ("stages.third.vllm.x=0.5", ("known here: gpu_memory, importance_cap",)),
+        ("stages.third.vllm.x=0.5", ("known here: gpu_memory, importance, importance_cap",)),
         ("suites.facts.columns={}", ("did you mean suites.facts.data.columns?",)),
     ],
 )

@@ -11,6 +11,9 @@ from posttrain.recipe.stages.base import TrainingStage
 from posttrain.recipe.stages.rewarded import RewardedStage, Rewards
 from posttrain.rollouts.options import AlarmOptions
 
+SAMPLE_ALL = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
+"""The values with which sampling draws from all tokens."""
+
 
 class OnPolicyStage(RewardedStage, TrainingStage, SamplingOptions):
     """A stage that learns from completions that the policy itself generates."""
@@ -46,6 +49,17 @@ class OnPolicyStage(RewardedStage, TrainingStage, SamplingOptions):
     def _vllm_takes_whole_weights(self) -> "OnPolicyStage":
         if self.vllm is not None and self.quantization is not None:
             raise ValueError("`vllm` cannot read 4-bit weights; remove `vllm` or `quantization`")
+        return self
+
+    @model_validator(mode="after")
+    def _vllm_draws_from_all_tokens(self) -> "OnPolicyStage":
+        filters = [name for name in ("top_k", "top_p", "min_p") if getattr(self, name) != SAMPLE_ALL[name]]
+        if self.vllm is not None and filters:
+            raise ValueError(
+                f"`vllm` with {', '.join(f'`{name}`' for name in filters)}: vLLM's log-probs are then those of the "
+                "remaining tokens, the trainer's those of all, so every importance weight would be biased; remove "
+                f"{'it' if len(filters) == 1 else 'them'}, or remove `vllm`"
+            )
         return self
 
     @property
