@@ -7,6 +7,16 @@ from pydantic import Field
 from posttrain.options import Options
 
 
+class SFTOptions(Options):
+    """The variant of SFT; see `sft_loss` and `dft_loss`."""
+
+    loss: Literal["nll", "dft"] = Field(
+        default="nll",
+        description="nll: the negative log-likelihood; dft: each token's loss is multiplied by the token's probability, "
+        "so that the rows' unlikely tokens weigh less",
+    )
+
+
 class DPOOptions(Options):
     """The variant of DPO; see `dpo_loss` for the formulas."""
 

@@ -16,7 +16,7 @@ from posttrain.train import divergence
 from posttrain.train.batches import BatchSource, Indexed
 from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
 from posttrain.train.metrics_log import MetricsLog
-from posttrain.train.optimizer import adamw, rate_at
+from posttrain.train.optimizer import adamw, rate_at, set_rate
 from posttrain.train.options import TrainOptions
 from posttrain.train.step import Mean, accumulate, evaluate
 
@@ -56,6 +56,7 @@ class Training:
         held_out: sets to evaluate on, by name; early stopping uses "validation".
         measure: computes further held-out metrics, such as rewards of the policy's completions.
         monitor: the metric for early stopping, and whether a higher value is better.
+        plus_ratio: the learning rate of adapters' B matrices, as a multiple of the others' (LoRA+).
     """
 
     policy: Policy
@@ -66,6 +67,7 @@ class Training:
     held_out: Mapping[str, Indexed] = field(default_factory=dict)
     measure: Callable[[], Mapping[str, Mean]] | None = None
     monitor: tuple[str, bool] = ("eval_loss", False)
+    plus_ratio: float = 1.0
 
     @property
     def steps(self) -> int:
@@ -92,6 +94,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
         weight_decay=options.weight_decay,
         betas=options.betas,
         epsilon=options.epsilon,
+        plus_ratio=training.plus_ratio,
     )
     state, damage = load_checkpoint(checkpoints, model, optimizer)
     for sentence in damage:
@@ -177,9 +180,16 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
             recent=state.losses,
             max_jump=options.max_loss_jump,
         )
-    rate = rate_at(state.step, total, peak=options.learning_rate, warmup=options.warmup, schedule=options.schedule)
-    for parameter_group in optimizer.param_groups:
-        parameter_group["lr"] = rate
+    rate = rate_at(
+        state.step,
+        total,
+        peak=options.learning_rate,
+        warmup=options.warmup,
+        schedule=options.schedule,
+        decay=options.decay,
+        min_rate=options.min_rate,
+    )
+    set_rate(optimizer, rate)
     optimizer.step()
     optimizer.zero_grad(set_to_none=False)  # keeps the memory of the gradients
     metrics = {**metrics, **training.source.metrics(state.step)}
