@@ -12,7 +12,7 @@ class SFTOptions(Options):
 
     loss: Literal["nll", "dft"] = Field(
         default="nll",
-        description="nll: the negative log-likelihood; dft: each token's loss is multiplied by the token's probability, "
+        description="nll: the negative log-likelihood; dft: each token's loss is multiplied by its probability, "
         "so that the rows' unlikely tokens weigh less",
     )
 

@@ -1,5 +1,6 @@
 """The shape of a model, without its weights: configuration, parameters and linear layers."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,16 @@ from posttrain.policy.model_folder import check_folder
 
 
 @dataclass(frozen=True, slots=True)
+class WeightShape:
+    """The shape of a weight outside linear layers, such as that of a layer's experts; `experts` is 1 for a matrix."""
+
+    name: str
+    experts: int
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelShape:
     """The shape of a model.
 
@@ -20,11 +31,17 @@ class ModelShape:
         config: transformers' configuration.
         parameters: the number of parameters; tied ones count once.
         linear: (inputs, outputs) of every linear layer below the head, for adapters.
+        others: the weights outside linear layers that can have an adapter.
     """
 
     config: Any
     parameters: int
     linear: tuple[tuple[int, int], ...]
+    others: tuple[WeightShape, ...] = ()
+
+    def targeted(self, names: Iterable[str]) -> list[WeightShape]:
+        """The weights outside linear layers whose names are, or end with, one of `names`, as peft matches them."""
+        return [w for w in self.others if any(w.name == name or w.name.endswith(f".{name}") for name in names)]
 
 
 def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
@@ -45,7 +62,18 @@ def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
         config=config,
         parameters=sum(p.numel() for p in model.parameters()),
         linear=tuple((m.in_features, m.out_features) for m in layers),
+        others=tuple(_others(model)),
     )
+
+
+def _others(model: Any) -> Iterator[WeightShape]:
+    for owner, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear | torch.nn.Embedding):
+            continue
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.ndim in {2, 3}:
+                experts = parameter.shape[0] if parameter.ndim == 3 else 1
+                yield WeightShape(f"{owner}.{name}", experts, *parameter.shape[-2:])
 
 
 def load_config(name: str, *, trust_remote_code: bool = False) -> Any:

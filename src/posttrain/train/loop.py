@@ -56,7 +56,6 @@ class Training:
         held_out: sets to evaluate on, by name; early stopping uses "validation".
         measure: computes further held-out metrics, such as rewards of the policy's completions.
         monitor: the metric for early stopping, and whether a higher value is better.
-        plus_ratio: the learning rate of adapters' B matrices, as a multiple of the others' (LoRA+).
     """
 
     policy: Policy
@@ -67,7 +66,6 @@ class Training:
     held_out: Mapping[str, Indexed] = field(default_factory=dict)
     measure: Callable[[], Mapping[str, Mean]] | None = None
     monitor: tuple[str, bool] = ("eval_loss", False)
-    plus_ratio: float = 1.0
 
     @property
     def steps(self) -> int:
@@ -94,7 +92,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
         weight_decay=options.weight_decay,
         betas=options.betas,
         epsilon=options.epsilon,
-        plus_ratio=training.plus_ratio,
+        plus_ratio=training.policy.plus_ratio,
     )
     state, damage = load_checkpoint(checkpoints, model, optimizer)
     for sentence in damage:
