@@ -21,6 +21,18 @@ def add_in_place(model: Any) -> None:
             a, b = module.lora_A[active_adapter].weight, module.lora_B[active_adapter].weight
             return add_low_rank(result, x, a, b, module.scaling[active_adapter])
 
+        @staticmethod
+        def merge_safe(module: Any, active_adapter: str, orig_weight: Tensor) -> Tensor:
+            return orig_weight + module.get_delta_weight(active_adapter).to(orig_weight.dtype)
+
+        @staticmethod
+        def merge_unsafe(module: Any, active_adapter: str, orig_weight: Tensor) -> None:
+            orig_weight.data += module.get_delta_weight(active_adapter)
+
+        @staticmethod
+        def unmerge(module: Any, active_adapter: str, orig_weight: Tensor) -> Tensor:
+            return orig_weight - module.get_delta_weight(active_adapter).to(orig_weight.dtype)
+
     for module in model.modules():
         if type(module) is not Linear:
             continue
