@@ -1,10 +1,13 @@
 """Estimates of the memory of training and generation, from the model's shape alone."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posttrain.core.logprobs import CHUNK
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.shape import ModelShape
+
+if TYPE_CHECKING:
+    from posttrain.policy.lora.size import AdapterSize
 
 
 def cache_bytes(shape: ModelShape, *, rows: int, length: int) -> int:
@@ -55,11 +58,21 @@ def estimate(shape: ModelShape, options: PolicyOptions, *, row_tokens: int, scor
 
 
 def adapter_parameters(shape: ModelShape, lora: LoraOptions) -> int:
-    """The number of values of an adapter on all linear layers and on the weights that `target_parameters` names."""
-    targeted = shape.targeted(lora.target_parameters)
-    pairs = [*shape.linear, *((each.rows, each.columns) for each in targeted for _ in range(each.experts))]
+    """The number of values of an adapter on all linear layers, and on expert weights if there are any."""
+    if _adapts_whole_weights(shape, lora):
+        return _adapter_size(shape, lora).trained
     magnitudes = sum(o for _, o in shape.linear) if lora.dora else 0
-    return lora.rank * sum(i + o for i, o in pairs) + magnitudes
+    return lora.rank * sum(i + o for i, o in shape.linear) + magnitudes
+
+
+def _adapts_whole_weights(shape: ModelShape, lora: LoraOptions) -> bool:
+    return shape.build is not None and (shape.experts or bool(lora.target_parameters))
+
+
+def _adapter_size(shape: ModelShape, lora: LoraOptions) -> "AdapterSize":
+    from posttrain.policy.lora.size import adapter_size
+
+    return adapter_size(shape, lora)
 
 
 def _weight_copies(shape: ModelShape, options: PolicyOptions) -> int:
@@ -70,7 +83,7 @@ def _weight_copies(shape: ModelShape, options: PolicyOptions) -> int:
     """
     if options.lora is None:
         return 0
-    sums = [each.experts * each.rows * each.columns for each in shape.targeted(options.lora.target_parameters)]
+    sums = _adapter_size(shape, options.lora).sums if _adapts_whole_weights(shape, options.lora) else ()
     kept = 0 if not sums else max(sums) + (max(sums) if options.gradient_checkpointing is True else sum(sums))
     norms = max((i * i + 3 * i * o for i, o in shape.linear), default=0) if options.lora.dora else 0
     return 4 * (kept + norms)

@@ -132,6 +132,15 @@ def test_pissa_starts_with_the_principal_components_and_the_base_keeps_the_rest(
     np.testing.assert_allclose(layer.base_layer.weight.detach().numpy() + update, weight, atol=1e-5)
 
 
+def test_pissa_starts_alike_bit_for_bit_whatever_numbers_were_drawn_before(folders: dict[str, str]) -> None:
+    """A resumed run computes the base's rest again, and reads the adapter from the checkpoint."""
+    first, again = (open_policy(folders["llama"], PolicyOptions(lora=KINDS["pissa"]), seed=3) for _ in range(2))
+    other = open_policy(folders["llama"], PolicyOptions(lora=KINDS["pissa"]), seed=4)
+    for (name, a), b in zip(first.model.named_parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(a, b), name
+    assert not all(map(torch.equal, first.model.parameters(), other.model.parameters()))
+
+
 def test_a_pissa_adapter_is_saved_as_plain_lora_of_twice_the_rank(folders: dict[str, str], tmp_path: Path) -> None:
     policy = open_policy(folders["llama"], PolicyOptions(lora=KINDS["pissa"]))
     learn(policy)
@@ -181,6 +190,18 @@ def test_loftq_starts_with_the_error_of_the_quantized_base(name: str, folders: d
 def test_options_that_exclude_each_other_are_refused(options: dict[str, Any], named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         PolicyOptions.model_validate(options)
+
+
+@pytest.mark.parametrize(
+    ("lora", "named"),
+    [
+        (LoraOptions(start="pissa"), r"lora\.start: pissa needs linear layers"),
+        (LoraOptions(dora=True), r"lora\.target_modules: .*use_dora"),
+    ],
+)
+def test_experts_have_plain_adapters_only(lora: LoraOptions, named: str, folders: dict[str, str]) -> None:
+    with pytest.raises(InputError, match=named):
+        open_policy(folders["mixtral"], PolicyOptions(lora=lora))
 
 
 @pytest.mark.parametrize(

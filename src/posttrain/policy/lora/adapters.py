@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from posttrain.errors import InputError
-from posttrain.policy.load import AdapterStart, Policy
+from posttrain.policy.load import AdapterStart, Policy, Task
 from posttrain.policy.lora.in_place import add_in_place
 from posttrain.policy.options import LoraOptions
 
@@ -37,7 +37,7 @@ def add_lora(policy: Policy, options: LoraOptions, *, seed: int = 0) -> None:
         InputError: no layer has a name of ``target_modules``, a layer cannot have an adapter, or this kind of adapter
             cannot be trained on top of another.
     """
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
 
     if has_earlier(policy) and (options.dora or options.target_parameters):
         key = "dora" if options.dora else "target_parameters"
@@ -47,18 +47,7 @@ def add_lora(policy: Policy, options: LoraOptions, *, seed: int = 0) -> None:
         )
     _check_targeted(policy, options)
     tied = policy.task == "causal" and embedding_of(policy).weight is output_layer_of(policy).weight
-    targets = options.target_modules
-    settings = LoraConfig(
-        r=options.rank,
-        lora_alpha=options.alpha,  # type: ignore[arg-type]
-        use_rslora=options.rslora,
-        use_dora=options.dora,
-        init_lora_weights=PISSA if options.start == "pissa" else True,  # type: ignore[arg-type]
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        target_parameters=list(options.target_parameters) or None,
-        modules_to_save=[*(["score"] if policy.task == "score" else []), *options.modules_to_save] or None,
-        task_type="SEQ_CLS" if policy.task == "score" else "CAUSAL_LM",
-    )
+    settings = lora_config(options, policy.task)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
@@ -70,6 +59,13 @@ def add_lora(policy: Policy, options: LoraOptions, *, seed: int = 0) -> None:
                 policy.model = get_peft_model(policy.model, settings)
         except ValueError as error:
             raise InputError(f"lora.target_modules: {str(error).splitlines()[0]}") from error
+        except AttributeError as error:
+            if options.start != "pissa":
+                raise
+            raise InputError(
+                "lora.start: pissa needs linear layers, and this model's experts are none; name layers in "
+                "target_modules, such as [q_proj, v_proj]"
+            ) from error
     if policy.task == "causal":
         _check_embeddings(policy, tied)
     for parameter in policy.model.parameters():
@@ -79,6 +75,24 @@ def add_lora(policy: Policy, options: LoraOptions, *, seed: int = 0) -> None:
     if options.start == "pissa":
         _check_rank(policy, options.rank)
         policy.start = AdapterStart(trained_values(policy), subtracted=True)
+
+
+def lora_config(options: LoraOptions, task: Task) -> Any:
+    """peft's configuration of an adapter; a scalar head is trained as a whole."""
+    from peft import LoraConfig
+
+    targets = options.target_modules
+    return LoraConfig(
+        r=options.rank,
+        lora_alpha=options.alpha,  # type: ignore[arg-type]
+        use_rslora=options.rslora,
+        use_dora=options.dora,
+        init_lora_weights=PISSA if options.start == "pissa" else True,  # type: ignore[arg-type]
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        target_parameters=list(options.target_parameters) or None,
+        modules_to_save=[*(["score"] if task == "score" else []), *options.modules_to_save] or None,
+        task_type="SEQ_CLS" if task == "score" else "CAUSAL_LM",
+    )
 
 
 def trained_values(policy: Policy) -> dict[str, torch.Tensor]:

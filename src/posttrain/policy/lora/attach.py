@@ -95,10 +95,8 @@ def _load_adapter(policy: Policy, adapter: AdapterFolder, name: str) -> None:
 
 def _settle_whole_modules(policy: Policy) -> None:
     """Replace layers of the model by those that the earlier adapter trained in full."""
-    from peft.utils import ModulesToSaveWrapper
-
     for name, module in list(policy.base.named_modules()):
-        if isinstance(module, ModulesToSaveWrapper):
+        if hasattr(module, "modules_to_save"):
             parent, _, own = name.rpartition(".")
             setattr(policy.base.get_submodule(parent), own, module.modules_to_save[EARLIER])
 

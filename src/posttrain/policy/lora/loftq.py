@@ -11,7 +11,7 @@ Legend: ``R`` rank, ``I`` and ``O`` a layer's input and output width.
 from typing import Any
 
 import torch
-from peft.tuners.lora.layer import LoraLayer
+from peft.tuners.lora.layer import LoraLayer, ParamWrapper
 from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor
 
@@ -28,7 +28,7 @@ def start_from_error(policy: Policy, original: Any) -> None:
     """
     layers: list[tuple[str, Any]] = [(n, m) for n, m in policy.base.named_modules() if isinstance(m, LoraLayer)]
     for name, layer in layers:
-        if TRAINED not in layer.lora_A:
+        if TRAINED not in layer.lora_A or isinstance(layer, ParamWrapper):  # expert weights are not quantized
             continue
         quantized_OI: Tensor = dequantize_module_weight(layer.get_base_layer())
         weight_OI: Tensor = original.get_submodule(name).weight.to(quantized_OI.device)
