@@ -53,7 +53,7 @@ def test_it_is_that_of_plain_transformers_by_the_formula(objective: Objective, f
     expected = torch.cat([p.grad.flatten() for p in model.parameters()])
     for row_tokens in (1, 24, 4096):
         loss, gradient = step(folder, objective, WEIGHTED, row_tokens)
-        assert loss == pytest.approx(float(nll.sum() / weights.sum()), rel=1e-5)
+        assert loss == pytest.approx((nll.sum() / weights.sum()).item(), rel=1e-5)
         assert float((gradient - expected).norm() / expected.norm()) < 1e-5
 
 
