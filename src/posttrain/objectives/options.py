@@ -12,6 +12,16 @@ TAU_POS, TAU_NEG = 1.0, 1.05
 """SAPO's temperatures (arXiv:2511.20347)."""
 
 
+class SFTOptions(Options):
+    """The variant of SFT; see `sft_loss` and `dft_loss`."""
+
+    loss: Literal["nll", "dft"] = Field(
+        default="nll",
+        description="nll: the negative log-likelihood; dft: each token's loss is multiplied by its probability, "
+        "so that the rows' unlikely tokens weigh less",
+    )
+
+
 class DPOOptions(Options):
     """The variant of DPO; see `dpo_loss` for the formulas."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from posttrain.errors import InputError
+from posttrain.recipe.adapters import check_adapters
 from posttrain.recipe.checks import check_gates, check_models, check_paths, check_suites
 from posttrain.recipe.overrides import override
 from posttrain.recipe.problems import RecipeSource, explain, real_path
@@ -33,6 +34,7 @@ def checked_recipe(written: RecipeSource) -> Recipe:
     recipe = _validated(written)
     check_paths(recipe, written)
     check_models(recipe, written)
+    check_adapters(recipe, written)
     check_suites(recipe, written)
     check_gates(recipe, written)
     return recipe
