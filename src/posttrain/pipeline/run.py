@@ -17,6 +17,7 @@ from posttrain.pipeline.out_folder import check_out
 from posttrain.pipeline.reports import leave_card, reported
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.pipeline.stage_run import measured_base, run_stage
+from posttrain.pipeline.tracking import tracked
 from posttrain.pipeline.wiring import (
     KnownModel,
     Models,
@@ -98,9 +99,12 @@ def _run_stages(run: Run, models: Models, *, keep_going: bool) -> Summary:
             raise Stopped(f"stopped before stage {name}; everything is saved")
         stage = run.recipe.stages[name]
         run.screen.title(f"[{number}/{len(run.recipe.stages)}] {name} ({stage.kind_name()})")
-        models[name], summary[name] = run_stage(run, name, models)
-        write_json(run.out / "summary.json", summary_as_json(summary))
-        verdicts += check_stage_gates(run.recipe, name, run.out, run.screen)
+        with tracked(run, name) as tracking:
+            models[name], summary[name] = run_stage(run, name, models, tracking.on_metrics)
+            write_json(run.out / "summary.json", summary_as_json(summary))
+            of_stage = check_stage_gates(run.recipe, name, run.out, run.screen)
+            tracking.finish(summary[name], of_stage)
+        verdicts += of_stage
         leave_card(run.out, name, run.screen)
         if not keep_going:
             stop_at_blocking(verdicts, run.out)

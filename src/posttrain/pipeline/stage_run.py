@@ -37,8 +37,13 @@ from posttrain.stages.inputs import renderer_for
 from posttrain.stages.runner import runner_of
 
 
-def run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str, Figure]]:
+def run_stage(
+    run: Run, name: str, models: Models, on_metrics: Callable[[], None] = lambda: None
+) -> tuple[KnownModel, dict[str, Figure]]:
     """Run a stage, or take the result of an earlier run with the same inputs.
+
+    Args:
+        on_metrics: called after each step of training.
 
     Returns:
         its model, and its part of the summary.
@@ -59,6 +64,7 @@ def run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str
         started = time.monotonic()
         reset_peak_memory()
         resolved, context = ready(run, name, models)
+        context = replace(context, on_metrics=on_metrics)
         if made_by_stages(recipe, name):
             check_stage_data(resolved, name, run.base)
         figures = _guarded(lambda: runner_of(stage).run(resolved, context), stage, name)
