@@ -56,7 +56,7 @@ def _reporters(run: Run, name: str) -> list[Reporter]:
     if not isinstance(run.recipe.stages[name], TrainingStage):
         return []
     folder, group = run.folder(name), run.out.resolve().name
-    tracked_run = TrackedRun("", f"{group}-{name}", group, _config(run, name), folder / "trackers")
+    tracked_run = TrackedRun("", f"{group}-{name}", group, _config(run, name), folder.resolve() / "trackers")
     return [
         Reporter(
             tracker, partial(open_tracker, tracker, options), tracked_run, folder / "metrics.jsonl", run.screen.note

@@ -17,7 +17,7 @@ class TrackedRun:
         name: the run's name, such as ``demo-sft``.
         group: the name of the posttrain run.
         config: the hyper-parameters, with dotted keys.
-        folder: for the tracker's own files.
+        folder: for the tracker's own files; an absolute path, since trackers have processes of their own.
         reported: the last step that an earlier process has reported for certain; 0 if there is none.
         attempted: the last step that an earlier process may have reported; it is larger than `reported` if the process
             was killed while it reported.
