@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 
 from command_line import Posttrain
+from posttrain.errors import RunError
+from posttrain.pipeline import stage_run
+from posttrain.recipe.stages.base import StageOptions
+from posttrain.stages.context import Context, Figure
+from posttrain.stages.runner import Runner, runner_of
 
 RECIPE = """\
 model: model
@@ -60,26 +65,36 @@ def test_a_killed_sweep_goes_on_and_shared_stages_run_once(swept: Path, posttrai
     assert (swept / "out/sweep/sweep.html").is_file()
 
 
-def test_a_value_that_fails_is_listed_and_the_others_run(swept: Path, posttrain: Posttrain) -> None:
-    with (swept / "sweep.yaml").open("a") as file:
-        file.write("gates: ['echo >= 0.99']\n")
-    sweep = ("--sweep", "stages.sft.learning_rate=0.99,1e-4", "--set", "stages.sft.max_steps=8")
-    answer = posttrain("run", "sweep.yaml", "--out", "out", *sweep)
-    assert answer.code == 1, "a run that diverged is worse than a gate"
+def test_a_value_that_fails_is_listed_and_the_others_run(
+    swept: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverging(stage: StageOptions) -> Runner:
+        def run(stage: StageOptions, context: Context) -> dict[str, Figure]:
+            raise RunError("step 3: the loss is nan")
+
+        high = getattr(stage, "learning_rate", 0.0) > 0.1
+        return Runner(run, runner_of(stage).preview, runner_of(stage).needs) if high else runner_of(stage)
+
+    monkeypatch.setattr(stage_run, "runner_of", diverging)
+    (swept / "gated.yaml").write_text(RECIPE.partition("  dpo:")[0] + "gates: ['echo >= 0.99']\n")
+    rates = "stages.sft.learning_rate="
+    answer = posttrain("run", "gated.yaml", "--out", "out", "--sweep", rates + "0.5,1e-4")
+    assert answer.code == 1, "a run that diverged is worse than a gate that did not pass"
     report = json.loads((swept / "out/sweep/sweep.json").read_text())
-    assert [run["name"] for run in report["runs"]] == ["learning_rate=0.99", "learning_rate=1e-4"]
-    assert report["runs"][0]["state"].startswith("stage sft, ")
-    assert report["runs"][1]["state"] == "a gate did not pass"
+    assert [(run["name"], run["state"]) for run in report["runs"]] == [
+        ("learning_rate=0.5", "stage sft, step 3: the loss is nan"),
+        ("learning_rate=1e-4", "a gate did not pass"),
+    ]
     assert "1 of 2 runs of the sweep did not end well" in answer.err
-    again = posttrain("run", "sweep.yaml", "--out", "out", "--sweep", "stages.sft.learning_rate=1e-4,2e-4")
+    assert "learning_rate=0.5: stage sft, step 3: the loss is nan" in answer.out
+    again = posttrain("run", "gated.yaml", "--out", "out", "--sweep", rates + "1e-4,2e-4")
     assert again.code == 100
 
 
 def test_a_plan_counts_runs_and_shared_stages(swept: Path, posttrain: Posttrain) -> None:
-    answer = posttrain("plan", "sweep.yaml", "--json", "--sweep", "stages.dpo.beta=0.05,0.1,0.5")
+    grid = ("--sweep", "stages.dpo.beta=0.05,0.1", "--sweep", "stages.dpo.epochs=1,2")
+    answer = posttrain("plan", "sweep.yaml", "--json", *grid)
     assert answer.code == 0, answer.err
     plan = json.loads(answer.out)
-    assert (plan["runs"], plan["stages"], plan["shared"]) == (3, 4, 2)
+    assert (plan["runs"], plan["stages"], plan["shared"], plan["unknown"]) == (4, 5, 3, 0)
     assert plan["seconds"] > 0
-    grid = ("--sweep", "stages.dpo.beta=0.05,0.1", "--sweep", "stages.sft.epochs=1,2")
-    assert "4 runs with 6 stages to run; 2 more are shared" in posttrain("plan", "sweep.yaml", *grid).out

@@ -55,7 +55,7 @@ def _copy(source: Path, target: Path) -> None:
         at = Path(folder)
         if at.name == "trackers" and at.parent == source:  # its marks are needed: what is reported stays reported
             return {name for name in names if (at / name).is_dir()}
-        return LEFT_OUT & {*names} if at == source else set()
+        return {*names} & LEFT_OUT if at == source else set()
 
     with whole_folder(target) as partial:
         shutil.copytree(source, partial, ignore=left_out, copy_function=_link_or_copy, dirs_exist_ok=True)

@@ -154,7 +154,7 @@ def plan_sweep(points: Points, base: Path, screen: Screen) -> SweepPlan:
 def _chain(recipe: Recipe, name: str) -> str:
     """A hash of a stage's options and of all stages that it depends on."""
     stage = recipe.stages[name]
-    used = [stage.start, *(other.name for other in stage.others), *made_by_stages(recipe, name)]
+    used = [stage.start or recipe.model, *(other.name for other in stage.others), *made_by_stages(recipe, name)]
     before = [_chain(recipe, other) if other in recipe.stages else other for other in used]
     suites = {key: suite.model_dump(mode="json") for key, suite in recipe.suites.items()}
-    return hash_of([name, stage.model_dump(mode="json"), before, recipe.model, recipe.seed, suites])
+    return hash_of([name, stage.model_dump(mode="json"), before, recipe.seed, suites])

@@ -17,6 +17,9 @@ from posttrain.report.results import ModelResults
 from posttrain.report.wording import counted, interval_text, listed, number_text, p_text, signed_interval, signed_text
 from posttrain.statistics.estimate import Estimate
 
+SENTENCES = 3
+"""The most differences that the sentence names."""
+
 
 @dataclass(frozen=True, slots=True)
 class SweepRun:
@@ -111,7 +114,11 @@ class SweepReport:
         shown = [_shown(test) for test in self.tests if test.shown]
         if not shown:
             return f"No difference between values exceeds noise ({count} of saved answers, Holm's correction, 5%)."
-        return f"{'. '.join(shown)}. Other differences do not exceed noise ({count}, Holm's correction, 5%)."
+        more = (
+            f". {counted(len(shown) - SENTENCES, 'further difference')} in the table" if len(shown) > SENTENCES else ""
+        )
+        rest = f"Other differences do not exceed noise ({count}, Holm's correction, 5%)."
+        return f"{'. '.join(shown[:SENTENCES])}{more}. {rest}"
 
     def as_json(self) -> dict[str, Any]:
         """The contents of ``sweep.json``."""

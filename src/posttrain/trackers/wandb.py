@@ -1,6 +1,6 @@
 """Reports to Weights & Biases, by default into files of this machine, which ``wandb sync`` uploads.
 
-An offline file cannot be asked for its last step. A resumed stage therefore begins after the last step that the killed
+Nothing reads the last step from an offline file. A resumed stage therefore begins after the last step that the killed
 process may have reported, so that no step is reported twice.
 """
 
