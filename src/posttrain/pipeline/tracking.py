@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from posttrain.evaluate.gates.verdicts import GateVerdict
+from posttrain.evaluate.gates.gate_verdict import GateVerdict
 from posttrain.pipeline.earlier_results import flat
 from posttrain.pipeline.wiring import Run
 from posttrain.recipe.stages.base import TrainingStage
