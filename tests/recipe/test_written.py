@@ -227,7 +227,7 @@ def test_names_that_differ_in_capitals_only_are_refused(path: Path) -> None:
 
 def test_the_parts_of_a_recipe_are_found_by_their_types() -> None:
     values = parse_yaml(RECIPE, "here")
-    assert part_at(Recipe, (), values).keys == ["model", "seed", "suites", "gates", "stages", "rounds"]
+    assert part_at(Recipe, (), values).keys == ["model", "seed", "suites", "gates", "trackers", "stages", "rounds"]
     assert part_at(Recipe, ("stages",), values).named
     assert "beta" in part_at(Recipe, ("stages", "2"), values).keys
     assert "extract" in part_at(Recipe, ("stages", "third", "rewards", "form"), values).keys

@@ -14,7 +14,7 @@ from posttrain.cli import compare as compare_cli
 from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli import gate as gate_cli
 from posttrain.cli import report as report_cli
-from posttrain.cli.options import AsJson, Overrides
+from posttrain.cli.options import AsJson, Overrides, Sweeps
 from posttrain.errors import GateStopped, InputError, RunError, Stopped, Waiting
 from posttrain.files import check_temporary_folder
 from posttrain.library_log import library_log
@@ -61,6 +61,7 @@ def _work():
 def run_command(
     recipe: RecipeFile,
     set_: Overrides = [],  # noqa: B006
+    sweep: Sweeps = [],  # noqa: B006
     out: Out = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for people where a stage of kind rank needs them.")
@@ -77,7 +78,7 @@ def run_command(
     100 a gate failed or stayed inconclusive; 130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
     """
     check_temporary_folder()
-    _work().run_and_show(recipe, set_, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
+    _work().run_and_show(recipe, set_, sweep, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
@@ -99,12 +100,17 @@ def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
 
 
 @app.command("plan", epilog="Example: posttrain plan recipe.yaml")
-def plan_command(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
+def plan_command(
+    recipe: RecipeFile,
+    set_: Overrides = [],  # noqa: B006
+    sweep: Sweeps = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
     """Read the data and say what a run would do: rows, tokens, steps, memory, time, disk. Loads no weights.
 
     Ends with exit code 2 if a stage does not fit into the free memory.
     """
-    _work().plan_and_show(recipe, set_, as_json=as_json)
+    _work().plan_and_show(recipe, set_, sweep, as_json=as_json)
 
 
 @app.command(

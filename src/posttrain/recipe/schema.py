@@ -16,6 +16,7 @@ from posttrain.recipe.stages.audit import AuditStage
 from posttrain.recipe.stages.base import ModelStage
 from posttrain.recipe.stages.registry import Stage
 from posttrain.recipe.yaml_lines import KeyPath
+from posttrain.trackers.options import TrackersOptions
 
 Value = TypeVar("Value")
 
@@ -73,6 +74,9 @@ class Recipe(Options):
         default={}, description="name → suite; suites are measured before training and after stages"
     )
     gates: Gates = Field(default=(), description="claims about the last model that the suite of each gate measures")
+    trackers: TrackersOptions = Field(
+        default=TrackersOptions(), description="experiment trackers that receive the metrics of training stages"
+    )
     stages: Annotated[Named[Stage], Field(min_length=1)] = Field(description="name → stage")
     rounds: Rounds | None = Field(default=None, description="stages that are repeated; they become further `stages`")
 
