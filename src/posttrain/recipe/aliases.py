@@ -34,6 +34,7 @@ ALIASES: Mapping[str, str] = {
         "schedule": "scheduler lr_scheduler lr_scheduler_type lr_schedule",
         "suites": "evaluation evaluate benchmarks tasks suite",
         "template": "chat_template",
+        "template_arguments": "chat_template_kwargs template_kwargs",
         "validation": "val eval valid test_size val_size eval_data validation_data eval_dataset",
         "warmup": "warmup_ratio warmup_steps",
         "weight_decay": "wd",
