@@ -61,7 +61,7 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
 
     @model_validator(mode="after")
     def _some_reward_counts(self) -> "OnPolicyStage":
-        if not any(reward.weight for reward in self.rewards.values()):
+        if self.learns_from_rewards and not any(reward.weight for reward in self.rewards.values()):
             names = ", ".join(self.rewards)
             raise ValueError(f"`rewards`: {names} has weight 0, so nothing would be learnt; give one of them a weight")
         return self
@@ -70,6 +70,16 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
     def needs_reference(self) -> bool:
         """Whether log-probs of the model before training are needed."""
         return True
+
+    @property
+    def learns_from_rewards(self) -> bool:
+        """Whether advantages come from rewards."""
+        return True
+
+    @property
+    def reference_name(self) -> str | None:
+        """The reference model, as the stage names it; None for the start model."""
+        return None
 
     @property
     def value_trunk(self) -> bool:
