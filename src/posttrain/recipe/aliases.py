@@ -40,6 +40,7 @@ ALIASES: Mapping[str, str] = {
         "start": "init_lora_weights",
         "suites": "evaluation evaluate benchmarks tasks suite",
         "template": "chat_template",
+        "template_arguments": "chat_template_kwargs template_kwargs",
         "trackers": "report_to tracker loggers use_wandb use_mlflow use_tensorboard",
         "validation": "val eval valid test_size val_size eval_data validation_data eval_dataset",
         "warmup": "warmup_ratio warmup_steps",

@@ -49,6 +49,7 @@ def rollout_spec(
         technique.most_draws,
         technique.mask_truncated,
         correct,
+        needs_rewards=stage.learns_from_rewards,
     )
 
 

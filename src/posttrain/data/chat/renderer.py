@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.chat.template import Template, render_conversation, shortest_question, template_of, traits_of
+from posttrain.data.chat.template_arguments import shown
 from posttrain.data.options import RowOptions, Truncation
 from posttrain.errors import InputError
 
@@ -60,11 +61,14 @@ def renderer_of(
     if options.max_length is not None and positions is not None and options.max_length > positions:
         raise InputError(f"max_length: {options.max_length} is more than the {positions} positions the model has")
     length = options.max_length or min(LENGTH_LIMIT, positions or LENGTH_LIMIT)
-    template = template_of(tokenizer, options.template, base)
+    template = template_of(tokenizer, options.template, base, options.template_arguments)
     if template is None:
         return Renderer(tokenizer, None, frozenset(end_tokens), length, options.truncation), []
     end = turn_end_token(tokenizer, template)
     notes = [f"the chat template {trait}" for trait in traits_of(template)]
+    if options.template_arguments:
+        listed = ", ".join(f"{name}: {shown(value)}" for name, value in options.template_arguments.items())
+        notes.append(f"the chat template reads {listed}; the saved model's template has the same defaults")
     if end is None:
         notes.append("the chat template ends an answer with no special token: the model will not learn where to stop")
     all_ends = frozenset(end_tokens) | ({end} if end is not None else set())

@@ -68,6 +68,11 @@ class OnPolicyStage(RewardedStage, TrainingStage, SamplingOptions):
         return True
 
     @property
+    def reference_name(self) -> str | None:
+        """The reference model, as the stage names it; None for the start model."""
+        return None
+
+    @property
     def value_trunk(self) -> bool:
         """Whether the value function has a trunk of its own."""
         return False

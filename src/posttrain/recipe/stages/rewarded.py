@@ -26,10 +26,15 @@ class RewardedStage(StageOptions):
 
     @model_validator(mode="after")
     def _some_reward_counts(self) -> "RewardedStage":
-        if not any(reward.weight for reward in self.rewards.values()):
+        if self.learns_from_rewards and not any(reward.weight for reward in self.rewards.values()):
             names = ", ".join(self.rewards)
             raise ValueError(f"`rewards`: {names} has weight 0, so nothing would be learnt; give one of them a weight")
         return self
+
+    @property
+    def learns_from_rewards(self) -> bool:
+        """Whether the stage learns from the rewards; else they are only measured."""
+        return True
 
     @property
     def rewards_by_key(self) -> Mapping[str, Rewards]:
