@@ -44,7 +44,7 @@ def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, floa
     assert isinstance(stage, TrainingStage)
     learnt = 4.0 if stage.lora is not None else 6.0
     if not isinstance(stage, OnPolicyStage):
-        reference = 2.0 if isinstance(stage, DPOStage) else 0.0
+        reference = 2.0 if isinstance(stage, DPOStage) and stage.needs_reference else 0.0
         tokens = load.rows * (load.prompt + load.answer)
         return tokens * parameters * (stage.epochs * learnt + reference), 0.0
     written = load.rows * stage.epochs * stage.num_generations * stage.max_new_tokens / 2
