@@ -84,6 +84,19 @@ class DPOOptions(Options):
         return not _REFERENCE_FREE.issuperset(self.loss_weights)
 
 
+class KTOOptions(Options):
+    """The loss of KTO; see `objectives/kto.py` for the formula."""
+
+    beta: float = Field(default=0.1, gt=0, description="strength of the KL constraint to the start model")
+    desirable_weight: float = Field(default=1.0, gt=0, description="weight of rows with a true label")
+    undesirable_weight: float = Field(
+        default=1.0,
+        gt=0,
+        description="weight of rows with a false label; the paper advises that true rows weigh 1 to 4/3 times as much "
+        "as false rows, all rows together",
+    )
+
+
 class BradleyTerryOptions(Options):
     """The variant of the reward model's loss; see `reward_loss`."""
 
