@@ -135,7 +135,9 @@ def generate(
 def init(
     kind: Annotated[
         str | None,
-        typer.Argument(help="sft, ift, dpo, reward, candidates, rank, ppo, grpo, audit or all.", show_default=False),
+        typer.Argument(
+            help="sft, ift, dpo, kto, reward, candidates, rank, ppo, grpo, audit or all.", show_default=False
+        ),
     ] = None,
     data: Annotated[str | None, typer.Option(help="The first stage's data.", show_default=False)] = None,
     model: Annotated[str | None, typer.Option(help="A folder or a hub id.", show_default=False)] = None,

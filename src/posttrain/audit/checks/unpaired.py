@@ -15,7 +15,7 @@ UNBALANCED = Rule(
     "label-balance",
     "info",
     "rows have the label of the more frequent side",
-    "set desirable_weight or undesirable_weight, so that good rows weigh 1 to 4/3 times as much as bad rows, all together",
+    "set desirable_weight or undesirable_weight, so that all good rows weigh 1 to 4/3 times as much as all bad rows",
 )
 CONTRADICTORY_LABELS = Rule(
     "contradictory-labels",
