@@ -1,6 +1,7 @@
 """Kahneman-Tversky optimisation on answers with a label, with the start model as the reference."""
 
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def balance_notes(stage: KTOStage, true: int, false: int) -> list[str]:
     )
     return [
         f"labels: {true:,} rows are true and {false:,} false; with their weights the true rows count {ratio:.3g} times "
-        f"as much as the false ones, and KTO's paper advises 1 to 4/3 times; set {key}: {weight:.3g}"
+        f"as much as the false ones, and KTO's paper advises 1 to 4/3 times; set {key}: {ceil(100 * weight) / 100:g}"
     ]
 
 
