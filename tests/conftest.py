@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from absences import absent
@@ -18,6 +19,9 @@ from posttrain.cli import main as cli
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 LONGEST_FIRST = ("test_demo.py", "test_stories.py", "test_recipes.py")
 """Files that begin first, so that no worker is left with them at the end."""

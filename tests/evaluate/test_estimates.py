@@ -29,25 +29,25 @@ def _interval(samples: list[Sample], measure: str) -> tuple[float, float] | None
     return results_of("s", refusal_measures(options), samples, slices=False)[f"s/{measure}"].estimate.interval
 
 
-def _wilson(count: int, n: int) -> tuple[float, float]:
-    found = binomtest(count, n).proportion_ci(0.95, method="wilson")
+def _exact(count: int, n: int) -> tuple[float, float]:
+    found = binomtest(count, n).proportion_ci(0.95, method="exact")
     return float(found.low), float(found.high)
 
 
 def test_a_share_of_none_in_groups_leaves_as_much_room_as_that_many_independent_answers():
-    assert _interval(_requests("compliance"), "partial") == pytest.approx(_wilson(0, GROUPS), abs=1e-9)
+    assert _interval(_requests("compliance"), "partial") == pytest.approx(_exact(0, GROUPS), abs=1e-9)
 
 
 def test_a_share_of_all_in_groups_does_not_claim_certainty():
-    assert _interval(_requests("compliance"), "twins") == pytest.approx(_wilson(GROUPS, GROUPS), abs=1e-9)
+    assert _interval(_requests("compliance"), "twins") == pytest.approx(_exact(GROUPS, GROUPS), abs=1e-9)
 
 
 def test_only_groups_with_both_twins_count_for_the_interval_of_twins():
     few = _requests("full_refusal", singles=60)
-    assert _interval(few, "twins") == pytest.approx(_wilson(0, GROUPS), abs=1e-9)
+    assert _interval(few, "twins") == pytest.approx(_exact(0, GROUPS), abs=1e-9)
 
 
-def test_a_share_between_none_and_all_keeps_the_bootstrap_over_groups():
+def test_a_share_between_none_and_all_has_an_interval_over_groups():
     half = _requests("compliance")[:GROUPS] + _requests("full_refusal")[GROUPS:]
     ends = _interval(half, "twins")
     assert ends is not None

@@ -7,10 +7,11 @@ from pydantic import ValidationError
 from scipy.stats import binomtest
 
 from posttrain.errors import InputError
+from posttrain.evaluate.gates.gate_verdict import GateVerdict
 from posttrain.evaluate.gates.options import BetterThan, Gate, GateClaim, NotWorse, Threshold, Waiver, read_gate
 from posttrain.evaluate.gates.power import too_few_questions
 from posttrain.evaluate.gates.resolve import Subject, subject_of
-from posttrain.evaluate.gates.verdicts import GateVerdict, verdicts_of
+from posttrain.evaluate.gates.verdicts import verdicts_of
 from posttrain.evaluate.measures import SuiteMeasure, mean_of
 from posttrain.evaluate.questions import Question
 from posttrain.evaluate.sample import Sample

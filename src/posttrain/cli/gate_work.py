@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from posttrain.errors import InputError
+from posttrain.evaluate.gates.gate_verdict import GateVerdict
 from posttrain.evaluate.gates.options import Gate
 from posttrain.evaluate.gates.resolve import subject_of
-from posttrain.evaluate.gates.verdicts import GateVerdict
 from posttrain.files import read_json
 from posttrain.pipeline.gates import stage_verdicts, stop_at_blocking
 from posttrain.pipeline.verdict_text import verdict_sentence

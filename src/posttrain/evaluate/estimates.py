@@ -5,17 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posttrain.evaluate.measures import Better, SuiteMeasure, result_key
 from posttrain.evaluate.sample import Sample
-from posttrain.statistics.agreement import bootstrap_interval
+from posttrain.statistics.bootstrap import bootstrap
+from posttrain.statistics.clusters import cluster_codes, mean_distribution
+from posttrain.statistics.confidence import ConfidenceDistribution, two_sided
 from posttrain.statistics.estimate import Estimate
-from posttrain.statistics.estimate import Measure as IndexMeasure
-from posttrain.statistics.intervals import interval, wilson
-
-DRAWS = 2000
-"""Bootstrap draws of an interval in a result."""
+from posttrain.statistics.intervals import interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,50 +50,32 @@ def _result(measure: SuiteMeasure, samples: Sequence[Sample]) -> Result:
 def estimate_of(measure: SuiteMeasure, samples: Sequence[Sample]) -> Estimate:
     """A measure of samples, with its 95% interval.
 
-    Shares of independent samples have Wilson's interval, other means of them the normal one. Where samples depend on
-    each other (several answers to a question, questions of a group) and for measures that are no mean, the interval
-    is a bootstrap over the clusters. Where a share is 0 or 1 in each draw, the bootstrap would claim certainty, and the
-    interval is Wilson's with the number of clusters that have the measure.
+    Shares of independent samples have Wilson's interval, other means of them the normal one. Means of samples that
+    depend on each other (several answers to a question, questions of a group) have the interval of
+    `mean_distribution`, and measures that are no mean a bootstrap over the clusters, as gates have.
     """
     if measure.value is not None:
-        pairs = [(value, s) for s in samples if (value := measure.value(s)) is not None]
-        values = np.array([value for value, _ in pairs], dtype=np.float64)
-        clusters = clusters_of([sample for _, sample in pairs])
+        pairs = [(value, s.cluster) for s in samples if (value := measure.value(s)) is not None]
         if not pairs:
             return Estimate(None, 0, unit=measure.unit, counted="answers")
-        if len(clusters) == len(values):
-            return Estimate(float(values.mean()), len(values), interval(values.tolist()), measure.unit, "answers")
-        return _bootstrapped(lambda picked: float(values[picked].mean()), clusters, measure, len(values))
+        values, clusters = [value for value, _ in pairs], [cluster for _, cluster in pairs]
+        alone = len({*clusters}) == len(values)
+        ends = interval(values) if alone else interval_of(mean_distribution(values, clusters), measure)
+        return Estimate(float(np.mean(values)), len(values), ends, measure.unit, "answers")
     assert measure.statistic is not None
     if not samples:
         return Estimate(None, 0, unit=measure.unit, counted="answers")
-    return _bootstrapped(measure.statistic(samples), clusters_of(samples), measure, len(samples))
-
-
-def clusters_of(samples: Sequence[Sample]) -> list[NDArray[np.intp]]:
-    """The indices of each cluster's samples."""
-    places: dict[str, list[int]] = {}
-    for index, sample in enumerate(samples):
-        places.setdefault(sample.cluster, []).append(index)
-    return [np.array(indices, dtype=np.intp) for indices in places.values()]
-
-
-def over_clusters(statistic: IndexMeasure, clusters: Sequence[NDArray[np.intp]]) -> IndexMeasure:
-    """The measure as a function of indices of clusters."""
-    if all(len(indices) == 1 for indices in clusters):
-        places = np.concatenate(clusters)
-        return lambda picked: statistic(places[picked])
-    return lambda picked: statistic(np.concatenate([clusters[index] for index in picked]))
-
-
-def _bootstrapped(
-    statistic: IndexMeasure, clusters: Sequence[NDArray[np.intp]], measure: SuiteMeasure, n: int
-) -> Estimate:
-    value = statistic(np.concatenate(clusters))
+    statistic, codes_N = measure.statistic(samples), cluster_codes([s.cluster for s in samples], len(samples))
+    value = statistic(np.arange(len(samples)))
     if math.isnan(value):
-        return Estimate(None, n, unit=measure.unit, counted="answers")
-    ends = bootstrap_interval(over_clusters(statistic, clusters), len(clusters), draws=DRAWS)
-    if measure.unit == "share" and value in (0.0, 1.0) and ends == (value, value):
-        counted = sum(not math.isnan(statistic(indices)) for indices in clusters)
-        ends = wilson(int(value) * counted, counted)
-    return Estimate(value, n, ends, measure.unit, "answers")
+        return Estimate(None, len(samples), unit=measure.unit, counted="answers")
+    ends = interval_of(bootstrap(statistic, codes_N), measure)
+    return Estimate(value, len(samples), ends, measure.unit, "answers")
+
+
+def interval_of(distribution: ConfidenceDistribution | None, measure: SuiteMeasure) -> tuple[float, float] | None:
+    """The 95% interval of a distribution, within the range of a share if the measure is one."""
+    ends = None if distribution is None else two_sided(distribution)
+    if ends is None or measure.unit != "share":
+        return ends
+    return max(0.0, ends[0]), min(1.0, ends[1])

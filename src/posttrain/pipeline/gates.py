@@ -7,8 +7,9 @@ from typing import Any
 from posttrain.console import Screen, printable_text
 from posttrain.errors import GateStopped, InputError
 from posttrain.evaluate.behaviour import samples_file, saved_samples
+from posttrain.evaluate.gates.gate_verdict import GateVerdict
 from posttrain.evaluate.gates.resolve import subject_of
-from posttrain.evaluate.gates.verdicts import GateVerdict, verdicts_of
+from posttrain.evaluate.gates.verdicts import verdicts_of
 from posttrain.evaluate.measures import suite_of
 from posttrain.evaluate.run_behaviour import behaviour_folder
 from posttrain.evaluate.sample import Sample

@@ -7,7 +7,7 @@ from typing import Any
 
 from posttrain.console import Screen, printable_text
 from posttrain.errors import InputError, Stopped
-from posttrain.evaluate.gates.verdicts import GateVerdict
+from posttrain.evaluate.gates.gate_verdict import GateVerdict
 from posttrain.files import write_json
 from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import changes, finished, has_work, started_with, strangers

@@ -1,6 +1,6 @@
 """A gate's verdict as a sentence for people."""
 
-from posttrain.evaluate.gates.verdicts import GateVerdict
+from posttrain.evaluate.gates.gate_verdict import GateVerdict
 from posttrain.pipeline.figure_cells import STYLES
 
 

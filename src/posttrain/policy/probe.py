@@ -24,6 +24,10 @@ ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
 """Dtype of the weights → the largest relative difference that counts as rounding. A wrong layout differs by as much as
 the values themselves."""
 
+SAMPLES = 8
+"""Samples of random tokens that are tried for narrow weights. Rounding can grow over many layers until a completion
+differs as much as with a wrong layout; but a wrong layout is wrong for every sample."""
+
 
 @torch.no_grad()
 def settle_layout(policy: Policy) -> str | None:
@@ -35,16 +39,17 @@ def settle_layout(policy: Policy) -> str | None:
     Raises:
         InputError: the model's final logits are not those that its configuration describes.
     """
-    batch = _sample(policy)
+    batches = [_sample(policy, seed) for seed in range(SAMPLES)]
     name = type(policy.base).__name__
     sentence = None
-    if policy.branching and not _branches(policy, batch):
+    wide = policy.base.get_input_embeddings().weight.dtype == torch.float32
+    if policy.branching and not any(_branches(policy, batch) for batch in batches[: 1 if wide else SAMPLES]):
         policy.branching = False
         sentence = (
             f"{name} cannot share a prompt between completions; "
             "each completion is run as a row of its own (slower, same result)"
         )
-    if policy.task == "causal" and not _head_is_known(policy, batch.tokens_T[:8]):
+    if policy.task == "causal" and not _head_is_known(policy, batches[0].tokens_T[:8]):
         raise InputError(
             f"{name}: its final layer transforms the logits in a way this version does not know, "
             "so training it here would be wrong; please report the architecture"
@@ -54,8 +59,8 @@ def settle_layout(policy: Policy) -> str | None:
     return sentence
 
 
-def _sample(policy: Policy) -> Batch:
-    rng = np.random.default_rng(0)
+def _sample(policy: Policy, seed: int) -> Batch:
+    rng = np.random.default_rng(seed)
     vocabulary = policy.base.config.get_text_config().vocab_size
 
     def random_completion(n: int) -> Completion:
@@ -71,6 +76,8 @@ def _sample(policy: Policy) -> Batch:
 def _branches(policy: Policy, batch: Batch) -> bool:
     """Whether the packed row gives the hidden states of each completion alone. The model then has plain attention."""
     body = backbone_of(policy.base)
+    if policy.base.config._attn_implementation != attention.NAME:  # an earlier sample was not alike
+        policy.base.set_attn_implementation(attention.NAME)
     with _narrow(policy.base):
         try:
             hidden_TD = packed_hidden(body, batch)

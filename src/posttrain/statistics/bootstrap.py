@@ -75,7 +75,7 @@ def bootstrap(
 
     Returns:
         None for one cluster, or if the measure is undefined for all items or for most draws. Without spread in the
-        draws it is a `Constant` on a scale of length 1.
+        draws it is a `Constant` on a scale of length 1, of the clusters for which the measure is defined.
     """
     members = cluster_members(codes_N)
     estimate = measure(np.arange(len(codes_N)))
@@ -87,7 +87,8 @@ def bootstrap(
     if len(draws_B) < draws / 2:
         return None
     if is_constant(draws_B):
-        return Constant(estimate, len(members), 1.0)
+        counted = sum(not np.isnan(measure(items)) for items in members)
+        return Constant(estimate, counted or len(members), 1.0)
     if method == "percentile":
         return Bootstrapped(estimate, draws_B)
     below = (int((draws_B < estimate).sum()) + int((draws_B <= estimate).sum())) / (2 * len(draws_B))

@@ -1,21 +1,19 @@
 """The verdict of each gate, from saved samples alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
 
 from posttrain.errors import InputError
 from posttrain.evaluate.comparison import compare_samples, detectable_loss_of
-from posttrain.evaluate.estimates import estimate_of
+from posttrain.evaluate.estimates import estimate_of, interval_of
+from posttrain.evaluate.gates.gate_verdict import GateVerdict
 from posttrain.evaluate.gates.options import Gate, NotWorse, Threshold, read_gate
 from posttrain.evaluate.gates.resolve import Subject
 from posttrain.evaluate.measures import SuiteMeasure
 from posttrain.evaluate.sample import Sample
 from posttrain.statistics.bootstrap import bootstrap
 from posttrain.statistics.clusters import cluster_codes, mean_distribution
-from posttrain.statistics.confidence import two_sided
-from posttrain.statistics.estimate import Unit
-from posttrain.statistics.verdicts import Outcome, Verdict, against_threshold, better, decide, not_worse
+from posttrain.statistics.verdicts import Verdict, against_threshold, better, decide, not_worse
 
 SamplesOf = Callable[[str, str], Sequence[Sample]]
 """(stage's name or "base", suite) → the saved samples of its model.
@@ -23,59 +21,6 @@ SamplesOf = Callable[[str, str], Sequence[Sample]]
 Raises:
     InputError: there are none.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class GateVerdict:
-    """A gate's verdict, with the evidence behind it.
-
-    Args:
-        stage: whose model the gate is about.
-        gate: its text.
-        key: the result that it is about, such as ``safety/refused[dosing]``.
-        unit: of the values.
-        outcome: pass, fail or inconclusive.
-        blocks: whether the run stops here.
-        value: of the stage's model; None if the samples give none.
-        reference: name and value of the model that it is compared with; None for a comparison with a number.
-        threshold: the number that the value is compared with.
-        margin: the largest loss that is acceptable.
-        difference: value - reference's value, over the questions that both answered.
-        interval: 95% interval of the value, or of the difference where there is a reference.
-        n: answers behind it.
-        clusters: independent groups of answers.
-        test: the name of the test.
-        p_pass: a small value shows that the claim holds.
-        p_fail: a small value shows that the model is on the wrong side; corrected for the number of gates.
-        detectable: the smallest loss of a share that so many independent answers would show with 80% power.
-        on_inconclusive: what the run does if the verdict is inconclusive.
-        waiver: who decided to go on, and why; None without a waiver.
-    """
-
-    stage: str
-    gate: str
-    key: str
-    unit: Unit
-    outcome: Outcome
-    blocks: bool
-    value: float | None
-    reference: dict[str, Any] | None
-    threshold: float | None
-    margin: float | None
-    difference: float | None
-    interval: tuple[float, float] | None
-    n: int
-    clusters: int
-    test: str
-    p_pass: float
-    p_fail: float
-    detectable: float | None
-    on_inconclusive: Literal["stop", "warn"]
-    waiver: dict[str, str] | None
-
-    def as_json(self) -> dict[str, Any]:
-        """The verdict as ``gates.json`` holds it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +114,7 @@ def _against(claim: Threshold, measure: SuiteMeasure, samples: Sequence[Sample],
         return _Evidence(Verdict("inconclusive", 1.0, 1.0), value, len(clusters), len({*clusters}), "no value")
     test = "exact bounds" if measure.value is not None else "bootstrap"
     verdict = against_threshold(distribution, claim.value, claim.direction)
-    return _Evidence(verdict, value, len(clusters), len({*clusters}), test, two_sided(distribution))
+    return _Evidence(verdict, value, len(clusters), len({*clusters}), test, interval_of(distribution, measure))
 
 
 def _inside(samples: Sequence[Sample], part: str | None) -> list[Sample]:
