@@ -78,8 +78,8 @@ class Objective:
         wants: the outputs that the model must compute.
         needs: the columns that groups must carry.
         unit: the unit that the loss is averaged over.
-        uniform: whether the total is minus the sum of the log-probs, so that all gradients are known beforehand (see
-            `token_logprobs`).
+        uniform: whether the total is minus the sum of the log-probs if tokens have no weights, so that all gradients
+            are known beforehand (see `token_logprobs`).
         temperature: the temperature of the log-probs; the sampling temperature if the policy generated the tokens.
         baseline: the number of the whole step that the loss needs; None if each row's loss needs its own data alone.
     """

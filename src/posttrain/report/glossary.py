@@ -38,8 +38,9 @@ KINDS = {
     "dpo": "learns to prefer the better of two answers (direct preference optimisation)",
     "kto": "learns from answers marked good or bad (Kahneman-Tversky optimisation)",
     "reward": "learns to score answers as people would (reward model)",
-    "candidates": "writes several answers to each prompt, for people to rank",
+    "candidates": "writes several answers to each prompt, to be ranked by people or by scores",
     "rank": "lets people rank answers",
+    "pick": "chooses among answers by their scores",
     "ppo": "learns from scores of its own answers (reinforcement learning, PPO)",
     "grpo": "learns from scores of groups of its own answers (reinforcement learning, GRPO)",
 }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from posttrain.policy.memory import adapter_parameters
 from posttrain.policy.shape import ModelShape
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
@@ -69,8 +70,11 @@ def seconds(work: tuple[float, float], speed: float, device: str) -> float:
 
 def disk_bytes(stage: TrainingStage, shape: ModelShape, tokens: int) -> int:
     """The bytes of a stage's folder: the model, the checkpoints (weights and two moments, float32), and the tokens."""
-    adapters = None if stage.lora is None else sum(stage.lora.rank * (i + o) for i, o in shape.linear)
-    trained = shape.parameters if adapters is None else adapters
-    saved = trained * _BYTES[stage.save_dtype] if adapters is None else 4 * adapters
+    lora = stage.lora
+    trained = shape.parameters if lora is None else adapter_parameters(shape, lora)
+    if lora is None or lora.earlier == "merge":
+        saved = shape.parameters * _BYTES[stage.save_dtype]
+    else:
+        saved = 4 * trained * (1 if lora.start == "default" else 2)
     best = 4 * trained if stage.patience is not None else 0
     return saved + 12 * trained * stage.keep_checkpoints + best + 5 * tokens

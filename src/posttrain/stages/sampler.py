@@ -69,6 +69,7 @@ def _writer(
         policy=policy,
         row_tokens=stage.row_tokens,
         temperature=stage.temperature,
+        mode=stage.vllm.importance,
         cap=stage.vllm.importance_cap,
     )
 

@@ -17,7 +17,7 @@ from posttrain.train.baseline import with_baseline
 from posttrain.train.batches import BatchSource, Indexed
 from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
 from posttrain.train.metrics_log import MetricsLog
-from posttrain.train.optimizer import adamw, rate_at
+from posttrain.train.optimizer import adamw, rate_at, set_rate
 from posttrain.train.options import TrainOptions
 from posttrain.train.step import Mean, accumulate, evaluate
 
@@ -93,6 +93,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
         weight_decay=options.weight_decay,
         betas=options.betas,
         epsilon=options.epsilon,
+        plus_ratio=training.policy.plus_ratio,
     )
     state, damage = load_checkpoint(checkpoints, model, optimizer)
     for sentence in damage:
@@ -179,9 +180,16 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
             recent=state.losses,
             max_jump=options.max_loss_jump,
         )
-    rate = rate_at(state.step, total, peak=options.learning_rate, warmup=options.warmup, schedule=options.schedule)
-    for parameter_group in optimizer.param_groups:
-        parameter_group["lr"] = rate
+    rate = rate_at(
+        state.step,
+        total,
+        peak=options.learning_rate,
+        warmup=options.warmup,
+        schedule=options.schedule,
+        decay=options.decay,
+        min_rate=options.min_rate,
+    )
+    set_rate(optimizer, rate)
     optimizer.step()
     optimizer.zero_grad(set_to_none=False)  # keeps the memory of the gradients
     metrics = {**metrics, **training.source.metrics(state.step)}

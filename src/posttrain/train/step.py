@@ -1,6 +1,7 @@
 """The gradient of an optimiser step (summed over rows, divided once) and the metrics of an evaluation."""
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import NamedTuple
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from posttrain.core.group import Group
 from posttrain.core.outputs import Loss, Metrics, Objective
-from posttrain.core.packing import Batch, collate, pack
+from posttrain.core.packing import WEIGHT, Batch, collate, pack
 from posttrain.policy.forward import forward
 from posttrain.policy.grad_accumulation import accumulating
 from posttrain.policy.gradient_checkpointing import recomputing
@@ -42,7 +43,7 @@ class Totals:
     def means(self) -> dict[str, Mean]:
         """The mean of every metric."""
         return {
-            name: Mean(float(total) / float(count) if count else None, int(count))
+            name: Mean(float(total) / float(count) if count else None, ceil(count))
             for name, (total, count) in self._sums.items()
         }
 
@@ -67,7 +68,7 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     """
     totals = Totals()
     rows = list(packed_rows(groups, row_tokens, policy.device))
-    units = max(1, sum(row.counts[objective.unit] for row in rows))  # 0 if all completions are truncated and masked
+    units = sum(row.counts[objective.unit] for row in rows) or 1  # 0 if all completions are truncated and masked
     with accumulating(policy):
         while rows:
             row = rows.pop()
@@ -78,14 +79,14 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     return totals.means()
 
 
-def _loss(policy: Policy, objective: Objective, row: Batch, units: int) -> Loss:
+def _loss(policy: Policy, objective: Objective, row: Batch, units: float) -> Loss:
     """The forward pass and loss of one row, in a step of `units` units."""
     outputs = forward(
         policy,
         row,
         objective.wants,
         temperature=objective.temperature,
-        gradient=-1 / units if objective.uniform else None,
+        gradient=-1 / units if objective.uniform and WEIGHT not in row.columns else None,
         accumulate=True,
     )
     return objective.loss(outputs, row)

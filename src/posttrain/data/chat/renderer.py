@@ -30,6 +30,7 @@ class Renderer:
         truncation: what to do with a longer row. "error" stops; "drop" skips the row; "left" cuts the start of the
             prompt; "right" cuts the end of the completion, and the model then does not learn to stop there.
         seen: the notes on kept rows, counted; see `encode_example`.
+        turns: the answers of kept rows that are not learnt or have a weight, counted (`TurnNote`).
         prefill: the text with which the template opens an answer; see `prefill_of`.
     """
 
@@ -39,6 +40,7 @@ class Renderer:
     max_length: int
     truncation: Truncation = "drop"
     seen: Counter[str] = field(default_factory=Counter)
+    turns: Counter[str] = field(default_factory=Counter)
     prefill: str = ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from posttrain.data.example import Message
-from posttrain.data.formats.messages import LEARNT, REASONING
+from posttrain.data.formats.messages import LEARNT, MESSAGE_WEIGHT, REASONING
 from posttrain.errors import InputError
 
 BUILT_IN = ("plain", "chatml", "raw")
@@ -107,7 +107,8 @@ def _render(
 def _as_read(message: Message, template: Template) -> dict[str, Any]:
     """The message under the keys that the template reads."""
     names = {REASONING: template.reasoning}
-    return {names.get(key, key): value for key, value in message.items() if key != LEARNT}
+    own = (LEARNT, MESSAGE_WEIGHT)
+    return {names.get(key, key): value for key, value in message.items() if key not in own}
 
 
 def answer_spans(
