@@ -142,7 +142,8 @@ def init(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="sft, ift, dpo, reward, candidates, rank, pick, ppo, grpo, rounds, audit or all.", show_default=False
+            help="sft, ift, dpo, kto, reward, candidates, rank, pick, ppo, grpo, rounds, audit or all.",
+            show_default=False,
         ),
     ] = None,
     data: Annotated[str | None, typer.Option(help="The first stage's data.", show_default=False)] = None,

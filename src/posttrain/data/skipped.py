@@ -22,6 +22,8 @@ class SkipReason(StrEnum):
     OTHER_PROMPT = "chosen or rejected repeats another prompt than the row's own"
     SPLIT_EARLIER = "chosen and rejected part before the last question"
     ALL_TIED = "all candidates are tied"
+    # Answers with a label.
+    NO_LABEL = "no label"
     # The row beside other rows.
     PROMPT_HELD_OUT = "its prompt is in the validation data"
     PROMPT_REPEATED = "its prompt stands in an earlier row"

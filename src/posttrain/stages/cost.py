@@ -8,6 +8,7 @@ from posttrain.policy.shape import ModelShape
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
 from posttrain.recipe.stages.dpo import DPOStage
+from posttrain.recipe.stages.kto import KTOStage
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.recipe.stages.ppo import PPOStage
 
@@ -45,8 +46,10 @@ def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, floa
     assert isinstance(stage, TrainingStage)
     learnt = 4.0 if stage.lora is not None else 6.0
     if not isinstance(stage, OnPolicyStage):
-        reference = 2.0 if isinstance(stage, DPOStage) else 0.0
         tokens = load.rows * (load.prompt + load.answer)
+        if isinstance(stage, KTOStage):  # mismatched completions: the reference once, the KL estimate in each epoch
+            return tokens * parameters * (stage.epochs * (learnt + 2.0) + 4.0), 0.0
+        reference = 2.0 if isinstance(stage, DPOStage) and stage.needs_reference else 0.0
         return tokens * parameters * (stage.epochs * learnt + reference), 0.0
     written = load.rows * stage.epochs * stage.num_generations * stage.max_new_tokens / 2
     read = load.rows * stage.epochs * load.prompt + written

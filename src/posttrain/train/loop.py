@@ -13,6 +13,7 @@ from posttrain.core.outputs import Objective
 from posttrain.errors import RunError, Stopped
 from posttrain.policy.load import Policy
 from posttrain.train import divergence
+from posttrain.train.baseline import with_baseline
 from posttrain.train.batches import BatchSource, Indexed
 from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
 from posttrain.train.metrics_log import MetricsLog
@@ -161,7 +162,8 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
     started = time.perf_counter()
     options, model = training.options, training.policy.model
     groups = training.source.step(state.step)
-    means = accumulate(training.policy, training.objective, groups, options.row_tokens)
+    ready = with_baseline(training.policy, training.objective, groups, options.row_tokens)
+    means = accumulate(training.policy, training.objective, ready, options.row_tokens)
     metrics = {name: mean.value for name, mean in means.items()}
     norm = float(
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], options.max_grad_norm)
@@ -171,7 +173,7 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
         divergence.check_loss(
             training.policy,
             training.objective,
-            groups,
+            ready,
             step=state.step,
             loss=loss,
             norm=norm,

@@ -14,6 +14,7 @@ from posttrain.policy.forward import forward
 from posttrain.policy.grad_accumulation import accumulating
 from posttrain.policy.gradient_checkpointing import recomputing
 from posttrain.policy.load import Policy
+from posttrain.train.baseline import baseline_values, step_value, with_value
 from posttrain.train.batches import Indexed
 
 EVAL_GROUPS = 64
@@ -59,6 +60,9 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     The mean is over the objective's units (tokens, completions or groups) of all `groups`, and does not depend on how
     they are packed into rows.
 
+    Args:
+        groups: the step's groups; see `with_baseline`.
+
     Returns:
         the step's metrics.
     """
@@ -95,10 +99,20 @@ def loss_of(policy: Policy, objective: Objective, row: Batch) -> Loss:
 
 
 def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: int) -> dict[str, Mean]:
-    """The objective's metrics over held-out groups."""
-    totals = Totals()
-    for start in range(0, len(groups), EVAL_GROUPS):
-        batch = [groups[i] for i in range(start, min(len(groups), start + EVAL_GROUPS))]
-        for row in packed_rows(batch, row_tokens, policy.device):
+    """The objective's metrics over held-out groups. They count as one step: a baseline is the mean over all of them."""
+    totals, baseline = Totals(), objective.baseline
+    value = 0.0
+    if baseline is not None:
+        parts = (baseline_values(policy, baseline, part, row_tokens) for part in _parts(groups))
+        value = step_value(baseline, [number for part in parts for number in part])
+    for part in _parts(groups):
+        ready = part if baseline is None else [with_value(group, baseline, value) for group in part]
+        for row in packed_rows(ready, row_tokens, policy.device):
             totals.add(loss_of(policy, objective, row).metrics)
     return totals.means()
+
+
+def _parts(groups: Indexed) -> Iterator[list[Group]]:
+    """The groups in parts of `EVAL_GROUPS`."""
+    for start in range(0, len(groups), EVAL_GROUPS):
+        yield [groups[i] for i in range(start, min(len(groups), start + EVAL_GROUPS))]
