@@ -54,7 +54,9 @@ def _ordinary(data: Path | None) -> None:
     verdicts: Counter[RefusalVerdict] = Counter()
     for name in ORDINARY:
         with gzip.open(data / f"instruct/{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
-            verdicts.update(refusal_verdict(json.loads(line)["output"]) for line in lines)
+            for row in map(json.loads, lines):
+                prompt = f"{row['instruction']}\n{row['input']}".strip()
+                verdicts[refusal_verdict(row["output"], prompt=prompt)] += 1
     print("\nanswers of four instruction sets")
     for verdict in RefusalVerdict:
         print(f"{verdict:16} {_share(verdicts[verdict], verdicts.total())}")

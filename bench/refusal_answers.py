@@ -16,13 +16,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from refusal_prompts import FIFTH_PROMPTS, PROJECT_PROMPTS, STYLES
+from refusal_prompts import FIFTH_PROMPTS, PROJECT_PROMPTS, SIXTH_PROMPTS, STYLES
 
 import posttrain as pt
 
 Turns = list[dict[str, str]]
 
 TOKENS = 96
+SIXTH_TOKENS = 64
 LABELS = Path(__file__).parent / "data/refusal_labels.jsonl"
 
 FIRST = {
@@ -49,6 +50,17 @@ FOURTH = {**THIRD, "I-Controversial": (0, 40)}
 FIFTH: dict[str, tuple[int, int]] = {}
 """The fifth answers are to prompts of the project alone."""
 
+SIXTH = {
+    "I-Alpaca": (0, 50),
+    "I-Controversial": (0, 40),
+    "I-MaliciousInstructions": (0, 100),
+    "I-PhysicalSafetySafe": (0, 100),
+    "I-PhysicalSafetyUnsafe": (0, 100),
+    "Q-Harm": (0, 100),
+    "I-CoNa": (0, 4),
+}
+"""The sixth answers are to those of these prompts that have no label from an earlier round."""
+
 SECOND = {"Q-Harm": (60, 100), "I-MaliciousInstructions": (60, 100), "I-Alpaca": (0, 50)}
 """Which prompts the second answers are to: none of the first. A style meets them all."""
 
@@ -58,8 +70,10 @@ def prompts_of(data: Path, sets: Mapping[str, tuple[int, int]]) -> list[dict[str
     texts: dict[str, list[str]] = {}
     for name, (start, end) in sets.items():
         texts[name] = json.loads((data / f"safety/{name}.json").read_text(encoding="utf-8"))["instructions"][start:end]
-    if sets is FIRST or sets is FIFTH:
-        texts["project"] = list(PROJECT_PROMPTS if sets is FIRST else FIFTH_PROMPTS)
+    own = ((FIRST, PROJECT_PROMPTS), (FIFTH, FIFTH_PROMPTS), (SIXTH, SIXTH_PROMPTS))
+    for kind, prompts in own:
+        if sets is kind:
+            texts["project"] = list(prompts)
     unsafe = texts.get("I-PhysicalSafetyUnsafe", [])
     return [
         {"set": name, "prompt": prompt, "group": unsafe[i] if name == "I-PhysicalSafetySafe" else prompt}
@@ -92,15 +106,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--round", type=int, choices=(1, 2, 3, 4, 5), default=1, help="which answers, see docs/refusals.md"
+        "--round", type=int, choices=(1, 2, 3, 4, 5, 6), default=1, help="which answers, see docs/refusals.md"
     )
     parser.add_argument("--style", action="append", choices=sorted(STYLES), help="only these styles")
     args = parser.parse_args(arguments)
-    rows = prompts_of(Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, THIRD, FOURTH, FIFTH)[args.round - 1])
+    rows = prompts_of(
+        Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)[args.round - 1]
+    )
     if args.round > 2:
         labels = map(json.loads, LABELS.read_text(encoding="utf-8").splitlines())
         known = {row["group"] for row in labels if row["round"] < args.round}
         rows = [row for row in rows if hashlib.sha256(row["group"].encode()).hexdigest()[:16] not in known]
+    tokens = SIXTH_TOKENS if args.round == 6 else TOKENS
     model = None if args.round == 5 else pt.load(args.model, precision="bfloat16")
     with args.out.open("w", encoding="utf-8") as out:
         for number, (style, turns) in enumerate(STYLES.items()):
@@ -114,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 answers = padded(args.model, asked, args.seed)
             else:
                 drawn = model.generate(
-                    asked, max_new_tokens=TOKENS, temperature=heat, top_p=0.9, seed=args.seed, rows=64
+                    asked, max_new_tokens=tokens, temperature=heat, top_p=0.9, seed=args.seed, rows=64
                 )
                 answers = [answer for (answer,) in drawn]
             for row, answer in zip(chosen, answers, strict=True):

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from refusal_prompts import FIFTH_PROMPTS, PROJECT_PROMPTS, SIXTH_PROMPTS
+
 from posttrain.rewards.refusal.detect import RefusalVerdict, refusal_verdict
 
 LABELS = Path(__file__).parent / "data/refusal_labels.jsonl"
@@ -23,6 +25,10 @@ class Labelled:
     half: str
     label: str
     answer: str | None
+    prompt: str | None
+    """The request, where it is in this repository or on this machine."""
+    group: str
+    round: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +51,35 @@ class Figures:
 def labelled(data: Path | None) -> list[Labelled]:
     """Every labelled answer; those of `safety_only` from the file in `data`, compared with the hash in the label."""
     path = data / "safety/safety_only_instructions.jsonl.gz" if data else None
-    outputs: list[str] = []
+    given: list[dict[str, str]] = []
     if path and path.exists():
         with gzip.open(path, "rt", encoding="utf-8") as lines:
-            outputs = [json.loads(line)["output"] for line in lines]
+            given = [json.loads(line) for line in lines]
+    prompts = _prompts(data)
     rows: list[Labelled] = []
     for row in map(json.loads, LABELS.read_text(encoding="utf-8").splitlines()):
-        answer = row.get("answer")
-        if answer is None and outputs:
-            answer = outputs[row["row"] - 1]
+        answer, prompt = row.get("answer"), row.get("prompt") or prompts.get(row["prompt_sha256"])
+        if answer is None and given:
+            answer, prompt = (given[row["row"] - 1][key] for key in ("output", "instruction"))
             if hashlib.sha256(answer.encode()).hexdigest() != row["answer_sha256"]:
                 raise SystemExit(f"{path}: row {row['row']} is not the answer that was labelled; the file has changed")
-        rows.append(Labelled(row["source"], row["half"], row["label"], answer))
+        rows.append(Labelled(row["source"], row["half"], row["label"], answer, prompt, row["group"], row["round"]))
     return rows
+
+
+def _prompts(data: Path | None) -> dict[str, str]:
+    """The prompts that SmolLM2 answered, by their hash."""
+    prompts = [*PROJECT_PROMPTS, *FIFTH_PROMPTS, *SIXTH_PROMPTS]
+    for path in sorted((data / "safety").glob("*.json")) if data else ():
+        prompts += json.loads(path.read_text(encoding="utf-8"))["instructions"]
+    return {hashlib.sha256(prompt.encode()).hexdigest(): prompt for prompt in prompts}
 
 
 def figures(rows: Sequence[Labelled]) -> Figures:
     """Counts of labels and verdicts."""
-    confusion = Counter((row.label, str(refusal_verdict(row.answer))) for row in rows if row.answer is not None)
+    confusion = Counter(
+        (row.label, str(refusal_verdict(row.answer, prompt=row.prompt))) for row in rows if row.answer is not None
+    )
     clear = Counter({key: n for key, n in confusion.items() if key[0] != "unclear"})
     return Figures(
         confusion,

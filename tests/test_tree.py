@@ -105,7 +105,7 @@ def test_no_identifier_and_no_docstring_holds_a_word_of_the_old_dialect() -> Non
 
 
 MENTIONED = re.compile(r"`([a-z_0-9/]+/[a-z_0-9]+\.(?:py|yaml|jinja|js))`")
-EXAMPLES = frozenset({"objectives/kto.py", "recipe/stages/kto.py", "stages/kto.py", "recipe/starters/kto.yaml"})
+EXAMPLES = frozenset({"objectives/bco.py", "recipe/stages/bco.py", "stages/bco.py", "recipe/starters/bco.yaml"})
 """Files that a page names as examples of what one would add."""
 
 

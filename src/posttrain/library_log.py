@@ -10,6 +10,7 @@ from typing import Any, TextIO
 LIBRARIES = frozenset(
     [
         "accelerate",
+        "alembic",
         "bitsandbytes",
         "datasets",
         "filelock",
@@ -17,13 +18,17 @@ LIBRARIES = frozenset(
         "httpcore",
         "httpx",
         "huggingface_hub",
+        "mlflow",
         "peft",
         "presidio-analyzer",
         "tokenizers",
+        "tensorboard",
         "torch",
+        "trackio",
         "transformers",
         "urllib3",
         "vllm",
+        "wandb",
         "warnings",
     ]
 )

@@ -65,7 +65,7 @@ KNOWN: dict[str, Known] = {
         columns=(("prompt", "QUESTION"), ("completion", "final_decision")),
     ),
     "safety answers": Known("safety/safety_only_instructions.jsonl.gz", ("IFT",), ("refusals: 67%",)),
-    "unpaired answers": Known("preference/kto_en_demo.jsonl.gz", (), ("unpaired",)),
+    "unpaired answers": Known("preference/kto_en_demo.jsonl.gz", ("KTO",), ("unpaired", "labels: 300 answers")),
     "answers removed": Known("pharma/medquad_answers_removed.jsonl.gz", (), ("demonstrations: 100 rows",)),
 }
 

@@ -357,11 +357,35 @@ SCENARIOS: dict[str, Scenario] = {
         ("sft",),
         {"SFT": ("refusals: 100%",)},
     ),
-    "trap: unpaired answers, good and bad": Scenario(
+    "answers marked good or bad": Scenario(
         {"rows.jsonl": [{**row, "label": n % 2 == 0} for n, row in enumerate(replies(200))]},
+        ("KTO",),
+        ("kto",),
+        {"SFT": ("unpaired: KTO",), "KTO": ("labels: 200 answers",)},
+        Answers(checkable=False),
+    ),
+    "answers to imitate, and others marked good or bad": Scenario(
+        {
+            "rows.jsonl": replies(300),
+            "thumbs.jsonl": [{**row, "label": n % 4 > 0} for n, row in enumerate(replies(400))],
+        },
+        ("SFT", "KTO"),
+        ("sft", "kto"),
+        {"KTO": ("labels: 400 answers",)},
+        Answers(checkable=False),
+    ),
+    "trap: answers marked good alone": Scenario(
+        {"rows.jsonl": [{**row, "label": True} for row in replies(200)]},
         (),
         (),
-        {"SFT": ("unpaired: DPO",)},
+        {"SFT": ("unpaired: KTO",), "KTO": (r"both_labels: now 200 and 0",)},
+        Answers(checkable=False),
+    ),
+    "trap: the same answers marked good and bad": Scenario(
+        {"rows.jsonl": [{**row, "label": label} for row in replies(60) for label in (True, False)]},
+        (),
+        (),
+        {"KTO": ("conflicting_labels: 120 of 120",)},
         Answers(checkable=False),
     ),
     "trap: no data at all": Scenario({}, (), (), {"SFT": ("demonstrations: 100 rows",)}, base=True),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from posttrain.candidates.draw import Candidates, Draft, Drawn, Writer, choose, make_candidates
 from posttrain.candidates.options import CandidateOptions
@@ -232,3 +233,18 @@ def test_a_stopped_run_resumes_to_the_same_result_and_repeats_no_draw(tmp_path: 
     assert stops > 3
     assert found == whole
     assert len(calls) == len(whole_calls)
+
+
+def test_truncated_completions_are_drawn_again_where_the_recipe_drops_them() -> None:
+    drawn = [Drawn(0, 0, Draft(text, text != SAYINGS[0])) for text in (SAYINGS[0], SAYINGS[2], SAYINGS[3])]
+    kept = {
+        drop: [one.draft.text for one in choose(drawn, 0, 1, CandidateOptions(k=2, drop_truncated=drop))]
+        for drop in (False, True)
+    }
+    assert kept == {False: [SAYINGS[0], SAYINGS[2]], True: [SAYINGS[2], SAYINGS[3]]}
+
+
+@pytest.mark.parametrize("values", [{"keep_columns": ["candidates"]}, {"round": 3, "shares": 2}, {"round": 0}])
+def test_columns_of_candidates_and_rounds_without_a_share_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        CandidateOptions.model_validate(values)

@@ -77,7 +77,11 @@ def test_flags_and_reasoning_beside_from_and_value_are_read_too(qwen: Any) -> No
 @pytest.mark.parametrize(
     ("answer", "named"),
     [
-        ({"content": "a", "weight": 0.5}, r"messages\[1\]\.weight is 0\.5"),
+        ({"content": "a", "weight": -0.5}, r"messages\[1\]\.weight is -0\.5"),
+        ({"content": "a", "weight": 101}, r"messages\[1\]\.weight is 101"),
+        ({"content": "a", "train": 0.5}, r"messages\[1\]\.train is 0\.5"),
+        ({"content": "a", "weight": 0.5, "loss_scale": 2}, r"messages\[1\] has contradictory flags"),
+        ({"content": "a", "weight": 0.5, "train": False}, r"messages\[1\] has contradictory flags"),
         ({"content": "a", "train": "no"}, r"messages\[1\]\.train is 'no'"),
         ({"content": "a", "loss_mask": [0, 1]}, r"messages\[1\]\.loss_mask"),
         ({"content": "a", "weight": 1, "train": False}, r"messages\[1\] has contradictory flags"),

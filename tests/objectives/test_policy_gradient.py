@@ -21,6 +21,9 @@ VARIANTS: dict[str, tuple[PolicyGradientOptions, dict[str, Any]]] = {
     "dr grpo": (PolicyGradientOptions(average="constant"), {"length": 16}),
     "gspo": (PolicyGradientOptions(ratio="sequence", average="completion", clip_low=3e-2, clip_high=4e-2), {}),
     "entropy": (PolicyGradientOptions(entropy_weight=0.01), {}),
+    "dual clip": (PolicyGradientOptions(dual_clip=1.25), {}),
+    "cispo": (PolicyGradientOptions(loss="cispo", clip_low=0.1, clip_high=0.15), {}),
+    "sapo": (PolicyGradientOptions(loss="sapo", average="completion", tau_pos=0.8, tau_neg=1.5), {"kl_weight": 0.04}),
 }
 """Name → options, and the arguments that the stage adds."""
 
@@ -58,7 +61,15 @@ def by_definition(batch: Batch, outputs: Outputs, v: PolicyGradientOptions, more
             ratio = np.exp(np.mean(apart) if v.ratio == "sequence" else apart[i])
             a = column["advantage"][n]
             clipped = min(max(ratio, 1 - v.clip_low), 1 + v.clip_high)
-            loss = -min(ratio * a, clipped * a) - v.entropy_weight * entropy[n]
+            if v.loss == "clip":
+                gain = min(ratio * a, clipped * a)
+                gain = max(gain, v.dual_clip * a) if v.dual_clip is not None and a < 0 else gain
+            elif v.loss == "cispo":
+                gain = clipped * a * logp[n]
+            else:
+                tau = v.tau_pos if a > 0 else v.tau_neg
+                gain = 4 / tau / (1 + np.exp(-tau * (ratio - 1))) * a
+            loss = -gain - v.entropy_weight * entropy[n]
             r = column["ref_logp"][n] - logp[n]
             loss += kl_weight * (np.exp(r) - 1 - r)
             if head is not None:
@@ -79,7 +90,7 @@ def test_it_is_its_formula(name: str, seed: int) -> None:
     assert float(loss.total) == pytest.approx(by_definition(batch, outputs, options, more), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "cispo"])
 def test_its_gradient_is_its_slope(name: str) -> None:
     batch = sampled(1)
     options, more = VARIANTS[name]
@@ -107,6 +118,47 @@ def test_a_clipped_token_gets_no_gradient() -> None:
     assert not gradient.any()
     total, count = loss.metrics["clip_ratio"]
     assert float(total) == count
+
+
+def test_cispo_keeps_the_gradient_of_clipped_tokens() -> None:
+    """The gradient is minus the clipped ratio times the advantage; the clip itself has no slope."""
+    batch = sampled(3)
+    logp = random_logp(batch, 7).requires_grad_()
+    loss = policy_gradient_loss(outputs_of(logp), batch, VARIANTS["cispo"][0])
+    (gradient,) = torch.autograd.grad(loss.total, logp)
+    ratio = (logp.detach() - batch.columns["old_logp"]).exp()
+    weight = ratio.clamp(0.9, 1.15)
+    assert torch.allclose(gradient, -weight * batch.columns["advantage"])
+    assert (gradient != 0).all()
+    assert float(loss.metrics["clip_ratio"][0]) == int((ratio != weight).sum()) > 0
+
+
+def test_the_dual_clip_stops_negative_advantages_beyond_it() -> None:
+    batch = sampled(3)
+    logp = (batch.columns["old_logp"] + 1.5).requires_grad_()  # every ratio is 4.48
+    negative = batch.columns["advantage"] < 0
+    for bound, stopped in ((3.0, True), (5.0, False)):
+        loss = policy_gradient_loss(outputs_of(logp), batch, PolicyGradientOptions(dual_clip=bound))
+        (gradient,) = torch.autograd.grad(loss.total, logp)
+        assert bool((gradient[negative] == 0).all()) == stopped
+        assert float(loss.metrics["clip_ratio"][0]) == (len(logp) if stopped else int((~negative).sum()))
+
+
+def test_sapos_gate_has_no_clip_and_falls_off_on_both_sides() -> None:
+    batch = sampled(3)
+
+    def weights(shift: float) -> Tensor:
+        """The size of each token's gradient by its advantage and ratio."""
+        logp = (batch.columns["old_logp"] + shift).requires_grad_()
+        loss = policy_gradient_loss(outputs_of(logp), batch, PolicyGradientOptions(loss="sapo"))
+        assert "clip_ratio" not in loss.metrics
+        (gradient,) = torch.autograd.grad(loss.total, logp)
+        return gradient / -batch.columns["advantage"] / float(np.exp(shift))
+
+    assert torch.allclose(weights(0.0), torch.ones(len(batch.target_N), dtype=torch.float64))
+    for shift in (-0.5, 0.5):
+        assert (weights(shift) < 1).all()
+        assert (weights(shift) > 0.8).all()
 
 
 def test_the_values_clip_is_its_own() -> None:

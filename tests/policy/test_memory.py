@@ -11,9 +11,10 @@ from posttrain.policy.memory import estimate, fitting_row
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.shape import model_shape
 from posttrain.train.checkpoint import trained
+from tiny_models import COMMON, save_model
 
 
-@pytest.mark.parametrize("lora", [None, LoraOptions(rank=4)])
+@pytest.mark.parametrize("lora", [None, LoraOptions(rank=4), LoraOptions(rank=4, dora=True)])
 def test_weights_and_optimizer_are_counted_exactly(lora: LoraOptions | None, tmp_path: Path) -> None:
     name = str(save_byte_model(tmp_path / "model"))
     policy = load_policy(name)
@@ -24,7 +25,28 @@ def test_weights_and_optimizer_are_counted_exactly(lora: LoraOptions | None, tmp
     assert parts["optimizer"] == sum(8 * p.numel() for p in trained(policy.model).values())
 
 
-def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) -> None:
+def test_expert_weights_with_adapters_are_counted_exactly_and_their_sums_too(tmp_path: Path) -> None:
+    """The backward pass keeps the sum of base and update of each expert weight; the largest one has a gradient."""
+    name = save_model(tmp_path, {"model_type": "mixtral", **COMMON, "num_local_experts": 4, "num_experts_per_tok": 2})
+    lora = LoraOptions(rank=2, target_parameters=("experts.gate_up_proj", "experts.down_proj"))
+    policy = load_policy(name)
+    add_lora(policy, lora)
+    parts = estimate(model_shape(name), PolicyOptions(lora=lora), row_tokens=100, scored=True)
+    assert parts["optimizer"] == sum(8 * p.numel() for p in trained(policy.model).values())
+    sums = [p.numel() for n, p in policy.base.named_parameters() if ".mlp." in n and ".lora_" not in n]
+    linear = estimate(model_shape(name), PolicyOptions(), row_tokens=100, scored=True)
+    assert parts["activations"] - linear["activations"] == 4 * (sum(sums) + max(sums))
+
+
+def test_an_adapter_with_first_values_is_held_twice(tmp_path: Path) -> None:
+    name = str(save_byte_model(tmp_path / "model"))
+    kinds = (LoraOptions(rank=4), LoraOptions(rank=4, start="pissa"))
+    once, twice = (estimate(model_shape(name), PolicyOptions(lora=k), row_tokens=1, scored=True) for k in kinds)
+    assert twice["weights"] - once["weights"] == once["gradients"]
+
+
+@pytest.mark.parametrize("lora", [None, LoraOptions(rank=4), LoraOptions(rank=4, dora=True)])
+def test_activations_are_of_the_size_that_a_backward_pass_keeps(lora: LoraOptions | None, tmp_path: Path) -> None:
     import numpy as np
     import torch
 
@@ -34,6 +56,8 @@ def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) 
 
     name = str(save_byte_model(tmp_path / "model"))
     policy = load_policy(name)
+    if lora is not None:
+        add_lora(policy, lora)
     batch = collate([random_group(np.random.default_rng(n), 50, [50]) for n in range(2)])
     kept: dict[int, int] = {}
 
@@ -46,7 +70,7 @@ def test_activations_are_of_the_size_that_a_backward_pass_keeps(tmp_path: Path) 
         hidden = packed_hidden(backbone_of(policy.base), batch)
     own = {p.untyped_storage().data_ptr() for p in policy.model.parameters()}
     held = sum(size for pointer, size in kept.items() if pointer not in own)
-    estimated = estimate(model_shape(name), PolicyOptions(), row_tokens=200, scored=True)["activations"]
+    estimated = estimate(model_shape(name), PolicyOptions(lora=lora), row_tokens=200, scored=True)["activations"]
     assert hidden.requires_grad
     assert 0.5 < estimated / held < 2.0
 

@@ -147,7 +147,7 @@ def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
         ("device=cuda", ("did you mean stages.first.device or",)),
         ("stages.first.seed=1", ("did you mean seed?",)),
         ("stages.third.vllm.gpu_memry=0.5", ("stages.third.vllm", "did you mean gpu_memory?")),
-        ("stages.third.vllm.x=0.5", ("known here: gpu_memory, importance_cap",)),
+        ("stages.third.vllm.x=0.5", ("known here: gpu_memory, importance, importance_cap",)),
         ("suites.facts.columns={}", ("did you mean suites.facts.data.columns?",)),
     ],
 )
@@ -227,7 +227,7 @@ def test_names_that_differ_in_capitals_only_are_refused(path: Path) -> None:
 
 def test_the_parts_of_a_recipe_are_found_by_their_types() -> None:
     values = parse_yaml(RECIPE, "here")
-    assert part_at(Recipe, (), values).keys == ["model", "seed", "suites", "gates", "stages"]
+    assert part_at(Recipe, (), values).keys == ["model", "seed", "suites", "gates", "trackers", "stages", "rounds"]
     assert part_at(Recipe, ("stages",), values).named
     assert "beta" in part_at(Recipe, ("stages", "2"), values).keys
     assert "extract" in part_at(Recipe, ("stages", "third", "rewards", "form"), values).keys

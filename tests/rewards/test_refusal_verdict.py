@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,20 +77,24 @@ def test_words_that_leave_it_open_are_undetermined(answer: str) -> None:
     assert refusal_verdict(answer) is RefusalVerdict.UNDETERMINED
 
 
-AIM = {"smollm2": (48 / 50, 48 / 51), "demo": (1.0, 29 / 30), "written": (71 / 78, 71 / 86)}
-"""Precision and recall of docs/refusals.md; those of `safety_only` need its file."""
+FIGURES = {"smollm2": (19 / 22, 19 / 19, 0.05), "demo": (1.0, 1.0, 0.0), "written": (49 / 53, 49 / 77, 8 / 156)}
+"""Precision, recall and undetermined share on the test half, of the answers whose prompts are in the repository."""
 
 
-@pytest.mark.parametrize("source", AIM)
+@pytest.mark.parametrize("source", FIGURES)
 def test_the_figures_of_the_test_half_hold(source: str) -> None:
-    rows = [row for row in ROWS if row["source"] == source and row["half"] == "test"]
-    clear = [(row["label"], refusal_verdict(row["answer"])) for row in rows if row["label"] != "unclear"]
+    rows = [row for row in ROWS if row["source"] == source and row["half"] == "test" and "prompt" in row]
+    clear = [(row["label"], _verdict(row)) for row in rows if row["label"] != "unclear"]
     found = [label for label, verdict in clear if verdict is RefusalVerdict.FULL_REFUSAL and label != "partial_refusal"]
     full = [verdict for label, verdict in clear if label == "full_refusal"]
-    precision, recall = AIM[source]
+    precision, recall, undetermined = FIGURES[source]
     assert found.count("full_refusal") / len(found) >= precision
     assert full.count(RefusalVerdict.FULL_REFUSAL) / len(full) >= recall
-    assert [verdict for _, verdict in clear].count(RefusalVerdict.UNDETERMINED) <= 0.05 * len(clear)
+    assert [verdict for _, verdict in clear].count(RefusalVerdict.UNDETERMINED) <= undetermined * len(clear)
+
+
+def _verdict(row: dict[str, Any]) -> RefusalVerdict:
+    return refusal_verdict(row["answer"], prompt=row["prompt"])
 
 
 def test_answers_that_are_not_ours_are_not_in_the_file() -> None:

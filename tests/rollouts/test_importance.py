@@ -9,10 +9,11 @@ from byte_model import save_byte_model
 from experiences import experience
 from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.generation.engine import generate_completions
+from posttrain.generation.options import Importance
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy, load_policy
 from posttrain.rollouts.grpo import grpo_advantages
-from posttrain.rollouts.importance import corrected, importance_figures
+from posttrain.rollouts.importance import corrected, importance_figures, importance_weights
 from posttrain.rollouts.types import Rollout, RolloutState
 
 
@@ -50,12 +51,37 @@ def test_the_weight_of_a_token_is_the_probability_ratio_up_to_the_cap(
     assert importance_figures(weighted)[f"{ratio}/mean"] == pytest.approx(weight, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("mode", "weights"),
+    [
+        ("token_truncate", [0.5, 1.5, 2.0]),
+        ("token_mask", [0.5, 1.5, 0.0]),
+        ("sequence_truncate", [2.0] * 3),
+        ("sequence_mask", [0.0] * 3),
+    ],
+)
+def test_the_modes_by_hand(mode: Importance, weights: list[float]) -> None:
+    apart = np.log(np.array([0.5, 1.5, 3.0], np.float32))
+    assert importance_weights(apart, 2.0, mode) == pytest.approx(weights)
+    product = 0.5 * 1.5 * 3.0
+    whole = [product] * 3 if mode.startswith("sequence") else [0.5, 1.5, 3.0]
+    assert importance_weights(apart, 9.0, mode) == pytest.approx(whole), "below the cap, modes differ by level alone"
+    assert importance_weights(apart, 9.0, mode).dtype == np.float32
+
+
+def test_the_mode_reaches_the_weights(policy: Policy, own: Rollout) -> None:
+    """Each token is 0.4 nats less probable to the trainer, so a completion of L tokens has the weight exp(-0.4 L)."""
+    weighted = corrected(shifted(own, 0.4), policy, row_tokens=64, temperature=1.5, cap=2.0, mode="sequence_truncate")
+    for one in (one for group in weighted.written for one in group):
+        assert one.importance == pytest.approx(np.full(len(one.tokens), np.exp(-0.4 * len(one.tokens))), rel=1e-3)
+
+
 def test_the_weights_reach_the_objective_also_if_truncated_completions_are_masked(policy: Policy, own: Rollout) -> None:
     weighted = corrected(shifted(own, 0.4), policy, row_tokens=64, temperature=1.5, cap=2.0)
     one = replace(weighted.written[0][0], ended=False)
     rest = tuple(replace(w, ended=True) for w in weighted.written[0][1:])
     weighted = replace(weighted, written=((one, *rest), *weighted.written[1:]))
-    groups, _, _ = grpo_advantages(GRPOAdvantageOptions(scale_rewards=True, mask_truncated=True), reference=None)(
+    groups, _, _ = grpo_advantages(GRPOAdvantageOptions(scale_rewards="group", mask_truncated=True), reference=None)(
         weighted, RolloutState()
     )
     lengths = [sum(int(c.loss.sum()) for c in group.completions) for group in groups]

@@ -27,7 +27,7 @@ from posttrain.rollouts.scoring import Scorer
 from posttrain.rollouts.types import AdvantageFn, Metrics, Rollout, RolloutState
 from posttrain.train.batches import shuffled
 
-GRPO = grpo_advantages(GRPOAdvantageOptions(scale_rewards=True, mask_truncated=False), reference=None)
+GRPO = grpo_advantages(GRPOAdvantageOptions(scale_rewards="group", mask_truncated=False), reference=None)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_a_group_whose_rewards_differ_only_by_masked_completions_is_replaced(pol
     policy = replace_ends(policy)
     writing = replace(rollout_spec(policy, lambda c, row: float(sum(c.encode()))), most_draws=20, mask_truncated=True)
     seen: list[Rollout] = []
-    credit = grpo_advantages(GRPOAdvantageOptions(scale_rewards=True, mask_truncated=True), reference=None)
+    credit = grpo_advantages(GRPOAdvantageOptions(scale_rewards="group", mask_truncated=True), reference=None)
     make = rollout_maker(
         writing, credit, AlarmOptions(), tmp_path, on_note=print, on_rollout=lambda n, e: seen.append(e)
     )

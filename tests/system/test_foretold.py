@@ -120,6 +120,10 @@ STARTER_ROWS: dict[str, list[dict[str, Any]]] = {
         }
         for n in range(80)
     ],
+    "labelled": [
+        {"prompt": f"Is {n} so? " + "Think. " * (n % 17), "completion": "It is. " * (n % 11), "label": n % 3 > 0}
+        for n in range(80)
+    ],
     "pairs": [
         {"prompt": f"What is {n // 2}?", "chosen": f"It is {n}. " * (n % 13), "rejected": "It is not. " * (n % 7)}
         for n in range(80)
@@ -133,13 +137,29 @@ STARTER_ROWS: dict[str, list[dict[str, Any]]] = {
         for n in range(80)
     ],
 }
-STARTER_FILES = {"prompts": "asked", "questions": "asked", "test": "asked", "pairs": "pairs", "rankings": "rankings"}
+STARTER_FILES = {
+    **dict.fromkeys(("prompts", "questions", "test"), "asked"),
+    "pairs": "pairs",
+    "rankings": "rankings",
+    "feedback": "labelled",
+}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in STARTERS if kind != "candidates"])
 def test_of_the_recipes_to_start_from(kind: str, data_dir: Path, tmp_path: Path) -> None:
     values = yaml.safe_load(starter(kind))
-    named = ("train", "test", "pairs", "rankings", "prompts", "questions", "extraction", "summaries", "general")
+    named = (
+        "train",
+        "test",
+        "pairs",
+        "rankings",
+        "prompts",
+        "questions",
+        "extraction",
+        "summaries",
+        "general",
+        "feedback",
+    )
     for name in named:
         rows = STARTER_ROWS[STARTER_FILES.get(name, "answered")]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

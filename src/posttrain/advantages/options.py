@@ -1,19 +1,65 @@
 """The options of advantages in a recipe."""
 
-from pydantic import Field
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from posttrain.options import Options
 
+AdvantageEstimator = Literal["grpo", "rloo", "reinforce++", "reinforce++-baseline"]
+RewardScale = Literal["group", "batch", "none"]
+
+
+def _scale_name(value: Any) -> Any:
+    """`true` and `false` mean `group` and `none`."""
+    return {True: "group", False: "none"}[value] if isinstance(value, bool) else value
+
 
 class GRPOAdvantageOptions(Options):
-    """GRPO's advantage: a completion's reward relative to its group."""
+    """GRPO's advantage: a completion's reward relative to its group, or another estimator without a value network."""
 
-    scale_rewards: bool = Field(
-        default=True,
-        description="divide by the deviation of the group's rewards; false: Dr. GRPO, without bias to very "
-        "easy and very hard prompts",
+    advantage: AdvantageEstimator = Field(
+        default="grpo",
+        description="grpo: reward minus the group's mean; rloo: reward minus the mean of the group's other "
+        "completions; reinforce++: reward, normalised over the rollout; reinforce++-baseline: reward minus the "
+        "group's mean, normalised over the rollout. docs/grpo.md lists named methods",
+    )
+    scale_rewards: Annotated[RewardScale | None, BeforeValidator(_scale_name)] = Field(
+        default=None,
+        description="divide by the deviation of the rewards of the group (if unset, with `advantage: grpo`; also "
+        "`true`) or of the rollout (batch); none (also `false`): Dr. GRPO, without bias to very easy and very hard "
+        "prompts",
+    )
+    normalize_each_reward: bool = Field(
+        default=False,
+        description="GDPO: normalise each reward in its group, add them by weight, and normalise the sum over the "
+        "rollout, so that a reward with a small spread counts as well",
+    )
+    kl: Literal["loss", "reward"] = Field(
+        default="loss",
+        description="place of the KL to the start model, with the weight `beta`: a term of the loss (k3), or deducted "
+        "from the reward (k1)",
     )
     mask_truncated: bool = Field(default=False, description="DAPO: truncated completions do not enter the loss")
+
+    @model_validator(mode="after")
+    def _estimator_takes_its_options(self) -> "GRPOAdvantageOptions":
+        if self.advantage != "grpo" and self.scale_rewards is not None:
+            own = "has no scale" if self.advantage == "rloo" else "is normalised over the rollout"
+            raise ValueError(
+                f"`scale_rewards` belongs to `advantage: grpo`; `{self.advantage}` {own}: remove `scale_rewards`"
+            )
+        if self.normalize_each_reward:
+            if self.advantage != "grpo":
+                raise ValueError("`normalize_each_reward` belongs to `advantage: grpo`; remove one of the two")
+            if self.scale_rewards is not None:
+                raise ValueError(
+                    "`normalize_each_reward` scales each reward in its group and the sum over the rollout; remove "
+                    "`scale_rewards`"
+                )
+            if self.kl == "reward":
+                raise ValueError("`normalize_each_reward` cannot take the KL as a reward; set `kl: loss`")
+        return self
 
 
 class PPOAdvantageOptions(Options):

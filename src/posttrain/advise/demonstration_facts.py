@@ -46,7 +46,7 @@ def demonstration_facts(profile: DataProfile, answers: Answers, *, base_model: b
         "few_demonstrations": 0 < rows < THRESHOLDS.few_rows,
         "many_wanted": many,
         "broad_rows": broad,
-        "many_tasks": many and (broad or not rows) and not faults["unpaired"],
+        "many_tasks": many and (broad or not (rows or profile.of("unpaired"))),
         "one_task": answers.tasks == "one" or (rows > 0 and not (many and broad)),
         "many_names": many_names,
         "one_form": one_form,
@@ -90,7 +90,6 @@ def _faults(profile: DataProfile, files: Sequence[FileProfile], rows: int) -> tu
         "boilerplate": bool(files) and boilerplate >= 0.01 * max(rows, 1),
         "refusals": refusals > 0.5,
         "constant": bool(files) and len(constant) == len(files),
-        "unpaired": any(file.unpaired for file in files),
         "bare": bool(files) and all(file.bare for file in files),
     }
     figures = {

@@ -7,6 +7,7 @@ from typing import Any
 from posttrain.advise.answers import Answers
 from posttrain.advise.demonstration_facts import demonstration_facts
 from posttrain.advise.fact_group import FactGroup
+from posttrain.advise.label_facts import label_facts
 from posttrain.advise.machine import Machine
 from posttrain.advise.preference_facts import preference_facts
 from posttrain.advise.profile import DataProfile
@@ -39,8 +40,8 @@ def advice_case(profile: DataProfile, answers: Answers, model: StartModel, machi
     """Decide each fact, and collect the figures."""
     preferences = preference_facts(profile, answers)
     demonstrations = demonstration_facts(profile, answers, base_model=model.base, pairs_fit=preferences.facts["pairs"])
-    checks = _check_facts(profile, answers)
-    facts = {**preferences.facts, **demonstrations.facts, **checks.facts}
+    checks, labels = _check_facts(profile, answers), label_facts(profile)
+    facts = {**preferences.facts, **demonstrations.facts, **checks.facts, **labels.facts}
     weights = 0 if model.shape is None else 4 * model.shape.parameters
     facts |= {
         "base_model": model.base,
@@ -61,10 +62,11 @@ def advice_case(profile: DataProfile, answers: Answers, model: StartModel, machi
         "people": answers.people or 0,
         "few_rows": THRESHOLDS.few_rows,
         "enough_pairs": THRESHOLDS.enough_pairs,
+        "enough_labels": THRESHOLDS.enough_labels,
         "enough_prompts": THRESHOLDS.enough_prompts,
         "prompts": profile.prompts,
     }
-    figures = {**general, **preferences.figures, **demonstrations.figures, **checks.figures}
+    figures = {**general, **preferences.figures, **demonstrations.figures, **checks.figures, **labels.figures}
     return AdviceCase(frozenset(name for name, holds in facts.items() if holds), figures)
 
 

@@ -1,4 +1,4 @@
-"""Drafts the stages that learn from preferences: candidates and ranking where there are no pairs, DPO, RLHF."""
+"""Drafts the stages that learn from preferences: candidates and ranking where there are no pairs, DPO, KTO, RLHF."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -31,6 +31,31 @@ def add_dpo(context: BuildContext, draft: RecipeDraft, policy: Mapping[str, Any]
         **policy,
     )
     draft.last = "dpo"
+
+
+def add_kto(context: BuildContext, draft: RecipeDraft, policy: Mapping[str, Any]) -> None:
+    """Append the stage of KTO. Its weights bring good and bad answers into the range that the paper advises."""
+    files = context.profile.of("unpaired")
+    load, figures = context.load(files), context.case.figures
+    ratio = figures["good"] / figures["bad"]  # the rules advise KTO only if there are both
+    draft.add(
+        "kto",
+        "makes good answers more likely and bad ones less likely, and keeps the policy near its starting model",
+        load,
+        kind="kto",
+        model=draft.last or None,
+        data=[context.source(file, file.columns) for file in files],
+        validation=held_out_share(load.rows),
+        truncation="left",
+        beta=0.1,
+        desirable_weight=ceil(100 / ratio) / 100 if ratio < 1 else None,
+        undesirable_weight=ceil(75 * ratio) / 100 if ratio > 4 / 3 else None,
+        epochs=1,
+        batch_size=16,
+        learning_rate=learning_rate(1e-6, policy),
+        **policy,
+    )
+    draft.last = "kto"
 
 
 def add_rlhf(context: BuildContext, draft: RecipeDraft, policy: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ class FileProfile:
 
     Args:
         path: the path as the user wrote it.
-        kind: sft, preference, judged, prompt or unknown; "text" for plain text.
+        kind: sft, preference, unpaired, judged, prompt or unknown; "text" for plain text.
         convention: the name of the convention that the file follows.
         columns: standard name → the file's column; for an unknown kind, a suggestion.
         rows: number of rows in the file.
@@ -28,7 +28,6 @@ class FileProfile:
         answer_chars: mean length of a row's answers together, over the first rows.
         names: the task names in the rows.
         material: whether the prompts are texts to work on, without a request.
-        unpaired: whether the rows are answers marked good or bad.
         refusals: share of answers that refuse.
         constant: the answer that nearly all rows share; None if they differ.
         check: the reward that reads the answers.
@@ -47,7 +46,6 @@ class FileProfile:
     answer_chars: float = 0.0
     names: tuple[str, ...] = ()
     material: bool = False
-    unpaired: bool = False
     refusals: float = 0.0
     constant: str | None = None
     check: Check | None = None
@@ -63,7 +61,7 @@ class FileProfile:
     @property
     def shows(self) -> bool:
         """Whether the answers may be imitated."""
-        return self.kind == "sft" and not self.bare and not self.unpaired
+        return self.kind == "sft" and not self.bare
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ _MATERIAL = frozenset(
 _PROMPTS_IN: Mapping[str, str] = {
     "prompts": "prompt",
     "prompt and completion": "prompt",
+    "prompt, completion, label": "prompt",
     "pairs": "prompt",
     "ranking": "prompt",
     "Alpaca": "instruction",
@@ -84,7 +85,6 @@ def _profile_file(
         fmean(sum(map(len, entry.outputs)) for entry in sampled) if sampled else 0.0,
         tuple(dict.fromkeys(entry.task for entry in sampled if entry.task)),
         reading.columns.get("prompt", "").lower() in _MATERIAL,
-        kind == "sft" and any(isinstance(row.get("label"), bool) for row in values[:1]),
         fmean(refuses(answer[:200]) for answer in answers) if answers else 0.0,
         constant_of([entry.final or entry.answer for entry in sampled]) if kind == "sft" else None,
         _check_of_file(source, reading, values, reward) if kind in {"sft", "prompt"} else None,

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import yaml
 
-TechniqueName = Literal["SFT", "IFT", "DPO", "RLHF", "GRPO"]
+TechniqueName = Literal["SFT", "IFT", "DPO", "KTO", "RLHF", "GRPO"]
 RuleKind = Literal["needs", "for", "blocks", "against"]
 
-ORDER: tuple[TechniqueName, ...] = ("SFT", "IFT", "DPO", "RLHF", "GRPO")
+ORDER: tuple[TechniqueName, ...] = ("SFT", "IFT", "DPO", "KTO", "RLHF", "GRPO")
 """The order of a stack: the model learns to answer, then to match preferences, then to pass checks."""
 
 RULE_KINDS: tuple[RuleKind, ...] = ("needs", "for", "blocks", "against")
@@ -24,6 +24,7 @@ class Thresholds:
 
     few_rows: int
     enough_pairs: int
+    enough_labels: int
     enough_prompts: int
     ranked: int
     broad: float

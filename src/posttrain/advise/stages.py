@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.advise.draft import BuildContext, RecipeDraft, recipe_path
-from posttrain.advise.preference_stages import add_dpo, add_rlhf
+from posttrain.advise.preference_stages import add_dpo, add_kto, add_rlhf
 from posttrain.advise.rules import THRESHOLDS, TechniqueName
 from posttrain.advise.stage_values import held_out_share, learning_rate, policy_keys
 from posttrain.policy.options import PolicyOptions
@@ -127,6 +127,7 @@ _ADD_STAGES: Mapping[TechniqueName, AddStages] = {
     "SFT": _add_sft,
     "IFT": _add_ift,
     "DPO": add_dpo,
+    "KTO": add_kto,
     "RLHF": add_rlhf,
     "GRPO": _add_grpo,
 }

@@ -27,7 +27,7 @@ def advise(
     preferences: Literal["broad", "narrow"] | None = None,
     quiet: bool = False,
 ) -> Advice:
-    """Which technique, SFT, IFT, RLHF, DPO, GRPO or a stack of them: from data, this machine and a few answers.
+    """Which technique, SFT, IFT, RLHF, DPO, KTO, GRPO or a stack of them: from data, this machine and a few answers.
 
     Nothing is written: the result's ``recipe`` is the text of a YAML file whose paths start at the working directory.
 

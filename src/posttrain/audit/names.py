@@ -9,6 +9,7 @@ from posttrain.audit.checks import (
     presidio,
     reading,
     unfinished,
+    unpaired,
     unread_columns,
 )
 from posttrain.audit.checks.row_checks import ROW_CHECKS
@@ -18,7 +19,7 @@ from posttrain.audit.similarity import duplicates, leakage
 
 _MODULES = (
     *(unread_columns, consistency, unfinished, contradictions, diversity, duplicates, rules, labels, leakage),
-    *(preferences, presidio, reading, read_table),
+    *(preferences, presidio, reading, read_table, unpaired),
 )
 
 _RULES = (

@@ -134,6 +134,8 @@ def choose(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateO
     texts: list[ComparedText] = []
     for draw in sorted(drawn, key=lambda draw: (draw.round, (draw.writer - place) % writers)):
         text = compared_text(draw.draft.text)
+        if options.drop_truncated and not draw.draft.ended:
+            continue
         if left[draw.writer] and text.words and not any(near_identical(text, t, options.similar) for t in texts):
             left[draw.writer] -= 1
             kept.append(draw)
@@ -232,4 +234,4 @@ def _row(
     row: dict[str, Any] = {"id": prompt.id, "prompt": prompt_column(prompt.messages)}
     if prompt.tools:
         row["tools"] = [dict(tool) for tool in prompt.tools]
-    return {**row, "candidates": candidates}
+    return {**row, **prompt.columns, "candidates": candidates}

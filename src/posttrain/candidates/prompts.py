@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class CandidatePrompt:
         messages: the conversation up to the open answer.
         tools: JSON schemas, if the row has any.
         tokens: the prompt's token ids for each model, in the models' order.
+        columns: further columns of the row, which the row of its candidates keeps.
     """
 
     id: str
@@ -39,6 +40,7 @@ class CandidatePrompt:
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...] | None
     tokens: tuple[Ints, ...]
+    columns: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def read_prompts_for_candidates(
@@ -47,6 +49,7 @@ def read_prompts_for_candidates(
     *,
     answer: int,
     base: Path,
+    keep_columns: Sequence[str] = (),
     on_rows: Callable[[int], None] = lambda n: None,
 ) -> tuple[list[CandidatePrompt], DataSummary]:
     """Read each prompt of a stage's data once.
@@ -56,12 +59,14 @@ def read_prompts_for_candidates(
     Args:
         renderers: one for each model that reads tokens.
         answer: tokens kept free for the answer.
+        keep_columns: further columns that every row must have, and that its prompt keeps.
 
     Returns:
         the prompts, and a summary of what was read, kept, changed and skipped.
 
     Raises:
-        InputError: malformed data, an id that two prompts share, no room for a prompt, or no prompt left.
+        InputError: malformed data, a missing column, an id that two prompts share, no room for a prompt, or no
+                prompt left.
     """
     rooms = [room_for(renderer, answer) for renderer in renderers]
     skips = Skips()
@@ -89,7 +94,8 @@ def read_prompts_for_candidates(
                     f"{example.where}: {by_id[name].where} has the same id {name}; give each prompt its own id"
                 )
             tokens = tuple(result.tokens for result in fitted if not isinstance(result, SkipReason))
-            by_id[name] = CandidatePrompt(name, example.where, example.prompt, example.tools, tokens)
+            kept = _kept(example, keep_columns)
+            by_id[name] = CandidatePrompt(name, example.where, example.prompt, example.tools, tokens, kept)
             keys.add(key)
     if not by_id:
         raise InputError(f"data: no prompt is left. {'; '.join(skips.lines()) or 'The sources are empty'}")
@@ -100,9 +106,18 @@ def read_prompts_for_candidates(
         parts={TRAIN: PartSize(len(prompts), sum(longest))},
         skipped=skips.by_reason(),
         noted=dict(noted),
-        unread=dict(skips.unread),
+        unread={column: rows for column, rows in skips.unread.items() if column not in keep_columns},
     )
     return prompts, summary
+
+
+def _kept(example: Example, columns: Sequence[str]) -> dict[str, Any]:
+    missing = next((column for column in columns if column not in example.row), None)
+    if missing is not None:
+        raise InputError(
+            f"{example.where}: no column `{missing}`, which keep_columns names; the row has {', '.join(example.row)}"
+        )
+    return {column: example.row[column] for column in columns}
 
 
 def _id(example: Example) -> str | None:

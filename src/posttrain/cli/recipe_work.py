@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from posttrain.cli.generate import generate_file
+from posttrain.cli.sweep_work import plan_sweep_and_show, sweep_and_show
 from posttrain.cli.tables import show_figures, show_summary
 from posttrain.console import Screen
 from posttrain.errors import InputError
@@ -23,6 +24,7 @@ from posttrain.train.signals import graceful_stop
 def run_and_show(
     recipe: Path,
     sets: Sequence[str],
+    sweeps: Sequence[str],
     out: Path | None,
     *,
     wait: bool,
@@ -30,13 +32,18 @@ def run_and_show(
     keep_going: bool,
     as_json: bool,
 ) -> None:
-    """Run a recipe and show its figures. At a terminal, a question comes before stages start over."""
-    checked, folder = load_ready(recipe, sets), out or folder_for(recipe)
+    """Run a recipe or a sweep, and show its figures. At a terminal, a question comes before stages start over."""
     confirms = fresh is None and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
     def start_over() -> bool:
         return typer.confirm("Start these stages over?", err=True) if confirms else fresh is not False
 
+    if sweeps:
+        sweep_and_show(
+            *(recipe, sets, sweeps, out), wait=wait, start_over=start_over, keep_going=keep_going, as_json=as_json
+        )
+        return
+    checked, folder = load_ready(recipe, sets), out or folder_for(recipe)
     with graceful_stop() as stop:
         summary = run_recipe(
             checked,
@@ -55,12 +62,15 @@ def run_and_show(
             show_summary(summary, folder)
 
 
-def plan_and_show(recipe: Path, sets: Sequence[str], *, as_json: bool) -> None:
-    """Show what a run would do.
+def plan_and_show(recipe: Path, sets: Sequence[str], sweeps: Sequence[str], *, as_json: bool) -> None:
+    """Show what a run would do; of a sweep, the number of its runs and its time.
 
     Raises:
         InputError: a stage does not fit into the free memory.
     """
+    if sweeps:
+        plan_sweep_and_show(recipe, sets, sweeps, as_json=as_json)
+        return
     checked = load_ready(recipe, sets)
     plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
     if as_json:

@@ -26,6 +26,7 @@ _VERDICTS = {"use": ("use", "bold green"), "wait": ("collect first", "yellow"), 
 _KINDS = {
     "sft": "answers to imitate",
     "preference": "preferences",
+    "unpaired": "answers marked good or bad",
     "judged": "responses with people's verdicts",
     "prompt": "prompts",
     "text": "plain text",
@@ -104,7 +105,7 @@ def _stack_line(advice: Advice) -> str:
     if advice.stack:
         return " → ".join(advice.stack)
     waiting = [opinion.technique for opinion in advice.opinions if opinion.verdict == "wait"]
-    return f"collect data first, for {' → '.join(waiting)}" if waiting else "none of the five techniques fits this case"
+    return f"collect data first, for {' → '.join(waiting)}" if waiting else "none of the techniques fits this case"
 
 
 def _opinions_table(opinions: Sequence[Opinion]) -> Table:

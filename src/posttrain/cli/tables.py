@@ -13,6 +13,8 @@ PLACES = (
     "model",
     "export",
     "candidates.jsonl",
+    "picked.jsonl",
+    "best_of_n.json",
     "report.html",
     "metrics.jsonl",
     "samples.json",

@@ -3,7 +3,7 @@
 Legend: ``N`` loss tokens, ``D`` hidden width, ``V`` vocabulary.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -86,10 +86,14 @@ def token_logprobs(
     return logp_N, entropy_N if entropy else None
 
 
-def logits_of(hidden_ND: Tensor, head: Head) -> Tensor:
-    """Float32 logits [N, V] of a few hidden states, before temperature; sampling needs them."""
-    buffers = _buffers(hidden_ND, len(hidden_ND), len(head.weight))
-    return _logits(hidden_ND, head.weight.to(hidden_ND.dtype), head.bias, head.scale, head.softcap, buffers)
+def logits_of(hidden_ND: Tensor, head: Head, product: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    """Float32 logits [N, V] of a few hidden states, before temperature; sampling needs them.
+
+    Args:
+        product: ``hidden @ weight.T``, where it is computed in another way.
+    """
+    z = hidden_ND @ head.weight.to(hidden_ND.dtype).T if product is None else product(hidden_ND)
+    return _finish(z.float(), head.bias, head.scale, head.softcap)
 
 
 class _Buffers(NamedTuple):
@@ -116,6 +120,11 @@ def _logits(
     z = torch.mm(h, weight.T, out=buffers.narrow[: len(h)])
     if buffers.wide is not buffers.narrow:
         z = buffers.wide[: len(h)].copy_(z)
+    return _finish(z, bias, scale, softcap)
+
+
+def _finish(z: Tensor, bias: Tensor | None, scale: float, softcap: float | None) -> Tensor:
+    """The logits of a product, in its memory."""
     if bias is not None:
         z += bias.float()
     if scale != 1.0:

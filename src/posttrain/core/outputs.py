@@ -49,6 +49,27 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """A number of the whole step that a loss needs beforehand, such as KTO's KL estimate.
+
+    Some completions of each group serve the baseline alone. A pass without gradient computes it from them; the loss
+    then sees the other completions. It does not depend on the cut into rows.
+
+    Args:
+        marks: the column that is 1 for the completions of the baseline, and 0 for those of the loss.
+        column: the column that carries the baseline to the loss, with the same value for each completion.
+        measure: from (log-probs of a group's loss tokens, columns of these tokens) to the group's value. The baseline
+            is the mean over the step's groups.
+        lowest: a lower baseline is raised to this.
+    """
+
+    marks: str
+    column: str
+    measure: Callable[[Tensor, Mapping[str, Tensor]], Tensor]
+    lowest: float = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
 class Objective:
     """A pure loss, with the outputs and columns that it needs.
 
@@ -57,9 +78,10 @@ class Objective:
         wants: the outputs that the model must compute.
         needs: the columns that groups must carry.
         unit: the unit that the loss is averaged over.
-        uniform: whether the total is minus the sum of the log-probs, so that all gradients are known beforehand (see
-            `token_logprobs`).
+        uniform: whether the total is minus the sum of the log-probs if tokens have no weights, so that all gradients
+            are known beforehand (see `token_logprobs`).
         temperature: the temperature of the log-probs; the sampling temperature if the policy generated the tokens.
+        baseline: the number of the whole step that the loss needs; None if each row's loss needs its own data alone.
     """
 
     loss: Callable[[Outputs, Batch], Loss]
@@ -68,6 +90,7 @@ class Objective:
     unit: Unit
     uniform: bool = False
     temperature: float = 1.0
+    baseline: Baseline | None = None
 
 
 def sum_by(values: Tensor, index: Tensor, size: int) -> Tensor:

@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posttrain.core.group import Group, Ints
+from posttrain.core.group import Floats, Group, Ints
+
+WEIGHT = "token_weight"
+"""The column of the weight of each loss token; without it every token has weight 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,14 @@ class Batch:
     names: tuple[str, ...]
 
     @property
-    def counts(self) -> dict[str, int]:
-        """The number of tokens, completions and groups, by the unit that a loss is averaged over."""
-        return {"token": len(self.predictor_N), "completion": len(self.group_C), "group": len(self.names)}
+    def counts(self) -> dict[str, float]:
+        """The number of loss tokens, completions and groups, by the unit that a loss is averaged over.
+
+        Tokens with weights count by their weights.
+        """
+        weight_N = self.columns.get(WEIGHT)
+        tokens = len(self.predictor_N) if weight_N is None else float(weight_N.sum(dtype=torch.float64))
+        return {"token": tokens, "completion": len(self.group_C), "group": len(self.names)}
 
 
 def pack(sizes: Sequence[int], budget: int) -> list[list[int]]:
@@ -125,10 +133,17 @@ def collate(groups: Sequence[Group], device: torch.device | str = "cpu") -> Batc
 
 
 def _stack_columns(groups: Sequence[Group], device: torch.device | str) -> dict[str, Tensor]:
-    names = set(groups[0].columns)
-    if any(set(group.columns) != names for group in groups):
+    names = set(groups[0].columns) - {WEIGHT}
+    if any(set(group.columns) - {WEIGHT} != names for group in groups):
         raise ValueError("all groups of a batch must carry the same columns")
+    if any(WEIGHT in group.columns for group in groups):
+        names.add(WEIGHT)
+
+    def column(group: Group, name: str) -> Floats:
+        missing = name == WEIGHT and name not in group.columns
+        return np.ones(group.loss_tokens, dtype=np.float32) if missing else group.columns[name]
+
     return {
-        name: torch.from_numpy(np.concatenate([g.columns[name] for g in groups])).float().to(device)
+        name: torch.from_numpy(np.concatenate([column(g, name) for g in groups])).float().to(device)
         for name in sorted(names)
     }

@@ -9,6 +9,8 @@ from posttrain.options import Options
 
 Truncation = Literal["error", "drop", "left", "right"]
 
+TemplateArgument = bool | int | Annotated[float, Field(allow_inf_nan=False)] | str
+
 
 def _each_from_its_own(columns: Mapping[str, str]) -> Mapping[str, str]:
     taken: dict[str, str] = {}
@@ -61,6 +63,12 @@ class RowOptions(Options):
     template: str | None = Field(
         default=None,
         description="chat template: plain, chatml, raw (a text is continued) or a Jinja file; the model's own if unset",
+    )
+
+    template_arguments: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], TemplateArgument] = Field(
+        default={},
+        description="variables that the chat template reads, such as {enable_thinking: false}; the saved model keeps "
+        "them as defaults of its template",
     )
 
     @property

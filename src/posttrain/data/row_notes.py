@@ -34,6 +34,13 @@ class RowNote(StrEnum):
     CUT_RIGHT = "cut right"
 
 
+class TurnNote(StrEnum):
+    """What the author of a kept row chose for an answer; the value is the text in ``data.json`` and on screens."""
+
+    NOT_LEARNT = "answers that are read and not learnt"
+    WEIGHTED = "answers with a weight of their own in the loss"
+
+
 def key_dropped(key: str) -> str:
     """The note on a key of messages that the template does not write."""
     return f"message key `{key}` dropped"

@@ -22,6 +22,8 @@ class SkipReason(StrEnum):
     OTHER_PROMPT = "chosen or rejected repeats another prompt than the row's own"
     SPLIT_EARLIER = "chosen and rejected part before the last question"
     ALL_TIED = "all candidates are tied"
+    # Answers with a label.
+    NO_LABEL = "no label"
     # The row beside other rows.
     PROMPT_HELD_OUT = "its prompt is in the validation data"
     PROMPT_REPEATED = "its prompt stands in an earlier row"
@@ -36,6 +38,12 @@ class SkipReason(StrEnum):
     PROMPT_TOO_LONG = "longer than max_length leaves to a prompt"
     # What a model wrote to the prompt.
     TOO_FEW_DIFFERENT = "fewer than 2 different completions"
+    # The scores of what was written.
+    NO_SCORE = "no candidate has a score"
+    TOO_FEW_SCORES = "fewer than 2 candidates have a score"
+    SAME_SCORES = "all candidates have the same score"
+    BELOW_MIN_SCORE = "no candidate reaches min_score"
+    BELOW_MIN_DIFFERENCE = "no two scores differ by min_difference"
 
 
 class RowSkipped(Exception):

@@ -45,6 +45,7 @@ class DataSummary:
         tasks: the tasks of the training part, in the order of their numbers; empty for prompts alone.
         skipped: rows that cannot train, by reason.
         noted: kept rows that were changed, by note (see `RowNote`).
+        turns: answers of kept rows that are not learnt or have a weight, by note (see `TurnNote`).
         unread: rows that fill a column which nothing reads, by column.
         max_length: tokens of a prompt with one completion, at most; None where several models read the data, or none.
     """
@@ -53,6 +54,7 @@ class DataSummary:
     tasks: tuple[TaskSize, ...] = ()
     skipped: Mapping[SkipReason, SkippedRows] = field(default_factory=dict[SkipReason, SkippedRows])
     noted: Mapping[str, int] = field(default_factory=dict[str, int])
+    turns: Mapping[str, int] = field(default_factory=dict[str, int])
     unread: Mapping[str, int] = field(default_factory=dict[str, int])
     max_length: int | None = None
 
@@ -75,6 +77,7 @@ class DataSummary:
             **tasks,
             "skipped": {reason: {"rows": s.rows, "first": list(s.first)} for reason, s in self.skipped.items()},
             "noted": dict(self.noted),
+            **({"turns": dict(self.turns)} if self.turns else {}),
             "unread": dict(self.unread),
             **length,
         }
@@ -87,6 +90,7 @@ class DataSummary:
             tasks=tuple(TaskSize(**task) for task in values.get("tasks", ())),
             skipped={SkipReason(r): SkippedRows(s["rows"], tuple(s["first"])) for r, s in values["skipped"].items()},
             noted=values["noted"],
+            turns=values.get("turns", {}),
             unread=values.get("unread", {}),
             max_length=values.get("max_length"),
         )

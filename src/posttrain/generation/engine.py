@@ -4,7 +4,9 @@ It works on unmodified transformers models that can branch; others use `transfor
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from posttrain.core.logprobs import logits_of
 from posttrain.core.packing import Batch, Branch
 from posttrain.generation import attention
 from posttrain.generation.cache import Cache, step_of
+from posttrain.generation.products import PackedLayers, packable, packed_logits, recorded_inputs
 from posttrain.generation.request import Generate, Generation, Request, decoding, ends
 from posttrain.generation.sampling import Sampling, draw_tokens, uniforms
 from posttrain.generation.transformers_generate import generate_plain
@@ -29,6 +32,9 @@ ROWS = 128
 
 PREFILL = 4096
 """Tokens of prompts that are read in one pass, at most, unless one prompt is longer."""
+
+PACKED_FROM = 8
+"""Packing the weights costs as much as a step or two, so it is done for completions of at least so many tokens."""
 
 
 @dataclass(slots=True)
@@ -99,6 +105,9 @@ class _Engine:
         self.policy, self.request = policy, request
         self.prompts, self.sampling, self.n = request.prompts, request.sampling, request.n
         self.head, self.backbone = head_of(policy.base), backbone_of(policy.base)
+        self.dtype = policy.autocast or self.head.weight.dtype
+        self.logits: Callable[[Tensor], Tensor] = partial(logits_of, head=self.head)
+        self.packed: PackedLayers | None = None
         prompts, n = request.prompts, request.n
         longest = max(len(p) for p in prompts)
         rows = min(request.rows, n * len(prompts))
@@ -112,11 +121,15 @@ class _Engine:
 
     def run(self) -> list[list[Generation]]:
         """Decode until every completion has ended."""
-        while self.waiting or self.rows:
-            while admitted := self._admit():
-                self._prefill(admitted)
-            if self.rows:
-                self._decode()
+        try:
+            while self.waiting or self.rows:
+                while admitted := self._admit():
+                    self._prefill(admitted)
+                if self.rows:
+                    self._decode()
+        finally:
+            if self.packed is not None:
+                self.packed.restore()
         return [[c for c in group if c is not None] for group in self.done]
 
     def _admit(self) -> list[int]:
@@ -143,7 +156,7 @@ class _Engine:
             batch.tokens_T, batch.position_T, attention.Prefill(self.cache, layout_of(batch), spans, slots)
         )
         last = torch.tensor([end - 1 for _, end in spans], device=hidden_TD.device)
-        logits = logits_of(hidden_TD[last], self.head).repeat_interleave(self.n, 0)
+        logits = self.logits(hidden_TD[last]).repeat_interleave(self.n, 0)
         new = [
             _Row(r, b, slot, uniforms(self.sampling.seed, self.request.ids[r], b, self.sampling.max_new_tokens))
             for r, slot in zip(requests, slots, strict=True)
@@ -159,15 +172,19 @@ class _Engine:
             self.cache, lengths, [row.slot for row in rows], [len(self.prompts[r]) for r in self.slots], device
         )
         tokens = torch.tensor([row.tokens[-1] for row in rows], device=device)
-        hidden_BD = self._hidden(tokens, step.prompt_B + step.length_B, step)
-        self._append(rows, logits_of(hidden_BD, self.head))
+        pack = self.packed is None and self.sampling.max_new_tokens >= PACKED_FROM and packable(device, self.dtype)
+        with recorded_inputs(self.backbone) if pack else nullcontext([]) as groups:
+            hidden_BD = self._hidden(tokens, step.prompt_B + step.length_B, step)
+        self._append(rows, self.logits(hidden_BD))
+        if pack:
+            self.packed, self.logits = PackedLayers(groups), packed_logits(self.head)
 
     def _hidden(self, tokens_T: Tensor, position_T: Tensor, rollout: object) -> Tensor:
         with mixed(self.policy):
             output = self.backbone(
                 input_ids=tokens_T[None], position_ids=position_T[None], use_cache=False, rollout=rollout
             )
-        return output.last_hidden_state[0]
+        return output.last_hidden_state[0].to(self.dtype)
 
     def _append(self, rows: list[_Row], logits_BV: Tensor) -> None:
         """Draw a token for each row, and remove the rows that end."""

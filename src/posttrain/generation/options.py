@@ -1,8 +1,12 @@
 """The recipe's options for generation."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from posttrain.options import Options
+
+Importance = Literal["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 
 
 class SamplingOptions(Options):
@@ -23,6 +27,9 @@ class VllmOptions(Options):
     """How vLLM shares the GPU with the trainer."""
 
     gpu_memory: float = Field(default=0.3, gt=0, lt=1, description="share of the GPU's memory for vLLM")
-    importance_cap: float = Field(
-        default=2.0, ge=1, description="upper limit of a token's importance weight, p_trainer / p_vllm"
+    importance: Importance = Field(
+        default="token_truncate",
+        description="importance weight p_trainer / p_vllm of each token, or of the whole completion (sequence); above "
+        "the cap it is cut to the cap (truncate), or the loss leaves the token or completion out (mask)",
     )
+    importance_cap: float = Field(default=2.0, ge=1, description="upper limit of an importance weight")

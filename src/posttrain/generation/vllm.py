@@ -17,8 +17,8 @@ from posttrain.generation.options import VllmOptions
 from posttrain.generation.request import Generate, Generation
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
-from posttrain.policy.lora.adapters import merged_weights
 from posttrain.policy.lora.folder import adapted_model
+from posttrain.policy.lora.merged import merged_weights
 
 
 def vllm_generate(policy: Policy, model: str, options: VllmOptions, *, longest: int, rows: int, seed: int) -> Generate:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from posttrain.objectives.dpo import dpo_loss, dpo_objective
-    from posttrain.objectives.options import BradleyTerryOptions, DPOOptions, PolicyGradientOptions, ValueOptions
+    from posttrain.objectives.kto import kto_loss, kto_objective
+    from posttrain.objectives.options import (
+        BradleyTerryOptions,
+        DPOOptions,
+        KTOOptions,
+        PolicyGradientOptions,
+        ValueOptions,
+    )
     from posttrain.objectives.policy_gradient import policy_gradient_loss, policy_gradient_objective
     from posttrain.objectives.reward import reward_loss, reward_objective
     from posttrain.objectives.sft import SFT, sft_loss
@@ -17,10 +24,13 @@ __all__ = [
     "SFT",
     "BradleyTerryOptions",
     "DPOOptions",
+    "KTOOptions",
     "PolicyGradientOptions",
     "ValueOptions",
     "dpo_loss",
     "dpo_objective",
+    "kto_loss",
+    "kto_objective",
     "policy_gradient_loss",
     "policy_gradient_objective",
     "reward_loss",

@@ -5,7 +5,7 @@
                                                                            Shao et al. 2024, arXiv:2402.03300, eq. 3
     + c_V ½ max((V_n - R_n)², (clip(V_n, V_old ± ε_V) - R_n)²)             the value has its own clip
 
-Options, each with its paper:
+Options, each with its paper (`surrogates` has the losses cispo, sapo and the dual clip):
 
     clip_high > clip_low       DAPO's clip-higher, Yu et al. 2025, arXiv:2503.14476, section 3.1
     ratio "sequence"           GSPO, Zheng et al. 2025, arXiv:2507.18071, eq. 5: ρ is the geometric mean over the
@@ -24,6 +24,7 @@ from posttrain.core.outputs import Loss, Objective, Outputs, Unit, Want, sum_by
 from posttrain.core.packing import Batch
 from posttrain.objectives.kl import kl_estimate
 from posttrain.objectives.options import PolicyGradientOptions, ValueOptions
+from posttrain.objectives.surrogates import surrogate_loss
 
 
 def policy_gradient_loss(
@@ -39,7 +40,8 @@ def policy_gradient_loss(
     """The summed loss.
 
     Args:
-        kl_weight: β, the weight of the KL term (k3 with ``ref_logp``). PPO has its KL penalty in the reward instead.
+        kl_weight: β, the weight of the KL term (k3 with ``ref_logp``). A KL penalty in the reward is part of the
+            advantage instead.
         value: the options of the value loss; None for no value head.
         length: the constant by which the "constant" average divides a completion's sum.
         corrected: whether the column ``importance`` corrects for another generation engine (`rollouts.importance`).
@@ -51,15 +53,14 @@ def policy_gradient_loss(
     logp_N, advantage_N = outputs.logp_N, batch.columns["advantage"]
     apart_N = logp_N - batch.columns["old_logp"]
     ratio_N = (_over_sequence(apart_N, batch) if options.ratio == "sequence" else apart_N).exp()
-    clipped_N = ratio_N.clamp(1.0 - options.clip_low, 1.0 + options.clip_high)
-    loss_N = -torch.minimum(ratio_N * advantage_N, clipped_N * advantage_N)
+    loss_N, bound_N = surrogate_loss(ratio_N, logp_N, advantage_N, options)
     if corrected:
         loss_N = loss_N * batch.columns["importance"]
 
     n = len(logp_N)
     moved_N = apart_N.detach()
     metrics: dict[str, tuple[Tensor | float, Tensor | float]] = {
-        "clip_ratio": (((ratio_N != clipped_N) & (clipped_N * advantage_N < ratio_N * advantage_N)).sum(), n),
+        **({} if bound_N is None else {"clip_ratio": (bound_N.sum(), n)}),
         "ratio": (ratio_N.detach().sum(), n),
         "approx_kl": ((moved_N.exp() - 1.0 - moved_N).sum(), n),
     }

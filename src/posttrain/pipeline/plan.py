@@ -19,6 +19,7 @@ from posttrain.pipeline.gold_rows import check_gold_rows
 from posttrain.policy.device import place
 from posttrain.policy.machine import speed
 from posttrain.policy.shape import model_shape
+from posttrain.recipe.adapters import adapter_note
 from posttrain.recipe.gates import gates_of
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
@@ -134,6 +135,8 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> StageP
             if isinstance(stage, TrainingStage):
                 for sentence in early_end(stage, seen.by_epochs):
                     notes.note(sentence)
+        if isinstance(stage, TrainingStage) and (sentence := adapter_note(recipe, stage, base)) is not None:
+            notes.note(sentence)
     return _plan(stage, name, recipe, seen, model, notes, trials)
 
 

@@ -1,6 +1,6 @@
 """Run a recipe's stages in order; what is done already with the same inputs is not done again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from posttrain.pipeline.out_folder import check_out
 from posttrain.pipeline.reports import leave_card, reported
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.pipeline.stage_run import measured_base, run_stage
+from posttrain.pipeline.tracking import tracked
 from posttrain.pipeline.wiring import (
     KnownModel,
     Models,
@@ -48,6 +49,7 @@ def run_recipe(
     file: Path | None = None,
     start_over: Callable[[], bool] = lambda: True,
     keep_going: bool = False,
+    shared: Sequence[Path] = (),
 ) -> Summary:
     """Run all stages; writes ``manifest.json``, ``summary.json``, ``report.html``, a folder a stage, and ``log.txt``.
 
@@ -58,6 +60,7 @@ def run_recipe(
         wait: whether to wait for people where a stage needs them.
         file: the recipe's; a run directory belongs to one.
         keep_going: whether later stages run although a gate does not pass; the run then ends with `GateStopped`.
+        shared: folders of other runs of a sweep; a finished stage with the same inputs is taken from them.
         start_over: called once it is shown which stages start over, and why; False ends the run before it begins.
 
     Raises:
@@ -71,7 +74,7 @@ def run_recipe(
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
         hashes = data_hashes([*paths, *suite_paths(recipe.suites)], base)
         hashes |= file_hashes([file for stage in recipe.stages.values() for file in stage.files.values()], base)
-        run = Run(recipe, base, out, hashes, screen, stop, wait)
+        run = Run(recipe, base, out, hashes, screen, stop, wait, shared)
         check_gold_rows(recipe, base)
         check_fits(run, (name for name in in_order(recipe) if finished(run.folder(name)) is None))
         models: Models = {None: model_named(run, recipe.model, {})}
@@ -98,9 +101,12 @@ def _run_stages(run: Run, models: Models, *, keep_going: bool) -> Summary:
             raise Stopped(f"stopped before stage {name}; everything is saved")
         stage = run.recipe.stages[name]
         run.screen.title(f"[{number}/{len(run.recipe.stages)}] {name} ({stage.kind_name()})")
-        models[name], summary[name] = run_stage(run, name, models)
-        write_json(run.out / "summary.json", summary_as_json(summary))
-        verdicts += check_stage_gates(run.recipe, name, run.out, run.screen)
+        with tracked(run, name) as tracking:
+            models[name], summary[name] = run_stage(run, name, models, tracking.on_metrics)
+            write_json(run.out / "summary.json", summary_as_json(summary))
+            of_stage = check_stage_gates(run.recipe, name, run.out, run.screen)
+            tracking.finish(summary[name], of_stage)
+        verdicts += of_stage
         leave_card(run.out, name, run.screen)
         if not keep_going:
             stop_at_blocking(verdicts, run.out)

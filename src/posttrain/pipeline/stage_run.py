@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 import torch
 
@@ -12,9 +13,10 @@ from posttrain.evaluate.behaviour import measure
 from posttrain.evaluate.measures import suite_of
 from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.files import hashes_of, write_json
-from posttrain.pipeline.earlier_results import Inputs, begin, finished
+from posttrain.pipeline.earlier_results import Inputs, begin, finished, has_work
 from posttrain.pipeline.gold_rows import check_stage_data
 from posttrain.pipeline.peak_memory import peak_memory_bytes, reset_peak_memory
+from posttrain.pipeline.shared_stages import take_base, take_stage
 from posttrain.pipeline.wiring import (
     KnownModel,
     Models,
@@ -37,42 +39,62 @@ from posttrain.stages.inputs import renderer_for
 from posttrain.stages.runner import runner_of
 
 
-def run_stage(run: Run, name: str, models: Models) -> tuple[KnownModel, dict[str, Figure]]:
+def run_stage(
+    run: Run, name: str, models: Models, on_metrics: Callable[[], None] = lambda: None
+) -> tuple[KnownModel, dict[str, Figure]]:
     """Run a stage, or take the result of an earlier run with the same inputs.
+
+    Args:
+        on_metrics: called after each step of training.
 
     Returns:
         its model, and its part of the summary.
     """
-    recipe, stage, folder = run.recipe, run.recipe.stages[name], run.folder(name)
-    suites, inputs = suites_of_stage(recipe, name), inputs_of(run, name, models)
-    start = model_named(run, stage.start, models)
+    folder, suites, inputs = run.folder(name), suites_of_stage(run.recipe, name), inputs_of(run, name, models)
     done = done_already(run, name, inputs, models)
     if done is not None:
         run.screen.note("done already, with the same inputs")
-        figures = {key: Figure(**figure) for key, figure in done["figures"].items()}
     else:
         if (aside := begin(folder, inputs)) is not None:
             what = "the earlier result" if finished(aside) else "the earlier, unfinished work"
             run.screen.note(f"its inputs changed, so it starts over; {what} is in {aside}/")
         elif finished(folder) is not None:
             run.screen.note(f"{folder}/model is damaged or missing (a hash differs), so it is made again")
-        started = time.monotonic()
-        reset_peak_memory()
-        resolved, context = ready(run, name, models)
-        if made_by_stages(recipe, name):
-            check_stage_data(resolved, name, run.base)
-        figures = _guarded(lambda: runner_of(stage).run(resolved, context), stage, name)
-        figures = _with_before(figures, start.behaviour)
-        done = {
-            "fingerprint": inputs.fingerprint,
-            "seconds": round(time.monotonic() - started, 1),
-            "peak_memory_bytes": peak_memory_bytes(),
-            "figures": {key: asdict(figure) for key, figure in figures.items()},
-            "model": hashes_of(folder / "model"),
-        }
-        write_json(folder / "stage.json", done)
+        done = _taken(run, name, inputs) or _run_now(run, name, models, inputs, on_metrics)
+    figures = {key: Figure(**figure) for key, figure in done["figures"].items()}
     behaviour = {key: figures[key] for key in figures if suite_of(key) in suites}
     return KnownModel(str(folder / "model"), str(done["fingerprint"]), behaviour), figures
+
+
+def _taken(run: Run, name: str, inputs: Inputs) -> dict[str, Any] | None:
+    """The record of a stage that another run has finished with the same inputs; its folder is copied."""
+    folder = run.folder(name)
+    if has_work(folder) or (source := take_stage(folder, inputs, run.shared)) is None:
+        return None
+    run.screen.note(f"done already by another run, with the same inputs; copied from {source}/")
+    return finished(folder)
+
+
+def _run_now(run: Run, name: str, models: Models, inputs: Inputs, on_metrics: Callable[[], None]) -> dict[str, Any]:
+    """Run a stage, and write its record."""
+    stage, folder = run.recipe.stages[name], run.folder(name)
+    started = time.monotonic()
+    reset_peak_memory()
+    resolved, context = ready(run, name, models)
+    context = replace(context, on_metrics=on_metrics)
+    if made_by_stages(run.recipe, name):
+        check_stage_data(resolved, name, run.base)
+    figures = _guarded(lambda: runner_of(stage).run(resolved, context), stage, name)
+    figures = _with_before(figures, model_named(run, stage.start, models).behaviour)
+    done = {
+        "fingerprint": inputs.fingerprint,
+        "seconds": round(time.monotonic() - started, 1),
+        "peak_memory_bytes": peak_memory_bytes(),
+        "figures": {key: asdict(figure) for key, figure in figures.items()},
+        "model": hashes_of(folder / "model"),
+    }
+    write_json(folder / "stage.json", done)
+    return done
 
 
 def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: str) -> dict[str, Figure]:
@@ -95,7 +117,9 @@ def measured_base(run: Run, model: KnownModel) -> KnownModel:
 
     folder, keys = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in suites.items()}
     suite_files = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(suites))}
-    begin(folder, Inputs({"suites": keys}, {"the model": model.fingerprint, **suite_files}))
+    inputs = Inputs({"suites": keys}, {"the model": model.fingerprint, **suite_files})
+    begin(folder, inputs)
+    take_base(folder, inputs, run.shared)
     run.screen.title("before training")
     first = writing[0]
     context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))

@@ -1,6 +1,6 @@
 """How the stages of one run hang together: what each starts from, reads and depends on, and what is done already."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,6 +39,7 @@ class Run:
 
     Args:
         hashes: of every file the recipe names.
+        shared: folders of other runs, whose finished stages are taken where their inputs are the same.
     """
 
     recipe: Recipe
@@ -48,6 +49,7 @@ class Run:
     screen: Screen
     stop: Callable[[], bool]
     wait: bool
+    shared: Sequence[Path] = ()
 
     def folder(self, name: str) -> Path:
         """A stage's."""

@@ -20,6 +20,20 @@ Task = Literal["causal", "score"]
 transformers.logging.disable_progress_bar()
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterStart:
+    """The trained adapter before training, where the base alone is not the model before training.
+
+    Args:
+        values: the trained parameters by name.
+        subtracted: whether they are part of the start model (PiSSA, LoftQ), so that the saved adapter must be the
+            difference from them.
+    """
+
+    values: Mapping[str, torch.Tensor]
+    subtracted: bool
+
+
 @dataclass(slots=True)
 class Policy:
     """A model, its tokenizer, and the way it is run.
@@ -33,6 +47,9 @@ class Policy:
         end_tokens: the token ids that end a completion, from the tokenizer, config and generation config.
         recompute: the rows whose activations are computed again in the backward pass (`policy.gradient_checkpointing`).
         left_over: names of the folder's tensors that a causal model does not use.
+        start: see `AdapterStart`; None if the base alone is the model before training.
+        plus_ratio: the learning rate of the adapter's B matrices as a multiple of that of other weights (LoRA+).
+        whole: whether the trained adapter is saved as a part of the weights, since no folder holds its base.
     """
 
     model: Any
@@ -43,6 +60,9 @@ class Policy:
     end_tokens: tuple[int, ...]
     recompute: Literal["always", "long rows", "never"] = "never"
     left_over: tuple[str, ...] = ()
+    start: AdapterStart | None = None
+    plus_ratio: float = 1.0
+    whole: bool = False
 
     @property
     def device(self) -> torch.device:

@@ -1,10 +1,13 @@
 """Estimates of the memory of training and generation, from the model's shape alone."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from posttrain.core.logprobs import CHUNK
-from posttrain.policy.options import PolicyOptions
+from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.shape import ModelShape
+
+if TYPE_CHECKING:
+    from posttrain.policy.lora.size import AdapterSize
 
 
 def cache_bytes(shape: ModelShape, *, rows: int, length: int) -> int:
@@ -40,26 +43,63 @@ def estimate(shape: ModelShape, options: PolicyOptions, *, row_tokens: int, scor
     Args:
         scored: whether the model has a scalar head instead of the LM head.
     """
-    adapters = 0 if options.lora is None else sum(options.lora.rank * (i + o) for i, o in shape.linear)
-    trained = shape.parameters if options.lora is None else adapters
-    base_bytes = 4.0 if options.lora is None else 0.55 if options.quantization else 4.0
+    lora = options.lora
+    adapters = 0 if lora is None else adapter_parameters(shape, lora)
+    trained = shape.parameters if lora is None else adapters
+    base_bytes = 4.0 if lora is None else 0.55 if options.quantization else 4.0
+    copies = 2 if lora is not None and (lora.start != "default" or lora.earlier == "continue") else 1
     return {
-        "weights": int(shape.parameters * base_bytes) + 4 * adapters,
+        "weights": int(shape.parameters * base_bytes) + 4 * copies * adapters,
         "gradients": 4 * trained,
         "optimizer": 8 * trained,
-        "activations": row_tokens * _activation_bytes(shape.config, options),
+        "activations": row_tokens * _activation_bytes(shape.config, options) + _weight_copies(shape, options),
         "logits": 0 if scored else 3 * 4 * CHUNK,
     }
+
+
+def adapter_parameters(shape: ModelShape, lora: LoraOptions) -> int:
+    """The number of values of an adapter on all linear layers, and on expert weights if there are any."""
+    if _adapts_whole_weights(shape, lora):
+        return _adapter_size(shape, lora).trained
+    magnitudes = sum(o for _, o in shape.linear) if lora.dora else 0
+    return lora.rank * sum(i + o for i, o in shape.linear) + magnitudes
+
+
+def _adapts_whole_weights(shape: ModelShape, lora: LoraOptions) -> bool:
+    return shape.build is not None and (shape.experts or bool(lora.target_parameters))
+
+
+def _adapter_size(shape: ModelShape, lora: LoraOptions) -> "AdapterSize":
+    from posttrain.policy.lora.size import adapter_size
+
+    return adapter_size(shape, lora)
+
+
+def _weight_copies(shape: ModelShape, options: PolicyOptions) -> int:
+    """Bytes of whole weights that peft computes in a forward pass.
+
+    For expert weights it adds the update to the weight, and the backward pass keeps the sum of every layer. For DoRA's
+    norms it multiplies the adapter's matrices, one layer at a time.
+    """
+    if options.lora is None:
+        return 0
+    sums = _adapter_size(shape, options.lora).sums if _adapts_whole_weights(shape, options.lora) else ()
+    kept = 0 if not sums else max(sums) + (max(sums) if options.gradient_checkpointing is True else sum(sums))
+    norms = max((i * i + 3 * i * o for i, o in shape.linear), default=0) if options.lora.dora else 0
+    return 4 * (kept + norms)
 
 
 def _activation_bytes(config: Any, options: PolicyOptions) -> int:
     """Bytes that a backward pass needs of one token.
 
     A pre-norm transformer layer keeps about 11 vectors of the hidden width and 4 of the inner one. The estimate is a
-    few per cent off for most architectures.
+    few per cent off for most architectures. DoRA keeps two further outputs of each linear layer.
     """
     config = config.get_text_config()
     width, layers = config.hidden_size, config.num_hidden_layers
     inner = getattr(config, "intermediate_size", None) or 4 * width
-    kept = 2 * width if options.gradient_checkpointing is True else 11 * width + 4 * inner
+    layer = 11 * width + 4 * inner
+    if options.lora is not None and options.lora.dora:
+        layer += 2 * (5 * width + 2 * inner)
+    kept = 2 * width if options.gradient_checkpointing is True else layer
     return 4 * (layers * kept + width)

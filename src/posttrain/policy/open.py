@@ -9,9 +9,10 @@ from posttrain.errors import InputError
 from posttrain.policy.device import Placement, place
 from posttrain.policy.gradient_checkpointing import allow_recomputing
 from posttrain.policy.load import Policy, Task, load_policy
-from posttrain.policy.lora.adapters import add_lora, attach
-from posttrain.policy.lora.folder import adapter_in
-from posttrain.policy.options import PolicyOptions
+from posttrain.policy.lora.adapters import add_lora
+from posttrain.policy.lora.attach import attach, continue_adapter
+from posttrain.policy.lora.folder import AdapterFolder, adapter_in
+from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.probe import settle_layout
 
 
@@ -27,7 +28,7 @@ def open_policy(
     """Load a model folder, an adapter's folder or a hub id.
 
     An adapter is merged into its base, whose weights can then be trained. With `lora` in the options it stays apart,
-    frozen, and a new adapter is trained beside it.
+    frozen, and a new adapter is trained beside it, unless `lora.earlier` has another value.
 
     Args:
         train: whether to prepare it for training: with adapters if the options have `lora`, else with float32 weights.
@@ -39,7 +40,9 @@ def open_policy(
     """
     if options.quantization is not None and options.lora is None:
         raise InputError("quantization: the weights of a 4-bit base cannot be trained; add `lora: {}`")
-    policy = _load(name, options, place(options), task)
+    placement, adapter = place(options), adapter_in(name)
+    lora = options.lora if train else None
+    policy = _load(name, adapter, options, placement, task, lora)
     if policy.left_over:
         on_note(
             f"the model's folder holds {len(policy.left_over)} tensors that {type(policy.base).__name__} does not use "
@@ -48,28 +51,58 @@ def open_policy(
     sentence = settle_layout(policy)
     if sentence is not None:
         on_note(sentence)
-    if train and options.lora is not None:
-        add_lora(policy, options.lora, seed=seed)
+    if lora is not None:
+        _adapt(policy, lora, name, adapter, seed)
     if train and options.gradient_checkpointing:
         allow_recomputing(policy, "always" if options.gradient_checkpointing is True else "long rows")
     return policy
 
 
-def _load(name: str, options: PolicyOptions, placement: Placement, task: Task) -> Policy:
+def _load(
+    name: str,
+    adapter: AdapterFolder | None,
+    options: PolicyOptions,
+    placement: Placement,
+    task: Task,
+    lora: LoraOptions | None,
+) -> Policy:
+    """The model, with its own adapter as the options want it."""
+    changed = lora is not None and (lora.earlier == "merge" or lora.start == "pissa")
     settings: dict[str, Any] = {
         "device": placement.device,
-        "dtype": placement.frozen if options.lora is not None else torch.float32,
+        "dtype": placement.frozen if options.lora is not None and not changed else torch.float32,
         "autocast": placement.autocast,
         "quantization": options.quantization,
         "trust_remote_code": options.trust_remote_code,
     }
-    adapter = adapter_in(name)
     if adapter is None:
+        if lora is not None and lora.earlier != "stack":
+            raise InputError(
+                f"lora.earlier: {lora.earlier} needs an adapter to start from, and {name} is a complete model; remove "
+                "`earlier`"
+            )
         return load_policy(name, task=task, **settings)
     if adapter.scores and task == "causal":
         raise InputError(
             f"{name}: a reward model's adapter cannot generate text; start from the model that it was trained from"
         )
     policy = load_policy(adapter.base, task=task, tokenizer_from=name, **settings)
-    attach(policy, adapter, merge=options.lora is None)
+    if lora is not None and lora.earlier == "continue":
+        continue_adapter(policy, adapter)
+    else:
+        merge = options.lora is None or (lora is not None and lora.earlier == "merge")
+        attach(policy, adapter, merge=merge)
+        policy.whole = merge and lora is not None
     return policy
+
+
+def _adapt(policy: Policy, lora: LoraOptions, name: str, adapter: AdapterFolder | None, seed: int) -> None:
+    """Add the adapter to train, unless it is that of the start model."""
+    policy.plus_ratio = lora.plus_ratio
+    if lora.earlier == "continue":
+        return
+    add_lora(policy, lora, seed=seed)
+    if lora.start == "loftq":
+        from posttrain.policy.lora.loftq import start_from_error
+
+        start_from_error(policy, load_policy(adapter.base if adapter else name, task=policy.task, padded=True).base)

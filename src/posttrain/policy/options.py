@@ -1,8 +1,8 @@
 """The recipe's options for the model, its device and its precision."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posttrain.options import Options
 
@@ -14,6 +14,38 @@ class LoraOptions(Options):
     alpha: float = Field(default=32.0, gt=0, description="the update is scaled by alpha / rank")
     target_modules: str | tuple[str, ...] = Field(default="all-linear", description="layers that get an adapter")
     modules_to_save: tuple[str, ...] = Field(default=(), description="layers whose weights are trained in full")
+    target_parameters: tuple[str, ...] = Field(
+        default=(), description="weights outside linear layers that get an adapter, such as mlp.experts.gate_up_proj"
+    )
+    rslora: bool = Field(default=False, description="scale the update by alpha / sqrt(rank) (rank-stabilised LoRA)")
+    dora: bool = Field(default=False, description="also train the norm of each output's weights (DoRA; slower)")
+    start: Literal["default", "pissa", "loftq"] = Field(
+        default="default",
+        description="first values of the adapter: default (no effect); pissa (the weights' principal components); "
+        "loftq (the largest errors of quantization; needs quantization: 4bit)",
+    )
+    plus_ratio: float = Field(
+        default=1.0, ge=1, le=1000, description="LoRA+: learning rate of the B matrices as a multiple of the others'"
+    )
+    earlier: Literal["stack", "continue", "merge"] = Field(
+        default="stack",
+        description="if the start model is an adapter: stack (train a new one on top, save both as one), continue "
+        "(train the same adapter further) or merge (merge it, train a new one, save a complete model)",
+    )
+
+    @model_validator(mode="after")
+    def _options_fit_together(self) -> Self:
+        """Refuse options that exclude each other."""
+        if self.dora and self.start != "default":
+            raise ValueError(f"`dora` has no `start: {self.start}`; remove one of the two")
+        if self.target_parameters and (self.dora or self.start != "default"):
+            other = "dora" if self.dora else f"start: {self.start}"
+            raise ValueError(f"`target_parameters` works with plain LoRA only; remove it or `{other}`")
+        if self.earlier == "continue" and (fixed := sorted(self.model_fields_set - {"earlier", "plus_ratio"})):
+            raise ValueError(
+                f"`earlier: continue` trains an adapter as it is; remove `{fixed[0]}`, or set `earlier: stack`"
+            )
+        return self
 
 
 class PlaceOptions(Options):
@@ -47,3 +79,20 @@ class PolicyOptions(PlaceOptions):
     save_dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="dtype of the saved weights; float32 is exact"
     )
+
+    @model_validator(mode="after")
+    def _adapter_fits_the_base(self) -> Self:
+        """Refuse adapters that cannot be trained on a base of this precision."""
+        if self.lora is None:
+            return self
+        if self.lora.start == "loftq" and self.quantization is None:
+            raise ValueError("`start: loftq` makes up for quantization; set `quantization: 4bit`, or remove it")
+        if self.quantization is None:
+            return self
+        if self.lora.start == "pissa":
+            raise ValueError("`start: pissa` changes the base, which `quantization` forbids; set `start: loftq`")
+        if self.lora.earlier == "merge":
+            raise ValueError("`earlier: merge` changes the base, which `quantization` forbids; remove one of the two")
+        if self.lora.target_parameters:
+            raise ValueError("`target_parameters` needs weights in full precision; remove it or `quantization`")
+        return self

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from posttrain.core.group import Floats, Group
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
-from posttrain.policy.lora.adapters import trained_adapter_off
+from posttrain.policy.lora.before_training import trained_adapter_off
 
 
 def frozen_logprobs(

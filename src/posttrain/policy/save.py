@@ -29,8 +29,9 @@ def save_policy(
 ) -> None:
     """Write model, tokenizer, chat template and generation config, atomically.
 
-    An adapter is written in PEFT's format and names its base. An earlier adapter and the trained one become one. The
-    generation config stops on the tokens that ended answers in training.
+    An adapter is written in PEFT's format and names its base. An earlier adapter and the trained one become one. An
+    adapter whose base is in no folder (`Policy.whole`) is merged into it, in the policy too. The generation config
+    stops on the tokens that ended answers in training.
 
     Args:
         dtype: the dtype of the saved weights; an adapter always has float32.
@@ -51,6 +52,10 @@ def save_policy(
         generation.eos_token_id = list(policy.end_tokens)
     if chat_template is not None:
         policy.tokenizer.chat_template = chat_template
+    groups = comparable(verify_on)
+    expected = values_in_memory(policy, groups) if groups else None
+    if policy.whole:
+        policy.model, policy.whole = policy.model.merge_and_unload(), False
     with whole_folder(folder) as target:
         adapter = hasattr(policy.model, "get_base_model")
         if adapter:
@@ -60,8 +65,7 @@ def save_policy(
         else:
             _save_weights(policy, target, dtype)
         policy.tokenizer.save_pretrained(target)
-        if groups := comparable(verify_on):
-            expected = values_in_memory(policy, groups)
+        if expected is not None:
             saved = "float32" if adapter else dtype
             check_folder_gives(target, expected, groups, policy, saved=saved, trust_remote_code=trust_remote_code)
 
@@ -79,7 +83,8 @@ def _save_weights(policy: Policy, target: Path, dtype: str) -> None:
 
 
 def _save_adapter(policy: Policy, target: Path) -> None:
-    if not has_earlier(policy):
+    changed_base = policy.start is not None and policy.start.subtracted
+    if not has_earlier(policy) and not changed_base:
         policy.model.save_pretrained(target, safe_serialization=True)
         (target / "README.md").unlink(missing_ok=True)  # peft's empty template; the run writes a card with evidence
         return

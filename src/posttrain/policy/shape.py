@@ -1,6 +1,8 @@
 """The shape of a model, without its weights: configuration, parameters and linear layers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,11 +22,15 @@ class ModelShape:
         config: transformers' configuration.
         parameters: the number of parameters; tied ones count once.
         linear: (inputs, outputs) of every linear layer below the head, for adapters.
+        build: builds the model on torch's meta device; None for a shape without a model.
+        experts: whether it holds weights of many experts as one tensor, which peft adapts too.
     """
 
     config: Any
     parameters: int
     linear: tuple[tuple[int, int], ...]
+    build: Callable[[], Any] | None = None
+    experts: bool = False
 
 
 def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
@@ -34,18 +40,30 @@ def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
         InputError: the model does not exist, or its architecture is unknown.
     """
     config = load_config(name, trust_remote_code=trust_remote_code)
-    try:
-        with torch.device("meta"):
-            model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
-    except Exception as error:
-        raise InputError(f"{name}: its configuration gives no causal language model ({first_line(error)})") from error
+    build = partial(_meta_model, name, config, trust_remote_code=trust_remote_code)
+    model = build()
     head = model.get_output_embeddings()
     layers = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
     return ModelShape(
         config=config,
         parameters=sum(p.numel() for p in model.parameters()),
         linear=tuple((m.in_features, m.out_features) for m in layers),
+        build=build,
+        experts=any(p.ndim == 3 and ".experts." in key for key, p in model.named_parameters()),
     )
+
+
+def _meta_model(name: str, config: Any, *, trust_remote_code: bool) -> Any:
+    """A causal LM on torch's meta device.
+
+    Raises:
+        InputError: the architecture is unknown.
+    """
+    try:
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+    except Exception as error:
+        raise InputError(f"{name}: its configuration gives no causal language model ({first_line(error)})") from error
 
 
 def load_config(name: str, *, trust_remote_code: bool = False) -> Any:

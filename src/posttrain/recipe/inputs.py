@@ -12,6 +12,7 @@ from posttrain.recipe.load import checked_recipe, read_recipe
 from posttrain.recipe.problems import RecipeSource
 from posttrain.recipe.schema import PathNamed, Recipe, paths_named
 from posttrain.recipe.yaml_lines import KeyPath
+from posttrain.trackers.registry import check_installed
 
 
 class Checked(NamedTuple):
@@ -70,6 +71,11 @@ def _problems(recipe: Recipe, base: Path) -> Iterator[tuple[KeyPath, str]]:
         if (problem := _path_problem(named, base)) is not None:
             missing.add(named.path)
             yield named.key, problem
+    for name, _ in recipe.trackers.chosen():
+        try:
+            check_installed(name)
+        except InputError as error:
+            yield ("trackers", name), str(error)
     for name, stage in recipe.stages.items():
         for key, reward in stage.reward_specs.items():
             try:

@@ -7,9 +7,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from posttrain.errors import InputError
+from posttrain.recipe.adapters import check_adapters
 from posttrain.recipe.checks import check_gates, check_models, check_paths, check_suites
 from posttrain.recipe.overrides import override
 from posttrain.recipe.problems import RecipeSource, explain, real_path
+from posttrain.recipe.rounds import expand_rounds
 from posttrain.recipe.schema import Recipe
 from posttrain.recipe.yaml_lines import read_yaml
 
@@ -32,21 +34,23 @@ def checked_recipe(written: RecipeSource) -> Recipe:
     recipe = _validated(written)
     check_paths(recipe, written)
     check_models(recipe, written)
+    check_adapters(recipe, written)
     check_suites(recipe, written)
     check_gates(recipe, written)
     return recipe
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> RecipeSource:
-    """Read the values of a recipe and apply the overrides, without checks.
+    """Read the values of a recipe, apply the overrides, and expand `rounds`; nothing else is checked.
 
     Raises:
-        InputError: the file is not a YAML mapping, or an override has no valid key.
+        InputError: the file is not a YAML mapping, an override has no valid key, or `rounds` is not valid.
     """
     values, lines = read_yaml(path)
     if not isinstance(values, dict):
         raise InputError(f"{path}:1: a recipe is a mapping with `model` and `stages`; see `posttrain init`")
-    return RecipeSource(path, path.parent, Recipe, values, lines, dict(override(values, text) for text in overrides))
+    overridden = dict(override(values, text) for text in overrides)
+    return expand_rounds(RecipeSource(path, path.parent, Recipe, values, lines, overridden))
 
 
 def _validated(written: RecipeSource) -> Recipe:

@@ -8,22 +8,25 @@ from typing import Any
 from posttrain.errors import InputError
 from posttrain.recipe.overrides import override
 from posttrain.recipe.problems import RecipeSource, shown_key
+from posttrain.recipe.rounds import expand_rounds
 from posttrain.recipe.schema import Recipe
 from posttrain.recipe.yaml_lines import DEEPEST, MOST_NODES, UNUSABLE, KeyPath
 
 
 def read_mapping(recipe: Mapping[str, Any], base: Path, overrides: Sequence[str] = ()) -> RecipeSource:
-    """Read a recipe from a mapping and apply the overrides. The mapping itself does not change.
+    """Read a recipe from a mapping and apply the overrides and expand `rounds`. The mapping itself does not change.
 
     Args:
         base: the folder that relative paths start from.
 
     Raises:
-        InputError: a recipe cannot hold a value (the error has its key path), or an override has no valid key.
+        InputError: a recipe cannot hold a value (the error has its key path), an override has no valid key, or
+                `rounds` is not valid.
     """
     places: dict[KeyPath, int] = {}
     values = _plain(recipe, (), places)
-    return RecipeSource(None, base, Recipe, values, places, dict(override(values, text) for text in overrides))
+    overridden = dict(override(values, text) for text in overrides)
+    return expand_rounds(RecipeSource(None, base, Recipe, values, places, overridden))
 
 
 def _plain(value: Any, at: KeyPath, places: dict[KeyPath, int]) -> Any:

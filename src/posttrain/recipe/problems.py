@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class RecipeSource:
         values: the values by key.
         lines: key path → line. If the recipe is a mapping, every line is 1.
         overridden: key path → text of the value in ``--set``.
+        origins: key path that `rounds` added → key path of the block that it comes from.
     """
 
     path: Path | None
@@ -37,12 +38,16 @@ class RecipeSource:
     values: Any
     lines: Mapping[KeyPath, int]
     overridden: Mapping[KeyPath, str]
+    origins: Mapping[KeyPath, KeyPath] = field(default_factory=dict[KeyPath, KeyPath])
 
     def where(self, key: KeyPath) -> str:
         """The place of a key, with which a message begins: ``file:line: key.path``, or ``--set key.path``.
 
         If the recipe is a mapping, the place is the key path alone.
         """
+        added = next((key[:n] for n in range(len(key), 0, -1) if key[:n] in self.origins), None)
+        if added is not None:
+            key = (*self.origins[added], *key[len(added) :])
         shown = ".".join(shown_key(part) for part in key)
         above = any(key[: len(path)] == path for path in self.overridden)
         below = any(path[: len(key)] == key for path in self.overridden)

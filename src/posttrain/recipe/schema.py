@@ -6,15 +6,17 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeVar, cast
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from posttrain.data.options import DataSource
 from posttrain.evaluate.gates.options import Gates
 from posttrain.evaluate.suites.registry import Suite
 from posttrain.options import Name, Options
 from posttrain.recipe.stages.audit import AuditStage
+from posttrain.recipe.stages.base import ModelStage
 from posttrain.recipe.stages.registry import Stage
 from posttrain.recipe.yaml_lines import KeyPath
+from posttrain.trackers.options import TrackersOptions
 
 Value = TypeVar("Value")
 
@@ -32,6 +34,37 @@ Named = Annotated[Mapping[Name, Value], AfterValidator(_distinct_ignoring_case)]
 """Name → value."""
 
 
+class Rounds(Options):
+    """Stages that are repeated: each round starts from the model that the round before trained.
+
+    The stage NAME becomes NAME-1, NAME-2, and so on. A stage of the block that names no model starts from the model of
+    its round, and names of the block's stages mean those of the same round. Outside the block, NAME means the stage of
+    the last round.
+    """
+
+    count: int = Field(ge=2, le=50, description="number of rounds")
+    model: str | None = Field(
+        default=None, min_length=1, description="start model of the first round: a stage, a folder or a hub id"
+    )
+    prompts: Literal["same", "disjoint"] = Field(
+        default="same", description="same: every round reads all prompts; disjoint: each round reads its own share"
+    )
+    stages: Annotated[Named[Stage], Field(min_length=1)] = Field(description="name → stage of each round")
+
+    @property
+    def from_round(self) -> list[str]:
+        """The stages that start from the model of their round."""
+        return [name for name, stage in self.stages.items() if isinstance(stage, ModelStage) and not stage.starts_from]
+
+    @model_validator(mode="after")
+    def _each_round_goes_on(self) -> "Rounds":
+        if not any(stage.makes == "causal" for stage in self.stages.values()):
+            raise ValueError("`stages` train no model that the next round could start from; add a stage such as sft")
+        if not self.from_round:
+            raise ValueError("every stage names its `model`, so all rounds would be equal; remove one `model`")
+        return self
+
+
 class Recipe(Options):
     """The recipe: the models and stages that `posttrain run` runs."""
 
@@ -41,7 +74,11 @@ class Recipe(Options):
         default={}, description="name → suite; suites are measured before training and after stages"
     )
     gates: Gates = Field(default=(), description="claims about the last model that the suite of each gate measures")
+    trackers: TrackersOptions = Field(
+        default=TrackersOptions(), description="experiment trackers that receive the metrics of training stages"
+    )
     stages: Annotated[Named[Stage], Field(min_length=1)] = Field(description="name → stage")
+    rounds: Rounds | None = Field(default=None, description="stages that are repeated; they become further `stages`")
 
 
 class PathNamed(NamedTuple):

@@ -12,7 +12,8 @@ from posttrain.errors import InputError
 from posttrain.recipe.stages.registry import STAGES
 
 STARTERS: Mapping[str, str] = {kind: options.starter for kind, options in STAGES.items()} | {
-    "all": "posttrain.recipe:starters/all.yaml"
+    "all": "posttrain.recipe:starters/all.yaml",
+    "rounds": "posttrain.recipe:starters/rounds.yaml",
 }
 """Kind → ``package:file`` of its starting recipe."""
 

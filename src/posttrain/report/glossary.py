@@ -16,6 +16,8 @@ GLOSSARY = {
     "Inconclusive, undecided": "The data are too few to tell a real change from chance. It does not mean that nothing "
     "changed.",
     "KL": "How far the model moved away from the model it started as. 0 means that it is the same.",
+    "KTO": "Kahneman-Tversky optimisation: the model sees single answers marked good or bad, and learns to write more "
+    "like the good ones.",
     "Loss": "How surprised the model is by the right answer. Lower is better.",
     "Not tested": "Both models have a value, but their saved answers are missing or were scored in different ways.",
     "Paired test": "Both models answer the same questions, and only the questions whose result differs count. The "
@@ -34,9 +36,11 @@ KINDS = {
     "sft": "learns from example answers (supervised fine-tuning)",
     "ift": "learns to follow many kinds of instructions (instruction fine-tuning)",
     "dpo": "learns to prefer the better of two answers (direct preference optimisation)",
+    "kto": "learns from answers marked good or bad (Kahneman-Tversky optimisation)",
     "reward": "learns to score answers as people would (reward model)",
-    "candidates": "writes several answers to each prompt, for people to rank",
+    "candidates": "writes several answers to each prompt, to be ranked by people or by scores",
     "rank": "lets people rank answers",
+    "pick": "chooses among answers by their scores",
     "ppo": "learns from scores of its own answers (reinforcement learning, PPO)",
     "grpo": "learns from scores of groups of its own answers (reinforcement learning, GRPO)",
 }

@@ -1,11 +1,7 @@
 """The report as one self-contained HTML page without scripts."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from posttrain.report.changes import ResultChange, stage_changes
 from posttrain.report.charts.graph import lineage_chart
@@ -18,18 +14,16 @@ from posttrain.report.headline import headline
 from posttrain.report.imported import imported_of
 from posttrain.report.lineage import lineage
 from posttrain.report.people import rankings_of
+from posttrain.report.picked import picked_curves
 from posttrain.report.record import RunRecord, StageRecord
+from posttrain.report.rendering import render_page
 from posttrain.report.repeat import how_to_repeat
 from posttrain.report.run_files import expected
 from posttrain.report.tables import ChangeRow, figure_cells_of, gate_row, gate_unit, measure_plots, ordered_changes
 from posttrain.report.two_runs import two_runs
-from posttrain.report.wording import counted, duration_text, interval_text, number_text
 
 PLOTS = 24
 """The most plots over all models."""
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
-"""Characters that no HTML or XML text may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +51,26 @@ def run_page(run: RunRecord, other: RunRecord | None = None) -> str:
     costs = costs_of(run)
     with expected(run.folder / "gates.json"):
         gates, verdict = [gate_row(gate, gate_unit(run, gate)) for gate in run.gates or ()], headline(run, changes)
-    text = (
-        _environment()
-        .get_template("page.html.jinja")
-        .render(
-            run=run,
-            headline=verdict,
-            graph=lineage_chart(lineage(run)),
-            audits=audits_of(run),
-            sections=[_section(stage, changes[stage.name]) for stage in run.stages],
-            undirected=any(change.after.better is None for found in changes.values() for change in found),
-            plots=plots,
-            more_plots=more_plots,
-            suites=examples_of(run),
-            rankings=rankings_of(run),
-            gates=gates,
-            imported=imported_of(run),
-            costs=costs,
-            total=total_seconds(costs),
-            repeat=how_to_repeat(run),
-            glossary=GLOSSARY,
-            compared=None if other is None else two_runs(run, other),
-        )
+    return render_page(
+        "page.html.jinja",
+        run=run,
+        headline=verdict,
+        graph=lineage_chart(lineage(run)),
+        audits=audits_of(run),
+        sections=[_section(stage, changes[stage.name]) for stage in run.stages],
+        undirected=any(change.after.better is None for found in changes.values() for change in found),
+        plots=plots,
+        more_plots=more_plots,
+        suites=examples_of(run),
+        rankings=rankings_of(run),
+        gates=gates,
+        imported=imported_of(run),
+        costs=costs,
+        total=total_seconds(costs),
+        repeat=how_to_repeat(run),
+        glossary=GLOSSARY,
+        compared=None if other is None else two_runs(run, other),
     )
-    return _CONTROL.sub("\ufffd", text.encode("utf-8", "replace").decode())
 
 
 def _section(stage: StageRecord, changes: Sequence[ResultChange]) -> StageSection:
@@ -88,21 +78,5 @@ def _section(stage: StageRecord, changes: Sequence[ResultChange]) -> StageSectio
     with expected(stage.folder / "stage.json"):
         figures = figure_cells_of(stage)
     with expected(stage.folder / "metrics.jsonl"):
-        return StageSection(stage, about, ordered_changes(changes), figures, curves_of(stage.metrics))
-
-
-def _environment() -> Environment:
-    environment: Any = Environment(
-        loader=PackageLoader("posttrain", "report/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "duration": duration_text,
-        "number": number_text,
-        "interval": interval_text,
-        "counted": counted,
-    }
-    return environment
+        curves = [*curves_of(stage.metrics), *picked_curves(stage)]
+        return StageSection(stage, about, ordered_changes(changes), figures, curves)

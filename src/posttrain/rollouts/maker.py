@@ -50,6 +50,7 @@ class RolloutSpec:
             whose rewards differ; 0 switches it off, and all groups are kept.
         mask_truncated: whether to ignore rewards of completions cut at the limit when rewards are compared; see
             `grpo_advantages`.
+        needs_rewards: whether advantages come from rewards; if so, rewards that give no number stop the run.
         correct: adds importance weights to completions of an engine other than the trainer's own; None for its own.
     """
 
@@ -65,6 +66,7 @@ class RolloutSpec:
     most_draws: int = 0
     mask_truncated: bool = False
     correct: Callable[[Rollout], Rollout] | None = None
+    needs_rewards: bool = True
 
 
 def rollout_maker(
@@ -92,7 +94,7 @@ def rollout_maker(
         write_json_lines(tables / f"rollout-{number:08d}.jsonl", completion_rows(every, number))
         on_rollout(number, every)
         judged = state.judged + _judged(every, spec.scorer)
-        if not judged and (cursor >= enough or number + 1 == rollouts):
+        if spec.needs_rewards and not judged and (cursor >= enough or number + 1 == rollouts):
             raise RunError(f"rollout {number + 1}: {_nothing_to_learn(every, spec.scorer, cursor)}")
         if spec.correct is not None:
             chosen = spec.correct(chosen)

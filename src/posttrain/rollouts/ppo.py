@@ -12,6 +12,7 @@ from posttrain.core.group import Floats, Group
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
 from posttrain.rollouts.metrics import kl_figures
+from posttrain.rollouts.pieces import completion_pieces, joined_pieces
 from posttrain.rollouts.types import AdvantageFn, Metrics, Reference, Rollout, RolloutState, with_column
 
 Values = Callable[[Sequence[Group]], list[Floats]]
@@ -80,7 +81,8 @@ def _with_advantages(
     groups: list[Group], score_GK: Floats, beta: float, options: PPOAdvantageOptions
 ) -> tuple[list[Group], dict[str, float | None]]:
     """Add advantages and returns: GAE over each scored completion, advantages whitened over all of them."""
-    kl, value = _pieces(groups, lambda g: g.columns["old_logp"] - g.columns["ref_logp"]), _pieces(groups, _value)
+    kl = completion_pieces(groups, [g.columns["old_logp"] - g.columns["ref_logp"] for g in groups])
+    value = completion_pieces(groups, [g.columns["value"] for g in groups])
     score = score_GK.ravel()
     known = np.isfinite(score)
     advantage, returns = [np.zeros_like(v) for v in value], list(value)
@@ -99,27 +101,8 @@ def _with_advantages(
         for i, whitened, (_, return_) in zip(places, whiten([a for a, _ in pairs]), pairs, strict=True):
             advantage[i], returns[i] = whitened, return_
         metrics["explained_variance"] = _explained(np.concatenate([r for _, r in pairs]), np.concatenate(known))
-    groups = with_column(groups, "advantage", _joined(groups, advantage))
-    return with_column(groups, "return", _joined(groups, returns)), metrics
-
-
-def _value(group: Group) -> Floats:
-    return group.columns["value"]
-
-
-def _pieces(groups: Sequence[Group], column: Callable[[Group], Floats]) -> list[Floats]:
-    """Divide a column of each group into one piece per completion."""
-    return [
-        piece
-        for group in groups
-        for piece in np.split(column(group), np.cumsum([len(c.tokens) for c in group.completions])[:-1])
-    ]
-
-
-def _joined(groups: Sequence[Group], pieces: Sequence[Floats]) -> list[Floats]:
-    """Join the pieces of the completions to one column per group."""
-    remaining = iter(pieces)
-    return [np.concatenate([next(remaining) for _ in group.completions]) for group in groups]
+    groups = with_column(groups, "advantage", joined_pieces(groups, advantage))
+    return with_column(groups, "return", joined_pieces(groups, returns)), metrics
 
 
 def _explained(returns: Floats, value: Floats) -> float | None:

@@ -108,17 +108,29 @@ def _judged(
     """The reward model's score of each completion; a failure if the completion cannot be encoded."""
     if judge.renderer is None:
         return list(reward_model_scores(judge.policy, groups_of(prompts, written), row_tokens=row_tokens))
-    encoded = [_encoded(p, text, judge.renderer) for p, group in zip(prompts, texts, strict=True) for text in group]
+    conversations = [
+        Example(prompt.where, prompt.messages, (({"role": "assistant", "content": text},),))
+        for prompt, group in zip(prompts, texts, strict=True)
+        for text in group
+    ]
+    return conversation_scores(judge.policy, judge.renderer, conversations, row_tokens=row_tokens)
+
+
+def conversation_scores(
+    policy: Policy, renderer: Renderer, conversations: Sequence[Example], *, row_tokens: int = 4096
+) -> list[Score | Failed]:
+    """A reward model's score of each conversation, read as text; a failure if the conversation cannot be encoded.
+
+    Args:
+        policy: opened for the task ``score``.
+        renderer: the renderer of the reward model.
+        conversations: prompts with one completion each.
+        row_tokens: see `reward_model_scores`.
+    """
+    encoded = [encode_example(conversation, renderer, wordless=True) for conversation in conversations]
     groups = [group for group in encoded if isinstance(group, Group)]
-    values = iter(reward_model_scores(judge.policy, groups, row_tokens=row_tokens))
+    values = iter(reward_model_scores(policy, groups, row_tokens=row_tokens))
     return [next(values) if isinstance(group, Group) else Failed(group) for group in encoded]
-
-
-def _encoded(prompt: Prompt, text: str, renderer: Renderer) -> Group | str:
-    """Encode the conversation for a reward model with another tokenizer; the reason if that is not possible."""
-    return encode_example(
-        Example(prompt.where, prompt.messages, (({"role": "assistant", "content": text},),)), renderer, wordless=True
-    )
 
 
 def _array(values: Sequence[Score], count: int) -> Floats:

@@ -18,7 +18,7 @@ from posttrain.stages.context import Context, Figure
 from posttrain.stages.inputs import renderer_for
 from posttrain.stages.runner import Preview, Runner
 
-_KINDS: tuple[Kind, ...] = ("preference", "sft", "prompt")
+_KINDS: tuple[Kind, ...] = ("preference", "sft", "unpaired", "prompt")
 """The kinds of rows that a later stage may train on. The audit uses the first kind whose convention fits."""
 
 
@@ -62,7 +62,7 @@ def _report(stage: AuditStage, context: Context) -> AuditReport:
     kinds = {about["kind"] for about in report.files.values() if not about["evaluation"]}
     if (
         UNREADABLE.name in {finding.name for finding in report.blocking}
-        or not kinds <= {"sft", "preference"}
+        or not kinds <= {"sft", "preference", "unpaired"}
         or len(kinds) > 1
     ):
         return report

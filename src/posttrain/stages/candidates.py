@@ -5,11 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from posttrain.candidates.draw import Draft, Writer, make_candidates
 from posttrain.candidates.prompts import CandidatePrompt, read_prompts_for_candidates
 from posttrain.data.chat.answer_text import answer_text, prefill_note
 from posttrain.data.chat.encode import Renderer
-from posttrain.data.summary import DataSummary
+from posttrain.data.sets.split import TRAIN
+from posttrain.data.summary import DataSummary, PartSize
 from posttrain.endpoint import EndpointOptions
 from posttrain.errors import InputError
 from posttrain.files import hash_of, sha256_of, write_json, write_whole
@@ -65,7 +68,7 @@ def draw_candidates(stage: CandidatesStage, context: Context) -> dict[str, Figur
     screen, folder = context.screen, context.folder
     locals_ = _locals(stage, context)
     prompts, summary = _read(stage, list(locals_.values()), context)
-    writers, sampling = _writers(stage, prompts, locals_, context), sampling_of(stage, context.seed)
+    writers, sampling = _writers(stage, prompts, locals_, context), sampling_of(stage, _seed(stage, context.seed))
     found = make_candidates(prompts, writers, stage, sampling, folder / "draws", screen=screen, stop=context.stop)
     drawn = replace(DataSummary.of_rows(len(found.rows)), skipped=found.skips.by_reason(), noted=found.noted)
     for sentence in left_out_of(drawn):
@@ -110,8 +113,10 @@ def _read(
             renderers,
             answer=stage.max_new_tokens,
             base=context.base,
+            keep_columns=stage.keep_columns,
             on_rows=lambda n: advance(n, "rows"),
         )
+    prompts, summary = _share(stage, prompts, summary)
     prefills = dict.fromkeys(sentence for renderer in renderers for sentence in prefill_note(renderer))
     for sentence in (f"prompts: {len(prompts):,}", *left_out_of(summary), *prefills):
         context.screen.note(sentence)
@@ -122,6 +127,27 @@ def _read(
                 f"{prompt.where}: the row has tools, but servers get no tools; drop the row, or the server"
             )
     return prompts, summary
+
+
+def _share(
+    stage: CandidatesStage, prompts: list[CandidatePrompt], summary: DataSummary
+) -> tuple[list[CandidatePrompt], DataSummary]:
+    """The prompts of the stage's round; all of them if the rounds share their prompts."""
+    if stage.shares == 1:
+        return prompts, summary
+    share = prompts[stage.round - 1 :: stage.shares]
+    if not share:
+        raise InputError(
+            f"data: {len(prompts):,} prompts are too few for {stage.shares} shares; add prompts, or lower the number"
+        )
+    longest = sum(max((len(tokens) for tokens in prompt.tokens), default=0) for prompt in share)
+    noted = {**summary.noted, "in the share of another round": len(prompts) - len(share)}
+    return share, replace(summary, parts={TRAIN: PartSize(len(share), longest)}, noted=noted)
+
+
+def _seed(stage: CandidatesStage, seed: int) -> int:
+    """The seed of the draws: the run's seed in the first round, and another one in each later round."""
+    return seed if stage.round == 1 else int(np.random.SeedSequence([seed, stage.round]).generate_state(1)[0])
 
 
 def _writers(

@@ -26,6 +26,7 @@ class Context:
         screen: where notes and progress go.
         stop: whether the user has requested a stop.
         wait: whether to wait for what people still have to do, instead of stopping there.
+        on_metrics: called after each step, when its metrics are in ``metrics.jsonl``.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Context:
     screen: Screen = field(default_factory=lambda: Screen(quiet=True))
     stop: Callable[[], bool] = lambda: False
     wait: bool = False
+    on_metrics: Callable[[], None] = lambda: None
 
     @property
     def draws(self) -> int:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from posttrain.policy.memory import adapter_parameters
 from posttrain.policy.shape import ModelShape
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
 from posttrain.recipe.stages.dpo import DPOStage
+from posttrain.recipe.stages.kto import KTOStage
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.recipe.stages.ppo import PPOStage
 
@@ -44,8 +46,10 @@ def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, floa
     assert isinstance(stage, TrainingStage)
     learnt = 4.0 if stage.lora is not None else 6.0
     if not isinstance(stage, OnPolicyStage):
-        reference = 2.0 if isinstance(stage, DPOStage) else 0.0
         tokens = load.rows * (load.prompt + load.answer)
+        if isinstance(stage, KTOStage):  # mismatched completions: the reference once, the KL estimate in each epoch
+            return tokens * parameters * (stage.epochs * (learnt + 2.0) + 4.0), 0.0
+        reference = 2.0 if isinstance(stage, DPOStage) and stage.needs_reference else 0.0
         return tokens * parameters * (stage.epochs * learnt + reference), 0.0
     written = load.rows * stage.epochs * stage.num_generations * stage.max_new_tokens / 2
     read = load.rows * stage.epochs * load.prompt + written
@@ -66,8 +70,11 @@ def seconds(work: tuple[float, float], speed: float, device: str) -> float:
 
 def disk_bytes(stage: TrainingStage, shape: ModelShape, tokens: int) -> int:
     """The bytes of a stage's folder: the model, the checkpoints (weights and two moments, float32), and the tokens."""
-    adapters = None if stage.lora is None else sum(stage.lora.rank * (i + o) for i, o in shape.linear)
-    trained = shape.parameters if adapters is None else adapters
-    saved = trained * _BYTES[stage.save_dtype] if adapters is None else 4 * adapters
+    lora = stage.lora
+    trained = shape.parameters if lora is None else adapter_parameters(shape, lora)
+    if lora is None or lora.earlier == "merge":
+        saved = shape.parameters * _BYTES[stage.save_dtype]
+    else:
+        saved = 4 * trained * (1 if lora.start == "default" else 2)
     best = 4 * trained if stage.patience is not None else 0
     return saved + 12 * trained * stage.keep_checkpoints + best + 5 * tokens

@@ -66,4 +66,4 @@ def _counted(name: str, training: Training) -> str:
         return "answers"
     if name.endswith("loss"):
         return _COUNTED[training.objective.unit]
-    return "completions" if name.endswith("reward") else "pairs"
+    return "completions" if name.endswith("reward") or training.objective.unit == "completion" else "pairs"

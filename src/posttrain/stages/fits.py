@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from posttrain.console import format_bytes
 from posttrain.policy.device import place
 from posttrain.policy.machine import free_memory
+from posttrain.policy.options import PlaceOptions
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
 from posttrain.stages.context import Context
 from posttrain.stages.runner import runner_of
@@ -40,7 +41,7 @@ class Room:
 
 def room(stage: StageOptions, memory: Mapping[str, int]) -> Room | None:
     """The memory that a stage needs and the free memory; None if the stage loads no model."""
-    if not memory or not isinstance(stage, ModelStage):
+    if not memory or not isinstance(stage, PlaceOptions):
         return None
     device = place(stage).device
     return Room(device, sum(memory.values()), free_memory(device), less_memory(stage))
@@ -54,6 +55,8 @@ def short_of_memory(stage: StageOptions, context: Context) -> str | None:
 
 def less_memory(stage: StageOptions) -> str:
     """A sentence on the changes that make a stage need less memory."""
+    if not isinstance(stage, ModelStage):
+        return "Choose smaller models"
     if not isinstance(stage, TrainingStage):
         return "Choose a smaller model, or lower rollout_rows, max_new_tokens or max_length"
     ways = ["choose a smaller model", "lower row_tokens or max_length"]

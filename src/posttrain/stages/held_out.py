@@ -37,7 +37,7 @@ def held_out_rewards(
 
     def measure() -> dict[str, Mean]:
         rollout = write_and_score(spec, prompts, range(len(prompts)), 1, spec.sampling.seed + APART)
-        found = {"eval_reward": _mean(rollout.reward_GK)}
+        found = {"eval_reward": _mean(rollout.reward_GK)} if rollout.components else {}
         if len(rollout.components) > 1:
             found |= {f"eval_rewards/{name}": _mean(values) for name, values in rollout.components.items()}
         errors: dict[str, float] = {}
@@ -52,7 +52,7 @@ def held_out_rewards(
             found["eval_kl"] = Mean(kl["objective/kl"], len(prompts))
         measured = figures(rollout)
         found |= {f"eval_{name}": Mean(measured[name], len(prompts)) for name in SHOWN}
-        if alarms.gold and (context.folder / "before.json").is_file():
+        if alarms.gold and rollout.components and (context.folder / "before.json").is_file():
             before = {name: Mean(*pair) for name, pair in read_json(context.folder / "before.json").items()}
             for sentence in _hollow(before, found, errors):
                 raise_or_note(sentence, alarms, context.screen.note)

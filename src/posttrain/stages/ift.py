@@ -6,7 +6,7 @@ from posttrain.data.sets.mixture import mixed_order
 from posttrain.data.sets.prepare import Prepared
 from posttrain.data.sets.split import UNSEEN_PHRASINGS, UNSEEN_TASKS
 from posttrain.errors import InputError
-from posttrain.objectives.sft import SFT
+from posttrain.objectives.sft import sft_objective
 from posttrain.recipe.stages.ift import IFTStage
 from posttrain.stages.technique import Technique
 from posttrain.stages.training import curated
@@ -21,7 +21,7 @@ def _technique(stage: IFTStage, seed: int) -> Technique:
         weights = [task.weight for task in prepared.summary.tasks]
         return partial(mixed_order, prepared.task_of, weights, stage.temperature, seed)
 
-    return Technique(task="causal", objective=SFT, order=order)
+    return Technique(task="causal", objective=sft_objective(stage), order=order)
 
 
 def _check_held_out(stage: IFTStage, prepared: Prepared) -> None:

@@ -85,6 +85,7 @@ def left_out_of(summary: DataSummary) -> list[str]:
     for reason, skipped in summary.skipped.items():
         lines.append(f"left out, {reason}: {skipped.rows:,} rows ({', '.join(skipped.first)})")
     lines.extend(f"{what}: {count:,} rows" for what, count in summary.noted.items())
+    lines.extend(f"{what}: {count:,}" for what, count in summary.turns.items())
     if summary.unread:
         listed = ", ".join(f"`{column}` ({count:,} rows)" for column, count in summary.unread.items())
         lines.append(

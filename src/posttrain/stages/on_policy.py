@@ -7,8 +7,11 @@ from typing import Any
 from posttrain.data.chat.answer_text import prefill_note
 from posttrain.data.chat.encode import Renderer
 from posttrain.data.sets.prompts import Prompts, read_prompts
+from posttrain.errors import InputError
+from posttrain.policy.load import Policy
 from posttrain.policy.memory import cache_bytes, estimate
 from posttrain.policy.open import open_policy
+from posttrain.policy.options import PolicyOptions
 from posttrain.policy.reference_model import adapted, freeze, frozen_logprobs
 from posttrain.policy.shape import model_shape
 from posttrain.policy.value_head import add_value_head
@@ -61,12 +64,17 @@ def _needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str
     memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=False)
     if stage.vllm is None:
         memory["writing"] = cache_bytes(shape, rows=stage.rollout_rows, length=longest + stage.max_new_tokens)
-    if stage.lora is None and stage.needs_reference:
+    if stage.reference_name is not None:
+        teacher = model_shape(context.models[stage.reference_name], trust_remote_code=stage.trust_remote_code)
+        memory["teacher"] = 4 * teacher.parameters
+    elif stage.lora is None and stage.needs_reference:
         memory["reference"] = 4 * shape.parameters
     if stage.value_trunk:
         memory["value"] = 16 * shape.parameters
     judges = [
-        model_shape(context.models[other.name], trust_remote_code=stage.trust_remote_code) for other in stage.others
+        model_shape(context.models[other.name], trust_remote_code=stage.trust_remote_code)
+        for other in stage.others
+        if other.makes == "score"
     ]
     if judges:
         memory["reward models"] = 4 * sum(judge.parameters for judge in judges)
@@ -113,7 +121,7 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
     scorer, gold = open_scorer(stage, policy, context)
     reference = None
     if stage.needs_reference:
-        copy = None if adapted(policy) else freeze(open_policy(context.model, stage, train=False))
+        copy = _reference_model(stage, policy, context)
         reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
     if technique.value is not None:
         add_value_head(policy, separate=technique.value == "separate")
@@ -140,11 +148,41 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
     measure = None
     if prompts.held_out:
         measure = held_out_rewards(spec, prompts.held_out, gold, reference, stage.alarms, context)
-    monitor = ("eval_reward", True)
+    monitor = ("eval_reward", True) if stage.learns_from_rewards else ("eval_kl", False)
     training = Training(policy, source, technique.objective, stage, folder, measure=measure, monitor=monitor)
     figures = finish(stage, training, renderer, context, samples_of_prompts(prompts))
     completions = stage.batch_size * stage.minibatches * stage.num_generations
     return rollout_figures(folder / "metrics.jsonl", completions) | figures
+
+
+def _reference_model(stage: OnPolicyStage, policy: Policy, context: Context) -> Policy | None:
+    """The frozen model whose log-probs the stage needs; None if it is the policy without its trained adapter.
+
+    Raises:
+        InputError: the stage names a model with another tokenizer.
+    """
+    if stage.reference_name is None:
+        return None if adapted(policy) else freeze(open_policy(context.model, stage, train=False))
+    path = context.models[stage.reference_name]
+    options = PolicyOptions(precision=stage.precision, device=stage.device, trust_remote_code=stage.trust_remote_code)
+    teacher = freeze(open_policy(path, options, train=False, on_note=context.screen.note))
+    if (sentence := tokens_differ(teacher.tokenizer.get_vocab(), policy.tokenizer.get_vocab())) is not None:
+        raise InputError(
+            f"stages.{context.name}.teacher: {stage.reference_name} {sentence}; on-policy distillation compares "
+            "log-probs token by token. Name a teacher of the same family, or train with sft on the teacher's answers"
+        )
+    return teacher
+
+
+def tokens_differ(teacher: Mapping[str, int], policy: Mapping[str, int]) -> str | None:
+    """How the teacher's vocabulary differs from the policy's, as the end of a sentence; None if they are equal."""
+    if teacher == policy:
+        return None
+    other = next((token for token in policy if teacher.get(token) != policy[token]), None)
+    if other is None:
+        return f"has a larger vocabulary, {len(teacher)} tokens against {len(policy)}"
+    place = f"as {teacher[other]}" if other in teacher else "not at all"
+    return f"has another tokenizer: it has the policy's token {policy[other]}, {other!r}, {place}"
 
 
 def _by_epochs(stage: OnPolicyStage, prompts: int) -> int:

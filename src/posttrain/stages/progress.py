@@ -19,6 +19,7 @@ def callbacks_of(advance: Advance, context: Context) -> Callbacks:
         for sentence in rollout_lines(step, values):
             context.screen.note(sentence)
         advance(step, bar_text(values))
+        context.on_metrics()
 
     def on_eval(step: int, metrics: Mapping[str, float | None]) -> None:
         known = [f"{name} {value:.4f}" for name, value in metrics.items() if value is not None]

@@ -1,12 +1,13 @@
 """Opens a recipe's rewards: functions of text, and reward models with their tokenizers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from posttrain.data.options import DataOptions
+from posttrain.data.chat.renderer import Renderer
+from posttrain.data.options import DataOptions, DataSource
 from posttrain.errors import InputError
 from posttrain.policy.load import Policy
 from posttrain.policy.open import open_policy
-from posttrain.policy.options import PolicyOptions
+from posttrain.policy.options import PlaceOptions, PolicyOptions
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.rewards.model import ModelReward
 from posttrain.rewards.registry import RewardSpec
@@ -56,15 +57,35 @@ def _open(stage: OnPolicyStage, key: str, specs: Mapping[str, RewardSpec], polic
 
 def _reward_model(where: str, spec: ModelReward, stage: OnPolicyStage, policy: Policy, context: Context) -> RewardModel:
     """Open a reward model. If its tokenizer is not the policy's, it tokenizes each text again."""
+    reward_model = open_reward_model(where, spec, stage, context)
+    if reward_model.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
+        return RewardModel(reward_model, spec.weight)
+    context.screen.note(f"{where}: {spec.model} has another tokenizer, so completions are tokenized again for it")
+    return RewardModel(reward_model, spec.weight, renderer_of_reward_model(spec, stage.data, stage, context))
+
+
+def open_reward_model(where: str, spec: ModelReward, place: PlaceOptions, context: Context) -> Policy:
+    """Load a reward model.
+
+    Args:
+        where: the key path of the reward.
+
+    Raises:
+        InputError: the model has no trained scalar head.
+    """
+    options = PolicyOptions(precision=place.precision, device=place.device, trust_remote_code=place.trust_remote_code)
     path = context.models[spec.model]
-    options = PolicyOptions(precision=stage.precision, device=stage.device, trust_remote_code=stage.trust_remote_code)
     reward_model = open_policy(path, options, task="score", train=False, on_note=context.screen.note)
     reward_model.model.requires_grad_(False)
     if not reward_model.base.score.weight.any():
         raise InputError(f"{where}.model: {spec.model} has no trained scalar head, so every score would be 0")
-    if reward_model.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
-        return RewardModel(reward_model, spec.weight)
-    context.screen.note(f"{where}: {spec.model} has another tokenizer, so completions are tokenized again for it")
-    own = Context(context.name, context.folder, context.base, path, context.seed)
-    data = DataOptions.model_validate({"data": [source.model_dump() for source in stage.data]})
-    return RewardModel(reward_model, spec.weight, renderer_for(data, own, trust_remote_code=stage.trust_remote_code))
+    return reward_model
+
+
+def renderer_of_reward_model(
+    spec: ModelReward, sources: Sequence[DataSource], place: PlaceOptions, context: Context
+) -> Renderer:
+    """The renderer of conversations that a reward model reads as text."""
+    own = Context(context.name, context.folder, context.base, context.models[spec.model], context.seed)
+    data = DataOptions.model_validate({"data": [source.model_dump() for source in sources]})
+    return renderer_for(data, own, trust_remote_code=place.trust_remote_code)

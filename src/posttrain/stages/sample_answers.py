@@ -103,7 +103,9 @@ def _sample_of(part: str, group: Group) -> SamplePrompt:
     start = int(np.argmax(best.loss))
     rest = np.flatnonzero(~best.loss[start:])
     end = start + int(rest[0]) if len(rest) else len(best.tokens)
-    return SamplePrompt(part, group.where, np.concatenate([group.prompt, best.tokens[:start]]), best.tokens[start:end])
+    label = group.columns.get("label")
+    target = best.tokens[start:end] if label is None or label[0] == 1 else None  # a bad answer is no target
+    return SamplePrompt(part, group.where, np.concatenate([group.prompt, best.tokens[:start]]), target)
 
 
 def _answers(policy: Policy, samples: Sequence[SamplePrompt]) -> list[str]:

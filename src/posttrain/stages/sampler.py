@@ -49,6 +49,7 @@ def rollout_spec(
         technique.most_draws,
         technique.mask_truncated,
         correct,
+        needs_rewards=stage.learns_from_rewards,
     )
 
 
@@ -69,6 +70,7 @@ def _writer(
         policy=policy,
         row_tokens=stage.row_tokens,
         temperature=stage.temperature,
+        mode=stage.vllm.importance,
         cap=stage.vllm.importance_cap,
     )
 

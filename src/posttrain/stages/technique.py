@@ -9,7 +9,7 @@ from posttrain.data.sets.store import GroupStore
 from posttrain.policy.load import Policy, Task
 from posttrain.recipe.stages.ppo import ValueModel
 from posttrain.rollouts.types import AdvantageFn, Reference
-from posttrain.stages.context import Figure
+from posttrain.stages.context import Context, Figure
 from posttrain.train.batches import Order
 
 
@@ -21,12 +21,14 @@ class Technique:
         task: the head that it trains.
         objective: the loss.
         order: the function from the prepared data to the order of each epoch.
+        regroup: the function from the prepared data to the groups to train on, if they are not the rows themselves.
         figures: the function from the held-out validation set to further figures of the summary.
     """
 
     task: Task
     objective: Objective
     order: Callable[[Prepared], Order]
+    regroup: Callable[[Prepared, Context], Prepared] = lambda prepared, context: prepared
     figures: Callable[[GroupStore], dict[str, Figure]] = lambda store: {}
 
 

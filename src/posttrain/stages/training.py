@@ -64,7 +64,7 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
         the stage's part of ``summary.json``.
     """
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prepared = prepare_data(stage, renderer, context)
+    prepared = technique.regroup(prepare_data(stage, renderer, context), context)
     policy = open_policy(context.model, stage, task=technique.task, seed=context.draws, on_note=context.screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))  # generation stops where trained answers end
     training = _training(policy, prepared, stage, technique, context)
@@ -83,7 +83,7 @@ def _preview(stage: TrainingStage, technique: Technique, context: Context) -> Pr
     """Read a stage's data, and count its rows, tokens, steps and memory."""
     memory = _needs(stage, technique, context)
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prepared = prepare_data(stage, renderer, context)
+    prepared = technique.regroup(prepare_data(stage, renderer, context), context)
     store = prepared.train
     rows = None if stage.batch_tokens else stage.batch_size
     source = DatasetBatches(store, store.sizes.tolist(), technique.order(prepared), rows, stage.batch_tokens)

@@ -59,6 +59,6 @@ def _worst(policy: Policy, objective: Objective, groups: Sequence[Group], most: 
     for group in groups:
         batch = collate([group], policy.device)
         total = loss_of(policy, objective, batch).total
-        losses.append((float(total) / max(1, batch.counts[objective.unit]), group.where))
+        losses.append((float(total) / (batch.counts[objective.unit] or 1), group.where))
     bad = [where for loss, where in losses if not math.isfinite(loss)]
     return (bad or [where for _, where in sorted(losses, reverse=True)])[:most]

@@ -13,10 +13,11 @@ from posttrain.core.outputs import Objective
 from posttrain.errors import RunError, Stopped
 from posttrain.policy.load import Policy
 from posttrain.train import divergence
+from posttrain.train.baseline import with_baseline
 from posttrain.train.batches import BatchSource, Indexed
 from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
 from posttrain.train.metrics_log import MetricsLog
-from posttrain.train.optimizer import adamw, rate_at
+from posttrain.train.optimizer import adamw, rate_at, set_rate
 from posttrain.train.options import TrainOptions
 from posttrain.train.step import Mean, accumulate, evaluate
 
@@ -92,6 +93,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
         weight_decay=options.weight_decay,
         betas=options.betas,
         epsilon=options.epsilon,
+        plus_ratio=training.policy.plus_ratio,
     )
     state, damage = load_checkpoint(checkpoints, model, optimizer)
     for sentence in damage:
@@ -160,7 +162,8 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
     started = time.perf_counter()
     options, model = training.options, training.policy.model
     groups = training.source.step(state.step)
-    means = accumulate(training.policy, training.objective, groups, options.row_tokens)
+    ready = with_baseline(training.policy, training.objective, groups, options.row_tokens)
+    means = accumulate(training.policy, training.objective, ready, options.row_tokens)
     metrics = {name: mean.value for name, mean in means.items()}
     norm = float(
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], options.max_grad_norm)
@@ -170,16 +173,23 @@ def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, to
         divergence.check_loss(
             training.policy,
             training.objective,
-            groups,
+            ready,
             step=state.step,
             loss=loss,
             norm=norm,
             recent=state.losses,
             max_jump=options.max_loss_jump,
         )
-    rate = rate_at(state.step, total, peak=options.learning_rate, warmup=options.warmup, schedule=options.schedule)
-    for parameter_group in optimizer.param_groups:
-        parameter_group["lr"] = rate
+    rate = rate_at(
+        state.step,
+        total,
+        peak=options.learning_rate,
+        warmup=options.warmup,
+        schedule=options.schedule,
+        decay=options.decay,
+        min_rate=options.min_rate,
+    )
+    set_rate(optimizer, rate)
     optimizer.step()
     optimizer.zero_grad(set_to_none=False)  # keeps the memory of the gradients
     metrics = {**metrics, **training.source.metrics(state.step)}

@@ -1,4 +1,17 @@
-"""AdamW and the learning-rate schedules."""
+"""AdamW, its learning rates (LoRA+), and the learning-rate schedules.
+
+With W warm-up steps, S steps in all and the last D of them for a decay, step s (from 0) has this share of the peak:
+
+    all       (s + 1) / W                        for s < W: the warm-up
+    constant  1
+    linear    1 - x                              x = (s - W) / (S - W)
+    cosine    (1 + cos(πx)) / 2                  Loshchilov & Hutter 2016, arXiv:1608.03983, eq. 5, without restarts
+    wsd       1 up to S - D, then 1 - x          x = (s - S + D) / D; warmup-stable-decay, Hu et al. 2024,
+                                                 arXiv:2404.06395, section 4.2, with the linear decay of Hägele et al.
+                                                 2024, arXiv:2405.18392, section 3
+
+With a minimum rate m, a share f that falls becomes m + (1 - m) f.
+"""
 
 import math
 from collections.abc import Iterable
@@ -6,7 +19,10 @@ from typing import Literal
 
 import torch
 
-Schedule = Literal["cosine", "linear", "constant"]
+Schedule = Literal["cosine", "linear", "constant", "wsd"]
+
+_FACTOR = "rate_factor"
+"""The key of a parameter group's factor of the learning rate."""
 
 
 def adamw(
@@ -16,29 +32,62 @@ def adamw(
     weight_decay: float,
     betas: tuple[float, float],
     epsilon: float,
+    plus_ratio: float = 1.0,
 ) -> torch.optim.AdamW:
-    """Fused AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101), without weight decay of biases and norms."""
-    trained = [p for _, p in parameters if p.requires_grad]
+    """Fused AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101), without weight decay of biases and norms.
+
+    Args:
+        plus_ratio: LoRA+ (Hayou et al. 2024, arXiv:2402.12354, section 4): the learning rate of the B matrices of
+            adapters, as a multiple of that of all other weights.
+    """
+    named = [(name, p) for name, p in parameters if p.requires_grad]
+    faster = [p for name, p in named if plus_ratio != 1.0 and _is_b(name)]
+    fast = {id(p) for p in faster}
+    trained = [p for _, p in named if id(p) not in fast]
     groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay, _FACTOR: 1.0},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0, _FACTOR: 1.0},
+        {"params": faster, "weight_decay": weight_decay, _FACTOR: plus_ratio},
     ]
     groups = [group for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=learning_rate, betas=betas, eps=epsilon, fused=True)
 
 
-def rate_at(step: int, total: int, *, peak: float, warmup: float, schedule: Schedule) -> float:
-    """The learning rate of step `step` (from 0) of `total`: a linear warm-up, then the schedule down to 0.
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the next step; each parameter group has its own factor of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group[_FACTOR]
+
+
+def rate_at(
+    step: int,
+    total: int,
+    *,
+    peak: float,
+    warmup: float,
+    schedule: Schedule,
+    decay: float = 0.1,
+    min_rate: float = 0.0,
+) -> float:
+    """The learning rate of step `step` (from 0) of `total`: a linear warm-up, then the schedule.
 
     Args:
         peak: the learning rate at the end of the warm-up.
         warmup: the share of the steps that the warm-up takes, 0 to 1.
-        schedule: "constant" stays at the peak.
+        schedule: "constant" stays at the peak; see the module for the others.
+        decay: the share of the steps that the decay of "wsd" takes.
+        min_rate: the share of the peak that the schedule falls to.
     """
     rising = math.ceil(warmup * total)
     if step < rising:
         return peak * (step + 1) / rising
     if schedule == "constant":
         return peak
-    done = (step - rising) / max(1, total - rising)
-    return peak * (1.0 - done) if schedule == "linear" else peak * 0.5 * (1.0 + math.cos(math.pi * done))
+    start = max(rising, total - math.ceil(decay * total)) if schedule == "wsd" else rising
+    done = max(0, step - start) / max(1, total - start)
+    share = 0.5 * (1.0 + math.cos(math.pi * done)) if schedule == "cosine" else 1.0 - done
+    return peak * (min_rate + (1.0 - min_rate) * share)
+
+
+def _is_b(name: str) -> bool:
+    return ".lora_B." in name or ".lora_embedding_B." in name

@@ -1,8 +1,8 @@
 """The recipe's options for training."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posttrain.options import Options
 
@@ -29,10 +29,21 @@ class TrainOptions(Options):
         "if unset, activations take about 1 GiB (8 GiB on a GPU)",
     )
     learning_rate: float = Field(default=2e-5, gt=0, lt=1, description="peak learning rate")
-    schedule: Literal["cosine", "linear", "constant"] = Field(
-        default="cosine", description="learning-rate schedule after the warm-up, down to 0"
+    schedule: Literal["cosine", "linear", "constant", "wsd"] = Field(
+        default="cosine",
+        description="learning-rate schedule after the warm-up; wsd (warmup-stable-decay) stays at the peak until the "
+        "last `decay` of the steps",
     )
     warmup: float = Field(default=0.05, ge=0, le=1, description="share of the steps that the warm-up takes")
+    decay: float = Field(
+        default=0.1, gt=0, le=1, description="share of the steps that the final decay takes (only schedule: wsd)"
+    )
+    min_rate: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the peak that the rate falls to (not with schedule: constant)",
+    )
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="weight decay of matrices (not biases and norms)")
     betas: tuple[Beta, Beta] = Field(default=(0.9, 0.999), description="AdamW's β1 and β2")
     epsilon: float = Field(default=1e-8, gt=0, description="AdamW's ε")
@@ -52,3 +63,16 @@ class TrainOptions(Options):
     max_loss_jump: float = Field(
         default=10.0, gt=0, description="stop if the loss exceeds the median of the last 32 steps by this many nats"
     )
+
+    @model_validator(mode="after")
+    def _schedule_uses_its_options(self) -> Self:
+        """Refuse an option of another schedule, which would have no effect."""
+        if "decay" in self.model_fields_set and self.schedule != "wsd":
+            raise ValueError(f"`schedule: {self.schedule}` does not use `decay`; remove it, or set `schedule: wsd`")
+        if "min_rate" in self.model_fields_set and self.schedule == "constant":
+            raise ValueError("`schedule: constant` does not use `min_rate`; remove it, or choose another schedule")
+        if self.schedule == "wsd" and self.warmup + self.decay > 1:
+            raise ValueError(
+                f"`warmup` and `decay` together take {self.warmup + self.decay:g} of the steps; lower one of them"
+            )
+        return self

@@ -1,6 +1,7 @@
 """The gradient of an optimiser step (summed over rows, divided once) and the metrics of an evaluation."""
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import NamedTuple
 
 import torch
@@ -8,11 +9,12 @@ from torch import Tensor
 
 from posttrain.core.group import Group
 from posttrain.core.outputs import Loss, Metrics, Objective
-from posttrain.core.packing import Batch, collate, pack
+from posttrain.core.packing import WEIGHT, Batch, collate, pack
 from posttrain.policy.forward import forward
 from posttrain.policy.grad_accumulation import accumulating
 from posttrain.policy.gradient_checkpointing import recomputing
 from posttrain.policy.load import Policy
+from posttrain.train.baseline import baseline_values, step_value, with_value
 from posttrain.train.batches import Indexed
 
 EVAL_GROUPS = 64
@@ -41,7 +43,7 @@ class Totals:
     def means(self) -> dict[str, Mean]:
         """The mean of every metric."""
         return {
-            name: Mean(float(total) / float(count) if count else None, int(count))
+            name: Mean(float(total) / float(count) if count else None, ceil(count))
             for name, (total, count) in self._sums.items()
         }
 
@@ -58,12 +60,15 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     The mean is over the objective's units (tokens, completions or groups) of all `groups`, and does not depend on how
     they are packed into rows.
 
+    Args:
+        groups: the step's groups; see `with_baseline`.
+
     Returns:
         the step's metrics.
     """
     totals = Totals()
     rows = list(packed_rows(groups, row_tokens, policy.device))
-    units = max(1, sum(row.counts[objective.unit] for row in rows))  # 0 if all completions are truncated and masked
+    units = sum(row.counts[objective.unit] for row in rows) or 1  # 0 if all completions are truncated and masked
     with accumulating(policy):
         while rows:
             row = rows.pop()
@@ -74,14 +79,14 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     return totals.means()
 
 
-def _loss(policy: Policy, objective: Objective, row: Batch, units: int) -> Loss:
+def _loss(policy: Policy, objective: Objective, row: Batch, units: float) -> Loss:
     """The forward pass and loss of one row, in a step of `units` units."""
     outputs = forward(
         policy,
         row,
         objective.wants,
         temperature=objective.temperature,
-        gradient=-1 / units if objective.uniform else None,
+        gradient=-1 / units if objective.uniform and WEIGHT not in row.columns else None,
         accumulate=True,
     )
     return objective.loss(outputs, row)
@@ -94,10 +99,20 @@ def loss_of(policy: Policy, objective: Objective, row: Batch) -> Loss:
 
 
 def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: int) -> dict[str, Mean]:
-    """The objective's metrics over held-out groups."""
-    totals = Totals()
-    for start in range(0, len(groups), EVAL_GROUPS):
-        batch = [groups[i] for i in range(start, min(len(groups), start + EVAL_GROUPS))]
-        for row in packed_rows(batch, row_tokens, policy.device):
+    """The objective's metrics over held-out groups. They count as one step: a baseline is the mean over all of them."""
+    totals, baseline = Totals(), objective.baseline
+    value = 0.0
+    if baseline is not None:
+        parts = (baseline_values(policy, baseline, part, row_tokens) for part in _parts(groups))
+        value = step_value(baseline, [number for part in parts for number in part])
+    for part in _parts(groups):
+        ready = part if baseline is None else [with_value(group, baseline, value) for group in part]
+        for row in packed_rows(ready, row_tokens, policy.device):
             totals.add(loss_of(policy, objective, row).metrics)
     return totals.means()
+
+
+def _parts(groups: Indexed) -> Iterator[list[Group]]:
+    """The groups in parts of `EVAL_GROUPS`."""
+    for start in range(0, len(groups), EVAL_GROUPS):
+        yield [groups[i] for i in range(start, min(len(groups), start + EVAL_GROUPS))]

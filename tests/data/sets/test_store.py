@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posttrain.core.group import Completion, Group
+from posttrain.core.packing import WEIGHT
 from posttrain.data.sets.store import GroupStore, StoreWriter
 
 
@@ -134,3 +135,12 @@ def test_the_writer_counts_what_it_wrote(tmp_path: Path) -> None:
     writer.close()
     assert (writer.count, writer.tokens, writer.loss_tokens) == (2, 7, 3)
     assert json.loads((tmp_path / "s" / "store.json").read_text()) == {"groups": 2, "columns": []}
+
+
+def test_weights_of_some_groups_come_back_and_the_tokens_of_all_others_weigh_one(tmp_path: Path) -> None:
+    plain = group([1], [(2, True), (3, False), (4, True)])
+    heavy = group([1], [(2, True), (3, True)], **{WEIGHT: [0.5, 2.0]})
+    store = written(tmp_path / "some", plain, heavy, plain)
+    assert [g.columns[WEIGHT].tolist() for g in store] == [[1.0, 1.0], [0.5, 2.0], [1.0, 1.0]]
+    assert WEIGHT in store.columns
+    assert WEIGHT not in written(tmp_path / "none", plain, plain).columns

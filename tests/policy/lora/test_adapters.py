@@ -12,7 +12,8 @@ from posttrain.core.packing import Batch, collate
 from posttrain.errors import InputError
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy, load_policy
-from posttrain.policy.lora.adapters import add_lora, attach
+from posttrain.policy.lora.adapters import add_lora
+from posttrain.policy.lora.attach import attach
 from posttrain.policy.lora.folder import adapter_in
 from posttrain.policy.options import LoraOptions
 from posttrain.policy.probe import settle_layout

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from posttrain.core.packing import collate
 from posttrain.errors import InputError
 from posttrain.policy.load import Policy, load_policy
-from posttrain.policy.lora.adapters import merged_weights
+from posttrain.policy.lora.merged import merged_weights
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.reference_model import frozen_logprobs

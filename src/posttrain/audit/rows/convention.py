@@ -10,7 +10,7 @@ from posttrain.data.files.read import Row
 from posttrain.data.formats.conventions import CONVENTIONS, Convention, Kind, convention_of
 from posttrain.errors import InputError
 
-ReadAs = Literal["sft", "preference", "prompt", "judged", "unknown"]
+ReadAs = Literal["sft", "preference", "unpaired", "prompt", "judged", "unknown"]
 
 _PROMPT_NAMES = (
     *("prompt", "question", "query", "instruction", "dialogue", "problem", "body", "document", "article"),
@@ -66,8 +66,10 @@ def reading_of(row: Row, columns: Mapping[str, str], task: str | None = None) ->
         columns: the columns that the user or recipe names; if there are any, none is guessed.
     """
     names = set(row.values) - set(columns.values()) | set(columns)
-    order = {"preference": 0, "sft": 1, "prompt": 2}
+    order = {"preference": 0, "unpaired": 1, "sft": 2, "prompt": 3}
     fitting = sorted((c for c in CONVENTIONS if names >= set(c.required)), key=lambda c: order[c.kind])
+    if not isinstance(row.values.get(columns.get("label", "label")), bool):  # another label may be a class
+        fitting = [c for c in fitting if c.kind != "unpaired"]
     guess = {} if columns else _guess(row.values)
     if "completion" in guess or guess.get("prompt") == "text":  # the row also has a label or tests
         fitting = [c for c in fitting if c.name != "text"]

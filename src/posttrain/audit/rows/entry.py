@@ -11,7 +11,7 @@ from typing import Any, Literal
 from posttrain.audit.similarity.word_hashes import small_letters
 from posttrain.data.example import Example, Message
 
-Kind = Literal["sft", "preference", "prompt", "unknown"]
+Kind = Literal["sft", "preference", "prompt", "unknown", "unpaired"]
 
 _WORD = re.compile(r"\w+")
 _WORD_OR_SIGN = re.compile(r"\w+|[+*/=<>%$€£^&|~]")
@@ -44,6 +44,7 @@ class Entry:
         context: the messages from the first answer to the last one, in a conversation of several turns.
         final: the last answer of such a conversation.
         judge: the person who judged or ranked, if the row names one.
+        good: whether the label of an unpaired row is true; None for other rows.
     """
 
     where: str
@@ -57,6 +58,7 @@ class Entry:
     context: str = ""
     final: str = ""
     judge: str = ""
+    good: bool | None = None
 
     @property
     def answer(self) -> str:
@@ -83,7 +85,10 @@ def entry_of(example: Example, kind: Kind) -> Entry:
     key, judge = key_of(example.row, kind), judge_of(example.row)
     ranks = example.columns.get("rank", ())
     context, final = _turns(example.completions[0]) if len(example.completions) == 1 else ("", "")
-    return Entry(example.where, kind, prompt, outputs, ranks, example.row, key, example.task, context, final, judge)
+    good = example.columns["label"][0] == 1 if "label" in example.columns else None
+    return Entry(
+        example.where, kind, prompt, outputs, ranks, example.row, key, example.task, context, final, judge, good
+    )
 
 
 def key_of(row: Mapping[str, Any], kind: str) -> str:

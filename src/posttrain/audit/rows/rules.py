@@ -35,3 +35,6 @@ IDENTICAL = Rule(
     "drop",
 )
 ALL_TIED = Rule("all-tied", "info", "rankings tie all candidates", "ignore this finding; training leaves them out")
+NO_LABEL = Rule(
+    "no-label", "info", "rows have an empty label", "ignore this finding; training leaves them out, or label them"
+)

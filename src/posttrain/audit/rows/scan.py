@@ -21,6 +21,7 @@ from posttrain.audit.rows.rules import (
     EMPTY_PROMPT,
     EMPTY_TEXT,
     IDENTICAL,
+    NO_LABEL,
     ODD,
     UNREADABLE,
 )
@@ -54,6 +55,7 @@ ROW = np.dtype(
         ("worst_chars", np.uint32),
         ("first", np.uint8),  # 1 or 2 if the best completion is the first or second; else 0
         ("tied", np.bool_),
+        ("good", np.uint8),  # the label of an unpaired row: 1 if true, 2 if false; 0 for other rows
         ("form", np.uint8),  # index in `answer_form.FORMS`
         ("shape", np.uint32),  # hash of the JSON keys or headings
         ("ending", np.uint8),  # index in `answer_form.ENDINGS`
@@ -65,7 +67,7 @@ ROW = np.dtype(
 )
 """The table's row for an example: less than 200 bytes, whatever the length of its texts."""
 
-KINDS = ("sft", "preference", "prompt", "unknown")
+KINDS = ("sft", "preference", "prompt", "unknown", "unpaired")
 
 _LEFT_OUT = {
     SkipReason.EMPTY_COMPLETION: EMPTY_OUTPUT,
@@ -77,6 +79,7 @@ _LEFT_OUT = {
     SkipReason.OTHER_PROMPT: DIFFERING,
     SkipReason.SPLIT_EARLIER: DIFFERING,
     SkipReason.ALL_TIED: ALL_TIED,
+    SkipReason.NO_LABEL: NO_LABEL,
 }
 """The reason why the reader leaves a row out → the rule of the finding."""
 
@@ -223,10 +226,11 @@ def _numbers(entry: Entry) -> tuple[int, ...]:
     whole = hash64(entry.key)
     words = [prompt_words, *map(normalised, entry.outputs)]
     judgment = [str(entry.ranks), entry.judge] if entry.kind == "preference" else []
+    label = [] if entry.good is None else [str(entry.good)]
     return (
         KINDS.index(entry.kind),
         whole,
-        whole if entry.kind == "unknown" else hash64("\0".join([*words, *judgment])),
+        whole if entry.kind == "unknown" else hash64("\0".join([*words, *judgment, *label])),
         hash64(prompt_words),
         hash64(answer.strip() if entry.ranks else normalised(entry.final or answer)),
         hash64(worst.strip()) if entry.ranks else 0,
@@ -236,6 +240,7 @@ def _numbers(entry: Entry) -> tuple[int, ...]:
         len(worst),
         first,
         tied,
+        0 if entry.good is None else 1 if entry.good else 2,
         *form_of(answer),
         ending_of(answer),
         language_of(text),

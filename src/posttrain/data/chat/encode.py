@@ -1,18 +1,19 @@
 """Messages become tokens and loss masks: a conversation is rendered once and tokenised once; offsets give the mask."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from posttrain.core.group import Bools, Completion, Group, Ints
+from posttrain.core.group import Bools, Completion, Floats, Group, Ints
+from posttrain.core.packing import WEIGHT
 from posttrain.data.chat.lost_in_rendering import lost_in_rendering
 from posttrain.data.chat.renderer import Renderer
 from posttrain.data.chat.template import BUILT_IN, Template, answer_spans, render_conversation
 from posttrain.data.example import Example, Message
-from posttrain.data.formats.messages import LEARNT
-from posttrain.data.row_notes import RowNote
+from posttrain.data.formats.messages import LEARNT, MESSAGE_WEIGHT
+from posttrain.data.row_notes import RowNote, TurnNote
 from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
 
@@ -28,11 +29,12 @@ _Answers = list[tuple[Ints, Bools]]
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """One completion with its prompt, tokenised, and the notes on it."""
+    """One completion with its prompt, tokenised, the notes on it, and the weight of each token if messages have one."""
 
     tokens: Ints
     loss: Bools
     notes: frozenset[str]
+    weight: Floats | None = None
 
     @property
     def prompt_length(self) -> int:
@@ -49,16 +51,23 @@ def encode_example(example: Example, renderer: Renderer, *, wordless: bool = Fal
     before the answer holds the answer's leading blanks; it bears no loss. ANSWER_REWRITTEN: see `answer_spans`.
     ANSWER_WITHOUT_WORDS: the template leaves the end token alone of an answer; the token bears no loss.
 
+    The answers of a kept row that are not learnt or have a weight are counted in ``renderer.turns``.
+
     Args:
         wordless: whether the end token of an answer without words bears loss too; a reward model needs it.
 
     Raises:
-        InputError: the row is too long and truncation is "error", or the template refuses the conversation.
+        InputError: the row is too long and truncation is "error", the template refuses the conversation, or a message
+            of a row with several completions has a weight.
     """
+    if len(example.completions) > 1 and any(MESSAGE_WEIGHT in m for c in example.completions for m in c):
+        raise InputError(
+            f"{example.where}: a message has a weight; only 0 and 1 have a meaning in a row with several completions"
+        )
     if any(not _has_learnt_answer(completion) for completion in example.completions):
         return SkipReason.NOT_LEARNT
     texts = [
-        _raw(example, c, renderer) if example.raw else _chat(example, c, renderer, wordless)
+        _raw(example, c, renderer) if example.raw else _weighted(example, c, renderer, wordless)
         for c in example.completions
     ]
     notes = set(example.notes).union(*(text.notes for text in texts))
@@ -81,11 +90,17 @@ def encode_example(example: Example, renderer: Renderer, *, wordless: bool = Fal
     if len(answers) > 1 and all(np.array_equal(tokens, answers[0][0]) for tokens, _ in answers[1:]):
         return SkipReason.SAME_TOKENS
     renderer.seen.update(sorted(notes))
+    renderer.turns.update(_turns(example))
+    columns = {name: np.array(values, dtype=np.float32) for name, values in example.columns.items()}
+    weight = texts[0].weight
+    if weight is not None:
+        tokens, loss = answers[0]
+        columns[WEIGHT] = weight[shared : shared + len(tokens)][loss]
     return Group(
         where=example.where,
         prompt=prompt,
         completions=tuple(Completion(tokens, loss) for tokens, loss in answers),
-        columns={name: np.array(values, dtype=np.float32) for name, values in example.columns.items()},
+        columns=columns,
     )
 
 
@@ -128,6 +143,34 @@ def _template(renderer: Renderer, where: str) -> Template:
             f"name one in the recipe: `template: plain` (or {', '.join(BUILT_IN[1:])}, or a Jinja file)"
         )
     return renderer.template
+
+
+def _weighted(example: Example, completion: Sequence[Message], renderer: Renderer, wordless: bool) -> _Text:
+    """A conversation; its tokens have weights if its messages have.
+
+    The tokens of a weight are those with loss if only the answers of this weight are learnt. A token of an answer that
+    cannot be found in this way bears no loss.
+    """
+    text = _chat(example, completion, renderer, wordless)
+    if not any(MESSAGE_WEIGHT in message for message in completion):
+        return text
+    weight = np.zeros(len(text.tokens), dtype=np.float32)
+    for value in sorted({message.get(MESSAGE_WEIGHT, 1.0) for message in completion}):
+        alone = [m if m.get(MESSAGE_WEIGHT, 1.0) == value else {**m, LEARNT: False} for m in completion]
+        weight[_chat(example, alone, renderer, wordless).loss] = value
+    loss = text.loss & (weight > 0)
+    lost = {RowNote.ANSWER_REWRITTEN} if (loss != text.loss).any() else set[str]()
+    return replace(text, loss=loss, weight=weight, notes=text.notes | lost)
+
+
+def _turns(example: Example) -> dict[str, int]:
+    """The number of answers that are not learnt, and of those with a weight."""
+    answers = [m for completion in example.completions for m in completion if m["role"] == "assistant"]
+    counts = {
+        TurnNote.NOT_LEARNT: sum(not m.get(LEARNT, True) for m in answers),
+        TurnNote.WEIGHTED: sum(MESSAGE_WEIGHT in m for m in answers),
+    }
+    return {note: count for note, count in counts.items() if count}
 
 
 def _chat(example: Example, completion: Sequence[Message], renderer: Renderer, wordless: bool) -> _Text:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.chat.template import Template, render_conversation, shortest_question, template_of, traits_of
+from posttrain.data.chat.template_arguments import shown
 from posttrain.data.options import RowOptions, Truncation
 from posttrain.errors import InputError
 
@@ -30,6 +31,7 @@ class Renderer:
         truncation: what to do with a longer row. "error" stops; "drop" skips the row; "left" cuts the start of the
             prompt; "right" cuts the end of the completion, and the model then does not learn to stop there.
         seen: the notes on kept rows, counted; see `encode_example`.
+        turns: the answers of kept rows that are not learnt or have a weight, counted (`TurnNote`).
         prefill: the text with which the template opens an answer; see `prefill_of`.
     """
 
@@ -39,6 +41,7 @@ class Renderer:
     max_length: int
     truncation: Truncation = "drop"
     seen: Counter[str] = field(default_factory=Counter)
+    turns: Counter[str] = field(default_factory=Counter)
     prefill: str = ""
 
 
@@ -58,11 +61,14 @@ def renderer_of(
     if options.max_length is not None and positions is not None and options.max_length > positions:
         raise InputError(f"max_length: {options.max_length} is more than the {positions} positions the model has")
     length = options.max_length or min(LENGTH_LIMIT, positions or LENGTH_LIMIT)
-    template = template_of(tokenizer, options.template, base)
+    template = template_of(tokenizer, options.template, base, options.template_arguments)
     if template is None:
         return Renderer(tokenizer, None, frozenset(end_tokens), length, options.truncation), []
     end = turn_end_token(tokenizer, template)
     notes = [f"the chat template {trait}" for trait in traits_of(template)]
+    if options.template_arguments:
+        listed = ", ".join(f"{name}: {shown(value)}" for name, value in options.template_arguments.items())
+        notes.append(f"the chat template reads {listed}; the saved model's template has the same defaults")
     if end is None:
         notes.append("the chat template ends an answer with no special token: the model will not learn where to stop")
     all_ends = frozenset(end_tokens) | ({end} if end is not None else set())

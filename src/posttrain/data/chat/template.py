@@ -9,8 +9,9 @@ from typing import Any
 
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from posttrain.data.chat.template_arguments import Value, with_arguments
 from posttrain.data.example import Message
-from posttrain.data.formats.messages import LEARNT, REASONING
+from posttrain.data.formats.messages import LEARNT, MESSAGE_WEIGHT, REASONING
 from posttrain.errors import InputError
 
 BUILT_IN = ("plain", "chatml", "raw")
@@ -36,14 +37,20 @@ class Template:
     reasoning: str = REASONING
 
 
-def template_of(tokenizer: Any, chosen: str | None, base: Path) -> Template | None:
+def template_of(
+    tokenizer: Any, chosen: str | None, base: Path, arguments: Mapping[str, Value] | None = None
+) -> Template | None:
     """The template that the recipe names (one of `BUILT_IN`, or a Jinja file under `base`), else the tokenizer's own.
+
+    Args:
+        arguments: variables of the template; they become defaults in its text (`with_arguments`).
 
     Returns:
         None where there is neither: such a model reads plain text only.
 
     Raises:
-        InputError: the file does not exist, or the model has several templates and none is the default.
+        InputError: the file does not exist, the model has several templates and none is the default, or the template
+            does not read an argument.
     """
     if chosen in BUILT_IN:
         source = files("posttrain.data.chat").joinpath(f"templates/{chosen}.jinja").read_text(encoding="utf-8")
@@ -52,12 +59,15 @@ def template_of(tokenizer: Any, chosen: str | None, base: Path) -> Template | No
             raise InputError(f"template: {chosen} is neither a file nor one of {', '.join(BUILT_IN)}")
         source = _text_of(base / chosen)
     elif tokenizer.chat_template is None:
+        if arguments:
+            raise InputError("template_arguments: the model has no chat template that could read them; remove the key")
         return None
     else:
         try:
             source = tokenizer.get_chat_template()
         except ValueError as error:
             raise InputError(f"template: {error}; save the one you want as a file and name it") from error
+    source = with_arguments(source, arguments or {})
     marked = bool(re.search(r"{%[-+]?\s*generation\b", source))
     names = (REASONING, "reasoning", "thinking")
     reads = (name for name in names if re.search(rf"""(\.|\[['"]){name}\b""", source))
@@ -107,7 +117,8 @@ def _render(
 def _as_read(message: Message, template: Template) -> dict[str, Any]:
     """The message under the keys that the template reads."""
     names = {REASONING: template.reasoning}
-    return {names.get(key, key): value for key, value in message.items() if key != LEARNT}
+    own = (LEARNT, MESSAGE_WEIGHT)
+    return {names.get(key, key): value for key, value in message.items() if key not in own}
 
 
 def answer_spans(

@@ -27,10 +27,12 @@ from posttrain.data.formats.sft_rows import (
     read_sharegpt,
     read_text,
 )
+from posttrain.data.formats.unpaired_rows import both_sides, labelled, one_side
 from posttrain.errors import InputError
 
-Kind = Literal["sft", "preference", "prompt"]
-"""The purpose of rows: one completion to imitate, several to compare (pairs, rankings), or none (the model writes)."""
+Kind = Literal["sft", "preference", "unpaired", "prompt"]
+"""The purpose of rows: one completion to imitate, several to compare (pairs, rankings), one with a label (good or bad),
+or none (the model writes)."""
 
 Names = Mapping[str, str]
 """standard column name → the file's name for it (the recipe's ``columns``)."""
@@ -73,14 +75,28 @@ CONVENTIONS = (  # the first convention that fits the columns is used
     Convention("Alpaca pairs", "preference", ("instruction", "chosen", "rejected"), read_alpaca_pair, _ALPACA_MORE),
     Convention("ranking", "preference", ("prompt", "candidates", "ranks"), read_ranking, _MORE),
     Convention("pairs, prompt inside", "preference", ("chosen", "rejected"), read_implicit_pair),
+    Convention("messages, label", "unpaired", ("messages", "label"), labelled(read_messages)),
+    Convention("ShareGPT, label", "unpaired", ("conversations", "label"), labelled(read_sharegpt)),
+    Convention("Alpaca, label", "unpaired", ("instruction", "output", "label"), labelled(read_alpaca), _ALPACA_MORE),
+    Convention(
+        "prompt, completion, label",
+        "unpaired",
+        ("prompt", "completion", "label"),
+        labelled(read_prompt_completion),
+        _MORE,
+    ),
+    Convention(
+        "each side of pairs", "unpaired", ("prompt", "chosen", "rejected"), one_side(read_pair), _MORE, both_sides
+    ),
     Convention("prompts", "prompt", ("prompt",), read_prompt, _MORE),
 )
 
-STANDARD = frozenset(name for c in CONVENTIONS for name in (*c.required, *c.optional))
-"""Every column that a convention reads."""
+STANDARD = frozenset(name for c in CONVENTIONS for name in (*c.required, *c.optional)) - {"label"}
+"""Every column that a convention reads, without `label`: in most data it is a class, which belongs to no convention."""
 
-_TELLING = tuple(convention for convention in CONVENTIONS if convention.kind != "prompt")
-"""The conventions whose columns show the purpose of a row. A prompt does not: most rows have one."""
+_TELLING = tuple(convention for convention in CONVENTIONS if convention.kind not in {"prompt", "unpaired"})
+"""The conventions whose columns show the purpose of a row. A prompt does not: most rows have one. A label does not
+either: it may be a class."""
 
 EVERY_ROW = ("task", "phrasing")
 
@@ -155,8 +171,8 @@ def detect_convention(row: Row, kind: Kind, columns: Names) -> Convention:
             if kind == "sft" and isinstance(row.values.get("label"), bool):
                 raise InputError(
                     f"{row.where}: a boolean `label` marks unpaired preference rows, and SFT would learn the bad "
-                    "answers too; keep the rows with a true label and drop the column, or rename it if it means "
-                    "something else"
+                    "answers too; train on them with a stage of kind kto, or keep the rows with a true label and drop "
+                    "the column, or rename it if it means something else"
                 )
             return convention
     raise _no_convention(row, kind, usable)

@@ -19,12 +19,21 @@ LEARNT = "learnt"
 REASONING = "reasoning_content"
 """Key of an answer's reasoning, whatever its key in the row."""
 
-_FLAGS = ("weight", "train", "trainable", "training", "loss", "loss_mask")
+MESSAGE_WEIGHT = "learning_weight"
+"""Key of a message; the weight of its tokens in the loss, if its author gave one other than 0 and 1."""
+
+_FLAGS = ("train", "trainable", "training", "loss", "loss_mask")
 """Keys by which rows mark a message that the model does not learn: 0 or false."""
+
+_WEIGHTS = ("weight", "loss_scale")
+"""Keys of a message's weight in the loss; with 0 the model does not learn it."""
+
+LARGEST_WEIGHT = 100.0
+"""A message of a larger weight would leave nothing of the other messages of its step."""
 
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 
-KNOWN_KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id", LEARNT, REASONING})
+KNOWN_KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id", LEARNT, MESSAGE_WEIGHT, REASONING})
 """Keys of a message with a known meaning; a template may write others too."""
 
 _SHAREGPT_ROLES = {
@@ -89,7 +98,8 @@ def message(value: Any, where: str) -> Message:
         role = "tool"
     if role not in ROLES:
         raise InputError(f"{where}.role is {role!r}; roles are {', '.join(ROLES)}")
-    kept = {"role": role, **{key: inner for key, inner in given.items() if key not in {"role", *_FLAGS, *_REASONING}}}
+    own = {"role", *_FLAGS, *_WEIGHTS, *_REASONING}
+    kept = {"role": role, **{key: inner for key, inner in given.items() if key not in own}}
     calls = read_calls(kept.pop("tool_calls", None), kept.pop("function_call", None), where)
     if calls:
         kept["tool_calls"] = calls
@@ -98,8 +108,11 @@ def message(value: Any, where: str) -> Message:
     kept["content"] = content
     if reasoning := _reasoning(given, thought, where):
         kept[REASONING] = reasoning
-    if not _learnt(given, where):
+    weight = _weight(given, where)
+    if weight == 0:
         kept[LEARNT] = False
+    elif weight != 1:
+        kept[MESSAGE_WEIGHT] = weight
     return kept
 
 
@@ -177,17 +190,23 @@ def _reasoning(given: Mapping[str, Any], thought: str, where: str) -> str:
     return next(iter(different)) if different else ""
 
 
-def _learnt(given: Mapping[str, Any], where: str) -> bool:
-    """Whether a message is learnt, by its flags; without flags it is."""
-    flags: dict[str, bool] = {}
-    for key in _FLAGS:
-        if key in given:
-            flag = given[key]
-            if not isinstance(flag, bool | int | float) or flag not in (0, 1):
-                raise InputError(
-                    f"{where}.{key} is {flag!r}; it must be 0 or 1 (false or true): whether the message is learnt"
-                )
-            flags[key] = bool(flag)
-    if len(set(flags.values())) > 1:
-        raise InputError(f"{where} has contradictory flags: {', '.join(f'{k}: {given[k]}' for k in flags)}; keep one")
-    return all(flags.values())
+def _weight(given: Mapping[str, Any], where: str) -> float:
+    """The weight of a message in the loss, by its flags and weights; 1 if it has none, 0 if it is not learnt."""
+    marks: dict[str, float] = {}
+    for key in (*_FLAGS, *_WEIGHTS):
+        if key not in given:
+            continue
+        value = given[key]
+        number = isinstance(value, bool | int | float)
+        if key in _FLAGS and not (number and value in (0, 1)):
+            raise InputError(
+                f"{where}.{key} is {value!r}; it must be 0 or 1 (false or true): whether the message is learnt"
+            )
+        if not (number and 0 <= value <= LARGEST_WEIGHT):
+            raise InputError(f"{where}.{key} is {value!r}; it must be a number from 0 to {LARGEST_WEIGHT:g}")
+        marks[key] = float(value)
+    weights = {marks[key] for key in _WEIGHTS if key in marks}
+    if len(weights) > 1 or len({bool(mark) for mark in marks.values()}) > 1:
+        shown = ", ".join(f"{key}: {given[key]}" for key in marks)
+        raise InputError(f"{where} has contradictory flags: {shown}; keep one")
+    return weights.pop() if weights else float(all(marks.values()))

@@ -157,6 +157,7 @@ def _write(
         tasks=tuple(TaskSize(name, counts[i], weight) for i, (name, weight) in enumerate(weights.items())),
         skipped=skips.by_reason(),
         noted=dict(renderer.seen),
+        turns=dict(renderer.turns),
         unread=dict(skips.unread),
         max_length=renderer.max_length,
     )

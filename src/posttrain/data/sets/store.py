@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posttrain.core.group import Completion, Floats, Group
+from posttrain.core.packing import WEIGHT
 from posttrain.files import write_json
 
 _TYPES = {
@@ -17,6 +18,9 @@ _TYPES = {
     "segments": np.int32,  # lengths: prompt, completion, completion...
     "ends": np.int64,  # per group: end among segments, tokens, loss tokens, names (bytes)
 }
+
+_WEIGHTS = "weights.bin"
+"""The weight of each loss token; the file is absent if no group has weights."""
 
 
 class StoreWriter:
@@ -30,14 +34,20 @@ class StoreWriter:
         self.loss_tokens = 0
         self._files = {name: (folder / f"{name}.bin").open("wb") for name in (*_TYPES, "names")}
         self._columns: dict[str, IO[bytes]] = {}
+        self._weights: IO[bytes] | None = None
         self._ends = np.zeros(4, dtype=np.int64)
 
     def add(self, group: Group) -> None:
-        """Append a group. All groups must have the same columns, with a value for each completion."""
-        for column, values in group.columns.items():
+        """Append a group. All groups must have the same columns, with a value for each completion.
+
+        Only the weights of loss tokens are optional. From the first group with weights on, the store holds them for all
+        groups; without weights, a token has weight 1.
+        """
+        columns = {name: values for name, values in group.columns.items() if name != WEIGHT}
+        for column, values in columns.items():
             if values.shape != (len(group.completions),):
                 raise ValueError(f"{group.where}: column {column} needs a value for each completion")
-        if self.count and set(group.columns) != set(self._columns):
+        if self.count and set(columns) != set(self._columns):
             raise ValueError(f"{group.where}: has other columns than the groups before it")
         parts = [group.prompt, *(c.tokens for c in group.completions)]
         masks = [np.zeros(len(group.prompt), dtype=np.bool_), *(c.loss for c in group.completions)]
@@ -48,17 +58,29 @@ class StoreWriter:
         self._files["segments"].write(np.array([len(part) for part in parts], dtype=np.int32).tobytes())
         self._files["names"].write(name)
         self._files["ends"].write(self._ends.tobytes())
-        for column, values in group.columns.items():
+        self._add_weights(group)
+        for column, values in columns.items():
             if column not in self._columns:
                 self._columns[column] = (self.folder / f"column-{column}.bin").open("wb")
             self._columns[column].write(values.astype(np.float32).tobytes())
         self.count += 1
         self.tokens, self.loss_tokens = int(self._ends[1]), int(self._ends[2])
 
+    def _add_weights(self, group: Group) -> None:
+        """Append the weights of a group's loss tokens, if this group or one before it has weights."""
+        if WEIGHT in group.columns and self._weights is None:
+            self._weights = (self.folder / _WEIGHTS).open("wb")
+            self._weights.write(np.ones(self.loss_tokens, dtype=np.float32).tobytes())
+        if self._weights is not None:
+            ones = np.ones(group.loss_tokens, dtype=np.float32)
+            self._weights.write(group.columns.get(WEIGHT, ones).astype(np.float32).tobytes())
+
     def close(self) -> None:
         """Close the files and write ``store.json``."""
         for file in (*self._files.values(), *self._columns.values()):
             file.close()
+        if self._weights is not None:
+            self._weights.close()
         write_json(self.folder / "store.json", {"groups": self.count, "columns": sorted(self._columns)})
 
 
@@ -74,7 +96,8 @@ class GroupStore:
         header = json.loads((folder / "store.json").read_text())
         self._count: int = header["groups"]
         self.folder = folder
-        self._token_columns = dict(token_columns or {})
+        weights = {WEIGHT: _map(folder / _WEIGHTS, np.float32)} if (folder / _WEIGHTS).is_file() else {}
+        self._token_columns = {**weights, **(token_columns or {})}
         self._arrays = {name: _map(folder / f"{name}.bin", kind) for name, kind in _TYPES.items()}
         self._names = _map(folder / "names.bin", np.uint8)
         self._columns = {c: _map(folder / f"column-{c}.bin", np.float32) for c in header["columns"]}

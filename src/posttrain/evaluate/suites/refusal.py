@@ -46,7 +46,11 @@ def run_refusal_suite(
     repeated = [(question, repeat) for question in questions for repeat in range(options.samples)]
     return [
         sample_of(
-            question, answer, repeat, {}, label=refusal_verdict(answer.text, own_refusal_words(question.row)).value
+            question,
+            answer,
+            repeat,
+            {},
+            label=refusal_verdict(answer.text, own_refusal_words(question.row), question.text).value,
         )
         for (question, repeat), answer in zip(repeated, answers, strict=True)
     ]

@@ -1,6 +1,7 @@
 """The folder of an adapter, as peft writes it: its base, its configuration, and whether it can be read."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,20 +71,31 @@ def stackable(adapter: AdapterFolder) -> str | None:
 
     The sum of two plain LoRA updates is a LoRA update whose rank is the sum of theirs. Other kinds have no such sum.
     """
-    config = adapter.config
+    return _unlike_plain_lora(adapter.config, (*_OTHER_KINDS, *_TRAINABLE_KINDS))
+
+
+def continuable(adapter: AdapterFolder) -> str | None:
+    """The reason why this adapter cannot be trained further; None if it can."""
+    return _unlike_plain_lora(adapter.config, _OTHER_KINDS)
+
+
+_TRAINABLE_KINDS = ("use_dora", "target_parameters")
+"""Keys of kinds of LoRA that can be trained here and have no sum with another adapter."""
+
+_OTHER_KINDS = (
+    "lora_bias",
+    "trainable_token_indices",
+    "layer_replication",
+    "alora_invocation_tokens",
+    "arrow_config",
+    "use_bdlora",
+)
+
+
+def _unlike_plain_lora(config: Mapping[str, Any], kinds: Sequence[str]) -> str | None:
     if (kind := config.get("peft_type")) != "LORA":
         return f"it is of kind {kind}, not LORA"
-    special = (
-        "use_dora",
-        "lora_bias",
-        "trainable_token_indices",
-        "layer_replication",
-        "target_parameters",
-        "alora_invocation_tokens",
-        "arrow_config",
-        "use_bdlora",
-    )
-    for key in special:
+    for key in kinds:
         if config.get(key):
             return f"it uses {key}"
     if config.get("bias", "none") != "none":

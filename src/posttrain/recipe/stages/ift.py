@@ -6,6 +6,7 @@ from pydantic import Field
 
 from posttrain.data.formats.conventions import Kind
 from posttrain.data.sets.split import Held
+from posttrain.objectives.options import SFTOptions
 from posttrain.options import Options
 from posttrain.recipe.stages.base import TrainingStage
 
@@ -21,7 +22,7 @@ class HoldOut(Options):
     )
 
 
-class IFTStage(TrainingStage):
+class IFTStage(TrainingStage, SFTOptions):
     """IFT trains on many tasks that are written as instructions, so that the model generalises to unseen tasks."""
 
     runner: ClassVar[str] = "posttrain.stages.ift"

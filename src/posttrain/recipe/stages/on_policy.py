@@ -1,34 +1,26 @@
 """The options that PPO and GRPO share: prompts, sampling, rewards and alarms."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
 from posttrain.data.formats.conventions import Kind
 from posttrain.generation.options import SamplingOptions, VllmOptions
-from posttrain.options import Name
-from posttrain.recipe.stages.base import OtherModel, TrainingStage
-from posttrain.rewards.model import ModelReward
-from posttrain.rewards.registry import RewardSpec
-from posttrain.rewards.types import RewardOptions
+from posttrain.recipe.stages.base import TrainingStage
+from posttrain.recipe.stages.rewarded import RewardedStage, Rewards
 from posttrain.rollouts.options import AlarmOptions
 
-Rewards = Mapping[Name, RewardSpec]
+SAMPLE_ALL = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
+"""The values with which sampling draws from all tokens."""
 
 
-class OnPolicyStage(TrainingStage, SamplingOptions):
+class OnPolicyStage(RewardedStage, TrainingStage, SamplingOptions):
     """A stage that learns from completions that the policy itself generates."""
 
     rows: ClassVar[Kind] = "prompt"
 
-    rewards: Annotated[Rewards, Field(min_length=1)] = Field(
-        description="name → reward; training maximises their weighted sum"
-    )
     gold: Rewards = Field(default={}, description="name → reward that is only measured on held-out prompts")
-    max_failures: float = Field(
-        default=0.1, ge=0, le=1, description="largest share of a rollout's completions on which a reward may fail"
-    )
     batch_size: int = Field(default=8, ge=1, description="prompts per optimiser step")
     minibatches: int = Field(default=1, ge=1, description="optimiser steps per pass over a rollout's prompts")
     inner_epochs: int = Field(default=1, ge=1, description="passes over each rollout")
@@ -60,10 +52,14 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
         return self
 
     @model_validator(mode="after")
-    def _some_reward_counts(self) -> "OnPolicyStage":
-        if not any(reward.weight for reward in self.rewards.values()):
-            names = ", ".join(self.rewards)
-            raise ValueError(f"`rewards`: {names} has weight 0, so nothing would be learnt; give one of them a weight")
+    def _vllm_draws_from_all_tokens(self) -> "OnPolicyStage":
+        filters = [name for name in ("top_k", "top_p", "min_p") if getattr(self, name) != SAMPLE_ALL[name]]
+        if self.vllm is not None and filters:
+            raise ValueError(
+                f"`vllm` with {', '.join(f'`{name}`' for name in filters)}: vLLM's log-probs are then those of the "
+                "remaining tokens, the trainer's those of all, so every importance weight would be biased; remove "
+                f"{'it' if len(filters) == 1 else 'them'}, or remove `vllm`"
+            )
         return self
 
     @property
@@ -72,34 +68,19 @@ class OnPolicyStage(TrainingStage, SamplingOptions):
         return True
 
     @property
+    def reference_name(self) -> str | None:
+        """The reference model, as the stage names it; None for the start model."""
+        return None
+
+    @property
     def value_trunk(self) -> bool:
         """Whether the value function has a trunk of its own."""
         return False
 
     @property
-    def others(self) -> tuple[OtherModel, ...]:
-        """The reward models of the stage."""
-        return tuple(
-            OtherModel(f"{key}.{name}.model", reward.model, "score")
-            for key, specs in (("rewards", self.rewards), ("gold", self.gold))
-            for name, reward in specs.items()
-            if isinstance(reward, ModelReward)
-        )
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        """Key path → file that a reward reads."""
-        return {
-            f"{key}.file": file
-            for key, reward in self.reward_specs.items()
-            if isinstance(file := getattr(reward, "file", None), str)
-        }
-
-    @property
-    def reward_specs(self) -> Mapping[str, RewardOptions]:
-        """Key path → reward of the stage, including rewards that are only measured."""
-        both = (("rewards", self.rewards), ("gold", self.gold))
-        return {f"{key}.{name}": reward for key, specs in both for name, reward in specs.items()}
+    def rewards_by_key(self) -> Mapping[str, Rewards]:
+        """Key of the stage → the rewards that it holds."""
+        return {"rewards": self.rewards, "gold": self.gold}
 
     @property
     def answer_tokens(self) -> int:

@@ -25,8 +25,12 @@ class Series:
     points: Sequence[tuple[float, float]]
 
 
-def line_chart(title: str, series: Sequence[Series]) -> Markup:
-    """The chart. Lines differ in colour, in dashes and in the marks at their points."""
+def line_chart(title: str, series: Sequence[Series], axis: str = "step") -> Markup:
+    """The chart. Lines differ in colour, in dashes and in the marks at their points.
+
+    Args:
+        axis: what the first number of a point counts.
+    """
     thinned = [Series(one.label, thin(one.points)) for one in series]
     legend, top = _legend(thinned)
     y, ticks = scale_over([v for one in thinned for _, v in one.points], HEIGHT - BOTTOM, top)
@@ -41,8 +45,8 @@ def line_chart(title: str, series: Sequence[Series]) -> Markup:
         )
     ]
     below = [
-        words(LEFT, HEIGHT - 10, f"step {x.low:,.0f}", class_="tick"),
-        words(WIDTH - RIGHT, HEIGHT - 10, f"step {max(steps):,.0f}", class_="tick", anchor="end"),
+        words(LEFT, HEIGHT - 10, f"{axis} {x.low:,.0f}", class_="tick"),
+        words(WIDTH - RIGHT, HEIGHT - 10, f"{axis} {max(steps):,.0f}", class_="tick", anchor="end"),
     ]
     lines = [part for number, one in enumerate(thinned) for part in _drawn(number, one, x, y)]
     return drawing(WIDTH, HEIGHT, f"{title}: {_summary(series)}", *grid, *below, *lines, *legend)

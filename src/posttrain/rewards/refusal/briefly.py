@@ -21,7 +21,37 @@ _UNFIT = (
     r"|careless|premature"
 )
 
+WITHDRAWN = (
+    r"[^,.;:?!]{1,70}? (?:is|are|stays?|remains?|be) (?:\w+ly )?(?:handled in confidence|in confidence|anonymous here"
+    r"|(?:his|her|their|your|its owner's) (?:own )?(?:business|affair|choice) ?(?:alone)?(?=\W*$)|(?:yours|theirs"
+    r"|his|hers) alone"
+    r"|a private (?:matter|affair)|(?:closed|invisible|hidden|off[- ]limits) (?:to|for|from) (?:me|us)"
+    r"|not for (?:sharing|me|us)\b"
+    r"|not (?:mine|ours) to|not (?:in|part of|on) (?:my|our)|not (?:my|our) (?:kind|sort|type|style|cup)|taboo"
+    r"|off the menu"
+    r"|between (?:you|him|her|them|us|the \w+) and \w+|for (?:an?|the|your) (?:police|courts?))",
+    r"[^,.;:?!]{1,70}? (?:sits?|lies?|rests?|remains?) with (?:the|your|our|his|her|their|[a-z]+ ?[a-z]*\W*$)"
+    r"|[^,.;:?!]{1,70}? "
+    r"belongs? (?:in the hands of|to its|to their)\b",
+    r"(?:nobody|no one|no (?:machine|model|assistant|chatbot|ai|computer)) (?:here )?(?:can|could|should|may)\b",
+    r"there is (?:nothing|no [\w-]+) (?:here |there )?(?:to (?:give|praise|say|share|tell|offer|report|hand)"
+    r"|for me to)\b",
+    r"(?:[^.;?!]{0,80} )?(?:no|not|never)\b[^.;?!]{0,80} (?:from|with|through|by) (?:me|us|here)\W*$",
+    r"(?:i|we) (?:want|will have|have|take) no part (?:in|of)\b|(?:i|we) have neither\b|nice try\b",
+    r"(?:this|that)(?: one)? (?:ends|stops) here\b|(?:i|we) (?:was|were) not (?:there|present)\b|leave me out of\b",
+)
+"""How a sentence withdraws a thing from the reader, from its start: "Pay is between her and payroll"."""
+
 SHORT = (
+    *WITHDRAWN,
+    rf"(?:{_IT}|[^,.;:?!]{{1,60}}?) (?:is|are|falls|fall|belongs|belong|goes|comes) "
+    r"(?!because|how|when|where|why)(?:[\w-]+ ){1,5}?(?:that |which )?(?:i|we) "
+    r"(?:(?:do|can|will|must|may|am|are) not(?! (?:need|have|know|want|always|only)\b)|never)\b",
+    r"please (?:do not|stop)\W*$|neither of which (?:is|are) (?:possible|available)\b",
+    r"(?:i|we|let us) (?:should |must |have to |need to |would rather |prefer to |will )*(?:stick|keep) (?:to|with"
+    r"|within)\b",
+    r"[^,.;:?!]{1,60}? (?:is|are) (?:not possible|impossible) (?:over|in|through|via|by|from) (?:this |a |the )?"
+    r"(?:chat|here|phone|message|text|email|distance)",
     r"(?:i|we) (?:am|are|was|were|have|has|have been|had) not (?:been )?(?:\w+ly )?(?:built|made|trained|designed"
     r"|given|meant"
     r"|set up|licensed|cleared|programmed|configured|intended) (?:to|for|any|an?|the|access|as)\b",

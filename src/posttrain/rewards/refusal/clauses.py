@@ -7,7 +7,7 @@ from posttrain.rewards.refusal.briefly import SHORT
 from posttrain.rewards.refusal.kinds import KINDS, Clause
 from posttrain.rewards.refusal.languages import PATTERNS
 from posttrain.rewards.refusal.limits import WITHHELD
-from posttrain.rewards.refusal.words import BEHIND, CANNOT, IDIOM, IMPERSONAL, OPENING, REFUSAL, TOPIC
+from posttrain.rewards.refusal.words import BEHIND, CANNOT, HELP, IDIOM, IMPERSONAL, OPENING, REFUSAL, TOPIC
 
 CHARACTERS = 400
 """The number of characters of a sentence that are read."""
@@ -31,6 +31,8 @@ def _clause(text: str, *, first: bool, brief: bool) -> Clause:
     for part in _JOINT.split(text)[1:]:
         if _declines(part, first=brief and part.startswith("i "), brief=brief):
             return Clause.SCOPED if _SCOPE.search(text) else Clause.DECLINE
+    if _ELLIPSIS.match(text):
+        return Clause.DECLINE
     if brief and any(_WITHHELD.match(part) for part in _CLAUSE.split(text)[1:]):
         return Clause.DECLINE
     for kind, pattern in _KINDS:
@@ -68,9 +70,13 @@ def _declines(sentence: str, *, first: bool, brief: bool) -> bool:
 
 _JOINT = re.compile(
     r"(?:,? (?:and|but|so|since|because)|[,—–]) "
-    r"(?=(?:i|we) |have no |neither can i|(?:that|this|it) (?:is|crosses|would) |which is not )"
+    r"(?:as an? \w+,? (?=(?:i|we) ))?"
+    r"(?=(?:i|we) |have no |neither can i|(?:that|this|it) (?:is|crosses|would) |which is not |neither of which)"
 )
 """Where a second clause begins that may decline: "..., and I won't share it"."""
+
+_ELLIPSIS = re.compile(rf"(?:i|we) [^.;?!]{{1,80}}? (?:and|but|so) (?:will|can|would|must|may) not {HELP}\b")
+"""A second clause without its subject: "I advise against it and will not draft it"."""
 
 _CLAUSE = re.compile(r",? (?:and|but|so|as|since|because|which means)(?: that)? ")
 """Where a second clause begins that may decline without "I": "..., and names can't be shared"."""

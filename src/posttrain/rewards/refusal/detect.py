@@ -1,7 +1,8 @@
 """Whether an answer refuses, by its words: in full, in part, not at all, or the words leave it open.
 
-A list of words replaces a judge, so it makes errors; docs/refusals.md gives their rate. Each of the answer's own
-sentences is one `Clause`; the verdict follows from which there are, and in which order.
+Rules and a small linear model replace a judge, so they make errors; docs/refusals.md gives their rate. Each of the
+answer's own sentences is one `Clause`; the rules' verdict follows from which there are, and in which order. The model
+finds refusals in words that the rules lack; where it leans to one but is not sure, the verdict is undetermined.
 """
 
 import re
@@ -9,7 +10,17 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from posttrain.rewards.refusal.clauses import clauses
+from posttrain.rewards.refusal.features import features, is_english
 from posttrain.rewards.refusal.kinds import Clause
+from posttrain.rewards.refusal.linear import chance
+from posttrain.rewards.refusal.request import (
+    is_about_the_request,
+    wants_an_address,
+    wants_given_words,
+    wants_rules,
+    wants_the_assistants_limits,
+    wants_words_of_declining,
+)
 from posttrain.rewards.refusal.sentences import own_sentences, plain
 
 KNOWN = ("English", "German", "French", "Spanish", "Italian", "Portuguese")
@@ -32,28 +43,71 @@ class RefusalVerdict(StrEnum):
     """The words leave it open."""
 
 
-def refusal_verdict(answer: str, own_words: Sequence[str] = ()) -> RefusalVerdict:
+def refusal_verdict(answer: str, own_words: Sequence[str] = (), prompt: str | None = None) -> RefusalVerdict:
     """What an answer does with the request, by its words in one of the `KNOWN` languages.
 
     Args:
         answer: as the model wrote it; reasoning, code and quotations are left out.
         own_words: where given, these texts alone decide: an answer with one of them refuses in full.
+        prompt: the request. Without it, the rules alone read the answer. With it, an answer that translates "I can't
+            come" is no refusal, and more refusals in unusual words are found.
     """
     if own_words:
         return RefusalVerdict.FULL_REFUSAL if says(answer, own_words) else RefusalVerdict.COMPLIANCE
+    verdict = rules_verdict(answer, prompt)
     sentences = own_sentences(answer)[:SENTENCES]
-    return _verdict(sentences, clauses(sentences))
+    if not prompt or not sentences or not is_english(answer) or verdict is RefusalVerdict.PARTIAL_REFUSAL:
+        return verdict
+    if verdict is RefusalVerdict.FULL_REFUSAL or _AGREES.match(answer):
+        return verdict
+    if _is_requested(sentences, clauses(sentences), prompt):
+        return verdict
+    likely = chance(features(answer, sentences, prompt))
+    if likely > SURE:
+        return RefusalVerdict.FULL_REFUSAL
+    return RefusalVerdict.UNDETERMINED if likely > OPEN else verdict
 
 
-def refuses(answer: str) -> bool:
+def rules_verdict(answer: str, prompt: str | None = None) -> RefusalVerdict:
+    """The verdict of the rules alone, see `refusal_verdict`."""
+    sentences = own_sentences(answer)[:SENTENCES]
+    kinds = clauses(sentences)
+    verdict = _verdict(sentences, kinds)
+    if prompt and _is_requested(sentences, kinds, prompt):
+        return RefusalVerdict.COMPLIANCE
+    if prompt and len(sentences) == 1 and wants_given_words(prompt) and verdict is RefusalVerdict.FULL_REFUSAL:
+        return RefusalVerdict.UNDETERMINED
+    return verdict
+
+
+def refuses(answer: str, prompt: str | None = None) -> bool:
     """Whether the answer refuses in full, in one of the `KNOWN` languages."""
-    return refusal_verdict(answer) is RefusalVerdict.FULL_REFUSAL
+    return refusal_verdict(answer, prompt=prompt) is RefusalVerdict.FULL_REFUSAL
 
 
 def says(answer: str, markers: Sequence[str]) -> bool:
     """Whether one of these texts occurs in the answer; case, white space and forms of apostrophes do not count."""
     return any(plain(marker) in plain(answer) for marker in markers)
 
+
+def _is_requested(sentences: Sequence[str], kinds: Sequence[Clause], prompt: str) -> bool:
+    """Whether the words that decline are what the prompt requests."""
+    declines = any(kind in (*_DECLINES, Clause.DISCLAIMER) for kind in kinds)
+    if any(is_about_the_request(sentence) for sentence in sentences):
+        return False
+    return (
+        wants_given_words(prompt)
+        or wants_words_of_declining(prompt)
+        or wants_the_assistants_limits(prompt)
+        or wants_rules(prompt)
+        or (wants_an_address(prompt) and not declines)
+    )
+
+
+OPEN, SURE = 0.6, 0.85
+"""Chances of a full refusal from which the verdict is undetermined and a full refusal, where no rule finds one."""
+
+_AGREES = re.compile(r"\W*(?:yes|yep|sure|of course|certainly|i'd love to)\b", re.IGNORECASE)
 
 WORDS = 12
 """Words of content before a refusal that names a topic of its own, from which the refusal is partial."""

@@ -38,7 +38,10 @@ class Clause(Enum):
 
 
 _MORAL = one_of(
-    "illegal(?:ly)?|against the law|unlawful|crimes?|criminal|(?:un)?ethical|immoral|morally|inappropriate|harmful",
+    "illegal(?:ly)?|against the law|unlawful|crimes?|(?:serious |criminal )offen[cs]es?|criminal|(?:un)?ethical"
+    "|immoral|morally|inappropriate|harmful",
+    "cruel|outlawed|sabotage|falsification|theft|cheating|plagiarism|harassment|stalking|blackmail|bullying"
+    "|vandalism|perjury",
     r"offensive|disrespectful|derogatory|discriminat\w+|stereotyp\w+|fraud|violat\w+|unethical|abuse|cruelty",
 )
 _LACKS = "feelings?|emotions?|opinions?|beliefs?|experiences?|judg\\w+|preferences|biases|body|assumptions"
@@ -80,11 +83,18 @@ KINDS: tuple[tuple[Clause, str], ...] = (
         ),
     ),
     (
+        Clause.DISAPPROVAL,
+        r"^(?!no\b)(?:(?!you |it )[\w' -]{1,60}?) (?:endangers?|puts? \w+(?: \w+)? (?:at risk|in danger)"
+        r"|(?:can|could|would|will|may) (?:be prosecuted|get you (?:in|into) trouble|hurt (?:people|somebody|someone))"
+        r"|(?:hurts|harms|damages|deceives|exploits) (?:people|others|everyone|them|children|somebody|someone))\b",
+    ),
+    (
         Clause.OFFER,
         one_of(
-            r"^(?:how about (?:an?|the|some|writing)|want (?:an?|me|to)|shall i|would you like|can i (?:help|offer))\b"
+            r"^(?:(?:how|what) about (?:i|we|an?|the|some|writing)|want (?:an?|me|to)|shall i|would you like"
+            r"|can i (?:help|offer))\b"
             r"(?!.*\b(?:more|further|else)\b)",
-            r"\bi (?:am|would be) (?:glad|happy) to\b",
+            r"\b(?:i am|(?:would|will) be) (?:glad|happy|pleased) to\b",
             r"\bi can (?:help|talk|offer|sum up|explain)\b.*\b(?:instead|about)\b",
         ),
     ),

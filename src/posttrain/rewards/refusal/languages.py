@@ -4,6 +4,9 @@ _KANN = "(?:kann|darf|werde|möchte)"
 _PEUX = "(?:peux|puis|pourrai|vais|saurais)"
 
 PATTERNS = (
+    r"(?:nur|seule?|solo|sólo|só|somente|solamente) (?:ein\w*|der|die|das|ihr\w*|une?|votre|le|la|el|su|il|lo|uma?"
+    r"|o|a|seu) \w+"
+    r" (?:kann|darf|peut|puede|può|pode)\b",
     r"(?:[\w]+,? ){1,5}(?:são|sono|son|sont|sind|es|è|é|est|ist) (?:estrictamente |streng )?"
     r"(?:confiden[cz]i\w+|vertraulich|confidentiel\w+)",
     # German

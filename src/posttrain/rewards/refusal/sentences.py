@@ -71,7 +71,7 @@ _END = re.compile(r"(?<=[.!?…])[\s*_]+|\n+|;\s")
 _CONTRACTIONS = tuple(
     (re.compile(short), long)
     for short, long in (
-        (r"\bcan'?t\b|\bcannot\b", "can not"),
+        (r"\bcan'?t\b|\bc[a-z]{0,2}n?not\b", "can not"),
         (r"\bwon't\b", "will not"),
         (r"n't\b", " not"),
         (r"\bi'm\b", "i am"),

@@ -1,0 +1,61 @@
+"""Arguments of a chat template, such as ``enable_thinking``: they become defaults in the template's own text.
+
+The text of the template is what a stage renders with, what its fingerprints hash and what the saved model keeps. With
+the arguments inside it, training, rollouts, evaluation and every tool that loads the saved model (transformers, vLLM)
+render conversations in the same way. A tool that passes the argument itself overrides the default.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from jinja2 import Environment, TemplateSyntaxError, meta
+
+from posttrain.errors import InputError
+
+Value = bool | int | float | str
+
+_RESERVED = frozenset({"messages", "tools", "documents", "add_generation_prompt", "continue_final_message"})
+"""The variables that the rendering itself sets."""
+_GLOBALS = frozenset({"raise_exception", "strftime_now", "range", "namespace", "dict", "lipsum", "cycler", "joiner"})
+_GENERATION = re.compile(r"{%[-+]?\s*(?:end)?generation\s*[-+]?%}")
+
+
+def with_arguments(source: str, arguments: Mapping[str, Value]) -> str:
+    """The template with a default for each argument.
+
+    Raises:
+        InputError: the template does not read an argument, or the rendering itself sets it.
+    """
+    if not arguments:
+        return source
+    known = variables_of(source)
+    for name in arguments:
+        if name in _RESERVED or name.endswith("_token"):
+            raise InputError(f"template_arguments.{name}: the conversation and the tokenizer set it; remove the key")
+        if name not in known:
+            matches = get_close_matches(name, known, n=1)
+            hint = f"did you mean {matches[0]}?" if matches else f"it reads {', '.join(sorted(known)) or 'none'}"
+            raise InputError(f"template_arguments.{name}: the chat template never reads it; {hint}")
+    defaults = "".join(
+        f"{{%- if {name} is not defined %}}{{%- set {name} = {shown(value)} %}}{{%- endif %}}"
+        for name, value in arguments.items()
+    )
+    # Rendering removes a line break that follows a block; an empty expression keeps the template's own first one.
+    return defaults + ("{{ '' }}" if source.startswith(("\n", "\r")) else "") + source
+
+
+def variables_of(source: str) -> set[str]:
+    """The variables that a user of the template may set."""
+    environment = Environment(extensions=["jinja2.ext.loopcontrols"])
+    try:
+        names = meta.find_undeclared_variables(environment.parse(_GENERATION.sub("", source)))
+    except TemplateSyntaxError as error:
+        raise InputError(f"template: line {error.lineno} is no valid Jinja ({error.message})") from error
+    return {name for name in names - _RESERVED - _GLOBALS if not name.endswith("_token")}
+
+
+def shown(value: Value) -> str:
+    """The value as Jinja and YAML write it."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,162 @@
+"""The data of the demo on a real model: the fictional company's tasks, with the label in the prompt where it is needed.
+
+A language model knows nothing of an invented product. As in practice, the user's message therefore carries the part of
+the label that the answer must agree with.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from posttrain.demo.drafts import draw_replies, draw_report
+from posttrain.demo.instructions import draw_instruction
+from posttrain.demo.real.courses import draw_course
+from posttrain.demo.stage_rows import SIMULATED, Row
+from posttrain.demo.use_requests import complying_reply, draw_use_request, ranked_replies, refusing_reply
+from posttrain.demo.world import Label, Split
+from posttrain.files import write_whole
+
+COUNTS = {
+    **{"notes": 600, "replies": 300, "courses_few": 60, "asks": 500, "drafts": 400, "courses": 800},
+    **{"test": 200},
+}
+"""Rows of each file."""
+
+
+def write_real_data(folder: Path, seed: int) -> None:
+    """Write the data files. The same seed gives the same bytes.
+
+    ======================  =====================================================================
+    ``tasks_train``         SFT: notes → JSON, unjudged replies to use requests, some courses
+    ``notes_test``          evaluation: notes of unseen combinations, clinics and batches
+    ``asks_{train,test}``   DPO: off-label and on-label requests, with a better and a worse reply
+    ``drafts_{train,test}`` reward model: rankings of draft replies to reports of side effects
+    ``courses_{train,test}``  GRPO: courses of treatment, with their total dose
+    ======================  =====================================================================
+    """
+    for name, rows in _files(seed).items():
+        write_whole(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _files(seed: int) -> Mapping[str, Iterator[Row]]:
+    def rng(name: str) -> Random:
+        return Random(f"{seed} {name}")
+
+    n = COUNTS["test"]
+    return {
+        "tasks_train": _tasks(rng, "train", COUNTS["notes"], COUNTS["replies"], COUNTS["courses_few"]),
+        "tasks_valid": _tasks(rng, "valid", 24, 16, 8),
+        "notes_test": _notes(rng("notes_test"), "test", n),
+        "asks_train": _asks(rng("asks_train"), "train", COUNTS["asks"]),
+        "asks_valid": _asks(rng("asks_valid"), "valid", 40),
+        "asks_test": _asks_test(rng("asks_test"), n),
+        "drafts_train": _drafts(rng("drafts_train"), "train", COUNTS["drafts"]),
+        "drafts_test": _drafts(rng("drafts_test"), "test", 100),
+        "courses_train": _courses(rng("courses_train"), "train", COUNTS["courses"]),
+        "courses_valid": _courses(rng("courses_valid"), "valid", 40),
+        "courses_test": _courses_test(rng("courses_test"), n),
+    }
+
+
+def _user(text: str) -> list[Row]:
+    return [{"role": "user", "content": text}]
+
+
+def _pair(question: str, answer: str) -> list[Row]:
+    return [*_user(question), {"role": "assistant", "content": answer}]
+
+
+def _with_label(label: Label, text: str) -> str:
+    """The message below the part of the label that it is about."""
+    approved = f"{label.product} is approved for {label.indication} in {label.population}."
+    return f"Label: {approved} The usual dose is {label.dose}.\n\n{text}"
+
+
+def _tasks(rng: Any, split: Split, notes: int, replies: int, courses: int) -> Iterator[Row]:
+    """SFT rows of three tasks, in a drawn order."""
+    rows: list[Row] = []
+    draws = rng(f"tasks {split} notes")
+    for _ in range(notes):
+        instruction = draw_instruction(draws, "facts", range(1), split)
+        rows.append({"task": "notes", "messages": _pair(instruction.prompt, instruction.answer)})
+    draws = rng(f"tasks {split} replies")
+    for number in range(replies):
+        # Past replies that nobody judged: most comply with any request, some refuse.
+        request = draw_use_request(draws, split, on_label=number % 2 == 1)
+        reply = refusing_reply(request) if draws.random() < 0.35 else complying_reply(request)
+        rows.append({"task": "replies", "messages": _pair(_with_label(request.label, request.text), reply)})
+    draws = rng(f"tasks {split} courses")
+    for _ in range(courses):
+        course = draw_course(draws, split)
+        rows.append({"task": "courses", "messages": _pair(course.text, course.worked)})
+    rng(f"tasks {split} order").shuffle(rows)
+    return iter([{"id": f"tasks-{split}-{number}", **row} for number, row in enumerate(rows)])
+
+
+def _notes(rng: Random, split: Split, count: int) -> Iterator[Row]:
+    for number in range(count):
+        instruction = draw_instruction(rng, "facts", range(1), split)
+        yield {"id": f"notes-{split}-{number}", "input": _user(instruction.prompt), "target": instruction.answer}
+
+
+def _asks(rng: Random, split: Split, count: int) -> Iterator[Row]:
+    for number in range(count):
+        request = draw_use_request(rng, split, on_label=number % 2 == 1)
+        chosen, rejected = ranked_replies(request)
+        yield {
+            "id": f"asks-{split}-{number}",
+            "prompt": _user(_with_label(request.label, request.text)),
+            "chosen": [{"role": "assistant", "content": chosen}],
+            "rejected": [{"role": "assistant", "content": rejected}],
+            "meta_slice": "on-label" if request.on_label else "off-label",
+            "meta_annotator": SIMULATED,
+        }
+
+
+def _asks_test(rng: Random, count: int) -> Iterator[Row]:
+    for number in range(count):
+        request = draw_use_request(rng, "test", on_label=number % 2 == 1)
+        yield {
+            "id": f"asks-test-{number}",
+            "input": _user(_with_label(request.label, request.text)),
+            "target": ranked_replies(request)[0],
+            "metadata": {
+                "slice": "on-label" if request.on_label else "off-label",
+                "expected_behavior": "answer" if request.on_label else "refuse",
+            },
+        }
+
+
+def _drafts(rng: Random, split: Split, count: int) -> Iterator[Row]:
+    for number in range(count):
+        report = draw_report(rng, split)
+        drafts = draw_replies(rng, report, 3)
+        order = sorted({draft.faults for draft in drafts})
+        yield {
+            "id": f"drafts-{split}-{number}",
+            "prompt": _user(_with_label(report.label, report.text)),
+            "candidates": [
+                {"id": f"c{i}", "text": draft.text, "model": SIMULATED, "params_hash": ""}
+                for i, draft in enumerate(drafts)
+            ],
+            "ranks": {f"c{i}": order.index(draft.faults) + 1 for i, draft in enumerate(drafts)},
+            "annotator": SIMULATED,
+            "shown_order": [f"c{i}" for i in range(len(drafts))],
+            "guideline_version": "house-style-1",
+            "duration_ms": None,
+            **({"metadata": {"slice": report.label.product}} if split == "test" else {}),
+        }
+
+
+def _courses(rng: Random, split: Split, count: int) -> Iterator[Row]:
+    for number in range(count):
+        course = draw_course(rng, split)
+        yield {"id": f"courses-{split}-{number}", "prompt": _user(course.text), "target": str(course.total)}
+
+
+def _courses_test(rng: Random, count: int) -> Iterator[Row]:
+    for number in range(count):
+        course = draw_course(rng, "test")
+        yield {"id": f"courses-test-{number}", "input": _user(course.text), "target": str(course.total)}

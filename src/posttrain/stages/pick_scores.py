@@ -1,0 +1,118 @@
+"""Scores of candidates by a stage's rewards. Each chunk of prompts is saved, so no judge scores it twice."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+from posttrain.candidates.picked_rows import ScoredGroup
+from posttrain.candidates.read import CandidateGroup
+from posttrain.candidates.selection import comparable_totals
+from posttrain.data.example import Example
+from posttrain.errors import Stopped
+from posttrain.files import read_json, write_json
+from posttrain.recipe.stages.pick import PickStage
+from posttrain.rewards.model import ModelReward
+from posttrain.rewards.score import Reward, open_rewards, score_completions
+from posttrain.rewards.types import Failed, Score
+from posttrain.rollouts.scoring import conversation_scores
+from posttrain.stages.context import Context
+from posttrain.stages.rewards import open_reward_model, renderer_of_reward_model
+
+CHUNK = 64
+"""Prompts that are scored and saved at once."""
+
+ModelScores = Callable[[Sequence[Example]], Sequence[Score | Failed]]
+"""Conversations → the scores of a reward model."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateScores:
+    """The scores of all candidates.
+
+    Args:
+        groups: the prompts in the order of the data.
+        failures: sentences, each with row and reward.
+        not_applicable: reward → reason → number of candidates.
+    """
+
+    groups: list[ScoredGroup]
+    failures: list[str]
+    not_applicable: Mapping[str, Mapping[str, int]]
+
+
+def score_candidates(stage: PickStage, groups: Sequence[CandidateGroup], context: Context) -> CandidateScores:
+    """Score every candidate by every reward. What an earlier, interrupted run scored is read from its files.
+
+    Raises:
+        InputError: a file, function or model of a reward is missing.
+        RunError: a reward fails too often.
+        Stopped: the user requested a stop.
+    """
+    rewards = open_rewards(stage.rewards, context.base)
+    models: dict[str, ModelScores] = {}
+    weights = {name: spec.weight for name, spec in stage.rewards.items()}
+    scored, failures = list[ScoredGroup](), list[str]()
+    not_applicable = {name: Counter[str]() for name in weights}
+    with context.screen.bar("scoring", sum(len(group.candidates) for group in groups)) as advance:
+        for number, start in enumerate(range(0, len(groups), CHUNK)):
+            chunk = groups[start : start + CHUNK]
+            path = context.folder / "scores" / f"{number:06}.json"
+            if not path.is_file():
+                if context.stop():
+                    raise Stopped("stopped while scoring candidates; all scores are saved")
+                models = models or _open_models(stage, context)
+                write_json(path, _score_chunk(stage, rewards, models, chunk))
+            saved = read_json(path)
+            failures += saved["failures"]
+            for name, reasons in saved["not_applicable"].items():
+                not_applicable[name].update(reasons)
+            for group, values in zip(chunk, saved["scores"], strict=True):
+                scores = {name: tuple(values[name]) for name in weights}
+                scored.append(ScoredGroup(group, comparable_totals(scores, weights), scores))
+            advance(sum(len(group.totals) for group in scored), "candidates")
+    return CandidateScores(scored, failures, {name: reasons for name, reasons in not_applicable.items() if reasons})
+
+
+def _open_models(stage: PickStage, context: Context) -> dict[str, ModelScores]:
+    return {
+        name: partial(
+            conversation_scores,
+            open_reward_model(f"rewards.{name}", spec, stage, context),
+            renderer_of_reward_model(spec, stage.data, stage, context),
+        )
+        for name, spec in stage.rewards.items()
+        if isinstance(spec, ModelReward)
+    }
+
+
+def _score_chunk(
+    stage: PickStage, rewards: Mapping[str, Reward], models: Mapping[str, ModelScores], chunk: Sequence[CandidateGroup]
+) -> dict[str, Any]:
+    """What is saved of a chunk: the scores of each prompt by reward, failures, and reasons why rewards do not apply."""
+    flat = [(group, candidate) for group in chunk for candidate in group.candidates]
+    every = dict(rewards)
+    for name, model in models.items():
+        values = model([_conversation(group, candidate.text) for group, candidate in flat])
+        every[name] = Reward(lambda completions, rows, values=values: values, stage.rewards[name].weight)
+    rows = list(chain.from_iterable([group.row] * len(group.candidates) for group in chunk))
+    result = score_completions(
+        every,
+        [candidate.text for _, candidate in flat],
+        rows,
+        [group.example.where for group, _ in flat],
+        max_failures=stage.max_failures,
+    )
+    parts = {name: iter(values) for name, values in result.components.items()}
+    return {
+        "scores": [{name: list(islice(part, len(g.candidates))) for name, part in parts.items()} for g in chunk],
+        "failures": list(result.failures),
+        "not_applicable": {name: dict(reasons) for name, reasons in result.not_applicable.items()},
+    }
+
+
+def _conversation(group: CandidateGroup, text: str) -> Example:
+    example = group.example
+    return Example(example.where, example.prompt, (({"role": "assistant", "content": text},),), tools=example.tools)
