@@ -109,6 +109,11 @@ def curve_of(side: str, plan: Plan, values: Values) -> Curve:
     return Curve(LABELS[side], plan.saved, *parts)
 
 
+def signed(value: float) -> str:
+    """A difference; 0 if it is below the fourth decimal."""
+    return f"{value:+.4f}" if abs(value) >= 5e-5 else "0"
+
+
 def table_rows(technique: str, measure: str, found: dict[str, Values]) -> list[str]:
     """The rows of the last weights, TRL's first."""
     rows: list[str] = []
@@ -122,8 +127,8 @@ def table_rows(technique: str, measure: str, found: dict[str, Values]) -> list[s
             cells += ["", "", ""]
         else:
             seeds = (each_seed(found[side]) - each_seed(found["trl"]))[:, -1]
-            cells += [f"{apart.mean[-1]:+.4f}", f"{apart.low[-1]:+.4f} to {apart.high[-1]:+.4f}"]
-            cells.append(", ".join(f"{one:+.4f}" for one in seeds))
+            low, high = signed(apart.low[-1]), signed(apart.high[-1])
+            cells += [signed(apart.mean[-1]), low if low == high else f"{low} to {high}", ", ".join(map(signed, seeds))]
         rows.append(f"| {' | '.join(cells)} |")
     return rows
 

@@ -45,8 +45,8 @@ PLANS = {
     plan.technique: plan
     for plan in (
         Plan("sft", "instructions", 48, 8, 1e-3, 8, ("loss (nats a token)",)),
-        Plan("dpo", "pairs", 40, 8, 2e-4, 8, ("loss (nats a pair)", "accuracy")),
-        Plan("reward", "pairs", 40, 8, 5e-4, 8, ("loss (nats a pair)", "accuracy")),
+        Plan("dpo", "pairs", 40, 8, 3e-5, 8, ("loss (nats a pair)", "accuracy")),
+        Plan("reward", "pairs", 40, 8, 2e-4, 8, ("loss (nats a pair)", "accuracy")),
         Plan("grpo", "prompts", 20, 8, 5e-4, 4, ("reward",)),
     )
 }
@@ -67,7 +67,7 @@ GROUP, NEW_TOKENS, SAMPLES = 8, 48, 4
 END, PAD = 1, 0
 """The model was trained on stories with ``<s>`` between them, and never saw ``</s>``."""
 
-HELD_OUT = {"instructions": 96, "pairs": 96, "prompts": 64}
+HELD_OUT = {"instructions": 96, "pairs": 192, "prompts": 64}
 LONGEST = {"instructions": 256, "pairs": 192}
 """Tokens of a row or of each side of a pair, at most."""
 
