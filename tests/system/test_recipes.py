@@ -127,3 +127,64 @@ def test_an_adapter_of_a_real_model_gives_the_same_logits_in_peft(
     ours = open_policy(str(folder), PolicyOptions(precision="float32"), train=False)
     ours.base.set_attn_implementation("sdpa")
     assert torch.allclose(ours.model(tokens).logits, theirs, atol=1e-4)
+
+
+def test_kto_on_answers_marked_good_or_bad(posttrain: Posttrain, data_dir: Path, tmp_path: Path) -> None:
+    figures = run(
+        posttrain,
+        "kto-feedback.yaml",
+        "kto",
+        data_dir,
+        tmp_path,
+        f"stages.kto.data={data_dir}/preference/kto_en_demo.jsonl.gz",
+        "stages.kto.max_steps=6",
+        "stages.kto.learning_rate=3e-5",
+    )
+    loss = figures["eval_loss"]
+    assert loss["before"] == pytest.approx(0.5, abs=1e-3), "at the start all ratios are 1, so every value is 1/2"
+    assert loss["after"] < loss["before"] + 0.02
+    tokens = torch.tensor([[1, 400, 401]])
+    assert torch.isfinite(AutoModelForCausalLM.from_pretrained(tmp_path / "stages/kto/model")(tokens).logits).all()
+
+
+def test_right_answers_are_picked_and_learnt(posttrain: Posttrain, data_dir: Path, tmp_path: Path) -> None:
+    """The small model finds no right answer, so a pattern of letters stands in for them."""
+    source = f"{{path: '{data_dir}/verifiable/gsm8k_train.jsonl.gz', columns: {{prompt: question}}, rows: 12}}"
+    figures = run(
+        posttrain,
+        "pick-gsm8k.yaml",
+        "sft",
+        data_dir,
+        tmp_path,
+        f"stages.candidates.data={source}",
+        "stages.candidates.template=plain",
+        "stages.candidates.max_length=512",
+        "stages.candidates.max_new_tokens=24",
+        "stages.candidates.drop_truncated=false",
+        "stages.pick.rewards={right: {kind: regex, pattern: '(?i)th'}}",
+        "stages.pick.min_score=null",
+        "stages.sft.validation=null",
+        "stages.sft.max_steps=3",
+    )
+    assert figures is not None
+    rows = [json.loads(line) for line in (tmp_path / "stages/pick/picked.jsonl").read_text().splitlines()]
+    assert 0 < len(rows) <= 12
+    assert (tmp_path / "stages/sft/model/model.safetensors").is_file()
+
+
+def test_distillation_from_a_teacher(posttrain: Posttrain, data_dir: Path, tmp_path: Path) -> None:
+    figures = run(
+        posttrain,
+        "distill-dolly.yaml",
+        "distill",
+        data_dir,
+        tmp_path,
+        f"stages.distill.data.path={data_dir}/instruct/dolly_3k.jsonl.gz",
+        "stages.distill.data.rows=40",
+        f"stages.distill.teacher={data_dir}/models/stories260K",
+        "stages.distill.validation=0.2",
+        "stages.distill.max_new_tokens=12",
+        "stages.distill.max_steps=1",
+        "stages.distill.learning_rate=1e-6",
+    )
+    assert figures["eval_kl"]["before"] == pytest.approx(0.0, abs=1e-4), "the student is its own teacher"
