@@ -96,6 +96,8 @@ def small(values: dict[str, Any], model: Path, **options: Any) -> None:
     for stage in values["stages"].values():
         if stage["kind"] not in {"rank", "candidates", "pick"}:
             stage |= options
+        if "teacher" in stage:
+            stage["teacher"] = str(model)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -108,7 +110,8 @@ def test_of_the_ready_made_recipes_on_public_data(path: Path, data_dir: Path, tm
         stage |= {"max_new_tokens": 200} if stage["kind"] in {"ppo", "grpo", "distill"} else {}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(values))
     seen = [*foretold_and_reported(load_recipe(tmp_path / "recipe.yaml"), tmp_path, tmp_path / "out")]
-    assert any("max_length" in one or "cut" in one for one in seen), "long rows were to be among them"
+    if not path.stem.startswith("pick"):  # its training stage reads data that other stages make
+        assert any("max_length" in one or "cut" in one for one in seen), "long rows were to be among them"
 
 
 STARTER_ROWS: dict[str, list[dict[str, Any]]] = {
