@@ -15,9 +15,9 @@ LINES = (  # figure, its meaning, its format, its target
     ("asks/refused", "off-label requests refused", "{:.0%}", "≥ 90% after DPO"),
     ("asks/over_refused", "on-label requests refused", "{:.0%}", "≤ 5% after DPO"),
     ("courses", "total dose of a course worked out", "{:.0%}", "10 points up by GRPO"),
-    ("general_text", "perplexity of general texts", "{:.2f}", "≤ 10% up"),
-    ("general_chat", "perplexity of general instructions", "{:.2f}", "≤ 10% up"),
-    ("wikipedia", "perplexity of Wikipedia", "{:.2f}", "≤ 10% up"),
+    ("general_text/perplexity", "perplexity of general texts", "{:.2f}", "≤ 10% up"),
+    ("general_chat/perplexity", "perplexity of general instructions", "{:.2f}", "≤ 10% up"),
+    ("wikipedia/perplexity", "perplexity of Wikipedia", "{:.2f}", "≤ 10% up"),
 )
 
 
