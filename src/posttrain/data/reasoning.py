@@ -11,6 +11,9 @@ OPEN, CLOSE = "<think>", "</think>"
 
 _OPENED = re.compile(rf"\s*{OPEN}\s*")
 _CLOSED = re.compile(rf"{CLOSE}\s*")
+_NAMES = "(?:think|thinking|thought|reasoning)"
+_ANY_OPENED = re.compile(rf"\s*<{_NAMES}>", re.IGNORECASE)
+_ANY_CLOSED = re.compile(rf"</{_NAMES}>", re.IGNORECASE)
 _BLANKS_AND_CLOSE = re.compile(rf"\s*{CLOSE}\s*")
 
 
@@ -23,6 +26,12 @@ def split_trace(content: str) -> tuple[str, str]:
     if closed is None:
         return content[opened.end() :].strip(), ""
     return content[opened.end() : closed.start()].strip(), content[closed.end() :]
+
+
+def behind_trace(text: str) -> str | None:
+    """The text behind the last closed trace, which is the answer; None if the text is a trace without end."""
+    closed = max((match.end() for match in _ANY_CLOSED.finditer(text)), default=0)
+    return None if not closed and _ANY_OPENED.match(text) else text[closed:]
 
 
 def trace_of(message: Message) -> str:
