@@ -12,6 +12,7 @@ from write_posttrain_side import end_at
 
 from posttrain.advantages.options import GRPOAdvantageOptions, PPOAdvantageOptions
 from posttrain.core.outputs import Objective
+from posttrain.data.chat.renderer import Renderer
 from posttrain.data.sets.prompts import Prompt
 from posttrain.generation.engine import policy_generate
 from posttrain.generation.sampling import Sampling
@@ -87,6 +88,7 @@ def main() -> None:
         folder = Path(name)
         spec = RolloutSpec(
             policy,
+            Renderer(policy.tokenizer, None, frozenset(policy.end_tokens), 2048),
             policy_generate(policy, 128),
             prompts,
             lambda epoch: range(len(prompts)),

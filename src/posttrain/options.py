@@ -22,6 +22,11 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
+    def changed(self) -> frozenset[str]:
+        """The names of the options that differ from their defaults. A saved recipe states all options, so a check of
+        options that do not go together looks at these, not at those that were stated."""
+        return frozenset(k for k, field in type(self).model_fields.items() if getattr(self, k) != field.default)
+
     @model_validator(mode="before")
     @classmethod
     def _no_boolean_as_a_number(cls, values: Any) -> Any:

@@ -55,7 +55,7 @@ def test_json_holds_the_same_advice(work: Path, posttrain: Posttrain) -> None:
         *("machine", "model", "costs", "recipe"),
     }
     assert advice["stack"] == ["SFT", "GRPO"]
-    assert [opinion["verdict"] for opinion in advice["techniques"]] == ["use", "no", "no", "no", "use"]
+    assert [opinion["verdict"] for opinion in advice["techniques"]] == ["use", "no", "no", "no", "no", "use"]
     assert all(isinstance(reason, str) for opinion in advice["techniques"] for reason in opinion["because"])
     assert [cost["stage"] for cost in advice["costs"]] == ["sft", "grpo"]
     assert all(cost["seconds"] > 0 and cost["memory"] > 0 for cost in advice["costs"])
@@ -99,7 +99,7 @@ def test_the_table_of_rules_is_shown(posttrain: Posttrain) -> None:
     for words in ("data", "complexity", "best for", "needs", "blocks", "RLHF", "alpha below 0.4"):
         assert words in " ".join(answer.out.split())
     table = json.loads(posttrain("advise", "--explain", "--json").out)
-    assert [technique["name"] for technique in table["techniques"]] == ["SFT", "IFT", "DPO", "RLHF", "GRPO"]
+    assert [technique["name"] for technique in table["techniques"]] == ["SFT", "IFT", "DPO", "KTO", "RLHF", "GRPO"]
 
 
 def test_an_existing_recipe_is_not_replaced_without_force(work: Path, posttrain: Posttrain) -> None:

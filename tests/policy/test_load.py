@@ -154,11 +154,16 @@ def test_every_token_that_ends_a_completion_is_found_once(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2", "gpt_neox", "opt"])
-def test_a_new_scalar_head_starts_at_zero_on_unchanged_weights(name: str, tmp_path: Path) -> None:
+def test_a_new_scalar_head_follows_from_the_seed_on_unchanged_weights(name: str, tmp_path: Path) -> None:
     path = save_model(tmp_path, BRANCHING[name])
-    policy = load_policy(path, task="score")
-    assert policy.base.score.weight.shape[0] == 1
-    assert not policy.base.score.weight.any()
+    policy = load_policy(path, task="score", seed=3)
+    head = policy.base.score.weight
+    assert head.shape[0] == 1
+    deviation = getattr(policy.base.config, "initializer_range", 0.02)
+    assert head.std().item() == pytest.approx(deviation, rel=0.5)
+    torch.manual_seed(99)  # whatever was drawn before
+    assert load_policy(path, task="score", seed=3).base.score.weight.equal(head)
+    assert not load_policy(path, task="score", seed=4).base.score.weight.equal(head)
     causal = plain(path).base_model.state_dict()
     loaded = policy.base.base_model.state_dict()
     assert causal.keys() == loaded.keys()

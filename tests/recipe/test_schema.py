@@ -7,7 +7,7 @@ import pytest
 from posttrain.errors import InputError
 from posttrain.recipe.inputs import load_ready
 from posttrain.recipe.load import load_recipe
-from posttrain.recipe.schema import in_order
+from posttrain.recipe.schema import Recipe, in_order
 from posttrain.recipe.starter import STARTERS, starter
 from posttrain.recipe.yaml_lines import read_yaml
 
@@ -74,6 +74,15 @@ def test_starting_recipes_are_right(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "docs/recipes").glob("*.yaml")), ids=lambda p: p.name)
 def test_ready_made_recipes_are_right(path: Path) -> None:
     assert load_recipe(path).stages
+
+
+@pytest.mark.parametrize("kind", STARTERS)
+def test_a_recipe_that_a_run_saved_is_read_back_as_the_same_recipe(kind: str, tmp_path: Path) -> None:
+    """The manifest states every option, also those that nobody wrote; `posttrain gate` reads it."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text(starter(kind))
+    recipe = load_recipe(path)
+    assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
 
 
 def test_lines_are_known_of_every_key(path: Path) -> None:

@@ -21,7 +21,7 @@ from posttrain.data.formats.examples import read_examples
 Fields = dict[str, str]
 """A word of a row → the name that plan and audit use for its place."""
 
-KINDS = {"sft": "sft", "preference": "dpo"}
+KINDS = {"sft": "sft", "preference": "dpo", "unpaired": "kto"}
 MORE = ("system", "input", "context", "history", "body", "topic", "reference")
 
 
@@ -68,6 +68,8 @@ def column(words: Words, name: str, extras: frozenset[str]) -> Any:
         return [{"id": number, "text": words("candidates")} for number in "ab"]
     if name == "ranks":
         return {"a": 1, "b": 2}
+    if name == "label":
+        return True
     if name == "history":
         return [[words("history"), words("history")]]
     return words(name)

@@ -76,7 +76,7 @@ class DPOOptions(Options):
     def _options_are_used(self) -> Self:
         names = tuple(self.loss_weights)
         for key, readers in _READERS.items():
-            if getattr(self, key) != type(self).model_fields[key].default and not set(readers) & set(names):
+            if key in self.changed() and not set(readers) & set(names):
                 own = " (its own SFT term has weight 1)" if key == "sft_weight" else ""
                 raise ValueError(
                     f"{key} is not used by the loss {' + '.join(names)}{own}; remove {key}, or choose a loss that uses "

@@ -42,7 +42,7 @@ def open_policy(
         raise InputError("quantization: the weights of a 4-bit base cannot be trained; add `lora: {}`")
     placement, adapter = place(options), adapter_in(name)
     lora = options.lora if train else None
-    policy = _load(name, adapter, options, placement, task, lora)
+    policy = _load(name, adapter, options, placement, task, lora, seed)
     if policy.left_over:
         on_note(
             f"the model's folder holds {len(policy.left_over)} tensors that {type(policy.base).__name__} does not use "
@@ -65,6 +65,7 @@ def _load(
     placement: Placement,
     task: Task,
     lora: LoraOptions | None,
+    seed: int,
 ) -> Policy:
     """The model, with its own adapter as the options want it."""
     changed = lora is not None and (lora.earlier == "merge" or lora.start == "pissa")
@@ -74,6 +75,7 @@ def _load(
         "autocast": placement.autocast,
         "quantization": options.quantization,
         "trust_remote_code": options.trust_remote_code,
+        "seed": seed,
     }
     if adapter is None:
         if lora is not None and lora.earlier != "stack":

@@ -41,7 +41,7 @@ class LoraOptions(Options):
         if self.target_parameters and (self.dora or self.start != "default"):
             other = "dora" if self.dora else f"start: {self.start}"
             raise ValueError(f"`target_parameters` works with plain LoRA only; remove it or `{other}`")
-        if self.earlier == "continue" and (fixed := sorted(self.model_fields_set - {"earlier", "plus_ratio"})):
+        if self.earlier == "continue" and (fixed := sorted(self.changed() - {"earlier", "plus_ratio"})):
             raise ValueError(
                 f"`earlier: continue` trains an adapter as it is; remove `{fixed[0]}`, or set `earlier: stack`"
             )

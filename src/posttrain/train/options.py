@@ -67,9 +67,9 @@ class TrainOptions(Options):
     @model_validator(mode="after")
     def _schedule_uses_its_options(self) -> Self:
         """Refuse an option of another schedule, which would have no effect."""
-        if "decay" in self.model_fields_set and self.schedule != "wsd":
+        if "decay" in self.changed() and self.schedule != "wsd":
             raise ValueError(f"`schedule: {self.schedule}` does not use `decay`; remove it, or set `schedule: wsd`")
-        if "min_rate" in self.model_fields_set and self.schedule == "constant":
+        if "min_rate" in self.changed() and self.schedule == "constant":
             raise ValueError("`schedule: constant` does not use `min_rate`; remove it, or choose another schedule")
         if self.schedule == "wsd" and self.warmup + self.decay > 1:
             raise ValueError(

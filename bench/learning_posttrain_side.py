@@ -1,0 +1,138 @@
+"""posttrain's side of `learning.py`: the loop that a stage runs, on token ids; the weights are those of checkpoints."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from learning_data import BETA, GROUP, NEW_TOKENS, Row, Task, in_order, story_reward, task_from
+from posttrain_side import with_reference
+
+from posttrain.advantages.options import GRPOAdvantageOptions
+from posttrain.core.group import Completion, Group
+from posttrain.core.outputs import Objective
+from posttrain.data.chat.renderer import Renderer
+from posttrain.data.sets.prompts import Prompt
+from posttrain.generation.engine import policy_generate
+from posttrain.generation.sampling import Sampling
+from posttrain.malloc import settle_heap
+from posttrain.objectives.dpo import dpo_objective
+from posttrain.objectives.options import BradleyTerryOptions, DPOOptions, PolicyGradientOptions
+from posttrain.objectives.policy_gradient import policy_gradient_objective
+from posttrain.objectives.reward import reward_objective
+from posttrain.objectives.sft import SFT
+from posttrain.policy.load import Policy, load_policy
+from posttrain.policy.probe import settle_layout
+from posttrain.rewards.score import Reward
+from posttrain.rollouts.grpo import grpo_advantages
+from posttrain.rollouts.maker import RolloutSpec, rollout_maker
+from posttrain.rollouts.options import AlarmOptions
+from posttrain.rollouts.scoring import Scorer
+from posttrain.rollouts.source import Rollouts
+from posttrain.rollouts.types import RolloutState
+from posttrain.train.batches import BatchSource, DatasetBatches
+from posttrain.train.checkpoint import load_weights, save_weights
+from posttrain.train.loop import Training, train_policy
+from posttrain.train.options import TrainOptions
+
+RULE = Reward(
+    lambda completions, rows: [story_reward(t, row["word"]) for t, row in zip(completions, rows, strict=True)]
+)
+
+
+def group_of(name: str, row: Row) -> Group:
+    """A row as a group."""
+    parts = [row[part] for part in ("completion", "chosen", "rejected") if part in row]
+    completions = tuple(Completion(np.array(ids, np.int32), np.ones(len(ids), np.bool_)) for ids in parts)
+    columns = {"rank": np.array([1, 2], np.float32)} if len(parts) == 2 else {}
+    return Group(name, np.array(row["prompt"], np.int32), completions, columns)
+
+
+def data_source(task: Task, policy: Policy, rows: list[Row], row_tokens: int) -> BatchSource:
+    """The steps of a data set."""
+    groups = [group_of(f"row {n}", row) for n, row in enumerate(rows)]
+    if task.technique == "dpo":
+        groups = with_reference(policy, groups, row_tokens)
+    sizes = [group.size for group in groups]
+    return DatasetBatches(groups, sizes, lambda epoch: range(len(groups)), batch_size=task.plan.batch_size)
+
+
+def rollout_source(task: Task, policy: Policy, rows: list[Row], seed: int, folder: Path) -> BatchSource:
+    """The steps of completions that the policy writes."""
+    prompts = [
+        Prompt(str(n), ({"role": "user", "content": row["text"]},), np.array(row["prompt"], np.int32), row)
+        for n, row in enumerate(rows)
+    ]
+    spec = RolloutSpec(
+        policy,
+        Renderer(policy.tokenizer, None, frozenset(policy.end_tokens), 512),
+        policy_generate(policy, 64),
+        prompts,
+        lambda epoch: range(len(prompts)),
+        Sampling(NEW_TOKENS, seed=seed),
+        GROUP,
+        task.plan.batch_size,
+        Scorer({"rule": RULE}, {}, 2048, 0.0, print),
+    )
+    advantages = grpo_advantages(GRPOAdvantageOptions(), reference=None)
+    make = rollout_maker(spec, advantages, AlarmOptions(), folder / "completions", on_note=lambda sentence: None)
+    return Rollouts(
+        make,
+        prompts=len(prompts),
+        batch_size=task.plan.batch_size,
+        minibatches=1,
+        inner_epochs=1,
+        folder=folder / "rollouts",
+        seed=seed,
+        start=RolloutState(beta=0.0),
+    )
+
+
+def train(task: Task, seed: int, folder: Path) -> None:
+    """One run."""
+    plan, rows = task.plan, in_order(Path(task.folder), task.plan, seed)
+    torch.manual_seed(seed)
+    policy = load_policy(task.model, task="score" if task.technique == "reward" else "causal")
+    settle_layout(policy)
+    options = TrainOptions(
+        batch_size=plan.batch_size,
+        max_steps=plan.updates,
+        learning_rate=plan.learning_rate,
+        schedule="constant",
+        warmup=0.0,
+        save_every=plan.every,
+        keep_checkpoints=plan.updates,
+    )
+    objectives: dict[str, Objective] = {
+        "sft": SFT,
+        "dpo": dpo_objective(DPOOptions(beta=BETA)),
+        "reward": reward_objective(BradleyTerryOptions()),
+        "grpo": policy_gradient_objective(PolicyGradientOptions()),
+    }
+    if task.technique == "grpo":
+        source = rollout_source(task, policy, rows, seed, folder)
+    else:
+        source = data_source(task, policy, rows, options.row_tokens)
+    if task.side == "posttrain-head":
+        load_weights(task.weights(seed, 0, "trl"), policy.model)
+    first = task.weights(seed, 0)
+    first.parent.mkdir(parents=True, exist_ok=True)
+    save_weights(first, policy.model)
+    train_policy(Training(policy, source, objectives[task.technique], options, folder))
+    for step in plan.saved[1:]:
+        saved = folder / "checkpoints" / f"step-{step:08d}" / "weights.safetensors"
+        shutil.copy(saved, task.weights(seed, step))
+
+
+def main() -> None:
+    settle_heap()  # as `posttrain run` does
+    task = task_from(sys.argv[1])
+    for seed in task.seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            train(task, seed, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
