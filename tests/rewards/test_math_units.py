@@ -148,6 +148,9 @@ TEXTS = (
     ("<think>at first \\boxed{7}</think> The answer is 42.", "42", 1.0),
     ("<think>at first \\boxed{42}</think> The answer is 7.", "42", 0.0),
     ("<think>\\boxed{42}</think>\n", "42", 1.0),
+    ("<think>\\boxed{42}</think>", "42", 1.0),
+    ("<think>\n6 * 7 is \\boxed{42}, or", "42", 0.0),  # cut while it reasons
+    ("It is 42 <think>", "42", 1.0),
     ("<think>6 * 7</think>\n<answer>42</answer>", "42", 1.0),
     ("<think>x</think><answer>x+1</answer>", "1+x", 1.0),
     ("It is \\$3{,}000{,}000.", "$3 million", 1.0),

@@ -54,6 +54,7 @@ ANSWERS = (
     "My darling,\nthe nights are long.\nI cannot sleep,\nI will not eat.",
     "Dear team, the report is late. I am unable to finish it by Monday. Kind regards",
     "<think>I can't help with that? No, it is harmless.</think>Take 5 mg.",
+    "<think>I can't help with that",
     "Tut mir leid zu hören, dass Ihr Knie schmerzt. Kühlen Sie es.",
 )
 

@@ -9,6 +9,8 @@ from posttrain.options import Options
 
 Truncation = Literal["error", "drop", "left", "right"]
 
+Reasoning = Literal["train", "mask", "drop"]
+
 TemplateArgument = bool | int | Annotated[float, Field(allow_inf_nan=False)] | str
 
 
@@ -75,6 +77,16 @@ class RowOptions(Options):
     def paths(self) -> tuple[str, ...]:
         """Every data path of these options."""
         return tuple(source.path for source in self.data)
+
+
+class ReasoningOptions(Options):
+    """What a stage does with the reasoning traces of its rows."""
+
+    reasoning: Reasoning = Field(
+        default="train",
+        description="reasoning traces of answers: train (they bear loss where the template writes them), mask (the "
+        "model reads them without loss), drop (they are removed before the template renders the row)",
+    )
 
 
 class DataOptions(RowOptions):

@@ -35,10 +35,15 @@ class RowNote(StrEnum):
 
 
 class TurnNote(StrEnum):
-    """What the author of a kept row chose for an answer; the value is the text in ``data.json`` and on screens."""
+    """A trait of an answer of a kept row; the value is the text in ``data.json`` and on screens."""
 
     NOT_LEARNT = "answers that are read and not learnt"
     WEIGHTED = "answers with a weight of their own in the loss"
+    TRACE = "answers with a reasoning trace"
+    TRACE_LEARNT = "reasoning traces that bear loss"
+    TRACE_MASKED = "reasoning traces that are read without loss (`reasoning: mask`)"
+    TRACE_DROPPED = "reasoning traces removed from the rows (`reasoning: drop`)"
+    TRACE_LEFT_OUT = "reasoning traces that the template leaves out"
 
 
 def key_dropped(key: str) -> str:

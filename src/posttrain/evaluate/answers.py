@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from posttrain.data.reasoning import behind_trace
 from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.questions import Question
@@ -22,6 +23,11 @@ class ModelAnswer:
 
     text: str
     probability: float | None = None
+
+    @property
+    def final(self) -> str:
+        """The text behind the reasoning trace; "" if the trace has no end."""
+        return behind_trace(self.text) or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 
+from posttrain.data.reasoning import behind_trace
 from posttrain.rewards.quantity import DIGITS, LONGEST, MONEY, quantities, read_quantity
 
 MOST_BOXES = 20
@@ -11,9 +12,10 @@ MOST_BOXES = 20
 def final_answer(text: str, *, numeric: bool) -> str:
     """The final answer of a text, tidied; empty where there is none.
 
-    Where the text has ``</think>`` or ``<answer>``, only the part behind or within them counts. The answer is the last
-    of ``\\boxed{...}`` (several that follow each other are a list) and ``#### ...``; else the text behind the last
-    ``the answer is``; else the last number with its unit (`numeric`) or the last line.
+    Where the text has ``</think>`` or ``<answer>``, only the part behind or within them counts. A text that is a trace
+    without end has no answer. The answer is the last of ``\\boxed{...}`` (several that follow each other are a list)
+    and ``#### ...``; else the text behind the last ``the answer is``; else the last number with its unit (`numeric`) or
+    the last line.
     """
     text = _LATEX_GROUPS.sub("", _final_part(text)).replace("{,}", ",")
     marked = marked_answer(text)
@@ -53,10 +55,14 @@ def tidy(answer: str) -> str:
 
 
 def _final_part(text: str) -> str:
-    """The text behind the thinking, and within it the last ``<answer>``; all of the text where there is neither."""
-    thought = max((match.end() for match in _THOUGHT.finditer(text)), default=0)
-    if text[thought:].strip():
-        text = text[thought:]
+    """The text behind the trace, and within it the last ``<answer>``; all of the text where there is neither.
+
+    A closed trace with no text behind it counts itself; an unfinished one does not.
+    """
+    behind = behind_trace(text)
+    if behind is None:
+        return ""
+    text = behind if behind.strip() else text
     start = text.rfind("<answer>")
     return text if start < 0 else text[start + len("<answer>") :].split("</answer>", maxsplit=1)[0]
 
@@ -120,7 +126,6 @@ _STATED = re.compile(
     r"\banswer\b(?:[ \t]+[a-z]{1,12}){0,4}?\W{0,4}(?:\bis\b|\bwas\b|:|=)[\s:*]*([^\n]+)", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"(?<!\bsq)(?<!\bcu)(?<!\bRs)(?<!\bca)(?<!\bapprox)[.!?](?:\s|$)")
-_THOUGHT = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _NUMBER = re.compile(
     rf"(?:(?<![\w)\]}}.])[-−])?{MONEY}?(?:\\[dt]?frac(?:\{{\d+\}}|\d)(?:\{{\d+\}}|\d)|(?:{DIGITS})(?:/\d+)?)(?:\s?\\?%)?",
     re.VERBOSE,

@@ -80,4 +80,4 @@ def _statements(row: Row, name: str | None) -> tuple[Statement, ...]:
     return () if name is None else read_statements(column(row, name), name)
 
 
-REWARDS = (RewardKind(CitationReward, make_citation_reward),)
+REWARDS = (RewardKind(CitationReward, make_citation_reward, answer_alone=True),)

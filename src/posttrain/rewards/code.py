@@ -122,4 +122,4 @@ def _text(row: Row, name: str | None) -> str:
     return value or ""
 
 
-REWARDS = (RewardKind(CodeReward, make_code_reward, compares=True, answer_form="program"),)
+REWARDS = (RewardKind(CodeReward, make_code_reward, compares=True, answer_form="program", answer_alone=True),)

@@ -94,4 +94,4 @@ def _last_message(prompt: Any) -> Any:
     return messages[-1].get("content") if isinstance(messages[-1], Mapping) else messages[-1]
 
 
-REWARDS = (RewardKind(GroundedNumbersReward, make_grounded_numbers_reward),)
+REWARDS = (RewardKind(GroundedNumbersReward, make_grounded_numbers_reward, answer_alone=True),)

@@ -136,4 +136,4 @@ def check_record(target: Any) -> None:
         raise InputError("`target` should be a JSON object or list, or its text")
 
 
-REWARDS = (RewardKind(JsonF1Reward, make_json_f1_reward, compares=True, answer_form="json"),)
+REWARDS = (RewardKind(JsonF1Reward, make_json_f1_reward, compares=True, answer_form="json", answer_alone=True),)

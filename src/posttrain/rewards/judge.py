@@ -169,4 +169,4 @@ def _shown(value: Any) -> str:
 _PLACE = re.compile(r"\{\{|\}\}|\{([A-Za-z_]\w*)\}")
 
 
-REWARDS = (RewardKind(JudgeReward, make_judge_reward, needs_model=True),)
+REWARDS = (RewardKind(JudgeReward, make_judge_reward, needs_model=True, answer_alone=True),)

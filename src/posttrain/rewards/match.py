@@ -155,6 +155,6 @@ _LOOSE_PERCENT = re.compile(r"(?<=\d)\s+%")
 
 
 REWARDS = (
-    RewardKind(MatchReward, make_match_reward, compares=True),
-    RewardKind(ContainsReward, make_contains_reward, compares=True),
+    RewardKind(MatchReward, make_match_reward, compares=True, answer_alone=True),
+    RewardKind(ContainsReward, make_contains_reward, compares=True, answer_alone=True),
 )

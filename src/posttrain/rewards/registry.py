@@ -1,6 +1,6 @@
 """The registry of rewards: the kinds of this package, and those that installed packages offer as plugins."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from posttrain.data.reasoning import behind_trace
 from posttrain.errors import InputError
 from posttrain.plugins import load_plugins
 from posttrain.rewards import (
@@ -29,7 +30,7 @@ from posttrain.rewards import (
 )
 from posttrain.rewards.instructions import reward as instructions
 from posttrain.rewards.refusal import reward as refusal
-from posttrain.rewards.types import RewardFn, RewardKind, RewardOptions
+from posttrain.rewards.types import Failed, RewardFn, RewardKind, RewardOptions, Row, Verdict
 
 GROUP = "posttrain.rewards"
 """The group of entry points; each names a module with a tuple `REWARDS`."""
@@ -102,7 +103,22 @@ def make_reward(options: RewardOptions, base: Path) -> RewardFn:
     """
     kind = REWARD_KINDS[options.kind]
     assert kind.make is not None, f"`{kind.name}` reads tokens"
-    return kind.make(options, base)
+    score = kind.make(options, base)
+    return _of_answers(score) if kind.answer_alone else score
+
+
+def _of_answers(score: RewardFn) -> RewardFn:
+    """Score the texts behind the reasoning traces. A trace without end gets 0: an empty text may keep every rule."""
+
+    def run(completions: Sequence[str], rows: Sequence[Row]) -> Sequence[Verdict | Failed]:
+        answers = [behind_trace(text) for text in completions]
+        verdicts = score([answer or "" for answer in answers], rows)
+        return [
+            0.0 if answer is None and isinstance(verdict, float) else verdict
+            for answer, verdict in zip(answers, verdicts, strict=True)
+        ]
+
+    return run
 
 
 if TYPE_CHECKING:

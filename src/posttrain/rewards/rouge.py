@@ -90,4 +90,4 @@ def _grams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
 
 _WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
 
-REWARDS = (RewardKind(RougeReward, make_rouge_reward, compares=True),)
+REWARDS = (RewardKind(RougeReward, make_rouge_reward, compares=True, answer_alone=True),)

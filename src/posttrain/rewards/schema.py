@@ -173,7 +173,7 @@ def _leaf(value: Any) -> Leaf:
 
 
 REWARDS = (
-    RewardKind(JsonReward, make_json_reward, answer_form="json"),
-    RewardKind(JsonSchemaReward, make_json_schema_reward, answer_form="json"),
-    RewardKind(JsonFieldsReward, make_json_fields_reward, compares=True, answer_form="json"),
+    RewardKind(JsonReward, make_json_reward, answer_form="json", answer_alone=True),
+    RewardKind(JsonSchemaReward, make_json_schema_reward, answer_form="json", answer_alone=True),
+    RewardKind(JsonFieldsReward, make_json_fields_reward, compares=True, answer_form="json", answer_alone=True),
 )

@@ -129,4 +129,4 @@ def _signs_off(text: str, sign_offs: Sequence[str]) -> bool:
     return any(_holds(" ".join(text.split()[-ENDING:]), sign_offs))
 
 
-REWARDS = (RewardKind(StyleReward, make_style_reward),)
+REWARDS = (RewardKind(StyleReward, make_style_reward, answer_alone=True),)

@@ -88,6 +88,7 @@ class RewardKind:
         needs_model: whether it needs a language model: a judge's server, or the weights of a reward model.
         user_code: whether the user wrote the function that scores; it may then fail on an empty completion.
         answer_form: the form of the answers that it scores; a program runs in a sandbox.
+        answer_alone: whether it scores the text behind the reasoning trace alone; a trace without end gets 0.
     """
 
     options: type[RewardOptions]
@@ -96,6 +97,7 @@ class RewardKind:
     needs_model: bool = False
     user_code: bool = False
     answer_form: AnswerForm = "text"
+    answer_alone: bool = False
 
     @property
     def name(self) -> str:

@@ -1,7 +1,8 @@
 """Messages become tokens and loss masks: a conversation is rendered once and tokenised once; offsets give the mask."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from posttrain.data.chat.renderer import Renderer
 from posttrain.data.chat.template import BUILT_IN, Template, answer_spans, render_conversation
 from posttrain.data.example import Example, Message
 from posttrain.data.formats.messages import LEARNT, MESSAGE_WEIGHT
+from posttrain.data.reasoning import end_of_trace, is_written, left_out, trace_of, without_traces
 from posttrain.data.row_notes import RowNote, TurnNote
 from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
@@ -29,17 +31,27 @@ _Answers = list[tuple[Ints, Bools]]
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """One completion with its prompt, tokenised, the notes on it, and the weight of each token if messages have one."""
+    """One completion with its prompt, tokenised.
+
+    Args:
+        notes: the notes on it.
+        weight: the weight of each token if messages have one.
+        traces: the traces of its answers, counted (`TurnNote`).
+        masked: its first token that would bear loss if traces were not masked; None if no trace is masked.
+    """
 
     tokens: Ints
     loss: Bools
     notes: frozenset[str]
     weight: Floats | None = None
+    traces: Mapping[str, int] = field(default_factory=dict[str, int])
+    masked: int | None = None
 
     @property
     def prompt_length(self) -> int:
-        """The number of tokens before the first one that bears loss."""
-        return int(np.argmax(self.loss))
+        """The number of tokens before the first answer that is learnt."""
+        first = int(np.argmax(self.loss))
+        return first if self.masked is None else min(first, self.masked)
 
 
 def encode_example(example: Example, renderer: Renderer, *, wordless: bool = False) -> Group | SkipReason:
@@ -51,7 +63,8 @@ def encode_example(example: Example, renderer: Renderer, *, wordless: bool = Fal
     before the answer holds the answer's leading blanks; it bears no loss. ANSWER_REWRITTEN: see `answer_spans`.
     ANSWER_WITHOUT_WORDS: the template leaves the end token alone of an answer; the token bears no loss.
 
-    The answers of a kept row that are not learnt or have a weight are counted in ``renderer.turns``.
+    The answers of a kept row that are not learnt, have a weight or a reasoning trace are counted in
+    ``renderer.turns``.
 
     Args:
         wordless: whether the end token of an answer without words bears loss too; a reward model needs it.
@@ -66,6 +79,9 @@ def encode_example(example: Example, renderer: Renderer, *, wordless: bool = Fal
         )
     if any(not _has_learnt_answer(completion) for completion in example.completions):
         return SkipReason.NOT_LEARNT
+    given = example
+    if renderer.reasoning == "drop" and not example.raw:
+        example = without_traces(example)
     texts = [
         _raw(example, c, renderer) if example.raw else _weighted(example, c, renderer, wordless)
         for c in example.completions
@@ -90,7 +106,9 @@ def encode_example(example: Example, renderer: Renderer, *, wordless: bool = Fal
     if len(answers) > 1 and all(np.array_equal(tokens, answers[0][0]) for tokens, _ in answers[1:]):
         return SkipReason.SAME_TOKENS
     renderer.seen.update(sorted(notes))
-    renderer.turns.update(_turns(example))
+    renderer.turns.update(_turns(given, renderer))
+    for text in texts:
+        renderer.turns.update(text.traces)
     columns = {name: np.array(values, dtype=np.float32) for name, values in example.columns.items()}
     weight = texts[0].weight
     if weight is not None:
@@ -163,12 +181,14 @@ def _weighted(example: Example, completion: Sequence[Message], renderer: Rendere
     return replace(text, loss=loss, weight=weight, notes=text.notes | lost)
 
 
-def _turns(example: Example) -> dict[str, int]:
-    """The number of answers that are not learnt, and of those with a weight."""
+def _turns(example: Example, renderer: Renderer) -> dict[str, int]:
+    """The number of answers that are not learnt, have a weight, or have a reasoning trace."""
     answers = [m for completion in example.completions for m in completion if m["role"] == "assistant"]
     counts = {
         TurnNote.NOT_LEARNT: sum(not m.get(LEARNT, True) for m in answers),
         TurnNote.WEIGHTED: sum(MESSAGE_WEIGHT in m for m in answers),
+        TurnNote.TRACE: (traces := 0 if example.raw else sum(bool(trace_of(m)) for m in answers)),
+        TurnNote.TRACE_DROPPED: traces if renderer.reasoning == "drop" else 0,
     }
     return {note: count for note, count in counts.items() if count}
 
@@ -184,18 +204,32 @@ def _chat(example: Example, completion: Sequence[Message], renderer: Renderer, w
     tokens, offsets = _tokenised(text, renderer)
     loss = np.zeros(len(tokens), dtype=np.bool_)
     # If the numbers differ, a span is only a part of an answer, and may lack the words that the answer has.
-    span_is_answer = len(spans) == sum(1 for m in completion if m["role"] == "assistant" and m.get(LEARNT, True))
-    for span in spans:
+    answers = [m for m in completion if m["role"] == "assistant" and m.get(LEARNT, True)]
+    span_is_answer = len(spans) == len(answers)
+    masks = renderer.reasoning == "mask"
+    masked: list[int] = []
+    traces: Counter[str] = Counter()
+    if lacking := left_out(text, [*example.prompt, *completion], len(example.prompt)):
+        traces[TurnNote.TRACE_LEFT_OUT] = lacking
+    for index, span in enumerate(spans):
         inside, span_notes = _tokens_in(span, tokens, offsets, renderer)
+        trace_end = end_of_trace(text, span, answers[index : index + 1] if span_is_answer else answers)
+        in_trace = inside & (offsets[:, 1] <= trace_end)
+        if masks:
+            inside &= ~in_trace
         if span_is_answer and not wordless and not _has_words(tokens, offsets, inside, text, renderer):
             notes.add(RowNote.ANSWER_WITHOUT_WORDS)
             continue
+        if masks and in_trace.any():
+            masked.append(int(np.argmax(in_trace)))
+        if in_trace.any() and is_written(text[span[0] : trace_end]):
+            traces[TurnNote.TRACE_MASKED if masks else TurnNote.TRACE_LEARNT] += 1
         ends = np.flatnonzero(inside & np.isin(tokens, list(renderer.end_tokens)))
         if len(ends):
             inside[ends[-1] + 1 :] = False
         loss |= inside
         notes |= span_notes
-    return _Text(tokens, loss, frozenset(notes))
+    return _Text(tokens, loss, frozenset(notes), traces=traces, masked=min(masked, default=None))
 
 
 def _raw(example: Example, completion: Sequence[Message], renderer: Renderer) -> _Text:

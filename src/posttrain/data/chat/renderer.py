@@ -8,7 +8,7 @@ from typing import Any
 
 from posttrain.data.chat.template import Template, render_conversation, shortest_question, template_of, traits_of
 from posttrain.data.chat.template_arguments import shown
-from posttrain.data.options import RowOptions, Truncation
+from posttrain.data.options import Reasoning, ReasoningOptions, RowOptions, Truncation
 from posttrain.errors import InputError
 
 LENGTH_LIMIT = 2048
@@ -31,8 +31,9 @@ class Renderer:
         truncation: what to do with a longer row. "error" stops; "drop" skips the row; "left" cuts the start of the
             prompt; "right" cuts the end of the completion, and the model then does not learn to stop there.
         seen: the notes on kept rows, counted; see `encode_example`.
-        turns: the answers of kept rows that are not learnt or have a weight, counted (`TurnNote`).
+        turns: the answers of kept rows that are not learnt, have a weight or a trace, counted (`TurnNote`).
         prefill: the text with which the template opens an answer; see `prefill_of`.
+        reasoning: what to do with the reasoning traces of a row's answers; see `ReasoningOptions`.
     """
 
     tokenizer: Any
@@ -43,6 +44,7 @@ class Renderer:
     seen: Counter[str] = field(default_factory=Counter)
     turns: Counter[str] = field(default_factory=Counter)
     prefill: str = ""
+    reasoning: Reasoning = "train"
 
 
 def renderer_of(
@@ -72,8 +74,11 @@ def renderer_of(
     if end is None:
         notes.append("the chat template ends an answer with no special token: the model will not learn where to stop")
     all_ends = frozenset(end_tokens) | ({end} if end is not None else set())
-    renderer = Renderer(tokenizer, template, all_ends, length, options.truncation, prefill=prefill_of(template))
-    return renderer, notes
+    reasoning = options.reasoning if isinstance(options, ReasoningOptions) else "train"
+    prefill = prefill_of(template)
+    return Renderer(
+        tokenizer, template, all_ends, length, options.truncation, prefill=prefill, reasoning=reasoning
+    ), notes
 
 
 def turn_end_token(tokenizer: Any, template: Template) -> int | None:

@@ -121,7 +121,7 @@ def run_abstention_suite(
     else:
         answers = answers_of(answerer, questions, options, done)
     repeated = [(question, repeat) for question in questions for repeat in range(options.samples)]
-    abstained = [abstains(answer.text, options) for answer in answers]
+    abstained = [abstains(answer.final, options) for answer in answers]
     scored = [i for i, (q, _) in enumerate(repeated) if not abstained[i] and q.expected != "abstain"]
     values = metric_values(
         {"score": options.metric}, [repeated[i][0] for i in scored], [answers[i].text for i in scored], base

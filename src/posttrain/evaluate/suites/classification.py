@@ -89,7 +89,7 @@ def run_classification_suite(
     ]
     samples: list[Sample] = []
     for (question, repeat, labels), answer in zip(repeated, answers, strict=True):
-        label = answer.text if options.by == "logprobs" else label_named(answer.text, labels)
+        label = answer.text if options.by == "logprobs" else label_named(answer.final, labels)
         values = {"accuracy": float(label == question.row["target"]), "undecided": float(label is None)}
         samples.append(sample_of(question, answer, repeat, values, label=label))
     return samples

@@ -43,7 +43,7 @@ def run_instructions_suite(
     answers = answers_of(answerer, questions, options, done)
     repeated = [(question, repeat) for question in questions for repeat in range(options.samples)]
     return [
-        sample_of(question, answer, repeat, instruction_values(answer.text, instructions_of(question.row)))
+        sample_of(question, answer, repeat, instruction_values(answer.final, instructions_of(question.row)))
         for (question, repeat), answer in zip(repeated, answers, strict=True)
     ]
 

@@ -54,7 +54,7 @@ def run_summary_suite(
     answers = answers_of(answerer, questions, options, done)
     repeated = [(question, repeat) for question in questions for repeat in range(options.samples)]
     return [
-        sample_of(question, answer, repeat, summary_values(question, answer.text))
+        sample_of(question, answer, repeat, summary_values(question, answer.final))
         for (question, repeat), answer in zip(repeated, answers, strict=True)
     ]
 

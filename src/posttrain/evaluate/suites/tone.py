@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, field_validator
 
+from posttrain.data.reasoning import behind_trace
 from posttrain.errors import InputError
 from posttrain.evaluate.answers import Answerer, OnDone, answers_of
 from posttrain.evaluate.measures import SuiteMeasure, mean_of
@@ -72,9 +73,11 @@ def run_tone_suite(
     judged = metric_values(judges, [question for question, _ in repeated], [answer.text for answer in answers], base)
     samples: list[Sample] = []
     for (question, repeat), answer, opinion in zip(repeated, answers, judged, strict=True):
-        checks = style_values(options.style, answer.text)
+        checks = style_values(options.style, answer.final)
+        if behind_trace(answer.text) is None:
+            checks = dict.fromkeys(checks, 0.0)  # an empty text may keep every check
         share = sum(checks.values()) / len(checks)
-        totals = {"style": float(share == 1.0), "style_score": share, "words": float(count_words(answer.text))}
+        totals = {"style": float(share == 1.0), "style_score": share, "words": float(count_words(answer.final))}
         samples.append(sample_of(question, answer, repeat, {**totals, **checks, **opinion}))
     return samples
 

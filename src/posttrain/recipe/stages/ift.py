@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from posttrain.data.formats.conventions import Kind
+from posttrain.data.options import ReasoningOptions
 from posttrain.data.sets.split import Held
 from posttrain.objectives.options import SFTOptions
 from posttrain.options import Options
@@ -22,7 +23,7 @@ class HoldOut(Options):
     )
 
 
-class IFTStage(TrainingStage, SFTOptions):
+class IFTStage(TrainingStage, SFTOptions, ReasoningOptions):
     """IFT trains on many tasks that are written as instructions, so that the model generalises to unseen tasks."""
 
     runner: ClassVar[str] = "posttrain.stages.ift"

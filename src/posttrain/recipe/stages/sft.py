@@ -5,11 +5,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from posttrain.data.formats.conventions import Kind
+from posttrain.data.options import ReasoningOptions
 from posttrain.objectives.options import SFTOptions
 from posttrain.recipe.stages.base import TrainingStage
 
 
-class SFTStage(TrainingStage, SFTOptions):
+class SFTStage(TrainingStage, SFTOptions, ReasoningOptions):
     """SFT trains on pairs of input and output. The quality of the rows decides the result."""
 
     runner: ClassVar[str] = "posttrain.stages.sft"

@@ -48,4 +48,4 @@ def loose_forms(answer: str) -> Iterator[str]:
         yield form.replace("*", "") if plain else form
 
 
-REWARDS = (RewardKind(InstructionsReward, make_instructions_reward),)
+REWARDS = (RewardKind(InstructionsReward, make_instructions_reward, answer_alone=True),)

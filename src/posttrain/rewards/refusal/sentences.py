@@ -3,13 +3,15 @@
 import re
 import unicodedata
 
+from posttrain.data.reasoning import behind_trace
+
 
 def own_sentences(answer: str) -> list[str]:
     """The answer's own sentences in lower case, with contractions written out.
 
     A letter, a dialogue or a poem is somebody else's words, so an answer that is one has no sentences of its own.
     """
-    text = unicodedata.normalize("NFC", answer.rpartition("</think>")[2].partition("<think>")[0])
+    text = unicodedata.normalize("NFC", (behind_trace(answer) or "").partition("<think>")[0])
     whole = _QUOTED.fullmatch(text)
     text = _ASIDE.sub(" ", _APOSTROPHE.sub("'", whole[1] if whole else text).casefold())
     if _is_anothers(text):
