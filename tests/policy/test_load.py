@@ -164,6 +164,7 @@ def test_a_new_scalar_head_follows_from_the_seed_on_unchanged_weights(name: str,
     torch.manual_seed(99)  # whatever was drawn before
     assert load_policy(path, task="score", seed=3).base.score.weight.equal(head)
     assert not load_policy(path, task="score", seed=4).base.score.weight.equal(head)
+    assert not load_policy(path, task="score").base.score.weight.any(), "a head that is not trained gives no score"
     causal = plain(path).base_model.state_dict()
     loaded = policy.base.base_model.state_dict()
     assert causal.keys() == loaded.keys()

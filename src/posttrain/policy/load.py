@@ -86,18 +86,18 @@ def load_policy(
     quantization: Literal["4bit"] | None = None,
     trust_remote_code: bool = False,
     tokenizer_from: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> Policy:
     """Load a causal LM for training, or put a scalar head on one.
 
     Args:
         name: a folder or a hub id.
-        task: "score" replaces the LM head by a scalar head, which is drawn if the folder has none.
+        task: "score" replaces the LM head by a scalar head, which starts at zero if the folder has none.
         dtype: dtype of the weights; float32 master weights unless the base is frozen.
         padded: whether each completion gets a row of its own.
         quantization: "4bit" holds a frozen base in NF4 (bitsandbytes, CUDA only).
         tokenizer_from: the folder of the tokenizer, if it is not the model's folder.
-        seed: the seed of a new scalar head.
+        seed: the seed of a new scalar head that is to be trained; None leaves it at zero, so that it gives no score.
 
     Raises:
         InputError: weights are missing, pickled, not finite or left over, the tokenizer is larger than the embedding,
@@ -145,13 +145,15 @@ def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
         )
 
 
-def _load_scored(name: str, options: Mapping[str, Any], seed: int) -> Any:
+def _load_scored(name: str, options: Mapping[str, Any], seed: int | None) -> Any:
     config = AutoConfig.from_pretrained(name, trust_remote_code=options["trust_remote_code"])
     config.num_labels = 1
     model, info = _load(AutoModelForSequenceClassification, name, {**options, "config": config}, "score.")
     if not hasattr(model, "score"):
         raise InputError(f"{name}: {config.model_type} has no scalar head that this version knows")
     if info["missing_keys"]:
+        torch.nn.init.zeros_(model.score.weight)
+    if info["missing_keys"] and seed is not None:
         # A head of zeros gives the trunk no gradient at first, and learns later (docs/learning.md).
         deviation = getattr(config.get_text_config(), "initializer_range", None) or 0.02
         torch.nn.init.normal_(model.score.weight, std=deviation, generator=torch.Generator().manual_seed(seed))

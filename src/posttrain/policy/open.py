@@ -32,7 +32,7 @@ def open_policy(
 
     Args:
         train: whether to prepare it for training: with adapters if the options have `lora`, else with float32 weights.
-        seed: the seed of a new adapter's initial values.
+        seed: the seed of the initial values of a new adapter and of a new scalar head.
         on_note: called with a sentence for each decision that a user should know.
 
     Raises:
@@ -42,7 +42,7 @@ def open_policy(
         raise InputError("quantization: the weights of a 4-bit base cannot be trained; add `lora: {}`")
     placement, adapter = place(options), adapter_in(name)
     lora = options.lora if train else None
-    policy = _load(name, adapter, options, placement, task, lora, seed)
+    policy = _load(name, adapter, options, placement, task, lora, seed if train else None)
     if policy.left_over:
         on_note(
             f"the model's folder holds {len(policy.left_over)} tensors that {type(policy.base).__name__} does not use "
@@ -65,7 +65,7 @@ def _load(
     placement: Placement,
     task: Task,
     lora: LoraOptions | None,
-    seed: int,
+    seed: int | None,
 ) -> Policy:
     """The model, with its own adapter as the options want it."""
     changed = lora is not None and (lora.earlier == "merge" or lora.start == "pissa")
