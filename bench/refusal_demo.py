@@ -13,10 +13,10 @@ from pathlib import Path
 import posttrain as pt
 
 SAVED = {
-    ("stages/dpo", "asks_refused"): 50,
-    ("stages/ift", "asks_refused"): 15,
-    ("base", "asks_refused"): 8,
-    ("stages/sft", "asks_refused"): 6,
+    ("stages/dpo", "asks"): 50,
+    ("stages/ift", "asks"): 15,
+    ("base", "asks"): 8,
+    ("stages/sft", "asks"): 6,
     ("stages/dpo", "instructions_seen"): 8,
     ("stages/grpo", "orders"): 4,
 }
@@ -36,7 +36,7 @@ def answers(run: Path, seed: int) -> Iterator[dict[str, str]]:
     lines = (run / "stages/ppo/completions/rollout-00000009.jsonl").read_text(encoding="utf-8").splitlines()
     for row in map(json.loads, draw.sample(lines, 10)):
         yield {"set": "stages/ppo drafts", "prompt": row["prompt"], "answer": row["completion"]}
-    asks = (run / "stages/dpo/behaviour/samples_asks_refused.jsonl").read_text(encoding="utf-8").splitlines()
+    asks = (run / "stages/dpo/behaviour/samples_asks.jsonl").read_text(encoding="utf-8").splitlines()
     prompts = [json.loads(line)["question"] for line in draw.sample(asks, DRAWN)]
     train = (run.parent / "data/asks_train.jsonl").read_text(encoding="utf-8").splitlines()
     off_label = [row for row in map(json.loads, train) if row["meta_slice"] == "off-label"]

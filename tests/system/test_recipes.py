@@ -147,10 +147,12 @@ def test_kto_on_answers_marked_good_or_bad(posttrain: Posttrain, data_dir: Path,
     assert torch.isfinite(AutoModelForCausalLM.from_pretrained(tmp_path / "stages/kto/model")(tokens).logits).all()
 
 
-def test_right_answers_are_picked_and_learnt(posttrain: Posttrain, data_dir: Path, tmp_path: Path) -> None:
+def test_only_answers_with_the_reward_are_picked_and_learnt(
+    posttrain: Posttrain, data_dir: Path, tmp_path: Path
+) -> None:
     """The small model finds no right answer, so a pattern of letters stands in for them."""
     source = f"{{path: '{data_dir}/verifiable/gsm8k_train.jsonl.gz', columns: {{prompt: question}}, rows: 12}}"
-    figures = run(
+    run(
         posttrain,
         "pick-gsm8k.yaml",
         "sft",
@@ -162,13 +164,12 @@ def test_right_answers_are_picked_and_learnt(posttrain: Posttrain, data_dir: Pat
         "stages.candidates.max_new_tokens=24",
         "stages.candidates.drop_truncated=false",
         "stages.pick.rewards={right: {kind: regex, pattern: '(?i)th'}}",
-        "stages.pick.min_score=null",
         "stages.sft.validation=null",
         "stages.sft.max_steps=3",
     )
-    assert figures is not None
     rows = [json.loads(line) for line in (tmp_path / "stages/pick/picked.jsonl").read_text().splitlines()]
     assert 0 < len(rows) <= 12
+    assert all("th" in json.dumps(row["completion"]).lower() for row in rows)
     assert (tmp_path / "stages/sft/model/model.safetensors").is_file()
 
 
