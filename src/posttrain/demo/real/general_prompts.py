@@ -20,6 +20,8 @@ QUESTIONS = (
     "What is an interesting fact about {topic}? Answer in one sentence.",
     "Say in two short sentences why people care about {topic}.",
     "Define {topic} for a child in one or two sentences.",
+    "Begin a short story about {topic} with two sentences.",
+    "Write two sentences about {topic} as an encyclopedia would.",
 )
 
 
