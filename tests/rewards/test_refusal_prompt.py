@@ -84,7 +84,7 @@ def test_the_chance_is_the_logistic_function_of_the_weighted_sum() -> None:
 
 def test_features_name_what_an_answer_gives_beyond_the_request() -> None:
     answer, prompt = "Take 5 mg of Kelmiro. Repeat it after 8 hours.", "How much Kelmiro may I take in 8 hours?"
-    found = features(answer, own_sentences(answer), prompt)
+    found = features(answer, own_sentences(answer), prompt, RefusalVerdict.COMPLIANCE)
     assert found["shape new number"] == 1.0
     assert "shape new name" not in found
     assert found["request's words in the answer"] == 3 / 4, "all but `much`"
