@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from byte_model import save_byte_model
 from http_server import says, serving
@@ -16,7 +15,9 @@ from posttrain.errors import InputError
 from posttrain.evaluate.behaviour import run_suite
 from posttrain.evaluate.endpoint_answerer import endpoint_answerer
 from posttrain.evaluate.options import SuiteOptions
+from posttrain.evaluate.suites.perplexity import PerplexitySuite
 from posttrain.recipe.suite_file import suites_with_arguments
+from suite_rows import write_rows
 from suite_runs import written_suite
 
 # A thinking model's answers begin with <think>, which the template writes.
@@ -57,7 +58,7 @@ def test_the_folder_s_arguments_hold_until_a_suite_or_a_row_overrides_them(model
     assert thinking(model, suite(tmp_path, own=False), tmp_path) == [True, False]
     off = {"template_arguments": {"thinking": False}}
     assert thinking(model, suite(tmp_path, own=True, **off), tmp_path) == [False, True]
-    (given,) = suites_with_arguments({"s": suite(tmp_path, own=True, **off)}, ["thinking=true"]).values()
+    (given,) = suites_with_arguments({"s": suite(tmp_path, own=True, **off)}, ["thinking=true"], tmp_path).values()
     assert thinking(model, given, tmp_path) == [True, True]
 
 
@@ -94,9 +95,19 @@ def test_arguments_that_would_do_nothing_are_refused(model: Path, tmp_path: Path
     row = {**OWN, "chat_template_kwargs": {"thinkin": True}}
     with pytest.raises(InputError, match=r"rows.jsonl:1: chat_template_kwargs.thinkin: .* did you mean thinking\?"):
         run_suite(answerer, written_suite(tmp_path, [row], metrics="match"), tmp_path)
-    with pytest.raises(ValidationError, match="no chat template renders the texts of this suite"):
-        written_suite(tmp_path, [{"text": "x"}], kind="perplexity", template_arguments={"thinking": True})
-    texts = written_suite(tmp_path, [{"text": "x"}], kind="perplexity")
+    texts = written_suite(tmp_path, [{"text": "x"}], kind="perplexity", template_arguments={"thinking": True})
+    with pytest.raises(InputError, match="no chat template renders plain texts"):
+        run_suite(answerer, texts, tmp_path)
+    texts = texts.model_copy(update={"template_arguments": {}})
     with pytest.raises(InputError, match="--template-arguments: no chat template renders"):
-        suites_with_arguments({"texts": texts}, ["thinking=true"])
-    assert suites_with_arguments({"texts": texts, "s": wrong}, ["thinking=true"])["texts"] is texts
+        suites_with_arguments({"texts": texts}, ["thinking=true"], tmp_path)
+
+
+def test_the_command_line_s_arguments_leave_plain_texts_alone(tmp_path: Path) -> None:
+    write_rows(tmp_path / "asks.jsonl", [PLAIN])
+    write_rows(tmp_path / "texts.jsonl", [{"text": "x"}])
+    suites = {
+        n: PerplexitySuite.model_validate({"kind": "perplexity", "data": f"{n}.jsonl"}) for n in ("asks", "texts")
+    }
+    found = suites_with_arguments(suites, ["thinking=true"], tmp_path)
+    assert [found[name].template_arguments for name in ("asks", "texts")] == [{"thinking": True}, {}]

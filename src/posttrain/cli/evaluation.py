@@ -91,8 +91,8 @@ def measure_command(
     from posttrain.cli.evaluation_work import load_suites, measure_and_show, suite_of_options, suites_with_arguments
 
     suites = load_suites(suite, set_) if suite else suite_of_options(str(data), kind, metrics, set_)
-    suites = suites_with_arguments(suites, template_arguments)
     base = suite.parent if suite else Path()
+    suites = suites_with_arguments(suites, template_arguments, base)
     local = {"template": template, "device": device, "precision": precision}
     measure_and_show(
         suites, base, model, saved, out=out, server=server, local=local, seed=seed, junit=junit, as_json=as_json

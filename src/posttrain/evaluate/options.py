@@ -45,12 +45,6 @@ class SuiteOptions(Options):
             raise ValueError("`samples`: at temperature 0 all answers are the same; set `temperature`")
         return self
 
-    @model_validator(mode="after")
-    def _texts_have_no_template(self) -> "SuiteOptions":
-        if self.holds == "texts" and self.template_arguments:
-            raise ValueError("`template_arguments`: no chat template renders the texts of this suite; remove the key")
-        return self
-
     @property
     def paths(self) -> tuple[str, ...]:
         """Every data path it names."""
