@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from posttrain.errors import InputError, RunError
-from posttrain.options import Options
+from posttrain.options import Options, TemplateArguments
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response
@@ -22,6 +22,8 @@ LONGEST_PAUSE = 60.0
 """Longest pause between two tries, in seconds, also where the server asks for a longer one."""
 TEMPORARY = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 """Status codes that another try may change."""
+TEMPLATE_ARGUMENTS = "chat_template_kwargs"
+"""The key of a request's body with the variables of the chat template."""
 UNFINISHED = {"length", "content_filter"}
 """Finish reasons of completions without text: the server cut it while the model was thinking, or withheld it."""
 
@@ -38,6 +40,10 @@ class EndpointOptions(Options):
     timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False, description="seconds for one whole reply")
     retries: int = Field(default=4, ge=0, le=20, description="retries after a timeout, a lost connection, 429 or 5xx")
     backoff: float = Field(default=1.0, ge=0, le=60, description="seconds before the first retry; doubled each time")
+    template_arguments: TemplateArguments = Field(
+        default={},
+        description="variables of the chat template, sent as `chat_template_kwargs`, which vLLM and SGLang read",
+    )
 
     @field_validator("url")
     @classmethod
@@ -127,7 +133,8 @@ def post(
     """Send a request, and retry where that may help.
 
     Args:
-        body: messages and settings; the model's name is added.
+        body: messages and settings. The model's name and the server's template arguments are added; arguments in
+            the body override the latter.
         sleep: called with the seconds between two tries; an exception of it ends the tries.
 
     Returns:
@@ -140,7 +147,9 @@ def post(
     """
     from httpx2 import HTTPError, TimeoutException
 
-    sent = json.dumps({"model": options.model, **body}).encode()  # ASCII, so that every text can be encoded
+    arguments = {**options.template_arguments, **body.get(TEMPLATE_ARGUMENTS, {})}
+    whole = {"model": options.model, **body, **({TEMPLATE_ARGUMENTS: arguments} if arguments else {})}
+    sent = json.dumps(whole).encode()  # ASCII, so that every text can be encoded
     address, headers = f"{options.url.rstrip('/')}/chat/completions", {"Content-Type": "application/json"}
     problem, last, late = "", None, False
     for tries in range(options.retries + 1):

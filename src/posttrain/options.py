@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 LARGEST_FLOAT = 3.4e38
@@ -87,3 +87,8 @@ def _checked_name(name: str) -> str:
 
 Name = Annotated[str, AfterValidator(_checked_name)]
 """The name of a stage, a suite or a reward. It becomes part of file names."""
+
+TemplateArgument = bool | int | Annotated[float, Field(allow_inf_nan=False)] | str
+
+TemplateArguments = Mapping[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], TemplateArgument]
+"""Variables of a chat template, such as ``enable_thinking``, with their values."""

@@ -31,6 +31,29 @@ FORGETS_REASONING = """
 {%- endfor %}
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"""
 
+# Qwen 3's rules: the traces of answers before the last question are left out, the last answer always has a block, and
+# `enable_thinking: false` opens a new answer with an empty one.
+QWEN3_RULES = """
+{%- set ns = namespace(query=-1) %}
+{%- for m in messages %}{% if m.role == 'user' %}{% set ns.query = loop.index0 %}{% endif %}{% endfor %}
+{%- for m in messages %}
+{%- if m.role == 'assistant' %}
+{%- set content = m.content %}{% set trace = m.reasoning_content or '' %}
+{%- if not trace and '</think>' in content %}
+{%- set trace = content.split('</think>')[0].rstrip('\n').split('<think>')[-1].lstrip('\n') %}
+{%- set content = content.split('</think>')[-1].lstrip('\n') %}
+{%- endif %}
+{{- '<|im_start|>assistant\n' }}{% generation %}
+{%- if loop.index0 > ns.query and (loop.last or trace) %}{{- '<think>\n' + trace + '\n</think>\n\n' }}{% endif %}
+{{- content + '<|im_end|>' }}{% endgeneration %}{{- '\n' }}
+{%- elif m.role == 'tool' %}{{- '<|im_start|>user\n<tool_response>\n' + m.content + '\n</tool_response><|im_end|>\n' }}
+{%- else %}{{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}
+{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\n\n</think>\n\n' }}{% endif %}
+{%- endif %}"""
+UNMARKED_QWEN3_RULES = re.sub(r"{%-? *(end)?generation *%}", "", QWEN3_RULES)
+
 # Like DeepSeek R1's: opens an answer with a tag that given answers do not bear.
 OPENS_WITH_THOUGHT = """
 {%- for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}

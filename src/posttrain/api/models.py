@@ -54,6 +54,7 @@ class Model:
         stop: Sequence[str] = (),
         seed: int = 0,
         rows: int = 128,
+        template_arguments: Mapping[str, Any] | None = None,
     ) -> list[list[str]]:
         """Generate answers. The same seed gives the same answers, whatever else is generated beside them.
 
@@ -68,6 +69,7 @@ class Model:
             stop: texts that end an answer.
             seed: of all draws.
             rows: answers generated at once; fewer take less memory.
+            template_arguments: variables of the chat template, such as ``{"enable_thinking": False}``.
 
         Returns:
             for each prompt, its `n` answers.
@@ -82,9 +84,10 @@ class Model:
         options = {"max_new_tokens": max_new_tokens, "top_k": top_k, "top_p": top_p, "min_p": min_p}
         options |= {"temperature": temperature or 1.0, "stop": tuple(stop), "rollout_rows": rows}
         sampling = replace(sampling_of(checked_options(SamplingOptions, options), seed), temperature=temperature)
-        tokens = [self._encoded(prompt, number, max_new_tokens) for number, prompt in enumerate(prompts)]
+        arguments = template_arguments or {}
+        tokens = [self._encoded(prompt, number, max_new_tokens, arguments) for number, prompt in enumerate(prompts)]
         groups = generate_completions(self.policy, tokens, sampling, n=n, rows=rows)
-        return [[answer_text(one.tokens, self.renderer) for one in group] for group in groups]
+        return [[answer_text(one.tokens, self.renderer, arguments) for one in group] for group in groups]
 
     def answer(self, prompt: Prompt, *, max_new_tokens: int = 256) -> str:
         """The most probable answer to one prompt, token by token.
@@ -126,9 +129,9 @@ class Model:
     def _messages(self, prompt: Prompt, where: str) -> tuple[Message, ...]:
         return conversation([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt, where)
 
-    def _encoded(self, prompt: Prompt, number: int, max_new_tokens: int) -> Ints:
+    def _encoded(self, prompt: Prompt, number: int, max_new_tokens: int, arguments: Mapping[str, Any]) -> Ints:
         where = f"prompts[{number}]"
-        tokens = encode_prompt(self._messages(prompt, where), self.renderer, where=where)
+        tokens = encode_prompt(self._messages(prompt, where), self.renderer, where=where, arguments=arguments)
         positions = positions_of(self.policy.base.config)
         if positions is not None and len(tokens) + max_new_tokens > positions:
             raise InputError(
@@ -146,6 +149,7 @@ def load(
     model: str | Path,
     *,
     template: str | None = None,
+    template_arguments: Mapping[str, Any] | None = None,
     device: str = "auto",
     precision: str = "auto",
     trust_remote_code: bool = False,
@@ -155,6 +159,7 @@ def load(
     Args:
         model: folder or hub id.
         template: chat template: plain, chatml, raw (a text goes on) or a Jinja file; the model's own if None.
+        template_arguments: variables that the chat template reads, such as ``{"enable_thinking": False}``.
         device: auto, cpu, cuda, cuda:1 or mps.
         precision: auto, float32 or bfloat16.
         trust_remote_code: run code that comes with the model; only if you trust its author.
@@ -163,18 +168,28 @@ def load(
         InputError: it cannot be loaded, or it scores and does not answer.
     """
     place = {"device": device, "precision": precision, "trust_remote_code": trust_remote_code}
-    return opened_model(str(model), checked_options(PolicyOptions, place), template=template)
+    options = checked_options(PolicyOptions, place)
+    return opened_model(str(model), options, template=template, template_arguments=template_arguments)
 
 
-def opened_model(name: str, options: PolicyOptions, *, template: str | None, task: Task = "causal") -> Model:
+def opened_model(
+    name: str,
+    options: PolicyOptions,
+    *,
+    template: str | None,
+    template_arguments: Mapping[str, Any] | None = None,
+    task: Task = "causal",
+) -> Model:
     """A model with the renderer of its conversations; see `load`.
 
     Args:
         task: "score" for a reward model.
     """
+    rows = {"data": (DataSource(path="none"),), "template": template, "template_arguments": template_arguments or {}}
+    row_options = checked_options(RowOptions, rows)  # no data is read
     policy = open_policy(name, options, task=task, train=False)
     renderer, _ = renderer_of(
-        RowOptions(data=(DataSource(path="none"),), template=template),  # no data is read
+        row_options,
         policy.tokenizer,
         end_tokens=end_tokens_of(name, policy.tokenizer, policy.base.config),
         positions=positions_of(policy.base.config),

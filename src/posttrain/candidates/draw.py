@@ -17,6 +17,7 @@ import numpy as np
 from posttrain.candidates.options import CandidateOptions
 from posttrain.candidates.prompts import CandidatePrompt
 from posttrain.console import Screen
+from posttrain.data.formats.row_arguments import ROW_ARGUMENTS
 from posttrain.data.sets.prompts import prompt_column
 from posttrain.data.similarity import ComparedText, compared_text, near_identical
 from posttrain.data.skipped import SkipReason, Skips
@@ -234,4 +235,6 @@ def _row(
     row: dict[str, Any] = {"id": prompt.id, "prompt": prompt_column(prompt.messages)}
     if prompt.tools:
         row["tools"] = [dict(tool) for tool in prompt.tools]
+    if prompt.template_arguments:
+        row[ROW_ARGUMENTS] = dict(prompt.template_arguments)
     return {**row, **prompt.columns, "candidates": candidates}

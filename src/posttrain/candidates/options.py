@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from posttrain.options import Options
 
-_OWN = ("id", "prompt", "system", "input", "context", "tools", "candidates", "ranks")
+_OWN = ("id", "prompt", "system", "input", "context", "tools", "chat_template_kwargs", "candidates", "ranks")
 """Columns that a row of candidates has itself, or that a reader joins to its prompt."""
 
 

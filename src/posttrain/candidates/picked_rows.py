@@ -10,6 +10,7 @@ from typing import Any
 from posttrain.candidates.pick_options import PickOptions
 from posttrain.candidates.read import Candidate, CandidateGroup
 from posttrain.candidates.selection import pick_best, pick_pairs, pick_ranking
+from posttrain.data.formats.row_arguments import ROW_ARGUMENTS
 from posttrain.data.sets.prompts import prompt_column
 from posttrain.data.skipped import SkipReason
 from posttrain.rewards.types import Score
@@ -109,6 +110,8 @@ def _question(group: CandidateGroup) -> dict[str, Any]:
     question: dict[str, Any] = {"prompt": prompt_column(example.prompt)}
     if example.tools:
         question["tools"] = [dict(tool) for tool in example.tools]
+    if example.template_arguments:
+        question[ROW_ARGUMENTS] = dict(example.template_arguments)
     names = {"task": example.task, "phrasing": example.phrasing}
     return {**question, **{name: value for name, value in names.items() if value is not None}}
 

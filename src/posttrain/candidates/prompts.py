@@ -16,7 +16,7 @@ from posttrain.data.formats.examples import read_examples
 from posttrain.data.options import RowOptions
 from posttrain.data.sets.prepare import NOTE_ROWS
 from posttrain.data.sets.prompts import fit_prompt, room_for
-from posttrain.data.sets.split import TRAIN, prompt_key
+from posttrain.data.sets.split import TRAIN, request_key
 from posttrain.data.skipped import SkipReason, Skips
 from posttrain.data.summary import DataSummary, PartSize
 from posttrain.errors import InputError
@@ -33,6 +33,7 @@ class CandidatePrompt:
         tools: JSON schemas, if the row has any.
         tokens: the prompt's token ids for each model, in the models' order.
         columns: further columns of the row, which the row of its candidates keeps.
+        template_arguments: the template arguments of the row itself.
     """
 
     id: str
@@ -41,6 +42,7 @@ class CandidatePrompt:
     tools: tuple[Mapping[str, Any], ...] | None
     tokens: tuple[Ints, ...]
     columns: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    template_arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def read_prompts_for_candidates(
@@ -95,7 +97,8 @@ def read_prompts_for_candidates(
                 )
             tokens = tuple(result.tokens for result in fitted if not isinstance(result, SkipReason))
             kept = _kept(example, keep_columns)
-            by_id[name] = CandidatePrompt(name, example.where, example.prompt, example.tools, tokens, kept)
+            own = example.template_arguments
+            by_id[name] = CandidatePrompt(name, example.where, example.prompt, example.tools, tokens, kept, own)
             keys.add(key)
     if not by_id:
         raise InputError(f"data: no prompt is left. {'; '.join(skips.lines()) or 'The sources are empty'}")
@@ -126,4 +129,4 @@ def _id(example: Example) -> str | None:
 
 
 def _digest(example: Example) -> str:
-    return hashlib.blake2b(prompt_key(example).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return hashlib.blake2b(request_key(example).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

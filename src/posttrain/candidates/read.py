@@ -13,7 +13,7 @@ from posttrain.data.formats.examples import read_examples
 from posttrain.data.formats.tool_calls import structure
 from posttrain.data.options import DataSource
 from posttrain.data.sets.prompts import prompt_column
-from posttrain.data.sets.split import prompt_key
+from posttrain.data.sets.split import request_key
 from posttrain.data.skipped import Skips
 from posttrain.errors import InputError
 
@@ -79,7 +79,7 @@ def read_candidate_groups(sources: Sequence[DataSource], base: Path) -> Candidat
         rows = islice(read_rows(source.path, base=base), source.rows)
         for example in read_examples(rows, "prompt", source.columns, task=source.task, skipped=skips):
             given = _candidates(example)
-            key = prompt_key(example)
+            key = request_key(example)
             before = groups.get(key)
             if before is not None:
                 merged += 1

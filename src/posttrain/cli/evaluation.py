@@ -61,6 +61,13 @@ def measure_command(
         list[str], typer.Option(help="A setting of requests to a server: key_from=OPENAI_API_KEY, concurrency=16.")
     ] = [],  # noqa: B006
     template: Annotated[str | None, typer.Option(help="Chat template of a local model; its own if unset.")] = None,
+    template_arguments: Annotated[
+        list[str],
+        typer.Option(
+            help="A variable of the chat template: enable_thinking=false; repeatable. It overrides the suites' and the "
+            "model's own; a server gets it as chat_template_kwargs."
+        ),
+    ] = [],  # noqa: B006
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of sampled answers.", min=0)] = 0,
@@ -79,10 +86,13 @@ def measure_command(
         raise InputError("eval: name the questions with --suite suites.yaml or with --data rows.jsonl; one of the two")
     if suite is not None and (metrics or kind != "answers"):
         raise InputError("eval: --kind and --metrics belong to --data; with --suite the file names them")
-    from posttrain.cli.evaluation_work import load_suites, measure_and_show, suite_of_options
+    if saved is not None and template_arguments:
+        raise InputError("eval: --template-arguments: saved answers exist already, and no template is read; remove it")
+    from posttrain.cli.evaluation_work import load_suites, measure_and_show, suite_of_options, suites_with_arguments
 
     suites = load_suites(suite, set_) if suite else suite_of_options(str(data), kind, metrics, set_)
     base = suite.parent if suite else Path()
+    suites = suites_with_arguments(suites, template_arguments, base)
     local = {"template": template, "device": device, "precision": precision}
     measure_and_show(
         suites, base, model, saved, out=out, server=server, local=local, seed=seed, junit=junit, as_json=as_json

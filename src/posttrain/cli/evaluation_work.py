@@ -27,6 +27,7 @@ from posttrain.pipeline.figure_cells import STYLES
 from posttrain.pipeline.run_directory import data_hashes
 from posttrain.recipe.suite_file import load_suites as load_suites
 from posttrain.recipe.suite_file import suite_of_options as suite_of_options
+from posttrain.recipe.suite_file import suites_with_arguments as suites_with_arguments
 
 EVALUATION = "evaluation.json"
 """What was measured and how, in the folder of results."""

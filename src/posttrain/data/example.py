@@ -28,6 +28,7 @@ class Example:
         raw: whether the row is plain text without roles. No chat template is then applied, and the contents of the
             messages are joined (continued pre-training, or a base model's prompt and completion).
         row: the source row, unchanged; rewards and metrics read it.
+        template_arguments: variables of the chat template that the row sets itself; they override the recipe's.
         notes: what its reader changed or left out (`RowNote`).
     """
 
@@ -40,4 +41,5 @@ class Example:
     phrasing: str | None = None
     raw: bool = False
     row: Mapping[str, Any] = field(default_factory=dict)
+    template_arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     notes: tuple[str, ...] = ()

@@ -5,13 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from posttrain.options import Options
+from posttrain.options import Options, TemplateArguments
 
 Truncation = Literal["error", "drop", "left", "right"]
 
 Reasoning = Literal["train", "mask", "drop"]
-
-TemplateArgument = bool | int | Annotated[float, Field(allow_inf_nan=False)] | str
 
 
 def _each_from_its_own(columns: Mapping[str, str]) -> Mapping[str, str]:
@@ -67,10 +65,10 @@ class RowOptions(Options):
         description="chat template: plain, chatml, raw (a text is continued) or a Jinja file; the model's own if unset",
     )
 
-    template_arguments: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], TemplateArgument] = Field(
+    template_arguments: TemplateArguments = Field(
         default={},
         description="variables that the chat template reads, such as {enable_thinking: false}; the saved model keeps "
-        "them as defaults of its template",
+        "them as defaults of its template, and a row's `chat_template_kwargs` override them",
     )
 
     @property
@@ -85,7 +83,8 @@ class ReasoningOptions(Options):
     reasoning: Reasoning = Field(
         default="train",
         description="reasoning traces of answers: train (they bear loss where the template writes them), mask (the "
-        "model reads them without loss), drop (they are removed before the template renders the row)",
+        "model reads them without loss; a reward model has no such loss), drop (they are removed before the template "
+        "renders the row)",
     )
 
 

@@ -50,17 +50,24 @@ def without_traces(example: Example) -> Example:
     )
 
 
-def left_out(text: str, messages: Sequence[Message], prompt: int) -> int:
-    """The number of traces behind the first `prompt` messages that a rendering of the messages lacks."""
-    missing, place = 0, 0
-    for index, message in enumerate(messages):
-        trace = trace_of(message)
-        found = text.find(trace, place)
+def left_out(text: str, messages: Sequence[Message]) -> tuple[int, int]:
+    """The number of traces that a rendering of the messages lacks.
+
+    Returns:
+        (of answers that a message of a user follows, of the answers behind the last one).
+    """
+    last = max((index for index, message in enumerate(messages) if message["role"] == "user"), default=-1)
+    missing = [0, 0]
+    place = len(text)
+    for index, message in reversed(list(enumerate(messages))):  # templates leave out the traces of earlier turns
+        if not (trace := trace_of(message)):
+            continue
+        found = text.rfind(trace, 0, place)
         if found >= 0:
-            place = found + len(trace)
-        elif index >= prompt:
-            missing += 1
-    return missing
+            place = found
+        else:
+            missing[index > last] += 1
+    return missing[0], missing[1]
 
 
 def is_written(block: str) -> bool:

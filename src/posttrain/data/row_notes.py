@@ -13,6 +13,7 @@ class RowNote(StrEnum):
     INPUT_JOINED = "`input` joined to the prompt"
     CONTEXT_JOINED = "`context` joined to the prompt"
     NULL_ARGUMENTS = "null arguments or parameters of tools left out, which Parquet fills in"
+    OWN_ARGUMENTS = "template arguments of the row itself (`chat_template_kwargs`)"
     # The template.
     SYSTEM_DROPPED = "system message dropped"
     DEVELOPER_DROPPED = "developer message dropped"
@@ -43,6 +44,7 @@ class TurnNote(StrEnum):
     TRACE_LEARNT = "reasoning traces that bear loss"
     TRACE_MASKED = "reasoning traces that are read without loss (`reasoning: mask`)"
     TRACE_DROPPED = "reasoning traces removed from the rows (`reasoning: drop`)"
+    EARLIER_TRACE_LEFT_OUT = "earlier reasoning traces that the template leaves out; they are not trained on"
     TRACE_LEFT_OUT = "reasoning traces that the template leaves out"
 
 

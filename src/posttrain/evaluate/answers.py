@@ -59,6 +59,7 @@ class Answerer:
 
     Args:
         name: as messages show it, such as "the server" or "saved answers".
+        check: raises `InputError` if it cannot answer a suite with these options.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Answerer:
     choice_logprobs: ChoiceLogprobs | None = None
     text_losses: TextLosses | None = None
     pair_rewards: PairRewards | None = None
+    check: Callable[[SuiteOptions], None] = lambda options: None
 
 
 def answers_of(

@@ -39,16 +39,26 @@ def measure(
     if not (folder / RESULTS).is_file():
         with whole_folder(folder) as target:
             results: dict[str, Result] = {}
+            sources = {name: answerer if isinstance(answerer, Answerer) else answerer[name] for name in suites}
+            _check(suites, sources)
             for name, options in suites.items():
-                source = answerer if isinstance(answerer, Answerer) else answerer[name]
                 try:
-                    samples = _samples(name, options, source, base, screen)
+                    samples = _samples(name, options, sources[name], base, screen)
                 except InputError as error:
                     raise InputError(f"suites.{name}: {error}") from error
                 write_samples(target / samples_file(name), samples)
                 results |= results_of(name, suite_kind(options).measures(options), samples, slices=options.slices)
             write_results(target, results)
     return read_results(folder)
+
+
+def _check(suites: Mapping[str, SuiteOptions], sources: Mapping[str, Answerer]) -> None:
+    """Refuse options that an answerer cannot apply, before the first answer."""
+    for name, options in suites.items():
+        try:
+            sources[name].check(options)
+        except InputError as error:
+            raise InputError(f"suites.{name}: {error}") from error
 
 
 def _samples(name: str, options: SuiteOptions, answerer: Answerer, base: Path, screen: Screen) -> list[Sample]:
@@ -64,6 +74,7 @@ def run_suite(
 ) -> list[Sample]:
     """Answers to every question of a suite, measured."""
     kind = suite_kind(options)
+    answerer.check(options)
     return kind.run(options, kind.read(options, base), answerer, base, on_done)
 
 

@@ -24,6 +24,7 @@ def endpoint_answerer(options: EndpointOptions, *, seed: int = 0) -> Answerer:
             Sampling(suite.max_new_tokens, temperature=suite.temperature, seed=seed),
             n=suite.samples,
             wheres=[question.where for question in questions],
+            arguments=[question.template_arguments for question in questions],
             on_done=done,
         )
         return [[ModelAnswer(completion.text) for completion in group] for group in groups]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from posttrain.data.options import Sources
-from posttrain.options import Options
+from posttrain.options import Options, TemplateArguments
 
 SuiteTask = Literal["causal", "score"]
 """The model that a suite measures: one that writes, or a reward model."""
@@ -33,6 +33,11 @@ class SuiteOptions(Options):
     rows: int | None = Field(default=None, ge=1, description="use only the first rows")
     slices: bool = Field(default=True, description="also report each `metadata.slice` by itself")
     stages: tuple[str, ...] | None = Field(default=None, description="stages to measure after; all of them if unset")
+    template_arguments: TemplateArguments = Field(
+        default={},
+        description="variables of the chat template for this suite, such as {enable_thinking: true}; they override "
+        "those of the stage and of the model's folder, and a row's `chat_template_kwargs` override them",
+    )
 
     @model_validator(mode="after")
     def _several_answers_differ(self) -> "SuiteOptions":

@@ -1,6 +1,7 @@
 """The answerer that is a model in this process."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.policy_logprobs import policy_choice_logprobs, policy_text_losses
 from posttrain.evaluate.policy_rewards import policy_pair_rewards
 from posttrain.evaluate.questions import Question
+from posttrain.evaluate.suite_arguments import check_suite_arguments
 from posttrain.generation.engine import generate_completions
 from posttrain.generation.request import Generation
 from posttrain.generation.sampling import Sampling
@@ -26,25 +28,32 @@ def policy_answerer(policy: Policy, renderer: Renderer, *, seed: int = 0) -> Ans
         seed: of sampled answers.
     """
     if policy.task == "score":
-        return Answerer("the reward model", pair_rewards=policy_pair_rewards(policy, renderer))
+        rewards = policy_pair_rewards(policy, renderer)
+        return Answerer("the reward model", pair_rewards=rewards, check=partial(check_suite_arguments, renderer))
     return Answerer(
         "the model",
         generate=_generate(policy, renderer, seed),
         choice_logprobs=policy_choice_logprobs(policy, renderer),
         text_losses=policy_text_losses(policy),
+        check=partial(check_suite_arguments, renderer),
     )
 
 
 def _generate(policy: Policy, renderer: Renderer, seed: int) -> Generate:
     def generate(questions: Sequence[Question], options: SuiteOptions, done: OnDone) -> list[list[ModelAnswer]]:
-        prompts = [encode_prompt(q.messages, renderer, where=q.where) for q in questions]
+        prompts = [
+            encode_prompt(q.messages, renderer, where=q.where, arguments=q.template_arguments) for q in questions
+        ]
         sampling = Sampling(options.max_new_tokens, temperature=options.temperature, seed=seed)
         groups = generate_completions(policy, prompts, sampling, n=options.samples, on_done=done)
-        return [[_answer(completion, renderer) for completion in group] for group in groups]
+        return [
+            [_answer(completion, renderer, question) for completion in group]
+            for question, group in zip(questions, groups, strict=True)
+        ]
 
     return generate
 
 
-def _answer(completion: Generation, renderer: Renderer) -> ModelAnswer:
+def _answer(completion: Generation, renderer: Renderer, question: Question) -> ModelAnswer:
     probability = float(np.exp(completion.logp.mean(dtype=np.float64))) if len(completion.logp) else None
-    return ModelAnswer(answer_text(completion.tokens, renderer), probability)
+    return ModelAnswer(answer_text(completion.tokens, renderer, question.template_arguments), probability)

@@ -61,7 +61,8 @@ def whole_rows(policy: Policy, renderer: Renderer) -> Renderer:
 
 def _choice_group(question: Question, choices: Sequence[str], renderer: Renderer) -> Group:
     completions = tuple(({"role": "assistant", "content": choice},) for choice in choices)
-    group = encode_example(Example(question.where, question.messages, completions), renderer)
+    own = question.template_arguments
+    group = encode_example(Example(question.where, question.messages, completions, template_arguments=own), renderer)
     if not isinstance(group, Group):
         raise InputError(f"{question.where}: the choices have no log-probs: {group}")
     return replace(group, completions=tuple(_without_end(c, renderer) for c in group.completions))

@@ -42,4 +42,5 @@ def policy_pair_rewards(policy: Policy, renderer: Renderer) -> PairRewards:
 
 def _example(question: Question) -> Example:
     row = question.row
-    return Example(question.where, question.messages, row["completions"], tools=row["tools"])
+    own = question.template_arguments
+    return Example(question.where, question.messages, row["completions"], tools=row["tools"], template_arguments=own)

@@ -1,12 +1,13 @@
 """The questions of a suite: its rows, checked."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from posttrain.data.files.read import Row as FileRow
+from posttrain.data.formats.row_arguments import read_row_arguments
 from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.rows import suite_rows
@@ -25,12 +26,14 @@ class Question:
         where: the row's place, ``file:line``.
         messages: the conversation that the model answers; empty for a suite without questions.
         row: all columns of the row.
+        template_arguments: variables of the chat template: the suite's, overridden by the row's.
     """
 
     id: str
     where: str
     messages: tuple[Mapping[str, Any], ...]
     row: Row
+    template_arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def text(self) -> str:
@@ -66,20 +69,29 @@ def read_questions(
         InputError: a row without ``input``, with wrong metadata, with an id twice, or one that `check` refuses.
     """
     rows = (row for source in options.data for row in suite_rows(source, base))
-    return questions_of(islice(rows, options.rows), check, conversation=conversation)
+    return questions_of(islice(rows, options.rows), check, options.template_arguments, conversation=conversation)
 
 
 def questions_of(
-    rows: Iterable[FileRow], check: Callable[[Question], object], *, conversation: bool = True
+    rows: Iterable[FileRow],
+    check: Callable[[Question], object],
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    conversation: bool = True,
 ) -> list[Question]:
-    """The questions in rows; see `read_questions`."""
+    """The questions in rows; see `read_questions`.
+
+    Args:
+        arguments: the suite's template arguments.
+    """
     questions: list[Question] = []
     places: dict[str, str] = {}
     for number, row in enumerate(rows):
         values = row.values
         messages = _messages(values, row.where) if conversation else ()
         name = str(number if values.get("id") is None else values["id"])
-        question = Question(name, row.where, messages, values)
+        own = {**(arguments or {}), **read_row_arguments(values, row.where)}
+        question = Question(name, row.where, messages, values, own)
         try:
             _check_metadata(values)
             check(question)

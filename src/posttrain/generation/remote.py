@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posttrain.data.example import Message
-from posttrain.endpoint import EndpointOptions, Refused, connect, post
+from posttrain.endpoint import TEMPLATE_ARGUMENTS, EndpointOptions, Refused, connect, post
 from posttrain.errors import InputError, RunError
 from posttrain.generation.sampling import Sampling
 
@@ -45,6 +45,7 @@ def request_completions(
     n: int,
     wheres: Sequence[str],
     ids: Sequence[int] | None = None,
+    arguments: Sequence[Mapping[str, Any]] | None = None,
     on_done: Callable[[int], None] = lambda done: None,
 ) -> list[list[RemoteCompletion]]:
     """`n` completions of each conversation.
@@ -53,6 +54,7 @@ def request_completions(
         wheres: ``file:line`` of each conversation, for errors.
         ids: a number for each conversation that, with the seed, fixes its requests; by default its index. A request
             does not depend on the other conversations. Whether the server is deterministic is up to the server.
+        arguments: the template arguments of each conversation, which override the server's.
         on_done: called, in this thread, with the number of completions done.
 
     Returns:
@@ -64,12 +66,14 @@ def request_completions(
             that failed, and no conversation is begun after it.
     """
     ids = range(len(conversations)) if ids is None else ids
+    arguments = [{} for _ in conversations] if arguments is None else arguments
     completions: list[list[RemoteCompletion]] = [[] for _ in conversations]
     stop = Event()
     with connect(options) as client, ThreadPoolExecutor(options.concurrency) as pool:
         request = partial(_request_until_done, client, options, sampling, n, stop)
         futures = {
-            pool.submit(request, *each): i for i, each in enumerate(zip(conversations, wheres, ids, strict=True))
+            pool.submit(request, *each): i
+            for i, each in enumerate(zip(conversations, wheres, ids, arguments, strict=True))
         }
         try:
             for done, future in enumerate(as_completed(futures), 1):
@@ -90,6 +94,7 @@ def _request_until_done(
     conversation: Sequence[Message],
     where: str,
     number: int,
+    arguments: Mapping[str, Any],
 ) -> list[RemoteCompletion]:
     """Send requests until there are `n` completions."""
 
@@ -97,13 +102,14 @@ def _request_until_done(
         if stop.wait(seconds):
             raise CancelledError
 
-    messages = [_as_sent(message) for message in conversation]
+    request: dict[str, Any] = {"messages": [_as_sent(message) for message in conversation]}
+    request |= {TEMPLATE_ARGUMENTS: dict(arguments)} if arguments else {}
     completions: list[RemoteCompletion] = []
     most = n
     while len(completions) < n:
         sleep(0)
         wanted = min(most, n - len(completions))
-        body = {"messages": messages, **_settings(sampling, seed_of(sampling.seed, number, len(completions)), wanted)}
+        body = {**request, **_settings(sampling, seed_of(sampling.seed, number, len(completions)), wanted)}
         try:
             choices = post(client, options, body, sleep)
         except Refused as error:

@@ -20,7 +20,7 @@ from posttrain.policy.device import place
 from posttrain.policy.machine import speed
 from posttrain.policy.shape import model_shape
 from posttrain.recipe.adapters import adapter_note
-from posttrain.recipe.gates import gates_of
+from posttrain.recipe.gates import gates_of, suites_of_stage
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
@@ -122,7 +122,8 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> StageP
     others = {other.name: origin(recipe, other.name, base) for other in stage.others}
     with TemporaryDirectory() as folder:
         trials: list[Trial] = []
-        context = Context(name, Path(folder), base, model, recipe.seed, others, screen=notes)
+        suites = suites_of_stage(recipe, name)
+        context = Context(name, Path(folder), base, model, recipe.seed, others, suites, screen=notes)
         if made := made_by_stages(recipe, name):
             notes.note(f"its data comes from {' and '.join(made)}, and is read once that has run")
             seen = Preview(DataSummary.of_rows(0), 0, runner_of(stage).needs(stage, context), ())

@@ -117,12 +117,15 @@ def measured_base(run: Run, model: KnownModel) -> KnownModel:
 
     folder, keys = run.out / "base", {key: suite.model_dump(mode="json") for key, suite in suites.items()}
     suite_files = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(suites))}
-    inputs = Inputs({"suites": keys}, {"the model": model.fingerprint, **suite_files})
+    first = writing[0]
+    template = {key: value for key in ("template", "template_arguments") if (value := getattr(first, key))}
+    content = {"the model": model.fingerprint, **suite_files}
+    inputs = Inputs({"suites": keys, **({"rendered with": template} if template else {})}, content)
     begin(folder, inputs)
     take_base(folder, inputs, run.shared)
     run.screen.title("before training")
-    first = writing[0]
-    context = Context("base", folder, run.base, path, recipe.seed, screen=Screen(quiet=True))
+    quiet = Screen(quiet=True)
+    context = Context("base", folder, run.base, path, recipe.seed, suites=suites, screen=quiet)
     renderer = renderer_for(first, context, trust_remote_code=first.trust_remote_code)
     policy = open_policy(path, first, train=False, on_note=run.screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))

@@ -9,13 +9,19 @@ from pydantic import Field, ValidationError
 
 from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
-from posttrain.evaluate.suites.registry import SUITE_KINDS, Suite
-from posttrain.options import NAME, RESERVED, Options
+from posttrain.evaluate.suites.registry import SUITE_KINDS, Suite, suite_kind
+from posttrain.options import NAME, RESERVED, Options, TemplateArguments
 from posttrain.recipe.overrides import override
 from posttrain.recipe.problems import RecipeSource, explain
 from posttrain.recipe.schema import Named
 from posttrain.recipe.set_options import options_from_sets
 from posttrain.recipe.yaml_lines import read_yaml
+
+
+class _Arguments(Options):
+    """Template arguments of the command line."""
+
+    template_arguments: TemplateArguments = Field(default={}, description="name → value")
 
 
 class SuiteFile(Options):
@@ -64,6 +70,44 @@ def suite_of_options(
     if metrics:
         given["metrics"] = [name for text in metrics for name in text.split(",")]
     return {name_of_data(data): options_from_sets(SUITE_KINDS[kind].options, sets, given)}
+
+
+def suites_with_arguments(
+    suites: Mapping[str, SuiteOptions], sets: Sequence[str], base: Path
+) -> Mapping[str, SuiteOptions]:
+    """The suites with template arguments from the command line, which override their own.
+
+    A suite of plain texts, which no template renders, stays as it is.
+
+    Args:
+        sets: arguments, such as ``enable_thinking=false``.
+        base: the folder where the suites' relative paths start.
+
+    Raises:
+        InputError: a text is no argument, or every suite is one of plain texts.
+    """
+    if not sets:
+        return suites
+    given = options_from_sets(_Arguments, [f"template_arguments.{text}" for text in sets]).template_arguments
+    rendered = {name for name, suite in suites.items() if _is_rendered(name, suite, base)}
+    if not rendered:
+        raise InputError("--template-arguments: no chat template renders the texts of these suites; remove the option")
+    return {
+        name: suite.model_copy(update={"template_arguments": {**suite.template_arguments, **given}})
+        if name in rendered
+        else suite
+        for name, suite in suites.items()
+    }
+
+
+def _is_rendered(name: str, suite: SuiteOptions, base: Path) -> bool:
+    """Whether the rows of a suite are conversations."""
+    if suite.holds != "texts":
+        return True
+    try:
+        return any(question.messages for question in suite_kind(suite).read(suite, base))
+    except InputError as error:
+        raise InputError(f"suites.{name}: {error}") from error
 
 
 def name_of_data(data: str) -> str:

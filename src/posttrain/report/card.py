@@ -1,5 +1,6 @@
 """The model card beside a model, ``README.md``: in the hub's format, with the evidence of the run."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from posttrain.data.chat.template_arguments import defaults_of, shown
 from posttrain.files import write_whole
 from posttrain.report.changes import ResultChange, stage_changes
 from posttrain.report.glossary import KINDS
@@ -66,6 +68,7 @@ def model_card(run: RunRecord, stage: StageRecord) -> str:
         "\n".join(f"- {sentence}" for sentence in _limits(run, stage, changes)),
         "## How to use it",
         f"```python\n{_usage(stage)}\n```",
+        *_template_defaults(stage),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -151,6 +154,20 @@ def _limits(run: RunRecord, stage: StageRecord, changes: Sequence[ResultChange])
 
 def _is_adapter(stage: StageRecord) -> bool:
     return (stage.folder / "model" / "adapter_config.json").is_file()
+
+
+def _template_defaults(stage: StageRecord) -> list[str]:
+    """A paragraph on the template arguments of training, which the saved chat template has as defaults."""
+    path = stage.folder / "model" / "chat_template.jinja"
+    defaults = defaults_of(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not defaults:
+        return []
+    listed = ", ".join(_code(f"{name}: {shown(value)}") for name, value in defaults.items())
+    example = _code(json.dumps({"chat_template_kwargs": defaults}, ensure_ascii=False))
+    return [
+        f"The chat template has the defaults of training: {listed}. To override one, pass it to `apply_chat_template`, "
+        f"or to a server in the body of the request, such as {example}."
+    ]
 
 
 def _usage(stage: StageRecord) -> str:

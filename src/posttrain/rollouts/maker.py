@@ -155,7 +155,10 @@ def write_and_score(
     """
     sampling = spec.sampling if seed is None else replace(spec.sampling, seed=seed)
     written = spec.write([p.tokens for p in prompts], sampling, n, ids)
-    texts = [[answer_text(completion.tokens, spec.renderer) for completion in group] for group in written]
+    texts = [
+        [answer_text(completion.tokens, spec.renderer, prompt.template_arguments) for completion in group]
+        for prompt, group in zip(prompts, written, strict=True)
+    ]
     return scored(prompts, written, texts, spec.scorer)
 
 

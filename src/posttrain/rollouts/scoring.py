@@ -1,7 +1,7 @@
 """Rewards of completions. Most rewards read text; a reward model reads tokens."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from posttrain.core.group import Floats, Group
 from posttrain.data.chat.encode import encode_example
 from posttrain.data.chat.renderer import Renderer
+from posttrain.data.chat.template_arguments import variables_of
 from posttrain.data.example import Example
 from posttrain.data.sets.prompts import Prompt
 from posttrain.generation.request import Generation
@@ -109,7 +110,12 @@ def _judged(
     if judge.renderer is None:
         return list(reward_model_scores(judge.policy, groups_of(prompts, written), row_tokens=row_tokens))
     conversations = [
-        Example(prompt.where, prompt.messages, (({"role": "assistant", "content": text},),))
+        Example(
+            prompt.where,
+            prompt.messages,
+            (({"role": "assistant", "content": text},),),
+            template_arguments=prompt.template_arguments,
+        )
         for prompt, group in zip(prompts, texts, strict=True)
         for text in group
     ]
@@ -121,16 +127,25 @@ def conversation_scores(
 ) -> list[Score | Failed]:
     """A reward model's score of each conversation, read as text; a failure if the conversation cannot be encoded.
 
+    Of a row's own template arguments, the reward model's template gets those that it reads.
+
     Args:
         policy: opened for the task ``score``.
         renderer: the renderer of the reward model.
         conversations: prompts with one completion each.
         row_tokens: see `reward_model_scores`.
     """
-    encoded = [encode_example(conversation, renderer, wordless=True) for conversation in conversations]
+    reads = frozenset[str]() if renderer.template is None else variables_of(renderer.template.source)
+    encoded = [encode_example(_with_readable(c, reads), renderer, wordless=True) for c in conversations]
     groups = [group for group in encoded if isinstance(group, Group)]
     values = iter(reward_model_scores(policy, groups, row_tokens=row_tokens))
     return [next(values) if isinstance(group, Group) else Failed(group) for group in encoded]
+
+
+def _with_readable(conversation: Example, reads: frozenset[str]) -> Example:
+    own = conversation.template_arguments
+    kept = {name: value for name, value in own.items() if name in reads}
+    return replace(conversation, template_arguments=kept) if len(kept) < len(own) else conversation
 
 
 def _array(values: Sequence[Score], count: int) -> Floats:

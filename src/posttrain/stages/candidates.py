@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -157,7 +158,7 @@ def _writers(
     return [
         _local_writer(name, path, list(renderers).index(path), renderers[path], stage, prompts, opened)
         if isinstance(path, str)
-        else _remote_writer(name, path, prompts)
+        else _remote_writer(name, path, prompts, stage.template_arguments)
         for name, path in _paths(stage, context)
     ]
 
@@ -193,23 +194,42 @@ def _local_writer(
         policy = opened(path)
         tokens = [prompts[place].tokens[number] for place in places]
         written = generate_completions(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
-        return [[Draft(_cut(answer_text(w.tokens, renderer), stage.stop), w.ended) for w in some] for some in written]
+        return [
+            [Draft(_cut(answer_text(w.tokens, renderer, own), stage.stop), w.ended) for w in some]
+            for own, some in zip((prompts[place].template_arguments for place in places), written, strict=True)
+        ]
 
     weights = sha256_of(Path(path)) if Path(path).is_dir() else path
     template = None if renderer.template is None else hash_of(renderer.template.source)
     return Writer(name, {"model": weights, "template": template}, draw)
 
 
-def _remote_writer(name: str, options: EndpointOptions, prompts: Sequence[CandidatePrompt]) -> Writer:
+def _remote_writer(
+    name: str, options: EndpointOptions, prompts: Sequence[CandidatePrompt], given: Mapping[str, Any]
+) -> Writer:
+    """A server's model.
+
+    Args:
+        given: the stage's template arguments; the server's own override them, and a row's override both.
+    """
+    arguments = {**given, **options.template_arguments}
+
     def draw(places: Sequence[int], count: int, sampling: Sampling) -> list[list[Draft]]:
         some = [prompts[place] for place in places]
         wheres = [one.where for one in some]
         written = request_completions(
-            [one.messages for one in some], options, sampling, n=count, wheres=wheres, ids=places
+            [one.messages for one in some],
+            options,
+            sampling,
+            n=count,
+            wheres=wheres,
+            ids=places,
+            arguments=[{**arguments, **one.template_arguments} for one in some],
         )
         return [[Draft(w.text, w.ended) for w in each] for each in written]
 
-    return Writer(name, {"model": options.model, "url": options.url}, draw)
+    about = {"model": options.model, "url": options.url}
+    return Writer(name, about | ({"template_arguments": arguments} if arguments else {}), draw)
 
 
 def _cut(text: str, stop: Sequence[str]) -> str:

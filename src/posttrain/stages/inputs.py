@@ -11,6 +11,7 @@ from posttrain.data.options import RowOptions
 from posttrain.data.sets.prepare import Prepared, prepare
 from posttrain.data.sets.split import VALIDATION, part_of
 from posttrain.data.summary import DataSummary
+from posttrain.evaluate.suite_arguments import check_suite_arguments
 from posttrain.policy.device import place
 from posttrain.policy.load import end_tokens_of, load_tokenizer
 from posttrain.policy.memory import fitting_row
@@ -37,7 +38,11 @@ def splitter(stage: TrainingStage, seed: int) -> Callable[[Example], str]:
 
 
 def renderer_for(stage: RowOptions, context: Context, *, trust_remote_code: bool) -> Renderer:
-    """The renderer of the stage's conversations for its start model. Notes about the renderer go to the screen."""
+    """The renderer of the stage's conversations for its start model. Notes about the renderer go to the screen.
+
+    Raises:
+        InputError: a template or max_length does not fit, or the template does not read an argument of a suite.
+    """
     config = load_config(context.model, trust_remote_code=trust_remote_code)
     tokenizer = load_tokenizer(context.model, trust_remote_code=trust_remote_code)
     renderer, notes = renderer_of(
@@ -49,6 +54,8 @@ def renderer_for(stage: RowOptions, context: Context, *, trust_remote_code: bool
     )
     for sentence in notes:
         context.screen.note(sentence)
+    for name, suite in context.suites.items():
+        check_suite_arguments(renderer, suite, f"suites.{name}.template_arguments")
     return renderer
 
 

@@ -115,4 +115,6 @@ def _score_chunk(
 
 def _conversation(group: CandidateGroup, text: str) -> Example:
     example = group.example
-    return Example(example.where, example.prompt, (({"role": "assistant", "content": text},),), tools=example.tools)
+    answer = ({"role": "assistant", "content": text},)
+    own = example.template_arguments
+    return Example(example.where, example.prompt, (answer,), tools=example.tools, template_arguments=own)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from posttrain.data.chat.renderer import Renderer
+from posttrain.data.chat.scored_text import scores_answers_alone
 from posttrain.data.options import DataOptions, DataSource
 from posttrain.errors import InputError
 from posttrain.policy.load import Policy
@@ -56,11 +57,13 @@ def _open(stage: OnPolicyStage, key: str, specs: Mapping[str, RewardSpec], polic
 
 
 def _reward_model(where: str, spec: ModelReward, stage: OnPolicyStage, policy: Policy, context: Context) -> RewardModel:
-    """Open a reward model. If its tokenizer is not the policy's, it tokenizes each text again."""
+    """Open a reward model. If it reads other tokens than the policy writes, it tokenizes each text again."""
     reward_model = open_reward_model(where, spec, stage, context)
-    if reward_model.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
+    alone = scores_answers_alone(reward_model.tokenizer)
+    if not alone and reward_model.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
         return RewardModel(reward_model, spec.weight)
-    context.screen.note(f"{where}: {spec.model} has another tokenizer, so completions are tokenized again for it")
+    why = "scores answers without their reasoning traces" if alone else "has another tokenizer"
+    context.screen.note(f"{where}: {spec.model} {why}, so completions are tokenized again for it")
     return RewardModel(reward_model, spec.weight, renderer_of_reward_model(spec, stage.data, stage, context))
 
 

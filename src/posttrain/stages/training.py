@@ -6,6 +6,7 @@ from typing import Any
 
 from posttrain.core.group import Group
 from posttrain.data.chat.encode import Renderer
+from posttrain.data.chat.scored_text import record_reasoning
 from posttrain.data.sets.prepare import Prepared
 from posttrain.data.sets.store import GroupStore
 from posttrain.evaluate.behaviour import measure
@@ -115,6 +116,8 @@ def finish(
         results = measure(answerer, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)
         figures |= figures_of_results(results)
     template = renderer.template.source if renderer.template is not None else None
+    if policy.task == "score":
+        record_reasoning(policy.tokenizer, renderer.reasoning)
     save_policy(
         policy,
         folder / "model",

@@ -1,5 +1,6 @@
 """Reasoning traces bear loss, are read without it, or are removed, as the recipe wants."""
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,20 +8,25 @@ from typing import Any
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from transformers import AutoTokenizer
 
 from conversations import CHATML, UNMARKED_CHATML, WHERE, group_of, renderer, taught, taught_pieces, user, whole
 from posttrain.core.packing import WEIGHT
 from posttrain.data.chat.encode import encode_example
 from posttrain.data.chat.renderer import Renderer, renderer_of
+from posttrain.data.chat.scored_text import record_reasoning
 from posttrain.data.chat.template_arguments import with_arguments
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row
 from posttrain.data.formats.sft_rows import read_messages
-from posttrain.data.options import Reasoning
+from posttrain.data.options import Reasoning, RowOptions
 from posttrain.data.reasoning import split_trace
 from posttrain.data.skipped import SkipReason
 from posttrain.recipe.stages.dpo import DPOStage
+from posttrain.recipe.stages.grpo import GRPOStage
 from posttrain.recipe.stages.ift import IFTStage
+from posttrain.recipe.stages.kto import KTOStage
+from posttrain.recipe.stages.reward import RewardStage
 from posttrain.recipe.stages.sft import SFTStage
 
 # Like Qwen 3's: reasoning before the last question is left out; the last answer has a block, if need be an empty one.
@@ -118,7 +124,7 @@ def test_traces_that_the_template_leaves_out_of_earlier_turns_are_counted(qwen: 
     assert made.turns == {
         "answers with a reasoning trace": 2,
         "reasoning traces that are read without loss (`reasoning: mask`)": 1,
-        "reasoning traces that the template leaves out": 1,
+        "earlier reasoning traces that the template leaves out; they are not trained on": 1,
     }
 
 
@@ -193,15 +199,40 @@ def test_a_trace_is_what_a_text_starts_with(content: str, parts: tuple[str, str]
     assert split_trace(content) == parts
 
 
-@pytest.mark.parametrize("kind", ["sft", "ift"])
+STAGES = {"sft": SFTStage, "ift": IFTStage, "dpo": DPOStage, "kto": KTOStage, "reward": RewardStage, "grpo": GRPOStage}
+
+
+@pytest.mark.parametrize("kind", ["sft", "ift", "dpo", "kto", "reward"])
 def test_the_recipe_of_a_stage_decides_and_a_recipe_without_the_key_trains_on_traces(kind: str, qwen: Any) -> None:
     ways: dict[str, dict[str, Any]] = {"train": {}, "mask": {"reasoning": "mask"}, "drop": {"reasoning": "drop"}}
     for way, keys in ways.items():
-        stage = {"sft": SFTStage, "ift": IFTStage}[kind].model_validate({"kind": kind, "data": "a.jsonl", **keys})
+        if (kind, way) == ("reward", "mask"):
+            continue
+        stage = STAGES[kind].model_validate({"kind": kind, "data": "a.jsonl", **keys})
         made, _ = renderer_of(stage, qwen, end_tokens=(), positions=None, base=Path())
         assert made.reasoning == way
 
 
-def test_a_stage_of_preferences_has_no_such_key() -> None:
-    with pytest.raises(ValidationError, match="reasoning"):
-        DPOStage.model_validate({"kind": "dpo", "data": "a.jsonl", "reasoning": "mask"})
+@pytest.mark.parametrize(
+    ("kind", "reasoning", "message"),
+    [
+        ("reward", "mask", "a reward model scores whole completions, and no token of them bears loss; use `drop`"),
+        ("grpo", "drop", "`reasoning` is for rows that contain answers; .* remove the key"),
+        ("grpo", "train", "`reasoning` is for rows that contain answers"),
+    ],
+)
+def test_a_way_that_means_nothing_for_a_stage_is_refused(kind: str, reasoning: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as refused:
+        STAGES[kind].model_validate({"kind": kind, "data": "a.jsonl", "reasoning": reasoning})
+    assert refused.value.error_count() == 1
+
+
+def test_a_reward_model_s_folder_records_that_its_rows_lost_their_traces(qwen: Any, tmp_path: Path) -> None:
+    options = RowOptions.model_validate({"data": "a.jsonl"})
+    for reasoning, way in (("drop", "drop"), ("train", "train")):
+        own = deepcopy(qwen)
+        record_reasoning(own, reasoning)
+        own.save_pretrained(tmp_path / reasoning)
+        saved = AutoTokenizer.from_pretrained(tmp_path / reasoning)
+        made, _ = renderer_of(options, saved, end_tokens=(), positions=None, base=Path())
+        assert made.reasoning == way

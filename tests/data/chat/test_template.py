@@ -21,7 +21,9 @@ from conversations import (
     tool,
     user,
 )
-from posttrain.data.chat.template import BUILT_IN, Template, answer_spans, render_conversation, template_of, traits_of
+from posttrain.data.chat.answer_spans import answer_spans
+from posttrain.data.chat.template import BUILT_IN, Template, render_conversation, template_of
+from posttrain.data.chat.traits import traits_of
 from posttrain.errors import InputError
 
 Q, A = user("Why?"), assistant("Because.")

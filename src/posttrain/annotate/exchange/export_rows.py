@@ -15,6 +15,7 @@ from posttrain.annotate.exchange.aggregate import Aggregation, Consensus, majori
 from posttrain.annotate.exchange.export_options import ExportOptions
 from posttrain.annotate.exchange.pairs import pair_weight, ranked_pairs
 from posttrain.annotate.work.judging import current_judgments
+from posttrain.data.formats.row_arguments import ROW_ARGUMENTS
 from posttrain.files import hash_of
 
 
@@ -137,8 +138,8 @@ def _sft_row(item: DbRow, judgment: DbRow) -> dict[str, Any]:
 
 
 def _question(item: DbRow) -> dict[str, Any]:
-    tools = item.about.get("tools")
-    return {"prompt": item.prompt, **({"tools": tools} if tools else {})}
+    kept = {name: item.about[name] for name in ("tools", ROW_ARGUMENTS) if item.about.get(name)}
+    return {"prompt": item.prompt, **kept}
 
 
 def _answer(item: DbRow, text: str) -> Any:

@@ -165,6 +165,8 @@ def budget_findings(budget: Budget) -> list[Finding]:
         if reason in rules:
             kinds[rules[reason]] += [Shown(where, reason) for where in places]
     for note, places in budget.noted.items():
+        if note == RowNote.OWN_ARGUMENTS:  # the row is rendered as it wants, and nothing of it is changed
+            continue
         rule = CUT if note in {RowNote.CUT_LEFT, RowNote.CUT_RIGHT} else CHANGED
         kinds[rule] += [Shown(where, note) for where in places]
     return [finding(rule, hits) for rule, hits in kinds.items() if hits]

@@ -1,18 +1,21 @@
 """The answer that a model wrote, as the text that rewards, metrics and people read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from posttrain.core.group import Ints
-from posttrain.data.chat.renderer import Renderer
+from posttrain.data.chat.renderer import Renderer, prefill_with
 
 
-def answer_text(tokens: Ints, renderer: Renderer) -> str:
+def answer_text(tokens: Ints, renderer: Renderer, arguments: Mapping[str, Any] | None = None) -> str:
     """The template's opening of the answer and the model's own text, without end tokens and padding at its end.
 
     All other special tokens stay, since marks of reasoning and of tool calls carry meaning.
+
+    Args:
+        arguments: the template arguments of the prompt itself.
     """
-    return renderer.prefill + written_text(tokens, renderer.tokenizer, renderer.end_tokens)
+    return prefill_with(renderer, arguments or {}) + written_text(tokens, renderer.tokenizer, renderer.end_tokens)
 
 
 def written_text(tokens: Ints, tokenizer: Any, end_tokens: Collection[int]) -> str:

@@ -9,9 +9,15 @@ import numpy as np
 
 from posttrain.core.group import Bools, Completion, Floats, Group, Ints
 from posttrain.core.packing import WEIGHT
+from posttrain.data.chat.answer_spans import answer_spans
 from posttrain.data.chat.lost_in_rendering import lost_in_rendering
 from posttrain.data.chat.renderer import Renderer
-from posttrain.data.chat.template import BUILT_IN, Template, answer_spans, render_conversation
+from posttrain.data.chat.template import (
+    BUILT_IN,
+    Template,
+    render_conversation,
+    with_row_arguments,
+)
 from posttrain.data.example import Example, Message
 from posttrain.data.formats.messages import LEARNT, MESSAGE_WEIGHT
 from posttrain.data.reasoning import end_of_trace, is_written, left_out, trace_of, without_traces
@@ -122,9 +128,21 @@ def encode_example(example: Example, renderer: Renderer, *, wordless: bool = Fal
     )
 
 
-def encode_prompt(messages: Sequence[Message], renderer: Renderer, *, where: str, tools: Any = None) -> Ints:
-    """Tokens of a conversation up to the open answer; generation starts from them."""
-    text = render_conversation(_template(renderer, where), messages, where=where, tools=tools, open_answer=True)
+def encode_prompt(
+    messages: Sequence[Message],
+    renderer: Renderer,
+    *,
+    where: str,
+    tools: Any = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Ints:
+    """Tokens of a conversation up to the open answer; generation starts from them.
+
+    Args:
+        arguments: template arguments of the prompt itself; they override the recipe's.
+    """
+    template = _template(renderer, where, arguments or {})
+    text = render_conversation(template, messages, where=where, tools=tools, open_answer=True)
     return np.array(renderer.tokenizer(text, add_special_tokens=False)["input_ids"], dtype=np.int32)
 
 
@@ -154,13 +172,13 @@ def _truncated(
     return SkipReason.TOO_LONG_WHEN_CUT
 
 
-def _template(renderer: Renderer, where: str) -> Template:
+def _template(renderer: Renderer, where: str, arguments: Mapping[str, Any]) -> Template:
     if renderer.template is None:
         raise InputError(
             f"{where}: a conversation, but {renderer.tokenizer.name_or_path} has no chat template to render it with; "
             f"name one in the recipe: `template: plain` (or {', '.join(BUILT_IN[1:])}, or a Jinja file)"
         )
-    return renderer.template
+    return with_row_arguments(renderer.template, arguments, where)
 
 
 def _weighted(example: Example, completion: Sequence[Message], renderer: Renderer, wordless: bool) -> _Text:
@@ -195,8 +213,9 @@ def _turns(example: Example, renderer: Renderer) -> dict[str, int]:
 
 def _chat(example: Example, completion: Sequence[Message], renderer: Renderer, wordless: bool) -> _Text:
     """A conversation; loss falls on the answers and their end tokens."""
+    template = _template(renderer, example.where, example.template_arguments)
     text, spans, rewritten = answer_spans(
-        _template(renderer, example.where), example.prompt, completion, where=example.where, tools=example.tools
+        template, example.prompt, completion, where=example.where, tools=example.tools
     )
     notes = lost_in_rendering(example, completion, text)
     if rewritten:
@@ -209,8 +228,8 @@ def _chat(example: Example, completion: Sequence[Message], renderer: Renderer, w
     masks = renderer.reasoning == "mask"
     masked: list[int] = []
     traces: Counter[str] = Counter()
-    if lacking := left_out(text, [*example.prompt, *completion], len(example.prompt)):
-        traces[TurnNote.TRACE_LEFT_OUT] = lacking
+    earlier, final = left_out(text, [*example.prompt, *completion])
+    traces.update({TurnNote.EARLIER_TRACE_LEFT_OUT: earlier, TurnNote.TRACE_LEFT_OUT: final})
     for index, span in enumerate(spans):
         inside, span_notes = _tokens_in(span, tokens, offsets, renderer)
         trace_end = end_of_trace(text, span, answers[index : index + 1] if span_is_answer else answers)
@@ -229,7 +248,7 @@ def _chat(example: Example, completion: Sequence[Message], renderer: Renderer, w
             inside[ends[-1] + 1 :] = False
         loss |= inside
         notes |= span_notes
-    return _Text(tokens, loss, frozenset(notes), traces=traces, masked=min(masked, default=None))
+    return _Text(tokens, loss, frozenset(notes), traces=+traces, masked=min(masked, default=None))
 
 
 def _raw(example: Example, completion: Sequence[Message], renderer: Renderer) -> _Text:

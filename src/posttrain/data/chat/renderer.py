@@ -1,13 +1,17 @@
 """The renderer of a stage: the chat template, end tokens and length limit that turn its conversations into tokens."""
 
+import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from posttrain.data.chat.template import Template, render_conversation, shortest_question, template_of, traits_of
+from posttrain.data.chat.scored_text import scores_answers_alone
+from posttrain.data.chat.template import Template, render_conversation, shortest_question, template_of
 from posttrain.data.chat.template_arguments import shown
+from posttrain.data.chat.traits import traits_of
 from posttrain.data.options import Reasoning, ReasoningOptions, RowOptions, Truncation
 from posttrain.errors import InputError
 
@@ -34,6 +38,7 @@ class Renderer:
         turns: the answers of kept rows that are not learnt, have a weight or a trace, counted (`TurnNote`).
         prefill: the text with which the template opens an answer; see `prefill_of`.
         reasoning: what to do with the reasoning traces of a row's answers; see `ReasoningOptions`.
+        row_prefills: the arguments of rows, as JSON → the prefill that they give; filled by `prefill_with`.
     """
 
     tokenizer: Any
@@ -45,6 +50,7 @@ class Renderer:
     turns: Counter[str] = field(default_factory=Counter)
     prefill: str = ""
     reasoning: Reasoning = "train"
+    row_prefills: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def renderer_of(
@@ -74,7 +80,8 @@ def renderer_of(
     if end is None:
         notes.append("the chat template ends an answer with no special token: the model will not learn where to stop")
     all_ends = frozenset(end_tokens) | ({end} if end is not None else set())
-    reasoning = options.reasoning if isinstance(options, ReasoningOptions) else "train"
+    recorded: Reasoning = "drop" if scores_answers_alone(tokenizer) else "train"
+    reasoning = options.reasoning if isinstance(options, ReasoningOptions) else recorded
     prefill = prefill_of(template)
     return Renderer(
         tokenizer, template, all_ends, length, options.truncation, prefill=prefill, reasoning=reasoning
@@ -125,3 +132,15 @@ def prefill_of(template: Template) -> str:
         return ""
     prefill = opening.removeprefix(mark if opening.startswith(mark) else mark.rstrip())
     return "" if not prefill.strip() or _EMPTY_BLOCK.fullmatch(prefill) else prefill
+
+
+def prefill_with(renderer: Renderer, arguments: Mapping[str, Any]) -> str:
+    """The text with which the template opens an answer to a row that sets these arguments."""
+    if not arguments or renderer.template is None:
+        return renderer.prefill
+    key = json.dumps(arguments, sort_keys=True, default=str)
+    if key not in renderer.row_prefills:
+        template = renderer.template
+        own = replace(template, arguments={**template.arguments, **arguments})
+        renderer.row_prefills[key] = prefill_of(own)
+    return renderer.row_prefills[key]

@@ -1,17 +1,18 @@
-"""Chat templates: which one a stage uses, how it renders a conversation, and which characters are the assistant's."""
+"""Chat templates: which one a stage uses, and how it renders a conversation."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from posttrain.data.chat.template_arguments import Value, with_arguments
+from posttrain.data.chat.template_arguments import Value, check_arguments, with_arguments
 from posttrain.data.example import Message
 from posttrain.data.formats.messages import LEARNT, MESSAGE_WEIGHT, REASONING
+from posttrain.data.formats.row_arguments import ROW_ARGUMENTS
 from posttrain.errors import InputError
 
 BUILT_IN = ("plain", "chatml", "raw")
@@ -29,12 +30,14 @@ class Template:
         special: ``bos_token``, ``eos_token``...
         marked: whether it marks the assistant's text with ``{% generation %}``.
         reasoning: the key of messages under which it reads an answer's reasoning.
+        arguments: variables that override the defaults in its text.
     """
 
     source: str
     special: Mapping[str, Any]
     marked: bool
     reasoning: str = REASONING
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def template_of(
@@ -74,6 +77,21 @@ def template_of(
     return Template(source, dict(tokenizer.special_tokens_map), marked, next(reads, REASONING))
 
 
+def with_row_arguments(template: Template, arguments: Mapping[str, Any], where: str) -> Template:
+    """The template for one row, whose own arguments override the recipe's.
+
+    Args:
+        where: ``file:line``.
+
+    Raises:
+        InputError: the template does not read an argument.
+    """
+    if not arguments:
+        return template
+    check_arguments(template.source, arguments, f"{where}: {ROW_ARGUMENTS}")
+    return replace(template, arguments={**template.arguments, **arguments})
+
+
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -92,12 +110,13 @@ def render_conversation(
     Raises:
         InputError: the template refuses the conversation.
     """
-    return _render(template, messages, where, tools, open_answer)[0]
+    return render_marked(template, messages, where, tools, open_answer)[0]
 
 
-def _render(
-    template: Template, messages: Sequence[Message], where: str, tools: Tools, open_answer: bool
+def render_marked(
+    template: Template, messages: Sequence[Message], where: str, tools: Tools = None, open_answer: bool = False
 ) -> tuple[str, list[tuple[int, int]]]:
+    """See `render_conversation`; also the ranges of characters that the template marks as the assistant's."""
     try:
         rendered: Any = render_jinja_template(
             [[_as_read(message, template) for message in messages]],
@@ -106,6 +125,7 @@ def _render(
             return_assistant_tokens_mask=template.marked,
             add_generation_prompt=open_answer,
             **template.special,
+            **template.arguments,
         )
     except Exception as error:  # a template is a program, and may raise anything
         why = str(error).strip() or type(error).__name__
@@ -121,56 +141,6 @@ def _as_read(message: Message, template: Template) -> dict[str, Any]:
     return {names.get(key, key): value for key, value in message.items() if key not in own}
 
 
-def answer_spans(
-    template: Template,
-    prompt: Sequence[Message],
-    completion: Sequence[Message],
-    *,
-    where: str,
-    tools: Tools = None,
-) -> tuple[str, list[tuple[int, int]], int]:
-    """The whole conversation as text, and the spans of its completion that the model learns to write.
-
-    A template that marks the assistant's text gives the spans. Without marks, the span of an answer follows the
-    rendering of all messages before it, but only if the whole text begins with that rendering. Some templates write an
-    answer in another way once further turns follow (they cut earlier reasoning, for instance). Such an answer is
-    rewritten and has no span, since the model would never write it so. An answer that its author marked as not to be
-    learnt has no span either.
-
-    Returns:
-        (text, half-open ranges of its characters, number of rewritten answers).
-    """
-    messages = [*prompt, *completion]
-    text, marked = _render(template, messages, where, tools, open_answer=False)
-    opening = render_conversation(template, prompt, where=where, tools=tools, open_answer=True)
-    turns = [i for i, message in enumerate(messages) if message["role"] == "assistant" and i >= len(prompt)]
-    learnt = [i for i in turns if messages[i].get(LEARNT, True)]
-
-    def place(i: int) -> tuple[int, int] | None:
-        """The span of answer i in the text; None if the template rewrites it once further turns follow."""
-        before = (
-            opening
-            if i == len(prompt)
-            else render_conversation(template, messages[:i], where=where, tools=tools, open_answer=True)
-        )
-        is_last = i == len(messages) - 1
-        after = text if is_last else render_conversation(template, messages[: i + 1], where=where, tools=tools)
-        return (len(before), len(after)) if text.startswith(before) and text.startswith(after) else None
-
-    if template.marked:
-        if not text.startswith(opening):
-            return text, [], len(learnt)
-        spans = [(max(start, len(opening)), end) for start, end in marked if end > len(opening)]
-        excluded = [place(i) for i in turns if i not in learnt]
-        if None in excluded:  # it is unknown which mark belongs to which answer
-            return text, [], len(learnt)
-        spans = [span for span in spans if not any(x and x[0] <= span[0] and span[1] <= x[1] for x in excluded)]
-        # An answer may have several marks: one around its reasoning, another around its text.
-        return text, spans, max(0, len(learnt) - len(spans))
-    spans = [span for i in learnt if (span := place(i)) is not None]
-    return text, spans, len(learnt) - len(spans)
-
-
 def shortest_question(template: Template) -> list[Message]:
     """The shortest conversation that the template accepts: a user's message, if need be after a system message.
 
@@ -181,7 +151,7 @@ def shortest_question(template: Template) -> list[Message]:
     try:
         render_conversation(template, [user], where="template")
     except InputError as refused:
-        with_system: list[Message] = [_SYSTEM, user]
+        with_system: list[Message] = [SYSTEM_MESSAGE, user]
         try:
             render_conversation(template, with_system, where="template")
         except InputError:
@@ -190,34 +160,5 @@ def shortest_question(template: Template) -> list[Message]:
     return [user]
 
 
-_SYSTEM = {"role": "system", "content": "Never say sorry."}
-
-
-def traits_of(template: Template) -> list[str]:
-    """The traits of a template that a user should know. Each completes a sentence that begins "the chat template"."""
-    question = shortest_question(template)
-    answer = {"role": "assistant", "content": "A test of it."}
-    traits: list[str] = []
-    if question[0] is _SYSTEM:
-        traits.append("refuses conversations without a system message")
-    else:
-        traits.extend(_on_system(template, question))
-    text, spans, _ = answer_spans(template, question, [answer], where="template")
-    if not text.startswith(render_conversation(template, question, where="template", open_answer=True)):
-        traits.append("opens a new answer in another way than it writes the answers of rows, so these bear no loss")
-    elif template.marked and spans:
-        end = spans[-1][1]
-        if text[:end].endswith(answer["content"]) and text[end:].strip():
-            traits.append("marks answers without the token that ends them: the model will not learn where to stop")
-    return traits
-
-
-def _on_system(template: Template, question: Sequence[Message]) -> list[str]:
-    traits: list[str] = []
-    if "sys" in render_conversation(template, question, where="template").lower():
-        traits.append("adds a system message of its own where the conversation has none")
-    try:
-        text = render_conversation(template, [_SYSTEM, *question], where="template")
-    except InputError:
-        return [*traits, "refuses system messages"]
-    return traits if _SYSTEM["content"] in text else [*traits, "drops system messages"]
+SYSTEM_MESSAGE = {"role": "system", "content": "Never say sorry."}
+"""The system message of the shortest conversation, for templates that need one."""

@@ -17,6 +17,7 @@ from posttrain.data.formats.preference_rows import (
     read_ranking,
     read_sharegpt_pair,
 )
+from posttrain.data.formats.row_arguments import ROW_ARGUMENTS
 from posttrain.data.formats.sft_rows import (
     CONTEXT,
     instances,
@@ -98,7 +99,8 @@ _TELLING = tuple(convention for convention in CONVENTIONS if convention.kind not
 """The conventions whose columns show the purpose of a row. A prompt does not: most rows have one. A label does not
 either: it may be a class."""
 
-EVERY_ROW = ("task", "phrasing")
+EVERY_ROW = ("task", "phrasing", ROW_ARGUMENTS)
+"""Columns that rows of every convention may have."""
 
 
 def filled_convention(row: Row, convention: Convention, columns: Names) -> Convention:

@@ -24,6 +24,7 @@ from posttrain.data.formats.conventions import (
     renamed_row,
     schema_mismatch,
 )
+from posttrain.data.formats.row_arguments import ROW_ARGUMENTS, read_row_arguments
 from posttrain.data.formats.sft_rows import CONTEXT
 from posttrain.data.row_notes import RowNote
 from posttrain.data.skipped import RowSkipped, Skips
@@ -89,6 +90,7 @@ def examples_in_row(row: Row, renamed: Row, convention: Convention, task: str | 
     Raises:
         InputError: the row breaks the convention.
     """
+    arguments = read_row_arguments(renamed.values, row.where)
     labels = {"task": _label(renamed, "task") or task, "phrasing": _label(renamed, "phrasing")}
     for overlay in convention.split(renamed):
         try:
@@ -96,7 +98,13 @@ def examples_in_row(row: Row, renamed: Row, convention: Convention, task: str | 
         except RowSkipped as reason:
             yield reason
         else:
-            yield replace(example, row={**row.values, **overlay}, notes=_notes(row, renamed, convention), **labels)
+            if arguments and example.raw:
+                raise InputError(
+                    f"{row.where}: {ROW_ARGUMENTS}: no chat template renders a plain text; remove the column"
+                )
+            notes = (*_notes(row, renamed, convention), *((RowNote.OWN_ARGUMENTS,) if arguments else ()))
+            own = {"row": {**row.values, **overlay}, "template_arguments": arguments, "notes": notes}
+            yield replace(example, **own, **labels)
 
 
 def _notes(row: Row, renamed: Row, convention: Convention) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The prompts of on-policy stages: read, split and encoded, each with its row for the rewards."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ class Prompt:
         messages: the conversation up to the open answer.
         tokens: the same conversation as tokens.
         row: every column of the row, and ``prompt`` under its standard name, for rewards.
+        template_arguments: the template arguments of the row itself.
     """
 
     where: str
     messages: tuple[Message, ...]
     tokens: Ints
     row: Mapping[str, Any]
+    template_arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def text(self) -> str:
@@ -117,7 +119,8 @@ def room_for(renderer: Renderer, answer: int) -> int:
 
 def fit_prompt(example: Example, renderer: Renderer, room: int) -> Prompt | SkipReason:
     """The prompt in at most `room` tokens, or the reason to skip it."""
-    tokens = encode_prompt(example.prompt, renderer, where=example.where, tools=example.tools)
+    own = example.template_arguments
+    tokens = encode_prompt(example.prompt, renderer, where=example.where, tools=example.tools, arguments=own)
     overflow = len(tokens) - room
     if overflow > 0:
         if renderer.truncation == "error":
@@ -133,7 +136,7 @@ def fit_prompt(example: Example, renderer: Renderer, room: int) -> Prompt | Skip
         return SkipReason.NO_PROMPT_TOKEN
     renderer.seen.update(example.notes)
     row = {"prompt": prompt_column(example.prompt), **example.row}
-    return Prompt(example.where, example.prompt, tokens, row)
+    return Prompt(example.where, example.prompt, tokens, row, own)
 
 
 def prompt_column(messages: tuple[Message, ...]) -> Any:

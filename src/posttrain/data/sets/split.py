@@ -18,6 +18,12 @@ def prompt_key(example: Example) -> str:
     return json.dumps([(m["role"], m.get("content")) for m in messages], ensure_ascii=False)
 
 
+def request_key(example: Example) -> str:
+    """The key that is equal for rows that a model answers alike: the prompt and the row's own template arguments."""
+    own = example.template_arguments
+    return prompt_key(example) + (json.dumps(own, sort_keys=True, default=str) if own else "")
+
+
 def falls_within(key: str, share: float, seed: int) -> bool:
     """Whether `key` falls into a share of all keys; this depends on key and seed alone."""
     digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=str(seed).encode()).digest()

@@ -74,8 +74,11 @@ def read_perplexity_suite(options: PerplexitySuite, base: Path) -> list[Question
     rows = (row for source in options.data for row in suite_rows(source, base))
     first = list(islice(rows, 1))
     answers = any("input" in row.values and "text" not in row.values for row in first)
+    if options.template_arguments and not answers:
+        raise InputError("`template_arguments`: no chat template renders plain texts; remove the key")
     pieces = (piece for row in chain(first, rows) for piece in _pieces(row, options.split))
-    return questions_of(islice(pieces, options.rows), _check_answer if answers else _check_text, conversation=answers)
+    check = _check_answer if answers else _check_text
+    return questions_of(islice(pieces, options.rows), check, options.template_arguments, conversation=answers)
 
 
 def run_perplexity_suite(

@@ -12,6 +12,7 @@ from pydantic import Field
 from posttrain.data.example import Example, Message
 from posttrain.data.files.read import Row, read_rows
 from posttrain.data.formats.examples import read_examples
+from posttrain.data.formats.row_arguments import ROW_ARGUMENTS
 from posttrain.errors import InputError
 from posttrain.evaluate.answers import Answerer, OnDone, pair_rewards_of
 from posttrain.evaluate.measures import SuiteMeasure, mean_of
@@ -45,7 +46,9 @@ def read_preferences_suite(options: PreferencesSuite, base: Path) -> list[Questi
     examples = islice(_examples(options, base), options.rows)
     questions = [
         replace(question, messages=question.row["prompt"])
-        for question in questions_of(map(_row, examples), lambda question: None, conversation=False)
+        for question in questions_of(
+            map(_row, examples), lambda question: None, options.template_arguments, conversation=False
+        )
     ]
     if not questions:
         raise InputError(f"{', '.join(options.paths)}: no pair is left to compare; each row is a tie or repeats itself")
@@ -93,6 +96,7 @@ def _row(example: Example) -> Row:
             row["metadata"] = {"group_id": str(row["id"]), **(metadata or {})}
         row["id"] = f"{row['id']} by {row['annotator']}"
     row |= {"prompt": example.prompt, "completions": example.completions, "tools": example.tools}
+    row[ROW_ARGUMENTS] = example.template_arguments
     return Row(example.where, {**row, "rank": example.columns["rank"]})
 
 

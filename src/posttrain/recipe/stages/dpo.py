@@ -5,11 +5,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from posttrain.data.formats.conventions import Kind
+from posttrain.data.options import ReasoningOptions
 from posttrain.objectives.options import DPOOptions
 from posttrain.recipe.stages.base import TrainingStage
 
 
-class DPOStage(TrainingStage, DPOOptions):
+class DPOStage(TrainingStage, DPOOptions, ReasoningOptions):
     """DPO trains on preference pairs in one stage, without a reward model."""
 
     runner: ClassVar[str] = "posttrain.stages.dpo"

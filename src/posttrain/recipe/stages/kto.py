@@ -5,11 +5,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from posttrain.data.formats.conventions import Kind
+from posttrain.data.options import ReasoningOptions
 from posttrain.objectives.options import KTOOptions
 from posttrain.recipe.stages.base import TrainingStage
 
 
-class KTOStage(TrainingStage, KTOOptions):
+class KTOStage(TrainingStage, KTOOptions, ReasoningOptions):
     """KTO trains on single answers with a true or false label (thumbs up or down), without pairs or a reward model."""
 
     runner: ClassVar[str] = "posttrain.stages.kto"

@@ -1,7 +1,7 @@
 """The options that PPO and GRPO share: prompts, sampling, rewards and alarms."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,16 @@ class OnPolicyStage(RewardedStage, TrainingStage, SamplingOptions):
         ge=0,
         description="rollouts between two that the terminal shows; if unset, it shows about ten in all; 0: none",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _writes_its_own_traces(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "reasoning" in values:
+            raise ValueError(
+                "`reasoning` is for rows that contain answers; this stage learns from completions that the model "
+                "generates, with their traces, and rewards score the text behind the trace; remove the key"
+            )
+        return values
 
     @model_validator(mode="after")
     def _counts_in_prompts(self) -> "OnPolicyStage":

@@ -2,14 +2,15 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posttrain.data.formats.conventions import Kind
+from posttrain.data.options import ReasoningOptions
 from posttrain.objectives.options import BradleyTerryOptions
 from posttrain.recipe.stages.base import Makes, TrainingStage
 
 
-class RewardStage(TrainingStage, BradleyTerryOptions):
+class RewardStage(TrainingStage, BradleyTerryOptions, ReasoningOptions):
     """A reward model learns from pairs or rankings (Bradley-Terry). It serves PPO, GRPO, best-of-n and evaluation."""
 
     runner: ClassVar[str] = "posttrain.stages.reward"
@@ -19,3 +20,12 @@ class RewardStage(TrainingStage, BradleyTerryOptions):
 
     kind: Literal["reward"]
     learning_rate: float = Field(default=1e-5, gt=0, lt=1, description="peak learning rate")
+
+    @model_validator(mode="after")
+    def _has_no_loss_to_mask(self) -> "RewardStage":
+        if self.reasoning == "mask":
+            raise ValueError(
+                "`reasoning: mask`: a reward model scores whole completions, and no token of them bears loss; use "
+                "`drop` to score the answers alone, or `train` to score them with their traces"
+            )
+        return self
