@@ -13,7 +13,8 @@ HUB = "Qwen/Qwen2.5-0.5B"
 
 def test_a_teacher_with_prompts_is_imitated_and_then_corrects_the_policy() -> None:
     notes = teacher_notes("qwen-72b@https://host/v1", HUB, 1500)
-    assert "can answer the 1,500 prompts" in notes[0] and "posttrain init imitate" in notes[0]
+    assert "can answer the 1,500 prompts" in notes[0]
+    assert "posttrain init imitate" in notes[0]
     assert "posttrain init distill" in notes[1]
 
 
@@ -25,7 +26,8 @@ def test_without_prompts_a_teacher_has_nothing_to_answer() -> None:
 def test_another_tokenizer_rules_on_policy_distillation_out(tmp_path: Path, data_dir: Path) -> None:
     student = str(save_byte_model(tmp_path / "student"))
     (note,) = teacher_notes(str(data_dir / "models/stories260K"), student, 500)
-    assert "posttrain init imitate" in note and "ruled out" in note and "another tokenizer" in note
+    for part in ("posttrain init imitate", "ruled out", "another tokenizer"):
+        assert part in note
     assert len(teacher_notes(student, student, 500)) == 2
 
 

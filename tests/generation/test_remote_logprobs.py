@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def logprob(before: int, token: int) -> float:
 
 def scores(endpoint: Endpoint, body: dict[str, Any]) -> None:
     ids = body["prompt"] if isinstance(body["prompt"], list) else [ord(c) for c in body["prompt"]]
-    values = [logprob(*pair) for pair in zip(ids, ids[1:], strict=False)]
+    values = [logprob(*pair) for pair in pairwise(ids)]
     endpoint.reply(200, reply_of(body, ids, values, [f"<{i}>" for i in ids]))
 
 
@@ -103,7 +104,8 @@ def test_a_passing_fault_is_tried_again(server: Any, broken: Reply) -> None:
 def test_a_late_reply_is_no_reply(server: Any, broken: Reply) -> None:
     with pytest.raises(RunError, match=r"^prompts.jsonl:1: .*\(1 tries\)") as caught:
         score(server, broken, timeout=0.3, retries=0)
-    assert isinstance(caught.value.__cause__, NoReply) and caught.value.__cause__.late
+    assert isinstance(caught.value.__cause__, NoReply)
+    assert caught.value.__cause__.late
 
 
 def test_a_server_that_stays_away_is_one_sentence(server: Any) -> None:

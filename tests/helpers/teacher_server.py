@@ -32,5 +32,8 @@ def reply_of(body: dict[str, Any], ids: list[int], values: list[float], texts: l
     if body.get("echo"):
         logprobs = {"tokens": texts, "token_logprobs": [None, *values], "top_logprobs": None}
         return json.dumps({"choices": [{"text": "".join(texts), "logprobs": logprobs, "finish_reason": "length"}]})
-    entries = [{str(i): {"logprob": v, "rank": 1, "decoded_token": t}} for i, v, t in zip(ids[1:], values, texts[1:])]
+    entries = [
+        {str(i): {"logprob": v, "rank": 1, "decoded_token": t}}
+        for i, v, t in zip(ids[1:], values, texts[1:], strict=True)
+    ]
     return json.dumps({"choices": [{"text": "x", "prompt_logprobs": [None, *entries], "finish_reason": "length"}]})

@@ -103,7 +103,9 @@ def test_a_server_with_another_tokenizer_is_refused_before_training(
     server.script[:] = [reply]
     answer = run(posttrain, at(server), "out")
     assert answer.code == 2
-    assert f"stages.distill.teacher: large at {server.url} has another tokenizer than the policy (there are" in answer.err
+    assert (
+        f"stages.distill.teacher: large at {server.url} has another tokenizer than the policy (there are" in answer.err
+    )
     assert "train with sft on the teacher's answers" in answer.err
     assert not Path("out/stages/distill/metrics.jsonl").exists()
 
@@ -130,5 +132,6 @@ def test_the_plan_sends_no_request_and_counts_no_memory_for_the_server(
     Path("distill.yaml").write_text(RECIPE.format(teacher=json.dumps(at(server))))
     answer = posttrain("plan", "distill.yaml", "--json")
     assert answer.code == 0, answer.err
-    assert '"teacher"' not in answer.out and '"reference"' not in answer.out
+    assert '"teacher"' not in answer.out
+    assert '"reference"' not in answer.out
     assert not server.requests

@@ -70,7 +70,8 @@ def assert_the_same(work: Path, stage: str, posttrain: Posttrain) -> None:
     assert answer.code == 0, answer.err
     killed, whole = (work / f"{name}-{stage}/stages/{stage}" for name in ("killed", "whole"))
     weights = [{p.name: p.read_bytes() for p in (folder / "model").glob("*.safetensors")} for folder in (killed, whole)]
-    assert weights[0] and weights[0] == weights[1]
+    assert weights[0]
+    assert weights[0] == weights[1]
     metrics = [_timeless(folder / "metrics.jsonl") for folder in (killed, whole)]
     assert metrics[0] == metrics[1]
     tables = [{p.name: p.read_bytes() for p in (folder / "completions").iterdir()} for folder in (killed, whole)]

@@ -116,7 +116,11 @@ def advise(
         views,
         stack,
         [] if fitted is None else fitted.costs,
-        [*teacher_notes(teacher, start.name, profile.prompts), *_unused_files(profile), *([] if fitted is None else fitted.notes)],
+        [
+            *teacher_notes(teacher, start.name, profile.prompts),
+            *_unused_files(profile),
+            *([] if fitted is None else fitted.notes),
+        ],
         None if fitted is None else recipe_text(fitted.draft, context, _head(stack, views, profile)),
     )
 

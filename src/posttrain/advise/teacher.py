@@ -30,7 +30,9 @@ def teacher_notes(teacher: str | None, model: str, prompts: int) -> list[str]:
         ]
     imitate = f"{teacher} can answer the {prompts:,} prompts, and SFT on its answers is plain distillation"
     if difference is not None:
-        return [f"{imitate} (posttrain init imitate); on-policy distillation is ruled out, since {teacher} {difference}"]
+        return [
+            f"{imitate} (posttrain init imitate); on-policy distillation is ruled out, since {teacher} {difference}"
+        ]
     return [
         f"{imitate} (posttrain init imitate): it comes first if the model cannot answer yet",
         f"with the same tokenizer, {teacher} can then correct the model's own answers token by token: on-policy "

@@ -5,7 +5,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from posttrain.endpoint import EndpointOptions
 from posttrain.generation.options import ScoringEndpointOptions
 from posttrain.objectives.options import PolicyGradientOptions
 from posttrain.recipe.stages.base import OtherModel
@@ -59,7 +58,7 @@ class DistillStage(OnPolicyStage, PolicyGradientOptions):
         """Also the connection to the teacher's server: a run may go on after the server has moved."""
         if self.reference_server is None:
             return super().not_inputs
-        return {**super().not_inputs, "teacher": set(EndpointOptions.model_fields) - {"model"}}
+        return {**super().not_inputs, "teacher": set(ScoringEndpointOptions.model_fields) - {"model"}}
 
     @model_validator(mode="after")
     def _server_scores_at_temperature_one(self) -> "DistillStage":
