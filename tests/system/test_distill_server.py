@@ -78,7 +78,7 @@ def test_a_run_whose_server_goes_away_stops_with_one_sentence_and_resumes_at_ano
     assert 0 < len(metrics("cut")) < len(metrics("whole"))
     with serving() as moved:
         moved.script[:] = [good]
-        answer = run(posttrain, at(moved, timeout=30, concurrency=2), "cut")
+        answer = run(posttrain, at(moved, timeout=30, concurrency=2, scoring="echo"), "cut")
         assert answer.code == 0, answer.err
         assert len(moved.requests) < requests
     model = "stages/distill/model/model.safetensors"
