@@ -20,7 +20,7 @@ from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import rollout_figures
 from posttrain.stages.held_out import held_out_rewards
 from posttrain.stages.inputs import renderer_for, splitter, summary_lines, with_fitting_rows
-from posttrain.stages.reference import check_server, reference_of
+from posttrain.stages.reference import check_server, open_reference
 from posttrain.stages.rewards import open_scorer
 from posttrain.stages.runner import Preview, Runner
 from posttrain.stages.sample_answers import samples_of_prompts
@@ -118,7 +118,7 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
     if not policy.end_tokens:
         screen.note("the model has no end token: every completion ends at max_new_tokens")
     scorer, gold = open_scorer(stage, policy, context)
-    reference = reference_of(stage, policy, context) if stage.needs_reference else None
+    reference = open_reference(stage, policy, context) if stage.needs_reference else None
     if technique.value is not None:
         add_value_head(policy, separate=technique.value == "separate")
     spec = rollout_spec(stage, technique, policy, renderer, prompts, scorer, context)

@@ -26,7 +26,7 @@ _PROMPT_TOKENS = 64
 _NEXT = "Name a teacher of the same family, or train with sft on the teacher's answers"
 
 
-def reference_of(stage: OnPolicyStage, policy: Policy, context: Context) -> Reference:
+def open_reference(stage: OnPolicyStage, policy: Policy, context: Context) -> Reference:
     """The function from groups to the reference model's log-probs.
 
     Raises:
