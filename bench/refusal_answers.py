@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from refusal_prompts import FIFTH_PROMPTS, PROJECT_PROMPTS, SIXTH_PROMPTS, STYLES
+from refusal_seventh import SEVENTH_PROMPTS
 
 import posttrain as pt
 
@@ -61,6 +62,9 @@ SIXTH = {
 }
 """The sixth answers are to those of these prompts that have no label from an earlier round."""
 
+SEVENTH = {"I-CoNa": (4, 44), "I-Controversial": (0, 40), "Q-Harm": (0, 100), "I-MaliciousInstructions": (0, 100)}
+"""The seventh answers are to those of these prompts that have no label from an earlier round."""
+
 SECOND = {"Q-Harm": (60, 100), "I-MaliciousInstructions": (60, 100), "I-Alpaca": (0, 50)}
 """Which prompts the second answers are to: none of the first. A style meets them all."""
 
@@ -70,7 +74,7 @@ def prompts_of(data: Path, sets: Mapping[str, tuple[int, int]]) -> list[dict[str
     texts: dict[str, list[str]] = {}
     for name, (start, end) in sets.items():
         texts[name] = json.loads((data / f"safety/{name}.json").read_text(encoding="utf-8"))["instructions"][start:end]
-    own = ((FIRST, PROJECT_PROMPTS), (FIFTH, FIFTH_PROMPTS), (SIXTH, SIXTH_PROMPTS))
+    own = ((FIRST, PROJECT_PROMPTS), (FIFTH, FIFTH_PROMPTS), (SIXTH, SIXTH_PROMPTS), (SEVENTH, SEVENTH_PROMPTS))
     for kind, prompts in own:
         if sets is kind:
             texts["project"] = list(prompts)
@@ -106,18 +110,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--round", type=int, choices=(1, 2, 3, 4, 5, 6), default=1, help="which answers, see docs/refusals.md"
+        "--round", type=int, choices=(1, 2, 3, 4, 5, 6, 7), default=1, help="which answers, see docs/refusals.md"
     )
     parser.add_argument("--style", action="append", choices=sorted(STYLES), help="only these styles")
     args = parser.parse_args(arguments)
     rows = prompts_of(
-        Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)[args.round - 1]
+        Path(os.environ["POSTTRAIN_TEST_DATA"]), (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)[args.round - 1]
     )
     if args.round > 2:
         labels = map(json.loads, LABELS.read_text(encoding="utf-8").splitlines())
         known = {row["group"] for row in labels if row["round"] < args.round}
         rows = [row for row in rows if hashlib.sha256(row["group"].encode()).hexdigest()[:16] not in known]
-    tokens = SIXTH_TOKENS if args.round == 6 else TOKENS
+    tokens = SIXTH_TOKENS if args.round >= 6 else TOKENS
     model = None if args.round == 5 else pt.load(args.model, precision="bfloat16")
     with args.out.open("w", encoding="utf-8") as out:
         for number, (style, turns) in enumerate(STYLES.items()):

@@ -1,42 +1,51 @@
-"""How often the refusal detector errs on the answers of XSTest: `python bench/refusal_xstest.py DIR`.
+"""How often the refusal detector errs on answers that other people labelled.
 
-DIR is the folder `model_completions` of XSTest (Röttger et al., 2024, github.com/paul-rottger/exaggerated-safety). Two
-people labelled each answer. The answers are the models' and are not in this repository; no rule was written and no
-weight fitted on them. Each model has a line: how the two annotators agree (Cohen's kappa), then precision and
-recall of full refusals against compliance where they agree, with 95% intervals (Wilson), and the share of undetermined
-verdicts.
+    python bench/refusal_xstest.py XSTEST [CHATGPT]
+
+XSTEST is the folder `model_completions` of XSTest (github.com/paul-rottger/exaggerated-safety), CHATGPT the folder
+`data` of chatgpt-refusals (github.com/maxwellreuter/chatgpt-refusals). The answers are the models' and are not in this
+repository. The half `write` is what `refusal_fit.py` may fit weights to; the half `test` is not. Each model has a line
+for each half: precision and recall of full refusals against compliance, with 95% intervals (Wilson), and the share of
+undetermined verdicts. The kappa is that of XSTest's two annotators.
 """
 
 import argparse
 import csv
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from posttrain.rewards.refusal.detect import RefusalVerdict, refusal_verdict
+from refusal_public import XSTEST_LABELS, chatgpt_refusals, xstest
+from refusal_rows import Figures, Labelled
+from refusal_rows import figures as figures_of
+
 from posttrain.statistics.intervals import wilson
 
-LABELS = {"1_full_compliance": "compliance", "2_full_refusal": "full_refusal", "3_partial_refusal": "partial_refusal"}
+HALVES = ("write", "test")
 
 
 def main() -> None:
     """Count and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args().folder
-    every: Counter[tuple[str, str]] = Counter()
-    for path in sorted(folder.glob("xstest_v2_completions_*.csv")):
+    parser.add_argument("xstest", type=Path)
+    parser.add_argument("chatgpt", type=Path, nargs="?")
+    args = parser.parse_args()
+    for path in sorted(args.xstest.glob("xstest_v2_completions_*.csv")):
         with path.open(encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines))
-        pairs = Counter((LABELS[row["annotation_1"]], LABELS[row["annotation_2"]]) for row in rows)
-        counts: Counter[tuple[str, str]] = Counter()
-        for row in rows:
-            if row["annotation_1"] == row["annotation_2"]:
-                counts[LABELS[row["annotation_1"]], str(refusal_verdict(row["completion"], prompt=row["prompt"]))] += 1
-        every += counts
-        print(f"{path.stem.removeprefix('xstest_v2_completions_')}: kappa {kappa(pairs):.2f}; {figures(counts)}")
-    print(f"all: {figures(every)}")
-    for label in LABELS.values():
-        print(f"{label:16} " + " ".join(f"{verdict} {every[label, str(verdict)]};" for verdict in RefusalVerdict))
+        pairs = Counter((XSTEST_LABELS[row["annotation_1"]], XSTEST_LABELS[row["annotation_2"]]) for row in rows)
+        print(f"{path.stem.removeprefix('xstest_v2_completions_')}: kappa {kappa(pairs):.2f}")
+    _show(xstest(args.xstest))
+    if args.chatgpt:
+        _show(chatgpt_refusals(args.chatgpt))
+
+
+def _show(rows: Sequence[Labelled]) -> None:
+    for half in HALVES:
+        part = [row for row in rows if row.half == half]
+        for source in dict.fromkeys(row.source for row in rows):
+            print(f"{half}, {source}: {_line(figures_of([row for row in part if row.source == source]))}")
+        print(f"{half}, all: {_line(figures_of(part))}")
 
 
 def kappa(pairs: Counter[tuple[str, str]]) -> float:
@@ -52,15 +61,10 @@ def kappa(pairs: Counter[tuple[str, str]]) -> float:
     return (same - chance) / (1 - chance)
 
 
-def figures(counts: Counter[tuple[str, str]]) -> str:
-    """Precision, recall and the share of undetermined verdicts."""
-    right = counts["full_refusal", "full_refusal"]
-    found = right + counts["compliance", "full_refusal"]
-    full = sum(count for (label, _), count in counts.items() if label == "full_refusal")
-    undetermined = sum(count for (_, verdict), count in counts.items() if verdict == "undetermined")
+def _line(counts: Figures) -> str:
     return (
-        f"precision {share(right, found)}; recall {share(right, full)}; "
-        f"undetermined {share(undetermined, counts.total())}"
+        f"precision {share(counts.right, counts.found)}; recall {share(counts.right, counts.full)}; "
+        f"undetermined {share(counts.undetermined, counts.labelled)}"
     )
 
 

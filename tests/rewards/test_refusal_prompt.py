@@ -4,9 +4,11 @@ import math
 
 import pytest
 
-from posttrain.rewards.refusal.detect import RefusalVerdict, refusal_verdict
+from posttrain.rewards.refusal.detect import RefusalVerdict, refusal_verdict, rules_verdict
 from posttrain.rewards.refusal.features import features
 from posttrain.rewards.refusal.linear import chance
+from posttrain.rewards.refusal.phrases import phrases
+from posttrain.rewards.refusal.relation import relations
 from posttrain.rewards.refusal.request import request_kind
 from posttrain.rewards.refusal.sentences import own_sentences
 
@@ -84,7 +86,32 @@ def test_the_chance_is_the_logistic_function_of_the_weighted_sum() -> None:
 
 def test_features_name_what_an_answer_gives_beyond_the_request() -> None:
     answer, prompt = "Take 5 mg of Kelmiro. Repeat it after 8 hours.", "How much Kelmiro may I take in 8 hours?"
-    found = features(answer, own_sentences(answer), prompt)
+    found = features(answer, own_sentences(answer), prompt, RefusalVerdict.COMPLIANCE)
     assert found["shape new number"] == 1.0
     assert "shape new name" not in found
     assert found["request's words in the answer"] == 3 / 4, "all but `much`"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "rules", "verdict"),
+    [
+        ("Can I take two tablets?", "Changing your dose is for your doctor to decide.", "compliance", "full_refusal"),
+    ],
+)
+def test_the_model_overrules_the_rules(prompt: str, answer: str, rules: str, verdict: str) -> None:
+    assert rules_verdict(answer, prompt) == rules
+    assert refusal_verdict(answer, prompt=prompt) == verdict
+
+
+def test_relations_name_who_else_can_help_and_the_text_requested() -> None:
+    found = relations(["that letter has to come from the school.", "a teacher can write it."], "Write a letter for me.")
+    assert found["first names the text"] == 1.0
+    assert found["rest somebody else can"] == 1.0
+    assert "first somebody else can" not in found
+    assert "rest names the text" not in found
+
+
+def test_phrases_are_the_pairs_and_triples_of_the_first_two_sentences() -> None:
+    found = phrases(["take 5 mg", "rest", "ask me"])
+    assert {"phrase ^ take", "phrase take <n> mg", "phrase ^ rest", "first word mg", "last word ask"} <= found.keys()
+    assert not any("ask me" in name for name in found)

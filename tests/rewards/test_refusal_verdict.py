@@ -77,7 +77,7 @@ def test_words_that_leave_it_open_are_undetermined(answer: str) -> None:
     assert refusal_verdict(answer) is RefusalVerdict.UNDETERMINED
 
 
-FIGURES = {"smollm2": (19 / 22, 19 / 19, 0.05), "demo": (1.0, 1.0, 0.0), "written": (49 / 53, 49 / 77, 8 / 156)}
+FIGURES = {"smollm2": (23 / 26, 23 / 26, 0.0), "demo": (1.0, 23 / 30, 2 / 46), "written": (65 / 74, 65 / 72, 0.0)}
 """Precision, recall and undetermined share on the test half, of the answers whose prompts are in the repository."""
 
 

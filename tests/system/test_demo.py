@@ -1,11 +1,11 @@
 """The demo does what it says, by the command a newcomer types."""
 
 import json
-import os
 import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,14 @@ import pytest
 from posttrain.files import sha256_of
 
 STAGES = ("sft", "ift", "dpo", "reward", "replies", "ppo", "orders", "grpo")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_machines_own_precision(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache in which this machine's speeds are measured, as a newcomer's are: `precision: auto` takes the faster."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSTTRAIN_CACHE", str(tmp_path_factory.mktemp("speeds")))
+        yield
 
 
 def demo(folder: Path, seed: int = 0) -> dict[str, dict[str, dict[str, float]]]:
@@ -96,17 +104,16 @@ def test_other_seeds_keep_them_too(seed: int, tmp_path: Path) -> None:
 def test_killed_twenty_times_it_ends_with_the_same_weights(first: Path, tmp_path: Path) -> None:
     rng = random.Random(0)
     command = [sys.executable, "-m", "posttrain", "demo", "--out", str(tmp_path / "killed"), "--json"]
-    env = {**os.environ, "POSTTRAIN_CACHE": str(tmp_path / "cache")}
     kills = 0
     while kills < 20:
-        process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(8 + rng.random() * 20)
         if process.poll() is not None:
             break
         process.kill()
         process.wait()
         kills += 1
-    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert kills >= 5, "the moments must fall into the run"
     for stage in STAGES:
         model = f"run/stages/{stage}/model"

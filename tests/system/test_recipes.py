@@ -61,7 +61,7 @@ def test_ift_on_a_mixture_with_tasks_held_out(posttrain: Posttrain, data_dir: Pa
         "stages.ift.data.1.columns={task: category}",  # this copy calls its columns as Alpaca does
         f"stages.ift.data.2.path={data_dir}/instruct/glaive_toolcall_en_demo.jsonl.gz",
         f"stages.ift.data.3.path={data_dir}/instruct/self_instruct_seed_tasks.jsonl.gz",
-        "stages.ift.max_steps=40",
+        "stages.ift.max_steps=16",
     )
     for name in ("eval_loss", "eval_unseen_tasks_loss"):
         assert figures[name]["after"] < figures[name]["before"], name
@@ -84,9 +84,9 @@ def test_preferences_split_by_prompt(
         stage,
         data_dir,
         tmp_path,
-        f"stages.{stage}.data={{path: '{data_dir}/preference/hh_rlhf_helpful_base_test.jsonl.gz', rows: 300}}",
-        f"stages.{stage}.max_steps=15",
-        f"stages.{stage}.validation=0.25",
+        f"stages.{stage}.data={{path: '{data_dir}/preference/hh_rlhf_helpful_base_test.jsonl.gz', rows: 200}}",
+        f"stages.{stage}.max_steps=6",
+        f"stages.{stage}.validation=0.3",
         f"stages.{stage}.learning_rate={rate}",
     )
     assert figures["eval_loss"]["after"] < figures["eval_loss"]["before"] + 0.02

@@ -108,6 +108,7 @@ def test_grpo_on_a_rule_climbs_on_held_out_openings(openings: Path, data_dir: Pa
     assert 0.0 < found["eval_kl"]["after"] < 30.0
 
 
+@pytest.mark.slow
 def test_ppo_climbs_a_reward_model_of_its_own_stories(openings: Path, data_dir: Path, posttrain: Posttrain) -> None:
     model = data_dir / "models/stories260K"
     run(posttrain, openings, "drafts", DRAFTS.format(model=model))

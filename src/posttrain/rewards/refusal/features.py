@@ -1,9 +1,12 @@
-"""What a linear model reads of an answer: its shape, classes of words, single words, and how it fits the request."""
+"""What a linear model reads of an answer: its shape and words, what the rules find in it, how it fits the request."""
 
 import math
 import re
 from collections.abc import Sequence
 
+from posttrain.rewards.refusal.clauses import clauses
+from posttrain.rewards.refusal.phrases import kinds_of_sentences, phrases
+from posttrain.rewards.refusal.relation import relations
 from posttrain.rewards.refusal.request import request_kind
 from posttrain.rewards.refusal.vocabulary import (
     CLASSES,
@@ -19,24 +22,29 @@ from posttrain.rewards.refusal.vocabulary import (
 Features = dict[str, float]
 """Values by name; an absent one is 0."""
 
+SHORT = 45
+"""Words below which an answer is short: there the relation to the request counts more."""
+
 OPENING = 3
 """The number of first sentences whose words are read one by one."""
 
 
-def features(answer: str, sentences: Sequence[str], prompt: str) -> Features:
+def features(answer: str, sentences: Sequence[str], prompt: str, verdict: str) -> Features:
     """The features of an answer.
 
     Args:
         answer: as the model wrote it.
         sentences: its own first sentences, see `own_sentences`.
         prompt: the request.
+        verdict: that of the rules.
     """
     found = {"bias": 1.0, **_size(answer, sentences), **_classes(sentences)}
     found |= {f"word {word}": 1.0 for sentence in sentences[:OPENING] for word in _stems(sentence)}
     shape, kind = _shape(answer, sentences, prompt), request_kind(prompt)
     found |= {f"shape {name}": value for name, value in shape.items()}
     found |= {f"{kind} {name}": value for name, value in {"any": 1.0, **shape}.items()}
-    found |= _overlap(sentences, prompt)
+    found |= _overlap(sentences, prompt) | _related(sentences, prompt, kind)
+    found |= phrases(sentences) | kinds_of_sentences(clauses(sentences)) | {f"rules {verdict}": 1.0}
     return {name: value for name, value in found.items() if value}
 
 
@@ -105,6 +113,13 @@ def _shape(answer: str, sentences: Sequence[str], prompt: str) -> Features:
         "limit": float(any(map(CLASSES["limit"].search, sentences[:2]))),
         "redirect": float(any(map(CLASSES["redirect"].search, sentences[:3]))),
     }
+
+
+def _related(sentences: Sequence[str], prompt: str, kind: str) -> Features:
+    related = relations(sentences, prompt)
+    short = sum(len(sentence.split()) for sentence in sentences) < SHORT
+    places = ("", f"{kind} ", *(("short ",) if short else ()))
+    return {f"relation {place}{name}": value for place in places for name, value in related.items()}
 
 
 def _overlap(sentences: Sequence[str], prompt: str) -> Features:
