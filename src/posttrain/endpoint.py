@@ -1,4 +1,4 @@
-"""Request chat completions from a server with OpenAI's API; judges and candidates use it."""
+"""Requests to a server with OpenAI's API; judges, candidates and teachers use them."""
 
 import json
 import os
@@ -145,21 +145,48 @@ def post(
         InputError: the reply is no chat completion, or too long.
         NoReply: no reply after all tries.
     """
+    arguments = {**options.template_arguments, **body.get(TEMPLATE_ARGUMENTS, {})}
+    asked = {**body, **({TEMPLATE_ARGUMENTS: arguments} if arguments else {})}
+    most = REPLY_BYTES * body.get("n", 1)
+    return _choices(post_for_text(client, options, "chat/completions", asked, most=most, sleep=sleep), options.url)
+
+
+def post_for_text(
+    client: "Client",
+    options: EndpointOptions,
+    path: str,
+    body: Mapping[str, Any],
+    *,
+    most: int,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """Send a request, and retry where that may help; see `post`.
+
+    Args:
+        path: the address below the endpoint's `url`.
+        most: the longest reply in bytes.
+
+    Returns:
+        the text of the reply.
+
+    Raises:
+        Refused: a refusal that another try would not change.
+        InputError: the reply is too long.
+        NoReply: no reply after all tries.
+    """
     from httpx2 import HTTPError, TimeoutException
 
-    arguments = {**options.template_arguments, **body.get(TEMPLATE_ARGUMENTS, {})}
-    whole = {"model": options.model, **body, **({TEMPLATE_ARGUMENTS: arguments} if arguments else {})}
-    sent = json.dumps(whole).encode()  # ASCII, so that every text can be encoded
-    address, headers = f"{options.url.rstrip('/')}/chat/completions", {"Content-Type": "application/json"}
+    sent = json.dumps({"model": options.model, **body}).encode()  # ASCII, so that every text can be encoded
+    address, headers = f"{options.url.rstrip('/')}/{path}", {"Content-Type": "application/json"}
     problem, last, late = "", None, False
     for tries in range(options.retries + 1):
         pause = min(LONGEST_PAUSE, options.backoff * 2.0**tries)
         until = time.monotonic() + options.timeout
         try:
             with client.stream("POST", address, content=sent, headers=headers) as r:
-                text = _read(r, until, options, most=REPLY_BYTES * body.get("n", 1))
+                text = _read(r, until, options, most)
                 if r.status_code == 200:
-                    return _choices(text, options.url)
+                    return text
                 last, late = r.status_code, False
                 problem = f"{options.url} answers {r.status_code}: {_start(text)}"
                 if r.status_code not in TEMPORARY:

@@ -1,6 +1,8 @@
 """The exceptions that end a command before its work is done. Every other module may import this one."""
 
 import signal
+from collections.abc import Generator
+from contextlib import contextmanager
 
 
 class InputError(Exception):
@@ -38,6 +40,17 @@ class GateStopped(Exception):
 
     The message names each gate, its stage and slice, the figures behind the verdict, and where to look next.
     """
+
+
+@contextmanager
+def errors_at(where: str) -> Generator[None]:
+    """Put the place before the messages of input and run errors: ``file:line`` or a key of the recipe."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    except RunError as error:
+        raise RunError(f"{where}: {error}") from error
 
 
 def first_line(error: BaseException) -> str:

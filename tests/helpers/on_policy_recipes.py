@@ -48,6 +48,20 @@ GRPO = """\
     learning_rate: 3.0e-3
     rewards: {letters: {kind: python, file: mine.py, function: letters}}
 """
+DISTILL = """\
+  distill:
+    kind: distill
+    teacher: teacher
+    data: rl_prompts.jsonl
+    validation: 0.25
+    max_length: 64
+    max_new_tokens: 8
+    batch_size: 2
+    minibatches: 2
+    num_generations: 2
+    learning_rate: 3.0e-3
+    lora: {rank: 4, alpha: 8}
+"""
 
 
 def alone(stage: str) -> str:
@@ -69,3 +83,4 @@ def write_files(work: Path) -> None:
     (work / "stack.yaml").write_text(alone(REWARD + judged + GRPO))
     (work / "ppo.yaml").write_text(alone(PPO))
     (work / "grpo.yaml").write_text(alone(GRPO))
+    (work / "distill.yaml").write_text(alone(DISTILL))

@@ -23,11 +23,13 @@ stages:
     batch_size: 8
     epochs: 100
     max_steps: {steps}
-    eval_every: 24
+    eval_every: 1000
     learning_rate: 2.0e-3
     show_every: 0
 """
 NAMES = ("Tom", "Lily", "Ben", "Sue", "Max", "Anna", "Tim", "Mia", "Sam", "Amy", "Joe", "Zoe")
+HELD_OUT = ("Eve", "Bob", "Kim", "Leo")
+"""Names of prompts outside the data."""
 
 
 @pytest.fixture
@@ -46,15 +48,37 @@ def stories(work: Path, data_dir: Path) -> Path:
     return teacher
 
 
+def exact_kl(student: Path, teacher: Path) -> float:
+    """The reverse KL in nats per completion, summed over the vocabulary at each token of sampled completions.
+
+    It has less noise than `eval_kl`: only the completions are sampled, and each held-out prompt has eight of them.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(teacher)
+    policy, other = (AutoModelForCausalLM.from_pretrained(folder).eval() for folder in (student, teacher))
+    torch.manual_seed(0)
+    totals: list[torch.Tensor] = []
+    for prompt in (f"{start} {name}" for start in ("Once upon a time,", "One day,") for name in HELD_OUT):
+        ids = torch.tensor([tokenizer(prompt)["input_ids"]] * 8)
+        first = ids.shape[1]
+        with torch.no_grad():
+            for _ in range(8):
+                drawn = torch.multinomial(policy(ids).logits[:, -1].softmax(-1), 1)
+                ids = torch.cat([ids, drawn], dim=1)
+            p, q = (model(ids).logits[:, first - 1 : -1].log_softmax(-1) for model in (policy, other))
+        totals.append((p.exp() * (p - q)).sum((1, 2)))
+    return float(torch.cat(totals).mean())
+
+
 def test_the_student_comes_nearer_to_its_teacher_on_held_out_prompts(
     stories: Path, work: Path, posttrain: Posttrain
 ) -> None:
+    """Sixteen completions a prompt give a gradient with little noise: the KL falls by half, for each seed tried."""
     (work / "recipe.yaml").write_text(RECIPE.format(teacher=stories, steps=24))
-    answer = posttrain("run", "recipe.yaml", "--out", "out", "--json")
+    answer = posttrain("run", "recipe.yaml", "--out", "out", "--json", "--set", "stages.distill.num_generations=16")
     assert answer.code == 0, answer.err
-    figures = json.loads(answer.out)["distill"]
-    assert "eval_reward" not in figures
-    assert figures["eval_kl"]["after"] < 0.8 * figures["eval_kl"]["before"], figures["eval_kl"]
+    assert "eval_reward" not in json.loads(answer.out)["distill"]
+    before, after = exact_kl(work / "student", stories), exact_kl(work / "out/stages/distill/model", stories)
+    assert after < 0.65 * before, (before, after)
 
 
 def test_a_teacher_with_another_tokenizer_is_refused(stories: Path, work: Path, posttrain: Posttrain) -> None:

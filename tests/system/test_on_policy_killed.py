@@ -1,4 +1,4 @@
-"""PPO and GRPO killed for real, at any moment: called again they end with the bytes of a run left in peace."""
+"""PPO, GRPO and distillation killed for real, at any moment: called again they end with the same bytes."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from byte_model import save_byte_model
 from command_line import Posttrain
 from on_policy_recipes import write_files
 
@@ -68,8 +69,9 @@ def assert_the_same(work: Path, stage: str, posttrain: Posttrain) -> None:
     answer = posttrain("run", f"{stage}.yaml", "--out", f"killed-{stage}", *settings(stage))
     assert answer.code == 0, answer.err
     killed, whole = (work / f"{name}-{stage}/stages/{stage}" for name in ("killed", "whole"))
-    model = "model/model.safetensors"
-    assert (killed / model).read_bytes() == (whole / model).read_bytes()
+    weights = [{p.name: p.read_bytes() for p in (folder / "model").glob("*.safetensors")} for folder in (killed, whole)]
+    assert weights[0]
+    assert weights[0] == weights[1]
     metrics = [_timeless(folder / "metrics.jsonl") for folder in (killed, whole)]
     assert metrics[0] == metrics[1]
     tables = [{p.name: p.read_bytes() for p in (folder / "completions").iterdir()} for folder in (killed, whole)]
@@ -87,6 +89,13 @@ def test_killed_twice_it_ends_with_the_same_bytes(stage: str, work: Path, posttr
     rng = random.Random(stage)
     assert kill_at_random(work, stage, iter([rng.random() * 0.3, rng.random() * 0.3])) == 2
     assert_the_same(work, stage, posttrain)
+
+
+def test_distillation_with_adapters_killed_once_ends_with_the_same_bytes(work: Path, posttrain: Posttrain) -> None:
+    write_files(work)
+    save_byte_model(work / "teacher", seed=1)
+    assert kill_at_random(work, "distill", iter([random.Random("distill").random() * 0.3])) == 1
+    assert_the_same(work, "distill", posttrain)
 
 
 @pytest.mark.slow

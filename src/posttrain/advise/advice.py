@@ -17,6 +17,7 @@ from posttrain.advise.profile_files import profile_files
 from posttrain.advise.recipe import recipe_text
 from posttrain.advise.rules import THRESHOLDS, TechniqueName
 from posttrain.advise.start_model import StartModel, describe_model
+from posttrain.advise.teacher import teacher_notes
 from posttrain.audit.rows.source import AuditSource
 from posttrain.console import Screen
 
@@ -38,7 +39,7 @@ class Advice:
         opinions: an opinion on each technique.
         stack: the techniques to use, in order; empty if data must be collected first.
         costs: the cost of each stage that costs something.
-        notes: sentences on memory, and on files that no technique uses.
+        notes: sentences on the teacher, on memory, and on files that no technique uses.
         recipe: the recipe's text; None without a stack.
     """
 
@@ -69,6 +70,7 @@ def advise(
     *,
     goal: str = "",
     model: str | None = None,
+    teacher: str | None = None,
     against: Sequence[str] = (),
     columns: Mapping[str, str] = {},
     folder: Path,
@@ -79,6 +81,7 @@ def advise(
     """Advise on techniques for the data, and draft a recipe. Nothing is written or printed.
 
     Args:
+        teacher: a larger model that answers well: a folder, a hub id, or name@url of a server.
         folder: the recipe's folder, from which its paths start.
         machine: the machine to train on; None for this one.
         ask: shows a question to the user and returns what they type; None if there is nobody to ask.
@@ -113,7 +116,11 @@ def advise(
         views,
         stack,
         [] if fitted is None else fitted.costs,
-        [*_unused_files(profile), *([] if fitted is None else fitted.notes)],
+        [
+            *teacher_notes(teacher, start.name, profile.prompts),
+            *_unused_files(profile),
+            *([] if fitted is None else fitted.notes),
+        ],
         None if fitted is None else recipe_text(fitted.draft, context, _head(stack, views, profile)),
     )
 

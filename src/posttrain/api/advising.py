@@ -16,6 +16,7 @@ def advise(
     *,
     goal: str = "",
     model: str | None = None,
+    teacher: str | None = None,
     against: Paths = (),
     columns: Mapping[str, str] = {},
     tasks: Literal["one", "many"] | None = None,
@@ -35,6 +36,7 @@ def advise(
         data: files that there are.
         goal: what the model is for, in a sentence; some words answer questions.
         model: folder or hub id to start from; a small Qwen2.5 if None.
+        teacher: a larger model that answers well: a folder, a hub id, or name@url of a server.
         against: evaluation data.
         columns: our name → the files' name, where they differ.
         tasks: whether the model is for one task or for many.
@@ -56,6 +58,7 @@ def advise(
         answers_from_options(answers),
         goal=goal,
         model=model,
+        teacher=teacher,
         against=paths_of(against),
         columns=columns,
         folder=Path(),

@@ -26,6 +26,9 @@ def advise_command(
     model: Annotated[
         str | None, typer.Option(help="Folder or hub id to start from; a small Qwen2.5 if not given.")
     ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="A larger model that answers well: folder, hub id or NAME@URL of a server.")
+    ] = None,
     tasks: Annotated[str | None, typer.Option(help="one, or many kinds of task for one assistant.")] = None,
     checkable: Annotated[
         bool | None, typer.Option("--checkable/--not-checkable", help="Can a program check an answer?")
@@ -59,6 +62,7 @@ def advise_command(
         options,
         goal=goal,
         model=model,
+        teacher=teacher,
         against=against,
         columns=columns,
         out=out,

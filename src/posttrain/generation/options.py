@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from posttrain.endpoint import EndpointOptions
 from posttrain.options import Options
 
 Importance = Literal["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
@@ -33,3 +34,13 @@ class VllmOptions(Options):
         "the cap it is cut to the cap (truncate), or the loss leaves the token or completion out (mask)",
     )
     importance_cap: float = Field(default=2.0, ge=1, description="upper limit of an importance weight")
+
+
+class ScoringEndpointOptions(EndpointOptions):
+    """A server whose model gives the log-probs of tokens that it is sent."""
+
+    scoring: Literal["prompt_logprobs", "echo"] = Field(
+        default="prompt_logprobs",
+        description="how the completions API returns log-probs of given tokens: `prompt_logprobs`, vLLM's own, with "
+        "token ids; or `echo`, which other servers have too",
+    )

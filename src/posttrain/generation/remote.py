@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from posttrain.data.example import Message
-from posttrain.endpoint import TEMPLATE_ARGUMENTS, EndpointOptions, Refused, connect, post
+from posttrain.endpoint import TEMPLATE_ARGUMENTS, EndpointOptions, Refused, post
 from posttrain.errors import InputError, RunError
+from posttrain.generation.parallel_requests import Sleep, send_in_parallel
 from posttrain.generation.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -67,41 +66,27 @@ def request_completions(
     """
     ids = range(len(conversations)) if ids is None else ids
     arguments = [{} for _ in conversations] if arguments is None else arguments
-    completions: list[list[RemoteCompletion]] = [[] for _ in conversations]
-    stop = Event()
-    with connect(options) as client, ThreadPoolExecutor(options.concurrency) as pool:
-        request = partial(_request_until_done, client, options, sampling, n, stop)
-        futures = {
-            pool.submit(request, *each): i
-            for i, each in enumerate(zip(conversations, wheres, ids, arguments, strict=True))
-        }
-        try:
-            for done, future in enumerate(as_completed(futures), 1):
-                completions[futures[future]] = future.result()
-                on_done(done * n)
-        except BaseException:
-            stop.set()  # wakes threads that wait for their next try; queued conversations then end at once
-            raise
-    return completions
+    request = partial(_request_until_done, options=options, sampling=sampling, n=n)
+    requests = [
+        partial(request, conversation=each, where=where, number=i, arguments=told)
+        for each, where, i, told in zip(conversations, wheres, ids, arguments, strict=True)
+    ]
+    return send_in_parallel(options, requests, lambda done: on_done(done * n))
 
 
 def _request_until_done(
     client: "Client",
+    sleep: Sleep,
+    *,
     options: EndpointOptions,
     sampling: Sampling,
     n: int,
-    stop: Event,
     conversation: Sequence[Message],
     where: str,
     number: int,
     arguments: Mapping[str, Any],
 ) -> list[RemoteCompletion]:
     """Send requests until there are `n` completions."""
-
-    def sleep(seconds: float) -> None:
-        if stop.wait(seconds):
-            raise CancelledError
-
     request: dict[str, Any] = {"messages": [_as_sent(message) for message in conversation]}
     request |= {TEMPLATE_ARGUMENTS: dict(arguments)} if arguments else {}
     completions: list[RemoteCompletion] = []

@@ -100,7 +100,7 @@ def inputs_of(run: Run, name: str, models: Models) -> Inputs:
     made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
     content |= {f"the data of {other}": sha256_of(path) for other, path in made.items() if path.is_file()}
     keys = {
-        "stages": {name: stage.model_dump(mode="json", exclude={"gates"})},
+        "stages": {name: stage.model_dump(mode="json", exclude=dict(stage.not_inputs))},
         "seed": recipe.seed,
         "suites": {key: suite.model_dump(mode="json") for key, suite in suites.items()},
     }

@@ -12,6 +12,7 @@ from posttrain.errors import InputError
 from posttrain.recipe.stages.registry import STAGES
 
 STARTERS: Mapping[str, str] = {kind: options.starter for kind, options in STAGES.items()} | {
+    "imitate": "posttrain.recipe:starters/imitate.yaml",
     "all": "posttrain.recipe:starters/all.yaml",
     "rounds": "posttrain.recipe:starters/rounds.yaml",
 }

@@ -53,7 +53,8 @@ def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, floa
         return tokens * parameters * (stage.epochs * learnt + reference), 0.0
     written = load.rows * stage.epochs * stage.num_generations * stage.max_new_tokens / 2
     read = load.rows * stage.epochs * load.prompt + written
-    forwards = stage.needs_reference + isinstance(stage, PPOStage) + has_reward_model(stage)
+    reference = stage.needs_reference and stage.reference_server is None
+    forwards = reference + isinstance(stage, PPOStage) + has_reward_model(stage)
     return read * parameters * (stage.inner_epochs * learnt + 2.0 * forwards), 2.0 * written * parameters
 
 

@@ -7,12 +7,8 @@ from typing import Any
 from posttrain.data.chat.answer_text import prefill_note
 from posttrain.data.chat.encode import Renderer
 from posttrain.data.sets.prompts import Prompts, read_prompts
-from posttrain.errors import InputError
-from posttrain.policy.load import Policy
 from posttrain.policy.memory import cache_bytes, estimate
 from posttrain.policy.open import open_policy
-from posttrain.policy.options import PolicyOptions
-from posttrain.policy.reference_model import adapted, freeze, frozen_logprobs
 from posttrain.policy.shape import model_shape
 from posttrain.policy.value_head import add_value_head
 from posttrain.recipe.stages.on_policy import OnPolicyStage
@@ -24,6 +20,7 @@ from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import rollout_figures
 from posttrain.stages.held_out import held_out_rewards
 from posttrain.stages.inputs import renderer_for, splitter, summary_lines, with_fitting_rows
+from posttrain.stages.reference import check_server, open_reference
 from posttrain.stages.rewards import open_scorer
 from posttrain.stages.runner import Preview, Runner
 from posttrain.stages.sample_answers import samples_of_prompts
@@ -67,7 +64,7 @@ def _needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str
     if stage.reference_name is not None:
         teacher = model_shape(context.models[stage.reference_name], trust_remote_code=stage.trust_remote_code)
         memory["teacher"] = 4 * teacher.parameters
-    elif stage.lora is None and stage.needs_reference:
+    elif stage.lora is None and stage.needs_reference and stage.reference_server is None:
         memory["reference"] = 4 * shape.parameters
     if stage.value_trunk:
         memory["value"] = 16 * shape.parameters
@@ -114,15 +111,14 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
     screen, folder = context.screen, context.folder
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
     prompts = _read(stage, renderer, context)
+    if stage.reference_server is not None:
+        check_server(stage.reference_server, renderer.tokenizer, prompts.train, context)
     policy = open_policy(context.model, stage, seed=context.draws, on_note=screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))
     if not policy.end_tokens:
         screen.note("the model has no end token: every completion ends at max_new_tokens")
     scorer, gold = open_scorer(stage, policy, context)
-    reference = None
-    if stage.needs_reference:
-        copy = _reference_model(stage, policy, context)
-        reference = frozen_logprobs(policy, copy, row_tokens=stage.row_tokens, temperature=stage.temperature)
+    reference = open_reference(stage, policy, context) if stage.needs_reference else None
     if technique.value is not None:
         add_value_head(policy, separate=technique.value == "separate")
     spec = rollout_spec(stage, technique, policy, renderer, prompts, scorer, context)
@@ -153,36 +149,6 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
     figures = finish(stage, training, renderer, context, samples_of_prompts(prompts))
     completions = stage.batch_size * stage.minibatches * stage.num_generations
     return rollout_figures(folder / "metrics.jsonl", completions) | figures
-
-
-def _reference_model(stage: OnPolicyStage, policy: Policy, context: Context) -> Policy | None:
-    """The frozen model whose log-probs the stage needs; None if it is the policy without its trained adapter.
-
-    Raises:
-        InputError: the stage names a model with another tokenizer.
-    """
-    if stage.reference_name is None:
-        return None if adapted(policy) else freeze(open_policy(context.model, stage, train=False))
-    path = context.models[stage.reference_name]
-    options = PolicyOptions(precision=stage.precision, device=stage.device, trust_remote_code=stage.trust_remote_code)
-    teacher = freeze(open_policy(path, options, train=False, on_note=context.screen.note))
-    if (sentence := tokens_differ(teacher.tokenizer.get_vocab(), policy.tokenizer.get_vocab())) is not None:
-        raise InputError(
-            f"stages.{context.name}.teacher: {stage.reference_name} {sentence}; on-policy distillation compares "
-            "log-probs token by token. Name a teacher of the same family, or train with sft on the teacher's answers"
-        )
-    return teacher
-
-
-def tokens_differ(teacher: Mapping[str, int], policy: Mapping[str, int]) -> str | None:
-    """How the teacher's vocabulary differs from the policy's, as the end of a sentence; None if they are equal."""
-    if teacher == policy:
-        return None
-    other = next((token for token in policy if teacher.get(token) != policy[token]), None)
-    if other is None:
-        return f"has a larger vocabulary, {len(teacher)} tokens against {len(policy)}"
-    place = f"as {teacher[other]}" if other in teacher else "not at all"
-    return f"has another tokenizer: it has the policy's token {policy[other]}, {other!r}, {place}"
 
 
 def _by_epochs(stage: OnPolicyStage, prompts: int) -> int:

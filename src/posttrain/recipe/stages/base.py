@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -80,6 +80,11 @@ class StageOptions(Options):
     def files(self) -> Mapping[str, str]:
         """Key path → another file that the stage reads, such as ``rewards.mine.file``. Data files are in `paths`."""
         return {}
+
+    @property
+    def not_inputs(self) -> Mapping[str, Any]:
+        """The keys on which the result does not depend, as `exclude` of pydantic's `model_dump`."""
+        return {"gates": True}
 
     @property
     def reward_specs(self) -> Mapping[str, RewardOptions]:

@@ -10,13 +10,14 @@ from posttrain.generation.options import SamplingOptions
 from posttrain.recipe.stages.base import Makes, ModelStage, OtherModel
 
 
-def _tag(value: Any) -> str:
+def name_or_server(value: Any) -> str:
+    """The tag of a model in a recipe: ``name`` for a text, ``server`` for the options of a server."""
     return "name" if isinstance(value, str) else "server"
 
 
 Named = Annotated[
     Annotated[Annotated[str, Field(min_length=1)], Tag("name")] | Annotated[EndpointOptions, Tag("server")],
-    Discriminator(_tag),
+    Discriminator(name_or_server),
 ]
 """A model: an earlier stage's name, a folder or hub id, or a server."""
 

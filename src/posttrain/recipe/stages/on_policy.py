@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from posttrain.data.formats.conventions import Kind
-from posttrain.generation.options import SamplingOptions, VllmOptions
+from posttrain.generation.options import SamplingOptions, ScoringEndpointOptions, VllmOptions
 from posttrain.recipe.stages.base import TrainingStage
 from posttrain.recipe.stages.rewarded import RewardedStage, Rewards
 from posttrain.rollouts.options import AlarmOptions
@@ -80,6 +80,11 @@ class OnPolicyStage(RewardedStage, TrainingStage, SamplingOptions):
     @property
     def reference_name(self) -> str | None:
         """The reference model, as the stage names it; None for the start model."""
+        return None
+
+    @property
+    def reference_server(self) -> ScoringEndpointOptions | None:
+        """The server of the reference model; None if the model is on this machine."""
         return None
 
     @property
