@@ -69,4 +69,5 @@ def kto_objective(options: KTOOptions) -> Objective:
         needs=frozenset({LABEL, MISMATCHED, "ref_logp"}),
         unit="completion",
         baseline=Baseline(MISMATCHED, KL, _log_ratio, lowest=0.0),
+        differences={"rewards/margins": ("rewards/chosen", "rewards/rejected")},
     )
