@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from conversations import assistant, system, user
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
-from posttrain.data.formats.conventions import CONVENTIONS, Kind, convention_of
+from posttrain.data.formats.conventions import CONVENTIONS, Kind
+from posttrain.data.formats.detect import convention_of
 from posttrain.data.formats.examples import read_examples
 from posttrain.data.skipped import Skips
 from posttrain.errors import InputError

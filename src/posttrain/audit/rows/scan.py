@@ -32,7 +32,8 @@ from posttrain.audit.similarity.ngrams import HIT, Grams
 from posttrain.audit.similarity.word_hashes import U32
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row
-from posttrain.data.formats.conventions import Convention, filled_convention, renamed_row
+from posttrain.data.formats.conventions import Convention
+from posttrain.data.formats.detect import filled_convention, renamed_row
 from posttrain.data.formats.examples import examples_in_row, unread_columns
 from posttrain.data.language import language_of
 from posttrain.data.similarity import numbers_in
