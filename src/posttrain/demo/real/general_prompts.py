@@ -16,11 +16,10 @@ TOPICS = (
     *("the periodic table", "gardening", "trains", "sleep", "computer memory", "the Great Wall of China", "salt"),
 )
 QUESTIONS = (
-    "Explain {topic} in a few sentences.",
-    "What are three interesting facts about {topic}?",
-    "Write a short paragraph about {topic} for a school newspaper.",
-    "Why is it useful to know something about {topic}?",
-    "A friend asks you about {topic}. What do you say?",
+    "Explain {topic} in one sentence.",
+    "What is an interesting fact about {topic}? Answer in one sentence.",
+    "Say in two short sentences why people care about {topic}.",
+    "Define {topic} for a child in one or two sentences.",
 )
 
 

@@ -19,8 +19,8 @@ from posttrain.demo.world import Label, Split
 from posttrain.files import write_whole
 
 COUNTS = {
-    **{"notes": 600, "replies": 300, "courses_few": 60, "asks": 500, "drafts": 400, "courses": 800},
-    **{"general": 80, "test": 200},
+    **{"notes": 300, "replies": 160, "courses_few": 50, "general": 130},
+    **{"asks": 500, "drafts": 400, "courses": 800, "test": 200},
 }
 """Rows of each file."""
 
