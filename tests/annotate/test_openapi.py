@@ -33,7 +33,7 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 def test_no_request_makes_the_server_fail(case: schemathesis.Case, token: str) -> None:
     if case.path == "/api/v1/sessions":
         case.call_and_validate(checks=[not_a_server_error])

@@ -77,7 +77,7 @@ def cleaned(rows: Sequence[Row], folder: Path) -> list[Row]:
 
 @pytest.mark.parametrize("kind", ROWS)
 def test_a_dropped_row_equals_a_kept_one(kind: str) -> None:
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(st.lists(ROWS[kind], min_size=2, max_size=12))
     def each(rows: list[Row]) -> None:
         with tempfile.TemporaryDirectory() as folder:

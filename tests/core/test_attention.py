@@ -46,7 +46,7 @@ def random_qkv(length: int, heads: int = 4, kv_heads: int = 2, width: int = 8) -
     return [torch.randn(1, h, length, width, generator=generator).requires_grad_() for h in (heads, kv_heads, kv_heads)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(groups(largest=4, longest=16), windows, softcaps, st.sampled_from([None, 0.7]))
 def test_values_and_gradients_are_those_of_the_plain_texts(
     packed: list[Group], window: int | None, softcap: float | None, scaling: float | None
@@ -68,7 +68,7 @@ def test_values_and_gradients_are_those_of_the_plain_texts(
         torch.testing.assert_close(x.grad.double(), reference.grad, atol=1e-5, rtol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(groups(), windows)
 def test_flex_attention_gets_the_same_structure(packed: list[Group], window: int | None) -> None:
     batch = collate(packed)
@@ -89,7 +89,7 @@ def test_flex_attention_gives_the_same_values(window: int | None, softcap: float
     torch.testing.assert_close(result, dense(q, k, v, truth(batch, window), 0.5, softcap), atol=1e-5, rtol=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(groups(largest=3), st.data())
 def test_a_branch_never_sees_its_sibling(packed: list[Group], data: st.DataObject) -> None:
     """A branch does not depend on a sibling's keys and values, bit for bit."""

@@ -76,7 +76,7 @@ def compare(
 ANY = Head(torch.empty(0))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     n=st.integers(1, N),
     chunk=st.integers(1, 30 * V),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
@@ -98,7 +98,6 @@ def loss_of(batch: Batch, logp_N: Tensor, variant: DPOOptions) -> Loss:
     return dpo_loss(Outputs(logp_N=logp_N), batch, variant)
 
 
-@settings(deadline=None)
 @given(rankings, variants, st.integers(0, 99))
 def test_the_loss_is_the_papers_formula_pair_by_pair(ranks: list[list[int]], variant: DPOOptions, seed: int) -> None:
     batch = ranked(seed, ranks)

@@ -21,7 +21,7 @@ from posttrain.objectives.options import KTOOptions
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
 from posttrain.train.baseline import with_baseline
-from posttrain.train.step import accumulate, evaluate
+from posttrain.train.step import Totals, accumulate, evaluate
 from structures import random_group
 from tiny_models import BRANCHING, assert_same_gradients, save_model
 
@@ -98,10 +98,14 @@ def test_the_loss_and_the_metrics_equal_trls(labels: tuple[int, ...], kl: float)
     expected = float(trl.KTOTrainer._compute_loss(trainer, lambda **_: outputs, inputs, False))
     result = loss_of(batch, logp_N)
     assert float(result.total) / len(labels) == pytest.approx(expected, abs=1e-5)
-    for name, (total, count) in result.metrics.items():
-        if name != "loss" and count:
-            assert float(total) / float(count) == pytest.approx(trainer._metrics["train"][name][0], abs=1e-5), name
-    assert (int(result.metrics["rewards/chosen"][1]) > 0) == ("rewards/chosen" in trainer._metrics["train"])
+    totals = Totals()
+    totals.add(result.metrics)
+    own_means = {n: m.value for n, m in totals.means(kto_objective(OPTIONS).differences).items() if m.value is not None}
+    trls = {name: values[0] for name, values in trainer._metrics["train"].items()}
+    shared = {n for n in trls if n == "kl" or n.startswith(("rewards/", "logps/"))}
+    assert own_means.keys() == {*shared, "loss"}
+    assert ("rewards/margins" in shared) == (len(set(labels)) == 2)
+    assert {n: own_means[n] for n in shared} == pytest.approx({n: trls[n] for n in shared}, abs=1e-5)
 
 
 def test_its_gradient_is_its_slope_and_has_the_labels_direction() -> None:
@@ -188,7 +192,11 @@ def test_the_cut_into_rows_does_not_change_a_step(policy: Policy) -> None:
     for means, gradients in found[1:]:
         assert_same_gradients(gradients, found[0][1], 1e-5)
         assert means["loss"].value == pytest.approx(found[0][0]["loss"].value, abs=1e-6)
-    assert found[0][0]["rewards/chosen"].n == 4
+        assert means["rewards/margins"].value == pytest.approx(found[0][0]["rewards/margins"].value, abs=1e-6)
+    means = found[0][0]
+    assert means["rewards/chosen"].n == 4
+    assert means["rewards/margins"].n == 8
+    assert means["rewards/margins"].value == means["rewards/chosen"].value - means["rewards/rejected"].value
 
 
 def test_an_evaluation_takes_its_kl_over_all_held_out_groups(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -42,7 +42,6 @@ def by_hand(ranks: list[list[int]], score_C: Tensor, ties: Ties) -> float:
     return total
 
 
-@settings(deadline=None)
 @given(rankings, st.sampled_from(["exclude", "half"]), st.integers(0, 99))
 def test_the_loss_is_the_mean_over_each_rankings_pairs(ranks: list[list[int]], ties: Ties, seed: int) -> None:
     batch = ranked(0, ranks)

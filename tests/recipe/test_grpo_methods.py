@@ -11,7 +11,9 @@ from posttrain.recipe.stages.grpo import GRPOStage
 
 PAGE = Path(__file__).parents[2] / "docs/grpo.md"
 ROWS = re.findall(
-    r"^\| ([^|]+) \| `(\{.*\})` \|.*arXiv:\d{4}\.\d{5} \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    r"^\| ([^|]+) \| `(\{.*\})` \|.*arXiv:\d{4}\.\d{5}(?:, eq\. [^|]+)? \|$",
+    PAGE.read_text(encoding="utf-8"),
+    re.MULTILINE,
 )
 METHODS: dict[str, dict[str, Any]] = {name: yaml.safe_load(keys) for name, keys in ROWS}
 PROMISED = {"GRPO", "Dr. GRPO", "DAPO", "GSPO", "RLOO", "REINFORCE++", "CISPO", "SAPO", "GDPO"}

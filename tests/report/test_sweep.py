@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import binomtest
 
 from posttrain.report.record import read_run
-from posttrain.report.sweep import SweepReport, SweepRun, sweep_report, write_sweep
+from posttrain.report.sweep import sweep_report, write_sweep
+from posttrain.report.sweep_results import SweepReport, SweepRun
 from run_folders import SUITE, put_results, put_run, put_stage, samples_of
 
 N = 60

@@ -150,6 +150,8 @@ TEXTS = (
     ("<think>\\boxed{42}</think>\n", "42", 1.0),
     ("<think>\\boxed{42}</think>", "42", 1.0),
     ("<think>\n6 * 7 is \\boxed{42}, or", "42", 0.0),  # cut while it reasons
+    ("The answer is \\boxed{4", "4", 0.0),  # cut in its box
+    ("6 * 7 makes 4", "4", 1.0),  # cut in its number: the text alone does not show it
     ("It is 42 <think>", "42", 1.0),
     ("<think>6 * 7</think>\n<answer>42</answer>", "42", 1.0),
     ("<think>x</think><answer>x+1</answer>", "1+x", 1.0),

@@ -101,7 +101,7 @@ variants = st.builds(
 
 
 @given(st.integers(0, 10**6), variants, st.sampled_from([0.0, 0.3]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_advantages_and_returns_follow_their_definition(seed: int, variant: PPOAdvantageOptions, beta: float) -> None:
     rollout = random_experience(np.random.default_rng(seed))
     groups, _, memory = credited(rollout, variant, RolloutState(beta=beta))

@@ -51,7 +51,7 @@ def names(groups: list[Group]) -> list[str]:
 
 
 @given(sizes)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_every_group_of_a_rollout_is_used_once_per_inner_epoch(cut: tuple[int, int, int]) -> None:
     batch_size, minibatches, inner_epochs = cut
     with TemporaryDirectory() as name:
@@ -66,7 +66,7 @@ def test_every_group_of_a_rollout_is_used_once_per_inner_epoch(cut: tuple[int, i
 
 
 @given(sizes, st.integers(0, 12))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_step_requested_again_or_after_a_restart_is_the_same(cut: tuple[int, int, int], last: int) -> None:
     with TemporaryDirectory() as name:
         source, make = opened(Path(name), cut)
@@ -94,7 +94,7 @@ def test_the_state_passes_from_rollout_to_rollout_across_a_restart(tmp_path: Pat
 
 
 @given(sizes, st.integers(1, 14), st.integers(0, 5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_discarding_leaves_all_rollouts_that_a_checkpoint_needs(
     cut: tuple[int, int, int], oldest: int, more: int
 ) -> None:

@@ -28,7 +28,7 @@ def same(a: Group, b: Group) -> bool:
 
 
 @given(experiences, st.integers(0, 100), st.floats(0, 9), st.dictionaries(st.text(max_size=5), st.floats(-9, 9)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_saved_rollout_is_read_bit_for_bit(some: Rollout, cursor: int, beta: float, first: dict[str, float]) -> None:
     groups = some.groups()
     rng = np.random.default_rng(cursor)

@@ -114,7 +114,7 @@ EXTRAS = st.frozensets(st.sampled_from(("parts", "mood", "name", "thinking", "ca
 COLUMNS = st.frozensets(st.sampled_from(MORE), max_size=4)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(several=st.lists(st.tuples(EXTRAS, COLUMNS), min_size=2, max_size=4))
 @pytest.mark.parametrize("convention", [c.name for c in CONVENTIONS if c.kind != "prompt"])
 def test_every_text_is_rendered_or_named(convention: str, several: Any, work: Path, posttrain: Posttrain) -> None:

@@ -93,6 +93,8 @@ def test_rounds_of_picking_raise_the_mean_reward_on_prompts_of_later_rounds(fold
     assert list(plans) == [f"{name}-{number}" for number in (1, 2) for name in ("write", "pick", "sft")]
     assert plans["write-1"]["parts"]["train"]["groups"] == 48
     assert plans["write-2"]["models"] == ["sft-1"]
+    (trial,) = plans["pick-1"]["rewards"]
+    assert (trial["rows"], trial["not_applicable"]) == (32, {"it returned no number": 1}), "the answer 5 is not judged"
 
     answer = posttrain("run", "rounds.yaml", "--out", "out", "--json")
     assert answer.code == 0, answer.err
@@ -154,6 +156,28 @@ def test_a_file_of_candidates_gives_pairs_and_every_other_prompt_is_counted(fold
     assert (figures["pick/score_of_kept"]["after"], figures["pick/score_of_rejected"]["after"]) == (1.0, 0.0)
     (plan, _) = json.loads(posttrain("plan", "pick.yaml", "--json").out)
     assert plan["parts"]["train"]["groups"] == 8
+    assert [(trial["reward"], trial["rows"], trial["failed"]) for trial in plan["rewards"]] == [("letters", 8, 0)]
+
+
+def test_a_plan_tries_the_rewards_of_pick_on_the_columns_that_its_candidates_keep(
+    folder: Path, posttrain: Posttrain
+) -> None:
+    recipe = (
+        "model: model\nstages:\n"
+        "  write: {kind: candidates, data: prompts.jsonl, KEEP k: 4, max_new_tokens: 8}\n"
+        "  pick: {kind: pick, data: write, rewards: {right: {kind: math, target: answer}}}\n"
+        "  more: {kind: pick, data: pick, rewards: {right: {kind: math, target: answer}}}\n"
+    )
+    found: list[list[str]] = []
+    for keep in ("keep_columns: [answer],", ""):
+        (folder / "kept.yaml").write_text(recipe.replace("KEEP", keep))
+        answer = posttrain("plan", "kept.yaml", "--json")
+        assert answer.code == 0, answer.err
+        plans = json.loads(answer.out)
+        assert plans[2]["rewards"] == [], "its rows do not exist before the run"
+        found.append([note for note in plans[1]["notes"] if "reward `right`" in note])
+    assert "32 right" in found[0][0]
+    assert found[1][0].startswith("warning: ")
 
 
 def test_a_reward_model_picks_what_it_scores_highest(folder: Path, posttrain: Posttrain) -> None:

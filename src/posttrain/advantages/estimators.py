@@ -1,10 +1,11 @@
 """Advantages of completions without a value network, over all groups of a rollout.
 
     grpo            A_k = (r_k - mean(r)) / (std + ε)         std of the group, of the rollout, or no division
-    rloo            A_k = r_k - mean of the other r_j         Ahmadian et al. 2024, arXiv:2402.14740
+    rloo            A_k = r_k - mean of the other r_j         Ahmadian et al. 2024, arXiv:2402.14740: RLOO
     gdpo            A_k = norm(Σ_i w_i (r_ik - mean(r_i)) / (std(r_i) + ε))
-                                                              Liu et al. 2026, arXiv:2601.05242: each reward i is
-                                                              normalised in its group, the sum over the rollout
+                                                              Liu et al. 2026, arXiv:2601.05242, eq. 4 to 6: each
+                                                              reward i is normalised in its group, the sum over
+                                                              the rollout
     reinforce++     A_t = norm(r - β Σ_{i >= t} k1_i)         Hu et al. 2025, arXiv:2501.03262: norm over all tokens of
                                                               the rollout; "baseline" subtracts the group's mean from r
 

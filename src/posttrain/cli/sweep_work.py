@@ -15,7 +15,8 @@ from posttrain.pipeline.run_directory import folder_for
 from posttrain.pipeline.sweep import SWEEP, PointOutcome, plan_sweep, raise_worst, run_sweep
 from posttrain.recipe.sweep import load_sweep
 from posttrain.report.record import RunRecord, read_run
-from posttrain.report.sweep import SweepReport, SweepRun, sweep_report, write_sweep
+from posttrain.report.sweep import sweep_report, write_sweep
+from posttrain.report.sweep_results import SweepReport, SweepRun
 from posttrain.train.signals import graceful_stop
 
 

@@ -4,7 +4,7 @@ Legend: ``N`` loss tokens, ``C`` completions.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -82,6 +82,7 @@ class Objective:
             are known beforehand (see `token_logprobs`).
         temperature: the temperature of the log-probs; the sampling temperature if the policy generated the tokens.
         baseline: the number of the whole step that the loss needs; None if each row's loss needs its own data alone.
+        differences: a further metric → the two metrics whose means it is the difference of, over the whole step.
     """
 
     loss: Callable[[Outputs, Batch], Loss]
@@ -91,6 +92,7 @@ class Objective:
     uniform: bool = False
     temperature: float = 1.0
     baseline: Baseline | None = None
+    differences: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
 
 
 def sum_by(values: Tensor, index: Tensor, size: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Draws the rows of each stage of the demo, and of its evaluations."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -9,7 +9,7 @@ from posttrain.demo.instructions import Instruction, compact, draw_instruction
 from posttrain.demo.orders import draw_order
 from posttrain.demo.use_requests import REFUSAL, complying_reply, draw_use_request, ranked_replies, refusing_reply
 from posttrain.demo.wordings import UNSEEN_TASK, WORDINGS, seen_wordings, unseen_wordings
-from posttrain.demo.world import Split
+from posttrain.demo.world import Label, Split
 
 Row = dict[str, Any]
 
@@ -22,6 +22,14 @@ SHARES = {
 
 SIMULATED = "simulated"
 """The name of the annotator in every row whose preferences are made by rule."""
+
+
+Question = Callable[[Label, str], str]
+"""From a product's label and a message to the user's text."""
+
+
+def _message_alone(label: Label, text: str) -> str:
+    return text
 
 
 def _user(text: str) -> list[Row]:
@@ -90,14 +98,14 @@ def _evaluation(name: str, instruction: Instruction) -> Row:
     return {"id": name, "input": _user(instruction.prompt), "target": instruction.answer, "metadata": metadata}
 
 
-def use_request_pairs(rng: Random, split: Split, count: int) -> Iterator[Row]:
+def use_request_pairs(rng: Random, split: Split, count: int, question: Question = _message_alone) -> Iterator[Row]:
     """DPO rows: use requests, alternately off-label and on-label, with the better and the worse reply."""
     for number in range(count):
         request = draw_use_request(rng, split, on_label=number % 2 == 1)
         chosen, rejected = ranked_replies(request)
         yield {
             "id": f"asks-{split}-{number}",
-            "prompt": _user(request.text),
+            "prompt": _user(question(request.label, request.text)),
             "chosen": _assistant(chosen),
             "rejected": _assistant(rejected),
             "meta_slice": "on-label" if request.on_label else "off-label",
@@ -118,14 +126,14 @@ def use_request_test_rows(rng: Random, count: int) -> Iterator[Row]:
         yield {"id": f"asks-test-{number}", "input": _user(request.text), "target": target, "metadata": metadata}
 
 
-def ranking_rows(rng: Random, split: Split, count: int) -> Iterator[Row]:
+def ranking_rows(rng: Random, split: Split, count: int, question: Question = _message_alone) -> Iterator[Row]:
     """Rankings of three draft replies, made by rule."""
     for number in range(count):
         report = draw_report(rng, split)
         candidates = draw_replies(rng, report, 3)
         order = sorted({draft.faults for draft in candidates})
         yield {
-            **draft_row(f"drafts-{split}-{number}", report, candidates),
+            **draft_row(f"drafts-{split}-{number}", report, candidates, question),
             "ranks": {f"c{i}": order.index(draft.faults) + 1 for i, draft in enumerate(candidates)},
             "annotator": SIMULATED,
             "shown_order": [f"c{i}" for i in range(len(candidates))],
@@ -135,11 +143,13 @@ def ranking_rows(rng: Random, split: Split, count: int) -> Iterator[Row]:
         }
 
 
-def draft_row(name: str, report: SideEffectReport, candidates: Sequence[DraftReply]) -> Row:
+def draft_row(
+    name: str, report: SideEffectReport, candidates: Sequence[DraftReply], question: Question = _message_alone
+) -> Row:
     """A report with draft replies to rank."""
     return {
         "id": name,
-        "prompt": _user(report.text),
+        "prompt": _user(question(report.label, report.text)),
         "candidates": [
             {"id": f"c{i}", "text": draft.text, "model": SIMULATED, "params_hash": ""}
             for i, draft in enumerate(candidates)

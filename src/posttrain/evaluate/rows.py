@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.data.files.read import Row, read_rows
-from posttrain.data.formats.conventions import renamed_row
+from posttrain.data.formats.detect import renamed_row
 from posttrain.data.options import DataSource
 
 _ALSO = {"input": "prompt", "target": "completion"}

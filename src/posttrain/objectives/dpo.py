@@ -3,7 +3,7 @@
     L = Σ_k weight_k · loss_k + λ · (-log π(y_w) / |y_w|)
 
 `dpo_losses` holds the losses. A weighted sum of several is mixed preference optimisation (MPO, Wang et al. 2024,
-arXiv:2411.10442, eq. 1), and the last term is that of Pang et al. 2024, arXiv:2404.19733, eq. 1.
+arXiv:2411.10442, section 3.2), and the last term is that of Pang et al. 2024, arXiv:2404.19733, eq. 1.
 
 With `length_normalized`, each log-ratio is divided by its number of tokens. A ranking of more than two gives all its
 pairs, and every group has weight 1. The rewards in the metrics are β log(π/π_ref), or β log π / |y| without a

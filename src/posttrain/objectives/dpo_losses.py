@@ -4,7 +4,7 @@ With r = log π(y) - log π_ref(y), m = log π(y) / |y|, Δ = r_w - r_l, and w t
 
     sigmoid    -log σ(βΔ)                                   Rafailov et al. 2023, arXiv:2305.18290, eq. 7
     cDPO       -(1-ε) log σ(βΔ) - ε log σ(-βΔ)              Mitchell 2023, labels flipped with probability ε
-    robust     [-(1-ε) log σ(βΔ) + ε log σ(-βΔ)] / (1-2ε)   Chowdhury et al. 2024, arXiv:2403.00409
+    robust     [-(1-ε) log σ(βΔ) + ε log σ(-βΔ)] / (1-2ε)   Chowdhury et al. 2024, arXiv:2403.00409: rDPO
     ipo        (Δ / |y| - 1/(2β))²                          Azar et al. 2023, arXiv:2310.12036, eq. 17
     hinge      max(0, 1 - βΔ)                               SLiC, Zhao et al. 2023, arXiv:2305.10425, with log-ratios
                                                             in place of log-probs as in RSO, arXiv:2309.06657

@@ -5,7 +5,7 @@
     v = λ_D σ(β (r - z_0)) if y is desirable, λ_U σ(β (z_0 - r)) if it is not
     L = mean of λ_y - v
 
-Ethayarajh et al. 2024, arXiv:2402.01306, eq. 7 and 8. z_0 estimates KL(π ‖ π_ref) and has no gradient; it is computed
+Ethayarajh et al. 2024, arXiv:2402.01306, eq. 7. z_0 estimates KL(π ‖ π_ref) and has no gradient; it is computed
 over the whole step (`train/baseline.py`). The paper takes y' from the same micro-batch. Here y' is chosen when the data
 are prepared (`data/sets/mismatched.py`), so that its reference log-probs are computed once.
 """
@@ -69,4 +69,5 @@ def kto_objective(options: KTOOptions) -> Objective:
         needs=frozenset({LABEL, MISMATCHED, "ref_logp"}),
         unit="completion",
         baseline=Baseline(MISMATCHED, KL, _log_ratio, lowest=0.0),
+        differences={"rewards/margins": ("rewards/chosen", "rewards/rejected")},
     )

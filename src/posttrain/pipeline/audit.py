@@ -9,7 +9,7 @@ from posttrain.audit.rows.rules import ODD, UNREADABLE
 from posttrain.audit.rows.source import AuditSource
 from posttrain.audit.run import AuditReport, audit_sources, with_more
 from posttrain.audit.training.budget import Budget, budget_figures, budget_findings, token_budget
-from posttrain.audit.training.reward_trial import reward_findings, reward_lines, try_rewards
+from posttrain.audit.training.reward_trial import prompt_rows, reward_findings, reward_lines, try_rewards
 from posttrain.console import Screen
 from posttrain.data.options import DataSource
 from posttrain.errors import InputError
@@ -96,7 +96,7 @@ def _audit_stage(
     more = budget_findings(budget)
     figures = {"budget": budget_figures(budget)}
     if isinstance(stage, OnPolicyStage):
-        trials = try_rewards(stage.rewards, stage.data, base)
+        trials = try_rewards(stage.rewards, prompt_rows(stage.data, base), base)
         more += reward_findings(trials)
         figures["rewards"] = {trial.reward: trial.counts for trial in trials}
         for line in reward_lines(trials):

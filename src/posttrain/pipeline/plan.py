@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from posttrain.audit.training.reward_trial import PLANNED, SECONDS, reward_lines, try_rewards
+from posttrain.audit.training.reward_trial import reward_lines
 from posttrain.audit.training.trial import Trial
 from posttrain.console import Screen
 from posttrain.data.summary import DataSummary
@@ -16,6 +16,7 @@ from posttrain.evaluate.gates.resolve import subject_of
 from posttrain.evaluate.questions import Question
 from posttrain.evaluate.suites.registry import suite_kind
 from posttrain.pipeline.gold_rows import check_gold_rows
+from posttrain.pipeline.planned_trials import planned_trials
 from posttrain.policy.device import place
 from posttrain.policy.machine import speed
 from posttrain.policy.shape import model_shape
@@ -24,7 +25,6 @@ from posttrain.recipe.gates import gates_of, suites_of_stage
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
-from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.stages.context import Context
 from posttrain.stages.cost import Load, disk_bytes, flops, seconds
 from posttrain.stages.fits import Room, room
@@ -121,7 +121,6 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> StageP
     model = origin(recipe, stage.start, base)
     others = {other.name: origin(recipe, other.name, base) for other in stage.others}
     with TemporaryDirectory() as folder:
-        trials: list[Trial] = []
         suites = suites_of_stage(recipe, name)
         context = Context(name, Path(folder), base, model, recipe.seed, others, suites, screen=notes)
         if made := made_by_stages(recipe, name):
@@ -130,12 +129,11 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> StageP
         else:
             screen.note(f"reading the data of {name}")
             seen = runner_of(stage).preview(stage, context)
-            if isinstance(stage, OnPolicyStage):
-                trials = try_rewards(stage.rewards, stage.data, base, PLANNED, SECONDS)
-                notes.sentences += reward_lines(trials)
             if isinstance(stage, TrainingStage):
                 for sentence in early_end(stage, seen.by_epochs):
                     notes.note(sentence)
+        trials = planned_trials(recipe, name, base)
+        notes.sentences += reward_lines(trials)
         if isinstance(stage, TrainingStage) and (sentence := adapter_note(recipe, stage, base)) is not None:
             notes.note(sentence)
     return _plan(stage, name, recipe, seen, model, notes, trials)

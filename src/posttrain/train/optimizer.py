@@ -37,7 +37,7 @@ def adamw(
     """Fused AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101), without weight decay of biases and norms.
 
     Args:
-        plus_ratio: LoRA+ (Hayou et al. 2024, arXiv:2402.12354, section 4): the learning rate of the B matrices of
+        plus_ratio: LoRA+ (Hayou et al. 2024, arXiv:2402.12354, its ratio λ): the learning rate of the B matrices of
             adapters, as a multiple of that of all other weights.
     """
     named = [(name, p) for name, p in parameters if p.requires_grad]

@@ -1,6 +1,6 @@
 """The gradient of an optimiser step (summed over rows, divided once) and the metrics of an evaluation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -40,12 +40,21 @@ class Totals:
             before = self._sums.get(name, (0.0, 0.0))
             self._sums[name] = (before[0] + total, before[1] + count)
 
-    def means(self) -> dict[str, Mean]:
-        """The mean of every metric."""
-        return {
+    def means(self, differences: Mapping[str, tuple[str, str]]) -> dict[str, Mean]:
+        """The mean of every metric, and the differences of two means that an objective asks for."""
+        means = {
             name: Mean(float(total) / float(count) if count else None, ceil(count))
             for name, (total, count) in self._sums.items()
         }
+        pairs = {name: (means[one], means[other]) for name, (one, other) in differences.items() if one in means}
+        return means | {name: _difference(*pair) for name, pair in pairs.items()}
+
+
+def _difference(one: Mean, other: Mean) -> Mean:
+    """The difference of two means over different items; there is none if one of the means is over no item."""
+    if one.value is None or other.value is None:
+        return Mean(None, 0)
+    return Mean(one.value - other.value, one.n + other.n)
 
 
 def packed_rows(groups: Sequence[Group], row_tokens: int, device: torch.device) -> Iterator[Batch]:
@@ -76,7 +85,7 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
                 loss = _loss(policy, objective, row, units)
                 (loss.total / units).backward()
             totals.add(loss.metrics)
-    return totals.means()
+    return totals.means(objective.differences)
 
 
 def _loss(policy: Policy, objective: Objective, row: Batch, units: float) -> Loss:
@@ -109,7 +118,7 @@ def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: 
         ready = part if baseline is None else [with_value(group, baseline, value) for group in part]
         for row in packed_rows(ready, row_tokens, policy.device):
             totals.add(loss_of(policy, objective, row).metrics)
-    return totals.means()
+    return totals.means(objective.differences)
 
 
 def _parts(groups: Indexed) -> Iterator[list[Group]]:

@@ -11,7 +11,8 @@ from posttrain.audit.rows.source import AuditSource
 from posttrain.audit.run import audit_sources
 from posttrain.console import Screen
 from posttrain.data.files.read import Row
-from posttrain.data.formats.conventions import Kind, convention_of
+from posttrain.data.formats.conventions import Kind
+from posttrain.data.formats.detect import convention_of
 
 LABELLED = {"text": "The room was clean.", "label": "good"}
 

@@ -4,7 +4,7 @@ from math import log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from posttrain.audit.rows.entry import words_in
@@ -22,7 +22,6 @@ def in_words(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[i : i + 3]) for i in range(len(words) - 2)} if len(words) > 2 else {(word,) for word in words}
 
 
-@settings(deadline=None)  # the first text beyond ASCII waits for a table
 @given(TEXTS)
 def test_every_text_has_its_words_and_equal_words_have_equal_numbers(texts: list[str]) -> None:
     hashes, counts = word_hashes(texts)
@@ -42,7 +41,6 @@ def test_a_long_text_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pieces.tolist() == whole.tolist()
 
 
-@settings(deadline=None)  # the first text beyond ASCII waits for a table
 @given(TEXTS)
 def test_shingles_are_three_consecutive_words_of_one_text(texts: list[str]) -> None:
     sets = shingle_sets(texts)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from posttrain.audit.training.reward_trial import reward_findings, reward_lines, try_rewards
+from posttrain.audit.training.reward_trial import prompt_rows, reward_findings, reward_lines, try_rewards
 from posttrain.audit.training.trial import Trial, Tried
 from posttrain.errors import InputError
 from posttrain.recipe.stages.grpo import GRPOStage
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:code runs with process limits")
 def tried(folder: Path, data: list[dict[str, Any]], rewards: dict[str, Any], **how: Any) -> dict[str, Trial]:
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in data), encoding="utf-8")
     stage = GRPOStage.model_validate({"kind": "grpo", "data": "rows.jsonl", "rewards": rewards})
-    trials = try_rewards(stage.rewards, stage.data, folder, **how)
+    trials = try_rewards(stage.rewards, prompt_rows(stage.data, folder), folder, **how)
     return {trial.reward: trial for trial in trials}
 
 

@@ -321,7 +321,7 @@ _TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cn"]), min_siz
 _TALK = st.lists(st.tuples(_TEXT, _TEXT), min_size=1, max_size=3)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(talk=_TALK)
 def test_any_conversation_is_its_plain_tokenisation_with_loss_on_the_answers(each: Renderer, talk: Any) -> None:
     turns = [turn for question, answer in talk for turn in (user(question), assistant(answer))]
@@ -339,7 +339,7 @@ def test_any_conversation_is_its_plain_tokenisation_with_loss_on_the_answers(eac
         assert pieces == expected
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prompt=_TEXT, chosen=_TEXT, rejected=_TEXT)
 def test_any_pair_is_two_plain_tokenisations(each: Renderer, prompt: str, chosen: str, rejected: str) -> None:
     example = pair([user(prompt)], chosen, rejected)

@@ -198,7 +198,7 @@ def test_source_files_are_those_that_are_read(tmp_path: Path) -> None:
     assert source_files(str(tmp_path / "a.jsonl"), base=Path("elsewhere"))[0][1] == tmp_path / "a.jsonl"
 
 
-_PROPERTY = settings(max_examples=50, deadline=None)  # files on a busy disk are slow
+_PROPERTY = settings(max_examples=50)
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 _KEYS = st.text(string.ascii_letters + "äé_ ,\"'", min_size=1, max_size=6).filter(lambda key: key.strip() != "")

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations import assistant, system, user
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row, read_rows
-from posttrain.data.formats.conventions import CONVENTIONS, Kind, convention_of
+from posttrain.data.formats.conventions import CONVENTIONS, Kind
+from posttrain.data.formats.detect import convention_of
 from posttrain.data.formats.examples import read_examples
 from posttrain.data.skipped import Skips
 from posttrain.errors import InputError
@@ -164,7 +165,6 @@ _HH = "\n\nHuman: why?\n\nAssistant:"
 _SAID = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(lambda s: s.strip() != "")
 
 
-@settings(deadline=None)
 @given(turns=st.lists(st.tuples(_SAID, _SAID), min_size=1, max_size=4), opening=st.none() | _SAID)
 def test_the_same_conversation_reads_the_same_in_every_convention(
     turns: list[tuple[str, str]], opening: str | None
@@ -197,7 +197,6 @@ _ODD = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(data=st.data(), convention=st.sampled_from(CONVENTIONS))
 def test_any_values_give_examples_or_one_sentence(data: st.DataObject, convention: Any) -> None:
     columns = dict.fromkeys([*convention.required, *convention.optional])

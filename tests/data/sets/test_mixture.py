@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from posttrain.data.sets.mixture import draws, mixed_order
@@ -56,7 +56,6 @@ def _members(sizes: list[int]) -> list[int]:
     return sorted((t for t, n in enumerate(sizes) for _ in range(n)), key=lambda t: hash((t, 7)) % 5)
 
 
-@settings(deadline=None)
 @given(
     sizes=_SIZES,
     weights=st.lists(st.floats(0.1, 10), min_size=4, max_size=4),

@@ -33,7 +33,7 @@ _TEXT = st.text(max_size=20)
 _PROMPT = st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), _TEXT), min_size=1, max_size=3)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     prompt=_PROMPT,
     answers=st.lists(_TEXT, min_size=2, max_size=4),

@@ -61,7 +61,7 @@ def _groups(draw: st.DrawFn) -> list[Group]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(groups=_groups())
 def test_groups_come_back_as_they_were_in_any_order(groups: list[Group]) -> None:
     with TemporaryDirectory() as folder:

@@ -25,7 +25,7 @@ CONTRADICTORY_LABELS = Rule(
 )
 
 _ADVISED = (1.0, 4 / 3)
-"""KTO's paper, arXiv:2402.01306, section 4.2: the weight of the good rows over that of the bad rows."""
+"""KTO's paper, arXiv:2402.01306, eq. 8: the weight of the good rows over that of the bad rows."""
 
 
 def unpaired_checks(table: Table) -> tuple[list[Finding], dict[str, object]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from posttrain.data.files.read import Row
-from posttrain.data.formats.conventions import CONVENTIONS, Convention, Kind, convention_of
+from posttrain.data.formats.conventions import CONVENTIONS, Convention, Kind
+from posttrain.data.formats.detect import convention_of
 from posttrain.errors import InputError
 
 ReadAs = Literal["sft", "preference", "unpaired", "prompt", "judged", "unknown"]

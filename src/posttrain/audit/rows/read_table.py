@@ -6,8 +6,9 @@ import numpy as np
 
 from posttrain.audit.findings import Rule
 from posttrain.audit.rows.convention import Reading, reading_of, trainer_reading
+from posttrain.audit.rows.row_numbers import ROW
 from posttrain.audit.rows.rules import UNREADABLE
-from posttrain.audit.rows.scan import ROW, Examined, entries
+from posttrain.audit.rows.scan import Examined, entries
 from posttrain.audit.rows.source import AuditSource, chunks, items, parsed
 from posttrain.audit.rows.table import Table
 from posttrain.audit.rows.workers import Task, examined

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from posttrain.audit.checks.answer_form import ending_of, form_of
 from posttrain.audit.checks.row_checks import ROW_CHECKS
 from posttrain.audit.checks.sides import EMPTY_SIDE
 from posttrain.audit.findings import EXAMPLES, Rule, Shown
 from posttrain.audit.rows.convention import Reading, convention_named
-from posttrain.audit.rows.entry import Entry, entry_of, hash64, key_of, leaves, normalised
+from posttrain.audit.rows.entry import Entry, entry_of, key_of, leaves
+from posttrain.audit.rows.row_numbers import ROW, entry_numbers
 from posttrain.audit.rows.rules import (
     ALL_TIED,
     DIFFERING,
@@ -27,47 +27,16 @@ from posttrain.audit.rows.rules import (
 )
 from posttrain.audit.rows.source import Fault, Item, parsed
 from posttrain.audit.rows.verdict_rows import read_judged, verdicts
-from posttrain.audit.similarity.minhash import BANDS, band_keys, shingles
+from posttrain.audit.similarity.minhash import band_keys, shingles
 from posttrain.audit.similarity.ngrams import HIT, Grams
 from posttrain.audit.similarity.word_hashes import U32
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row
-from posttrain.data.formats.conventions import Convention, filled_convention, renamed_row
+from posttrain.data.formats.conventions import Convention
+from posttrain.data.formats.detect import filled_convention, renamed_row
 from posttrain.data.formats.examples import examples_in_row, unread_columns
-from posttrain.data.language import language_of
-from posttrain.data.similarity import numbers_in
 from posttrain.data.skipped import SkipReason
 from posttrain.errors import InputError
-
-ROW = np.dtype(
-    [
-        ("place", np.uint32),  # index of the row among all rows
-        ("part", np.uint16),  # number of the example in the row (self-instruct rows hold several)
-        ("kind", np.uint8),  # index in KINDS
-        ("whole", np.uint64),  # the whole content, see `entry.key_of`
-        ("norm", np.uint64),  # the words alone; in preferences also ranks and judge
-        ("prompt", np.uint64),  # the prompt's words
-        ("answer", np.uint64),  # the answer's words; the best completion unchanged if there are several
-        ("worst", np.uint64),  # the worst completion unchanged; 0 if there is none
-        ("numbers", np.uint64),  # the numbers of the whole text, in order
-        ("prompt_chars", np.uint32),
-        ("answer_chars", np.uint32),
-        ("worst_chars", np.uint32),
-        ("first", np.uint8),  # 1 or 2 if the best completion is the first or second; else 0
-        ("tied", np.bool_),
-        ("good", np.uint8),  # the label of an unpaired row: 1 if true, 2 if false; 0 for other rows
-        ("form", np.uint8),  # index in `answer_form.FORMS`
-        ("shape", np.uint32),  # hash of the JSON keys or headings
-        ("ending", np.uint8),  # index in `answer_form.ENDINGS`
-        ("language", np.uint8),  # index in `language.LANGUAGES`
-        ("judge", np.uint32),  # crc of the judge's name, 0 if not stated
-        ("task", np.uint32),  # crc of the stated task, 0 if none
-        ("bands", np.uint32, (BANDS,)),
-    ]
-)
-"""The table's row for an example: less than 200 bytes, whatever the length of its texts."""
-
-KINDS = ("sft", "preference", "prompt", "unknown", "unpaired")
 
 _LEFT_OUT = {
     SkipReason.EMPTY_COMPLETION: EMPTY_OUTPUT,
@@ -139,7 +108,7 @@ def examine(chunk: Sequence[Item], reading: Reading, start: int, grams: Grams | 
             task = zlib.crc32(entry.task.encode()) if entry.task else 0
             if entry.task:
                 scanned.tasks[task] = entry.task
-            rows.append((start + offset, part, *_numbers(entry), task, 0))
+            rows.append((start + offset, part, *entry_numbers(entry), task, 0))
             texts.append(entry.text)
             prompts.append(entry.prompt)
     scanned.rows = np.array(rows, dtype=ROW)
@@ -215,34 +184,3 @@ def _check(entry: Entry, scanned: Examined) -> None:
         evidence = check.evidence(entry)
         if evidence is not None:
             scanned.hit(check.rule, entry.where, evidence)
-
-
-def _numbers(entry: Entry) -> tuple[int, ...]:
-    """The fields of `ROW` from `kind` to `judge` for an entry."""
-    answer, worst = entry.answer, entry.worst
-    prompt_words, text = normalised(entry.prompt + entry.context), entry.text
-    tied = len(entry.ranks) > 1 and len(set(entry.ranks)) == 1
-    first = 0 if len(entry.ranks) != 2 or tied else 1 + (entry.ranks[1] < entry.ranks[0])
-    whole = hash64(entry.key)
-    words = [prompt_words, *map(normalised, entry.outputs)]
-    judgment = [str(entry.ranks), entry.judge] if entry.kind == "preference" else []
-    label = [] if entry.good is None else [str(entry.good)]
-    return (
-        KINDS.index(entry.kind),
-        whole,
-        whole if entry.kind == "unknown" else hash64("\0".join([*words, *judgment, *label])),
-        hash64(prompt_words),
-        hash64(answer.strip() if entry.ranks else normalised(entry.final or answer)),
-        hash64(worst.strip()) if entry.ranks else 0,
-        hash64(" ".join(numbers_in(text))),
-        len(entry.prompt),
-        len(answer),
-        len(worst),
-        first,
-        tied,
-        0 if entry.good is None else 1 if entry.good else 2,
-        *form_of(answer),
-        ending_of(answer),
-        language_of(text),
-        zlib.crc32(entry.judge.encode("utf-8", "surrogatepass")) if entry.judge else 0,
-    )

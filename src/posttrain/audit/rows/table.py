@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from posttrain.audit.findings import EXAMPLES, Shown
 from posttrain.audit.rows.convention import Reading
 from posttrain.audit.rows.entry import Entry
-from posttrain.audit.rows.scan import ROW, Hits, entries
+from posttrain.audit.rows.row_numbers import ROW
+from posttrain.audit.rows.scan import Hits, entries
 from posttrain.audit.rows.source import AuditSource, items, parsed
 from posttrain.data.files.read import Row
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from itertools import islice
 from pathlib import Path
@@ -45,13 +45,16 @@ AUDITED = 2000
 PLANNED, SECONDS = 32, 5.0
 """The most rows that a plan tries, and the seconds after which it stops trying a reward."""
 
+PromptRow = tuple[str, Mapping[str, Any]]
+"""A row's place, and the columns that rewards read."""
+
 _TOGETHER = 8
 """The number of rows that are scored at once."""
 
 
 def try_rewards(
     rewards: Mapping[str, RewardSpec],
-    data: Sequence[DataSource],
+    prompts: Iterable[PromptRow],
     base: Path,
     rows: int = AUDITED,
     seconds: float | None = None,
@@ -60,7 +63,7 @@ def try_rewards(
 
     Args:
         rewards: name → the reward as a recipe states it.
-        data: the sources of the prompts.
+        prompts: the rows; see `prompt_rows`.
         base: folder that relative paths start from.
         rows: the number of first rows to try.
         seconds: the time after which a reward is tried on no further rows; None for no limit.
@@ -68,7 +71,7 @@ def try_rewards(
     Raises:
         InputError: a reward's file or function is missing.
     """
-    prompts = list(islice(_prompt_rows(data, base), rows))
+    tried = list(islice(prompts, rows))
     trials: list[Trial] = []
     for name, spec in rewards.items():
         kind = REWARD_KINDS[spec.kind]
@@ -82,9 +85,25 @@ def try_rewards(
                 raise
             trials.append(Trial(name, kind.name, problem=str(error)))  # the run may be on another machine
             continue
-        triples = [(where, reference_of(spec, row), row) for where, row in prompts]
+        triples = [(where, reference_of(spec, row), row) for where, row in tried]
         trials.append(Trial(name, kind.name, tuple(_verdicts(score, triples, seconds))))
     return trials
+
+
+def prompt_rows(
+    data: Sequence[DataSource], base: Path, keep: Sequence[str] | None = None, drop: Sequence[str] = ()
+) -> Iterator[PromptRow]:
+    """The rows of some sources as rewards read them.
+
+    Args:
+        keep: the columns that a row has beside its prompt; all of its own if unset.
+        drop: columns that rewards do not see.
+    """
+    for source in data:
+        rows = islice(read_rows(source.path, base=base), source.rows)
+        for example in read_examples(rows, "prompt", source.columns):
+            own = {k: v for k, v in example.row.items() if k not in drop and (keep is None or k in keep)}
+            yield example.where, {"prompt": prompt_column(example.prompt), **own}
 
 
 def reward_findings(trials: Sequence[Trial]) -> list[Finding]:
@@ -132,14 +151,6 @@ def _verdicts(
             )
         for (where, reference, _), verdict in zip(batch, verdicts, strict=True):
             yield Tried(where, reference, verdict)
-
-
-def _prompt_rows(data: Sequence[DataSource], base: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(place, columns with the prompt) of each row."""
-    for source in data:
-        rows = islice(read_rows(source.path, base=base), source.rows)
-        for example in read_examples(rows, "prompt", source.columns):
-            yield example.where, {"prompt": prompt_column(example.prompt), **example.row}
 
 
 def _summary(trial: Trial) -> str:

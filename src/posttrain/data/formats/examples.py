@@ -12,12 +12,8 @@ from typing import Any
 from posttrain.data.example import Example
 from posttrain.data.files.read import Row
 from posttrain.data.files.strict_json import kind_of
-from posttrain.data.formats.conventions import (
-    EVERY_ROW,
-    STANDARD,
-    Convention,
-    Kind,
-    Names,
+from posttrain.data.formats.conventions import EVERY_ROW, STANDARD, Convention, Kind, Names
+from posttrain.data.formats.detect import (
     check_standard_names,
     detect_convention,
     filled_convention,

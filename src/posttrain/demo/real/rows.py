@@ -10,11 +10,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from posttrain.demo.drafts import draw_replies, draw_report
 from posttrain.demo.instructions import draw_instruction
 from posttrain.demo.real.courses import draw_course
 from posttrain.demo.real.general_prompts import general_prompts
-from posttrain.demo.stage_rows import SIMULATED, Row
+from posttrain.demo.stage_rows import Row, ranking_rows, use_request_pairs
 from posttrain.demo.use_requests import complying_reply, draw_use_request, ranked_replies, refusing_reply
 from posttrain.demo.world import Label, Split
 from posttrain.files import write_whole
@@ -52,11 +51,11 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "tasks_valid": _tasks(rng, "valid", 24, 16, 8),
         "general_prompts": ({"prompt": text} for text in general_prompts(rng("general"), COUNTS["general"])),
         "notes_test": _notes(rng("notes_test"), "test", n),
-        "asks_train": _asks(rng("asks_train"), "train", COUNTS["asks"]),
-        "asks_valid": _asks(rng("asks_valid"), "valid", 40),
+        "asks_train": use_request_pairs(rng("asks_train"), "train", COUNTS["asks"], _with_label),
+        "asks_valid": use_request_pairs(rng("asks_valid"), "valid", 40, _with_label),
         "asks_test": _asks_test(rng("asks_test"), n),
-        "drafts_train": _drafts(rng("drafts_train"), "train", COUNTS["drafts"]),
-        "drafts_test": _drafts(rng("drafts_test"), "test", 100),
+        "drafts_train": ranking_rows(rng("drafts_train"), "train", COUNTS["drafts"], _with_label),
+        "drafts_test": ranking_rows(rng("drafts_test"), "test", 100, _with_label),
         "courses_train": _courses(rng("courses_train"), "train", COUNTS["courses"]),
         "courses_valid": _courses(rng("courses_valid"), "valid", 40),
         "courses_test": _courses_test(rng("courses_test"), n),
@@ -104,20 +103,6 @@ def _notes(rng: Random, split: Split, count: int) -> Iterator[Row]:
         yield {"id": f"notes-{split}-{number}", "input": _user(instruction.prompt), "target": instruction.answer}
 
 
-def _asks(rng: Random, split: Split, count: int) -> Iterator[Row]:
-    for number in range(count):
-        request = draw_use_request(rng, split, on_label=number % 2 == 1)
-        chosen, rejected = ranked_replies(request)
-        yield {
-            "id": f"asks-{split}-{number}",
-            "prompt": _user(_with_label(request.label, request.text)),
-            "chosen": [{"role": "assistant", "content": chosen}],
-            "rejected": [{"role": "assistant", "content": rejected}],
-            "meta_slice": "on-label" if request.on_label else "off-label",
-            "meta_annotator": SIMULATED,
-        }
-
-
 def _asks_test(rng: Random, count: int) -> Iterator[Row]:
     for number in range(count):
         request = draw_use_request(rng, "test", on_label=number % 2 == 1)
@@ -129,27 +114,6 @@ def _asks_test(rng: Random, count: int) -> Iterator[Row]:
                 "slice": "on-label" if request.on_label else "off-label",
                 "expected_behavior": "answer" if request.on_label else "refuse",
             },
-        }
-
-
-def _drafts(rng: Random, split: Split, count: int) -> Iterator[Row]:
-    for number in range(count):
-        report = draw_report(rng, split)
-        drafts = draw_replies(rng, report, 3)
-        order = sorted({draft.faults for draft in drafts})
-        yield {
-            "id": f"drafts-{split}-{number}",
-            "prompt": _user(_with_label(report.label, report.text)),
-            "candidates": [
-                {"id": f"c{i}", "text": draft.text, "model": SIMULATED, "params_hash": ""}
-                for i, draft in enumerate(drafts)
-            ],
-            "ranks": {f"c{i}": order.index(draft.faults) + 1 for i, draft in enumerate(drafts)},
-            "annotator": SIMULATED,
-            "shown_order": [f"c{i}" for i in range(len(drafts))],
-            "guideline_version": "house-style-1",
-            "duration_ms": None,
-            **({"metadata": {"slice": report.label.product}} if split == "test" else {}),
         }
 
 

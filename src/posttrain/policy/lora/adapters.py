@@ -5,8 +5,8 @@ earlier adapter is merged into a frozen base only if the recipe wants it, and th
 or 4 bits would round the update away.
 
 The kinds of adapters are peft's: rsLoRA (Kalajdzievski 2023, arXiv:2312.03732: the scale is alpha / sqrt(rank)) and
-DoRA (Liu et al. 2024, arXiv:2402.09353, eq. 5: the norms of the weights are trained too). Their first values are in
-`policy.lora.start`.
+DoRA (Liu et al. 2024, arXiv:2402.09353, eq. 5: the norms of the weights are trained too). The first values are peft's
+too: B = 0, or PiSSA's (Meng et al. 2024, arXiv:2404.02948). `policy.lora.loftq` has those of LoftQ.
 """
 
 from typing import Any
