@@ -146,9 +146,9 @@ def post(
         NoReply: no reply after all tries.
     """
     arguments = {**options.template_arguments, **body.get(TEMPLATE_ARGUMENTS, {})}
-    asked = {**body, **({TEMPLATE_ARGUMENTS: arguments} if arguments else {})}
+    whole = {**body, **({TEMPLATE_ARGUMENTS: arguments} if arguments else {})}
     most = REPLY_BYTES * body.get("n", 1)
-    return _choices(post_for_text(client, options, "chat/completions", asked, most=most, sleep=sleep), options.url)
+    return _choices(post_for_text(client, options, "chat/completions", whole, most=most, sleep=sleep), options.url)
 
 
 def post_for_text(

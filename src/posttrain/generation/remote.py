@@ -68,8 +68,8 @@ def request_completions(
     arguments = [{} for _ in conversations] if arguments is None else arguments
     request = partial(_request_until_done, options=options, sampling=sampling, n=n)
     requests = [
-        partial(request, conversation=each, where=where, number=i, arguments=told)
-        for each, where, i, told in zip(conversations, wheres, ids, arguments, strict=True)
+        partial(request, conversation=each, where=where, number=i, arguments=own)
+        for each, where, i, own in zip(conversations, wheres, ids, arguments, strict=True)
     ]
     return send_in_parallel(options, requests, lambda done: on_done(done * n))
 
