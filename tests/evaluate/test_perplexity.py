@@ -55,6 +55,32 @@ def test_the_loss_of_a_short_text_is_that_of_transformers(tmp_path: Path) -> Non
     assert found["p/bits_per_byte"] == pytest.approx(loss / math.log(2), abs=1e-4)  # a token is a byte
 
 
+def test_the_loss_of_an_answer_counts_its_tokens_behind_the_template_alone(tmp_path: Path) -> None:
+    policy, renderer = byte_policy(tmp_path)
+    options = suite(
+        tmp_path, [{"input": "Why?", "target": "Because."}, {"prompt": "Who?", "completion": "An owl does."}]
+    )
+    samples = run_suite(policy_answerer(policy, renderer), options, tmp_path)
+    summed = 0.0
+    for question, answer in (("Why?", "Because."), ("Who?", "An owl does.")):
+        head = policy.tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}], add_generation_prompt=True, tokenize=False
+        )
+        prompt, text = (policy.tokenizer(part, add_special_tokens=False)["input_ids"] for part in (head, head + answer))
+        ids = torch.tensor([text])
+        labels = ids.clone()
+        labels[0, : len(prompt)] = -100
+        with torch.no_grad():
+            summed += float(plain(str(tmp_path / "model"))(ids, labels=labels).loss) * (len(text) - len(prompt))
+    found = {key: result.estimate.value for key, result in results(options, samples).items()}
+    assert found["p/loss"] == pytest.approx(summed / len("Because.An owl does."), abs=1e-4)  # a token is a byte
+
+
+def test_a_question_without_an_answer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"rows.jsonl:2: `target`"):
+        read_perplexity_suite(suite(tmp_path, [{"input": "a", "target": "b"}, {"input": "a"}]), tmp_path)
+
+
 def test_lines_are_texts_and_documents_are_separated_by_end_of_text(tmp_path: Path) -> None:
     (tmp_path / "wiki.txt").write_text("one\n\ntwo\n<|endoftext|>\nthree\n")
 

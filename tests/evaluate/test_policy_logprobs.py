@@ -38,14 +38,15 @@ def test_choices_have_the_log_probs_of_a_full_forward_pass(model: tuple[Policy, 
     choices = [["yes", "no", "may be so"], ["5 mg", "5 g"], ["a", "b", "c", "d"]] * 7
     questions = [Question(str(i), "x", ({"role": "user", "content": t},), {}) for i, t in enumerate(texts)]
     found = policy_choice_logprobs(policy, renderer)(questions, choices, lambda n: None)
-    for text, options, logps in zip(texts, choices, found, strict=True):
+    for text, options, losses in zip(texts, choices, found, strict=True):
         prompt = policy.tokenizer.apply_chat_template(
             [{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False
         )
         head = policy.tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        for option, logp in zip(options, logps, strict=True):
+        for option, loss in zip(options, losses, strict=True):
             tail = policy.tokenizer(option, add_special_tokens=False)["input_ids"]
-            assert logp == pytest.approx(sum(token_logprobs(reference, head + tail)[len(head) - 1 :]), abs=1e-4)
+            assert loss.tokens == len(tail)
+            assert loss.logp == pytest.approx(sum(token_logprobs(reference, head + tail)[len(head) - 1 :]), abs=1e-4)
 
 
 def test_a_text_within_the_window_has_the_loss_of_one_forward_pass(model: tuple[Policy, Renderer, Any]) -> None:

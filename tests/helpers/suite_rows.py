@@ -8,7 +8,7 @@ from typing import Any
 from byte_model import save_byte_model
 from posttrain.data.chat.renderer import Renderer, renderer_of
 from posttrain.data.options import DataOptions
-from posttrain.evaluate.answers import Answerer, ModelAnswer
+from posttrain.evaluate.answers import Answerer, ModelAnswer, TextLoss
 from posttrain.policy.load import Policy, load_policy
 
 
@@ -34,4 +34,5 @@ def fixed(*answers: str | ModelAnswer) -> Answerer:
 
 def choosing(*logprobs: Sequence[float]) -> Answerer:
     """An answerer with these log-probs of choices, one list to each question."""
-    return Answerer("the model", choice_logprobs=lambda questions, choices, done: [list(one) for one in logprobs])
+    losses = [[TextLoss(logp, 1) for logp in one] for one in logprobs]
+    return Answerer("the model", choice_logprobs=lambda questions, choices, done: losses)

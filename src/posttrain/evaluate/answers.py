@@ -32,7 +32,7 @@ class ModelAnswer:
 
 @dataclass(frozen=True, slots=True)
 class TextLoss:
-    """How well a model predicts a text.
+    """How well a model predicts a text, or an answer to a question.
 
     Args:
         logp: the sum of the log-probs of the counted tokens, in nats.
@@ -45,8 +45,8 @@ class TextLoss:
 
 Generate = Callable[[Sequence[Question], SuiteOptions, OnDone], list[list[ModelAnswer]]]
 """`samples` answers to each question."""
-ChoiceLogprobs = Callable[[Sequence[Question], Sequence[Sequence[str]], OnDone], list[list[float]]]
-"""The log-prob of each choice as the answer to each question, summed over its tokens."""
+ChoiceLogprobs = Callable[[Sequence[Question], Sequence[Sequence[str]], OnDone], list[list[TextLoss]]]
+"""The log-prob of each choice as the answer to each question; the end token is not counted."""
 TextLosses = Callable[[Sequence[str], int, int, OnDone], list[TextLoss]]
 """(texts, window and stride in tokens) → the loss of each text."""
 PairRewards = Callable[[Sequence[Question], OnDone], list[list[float]]]
@@ -83,7 +83,7 @@ def answers_of(
 
 def choice_logprobs_of(
     answerer: Answerer, questions: Sequence[Question], choices: Sequence[Sequence[str]], done: OnDone
-) -> list[list[float]]:
+) -> list[list[TextLoss]]:
     """The log-prob of each choice as the answer to each question.
 
     Raises:

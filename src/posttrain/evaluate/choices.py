@@ -94,9 +94,11 @@ def preferred_choices(
         InputError: the answerer gives no log-probs of choices.
     """
     answers: list[ModelAnswer] = []
-    for labels, logps in zip(choices, choice_logprobs_of(answerer, questions, choices, done), strict=True):
+    for labels, losses in zip(choices, choice_logprobs_of(answerer, questions, choices, done), strict=True):
         bytes_K = np.array([len(label.encode()) for label in labels], dtype=np.float64)
-        scores_K = np.array(logps, dtype=np.float64) / (bytes_K if normalise == "bytes" else 1.0)
+        scores_K = np.array([loss.logp for loss in losses], dtype=np.float64) / (
+            bytes_K if normalise == "bytes" else 1.0
+        )
         share_K = np.exp(scores_K - scores_K.max())
         best = int(scores_K.argmax())
         answers.append(ModelAnswer(labels[best], float(share_K[best] / share_K.sum())))

@@ -36,8 +36,8 @@ def policy_choice_logprobs(policy: Policy, renderer: Renderer) -> ChoiceLogprobs
 
     whole = whole_rows(policy, renderer)
 
-    def logprobs(questions: Sequence[Question], choices: Sequence[Sequence[str]], done: OnDone) -> list[list[float]]:
-        found: list[list[float]] = []
+    def logprobs(questions: Sequence[Question], choices: Sequence[Sequence[str]], done: OnDone) -> list[list[TextLoss]]:
+        found: list[list[TextLoss]] = []
         for start in range(0, len(questions), PORTION):
             part = slice(start, start + PORTION)
             groups = [_choice_group(q, texts, whole) for q, texts in zip(questions[part], choices[part], strict=True)]
@@ -45,7 +45,8 @@ def policy_choice_logprobs(policy: Policy, renderer: Renderer) -> ChoiceLogprobs
                 assert outputs.logp_N is not None
                 logp_N = outputs.logp_N.double().numpy()
                 ends = np.cumsum([int(completion.loss.sum()) for completion in group.completions])
-                found.append([float(part_N.sum()) for part_N in np.split(logp_N, ends[:-1])])
+                parts = np.split(logp_N, ends[:-1])
+                found.append([TextLoss(float(part_N.sum()), len(part_N)) for part_N in parts])
             done(len(found))
         return found
 

@@ -63,6 +63,7 @@ def generation_attention(
         [1, T, H R, head_dim] and no weights.
     """
     layer: int = module.layer_idx  # type: ignore[assignment]
+    query, key = query.to(value.dtype), key.to(value.dtype)  # under autocast, rotation makes them float32 again
     if isinstance(rollout, Prefill):
         for kept, new in zip(rollout.cache.prompts_of(layer, key, value), (key, value), strict=True):
             for (start, end), slot in zip(rollout.spans, rollout.slots, strict=True):
@@ -94,7 +95,7 @@ def _decode(
     prompt_k, prompt_v = step.cache.prompts_of(layer, key, value)
 
     q_BHRd = query.transpose(0, 1).unflatten(1, (heads, -1))
-    own = _attend(q_BHRd, own_k, own_v, step.own_mask(window), softcap)
+    own = _attend(q_BHRd, own_k, own_v, step.own_mask(window), softcap, sees=True)  # a token sees itself
     q_XHRd = q_BHRd.index_select(0, step.tile_index)
     parts: list[tuple[Tensor, ...]] = []
     for number, tile in enumerate(step.tiles):
@@ -103,32 +104,41 @@ def _decode(
         q = q_XHRd[tile.start : tile.end].unflatten(0, (tile.slots, -1)).transpose(1, 2).flatten(2, 3)
         keys, values = (x[slots, :, : tile.longest] for x in (prompt_k, prompt_v))
         mask = step.prompt_mask(number, window, q_BHRd.shape[2])
-        part = _attend(q, keys, values, mask, softcap)
+        part = _attend(q, keys, values, mask, softcap, sees=window is None)
         parts.append(tuple(x.unflatten(2, (-1, q_BHRd.shape[2])).transpose(1, 2).flatten(0, 1) for x in part))
     prompt = (torch.cat(x).index_select(0, step.back_B) for x in zip(*parts, strict=True))
     return _joined(*own, *prompt).to(query.dtype).flatten(1, 2)
 
 
 def _attend(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, softcap: float | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Attention over one part of the keys: the weighted sum of values, the sum of weights, and the largest score, which
-    the weights are relative to. All are float32; the last dimension of the last two is 1."""
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, softcap: float | None, *, sees: bool
+) -> tuple[Tensor, Tensor]:
+    """Attention over one part of the keys, and the logarithm of the summed exponentials of its scores: what it weighs.
+
+    The latter is float32, and its last dimension is 1. A row that sees no key of the part weighs nothing.
+
+    Args:
+        q: already scaled.
+        sees: whether each row is known to see a key.
+    """
+    if q.device.type == "cpu" and softcap is None and sees:
+        out, weight = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=mask, scale=1.0)
+        return out, weight[..., None]
     scores = (q @ k.transpose(-1, -2)).float()
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
     if mask is not None:
         scores += mask
     top = scores.amax(-1, keepdim=True).clamp_(min=LEAST)
-    weight = scores.sub_(top).exp_()
-    return (weight.to(v.dtype) @ v).float(), weight.sum(-1, keepdim=True), top
+    share = scores.sub_(top).exp_()
+    total = share.sum(-1, keepdim=True)
+    return (share.to(v.dtype) @ v).float() / total.clamp(min=1e-30), total.log_().add_(top)
 
 
-def _joined(out: Tensor, total: Tensor, top: Tensor, out2: Tensor, total2: Tensor, top2: Tensor) -> Tensor:
-    """Attention over both parts, from the results of `_attend` for each."""
-    highest = torch.maximum(top, top2)
-    share, share2 = (top - highest).exp_(), (top2 - highest).exp_()
-    return (out * share + out2 * share2) / (total * share + total2 * share2)
+def _joined(out: Tensor, weight: Tensor, out2: Tensor, weight2: Tensor) -> Tensor:
+    """Attention over both parts, from the results of `_attend` for each. Each row sees a key of the first part."""
+    share = torch.sigmoid(weight - weight2)
+    return share * out + (1 - share) * out2
 
 
 @once

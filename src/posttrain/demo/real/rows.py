@@ -13,7 +13,6 @@ from typing import Any
 from posttrain.demo.drafts import draw_replies, draw_report
 from posttrain.demo.instructions import draw_instruction
 from posttrain.demo.real.courses import draw_course
-from posttrain.demo.real.general_prompts import general_prompts
 from posttrain.demo.stage_rows import SIMULATED, Row
 from posttrain.demo.use_requests import complying_reply, draw_use_request, ranked_replies, refusing_reply
 from posttrain.demo.world import Label, Split
@@ -21,7 +20,7 @@ from posttrain.files import write_whole
 
 COUNTS = {
     **{"notes": 600, "replies": 300, "courses_few": 60, "asks": 500, "drafts": 400, "courses": 800},
-    **{"general": 80, "test": 200},
+    "test": 200,
 }
 """Rows of each file."""
 
@@ -31,7 +30,6 @@ def write_real_data(folder: Path, seed: int) -> None:
 
     ======================  =====================================================================
     ``tasks_train``         SFT: notes → JSON, unjudged replies to use requests, some courses
-    ``general_prompts``     general questions, whose answers the model writes itself
     ``notes_test``          evaluation: notes of unseen combinations, clinics and batches
     ``asks_{train,test}``   DPO: off-label and on-label requests, with a better and a worse reply
     ``drafts_{train,test}`` reward model: rankings of draft replies to reports of side effects
@@ -50,7 +48,6 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
     return {
         "tasks_train": _tasks(rng, "train", COUNTS["notes"], COUNTS["replies"], COUNTS["courses_few"]),
         "tasks_valid": _tasks(rng, "valid", 24, 16, 8),
-        "general_prompts": ({"prompt": text} for text in general_prompts(rng("general"), COUNTS["general"])),
         "notes_test": _notes(rng("notes_test"), "test", n),
         "asks_train": _asks(rng("asks_train"), "train", COUNTS["asks"]),
         "asks_valid": _asks(rng("asks_valid"), "valid", 40),

@@ -3,12 +3,10 @@
 import gzip
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from transformers import AutoTokenizer
 
 from posttrain.console import Screen
 from posttrain.demo.real.model import real_model
@@ -19,6 +17,9 @@ from posttrain.recipe.load import load_recipe
 from posttrain.recipe.schema import Recipe
 
 RECIPE = "real.yaml"
+
+GENERAL = ("general_text.txt", "general_instructions.jsonl")
+"""Texts that show what the model forgets: prose, and general instructions with their answers."""
 
 WIKIPEDIA = "text/wiki_demo.txt.gz"
 """A file of Wikipedia articles in the folder that `POSTTRAIN_TEST_DATA` names. If it is there, it is measured too."""
@@ -48,7 +49,7 @@ def real_recipe(folder: Path, seed: int, model: Path, *, overrides: tuple[str, .
     if not (folder / "data").is_dir():
         with whole_folder(folder / "data") as target:
             write_real_data(target, seed)
-            _write_general(package, target, model)
+            _write_general(package, target)
     text = package.joinpath(RECIPE).read_text(encoding="utf-8")
     write_whole(folder / RECIPE, text.replace("model: base", f"model: {json.dumps(str(model))}", 1))
     wiki = "data/wikipedia.txt"
@@ -56,20 +57,11 @@ def real_recipe(folder: Path, seed: int, model: Path, *, overrides: tuple[str, .
     return load_recipe(folder / RECIPE, [f"seed={seed}", *more, *overrides])
 
 
-def _write_general(package: Any, target: Path, model: Path) -> None:
-    """Write the texts that show what the model forgets: prose, and general instructions with their answers."""
-    write_whole(target / "general_text.txt", package.joinpath("general_text.txt").read_text(encoding="utf-8"))
-    rows = package.joinpath("general_instructions.jsonl").read_text(encoding="utf-8").splitlines()
-    chats = "".join(json.dumps(row) + "\n" for row in _as_texts([json.loads(row) for row in rows], model))
-    write_whole(target / "general_chat.jsonl", chats)
+def _write_general(package: Any, target: Path) -> None:
+    """Write the texts that show what the model forgets."""
+    for name in GENERAL:
+        write_whole(target / name, package.joinpath(name).read_text(encoding="utf-8"))
     source = Path(os.environ.get("POSTTRAIN_TEST_DATA", "")) / WIKIPEDIA
     if source.is_file():
         with gzip.open(source, "rt", encoding="utf-8") as file:
             write_whole(target / "wikipedia.txt", file.read(CHARACTERS))
-
-
-def _as_texts(rows: list[dict[str, Any]], model: Path) -> Iterator[dict[str, str]]:
-    """The conversations as the model's template writes them."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(model)
-    for row in rows:
-        yield {"id": row["id"], "text": tokenizer.apply_chat_template(row["messages"], tokenize=False)}

@@ -1,9 +1,9 @@
-"""The suite `perplexity`: how well a model predicts plain texts. A rise during training shows what it forgets."""
+"""The suite `perplexity`: how well a model predicts texts, or answers to questions. A rise shows what it forgets."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from posttrain.data.files.read import Row
 from posttrain.errors import InputError
-from posttrain.evaluate.answers import Answerer, OnDone, text_losses_of
+from posttrain.evaluate.answers import Answerer, OnDone, choice_logprobs_of, text_losses_of
 from posttrain.evaluate.measures import SuiteMeasure
 from posttrain.evaluate.options import SuiteOptions, SuiteRows
 from posttrain.evaluate.questions import Question, questions_of
@@ -26,7 +26,7 @@ SHOWN = 200
 
 
 class PerplexitySuite(SuiteOptions):
-    """Texts, as rows of `text` or as .txt files."""
+    """Texts, as rows of `text` or as .txt files; or rows of `input` and `target`: the target alone is counted."""
 
     holds: ClassVar[SuiteRows] = "texts"
 
@@ -66,34 +66,40 @@ class TextSums:
 
 
 def read_perplexity_suite(options: PerplexitySuite, base: Path) -> list[Question]:
-    """The texts, each as a question without messages.
+    """The texts, each as a question without messages; or the questions, whose answers are counted.
 
     Raises:
-        InputError: a row has no text, or an id is there twice.
+        InputError: a row has no text, or no answer where the first row has a question; or an id is there twice.
     """
     rows = (row for source in options.data for row in suite_rows(source, base))
-    pieces = (piece for row in rows for piece in _pieces(row, options.split))
-    return questions_of(islice(pieces, options.rows), _check, conversation=False)
+    first = list(islice(rows, 1))
+    answers = any("input" in row.values and "text" not in row.values for row in first)
+    pieces = (piece for row in chain(first, rows) for piece in _pieces(row, options.split))
+    return questions_of(islice(pieces, options.rows), _check_answer if answers else _check_text, conversation=answers)
 
 
 def run_perplexity_suite(
     options: PerplexitySuite, questions: Sequence[Question], answerer: Answerer, base: Path, done: OnDone
 ) -> list[Sample]:
-    """The log-prob, tokens and bytes of each text.
+    """The log-prob, tokens and bytes of each text or answer.
 
     Raises:
-        InputError: the answerer gives no log-probs of texts.
+        InputError: the answerer gives no log-probs.
     """
-    texts = [str(question.row["text"]) for question in questions]
-    losses = text_losses_of(answerer, texts, options.window, options.stride, done)
+    texts = [str(question.row["target" if question.messages else "text"]) for question in questions]
+    if any(question.messages for question in questions):
+        choices = [[text] for text in texts]
+        losses = [loss for [loss] in choice_logprobs_of(answerer, questions, choices, done)]
+    else:
+        losses = text_losses_of(answerer, texts, options.window, options.stride, done)
     return [
         Sample(
             id=question.id,
             repeat=0,
             slice=question.slice,
             group=question.group,
-            question=text[:SHOWN],
-            target=None,
+            question=(question.text or text)[:SHOWN],
+            target=text[:SHOWN] if question.messages else None,
             answer="",
             values={"logp": loss.logp, "tokens": float(loss.tokens), "bytes": float(len(text.encode()))},
         )
@@ -144,7 +150,13 @@ def _pieces(row: Row, split: str) -> list[Row]:
     ] or [row]
 
 
-def _check(question: Question) -> None:
+def _check_answer(question: Question) -> None:
+    target = question.row.get("target")
+    if not isinstance(target, str) or not target.strip():
+        raise InputError("`target` (or `completion`) should be an answer with words, since its tokens are counted")
+
+
+def _check_text(question: Question) -> None:
     text = question.row.get("text")
     if not isinstance(text, str) or not text.strip():
         raise InputError("`text` should be a text with words; for another column, set `columns: {text: NAME}`")
