@@ -64,8 +64,9 @@ def values_of(task: Task, peer_python: str) -> dict[str, dict[str, Values]]:
     if not saved.exists():
         for side in SIDES[task.technique]:
             own = replace(task, side=side)
-            if not own.weights(task.seeds[-1], task.plan.saved[-1]).exists():
-                run_side(own, peer_python)
+            missing = tuple(seed for seed in task.seeds if not own.weights(seed, task.plan.saved[-1]).exists())
+            if missing:
+                run_side(replace(own, seeds=missing), peer_python)
         saved.write_text(run("held_out", task).strip().splitlines()[-1])
     found: dict[str, dict[str, Any]] = json.loads(saved.read_text())
     return {side: {name: np.array(v) for name, v in measures.items()} for side, measures in found.items()}
