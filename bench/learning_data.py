@@ -25,6 +25,7 @@ class Plan:
         batch_size: rows, pairs or prompts of a step.
         every: steps between two measured weights.
         measures: the names of the held-out measures; the first is the objective's own.
+        epochs: optimiser steps on the same rows, one after the other.
     """
 
     technique: str
@@ -34,6 +35,7 @@ class Plan:
     learning_rate: float
     every: int
     measures: tuple[str, ...]
+    epochs: int = 1
 
     @property
     def saved(self) -> list[int]:
@@ -48,6 +50,7 @@ PLANS = {
         Plan("dpo", "pairs", 40, 8, 3e-5, 8, ("loss (nats a pair)", "accuracy")),
         Plan("reward", "pairs", 40, 8, 2e-4, 8, ("loss (nats a pair)", "accuracy")),
         Plan("grpo", "prompts", 20, 8, 5e-4, 4, ("reward",)),
+        Plan("ppo", "prompts", 48, 32, 3e-4, 12, ("score minus 0.05 KL", "KL (nats)", "reward of the rule"), 4),
     )
 }
 SIDES = {
@@ -55,8 +58,9 @@ SIDES = {
     "dpo": ("posttrain", "trl"),
     "reward": ("posttrain", "trl", "posttrain-head"),
     "grpo": ("posttrain", "trl"),
+    "ppo": ("posttrain", "trl"),
 }
-"""A reward model's head is new: TRL's is random, posttrain's starts at zero. "posttrain-head" starts from TRL's."""
+"""A reward model's head is new: both sides draw it at random. "posttrain-head" starts from TRL's."""
 
 BETA = 0.1
 """DPO's."""
@@ -163,7 +167,7 @@ def held_out(folder: Path, plan: Plan) -> list[Row]:
 def in_order(folder: Path, plan: Plan, seed: int) -> list[Row]:
     """The rows of all steps of a run, in the order that the seed gives. Both sides train in this order."""
     rows: list[Row] = json.loads((folder / f"{plan.data}.json").read_text())["train"]
-    needed = plan.updates * plan.batch_size
+    needed = plan.updates // plan.epochs * plan.batch_size
     draw = np.random.default_rng(seed)
     order = [i for _ in range(-(-needed // len(rows))) for i in draw.permutation(len(rows))]
     return [rows[i] for i in order[:needed]]

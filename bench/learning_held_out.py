@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from learning_data import BETA, END, NEW_TOKENS, PAD, SAMPLES, SIDES, Row, Task, held_out, story_reward, task_from
+from learning_ppo import KL, reward_model
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -67,11 +68,9 @@ def pair_items(margins: Tensor, names: Sequence[str]) -> Items:
     return {name: [(v, 1.0) for v in values.tolist()] for name, values in zip(names, (loss, right), strict=True)}
 
 
-def written(model: Any, tokenizer: Any, rows: Sequence[Row], seed: int) -> Items:
-    """The mean reward of sampled completions of each prompt."""
-    torch.manual_seed(seed)
-    repeated = [row for row in rows for _ in range(SAMPLES)]
-    ids, mask = padded([row["prompt"] for row in repeated], left=True)
+def sampled(model: Any, rows: Sequence[Row], each: int) -> list[list[int]]:
+    """Sampled completions, `each` of a prompt one after the other: token ids up to the end token."""
+    ids, mask = padded([row["prompt"] for row in rows for _ in range(each)], left=True)
     found = model.generate(
         input_ids=ids,
         attention_mask=mask,
@@ -83,9 +82,45 @@ def written(model: Any, tokenizer: Any, rows: Sequence[Row], seed: int) -> Items
         eos_token_id=END,
         pad_token_id=PAD,
     )
-    texts = tokenizer.batch_decode(found[:, ids.shape[1] :], skip_special_tokens=True)
+    texts = found[:, ids.shape[1] :].tolist()
+    return [text[: text.index(END) + 1] if END in text else text for text in texts]
+
+
+def summed(values: Sequence[float]) -> list[tuple[float, float]]:
+    """The items of prompts from the values of their samples."""
+    return [(sum(values[i : i + SAMPLES]), SAMPLES) for i in range(0, len(values), SAMPLES)]
+
+
+def written(model: Any, tokenizer: Any, rows: Sequence[Row], seed: int) -> tuple[list[Row], list[float]]:
+    """Sampled completions of each prompt, and the rule's reward of each."""
+    torch.manual_seed(seed)
+    repeated = [row for row in rows for _ in range(SAMPLES)]
+    completions = sampled(model, rows, SAMPLES)
+    texts = tokenizer.batch_decode(completions, skip_special_tokens=True)
     rewards = [story_reward(text, row["word"]) for text, row in zip(texts, repeated, strict=True)]
-    return {"reward": [(sum(rewards[i : i + SAMPLES]), SAMPLES) for i in range(0, len(rewards), SAMPLES)]}
+    return [{**row, "completion": ids} for row, ids in zip(repeated, completions, strict=True)], rewards
+
+
+def scores_of(model: Any, rows: Sequence[Row], part: str) -> Tensor:
+    """The scalar head's value at the last token of each row."""
+    inputs = (padded([row["prompt"] + row[part] for row in batch]) for batch in batches(rows))
+    return torch.cat([model(input_ids=ids, attention_mask=mask).logits[:, 0] for ids, mask in inputs])
+
+
+def ppo_measure(task: Task, model: Any, rows: list[Row]) -> Callable[[int], Items]:
+    """PPO's own objective of sampled completions, its KL, and the rule's reward, which the reward model stands for."""
+    tokenizer = AutoTokenizer.from_pretrained(task.model)
+    start = AutoModelForCausalLM.from_pretrained(task.model).eval()
+    judge = AutoModelForSequenceClassification.from_pretrained(reward_model(task.folder), num_labels=1).eval()
+
+    def measure(seed: int) -> Items:
+        own, rewards = written(model, tokenizer, rows, seed)
+        kl = log_probs(model, own, "completion") - log_probs(start, own, "completion")
+        objective = scores_of(judge, own, "completion") - KL * kl
+        values = (objective.tolist(), kl.tolist(), rewards)
+        return {name: summed(each) for name, each in zip(task.plan.measures, values, strict=True)}
+
+    return measure
 
 
 def measure_of(task: Task, model: Any, rows: list[Row]) -> Callable[[int], Items]:
@@ -104,14 +139,11 @@ def measure_of(task: Task, model: Any, rows: list[Row]) -> Callable[[int], Items
         start = ratio()
         return lambda seed: pair_items(BETA * (ratio() - start), measures)
     if task.technique == "reward":
-
-        def scores(part: str) -> Tensor:
-            inputs = (padded([row["prompt"] + row[part] for row in batch]) for batch in batches(rows))
-            return torch.cat([model(input_ids=ids, attention_mask=mask).logits[:, 0] for ids, mask in inputs])
-
-        return lambda seed: pair_items(scores("chosen") - scores("rejected"), measures)
+        return lambda seed: pair_items(scores_of(model, rows, "chosen") - scores_of(model, rows, "rejected"), measures)
+    if task.technique == "ppo":
+        return ppo_measure(task, model, rows)
     tokenizer = AutoTokenizer.from_pretrained(task.model)
-    return lambda seed: written(model, tokenizer, rows, seed)
+    return lambda seed: {measures[0]: summed(written(model, tokenizer, rows, seed)[1])}
 
 
 @torch.no_grad()

@@ -1,6 +1,5 @@
 """posttrain's side of `learning.py`: the loop that a stage runs, on token ids; the weights are those of checkpoints."""
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -8,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from learning_data import BETA, GROUP, NEW_TOKENS, Row, Task, in_order, story_reward, task_from
+from learning_posttrain_ppo import is_value, ppo_objective, ppo_rollouts
+from learning_ppo import KL, NO_CLIP
 from posttrain_side import with_reference
+from safetensors.torch import load_file, save_file
 
 from posttrain.advantages.options import GRPOAdvantageOptions
 from posttrain.core.group import Completion, Group
@@ -25,11 +27,12 @@ from posttrain.objectives.reward import reward_objective
 from posttrain.objectives.sft import SFT
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
+from posttrain.policy.value_head import add_value_head
 from posttrain.rewards.score import Reward
 from posttrain.rollouts.grpo import grpo_advantages
 from posttrain.rollouts.maker import RolloutSpec, rollout_maker
 from posttrain.rollouts.options import AlarmOptions
-from posttrain.rollouts.scoring import Scorer
+from posttrain.rollouts.scoring import RewardModel, Scorer
 from posttrain.rollouts.source import Rollouts
 from posttrain.rollouts.types import RolloutState
 from posttrain.train.batches import BatchSource, DatasetBatches
@@ -60,7 +63,13 @@ def data_source(task: Task, policy: Policy, rows: list[Row], row_tokens: int) ->
 
 
 def rollout_source(task: Task, policy: Policy, rows: list[Row], seed: int, folder: Path) -> BatchSource:
-    """The steps of completions that the policy writes."""
+    """The steps of completions that the policy writes: GRPO's or PPO's."""
+    rules: dict[str, Reward] = {"rule": RULE}
+    judges: dict[str, RewardModel] = {}
+    advantages = grpo_advantages(GRPOAdvantageOptions(), reference=None)
+    if ppo := task.technique == "ppo":
+        advantages, judge = ppo_rollouts(task, policy, 2048)
+        rules, judges = {}, {"model": judge}
     prompts = [
         Prompt(str(n), ({"role": "user", "content": row["text"]},), np.array(row["prompt"], np.int32), row)
         for n, row in enumerate(rows)
@@ -72,22 +81,26 @@ def rollout_source(task: Task, policy: Policy, rows: list[Row], seed: int, folde
         prompts,
         lambda epoch: range(len(prompts)),
         Sampling(NEW_TOKENS, seed=seed),
-        GROUP,
+        1 if ppo else GROUP,
         task.plan.batch_size,
-        Scorer({"rule": RULE}, {}, 2048, 0.0, print),
+        Scorer(rules, judges, 2048, 0.0, print),
     )
-    advantages = grpo_advantages(GRPOAdvantageOptions(), reference=None)
     make = rollout_maker(spec, advantages, AlarmOptions(), folder / "completions", on_note=lambda sentence: None)
     return Rollouts(
         make,
         prompts=len(prompts),
         batch_size=task.plan.batch_size,
         minibatches=1,
-        inner_epochs=1,
+        inner_epochs=task.plan.epochs,
         folder=folder / "rollouts",
         seed=seed,
-        start=RolloutState(beta=0.0),
+        start=RolloutState(beta=KL if ppo else 0.0),
     )
+
+
+def keep_policy(source: Path, target: Path) -> None:
+    """Copy saved weights without those of a value."""
+    save_file({name: p for name, p in load_file(source).items() if not is_value(name)}, target)
 
 
 def train(task: Task, seed: int, folder: Path) -> None:
@@ -99,19 +112,24 @@ def train(task: Task, seed: int, folder: Path) -> None:
     options = TrainOptions(
         batch_size=plan.batch_size,
         max_steps=plan.updates,
+        epochs=plan.epochs,
         learning_rate=plan.learning_rate,
         schedule="constant",
         warmup=0.0,
         save_every=plan.every,
         keep_checkpoints=plan.updates,
+        max_grad_norm=NO_CLIP if task.technique == "ppo" else 1.0,
     )
     objectives: dict[str, Objective] = {
         "sft": SFT,
         "dpo": dpo_objective(DPOOptions(beta=BETA)),
         "reward": reward_objective(BradleyTerryOptions()),
         "grpo": policy_gradient_objective(PolicyGradientOptions()),
+        "ppo": ppo_objective(),
     }
-    if task.technique == "grpo":
+    if task.technique == "ppo":
+        add_value_head(policy, separate=True)  # as TRL's value model
+    if task.technique in ("grpo", "ppo"):
         source = rollout_source(task, policy, rows, seed, folder)
     else:
         source = data_source(task, policy, rows, options.row_tokens)
@@ -120,10 +138,11 @@ def train(task: Task, seed: int, folder: Path) -> None:
     first = task.weights(seed, 0)
     first.parent.mkdir(parents=True, exist_ok=True)
     save_weights(first, policy.model)
+    keep_policy(first, first)
     train_policy(Training(policy, source, objectives[task.technique], options, folder))
     for step in plan.saved[1:]:
         saved = folder / "checkpoints" / f"step-{step:08d}" / "weights.safetensors"
-        shutil.copy(saved, task.weights(seed, step))
+        keep_policy(saved, task.weights(seed, step))
 
 
 def main() -> None:
