@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from posttrain.generation.sampling import BLOCK, Sampling, draw_tokens, uniforms
+from posttrain.generation.sampling import BLOCK, NUCLEUS, Sampling, draw_tokens, uniforms
 
 DRAWS = 40_000
 
@@ -83,3 +83,31 @@ def test_draws_are_fixed_by_seed_request_and_branch() -> None:
     assert np.array_equal(same, uniforms(1, 2, 3, 8))
     assert np.array_equal(same[:4], uniforms(1, 2, 3, 4))  # a longer limit changes nothing before it
     assert all(not np.array_equal(same, uniforms(*other, 8)) for other in ((0, 2, 3), (1, 0, 3), (1, 2, 0)))
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 4.0])
+@pytest.mark.parametrize("levels", [3, 10_000])
+def test_top_p_keeps_what_sorting_the_whole_vocabulary_keeps(spread: float, levels: int) -> None:
+    rng = np.random.default_rng(0)
+    vocabulary = 3 * NUCLEUS
+    logits = np.round(rng.standard_normal((4, vocabulary)) * levels) / levels * spread  # few levels: many are equal
+    weight = np.exp(logits - logits.max(1, keepdims=True)).astype(np.float32)
+    for p in (0.01, 0.5, 0.97):
+        order = np.argsort(-weight, axis=1, kind="stable")
+        ordered = np.take_along_axis(weight, order, 1).astype(np.float64)
+        kept = (np.cumsum(ordered, 1) - ordered < p * ordered.sum(1, keepdims=True)).sum(1)
+        share = np.zeros_like(ordered)
+        for row in range(4):
+            share[row, order[row, : kept[row]]] = ordered[row, : kept[row]]
+        reach = np.cumsum(share, 1) / share.sum(1, keepdims=True)
+        same = [
+            token == np.searchsorted(reach[row], uniform, side="right")
+            for uniform in np.linspace(0.001, 0.999, 100)
+            for row, token in enumerate(drawn(logits, uniform, p))
+        ]
+        assert np.mean(same) > 0.98  # a border may move by a rounding
+
+
+def drawn(logits: np.ndarray, uniform: float, p: float) -> list[int]:
+    uniform_B = torch.full((len(logits),), uniform, dtype=torch.float64)
+    return draw_tokens(torch.tensor(logits, dtype=torch.float32), uniform_B, Sampling(1, top_p=p))[0].tolist()

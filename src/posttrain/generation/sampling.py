@@ -15,6 +15,9 @@ from posttrain.generation.options import SamplingOptions
 BLOCK = 256
 """Tokens of a block: the draw first chooses a block by its sum, then a token in it."""
 
+NUCLEUS = 512
+"""Top-p first looks among so many of the most probable tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -97,14 +100,31 @@ def _filtered(weight_BV: Tensor, sampling: Sampling) -> Tensor:
         least_B1 = kept_BV.topk(sampling.top_k, -1).values[:, -1:]
         kept_BV[kept_BV < least_B1] = 0.0
     if sampling.top_p < 1.0:
-        ordered_BV, place_BV = torch.sort(kept_BV, dim=-1, descending=True, stable=True)
-        before_BV = ordered_BV.cumsum(-1) - ordered_BV
-        out_BV = before_BV >= sampling.top_p * kept_BV.sum(-1, keepdim=True)
-        out_BV[:, 0] = False
-        kept_BV[torch.zeros_like(out_BV).scatter(1, place_BV, out_BV)] = 0.0
+        kept_BV[~_nucleus(kept_BV, sampling.top_p)] = 0.0
     if sampling.min_p > 0.0:
         kept_BV[kept_BV < sampling.min_p * kept_BV.amax(-1, keepdim=True)] = 0.0
     return kept_BV
+
+
+def _nucleus(weight_BV: Tensor, top_p: float) -> Tensor:
+    """The fewest tokens with the share `top_p` of the weight, bool [B, V]. Of equal tokens, lower ids are kept.
+
+    They are looked for among the `NUCLEUS` heaviest tokens, since to sort a vocabulary takes longer than a step of a
+    small model.
+    """
+    goal_B1 = top_p * weight_BV.sum(-1, keepdim=True)
+    among = min(NUCLEUS, weight_BV.shape[1])
+    heaviest_BK = weight_BV.topk(among, -1).values
+    if among < weight_BV.shape[1] and bool((heaviest_BK.sum(-1, keepdim=True) < goal_B1).any()):
+        heaviest_BK = weight_BV.sort(-1, descending=True).values
+    before_BK = heaviest_BK.cumsum(-1) - heaviest_BK
+    count_B1 = (before_BK < goal_B1).sum(-1, keepdim=True).clamp_(min=1)
+    least_B1 = heaviest_BK.gather(1, count_B1 - 1)
+    heavier_BV, equal_BV = weight_BV > least_B1, weight_BV == least_B1
+    missing_B1 = count_B1 - heavier_BV.sum(-1, keepdim=True)
+    if bool((equal_BV.sum(-1, keepdim=True) > missing_B1).any()):
+        equal_BV &= equal_BV.cumsum(-1) <= missing_B1
+    return heavier_BV | equal_BV
 
 
 def _reach(weight_BV: Tensor) -> Tensor:
