@@ -100,31 +100,37 @@ def _filtered(weight_BV: Tensor, sampling: Sampling) -> Tensor:
         least_B1 = kept_BV.topk(sampling.top_k, -1).values[:, -1:]
         kept_BV[kept_BV < least_B1] = 0.0
     if sampling.top_p < 1.0:
-        kept_BV[~_nucleus(kept_BV, sampling.top_p)] = 0.0
+        kept_BV = _nucleus(kept_BV, sampling.top_p)
     if sampling.min_p > 0.0:
         kept_BV[kept_BV < sampling.min_p * kept_BV.amax(-1, keepdim=True)] = 0.0
     return kept_BV
 
 
 def _nucleus(weight_BV: Tensor, top_p: float) -> Tensor:
-    """The fewest tokens with the share `top_p` of the weight, bool [B, V]. Of equal tokens, lower ids are kept.
+    """The weights of the fewest tokens with the share `top_p` of the sum, and 0 for the others.
 
     They are looked for among the `NUCLEUS` heaviest tokens, since to sort a vocabulary takes longer than a step of a
-    small model.
+    small model. Equal tokens are in the order of their ids.
     """
     goal_B1 = top_p * weight_BV.sum(-1, keepdim=True)
-    among = min(NUCLEUS, weight_BV.shape[1])
-    heaviest_BK = weight_BV.topk(among, -1).values
-    if among < weight_BV.shape[1] and bool((heaviest_BK.sum(-1, keepdim=True) < goal_B1).any()):
-        heaviest_BK = weight_BV.sort(-1, descending=True).values
-    before_BK = heaviest_BK.cumsum(-1) - heaviest_BK
-    count_B1 = (before_BK < goal_B1).sum(-1, keepdim=True).clamp_(min=1)
-    least_B1 = heaviest_BK.gather(1, count_B1 - 1)
-    heavier_BV, equal_BV = weight_BV > least_B1, weight_BV == least_B1
-    missing_B1 = count_B1 - heavier_BV.sum(-1, keepdim=True)
-    if bool((equal_BV.sum(-1, keepdim=True) > missing_B1).any()):
-        equal_BV &= equal_BV.cumsum(-1) <= missing_B1
-    return heavier_BV | equal_BV
+    heavy_BK, place_BK = weight_BV.topk(min(NUCLEUS, weight_BV.shape[1]), -1)
+    place_BK, by_BK = place_BK.sort(-1)
+    heavy_BK, by_BK = torch.sort(heavy_BK.gather(1, by_BK), dim=-1, descending=True, stable=True)
+    place_BK = place_BK.gather(1, by_BK)
+    out_BK = _beyond(heavy_BK, goal_B1)
+    if heavy_BK.shape != weight_BV.shape and bool((~out_BK & (heavy_BK == heavy_BK[:, -1:])).any()):
+        heavy_BK, place_BK = torch.sort(
+            weight_BV, dim=-1, descending=True, stable=True
+        )  # more, or equal ones, may be left
+        out_BK = _beyond(heavy_BK, goal_B1)
+    return torch.zeros_like(weight_BV).scatter_(1, place_BK, heavy_BK.masked_fill_(out_BK, 0.0))
+
+
+def _beyond(heavy_BK: Tensor, goal_B1: Tensor) -> Tensor:
+    """Which weights, from the heaviest on, have the goal before them; the first one never has."""
+    out_BK = heavy_BK.cumsum(-1) - heavy_BK >= goal_B1
+    out_BK[:, 0] = False
+    return out_BK
 
 
 def _reach(weight_BV: Tensor) -> Tensor:
