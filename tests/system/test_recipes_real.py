@@ -1,10 +1,11 @@
 """The ready-made recipes of docs/recipes on a real language model: two steps each, loaded by transformers and peft."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from peft import AutoPeftModelForCausalLM
+from peft import AutoPeftModelForCausalLM, AutoPeftModelForSequenceClassification
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from command_line import Posttrain
@@ -21,13 +22,23 @@ CASES = {  # recipe → the trained stage, and what is smaller than in the recip
     "sft-clinical-notes": ("sft", ["data.path={data}/pharma/mts_dialog_train.csv", "data.rows=40"]),
     "ift-mixture": (
         "ift",
-        ["data=[{path: '{data}/instruct/alpaca_en_demo.jsonl.gz', task: general, rows: 60}]", "hold_out=null"],
+        [
+            f"data=[{{path: '{{data}}/{DOLLY}', rows: 300, columns: {{task: category}}}}]",
+            "hold_out.tasks=[summarization]",
+        ],
     ),
     "dpo-hh": ("dpo", [f"data={{path: '{{data}}/{HH}', rows: 12}}"]),
     "reward-hh": ("reward", [f"data={{path: '{{data}}/{HH}', rows: 12}}"]),
     "kto-feedback": ("kto", ["data={path: '{data}/preference/kto_en_demo.jsonl.gz', rows: 24}"]),
     "grpo-gsm8k": ("grpo", [f"data.path={{data}}/{GSM8K}", "data.rows=12", *WRITING]),
     "distill-dolly": ("distill", [f"data.path={{data}}/{DOLLY}", "data.rows=12", "teacher={model}", *WRITING]),
+}
+
+LOADERS: dict[tuple[bool, bool], tuple[Any, dict[str, Any]]] = {  # (a reward model, an adapter)
+    (False, False): (AutoModelForCausalLM, {}),
+    (False, True): (AutoPeftModelForCausalLM, {}),
+    (True, False): (AutoModelForSequenceClassification, {}),
+    (True, True): (AutoPeftModelForSequenceClassification, {"num_labels": 1}),
 }
 
 
@@ -46,9 +57,8 @@ def test_it_trains_the_real_model_which_then_loads_elsewhere(
     words = [word for one in sets for word in ("--set", one)]
     answer = posttrain("run", str(RECIPES / f"{recipe}.yaml"), "--out", str(tmp_path), *words)
     assert answer.code == 0, answer.err
-    kinds = (AutoModelForSequenceClassification, AutoModelForCausalLM)
-    loader = kinds[recipe != "reward-hh"] if recipe == "reward-hh" or not lora else AutoPeftModelForCausalLM
-    loaded = loader.from_pretrained(tmp_path / "stages" / stage / "model")
+    loader, options = LOADERS[stage == "reward", lora]
+    loaded = loader.from_pretrained(tmp_path / "stages" / stage / "model", **options)
     with torch.no_grad():
         assert torch.isfinite(loaded(torch.tensor([[1, 400, 401]])).logits).all()
 

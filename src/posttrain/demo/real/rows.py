@@ -85,9 +85,9 @@ def _tasks(rng: Any, split: Split, notes: int, replies: int, courses: int) -> It
         rows.append({"task": "notes", "messages": _pair(instruction.prompt, instruction.answer)})
     draws = rng(f"tasks {split} replies")
     for number in range(replies):
-        # Past replies that nobody judged: most comply with any request, some refuse.
+        # Past replies that nobody judged: some comply with a request and some refuse, whatever the label says.
         request = draw_use_request(draws, split, on_label=number % 2 == 1)
-        reply = refusing_reply(request) if draws.random() < 0.35 else complying_reply(request)
+        reply = refusing_reply(request) if draws.random() < 0.45 else complying_reply(request)
         rows.append({"task": "replies", "messages": _pair(_with_label(request.label, request.text), reply)})
     draws = rng(f"tasks {split} courses")
     for _ in range(courses):
