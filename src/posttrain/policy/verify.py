@@ -27,6 +27,10 @@ TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 """Dtype → the largest mean difference that counts as rounding, relative to the mean size of the values (to 1 if that is
 smaller). The coarser dtype of memory and folder counts."""
 
+SCORE_ROUNDING = 3
+"""In half precision a score may differ by so many times more. Its terms cancel, so it is small beside its rounding: two
+ways to compute a reward model of 30 layers in bfloat16 differed by 8% of the scores' mean size."""
+
 MOST_TOKENS = 512
 """The longest text that is compared, in tokens, if a shorter one exists."""
 
@@ -81,6 +85,8 @@ def check_folder_gives(
     with torch.no_grad(), torch.autocast(device.type, autocast) if half else nullcontext():
         values = torch.cat([_values(model, group, causal, device) for group in groups]).cpu().numpy()
     tolerance = max(TOLERANCE[name] for name in {saved, str(dtype).removeprefix("torch.")} if name in TOLERANCE)
+    if not causal and tolerance > TOLERANCE["float32"]:
+        tolerance *= SCORE_ROUNDING
     difference = float(np.abs(values - expected).mean())
     if not difference <= tolerance * max(1.0, float(np.abs(expected).mean())):
         quantity = "log-probs of held-out tokens" if causal else "scores"
