@@ -70,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             one, others = watched(partial(write_side, side, pythons[side], chosen.model, chosen.threads))
             one = {**one, "rate": one["tokens"] / one["seconds"], "others": others}
             found[side].append(one)
-            told = f"round {number + 1}, {side}: {one['tokens']} tokens, {one['rate']:.0f}/s, others {others:.1f} cores"
-            print(told, file=sys.stderr, flush=True)
+            line = f"round {number + 1}, {side}: {one['tokens']} tokens, {one['rate']:.0f}/s, others {others:.1f} cores"
+            print(line, file=sys.stderr, flush=True)
     print("| side | tokens/s | lowest to highest | **ours over it** |\n|---|---|---|---|")
     rates = {side: [one["rate"] for one in rounds] for side, rounds in found.items()}
     for side, each in rates.items():
