@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+# trackio reads its folder's name once, when it is imported, and peft imports it through accelerate.
+_TRACKIO_STORE = TemporaryDirectory(prefix="trackio-")
+os.environ["TRACKIO_DIR"] = _TRACKIO_STORE.name
 
 LONGEST_FIRST = ("test_demo.py", "test_stories.py", "test_recipes.py")
 """Files that begin first, so that no worker is left with them at the end."""

@@ -29,10 +29,9 @@ Reader = Callable[[Path, str], Mapping[int, float]]
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with MLflow's and trackio's stores; the first creation of MLflow's database takes seconds."""
+    """A folder with MLflow's store; the first creation of its database takes seconds. trackio's is in conftest.py."""
     folder = tmp_path_factory.mktemp("stores")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRACKIO_DIR", str(folder / "trackio"))
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         yield folder
 
