@@ -1,6 +1,7 @@
 """The engine generates the completions of transformers' own `generate`, whatever else it generates."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from byte_model import save_byte_model
 from posttrain.core.group import Completion, Group, Ints
 from posttrain.core.packing import collate
+from posttrain.generation import engine
 from posttrain.generation.engine import generate_completions, greedy
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.forward import forward
@@ -70,6 +72,53 @@ def test_a_request_does_not_depend_on_its_neighbours(name: str, tmp_path: Path) 
     for place, prompt in enumerate(PROMPTS):
         (alone,) = generate_completions(policy, [prompt], sampling, n=3, ids=[place])
         assert [one.tokens.tolist() for one in alone] == [one.tokens.tolist() for one in together[place]]
+
+
+@pytest.fixture
+def two_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two threads, and parts of a few completions."""
+    monkeypatch.setattr(engine, "PART_ROWS", 2)
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_parts_in_two_threads_give_what_one_loop_gives(
+    dtype: torch.dtype, two_parts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = load_policy(save_model(tmp_path, BRANCHING["llama"]), dtype=dtype)
+    settle_layout(policy)
+    counts: list[int] = []
+    parted = generate_completions(policy, PROMPTS, Sampling(12, seed=7), n=3, rows=6, on_done=counts.append)
+    assert counts == sorted(counts)
+    assert counts[-1] == 3 * len(PROMPTS)
+    assert torch.get_num_threads() == 2, "the parts gave the cores back"
+    monkeypatch.setattr(engine, "PARTS", 1)
+    alone = generate_completions(policy, PROMPTS, Sampling(12, seed=7), n=3, rows=6)
+    assert [[c.tokens.tolist() for c in group] for group in parted] == [[c.tokens.tolist() for c in g] for g in alone]
+
+
+@pytest.mark.parametrize("fails", [0, 1])
+def test_an_error_in_one_part_ends_the_other(
+    fails: int, two_parts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy, steps, step = opened(tmp_path, "llama"), [0, 0], engine.DecodingLoop._decode
+    caller = threading.get_ident()
+
+    def decode(loop: engine.DecodingLoop) -> None:
+        part = int(threading.get_ident() != caller)
+        steps[part] += 1
+        if part == fails and steps[part] == 3:
+            raise RuntimeError("out of memory")
+        step(loop)
+
+    monkeypatch.setattr(engine.DecodingLoop, "_decode", decode)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        generate_completions(policy, PROMPTS, Sampling(200, seed=7), n=3, rows=6)
+    assert steps[1 - fails] < 200, "it stopped before its end"
+    assert torch.get_num_threads() == 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
 
 
 def test_siblings_and_seeds_differ(tmp_path: Path) -> None:

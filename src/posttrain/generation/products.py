@@ -10,6 +10,7 @@ Legend: ``B`` rows, ``I`` and ``O`` a layer's input and output width, ``V`` voca
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from threading import local
 from typing import Any
 
 import torch
@@ -93,15 +94,15 @@ def _products(group: Sequence[nn.Linear]) -> list[PackedLinear]:
         bias = torch.cat([p if b is None else b.detach() for p, b in zip(parts, biases, strict=True)])
     product = _packed(torch.cat([layer.weight.detach().to(torch.bfloat16) for layer in group]), bias)
     widths = [len(layer.weight) for layer in group]
-    kept: dict[str, Any] = {}
+    kept = local()  # the parts of a request run in threads of their own
 
     def first(x: Tensor) -> Tensor:
-        kept["x"], kept["outputs"] = x, product(x).split(widths, -1)
-        return kept["outputs"][0]
+        kept.x, kept.outputs = x, product(x).split(widths, -1)
+        return kept.outputs[0]
 
     def later(number: int) -> PackedLinear:
         def part(x: Tensor) -> Tensor:
-            return kept["outputs"][number] if kept["x"] is x else product(x).split(widths, -1)[number]
+            return kept.outputs[number] if kept.x is x else product(x).split(widths, -1)[number]
 
         return part
 
