@@ -30,7 +30,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any
 
-from inputs import SHAPES, data_folder
+from inputs import SHAPES, data_folder, weights_of_layers
 
 HERE = Path(__file__).parent
 AS_SHIPPED = {"sft": ("default", "padding-free", "packing"), "dpo": ("default", "precomputed"), "reward": ("default",)}
@@ -44,11 +44,17 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"task": "dpo", "rows": 128, "batch_size": 8},
         {"task": "reward", "rows": 128, "batch_size": 8},
     ],
-    "qwen2.5-0.5b": [
-        {"task": task, "rows": 3 * size, "batch_size": size, "lora": lora}
-        for lora in (False, True)
-        for task, size in (("sft", 8), ("dpo", 4), ("reward", 4))  # eight texts a step
-    ],
+    **{
+        shape: [
+            {"task": task, "rows": 3 * size, "batch_size": size, "lora": lora}
+            for lora in (False, True)
+            for task, size in sizes.items()
+        ]
+        for shape, sizes in (
+            ("smollm2-135m", {"sft": 32, "dpo": 16, "reward": 16}),
+            ("qwen2.5-0.5b", {"sft": 8, "dpo": 4, "reward": 4}),
+        )
+    },
 }
 QUICK = {"sft": 2, "dpo": 1, "reward": 1}
 """Groups a step with --quick: two texts. The first step warms up, the second counts."""
@@ -85,11 +91,9 @@ def work_of(job: dict[str, Any], shape: str) -> tuple[int, float]:
     rows: list[dict[str, list[int]]] = json.loads((Path(job["folder"]) / f"{name}.json").read_text())[: job["rows"]]
     prompts = sum(len(row["prompt"]) for row in rows)
     completions = sum(len(ids) for row in rows for part, ids in row.items() if part != "prompt")
-    width = config["hidden_size"]
-    kv = width * config["num_key_value_heads"] // config["num_attention_heads"]
-    layers = config["num_hidden_layers"] * (2 * width * (width + kv) + 3 * width * config["intermediate_size"])
+    layers = weights_of_layers(config)
     passes = (4 if lora else 6) + (2 if job["task"] == "dpo" else 0)
-    head = 0 if job["task"] == "reward" else width * config["vocab_size"]
+    head = 0 if job["task"] == "reward" else config["hidden_size"] * config["vocab_size"]
     operations = float(passes) * (layers * (prompts + completions) + head * completions)
     return prompts * (1 if job["task"] == "sft" else 2) + completions, operations
 

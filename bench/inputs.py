@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,23 @@ SHAPES: dict[str, dict[str, Any]] = {
             "num_attention_heads": 6,
             "num_key_value_heads": 6,
             "max_position_embeddings": 2048,
+        },
+    },
+    "smollm2-135m": {
+        "what": "SmolLM2-135M's shape, random weights: vocabulary 49,152, tied; hidden 576, 30 layers, 9/3 heads",
+        "class": "llama",
+        "tokenizer": "smollm2",
+        "pad_token": "<|im_end|>",
+        "dtype": "bfloat16",  # of its weights as published
+        "config": {
+            "vocab_size": 49152,
+            "hidden_size": 576,
+            "intermediate_size": 1536,
+            "num_hidden_layers": 30,
+            "num_attention_heads": 9,
+            "num_key_value_heads": 3,
+            "max_position_embeddings": 8192,
+            "rope_theta": 1e5,
         },
     },
     "qwen2.5-0.5b": {
@@ -51,6 +69,13 @@ MAX_LENGTH = 1024
 MARK = "\n\nAssistant:"
 
 
+def weights_of_layers(config: Mapping[str, int]) -> int:
+    """The number of weights in the linear layers of a Llama or Qwen2, without its head."""
+    width = config["hidden_size"]
+    kv = width * config["num_key_value_heads"] // config["num_attention_heads"]
+    return config["num_hidden_layers"] * (2 * width * (width + kv) + 3 * width * config["intermediate_size"])
+
+
 def data_folder() -> Path:
     """Where the real data lies."""
     if "POSTTRAIN_TEST_DATA" not in os.environ:
@@ -64,7 +89,7 @@ def write(shape: str, folder: Path) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
     spec = SHAPES[shape]
-    tokenizer: Any = AutoTokenizer.from_pretrained(data_folder() / "tokenizers" / spec["tokenizer"])
+    tokenizer: Any = AutoTokenizer.from_pretrained(_tokenizer_folder(spec["tokenizer"]))
     tokenizer.pad_token = spec["pad_token"]
     config = AutoConfig.for_model(
         spec["class"],
@@ -106,6 +131,14 @@ def write(shape: str, folder: Path) -> None:
     for name, rows in (("sft", instructions), ("pairs", pairs)):
         fitting = [row for row in rows if len(row["prompt"]) + max(map(len, list(row.values())[1:])) <= MAX_LENGTH]
         (folder / f"{name}.json").write_text(json.dumps(fitting))
+
+
+def _tokenizer_folder(name: str) -> Path:
+    if name == "smollm2":
+        from posttrain.demo.real.model import real_model
+
+        return real_model(lambda note: print(note, file=sys.stderr))
+    return data_folder() / "tokenizers" / name
 
 
 def _rows(path: str) -> list[dict[str, str]]:

@@ -1,9 +1,10 @@
 """Whole GRPO and PPO steps beside TRL's, as ratios: `POSTTRAIN_TEST_DATA=... python bench/on_policy.py [--quick]`.
 
-A step is all of it: completions written, scored, credited, learnt from, the optimizer's step. The small Llama, prompts
-of 64 to 256 tokens, completions of 16 to 128, the same lengths for every side; each side in a process of its own, one
-step not counted. First every TRL setting makes a small step, of a quarter of the prompts; the fastest then meets
-posttrain, in turn. In float32, or in bfloat16 on both sides where `--precision` says so.
+A step is all of it: completions written, scored, credited, learnt from, the optimizer's step. Prompts of 64 to 256
+tokens, completions of 16 to 128, the same lengths for every side; each side in a process of its own, one step not
+counted. First every TRL setting makes a small step, of a quarter of the prompts; the fastest then meets posttrain, in
+turn. In float32, or in bfloat16 on both sides where `--precision` says so. With `--quick` TRL runs in its default
+setting alone, and a step has a quarter of the prompts: minutes, to see that both sides work, and no evidence.
 
 - GRPO: 8 prompts, 8 completions each, a rule as reward, KL coefficient 0.04, one epoch over a rollout; TRL 1.16.
 - PPO: 32 prompts, a completion each, a reward model, four epochs over a rollout, the KL in the reward. TRL 1.9.0, the
@@ -27,11 +28,10 @@ from statistics import median
 from typing import Any
 
 from asked import Asked, read_asked, write_asked, written_each
-from compare import HERE, run_side
-from inputs import SHAPES, data_folder
+from compare import HERE, name_of, run_side
+from inputs import SHAPES, data_folder, weights_of_layers
 from quiet import watched
 
-SHAPE = "llama-8.5m"
 PPO_RELEASE = "trl==1.9.0"
 PROMPTS = {"grpo": 8, "ppo": 32}
 SETTINGS = {
@@ -51,18 +51,18 @@ HEAD = (
 )
 
 
-def work_of(task: str, asked: Sequence[Asked]) -> tuple[int, float]:
+def work_of(job: Mapping[str, Any], shape: str, asked: Sequence[Asked]) -> tuple[int, float]:
     """(tokens written, floating-point operations needed) of a step."""
-    config, n = SHAPES[SHAPE]["config"], written_each(task)
-    width = config["hidden_size"]
-    layers = config["num_hidden_layers"] * (4 * width * width + 3 * width * config["intermediate_size"])
-    head = width * config["vocab_size"]
+    config, task, n = SHAPES[shape]["config"], job["task"], written_each(job["task"])
+    layers = weights_of_layers(config)
+    head = config["hidden_size"] * config["vocab_size"]
     written = sum(sum(one.lengths[:n]) for one in asked)
     every = layers * (written + sum(len(one.prompt) for one in asked))
     once = every + head * written  # a forward pass; writing needs one too
     epochs, models = (1, 1) if task == "grpo" else (4, 2)
     values_and_scores = (models - 1) * 2 * every
-    return written, 2.0 * (once + once + values_and_scores + 3 * epochs * once)
+    passes = 2 if job["lora"] else 3  # forward, and backward to the inputs, and to the weights if they are trained
+    return written, 2.0 * (once + once + values_and_scores + passes * epochs * once)
 
 
 def trl(task: str, job: dict[str, Any], setting: str, threads: int, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -72,38 +72,49 @@ def trl(task: str, job: dict[str, Any], setting: str, threads: int, environment:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few prompts, one round")
+    parser.add_argument("--quick", action="store_true", help="few prompts, one round, TRL's default setting")
+    parser.add_argument("--shape", choices=list(SHAPES), default="llama-8.5m")
     parser.add_argument("--task", choices=list(PROMPTS), action="append", help="only this one")
+    parser.add_argument("--lora", action="store_true", help="train adapters of rank 16; GRPO only")
     parser.add_argument("--setting", help="only this setting of TRL's, instead of its fastest")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of matrix products")
     chosen = parser.parse_args(arguments)
+    tasks = chosen.task or (["grpo"] if chosen.lora else list(PROMPTS))
+    if chosen.lora and "ppo" in tasks:
+        parser.error("--lora is for GRPO only")
     data_folder()
     rounds = 1 if chosen.quick else chosen.rounds
     threads = {**os.environ, "OMP_NUM_THREADS": str(chosen.threads)}
     peaks = json.loads(subprocess.check_output([sys.executable, str(HERE / "peak.py")], env=threads, text=True))
     peak: float = peaks[chosen.precision]
-    print(
-        f"{SHAPES[SHAPE]['what']}; {chosen.threads} threads; {chosen.precision}, peak {peak:.0f} GFLOP/s\n\n{HEAD}",
-        flush=True,
-    )
+    machine = f"{chosen.threads} threads; {chosen.precision}, peak {peak:.0f} GFLOP/s"
+    print(f"{SHAPES[chosen.shape]['what']}; {machine}\n\n{HEAD}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(HERE / "inputs.py"), SHAPE, folder]
+        command = [sys.executable, str(HERE / "inputs.py"), chosen.shape, folder]
         subprocess.run(command, check=True, capture_output=True)
         environment = {"PYTHONPATH": f"{folder}/trl"}
-        for task in chosen.task or PROMPTS:
+        for task in tasks:
             if task == "ppo":
                 install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", f"{folder}/trl"]
                 subprocess.run([*install, PPO_RELEASE], check=True, capture_output=True)
-            count = PROMPTS[task] // (2 if chosen.quick else 1)
+            count = PROMPTS[task] // (4 if chosen.quick else 1)
             write_asked(Path(folder), count)
             bf16 = chosen.precision == "bfloat16"
-            job = {"folder": folder, "task": task, "rows": count, "batch_size": count, "bf16": bf16}
+            job = {
+                "folder": folder,
+                "task": task,
+                "rows": count,
+                "batch_size": count,
+                "bf16": bf16,
+                "lora": chosen.lora,
+            }
             few = {**job, "rows": count // 4, "batch_size": count // 4}
-            settings = [] if chosen.setting else [s for s in SETTINGS[task] if not (bf16 and "static" in s)]
+            only = chosen.setting or (SETTINGS[task][0] if chosen.quick else None)
+            settings = [] if only else [s for s in SETTINGS[task] if not (bf16 and "static" in s)]
             tried = {name: trl(task, few, name, chosen.threads, environment)["seconds"] for name in settings}
-            setting = chosen.setting or min(tried, key=lambda name: tried[name])
+            setting = only or min(tried, key=lambda name: tried[name])
             pairs: list[list[dict[str, Any]]] = []
             for _ in range(rounds):
                 pair: list[dict[str, Any]] = []
@@ -114,14 +125,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     one, others = watched(run)
                     pair.append({**one, "others": others, "memory": one["peak"] - one["imported"]})
                 pairs.append(pair)
-            print(row(task, setting, read_asked(folder), pairs, peak), flush=True)
+            print(row(job, chosen.shape, setting, read_asked(folder), pairs, peak), flush=True)
             each = [[f"{one['seconds']:.1f} ({one['processor_seconds']:.1f})" for one in pair] for pair in pairs]
             print(f"seconds (processor), TRL's and ours: {each}; tried {tried}", file=sys.stderr, flush=True)
 
 
-def row(task: str, setting: str, asked: Sequence[Asked], pairs: list[list[dict[str, Any]]], peak: float) -> str:
+def row(
+    job: Mapping[str, Any],
+    shape: str,
+    setting: str,
+    asked: Sequence[Asked],
+    pairs: list[list[dict[str, Any]]],
+    peak: float,
+) -> str:
     """A row of the table."""
-    written, operations = work_of(task, asked)
+    written, operations = work_of(job, shape, asked)
     theirs, ours = ({key: median(p[side][key] for p in pairs) for key in ("seconds", "memory")} for side in (0, 1))
 
     def ratio(key: str) -> float:
@@ -129,7 +147,7 @@ def row(task: str, setting: str, asked: Sequence[Asked], pairs: list[list[dict[s
 
     shares = [operations / one["seconds"] / 1e9 / peak for one in (theirs, ours)]
     return (
-        f"| {task} | {setting} | {written / theirs['seconds']:,.0f} | {written / ours['seconds']:,.0f} | "
+        f"| {name_of(job)} | {setting} | {written / theirs['seconds']:,.0f} | {written / ours['seconds']:,.0f} | "
         f"**{ratio('seconds'):.1f}x** | {ratio('processor_seconds'):.1f}x | {theirs['memory'] / 2**20:,.0f} | "
         f"{ours['memory'] / 2**20:,.0f} | **{1 / ratio('memory'):.2f}x** | {shares[0]:.0%} | {shares[1]:.0%} | "
         f"{max(one['others'] for p in pairs for one in p):.1f} |"

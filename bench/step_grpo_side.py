@@ -11,7 +11,7 @@ from datasets import Dataset
 from job import answer, read_job, resident
 from transformers import AutoTokenizer, StoppingCriteriaList
 from trl import GRPOConfig, GRPOTrainer
-from trl_side import Clock
+from trl_side import Clock, adapters
 from write_trl_side import EndAt
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -79,6 +79,7 @@ def main() -> None:
             ),
             train_dataset=Dataset.from_list([{"prompt": str(place)} for place in range(job.batch_size)]),
             processing_class=AutoTokenizer.from_pretrained(job.model),
+            peft_config=adapters(job) if job.lora else None,
             callbacks=[clock],
         )
         trainer.asked = read_asked(job.folder)[: job.batch_size]

@@ -20,6 +20,8 @@ from posttrain.malloc import settle_heap
 from posttrain.objectives.options import PolicyGradientOptions, ValueOptions
 from posttrain.objectives.policy_gradient import policy_gradient_objective
 from posttrain.policy.load import Policy, load_policy
+from posttrain.policy.lora.adapters import add_lora
+from posttrain.policy.options import LoraOptions
 from posttrain.policy.probe import settle_layout
 from posttrain.policy.reference_model import freeze, frozen_logprobs
 from posttrain.policy.value_head import add_value_head
@@ -41,14 +43,17 @@ EPOCHS = {"grpo": 1, "ppo": 4}
 def loaded(job: Job, task: Any = "causal") -> Policy:
     """A model that can share prompts."""
     folder = "scored" if task == "score" else "model"
-    policy = load_policy(str(Path(job.folder) / folder), task=task, autocast=torch.bfloat16 if job.bf16 else None)
+    dtype = torch.bfloat16 if job.lora and job.bf16 else torch.float32  # of a frozen base, as `policy.device` has it
+    autocast = torch.bfloat16 if job.bf16 else None
+    policy = load_policy(str(Path(job.folder) / folder), task=task, dtype=dtype, autocast=autocast)
     settle_layout(policy)
     return policy
 
 
 def technique_of(job: Job, policy: Policy, row_tokens: int) -> tuple[Objective, AdvantageFn, float]:
     """Objective, advantages and first KL coefficient."""
-    reference = frozen_logprobs(policy, freeze(loaded(job)), row_tokens=row_tokens, temperature=1.0)
+    copy = None if job.lora else freeze(loaded(job))
+    reference = frozen_logprobs(policy, copy, row_tokens=row_tokens, temperature=1.0)
     if job.task == "grpo":
         advantages = grpo_advantages(GRPOAdvantageOptions(), reference=reference)
         return policy_gradient_objective(PolicyGradientOptions(), kl_weight=0.04), advantages, 0.0
@@ -66,6 +71,8 @@ def main() -> None:
     asked, n, each = read_asked(job.folder)[: job.batch_size], written_each(job.task), EPOCHS[job.task]
     end_at(asked)
     policy = loaded(job)
+    if job.lora:
+        add_lora(policy, LoraOptions(rank=16, alpha=32.0))
     steps = (1 + job.rows // job.batch_size) * each
     options = TrainOptions(
         batch_size=job.batch_size,

@@ -65,6 +65,17 @@ class Clock(TrainerCallback):
             self.losses.append(float(logs["loss"]))
 
 
+def adapters(job: Job) -> LoraConfig:
+    """The adapters that both sides train."""
+    return LoraConfig(
+        r=16,
+        lora_alpha=32,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="SEQ_CLS" if job.task == "reward" else "CAUSAL_LM",
+    )
+
+
 def main() -> None:
     job = read_job()
     imported = resident()
@@ -99,20 +110,13 @@ def main() -> None:
             options["gradient_checkpointing"] = False
         if way == "packing":
             options["max_length"] = packed_length(job)
-        lora = LoraConfig(
-            r=16,
-            lora_alpha=32,
-            lora_dropout=0.0,
-            target_modules="all-linear",
-            task_type="SEQ_CLS" if job.task == "reward" else "CAUSAL_LM",
-        )
         started = now()
         trainer = trainer_class(
             model=job.model,
             args=config_class(model_init_kwargs={"dtype": torch.float32}, **options),
             train_dataset=dataset_of(job),
             processing_class=AutoTokenizer.from_pretrained(job.model),
-            peft_config=lora if job.lora else None,
+            peft_config=adapters(job) if job.lora else None,
             callbacks=[clock],
         )
         share = 0.0
