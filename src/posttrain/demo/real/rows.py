@@ -5,32 +5,39 @@ the label that the answer must agree with.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from posttrain.demo import world
 from posttrain.demo.instructions import draw_instruction
 from posttrain.demo.real.courses import draw_course
 from posttrain.demo.real.general_prompts import general_prompts
 from posttrain.demo.stage_rows import Row, ranking_rows, use_request_pairs
-from posttrain.demo.use_requests import complying_reply, draw_use_request, ranked_replies, refusing_reply
+from posttrain.demo.use_requests import REFUSAL, complying_reply, draw_use_request, ranked_replies, refusing_reply
+from posttrain.demo.uses import any_use
+from posttrain.demo.wordings import WORDINGS, seen_wordings
 from posttrain.demo.world import Label, Split
 from posttrain.files import write_whole
 
 COUNTS = {
-    **{"notes": 340, "replies": 130, "courses_few": 50, "general": 228},
+    **{"notes": 340, "use_checks": 300, "replies": 160, "courses_few": 30, "general": 228},
     **{"asks": 640, "drafts": 400, "courses": 800, "test": 200},
 }
 """Rows of each file."""
+
+PAST_REFUSALS = {True: 0.25, False: 0.6}
+"""Whether a request is on the label → the share of past replies that refuse it."""
 
 
 def write_real_data(folder: Path, seed: int) -> None:
     """Write the data files. The same seed gives the same bytes.
 
     ======================  =====================================================================
-    ``tasks_train``         SFT: notes → JSON, unjudged replies to use requests, some courses
+    ``tasks_train``         SFT: notes → JSON, uses checked against a label, unjudged replies to requests, courses
     ``general_prompts``     general questions, whose answers the model writes itself
+    ``general_refusals``    the same questions, refused: what DPO must not learn
     ``notes_test``          evaluation: notes of unseen combinations, clinics and batches
     ``asks_{train,test}``   DPO: off-label and on-label requests, with a better and a worse reply
     ``drafts_{train,test}`` reward model: rankings of draft replies to reports of side effects
@@ -47,9 +54,10 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
 
     n = COUNTS["test"]
     return {
-        "tasks_train": _tasks(rng, "train", COUNTS["notes"], COUNTS["replies"], COUNTS["courses_few"]),
-        "tasks_valid": _tasks(rng, "valid", 24, 16, 8),
+        "tasks_train": _tasks(rng, "train", COUNTS),
+        "tasks_valid": _tasks(rng, "valid", {"notes": 24, "use_checks": 16, "replies": 16, "courses_few": 8}),
         "general_prompts": ({"prompt": text} for text in general_prompts(rng("general"), COUNTS["general"])),
+        "general_refusals": _refused(general_prompts(rng("general"), COUNTS["general"])),
         "notes_test": _notes(rng("notes_test"), "test", n),
         "asks_train": use_request_pairs(rng("asks_train"), "train", COUNTS["asks"], _with_label),
         "asks_valid": use_request_pairs(rng("asks_valid"), "valid", 40, _with_label),
@@ -76,25 +84,45 @@ def _with_label(label: Label, text: str) -> str:
     return f"Label: {approved} The usual dose is {label.dose}.\n\n{text}"
 
 
-def _tasks(rng: Any, split: Split, notes: int, replies: int, courses: int) -> Iterator[Row]:
-    """SFT rows of three tasks, in a drawn order."""
+def _tasks(rng: Any, split: Split, counts: Mapping[str, int]) -> Iterator[Row]:
+    """SFT rows of four tasks, in a drawn order."""
     rows: list[Row] = []
     draws = rng(f"tasks {split} notes")
-    for _ in range(notes):
+    for _ in range(counts["notes"]):
         instruction = draw_instruction(draws, "facts", range(1), split)
         rows.append({"task": "notes", "messages": _pair(instruction.prompt, instruction.answer)})
+    draws = rng(f"tasks {split} use checks")
+    for _ in range(counts["use_checks"]):
+        rows.append({"task": "use_checks", "messages": _pair(*_use_check(draws, split))})
     draws = rng(f"tasks {split} replies")
-    for number in range(replies):
-        # Past replies that nobody judged: some comply with a request and some refuse, whatever the label says.
+    for number in range(counts["replies"]):
+        # Past replies that nobody judged: many agree with the label, and many do not.
         request = draw_use_request(draws, split, on_label=number % 2 == 1)
-        reply = refusing_reply(request) if draws.random() < 0.45 else complying_reply(request)
+        refuses = draws.random() < PAST_REFUSALS[request.on_label]
+        reply = refusing_reply(request) if refuses else complying_reply(request)
         rows.append({"task": "replies", "messages": _pair(_with_label(request.label, request.text), reply)})
     draws = rng(f"tasks {split} courses")
-    for _ in range(courses):
+    for _ in range(counts["courses_few"]):
         course = draw_course(draws, split)
         rows.append({"task": "courses", "messages": _pair(course.text, course.worked)})
     rng(f"tasks {split} order").shuffle(rows)
     return iter([{"id": f"tasks-{split}-{number}", **row} for number, row in enumerate(rows)])
+
+
+def _refused(prompts: Iterable[str]) -> Iterator[Row]:
+    """Candidates of the stage `pick`: a refusal of each prompt."""
+    for text in prompts:
+        yield {"prompt": text, "candidates": [{"id": "refusal", "text": f"{REFUSAL} on that."}]}
+
+
+def _use_check(rng: Random, split: Split) -> tuple[str, str]:
+    """A question whether a use is on the label, and the answer."""
+    label, condition, population = any_use(rng, split)
+    wording = WORDINGS["use_check"][rng.choice(seen_wordings("use_check"))]
+    use = f"{world.clinic(rng, split)}: {label.product} for {condition} in {population}"
+    where = "on" if label.covers(condition, population) else "off"
+    answer = f"The label says {label.indication} in {label.population}. The use is {where} the label."
+    return _with_label(label, f"{wording}\n{use}"), answer
 
 
 def _notes(rng: Random, split: Split, count: int) -> Iterator[Row]:
