@@ -4,15 +4,17 @@ It works on unmodified transformers models that can branch; others use `transfor
 """
 
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from threading import Event
+from operator import itemgetter
+from threading import Event, Lock
 
 import numpy as np
 import torch
+from peft.tuners.lora.layer import ParamWrapper
 from torch import Tensor
 
 from posttrain.core.attention import layout_of
@@ -32,6 +34,9 @@ from posttrain.policy.rope import depends_on_length
 ROWS = 128
 """The default number of completions that are generated at once."""
 
+PREFILL = 4096
+"""Tokens of prompts that all parts read in one pass, at most, unless one prompt is longer."""
+
 PACKED_FROM = 8
 """Packing the weights costs as much as a step or two, so it is done for completions of at least so many tokens."""
 
@@ -41,6 +46,12 @@ thread does alone; with two parts another core works meanwhile. More parts would
 
 PART_ROWS = 24
 """A part has at least so many completions: each part reads all weights in every step."""
+
+REPORT_SECONDS = 0.2
+"""The parts' progress is reported so often."""
+
+_CORES = Lock()
+"""Held while parts run: the number of threads is the process's, so two requests must not change it at once."""
 
 
 def generate_completions(
@@ -117,48 +128,75 @@ def _products(policy: Policy, sampling: Sampling) -> Generator[Callable[[Tensor]
 
 def _by_parts(policy: Policy, request: Request, logits: Callable[[Tensor], Tensor]) -> list[list[Generation]]:
     """Run the parts of a request, each in a thread of its own with its share of the cores."""
-    threads = torch.get_num_threads()
-    parts = _parts(request, threads if policy.device.type == "cpu" else 1)
-    done, stop = [0] * len(parts), Event()
+    parts = _parts(request, torch.get_num_threads() if _divisible(policy) else 1)
+    if len(parts) == 1:
+        with torch.no_grad():
+            return DecodingLoop(policy, request, logits).run(lambda: False)
+    with _CORES:
+        completions = _in_threads(policy, [part for _, part in parts], logits)
+    places = [place for indices, _ in parts for place in indices]
+    return [group for _, group in sorted(zip(places, chain(*completions), strict=True), key=itemgetter(0))]
+
+
+def _in_threads(
+    policy: Policy, parts: Sequence[Request], logits: Callable[[Tensor], Tensor]
+) -> list[list[list[Generation]]]:
+    """The completions of each part. The caller's thread reports progress, and an error in one part ends the others."""
+    threads, stop, done = torch.get_num_threads(), Event(), [0] * len(parts)
 
     def run(number: int) -> list[list[Generation]]:
         def on_done(count: int) -> None:
             done[number] = count
-            if number == 0:  # the caller's thread
-                request.on_done(sum(done))
 
-        part = replace(
-            request,
-            prompts=[request.prompts[i] for i in parts[number]],
-            ids=[request.ids[i] for i in parts[number]],
-            rows=max(request.rows // len(parts), request.n),
-            on_done=on_done,
-        )
         torch.set_num_threads(threads // len(parts))
+        part = replace(parts[number], on_done=on_done)
         try:
             with torch.no_grad():
-                return DecodingLoop(policy, part, logits).run(stop.is_set)
+                return DecodingLoop(policy, part, logits, prefill=PREFILL // len(parts)).run(stop.is_set)
         except BaseException:
-            stop.set()  # the other part must not go on
+            stop.set()
             raise
 
-    with ThreadPoolExecutor(PARTS) as pool:
-        try:
-            others = [pool.submit(run, number) for number in range(1, len(parts))]
-            found = [run(0), *(other.result() for other in others)]
-        finally:
-            stop.set()
-            torch.set_num_threads(threads)
-    if len(parts) > 1:
-        request.on_done(sum(done))
-    completions = dict(zip(chain(*parts), chain(*found), strict=True))
-    return [completions[i] for i in range(len(request.prompts))]
+    try:
+        with ThreadPoolExecutor(len(parts)) as pool:
+            try:
+                running = [pool.submit(run, number) for number in range(len(parts))]
+                reported = 0
+                while wait(running, timeout=REPORT_SECONDS, return_when=FIRST_EXCEPTION).not_done:
+                    if sum(done) > reported:
+                        parts[0].on_done(reported := sum(done))
+                parts[0].on_done(sum(done))
+                return [each.result() for each in running]
+            finally:
+                stop.set()
+    finally:
+        torch.set_num_threads(threads)
 
 
-def _parts(request: Request, threads: int) -> list[list[int]]:
-    """The indices of each part's prompts: long and short ones in each."""
-    prompts = request.prompts
-    rows = min(request.n * len(prompts), request.rows)
-    count = max(1, min(PARTS, threads, len(prompts), rows // PART_ROWS))
+def _divisible(policy: Policy) -> bool:
+    """Whether two threads may run the model at once, and gain from it.
+
+    peft's adapters on expert weights change a module during its forward pass. Code that transformers does not have may
+    do so too.
+    """
+    own = type(policy.base).__module__.startswith("transformers.")
+    changing = any(isinstance(module, ParamWrapper) for module in policy.model.modules())
+    return policy.device.type == "cpu" and own and not changing
+
+
+def _parts(request: Request, threads: int) -> list[tuple[list[int], Request]]:
+    """The parts of a request, each with its indices in the request: long and short prompts in each.
+
+    Together they generate as many completions at once as the request allows.
+    """
+    prompts, n = request.prompts, request.n
+    groups = min(request.rows // n, len(prompts))
+    count = max(1, min(PARTS, threads, groups, groups * n // PART_ROWS))
     by_length = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
-    return [by_length[number::count] for number in range(count)]
+    parts: list[tuple[list[int], Request]] = []
+    for number in range(count):
+        indices = by_length[number::count]
+        rows = n * (groups // count + (number < groups % count))
+        part = replace(request, prompts=[prompts[i] for i in indices], ids=[request.ids[i] for i in indices], rows=rows)
+        parts.append((indices, part))
+    return parts

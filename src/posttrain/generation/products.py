@@ -67,9 +67,9 @@ class PackedLayers:
         self.layers = list(dict.fromkeys(layer for group in groups for layer in group))
         if len(self.layers) < sum(map(len, groups)):  # a layer that runs twice in a step has no fixed neighbours
             groups = [[layer] for layer in self.layers]
-        for group in groups:
-            for layer, product in zip(group, _products(group), strict=True):
-                layer.forward = product  # type: ignore[method-assign] -- in the instance, before the class
+        packed = [pair for group in groups for pair in zip(group, _products(group), strict=True)]
+        for layer, product in packed:  # once all are packed: an interrupt leaves no layer behind with old weights
+            layer.forward = product  # type: ignore[method-assign] -- in the instance, before the class
 
     def restore(self) -> None:
         """Give the layers their own products back."""
@@ -102,7 +102,12 @@ def _products(group: Sequence[nn.Linear]) -> list[PackedLinear]:
 
     def later(number: int) -> PackedLinear:
         def part(x: Tensor) -> Tensor:
-            return kept.outputs[number] if kept.x is x else product(x).split(widths, -1)[number]
+            if getattr(kept, "x", None) is not x:
+                return product(x).split(widths, -1)[number]
+            output: Tensor = kept.outputs[number]
+            if number == len(widths) - 1:  # the outputs of a long prompt must not stay in memory
+                del kept.x, kept.outputs
+            return output
 
         return part
 
