@@ -20,7 +20,7 @@ def test_a_teacher_with_prompts_is_imitated_and_then_corrects_the_policy() -> No
 
 def test_without_prompts_a_teacher_has_nothing_to_answer() -> None:
     (note,) = teacher_notes("qwen-72b@https://host/v1", HUB, 3)
-    assert note.startswith("a teacher needs prompts to answer: 3 are there, 100 are a start")
+    assert "the data has 3 prompts, and 100 are a good start" in note
 
 
 def test_another_tokenizer_rules_on_policy_distillation_out(tmp_path: Path, data_dir: Path) -> None:

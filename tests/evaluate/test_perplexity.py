@@ -81,6 +81,20 @@ def test_a_question_without_an_answer_is_refused(tmp_path: Path) -> None:
         read_perplexity_suite(suite(tmp_path, [{"input": "a", "target": "b"}, {"input": "a"}]), tmp_path)
 
 
+@pytest.mark.parametrize("unread", [{"stride": 100}, {"split": "lines"}])
+def test_options_of_texts_are_refused_for_answers(unread: dict[str, Any], tmp_path: Path) -> None:
+    policy, renderer = byte_policy(tmp_path)
+    options = suite(tmp_path, [{"input": "a", "target": "b"}]).model_copy(update=unread)
+    with pytest.raises(InputError, match=rf"`{next(iter(unread))}`: the rows have answers"):
+        run_suite(policy_answerer(policy, renderer), options, tmp_path)
+
+
+def test_an_answerer_without_log_probs_is_refused_in_words_that_fit_answers(tmp_path: Path) -> None:
+    options = suite(tmp_path, [{"input": "a", "target": "b"}])
+    with pytest.raises(InputError, match="a server gives no log-probs of answers; measure a model folder"):
+        run_suite(Answerer("a server"), options, tmp_path)
+
+
 def test_lines_are_texts_and_documents_are_separated_by_end_of_text(tmp_path: Path) -> None:
     (tmp_path / "wiki.txt").write_text("one\n\ntwo\n<|endoftext|>\nthree\n")
 

@@ -29,6 +29,11 @@ def options(server: Any, **more: Any) -> ScoringEndpointOptions:
     return ScoringEndpointOptions.model_validate(given)
 
 
+def test_a_server_that_gets_tokens_takes_no_template_arguments(server: Any) -> None:
+    with pytest.raises(ValueError, match="`template_arguments`: the server gets tokens and renders no template"):
+        options(server, template_arguments={"thinking": True})
+
+
 def logprob(before: int, token: int) -> float:
     """A log-prob that depends on the token and the one before it."""
     return -(before * 7 + token) / 64

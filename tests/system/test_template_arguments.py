@@ -116,6 +116,19 @@ def test_training_suites_the_folder_and_eval_agree_unless_told_otherwise(
     assert [body["chat_template_kwargs"] for _, _, body in server.requests] == [{"thinking": False}] * 2
 
 
+def test_a_stage_and_the_first_measurement_run_again_when_the_template_file_changes(
+    thinks: Path, posttrain: Posttrain
+) -> None:
+    (thinks / "mine.jinja").write_text(TEMPLATE)
+    (thinks / "recipe.yaml").write_text(RECIPE.replace("kind: sft\n", "kind: sft\n    template: mine.jinja\n"))
+    assert posttrain("run", "recipe.yaml", "--out", "out").code == 0
+    stages = (thinks / "out/base", thinks / "out/stages/sft")
+    before = [(folder / "started.json").read_text() for folder in stages]
+    (thinks / "mine.jinja").write_text(TEMPLATE + "{# another version #}")
+    assert posttrain("run", "recipe.yaml", "--out", "out").code == 0
+    assert all((folder / "started.json").read_text() != text for folder, text in zip(stages, before, strict=True))
+
+
 @pytest.mark.parametrize("command", ["plan", "run", "audit"])
 def test_arguments_that_the_template_never_reads_are_errors_before_training(
     thinks: Path, posttrain: Posttrain, command: str

@@ -18,15 +18,15 @@ def teacher_notes(teacher: str | None, model: str, prompts: int) -> list[str]:
         prompts: number of prompts in the data.
 
     Raises:
-        InputError: the teacher is neither of them.
+        InputError: the teacher is none of these three.
     """
     if teacher is None:
         return []
     difference = _difference(teacher, model)
     if prompts < THRESHOLDS.enough_prompts:
         return [
-            f"a teacher needs prompts to answer: {prompts:,} are there, {THRESHOLDS.enough_prompts} are a start; no "
-            "answers are needed"
+            f"a teacher answers prompts, and the rows need no answers of their own; the data has {prompts:,} prompts, "
+            f"and {THRESHOLDS.enough_prompts} are a good start"
         ]
     imitate = f"{teacher} can answer the {prompts:,} prompts, and SFT on its answers is plain distillation"
     if difference is not None:

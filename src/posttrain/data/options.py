@@ -50,6 +50,10 @@ def _as_validation(value: Any) -> Any:
     return as_sources(value) if isinstance(value, str | list | tuple | dict | DataSource) else value
 
 
+BUILT_IN = ("plain", "chatml", "raw")
+"""The chat templates that `template` names without a file."""
+
+
 class RowOptions(Options):
     """The rows that a stage reads, and how they become tokens."""
 

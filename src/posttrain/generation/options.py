@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from posttrain.endpoint import EndpointOptions
 from posttrain.options import Options
@@ -44,3 +44,12 @@ class ScoringEndpointOptions(EndpointOptions):
         description="how the completions API returns log-probs of given tokens: `prompt_logprobs`, vLLM's own, with "
         "token ids; or `echo`, which other servers have too",
     )
+
+    @model_validator(mode="after")
+    def _no_template(self) -> "ScoringEndpointOptions":
+        if self.template_arguments:
+            raise ValueError(
+                "`template_arguments`: the server gets tokens and renders no template; set the stage's own "
+                "`template_arguments`"
+            )
+        return self

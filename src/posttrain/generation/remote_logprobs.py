@@ -110,13 +110,13 @@ def _read(
     text = post_for_text(client, options, "completions", body, most=most, sleep=sleep)
     try:
         choice = json.loads(text)["choices"][0]
-        found = _echoed(choice, tokens) if options.scoring == "echo" else _prompt_logprobs(choice, tokens)
+        logprobs = _echoed(choice, tokens) if options.scoring == "echo" else _prompt_logprobs(choice, tokens)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{options.url} returns no log-probs of the tokens that it was sent with `scoring: {options.scoring}`: "
             f"{' '.join(text.split())[:200]!r}. {_OTHER_FORM[options.scoring]}"
         ) from error
-    return found
+    return logprobs
 
 
 _OTHER_FORM: Mapping[str, str] = {

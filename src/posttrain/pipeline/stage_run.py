@@ -119,7 +119,8 @@ def measured_base(run: Run, model: KnownModel) -> KnownModel:
     suite_files = {file: value for file, value in run.hashes.items() if belongs(file, suite_paths(suites))}
     first = writing[0]
     template = {key: value for key in ("template", "template_arguments") if (value := getattr(first, key))}
-    content = {"the model": model.fingerprint, **suite_files}
+    jinja = {file: run.hashes[file] for key, file in first.files.items() if key == "template" and file in run.hashes}
+    content = {"the model": model.fingerprint, **suite_files, **jinja}
     inputs = Inputs({"suites": keys, **({"rendered with": template} if template else {})}, content)
     begin(folder, inputs)
     take_base(folder, inputs, run.shared)

@@ -195,8 +195,8 @@ def _local_writer(
         tokens = [prompts[place].tokens[number] for place in places]
         written = generate_completions(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
         return [
-            [Draft(_cut(answer_text(w.tokens, renderer, own), stage.stop), w.ended) for w in some]
-            for own, some in zip((prompts[place].template_arguments for place in places), written, strict=True)
+            [Draft(_cut(answer_text(w.tokens, renderer, own), stage.stop), w.ended) for w in group]
+            for own, group in zip((prompts[place].template_arguments for place in places), written, strict=True)
         ]
 
     weights = sha256_of(Path(path)) if Path(path).is_dir() else path
@@ -215,16 +215,16 @@ def _remote_writer(
     arguments = {**given, **options.template_arguments}
 
     def draw(places: Sequence[int], count: int, sampling: Sampling) -> list[list[Draft]]:
-        some = [prompts[place] for place in places]
-        wheres = [one.where for one in some]
+        chosen = [prompts[place] for place in places]
+        wheres = [prompt.where for prompt in chosen]
         written = request_completions(
-            [one.messages for one in some],
+            [prompt.messages for prompt in chosen],
             options,
             sampling,
             n=count,
             wheres=wheres,
             ids=places,
-            arguments=[{**arguments, **one.template_arguments} for one in some],
+            arguments=[{**arguments, **prompt.template_arguments} for prompt in chosen],
         )
         return [[Draft(w.text, w.ended) for w in each] for each in written]
 

@@ -22,8 +22,9 @@ from conversations import (
     user,
 )
 from posttrain.data.chat.answer_spans import answer_spans
-from posttrain.data.chat.template import BUILT_IN, Template, render_conversation, template_of
+from posttrain.data.chat.template import Template, render_conversation, template_of
 from posttrain.data.chat.traits import traits_of
+from posttrain.data.options import BUILT_IN
 from posttrain.errors import InputError
 
 Q, A = user("Why?"), assistant("Because.")

@@ -14,9 +14,10 @@ from posttrain.core.group import Bools, Floats, Ints
 from posttrain.data.chat.answer_spans import answer_spans
 from posttrain.data.chat.lost_in_rendering import lost_in_rendering
 from posttrain.data.chat.renderer import Renderer
-from posttrain.data.chat.template import BUILT_IN, Template, with_row_arguments
+from posttrain.data.chat.template import Template, with_row_arguments
 from posttrain.data.example import Example, Message
 from posttrain.data.formats.messages import LEARNT, MESSAGE_WEIGHT
+from posttrain.data.options import BUILT_IN
 from posttrain.data.reasoning import end_of_trace, is_written, left_out
 from posttrain.data.row_notes import RowNote, TurnNote
 from posttrain.errors import InputError

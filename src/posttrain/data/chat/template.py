@@ -13,9 +13,9 @@ from posttrain.data.chat.template_arguments import Value, check_arguments, with_
 from posttrain.data.example import Message
 from posttrain.data.formats.messages import LEARNT, MESSAGE_WEIGHT, REASONING
 from posttrain.data.formats.row_arguments import ROW_ARGUMENTS
+from posttrain.data.options import BUILT_IN
 from posttrain.errors import InputError
 
-BUILT_IN = ("plain", "chatml", "raw")
 """Templates of this package, for models that have none."""
 
 Tools = Sequence[Mapping[str, Any]] | None

@@ -18,8 +18,11 @@ from posttrain.errors import InputError
 
 Value = bool | int | float | str
 
-_RESERVED = frozenset({"messages", "tools", "documents", "add_generation_prompt", "continue_final_message"})
-"""The variables that the rendering itself sets."""
+_RESERVED = frozenset(
+    {"messages", "tools", "documents", "add_generation_prompt", "continue_final_message"}
+    | {"conversations", "chat_template", "return_assistant_tokens_mask"}
+)
+"""The variables that the rendering itself sets, and the parameters of transformers' function."""
 _GLOBALS = frozenset({"raise_exception", "strftime_now", "range", "namespace", "dict", "lipsum", "cycler", "joiner"})
 _DEFAULT = re.compile(r"{%- if (\w+) is not defined %}{%- set \1 = (?=\S)")
 _DEFAULT_END = " %}{%- endif %}"

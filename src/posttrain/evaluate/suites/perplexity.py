@@ -91,6 +91,10 @@ def run_perplexity_suite(
     """
     texts = [str(question.row["target" if question.messages else "text"]) for question in questions]
     if any(question.messages for question in questions):
+        if unused := sorted(options.changed() & {"window", "stride", "split"}):
+            raise InputError(f"`{unused[0]}`: the rows have answers, which are read whole; remove the key")
+        if answerer.choice_logprobs is None:
+            raise InputError(f"{answerer.name} gives no log-probs of answers; measure a model folder")
         choices = [[text] for text in texts]
         losses = [loss for [loss] in choice_logprobs_of(answerer, questions, choices, done)]
     else:

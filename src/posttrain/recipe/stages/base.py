@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, get_args
 from pydantic import Field
 
 from posttrain.data.formats.conventions import Kind
-from posttrain.data.options import DataOptions, RowOptions
+from posttrain.data.options import BUILT_IN, DataOptions, RowOptions
 from posttrain.data.sets.split import Held
 from posttrain.evaluate.gates.options import Gates
 from posttrain.options import Options
@@ -113,6 +113,12 @@ class ModelStage(StageOptions, RowOptions, PlaceOptions):
     def paths(self) -> tuple[str, ...]:
         """All data paths of the stage."""
         return tuple(source.path for source in self.data)
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The chat template, if it is a file."""
+        own = {} if self.template is None or self.template in BUILT_IN else {"template": self.template}
+        return {**super().files, **own}
 
 
 class TrainingStage(ModelStage, DataOptions, TrainOptions, PolicyOptions):

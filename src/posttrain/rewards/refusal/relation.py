@@ -46,18 +46,18 @@ def relations(sentences: Sequence[str], prompt: str) -> dict[str, float]:
     """
     low = prompt.casefold()
     wanted = {word[:PREFIX] for word in _WORD.findall(low) if len(word) > PREFIX - 1}
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for place, part in (("first", sentences[:1]), ("rest", sentences[1:4])):
         words = [word for sentence in part for word in _WORD.findall(sentence)]
         for name, pattern in _RELATIONS.items():
-            found[f"{place} {name}"] = float(any(map(pattern.search, part)))
+            values[f"{place} {name}"] = float(any(map(pattern.search, part)))
         named = set(_TEXT.findall(low)) & set(_TEXT.findall(" ".join(part)))
-        found[f"{place} names the text"] = float(bool(named))
-        found[f"{place} words of the request"] = min(4, len(wanted & {word[:PREFIX] for word in words})) / 2
-        found[f"{place} any"] = float(bool(part))
+        values[f"{place} names the text"] = float(bool(named))
+        values[f"{place} words of the request"] = min(4, len(wanted & {word[:PREFIX] for word in words})) / 2
+        values[f"{place} any"] = float(bool(part))
     verb = _VERB.match(low)
     stem = _ENDING.sub("", verb[1]) if verb else ""
     first = _WORD.findall(sentences[0]) if sentences else []
-    found["verb of the request"] = float(len(stem) > 2 and any(word.startswith(stem) for word in first))
-    found["starts with a word of the request"] = float(any(word[:PREFIX] in wanted for word in first[:2]))
-    return {name: value for name, value in found.items() if value}
+    values["verb of the request"] = float(len(stem) > 2 and any(word.startswith(stem) for word in first))
+    values["starts with a word of the request"] = float(any(word[:PREFIX] in wanted for word in first[:2]))
+    return {name: value for name, value in values.items() if value}
