@@ -5,7 +5,7 @@ the label that the answer must agree with.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,19 +15,19 @@ from posttrain.demo.instructions import draw_instruction
 from posttrain.demo.real.courses import draw_course
 from posttrain.demo.real.general_prompts import general_prompts
 from posttrain.demo.stage_rows import Row, ranking_rows, use_request_pairs
-from posttrain.demo.use_requests import REFUSAL, complying_reply, draw_use_request, ranked_replies, refusing_reply
+from posttrain.demo.use_requests import complying_reply, draw_use_request, ranked_replies, refusing_reply
 from posttrain.demo.uses import any_use
 from posttrain.demo.wordings import WORDINGS, seen_wordings
 from posttrain.demo.world import Label, Split
 from posttrain.files import write_whole
 
 COUNTS = {
-    **{"notes": 340, "use_checks": 300, "replies": 160, "courses_few": 30, "general": 228},
-    **{"asks": 640, "drafts": 400, "courses": 800, "test": 200},
+    **{"notes": 340, "use_checks": 300, "replies": 200, "courses_few": 50, "general": 228},
+    **{"asks": 512, "drafts": 400, "courses": 800, "test": 200},
 }
 """Rows of each file."""
 
-PAST_REFUSALS = {True: 0.25, False: 0.6}
+PAST_REFUSALS = {True: 0.15, False: 0.7}
 """Whether a request is on the label → the share of past replies that refuse it."""
 
 
@@ -37,7 +37,6 @@ def write_real_data(folder: Path, seed: int) -> None:
     ======================  =====================================================================
     ``tasks_train``         SFT: notes → JSON, uses checked against a label, unjudged replies to requests, courses
     ``general_prompts``     general questions, whose answers the model writes itself
-    ``general_refusals``    the same questions, refused: what DPO must not learn
     ``notes_test``          evaluation: notes of unseen combinations, clinics and batches
     ``asks_{train,test}``   DPO: off-label and on-label requests, with a better and a worse reply
     ``drafts_{train,test}`` reward model: rankings of draft replies to reports of side effects
@@ -57,7 +56,6 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "tasks_train": _tasks(rng, "train", COUNTS),
         "tasks_valid": _tasks(rng, "valid", {"notes": 24, "use_checks": 16, "replies": 16, "courses_few": 8}),
         "general_prompts": ({"prompt": text} for text in general_prompts(rng("general"), COUNTS["general"])),
-        "general_refusals": _refused(general_prompts(rng("general"), COUNTS["general"])),
         "notes_test": _notes(rng("notes_test"), "test", n),
         "asks_train": use_request_pairs(rng("asks_train"), "train", COUNTS["asks"], _with_label),
         "asks_valid": use_request_pairs(rng("asks_valid"), "valid", 40, _with_label),
@@ -96,7 +94,7 @@ def _tasks(rng: Any, split: Split, counts: Mapping[str, int]) -> Iterator[Row]:
         rows.append({"task": "use_checks", "messages": _pair(*_use_check(draws, split))})
     draws = rng(f"tasks {split} replies")
     for number in range(counts["replies"]):
-        # Past replies that nobody judged: many agree with the label, and many do not.
+        # Past replies that nobody judged: most agree with the label, and some do not.
         request = draw_use_request(draws, split, on_label=number % 2 == 1)
         refuses = draws.random() < PAST_REFUSALS[request.on_label]
         reply = refusing_reply(request) if refuses else complying_reply(request)
@@ -107,12 +105,6 @@ def _tasks(rng: Any, split: Split, counts: Mapping[str, int]) -> Iterator[Row]:
         rows.append({"task": "courses", "messages": _pair(course.text, course.worked)})
     rng(f"tasks {split} order").shuffle(rows)
     return iter([{"id": f"tasks-{split}-{number}", **row} for number, row in enumerate(rows)])
-
-
-def _refused(prompts: Iterable[str]) -> Iterator[Row]:
-    """Candidates of the stage `pick`: a refusal of each prompt."""
-    for text in prompts:
-        yield {"prompt": text, "candidates": [{"id": "refusal", "text": f"{REFUSAL} on that."}]}
 
 
 def _use_check(rng: Random, split: Split) -> tuple[str, str]:
