@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from posttrain.data.files.hub import SCHEME
 from posttrain.data.files.read import source_files
+from posttrain.data.options import BUILT_IN
 from posttrain.errors import InputError
 from posttrain.policy.hub_names import cached_models, is_offline, near_folder, not_cached
 from posttrain.recipe.load import checked_recipe, read_recipe
@@ -99,7 +100,8 @@ def _path_problem(named: PathNamed, base: Path) -> str | None:
                 return str(error)
         case "file":
             if not (base / named.path).is_file():
-                return f"{named.path}: the recipe's folder has no such file"
+                hint = f"; without a file there are {', '.join(BUILT_IN)}" if named.key[-1] == "template" else ""
+                return f"{named.path}: the recipe's folder has no such file{hint}"
     return None
 
 
