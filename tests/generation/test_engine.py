@@ -1,7 +1,6 @@
 """The engine generates the completions of transformers' own `generate`, whatever else it generates."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +10,13 @@ import torch
 from byte_model import save_byte_model
 from posttrain.core.group import Completion, Group, Ints
 from posttrain.core.packing import collate
-from posttrain.generation import decoding_loop, engine
-from posttrain.generation.cache import Cache
 from posttrain.generation.engine import generate_completions, greedy
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy, load_policy
-from posttrain.policy.lora.adapters import add_lora
-from posttrain.policy.options import LoraOptions
 from posttrain.policy.probe import settle_layout
 from structures import VOCABULARY
-from tiny_models import BRANCHING, COMMON, LONE, save_model
+from tiny_models import BRANCHING, LONE, save_model
 
 torch.set_num_threads(1)
 
@@ -75,85 +70,6 @@ def test_a_request_does_not_depend_on_its_neighbours(name: str, tmp_path: Path) 
     for place, prompt in enumerate(PROMPTS):
         (alone,) = generate_completions(policy, [prompt], sampling, n=3, ids=[place])
         assert [one.tokens.tolist() for one in alone] == [one.tokens.tolist() for one in together[place]]
-
-
-@pytest.fixture
-def two_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two threads, and parts of a few completions."""
-    monkeypatch.setattr(engine, "PART_ROWS", 2)
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(1)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_parts_in_two_threads_give_what_one_loop_gives(
-    dtype: torch.dtype, two_parts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    policy = load_policy(save_model(tmp_path, BRANCHING["llama"]), dtype=dtype)
-    settle_layout(policy)
-    counts: list[int] = []
-    parted = generate_completions(policy, PROMPTS, Sampling(12, seed=7), n=3, rows=6, on_done=counts.append)
-    assert counts == sorted(counts)
-    assert counts[-1] == 3 * len(PROMPTS)
-    assert torch.get_num_threads() == 2, "the parts gave the cores back"
-    monkeypatch.setattr(engine, "PARTS", 1)
-    alone = generate_completions(policy, PROMPTS, Sampling(12, seed=7), n=3, rows=6)
-    assert [[c.tokens.tolist() for c in group] for group in parted] == [[c.tokens.tolist() for c in g] for g in alone]
-
-
-@pytest.mark.parametrize("fails", [0, 1])
-def test_an_error_in_one_part_ends_the_other(
-    fails: int, two_parts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    policy, steps, step = opened(tmp_path, "llama"), [0, 0], engine.DecodingLoop._decode
-
-    def decode(loop: engine.DecodingLoop) -> None:
-        part = int(len(loop.prompts) == len(PROMPTS) // 2)
-        steps[part] += 1
-        if part == fails and steps[part] == 3:
-            raise RuntimeError("out of memory")
-        step(loop)
-
-    monkeypatch.setattr(engine.DecodingLoop, "_decode", decode)
-    with pytest.raises(RuntimeError, match="out of memory"):
-        generate_completions(policy, PROMPTS, Sampling(200, seed=7), n=3, rows=6)
-    assert 0 < steps[1 - fails] < 200, "it stopped before its end"
-    assert torch.get_num_threads() == 2
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
-
-
-@pytest.mark.parametrize(("n", "rows", "expected"), [(3, 6, [3, 3]), (3, 15, [9, 6]), (3, 3, [3]), (2, 128, [8, 6])])
-def test_the_parts_hold_no_more_completions_than_one_loop_may(
-    n: int, rows: int, expected: list[int], two_parts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held: list[int] = []
-
-    class Counted(Cache):
-        def __init__(self, rows: int, *sizes: int) -> None:
-            held.append(rows)
-            super().__init__(rows, *sizes)
-
-    monkeypatch.setattr(decoding_loop, "Cache", Counted)
-    generate_completions(opened(tmp_path, "llama"), PROMPTS, Sampling(4), n=n, rows=rows)
-    assert sorted(held, reverse=True) == expected
-
-
-def test_adapters_that_change_modules_while_they_run_are_not_run_in_two_threads(
-    two_parts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """peft registers a parametrization of expert weights for each forward pass; two threads would leave some behind."""
-    mixtral = {"model_type": "mixtral", **COMMON, "num_local_experts": 4, "num_experts_per_tok": 2}
-    policy = load_policy(save_model(tmp_path, mixtral))
-    settle_layout(policy)
-    add_lora(policy, LoraOptions(rank=2, target_parameters=("experts.gate_up_proj", "experts.down_proj")))
-    for parameter in policy.model.parameters():
-        parameter.data += 0.1 * parameter.requires_grad  # else the adapter changes nothing
-    shared = generate_completions(policy, PROMPTS, Sampling(12, seed=7), n=3, rows=6)
-    monkeypatch.setattr(engine, "PARTS", 1)
-    alone = generate_completions(policy, PROMPTS, Sampling(12, seed=7), n=3, rows=6)
-    assert [[c.tokens.tolist() for c in group] for group in shared] == [[c.tokens.tolist() for c in g] for g in alone]
-    assert not [name for name, module in policy.model.named_modules() if hasattr(module, "parametrizations")]
 
 
 def test_siblings_and_seeds_differ(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from posttrain.generation.sampling import draw_tokens, uniforms
 from posttrain.policy.forward import backbone_of, head_of, mixed
 from posttrain.policy.load import Policy
 
+PREFILL = 4096
+"""Tokens of prompts that are read in one pass, at most, unless one prompt is longer."""
+
 
 @dataclass(slots=True)
 class _Row:
@@ -36,13 +39,10 @@ class DecodingLoop:
 
     Args:
         logits: from hidden states [B, D] to float32 logits [B, V].
-        prefill: tokens of prompts that are read in one pass, at most, unless one prompt is longer.
     """
 
-    def __init__(
-        self, policy: Policy, request: Request, logits: Callable[[Tensor], Tensor], *, prefill: int = 4096
-    ) -> None:
-        self.policy, self.request, self.logits, self.prefill = policy, request, logits, prefill
+    def __init__(self, policy: Policy, request: Request, logits: Callable[[Tensor], Tensor]) -> None:
+        self.policy, self.request, self.logits = policy, request, logits
         self.prompts, self.sampling, self.n = request.prompts, request.sampling, request.n
         prompts, n = request.prompts, request.n
         longest = max(len(p) for p in prompts)
@@ -55,9 +55,9 @@ class DecodingLoop:
         self.done: list[list[Generation | None]] = [[None] * n for _ in prompts]
         self.count = 0
 
-    def run(self, stop: Callable[[], bool]) -> list[list[Generation]]:
-        """Decode until every completion has ended, or until `stop`; the ended completions."""
-        while (self.waiting or self.rows) and not stop():
+    def run(self) -> list[list[Generation]]:
+        """Decode until every completion has ended."""
+        while self.waiting or self.rows:
             while admitted := self._admit():
                 self._prefill(admitted)
             if self.rows:
@@ -72,7 +72,7 @@ class DecodingLoop:
             self.waiting
             and len(self.rows) + self.n * (len(admitted) + 1) <= self.cache.rows
             and len(self.slots) + len(admitted) < self.cache.slots
-            and (not admitted or tokens + len(self.prompts[self.waiting[-1]]) <= self.prefill)
+            and (not admitted or tokens + len(self.prompts[self.waiting[-1]]) <= PREFILL)
         ):
             admitted.append(self.waiting.pop())
             tokens += len(self.prompts[admitted[-1]])

@@ -10,7 +10,7 @@ Legend: ``B`` rows, ``I`` and ``O`` a layer's input and output width, ``V`` voca
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from threading import local
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -94,7 +94,7 @@ def _products(group: Sequence[nn.Linear]) -> list[PackedLinear]:
         bias = torch.cat([p if b is None else b.detach() for p, b in zip(parts, biases, strict=True)])
     product = _packed(torch.cat([layer.weight.detach().to(torch.bfloat16) for layer in group]), bias)
     widths = [len(layer.weight) for layer in group]
-    kept = local()  # the parts of a request run in threads of their own
+    kept = SimpleNamespace()
 
     def first(x: Tensor) -> Tensor:
         kept.x, kept.outputs = x, product(x).split(widths, -1)
