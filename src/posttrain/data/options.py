@@ -51,7 +51,7 @@ def _as_validation(value: Any) -> Any:
 
 
 BUILT_IN = ("plain", "chatml", "raw")
-"""The chat templates that `template` names without a file."""
+"""Chat templates of this package, for models that have none; `template` names them."""
 
 
 class RowOptions(Options):

@@ -10,7 +10,6 @@ Legend: ``B`` rows, ``I`` and ``O`` a layer's input and output width, ``V`` voca
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -94,19 +93,19 @@ def _products(group: Sequence[nn.Linear]) -> list[PackedLinear]:
         bias = torch.cat([p if b is None else b.detach() for p, b in zip(parts, biases, strict=True)])
     product = _packed(torch.cat([layer.weight.detach().to(torch.bfloat16) for layer in group]), bias)
     widths = [len(layer.weight) for layer in group]
-    kept = SimpleNamespace()
+    kept: dict[str, Any] = {}
 
     def first(x: Tensor) -> Tensor:
-        kept.x, kept.outputs = x, product(x).split(widths, -1)
-        return kept.outputs[0]
+        kept["x"], kept["outputs"] = x, product(x).split(widths, -1)
+        return kept["outputs"][0]
 
     def later(number: int) -> PackedLinear:
         def part(x: Tensor) -> Tensor:
-            if getattr(kept, "x", None) is not x:
+            if kept.get("x") is not x:
                 return product(x).split(widths, -1)[number]
-            output: Tensor = kept.outputs[number]
-            if number == len(widths) - 1:  # the outputs of a long prompt must not stay in memory
-                del kept.x, kept.outputs
+            output: Tensor = kept["outputs"][number]
+            if number == len(widths) - 1:
+                kept.clear()  # the outputs of a long prompt must not stay in memory
             return output
 
         return part

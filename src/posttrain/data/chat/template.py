@@ -16,8 +16,6 @@ from posttrain.data.formats.row_arguments import ROW_ARGUMENTS
 from posttrain.data.options import BUILT_IN
 from posttrain.errors import InputError
 
-"""Templates of this package, for models that have none."""
-
 Tools = Sequence[Mapping[str, Any]] | None
 
 
