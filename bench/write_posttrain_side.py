@@ -7,7 +7,7 @@ import torch
 from asked import COMPLETION, Asked, N, read_asked
 from job import answer, now, peak, read_job, resident
 
-from posttrain.generation import engine
+from posttrain.generation import decoding_loop, engine
 from posttrain.generation.sampling import Sampling
 from posttrain.malloc import settle_heap
 from posttrain.policy.load import load_policy
@@ -23,14 +23,14 @@ class Tokens(list[int]):
 def end_at(asked: list[Asked]) -> None:
     """Let each completion end where it is told to, instead of at an end token."""
 
-    def row(request: int, branch: int, slot: int, uniform: Any) -> engine._Row:
+    def row(request: int, branch: int, slot: int, uniform: Any) -> decoding_loop._Row:
         tokens = Tokens()
         tokens.limit = asked[request].lengths[branch]
         return made(request, branch, slot, uniform, tokens)
 
-    made = engine._Row
-    engine._Row = row  # type: ignore[assignment, misc]
-    engine.ends = lambda tokens, policy, stop: len(tokens) == tokens.limit  # type: ignore[assignment, attr-defined]
+    made = decoding_loop._Row
+    decoding_loop._Row = row  # type: ignore[assignment, misc]
+    decoding_loop.ends = lambda tokens, policy, stop: len(tokens) == tokens.limit  # type: ignore[assignment, attr-defined]
 
 
 def main() -> None:
