@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -120,6 +121,19 @@ def _quoted_errno(error: Exception) -> int | None:
     """The system's error number in the text of another exception; safetensors has its own exceptions."""
     match = re.search(r"\(os error (\d+)\)", str(error))
     return int(match[1]) if match else None
+
+
+@contextmanager
+def locked_cache(path: Path) -> Generator[None]:
+    """Hold a file or folder of a cache that processes share, while it is made. Another process waits here."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def sha256_of(path: Path) -> str:

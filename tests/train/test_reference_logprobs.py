@@ -1,5 +1,6 @@
 """Reference log-probs are correct, cached, and never those of another model."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +48,13 @@ def test_another_model_or_other_data_has_another_key(policy: Policy, store: Grou
     (store.folder / "tokens.bin").write_bytes(b"\1" * (store.folder / "tokens.bin").stat().st_size)
     keys.add(reference_key(policy, "a", store))
     assert len(keys) == 3
+
+
+def test_runs_at_the_same_time_compute_them_once(policy: Policy, store: GroupStore) -> None:
+    key = reference_key(policy, "model", store)
+    computed: list[int] = []
+    alone = np.array(reference_logprobs(policy, store, key + "-alone", 100))
+    with ThreadPoolExecutor(4) as runs:
+        results = [runs.submit(reference_logprobs, policy, store, key, 100, computed.append) for _ in range(4)]
+    assert all(np.array_equal(result.result(), alone) for result in results)
+    assert sum(computed) == len(store)

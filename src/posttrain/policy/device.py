@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from posttrain.errors import InputError
-from posttrain.files import write_json
+from posttrain.files import locked_cache, write_json
 from posttrain.policy.options import PlaceOptions
 
 
@@ -46,16 +46,22 @@ def bfloat16_is_fast(device: str) -> bool:
         return False
     path = cache_folder() / "matmul.json"
     key = machine()
+    speeds = _known_speeds(path).get(key)
+    if speeds is None:
+        with locked_cache(path):  # so that two runs do not measure at the same time
+            known = _known_speeds(path)
+            if key not in known:
+                known[key] = {str(dtype)[6:]: matmul_speed(dtype) for dtype in (torch.float32, torch.bfloat16)}
+                write_json(path, known)
+        speeds = known[key]
+    return speeds["bfloat16"] > 1.5 * speeds["float32"]
+
+
+def _known_speeds(path: Path) -> dict[str, dict[str, float]]:
     try:
-        known = json.loads(path.read_text())
+        return json.loads(path.read_text())
     except (OSError, ValueError):
-        known = {}
-    if key not in known:
-        speeds = {str(dtype)[6:]: matmul_speed(dtype) for dtype in (torch.float32, torch.bfloat16)}
-        known = {**known, key: speeds}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, known)
-    return known[key]["bfloat16"] > 1.5 * known[key]["float32"]
+        return {}
 
 
 def matmul_speed(dtype: torch.dtype, size: int = 384, repeats: int = 50) -> float:

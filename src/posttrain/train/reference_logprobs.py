@@ -7,7 +7,7 @@ import numpy as np
 
 from posttrain.core.group import Floats
 from posttrain.data.sets.store import GroupStore
-from posttrain.files import hash_of, is_sound, seal, sha256_of, whole_folder
+from posttrain.files import hash_of, is_sound, locked_cache, seal, sha256_of, whole_folder
 from posttrain.policy.device import cache_folder
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
@@ -36,9 +36,11 @@ def reference_logprobs(
     folder = cache_folder() / "reference" / key
     path = folder / "logprobs.bin"
     if not is_sound(folder):
-        with whole_folder(folder) as target:
-            _compute(policy, store, row_tokens, target / path.name, on_groups)
-            seal(target)
+        with locked_cache(folder):
+            if not is_sound(folder):  # another run may have computed them meanwhile
+                with whole_folder(folder) as target:
+                    _compute(policy, store, row_tokens, target / path.name, on_groups)
+                    seal(target)
     return np.memmap(path, dtype=np.float32, mode="r", shape=(store.loss_tokens,))
 
 

