@@ -11,9 +11,10 @@ import pytest
 from posttrain.errors import InputError
 from posttrain.rewards.interrupts import is_user_interrupt, record_interrupts
 from posttrain.rewards.python_file import PythonReward, make_python_reward
-from posttrain.rewards.score import Reward, score_completions
+from posttrain.rewards.score import Reward
 from posttrain.rewards.types import Failed, RewardFn
 from posttrain.train.signals import graceful_stop
+from scored_texts import score_completions
 
 ROWS = [{"prompt": "p", "n": 1}, {"prompt": "q", "n": 2}]
 

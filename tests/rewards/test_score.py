@@ -12,8 +12,9 @@ from pydantic import TypeAdapter
 
 from posttrain.errors import InputError, RunError
 from posttrain.rewards.registry import RewardSpec
-from posttrain.rewards.score import NO_REASON, Reward, open_rewards, score_completions
+from posttrain.rewards.score import NO_REASON, Reward, open_rewards
 from posttrain.rewards.types import Failed, NotApplicable, per_completion
+from scored_texts import score_completions
 
 SCORES = st.none() | st.floats(-5, 5)
 

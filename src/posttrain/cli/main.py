@@ -1,5 +1,6 @@
 """The command line. Imports nothing heavy: `--help` and a recipe's errors answer at once."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli import gate as gate_cli
 from posttrain.cli import report as report_cli
 from posttrain.cli.options import AsJson, Overrides, Sweeps
+from posttrain.cli.processes import run_processes
 from posttrain.errors import GateStopped, InputError, RunError, Stopped, Waiting
 from posttrain.files import check_temporary_folder
 from posttrain.library_log import library_log
@@ -70,6 +72,9 @@ def run_command(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Run later stages although a gate does not pass; then exit with 100.")
     ] = False,
+    processes: Annotated[
+        int, typer.Option("--processes", help="Processes on this machine that train together.", min=1)
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice.
@@ -78,6 +83,8 @@ def run_command(
     100 a gate failed or stayed inconclusive; 130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
     """
     check_temporary_folder()
+    if processes > 1 and "RANK" not in os.environ:
+        sys.exit(run_processes(sys.argv[1:], processes))
     _work().run_and_show(recipe, set_, sweep, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
 
 

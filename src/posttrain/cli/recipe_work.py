@@ -15,8 +15,10 @@ from posttrain.console import Screen
 from posttrain.errors import InputError
 from posttrain.pipeline.plan import plan_recipe
 from posttrain.pipeline.plan_table import show_plan
+from posttrain.pipeline.ranks import follow
 from posttrain.pipeline.run import run_recipe, summary_as_json
 from posttrain.pipeline.run_directory import folder_for
+from posttrain.ranks.group import group, is_main
 from posttrain.recipe.inputs import load_ready
 from posttrain.train.signals import graceful_stop
 
@@ -44,7 +46,10 @@ def run_and_show(
         )
         return
     checked, folder = load_ready(recipe, sets), out or folder_for(recipe)
-    with graceful_stop() as stop:
+    with graceful_stop() as stop, group():
+        if not is_main():
+            follow(folder, stop)
+            return
         summary = run_recipe(
             checked,
             base=recipe.parent,

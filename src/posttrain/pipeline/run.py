@@ -14,6 +14,7 @@ from posttrain.pipeline.earlier_results import changes, finished, has_work, star
 from posttrain.pipeline.gates import check_stage_gates, stop_at_blocking
 from posttrain.pipeline.gold_rows import check_gold_rows
 from posttrain.pipeline.out_folder import check_out
+from posttrain.pipeline.ranks import check_shared, end_ranks
 from posttrain.pipeline.reports import leave_card, reported
 from posttrain.pipeline.run_directory import check_owner, data_hashes, file_hashes, locked, write_manifest
 from posttrain.pipeline.stage_run import measured_base, run_stage
@@ -69,6 +70,7 @@ def run_recipe(
     named = list(paths_named(recipe))
     check_out(out, base, *([one.path for one in named if one.what == what] for what in ("model", "data")))
     with locked(out), library_log(out / LOG):
+        check_shared(out)
         if file is not None and (moved := check_owner(out, file)) is not None:
             screen.note(moved)
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]
@@ -84,7 +86,9 @@ def run_recipe(
         )
         with reported(out, screen):
             models[None] = measured_base(run, models[None])
-            return _run_stages(run, models, keep_going=keep_going)
+            summary = _run_stages(run, models, keep_going=keep_going)
+            end_ranks()
+            return summary
 
 
 def _run_stages(run: Run, models: Models, *, keep_going: bool) -> Summary:

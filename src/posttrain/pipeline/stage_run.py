@@ -16,6 +16,7 @@ from posttrain.files import hashes_of, write_json
 from posttrain.pipeline.earlier_results import Inputs, begin, finished, has_work
 from posttrain.pipeline.gold_rows import check_stage_data
 from posttrain.pipeline.peak_memory import peak_memory_bytes, reset_peak_memory
+from posttrain.pipeline.ranks import run_on_ranks
 from posttrain.pipeline.shared_stages import take_base, take_stage
 from posttrain.pipeline.wiring import (
     KnownModel,
@@ -36,7 +37,6 @@ from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import figures_of_results
 from posttrain.stages.fits import less_memory
 from posttrain.stages.inputs import renderer_for
-from posttrain.stages.runner import runner_of
 
 
 def run_stage(
@@ -84,7 +84,7 @@ def _run_now(run: Run, name: str, models: Models, inputs: Inputs, on_metrics: Ca
     context = replace(context, on_metrics=on_metrics)
     if made_by_stages(run.recipe, name):
         check_stage_data(resolved, name, run.base)
-    figures = _guarded(lambda: runner_of(stage).run(resolved, context), stage, name)
+    figures = _guarded(lambda: run_on_ranks(resolved, context), stage, name)
     figures = _with_before(figures, model_named(run, stage.start, models).behaviour)
     done = {
         "fingerprint": inputs.fingerprint,

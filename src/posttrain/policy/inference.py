@@ -10,6 +10,7 @@ from posttrain.core.outputs import Outputs, Want
 from posttrain.core.packing import collate, pack
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy
+from posttrain.ranks.exchange import spread
 
 
 @torch.no_grad()
@@ -22,15 +23,24 @@ def outputs_by_group(
         row_tokens: tokens of a packed row. It limits memory; the outputs do not depend on it.
         temperature: see `forward`.
     """
+
+    def outputs_of(rows: Sequence[Sequence[int]]) -> list[list[Outputs]]:
+        return [_outputs(policy, [groups[i] for i in row], wants, temperature) for row in rows]
+
+    rows = pack([group.size for group in groups], row_tokens)
     outputs: dict[int, Outputs] = {}
-    for row in pack([group.size for group in groups], row_tokens):
-        packed = [groups[i] for i in row]
-        out = forward(policy, collate(packed, policy.device), wants, temperature=temperature)
-        tokens, completions = [g.loss_tokens for g in packed], [len(g.completions) for g in packed]
-        logp, entropy, value = (_split(x, tokens) for x in (out.logp_N, out.entropy_N, out.value_N))
-        score = _split(out.score_C, completions)
-        outputs |= {i: Outputs(*values) for i, *values in zip(row, logp, entropy, score, value, strict=True)}
+    for row, of_row in zip(rows, spread(rows, outputs_of), strict=True):
+        outputs |= dict(zip(row, of_row, strict=True))
     return [outputs[i] for i in range(len(groups))]
+
+
+def _outputs(policy: Policy, packed: Sequence[Group], wants: Set[Want], temperature: float) -> list[Outputs]:
+    """The outputs of the groups of one row."""
+    out = forward(policy, collate(packed, policy.device), wants, temperature=temperature)
+    tokens, completions = [g.loss_tokens for g in packed], [len(g.completions) for g in packed]
+    logp, entropy, value = (_split(x, tokens) for x in (out.logp_N, out.entropy_N, out.value_N))
+    score = _split(out.score_C, completions)
+    return [Outputs(*values) for values in zip(logp, entropy, score, value, strict=True)]
 
 
 def _split(values: Tensor | None, sizes: list[int]) -> Sequence[Tensor | None]:

@@ -153,7 +153,7 @@ def request_reply(client: "Client", options: JudgeReward, question: str) -> str:
     }
     try:
         return post(client, options, body)[0].text
-    except RunError as error:  # one score is missing; `score_completions` decides whether the run can go on
+    except RunError as error:  # one score is missing; `combined` decides whether the run can go on
         raise InputError(str(error)) from error
 
 

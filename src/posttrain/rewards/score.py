@@ -67,19 +67,19 @@ def open_rewards(specs: Mapping[str, RewardOptions], base: Path, *, key: str = "
     return opened
 
 
-def score_completions(
-    rewards: Mapping[str, Reward],
-    completions: Sequence[str],
-    rows: Sequence[Row],
+def combined(
+    verdicts: Mapping[str, Sequence[float | NotApplicable | Failed]],
+    weights: Mapping[str, float],
     wheres: Sequence[str],
     *,
     max_failures: float = 0.1,
 ) -> Scored:
-    """Score completions.
+    """The scores of completions from the verdicts of each reward.
 
     Args:
-        rows: the row of each completion's prompt.
-        wheres: the place of each row (``file:line``).
+        verdicts: reward → its verdict on each completion.
+        weights: reward → its weight in the sum.
+        wheres: the place of each completion's row (``file:line``).
         max_failures: share of the batch on which one reward may fail. A single bad row among good ones never stops a
             run, whatever the share of its completions is.
 
@@ -89,13 +89,11 @@ def score_completions(
     components: dict[str, tuple[Score, ...]] = {}
     not_applicable: dict[str, Mapping[str, int]] = {}
     failures: list[str] = []
-    for name, reward in rewards.items():
-        values = reward_verdicts(reward.function, completions, rows)
+    for name, values in verdicts.items():
         failures += _failures(name, values, wheres, max_failures)
         components[name] = tuple(value if isinstance(value, float) else None for value in values)
         not_applicable[name] = Counter(value.reason for value in values if isinstance(value, NotApplicable))
-    weights = {name: reward.weight for name, reward in rewards.items()}
-    total = [_total({n: s[i] for n, s in components.items()}, weights) for i in range(len(completions))]
+    total = [_total({n: s[i] for n, s in components.items()}, weights) for i in range(len(wheres))]
     for i, value in enumerate(total):
         if value is not None and not abs(value) <= LARGEST:  # true for NaN too
             failures.append(f"{wheres[i]}: the weighted sum of the rewards is {value:g}, which is too large")

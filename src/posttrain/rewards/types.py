@@ -36,7 +36,7 @@ class Failed:
     """The reward should judge a completion, and it broke. The run counts it as a failure at the row's place.
 
     Args:
-        reason: what broke, without the row's place and the reward's name: `score_completions` adds both.
+        reason: what broke, without the row's place and the reward's name: `combined` adds both.
     """
 
     reason: str

@@ -12,9 +12,11 @@ from posttrain.data.chat.answer_text import answer_text
 from posttrain.data.chat.renderer import Renderer
 from posttrain.data.sets.prompts import Prompt
 from posttrain.errors import RunError
-from posttrain.generation.request import Generate
+from posttrain.generation.request import Generate, Generation
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
+from posttrain.ranks.exchange import spread
+from posttrain.ranks.group import is_main
 from posttrain.rollouts import metrics
 from posttrain.rollouts.alarms import alarm_messages
 from posttrain.rollouts.importance import importance_figures
@@ -91,8 +93,9 @@ def rollout_maker(
 
     def make(number: int, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
         every, chosen, cursor = _written(spec, state.cursor)
-        write_json_lines(tables / f"rollout-{number:08d}.jsonl", completion_rows(every, number))
-        on_rollout(number, every)
+        if is_main():
+            write_json_lines(tables / f"rollout-{number:08d}.jsonl", completion_rows(every, number))
+            on_rollout(number, every)
         judged = state.judged + _judged(every, spec.scorer)
         if spec.needs_rewards and not judged and (cursor >= enough or number + 1 == rollouts):
             raise RunError(f"rollout {number + 1}: {_nothing_to_learn(every, spec.scorer, cursor)}")
@@ -154,7 +157,11 @@ def write_and_score(
         seed: the seed of sampling; None for the stage's own.
     """
     sampling = spec.sampling if seed is None else replace(spec.sampling, seed=seed)
-    written = spec.write([p.tokens for p in prompts], sampling, n, ids)
+
+    def write(part: Sequence[tuple[Prompt, int]]) -> Sequence[Sequence[Generation]]:
+        return spec.write([prompt.tokens for prompt, _ in part], sampling, n, [number for _, number in part])
+
+    written = spread(list(zip(prompts, ids, strict=True)), write)
     texts = [
         [answer_text(completion.tokens, spec.renderer, prompt.template_arguments) for completion in group]
         for prompt, group in zip(prompts, written, strict=True)

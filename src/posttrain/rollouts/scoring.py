@@ -14,9 +14,10 @@ from posttrain.data.example import Example
 from posttrain.data.sets.prompts import Prompt
 from posttrain.generation.request import Generation
 from posttrain.policy.load import Policy
+from posttrain.ranks.exchange import spread
 from posttrain.rewards.model import reward_model_scores
-from posttrain.rewards.score import Reward, Scored, score_completions
-from posttrain.rewards.types import Failed, Score
+from posttrain.rewards.score import Reward, combined, reward_verdicts
+from posttrain.rewards.types import Failed, NotApplicable, Score
 from posttrain.rollouts.types import Rollout, groups_of
 
 
@@ -43,7 +44,7 @@ class Scorer:
         rewards: the rewards that read text.
         judges: the reward models.
         row_tokens: number of tokens that a reward model computes at once.
-        max_failures: see `score_completions`.
+        max_failures: see `combined`.
         on_failure: receives a sentence on each failure, with the row and the reward.
         on_not_applicable: receives a reward's name, a reason, and the number of completions that it did not apply to.
     """
@@ -73,15 +74,12 @@ def scored(
     Raises:
         RunError: a reward failed too often.
     """
-    flat = list(chain.from_iterable(texts))
-    repeated = [prompt for prompt, completions in zip(prompts, written, strict=True) for _ in completions]
-    rewards = dict(scorer.rewards)
+    verdicts = {name: _verdicts(reward, prompts, texts) for name, reward in scorer.rewards.items()}
     for name, judge in scorer.judges.items():
-        scores = _judged(judge, prompts, written, texts, scorer.row_tokens)
-        rewards[name] = Reward(lambda completions, rows, scores=scores: scores, judge.weight)
-    result: Scored = score_completions(
-        rewards, flat, [p.row for p in repeated], [p.where for p in repeated], max_failures=scorer.max_failures
-    )
+        verdicts[name] = _judged(judge, prompts, written, texts, scorer.row_tokens)
+    weights = {name: reward.weight for rewards in (scorer.rewards, scorer.judges) for name, reward in rewards.items()}
+    wheres = [prompt.where for prompt, completions in zip(prompts, written, strict=True) for _ in completions]
+    result = combined(verdicts, weights, wheres, max_failures=scorer.max_failures)
     for sentence in result.failures:
         scorer.on_failure(sentence)
     for name, reasons in result.not_applicable.items():
@@ -94,9 +92,22 @@ def scored(
         texts=tuple(tuple(group) for group in texts),
         reward_GK=_array(result.total, count),
         components={name: _array(values, count) for name, values in result.components.items()},
-        costs=frozenset(name for name, reward in rewards.items() if reward.weight < 0),
+        costs=frozenset(name for name, weight in weights.items() if weight < 0),
         not_applicable=result.not_applicable,
     )
+
+
+def _verdicts(
+    reward: Reward, prompts: Sequence[Prompt], texts: Sequence[Sequence[str]]
+) -> Sequence[float | NotApplicable | Failed]:
+    """A reward's verdict on each completion. The ranks divide the prompts among them."""
+
+    def verdicts_on(part: Sequence[tuple[Prompt, Sequence[str]]]) -> list[list[float | NotApplicable | Failed]]:
+        completions = [text for _, group in part for text in group]
+        verdicts = iter(reward_verdicts(reward.function, completions, [p.row for p, group in part for _ in group]))
+        return [[next(verdicts) for _ in group] for _, group in part]
+
+    return list(chain.from_iterable(spread(list(zip(prompts, texts, strict=True)), verdicts_on)))
 
 
 def _judged(
@@ -105,7 +116,7 @@ def _judged(
     written: Sequence[Sequence[Generation]],
     texts: Sequence[Sequence[str]],
     row_tokens: int,
-) -> list[Score | Failed]:
+) -> Sequence[float | Failed]:
     """The reward model's score of each completion; a failure if the completion cannot be encoded."""
     if judge.renderer is None:
         return list(reward_model_scores(judge.policy, groups_of(prompts, written), row_tokens=row_tokens))
@@ -124,7 +135,7 @@ def _judged(
 
 def conversation_scores(
     policy: Policy, renderer: Renderer, conversations: Sequence[Example], *, row_tokens: int = 4096
-) -> list[Score | Failed]:
+) -> list[float | Failed]:
     """A reward model's score of each conversation, read as text; a failure if the conversation cannot be encoded.
 
     Of a row's own template arguments, the reward model's template gets those that it reads.

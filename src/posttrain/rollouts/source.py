@@ -7,6 +7,7 @@ in the middle of a rollout resumes with the same groups.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from posttrain.core.group import Group
 from posttrain.files import is_sound
+from posttrain.ranks.exchange import on_main
+from posttrain.ranks.group import is_main
 from posttrain.rollouts import store
 from posttrain.rollouts.types import Metrics, RolloutState
 
@@ -80,7 +83,8 @@ class Rollouts:
 
     def discard_before(self, step: int) -> None:
         """Delete the rollouts that steps from `step` on do not need; the last one stays, since it holds the state."""
-        store.discard_before(self.folder, (step - 1) // self.steps_each)
+        if is_main():
+            store.discard_before(self.folder, (step - 1) // self.steps_each)
 
     def _groups(self, rollout: int, *, first: bool) -> list[Group]:
         """The groups of a rollout. With `first`, a rollout that is missing or damaged on disk is made."""
@@ -92,7 +96,7 @@ class Rollouts:
                     store.check(before)
                 state = store.state_in(before) if rollout else self.start
                 groups, measured, state = self.make(rollout, state)
-                store.save(place, groups, measured, state)
+                on_main(partial(store.save, place, groups, measured, state))
             store.check(place)
             self._current = rollout, store.groups_in(place)
         return self._current[1]

@@ -48,7 +48,7 @@ def on_policy(technique: Callable[[Any], OnPolicyTechnique]) -> Runner:
     def needs(stage: OnPolicyStage, context: Context) -> Mapping[str, int]:
         return _needs(with_fitting_rows(stage, context), context)
 
-    return Runner(run, preview, needs)
+    return Runner(run, preview, needs, parallel=True)
 
 
 def _needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str, int]:

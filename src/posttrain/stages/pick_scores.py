@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from posttrain.candidates.picked_rows import ScoredGroup
@@ -15,8 +15,8 @@ from posttrain.errors import Stopped
 from posttrain.files import read_json, write_json
 from posttrain.recipe.stages.pick import PickStage
 from posttrain.rewards.model import ModelReward
-from posttrain.rewards.score import Reward, open_rewards, score_completions
-from posttrain.rewards.types import Failed, Score
+from posttrain.rewards.score import Reward, combined, open_rewards, reward_verdicts
+from posttrain.rewards.types import Failed, NotApplicable
 from posttrain.rollouts.scoring import conversation_scores
 from posttrain.stages.context import Context
 from posttrain.stages.rewards import open_reward_model, renderer_of_reward_model
@@ -24,7 +24,7 @@ from posttrain.stages.rewards import open_reward_model, renderer_of_reward_model
 CHUNK = 64
 """Prompts that are scored and saved at once."""
 
-ModelScores = Callable[[Sequence[Example]], Sequence[Score | Failed]]
+ModelScores = Callable[[Sequence[Example]], Sequence[float | Failed]]
 """Conversations → the scores of a reward model."""
 
 
@@ -93,18 +93,15 @@ def _score_chunk(
 ) -> dict[str, Any]:
     """What is saved of a chunk: the scores of each prompt by reward, failures, and reasons why rewards do not apply."""
     flat = [(group, candidate) for group in chunk for candidate in group.candidates]
-    every = dict(rewards)
+    texts, rows = [candidate.text for _, candidate in flat], [group.row for group, _ in flat]
+    verdicts: dict[str, Sequence[float | NotApplicable | Failed]] = {
+        name: reward_verdicts(reward.function, texts, rows) for name, reward in rewards.items()
+    }
     for name, model in models.items():
-        values = model([_conversation(group, candidate.text) for group, candidate in flat])
-        every[name] = Reward(lambda completions, rows, values=values: values, stage.rewards[name].weight)
-    rows = list(chain.from_iterable([group.row] * len(group.candidates) for group in chunk))
-    result = score_completions(
-        every,
-        [candidate.text for _, candidate in flat],
-        rows,
-        [group.example.where for group, _ in flat],
-        max_failures=stage.max_failures,
-    )
+        verdicts[name] = model([_conversation(group, candidate.text) for group, candidate in flat])
+    weights = {name: stage.rewards[name].weight for name in verdicts}
+    wheres = [group.example.where for group, _ in flat]
+    result = combined(verdicts, weights, wheres, max_failures=stage.max_failures)
     parts = {name: iter(values) for name, values in result.components.items()}
     return {
         "scores": [{name: list(islice(part, len(g.candidates))) for name, part in parts.items()} for g in chunk],

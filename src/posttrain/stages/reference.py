@@ -15,6 +15,7 @@ from posttrain.policy.load import Policy
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import PolicyOptions
 from posttrain.policy.reference_model import adapted, freeze, frozen_logprobs
+from posttrain.ranks.exchange import spread
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.rollouts.types import Reference
 from posttrain.stages.context import Context
@@ -46,6 +47,9 @@ def server_reference(server: ScoringEndpointOptions, key: str) -> Reference:
     """
 
     def logprobs(groups: Sequence[Group]) -> list[Floats]:
+        return spread(groups, logprobs_of)
+
+    def logprobs_of(groups: Sequence[Group]) -> list[Floats]:
         pairs = [(group, completion) for group in groups for completion in group.completions]
         sequences = [np.concatenate([group.prompt, completion.tokens]).tolist() for group, completion in pairs]
         with errors_at(key):

@@ -38,11 +38,13 @@ class Runner:
         run: runs the stage; returns its part of ``summary.json``.
         preview: reads and counts the data, for a plan.
         needs: returns bytes of memory at the peak, by purpose, before the data is read; empty if it loads no model.
+        parallel: whether all ranks of a run call `run` together; otherwise, the main process calls it alone.
     """
 
     run: Callable[[Any, Context], dict[str, Figure]]
     preview: Callable[[Any, Context], Preview]
     needs: Callable[[Any, Context], Mapping[str, int]] = lambda stage, context: {}
+    parallel: bool = False
 
 
 def runner_of(stage: StageOptions) -> Runner:

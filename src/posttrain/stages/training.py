@@ -17,6 +17,7 @@ from posttrain.policy.memory import estimate
 from posttrain.policy.open import open_policy
 from posttrain.policy.save import save_policy
 from posttrain.policy.shape import model_shape
+from posttrain.ranks.exchange import main_first, on_main
 from posttrain.recipe.stages.base import TrainingStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import figure_of, figures_of_results
@@ -53,7 +54,7 @@ def curated(technique: Callable[[Any, int], Technique]) -> Runner:
     def needs(stage: TrainingStage, context: Context) -> Mapping[str, int]:
         return _needs(with_fitting_rows(stage, context), technique(stage, context.seed), context)
 
-    return Runner(run, preview, needs)
+    return Runner(run, preview, needs, parallel=True)
 
 
 def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, Figure]:
@@ -65,7 +66,7 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
         the stage's part of ``summary.json``.
     """
     renderer = renderer_for(stage, context, trust_remote_code=stage.trust_remote_code)
-    prepared = technique.regroup(prepare_data(stage, renderer, context), context)
+    prepared = main_first(lambda: technique.regroup(prepare_data(stage, renderer, context), context))
     policy = open_policy(context.model, stage, task=technique.task, seed=context.draws, on_note=context.screen.note)
     policy.end_tokens = tuple(sorted(renderer.end_tokens))  # generation stops where trained answers end
     training = _training(policy, prepared, stage, technique, context)
@@ -105,29 +106,44 @@ def finish(
         screen.note(sentence)
     before = _before(training, context)
     if samples:
-        answer_before(policy, samples, folder / "samples.json")
+        on_main(lambda: answer_before(policy, samples, folder / "samples.json"))
     with screen.bar("training", training.steps) as advance:
         state, after = train_policy(training, callbacks_of(advance, context))
     figures = {name: figure_of(name, before.get(name), mean, training) for name, mean in after.items()}
-    if samples:
-        answer_after(policy, samples, folder / "samples.json", screen)
-    if context.suites:
-        answerer = policy_answerer(policy, renderer, seed=context.seed)
-        results = measure(answerer, context.suites, base=context.base, folder=folder / "behaviour", screen=screen)
-        figures |= figures_of_results(results)
-    template = renderer.template.source if renderer.template is not None else None
+    compared = _compared(training, state.step)
+
+    def measure_and_save() -> dict[str, Figure]:
+        if samples:
+            answer_after(policy, samples, folder / "samples.json", screen)
+        behaviour = _behaviour(policy, renderer, context) if context.suites else {}
+        _save(stage, policy, renderer, context, compared)
+        return behaviour
+
+    return figures | on_main(measure_and_save)
+
+
+def _behaviour(policy: Policy, renderer: Renderer, context: Context) -> dict[str, Figure]:
+    """Measure the model on the stage's suites."""
+    answerer, folder = policy_answerer(policy, renderer, seed=context.seed), context.folder / "behaviour"
+    results = measure(answerer, context.suites, base=context.base, folder=folder, screen=context.screen)
+    return figures_of_results(results)
+
+
+def _save(
+    stage: TrainingStage, policy: Policy, renderer: Renderer, context: Context, compared: Sequence[Group]
+) -> None:
+    """Write the model folder, and compare the model that is read from it with the trained one on some groups."""
     if policy.task == "score":
         record_reasoning(policy.tokenizer, renderer.reasoning)
     save_policy(
         policy,
-        folder / "model",
+        context.folder / "model",
         dtype=stage.save_dtype,
-        chat_template=template,
-        verify_on=_compared(training, state.step),
+        chat_template=renderer.template.source if renderer.template is not None else None,
+        verify_on=compared,
         trust_remote_code=stage.trust_remote_code,
-        on_note=screen.note,
+        on_note=context.screen.note,
     )
-    return figures
 
 
 def _compared(training: Training, steps: int) -> list[Group]:
@@ -168,6 +184,7 @@ def _with_reference(policy: Policy, store: GroupStore, part: str, stage: Trainin
 def _before(training: Training, context: Context) -> dict[str, Mean]:
     """The held-out metrics before the first step. A file keeps them for a resumed stage."""
     path = context.folder / "before.json"
-    if not path.is_file():
-        write_json(path, evaluate_all(training))
+    if not on_main(path.is_file):
+        before = evaluate_all(training)
+        on_main(lambda: write_json(path, before))
     return {name: Mean(*mean) for name, mean in read_json(path).items()}

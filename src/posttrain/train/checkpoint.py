@@ -5,6 +5,7 @@ A folder ``step-00000120`` holds ``weights.safetensors`` (the trained parameters
 the step number and need no state.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -88,6 +89,14 @@ def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim
         saved["losses"] = tuple(saved["losses"])
         return State(**saved), damage
     return State(), damage
+
+
+def weights_hash(model: torch.nn.Module) -> str:
+    """A hash of the trained parameters."""
+    digest = hashlib.blake2b()
+    for parameter in trained(model).values():
+        digest.update(parameter.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def save_weights(path: Path, model: torch.nn.Module) -> None:

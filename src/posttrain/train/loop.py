@@ -12,10 +12,19 @@ from posttrain.core.group import Group
 from posttrain.core.outputs import Objective
 from posttrain.errors import RunError, Stopped
 from posttrain.policy.load import Policy
+from posttrain.ranks.exchange import gathered, on_main, same_everywhere
+from posttrain.ranks.group import size
 from posttrain.train import divergence
 from posttrain.train.baseline import with_baseline
 from posttrain.train.batches import BatchSource, Indexed
-from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
+from posttrain.train.checkpoint import (
+    State,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+    weights_hash,
+)
 from posttrain.train.metrics_log import MetricsLog
 from posttrain.train.optimizer import adamw, rate_at, set_rate
 from posttrain.train.options import TrainOptions
@@ -116,10 +125,10 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
                 callbacks.on_eval(state.step, means)
                 state = _compared_with_best(training, state, means)
             finished = _finished(state, total, options)
-            stopping = callbacks.stop() and not finished
+            stopping = any(gathered(callbacks.stop())) and not finished
             if finished or stopping or _due(options.save_every, state.step, total):
                 state = replace(state, log_bytes=log.synced_bytes())
-                oldest = save_checkpoint(checkpoints, model, optimizer, state, keep=options.keep_checkpoints)
+                oldest = _saved(training, optimizer, state)
                 training.source.discard_before(oldest)
             if stopping:
                 raise Stopped(f"stopped after step {state.step} of {total}; everything is saved")
@@ -133,6 +142,14 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
         best = -state.best_loss if more else state.best_loss
         callbacks.on_note(f"the weights of step {state.best_step} are the best and are kept ({name} {best:.4f})")
     return state, evaluate_all(training) if measured is None else measured
+
+
+def _saved(training: Training, optimizer: torch.optim.Optimizer, state: State) -> int:
+    """Save a checkpoint; the step of the oldest one that is kept."""
+    model, folder = training.policy.model, training.folder / "checkpoints"
+    if size() > 1:
+        same_everywhere("the weights", weights_hash(model))
+    return on_main(lambda: save_checkpoint(folder, model, optimizer, state, keep=training.options.keep_checkpoints))
 
 
 def evaluate_all(training: Training) -> dict[str, Mean]:
@@ -242,6 +259,10 @@ def _compared_with_best(training: Training, state: State, measured: Mapping[str,
     if training.options.patience is not None:
         path = training.folder / "best.safetensors"
         partial = path.with_name(path.name + ".partial")
-        save_weights(partial, training.policy.model)
-        partial.replace(path)
+
+        def save() -> None:
+            save_weights(partial, training.policy.model)
+            partial.replace(path)
+
+        on_main(save)
     return replace(state, best_loss=loss, best_step=state.step, unimproved=0)

@@ -5,15 +5,17 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any, Literal
 
 from posttrain.errors import InputError
+from posttrain.ranks.group import is_main
 
 Split = Literal["train", "eval"]
 
 
 class MetricsLog:
-    """An append-only log of metrics.
+    """An append-only log of metrics. Of several ranks, the main one writes it; the others' files are temporary.
 
     Args:
         path: the file.
@@ -22,7 +24,7 @@ class MetricsLog:
 
     def __init__(self, path: Path, keep: int = 0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[bytes] = path.open("ab")
+        self._file: IO[bytes] = path.open("ab") if is_main() else TemporaryFile()  # noqa: SIM115
         self.kept = min(keep, self._file.tell())
         self._file.truncate(self.kept)
         self._file.seek(0, os.SEEK_END)

@@ -1,6 +1,9 @@
 """Reference log-probs. They are computed once per data set before training, so that memory holds only one model."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,10 @@ from posttrain.policy.device import cache_folder
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
 from posttrain.policy.verify import weights_dtype
+from posttrain.ranks.exchange import on_main
+from posttrain.ranks.group import is_main
+
+_FILE = "logprobs.bin"
 
 CHUNK = 256
 """Groups that are packed together."""
@@ -34,21 +41,36 @@ def reference_logprobs(
         on_groups: called with the number of groups done.
     """
     folder = cache_folder() / "reference" / key
-    path = folder / "logprobs.bin"
-    if not is_sound(folder):
-        with locked_cache(folder):
-            if not is_sound(folder):  # another run may have computed them meanwhile
-                with whole_folder(folder) as target:
-                    _compute(policy, store, row_tokens, target / path.name, on_groups)
-                    seal(target)
-    return np.memmap(path, dtype=np.float32, mode="r", shape=(store.loss_tokens,))
+
+    def is_there() -> bool:
+        return on_main(lambda: is_sound(folder))
+
+    if not is_there():
+        with locked_cache(folder) if is_main() else nullcontext():
+            if not is_there():  # another run may have computed them meanwhile
+                _write(folder, _computed(policy, store, row_tokens, on_groups))
+    return np.memmap(folder / _FILE, dtype=np.float32, mode="r", shape=(store.loss_tokens,))
 
 
-def _compute(policy: Policy, store: GroupStore, row_tokens: int, path: Path, on_groups: Callable[[int], None]) -> None:
-    with path.open("wb") as file:
-        for start in range(0, len(store), CHUNK):
-            groups = [store[i] for i in range(start, min(len(store), start + CHUNK))]
-            for outputs in outputs_by_group(policy, groups, {"logp"}, row_tokens):
-                assert outputs.logp_N is not None
-                outputs.logp_N.numpy().tofile(file)
-            on_groups(start + len(groups))
+def _computed(
+    policy: Policy, store: GroupStore, row_tokens: int, on_groups: Callable[[int], None]
+) -> Iterator[list[Floats]]:
+    """The log-probs of each chunk of groups. The ranks divide the groups among them."""
+    for start in range(0, len(store), CHUNK):
+        groups = [store[i] for i in range(start, min(len(store), start + CHUNK))]
+        outputs = outputs_by_group(policy, groups, {"logp"}, row_tokens)
+        yield [out.logp_N.numpy() for out in outputs if out.logp_N is not None]
+        on_groups(start + len(groups))
+
+
+def _write(folder: Path, chunks: Iterator[list[Floats]]) -> None:
+    """Write the log-probs on the main process; the other ranks help to compute them."""
+    if is_main():
+        with whole_folder(folder) as target:
+            with (target / _FILE).open("wb") as file:
+                for logp_N in chain.from_iterable(chunks):
+                    logp_N.tofile(file)
+            seal(target)
+    else:
+        deque(chunks, maxlen=0)
+    on_main(lambda: None)  # the file is there

@@ -14,6 +14,7 @@ from posttrain.policy.forward import forward
 from posttrain.policy.grad_accumulation import accumulating
 from posttrain.policy.gradient_checkpointing import recomputing
 from posttrain.policy.load import Policy
+from posttrain.ranks.exchange import gathered, share, sum_gradients
 from posttrain.train.baseline import baseline_values, step_value, with_value
 from posttrain.train.batches import Indexed
 
@@ -40,6 +41,13 @@ class Totals:
             before = self._sums.get(name, (0.0, 0.0))
             self._sums[name] = (before[0] + total, before[1] + count)
 
+    def over_ranks(self) -> "Totals":
+        """The totals of all ranks together."""
+        whole = Totals()
+        for part in gathered({name: (float(total), float(count)) for name, (total, count) in self._sums.items()}):
+            whole.add(part)
+        return whole
+
     def means(self, differences: Mapping[str, tuple[str, str]]) -> dict[str, Mean]:
         """The mean of every metric, and the differences of two means that an objective asks for."""
         means = {
@@ -58,8 +66,8 @@ def _difference(one: Mean, other: Mean) -> Mean:
 
 
 def packed_rows(groups: Sequence[Group], row_tokens: int, device: torch.device) -> Iterator[Batch]:
-    """The groups packed into rows, one row at a time."""
-    for row in pack([group.size for group in groups], row_tokens):
+    """The groups packed into rows, one row at a time; of several ranks, each gets its share."""
+    for row in share(pack([group.size for group in groups], row_tokens)):
         yield collate([groups[i] for i in row], device)
 
 
@@ -67,7 +75,7 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     """Add the gradient of the step's mean loss to the parameters.
 
     The mean is over the objective's units (tokens, completions or groups) of all `groups`, and does not depend on how
-    they are packed into rows.
+    they are packed into rows. Each rank computes some of the rows, and gets the gradient of all of them.
 
     Args:
         groups: the step's groups; see `with_baseline`.
@@ -77,7 +85,8 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     """
     totals = Totals()
     rows = list(packed_rows(groups, row_tokens, policy.device))
-    units = sum(row.counts[objective.unit] for row in rows) or 1  # 0 if all completions are truncated and masked
+    units = sum(gathered(sum(row.counts[objective.unit] for row in rows)))
+    units = units or 1  # 0 if all completions are truncated and masked
     with accumulating(policy):
         while rows:
             row = rows.pop()
@@ -85,7 +94,8 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
                 loss = _loss(policy, objective, row, units)
                 (loss.total / units).backward()
             totals.add(loss.metrics)
-    return totals.means(objective.differences)
+        sum_gradients(policy.model.parameters())
+    return totals.over_ranks().means(objective.differences)
 
 
 def _loss(policy: Policy, objective: Objective, row: Batch, units: float) -> Loss:
@@ -118,7 +128,7 @@ def evaluate(policy: Policy, objective: Objective, groups: Indexed, row_tokens: 
         ready = part if baseline is None else [with_value(group, baseline, value) for group in part]
         for row in packed_rows(ready, row_tokens, policy.device):
             totals.add(loss_of(policy, objective, row).metrics)
-    return totals.means(objective.differences)
+    return totals.over_ranks().means(objective.differences)
 
 
 def _parts(groups: Indexed) -> Iterator[list[Group]]:

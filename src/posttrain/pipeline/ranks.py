@@ -1,0 +1,107 @@
+"""A run of several processes: the main one runs the pipeline, and calls the others to the stages that they share."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from posttrain.errors import InputError
+from posttrain.evaluate.options import SuiteOptions
+from posttrain.files import write_whole
+from posttrain.ranks.exchange import gathered, on_main
+from posttrain.ranks.group import group_size, is_main, parallel
+from posttrain.recipe.stages.base import StageOptions
+from posttrain.stages.context import Context, Figure
+from posttrain.stages.runner import runner_of
+
+TOKEN = ".ranks"
+"""The file in the run directory by which the ranks see that they share it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What the main process sends to the other ranks, so that they run a stage with it; see `Context`."""
+
+    stage: StageOptions
+    name: str
+    folder: Path
+    base: Path
+    model: str
+    seed: int
+    models: Mapping[str, str]
+    suites: Mapping[str, SuiteOptions]
+
+
+def run_on_ranks(stage: StageOptions, context: Context) -> dict[str, Figure]:
+    """Run a stage on the main process; the other ranks join in if the stage is made for that."""
+    runner = runner_of(stage)
+    if group_size() == 1 or not runner.parallel:
+        return runner.run(stage, context)
+    call = _Call(
+        stage,
+        context.name,
+        context.folder.resolve(),
+        context.base.resolve(),
+        context.model,
+        context.seed,
+        context.models,
+        context.suites,
+    )
+    with parallel():
+        on_main(lambda: call)
+        return runner.run(stage, context)
+
+
+def follow(folder: Path, stop: Callable[[], bool]) -> None:
+    """The work of every rank but the main one: join in the stages to which the main process calls, until it ends.
+
+    Args:
+        folder: the run directory.
+        stop: whether the user requested a stop.
+    """
+    check_shared(folder)
+    with parallel():
+        while (call := on_main(_nothing)) is not None:
+            context = Context(
+                call.name, call.folder, call.base, call.model, call.seed, call.models, call.suites, stop=stop
+            )
+            runner_of(call.stage).run(call.stage, context)
+
+
+def _nothing() -> _Call | None:
+    return None
+
+
+def end_ranks() -> None:
+    """Send the other ranks home."""
+    if group_size() > 1:
+        with parallel():
+            on_main(_nothing)
+
+
+def check_shared(folder: Path) -> None:
+    """Check that every rank sees the run directory. All ranks call this at the start.
+
+    Raises:
+        InputError: a rank does not see what the main process writes there.
+    """
+    if group_size() == 1:
+        return
+    with parallel():
+        word = on_main(lambda: _left(folder))
+        seen = (folder / TOKEN).is_file() and (folder / TOKEN).read_text() == word
+        blind = [str(number) for number, sees in enumerate(gathered(seen)) if not sees]
+    if is_main():
+        (folder / TOKEN).unlink(missing_ok=True)
+    if blind:
+        raise InputError(
+            f"{folder}: rank {', '.join(blind)} does not see this folder as rank 0 does; choose a run directory with "
+            "--out that all machines share"
+        )
+
+
+def _left(folder: Path) -> str:
+    word = uuid.uuid4().hex
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / TOKEN, word)
+    return word

@@ -1,0 +1,228 @@
+"""Several processes train one model: the losses of one process, the same bits twice, and one sentence when one dies."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from safetensors.numpy import load_file
+
+from byte_model import save_byte_model
+from on_policy_recipes import DISTILL, GRPO, PPO, REWARD, write_files
+
+CURATED = """\
+  sft:
+    {kind: sft, data: train.jsonl, validation: 0.25, max_length: 128, batch_size: 5, row_tokens: 90}
+  ift:
+    {kind: ift, data: {path: train.jsonl, task: say}, max_length: 128, batch_size: 4, row_tokens: 90, lora: {rank: 4}}
+  dpo: {kind: dpo, data: pairs.jsonl, validation: 0.25, max_length: 128, batch_size: 3, row_tokens: 120}
+  kto: {kind: kto, data: judged.jsonl, max_length: 128, batch_size: 4, row_tokens: 120}
+"""
+
+
+def write_recipe(work: Path) -> None:
+    """Every technique, 12 steps or less of each."""
+    write_files(work)
+    save_byte_model(work / "teacher", seed=1)
+    judged = [{"prompt": f"Say {n}", "completion": str(n), "label": n % 3 > 0} for n in range(16)]
+    (work / "judged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in judged))
+    stages = CURATED + REWARD + PPO + GRPO + DISTILL
+    (work / "all.yaml").write_text(f"model: model\nstages:\n{stages}")
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "posttrain", "run", *words]
+
+
+def run(work: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.run(command(*words), cwd=work, env=environment, capture_output=True, text=True, check=False)
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses_in(folder: Path) -> list[float]:
+    return [line["loss"] for line in metrics(folder) if "loss" in line]
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    files = sorted((folder / "model").glob("*.safetensors"))
+    assert files
+    return {file.name: file.read_bytes() for file in files}
+
+
+def stages(out: Path) -> list[Path]:
+    return sorted((out / "stages").iterdir())
+
+
+def assert_close(one: Path, other: Path) -> None:
+    """Every metric within 1e-5, and the weights of a model within 1e-6 of their norm."""
+    assert [s.name for s in stages(one)] == [s.name for s in stages(other)]
+    for first, second in zip(stages(one), stages(other), strict=True):
+        for ours, theirs in zip(metrics(first), metrics(second), strict=True):
+            timed = {"time", "tokens_per_second", "split"}
+            assert ours.keys() == theirs.keys()
+            for name in ours.keys() - timed:
+                close = ours[name] == theirs[name] or abs(ours[name] - theirs[name]) <= 1e-5 * max(1, abs(ours[name]))
+                assert close, (first.name, ours["step"], name, ours[name], theirs[name])
+        for file in (first / "model").glob("*.safetensors"):
+            before, after = load_file(file), load_file(second / "model" / file.name)
+            distance = sum(float(np.sum((tensor - after[name]) ** 2)) for name, tensor in before.items()) ** 0.5
+            assert distance <= 1e-6 * sum(float(np.sum(tensor**2)) for tensor in before.values()) ** 0.5, file
+
+
+def test_every_technique_follows_one_process_and_gives_the_same_bits_twice(work: Path) -> None:
+    write_recipe(work)
+    for out, processes in (("one", 1), ("two", 2), ("twice", 2), ("four", 4)):
+        done = run(work, "all.yaml", "--out", out, "--processes", str(processes))
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert_close(work / "one", work / "two")
+    assert_close(work / "one", work / "four")
+    for first, second in zip(stages(work / "two"), stages(work / "twice"), strict=True):
+        assert weights(first) == weights(second), first.name
+
+
+def test_torchrun_starts_it_too(work: Path) -> None:
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "posttrain"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = ["run", "recipe.yaml", "--out", "launched"]
+    done = subprocess.run([*launch, *words], cwd=work, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert run(work, "recipe.yaml", "--out", "own", "--processes", "2").returncode == 0
+    assert weights(work / "launched/stages/sft") == weights(work / "own/stages/sft")
+
+
+def test_bad_input_is_one_sentence(work: Path) -> None:
+    (work / "train.jsonl").write_text('{"prompt": 3}\n')
+    done = run(work, "recipe.yaml", "--out", "bad", "--processes", "2")
+    assert done.returncode == 2
+    assert done.stderr.count("error:") == 1
+    assert "Traceback" not in done.stderr
+
+
+LONG = ("--set", "stages.sft.max_steps=150", "--set", "stages.sft.epochs=100", "--set", "stages.sft.save_every=9")
+
+
+def started(work: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command(*words), cwd=work, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def start(work: Path, out: str, **variables: str) -> subprocess.Popen[str]:
+    return started(work, "recipe.yaml", "--out", out, "--processes", "2", *LONG, **variables)
+
+
+def wait_for_steps(log: Path, steps: int, process: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < until:
+        if log.exists() and len(log.read_text().splitlines()) >= steps:
+            return
+        time.sleep(0.01)
+
+
+def ranks_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes of the ranks, in order: they are started one after the other."""
+    return sorted(psutil.Process(process.pid).children(), key=lambda child: child.pid)
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_rank_ends_all_with_one_sentence_and_the_run_goes_on(work: Path, victim: int) -> None:
+    process = start(work, "killed")
+    wait_for_steps(work / "killed/stages/sft/metrics.jsonl", 20, process)
+    ranks = ranks_of(process)
+    assert len(ranks) == 2
+    ranks[victim].send_signal(signal.SIGKILL)
+    started = time.monotonic()
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - started < 60
+    assert process.returncode == 1
+    assert errors.count("error:") == 1
+    assert f"rank {victim} was ended by SIGKILL" in errors
+    assert "Traceback" not in errors
+    assert not [rank for rank in ranks if rank.is_running() and rank.status() != psutil.STATUS_ZOMBIE]
+    for out in ("killed", "whole"):
+        done = run(work, "recipe.yaml", "--out", out, "--processes", "2", *LONG)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert weights(work / "killed/stages/sft") == weights(work / "whole/stages/sft")
+
+
+def test_sigterm_saves_on_all_ranks_and_another_number_of_ranks_goes_on(work: Path) -> None:
+    process = start(work, "stopped")
+    wait_for_steps(work / "stopped/stages/sft/metrics.jsonl", 20, process)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert "everything is saved" in errors
+    done = run(work, "recipe.yaml", "--out", "stopped", "--processes", "3", *LONG)
+    assert done.returncode == 0, done.stderr[-3000:]
+    whole = run(work, "recipe.yaml", "--out", "whole", *LONG)
+    assert whole.returncode == 0
+    assert len(losses_in(work / "stopped/stages/sft")) == 150
+    losses = [losses_in(work / out / "stages/sft")[:40] for out in ("stopped", "whole")]
+    assert np.allclose(losses[0], losses[1], atol=1e-5)
+
+
+def test_a_stopped_rank_is_named_after_the_timeout(work: Path) -> None:
+    process = start(work, "hung", POSTTRAIN_RANK_TIMEOUT="5")
+    wait_for_steps(work / "hung/stages/sft/metrics.jsonl", 20, process)
+    ranks_of(process)[1].send_signal(signal.SIGSTOP)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.count("error:") == 1
+    assert "rank 1 does not answer" in errors
+
+
+def test_a_run_directory_that_a_rank_does_not_see_is_told_at_the_start(work: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("recipe.yaml", "train.jsonl", "model"):
+        (elsewhere / name).symlink_to((work / name).resolve())
+    port = str(20000 + random.randrange(20000))
+    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    ranks = [
+        subprocess.Popen(
+            command("recipe.yaml", "--out", "here"),
+            cwd=folder,
+            env={**os.environ, **together, "RANK": str(number)},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        for number, folder in enumerate((work, elsewhere))
+    ]
+    errors = [rank.communicate(timeout=60)[1] for rank in ranks]
+    assert ranks[0].returncode == 2
+    assert "rank 1 does not see this folder" in errors[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sft", "grpo"])
+def test_killed_at_ten_random_moments_it_ends_with_the_same_bytes(work: Path, kind: str) -> None:
+    write_files(work)
+    recipe = {"sft": "recipe.yaml", "grpo": "grpo.yaml"}[kind]
+    sets = ("--set", f"stages.{kind}.epochs=60", "--set", f"stages.{kind}.save_every=5")
+    rng = random.Random(kind)
+    for _ in range(10):
+        process = started(work, recipe, "--out", "killed", "--processes", "2", *sets)
+        time.sleep(8 + 6 * rng.random())
+        ranks = ranks_of(process)
+        if len(ranks) < 2:
+            break
+        ranks[rng.randrange(2)].send_signal(signal.SIGKILL)
+        errors = process.communicate(timeout=60)[1]
+        assert errors.count("error:") == 1, errors
+        assert not [rank for rank in ranks if rank.is_running() and rank.status() != psutil.STATUS_ZOMBIE]
+    for out in ("killed", "whole"):
+        assert run(work, recipe, "--out", out, "--processes", "2", *sets).returncode == 0
+    assert weights(work / f"killed/stages/{kind}") == weights(work / f"whole/stages/{kind}")
