@@ -27,6 +27,7 @@ from posttrain.objectives.reward import reward_objective
 from posttrain.objectives.sft import SFT
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.probe import settle_layout
+from posttrain.policy.shard import local_parameters
 from posttrain.policy.value_head import add_value_head
 from posttrain.rewards.score import Reward
 from posttrain.rollouts.grpo import grpo_advantages
@@ -134,10 +135,10 @@ def train(task: Task, seed: int, folder: Path) -> None:
     else:
         source = data_source(task, policy, rows, options.row_tokens)
     if task.side == "posttrain-head":
-        load_weights(task.weights(seed, 0, "trl"), policy.model)
+        load_weights(task.weights(seed, 0, "trl"), policy, local_parameters(policy))
     first = task.weights(seed, 0)
     first.parent.mkdir(parents=True, exist_ok=True)
-    save_weights(first, policy.model)
+    save_weights(first, policy)
     keep_policy(first, first)
     train_policy(Training(policy, source, objectives[task.technique], options, folder))
     for step in plan.saved[1:]:

@@ -34,7 +34,7 @@ def whole_folder(target: Path) -> Generator[Path]:
     Yields:
         the unfinished folder; it gets its name when the block ends without an error.
     """
-    partial = target.with_name(target.name + PARTIAL)
+    partial = partial_folder(target)
     shutil.rmtree(partial, ignore_errors=True)
     with disk_errors(target):
         partial.mkdir(parents=True)
@@ -52,6 +52,11 @@ def whole_folder(target: Path) -> Generator[Path]:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+
+
+def partial_folder(target: Path) -> Path:
+    """The place of a folder until it is whole."""
+    return target.with_name(target.name + PARTIAL)
 
 
 def write_whole(path: Path, text: str) -> None:

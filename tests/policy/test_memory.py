@@ -10,7 +10,7 @@ from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.memory import estimate, fitting_row
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.shape import model_shape
-from posttrain.train.checkpoint import trained
+from posttrain.policy.shard import local_parameters
 from tiny_models import COMMON, save_model
 
 
@@ -22,7 +22,7 @@ def test_weights_and_optimizer_are_counted_exactly(lora: LoraOptions | None, tmp
         add_lora(policy, lora)
     parts = estimate(model_shape(name), PolicyOptions(lora=lora), row_tokens=100, scored=False)
     assert parts["weights"] == sum(4 * p.numel() for p in policy.model.parameters())
-    assert parts["optimizer"] == sum(8 * p.numel() for p in trained(policy.model).values())
+    assert parts["optimizer"] == sum(8 * p.numel() for p in local_parameters(policy).values())
 
 
 def test_expert_weights_with_adapters_are_counted_exactly_and_their_sums_too(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_expert_weights_with_adapters_are_counted_exactly_and_their_sums_too(tmp
     policy = load_policy(name)
     add_lora(policy, lora)
     parts = estimate(model_shape(name), PolicyOptions(lora=lora), row_tokens=100, scored=True)
-    assert parts["optimizer"] == sum(8 * p.numel() for p in trained(policy.model).values())
+    assert parts["optimizer"] == sum(8 * p.numel() for p in local_parameters(policy).values())
     sums = [p.numel() for n, p in policy.base.named_parameters() if ".mlp." in n and ".lora_" not in n]
     linear = estimate(model_shape(name), PolicyOptions(), row_tokens=100, scored=True)
     assert parts["activations"] - linear["activations"] == 4 * (sum(sums) + max(sums))

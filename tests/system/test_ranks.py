@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,27 @@ def test_every_technique_follows_one_process_and_gives_the_same_bits_twice(work:
         assert weights(first) == weights(second), first.name
 
 
+def sharded(*stages: str) -> list[str]:
+    return [word for stage in stages for word in ("--set", f"stages.{stage}.parallel=shard")]
+
+
+def test_in_shards_every_technique_follows_one_process(work: Path) -> None:
+    write_recipe(work)
+    every = ("sft", "ift", "dpo", "kto", "rm", "ppo", "grpo", "distill")
+    for out, words in (
+        ("one", []),
+        ("two", ["--processes", "2", *sharded(*every)]),
+        ("twice", ["--processes", "2", *sharded(*every)]),
+        ("three", ["--processes", "3", *sharded(*every)]),
+    ):
+        done = run(work, "all.yaml", "--out", out, *words)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert_close(work / "one", work / "two")
+    assert_close(work / "one", work / "three")
+    for first, second in zip(stages(work / "two"), stages(work / "twice"), strict=True):
+        assert weights(first) == weights(second), first.name
+
+
 def test_torchrun_starts_it_too(work: Path) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "posttrain"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -171,6 +193,25 @@ def test_sigterm_saves_on_all_ranks_and_another_number_of_ranks_goes_on(work: Pa
     assert len(losses_in(work / "stopped/stages/sft")) == 150
     losses = [losses_in(work / out / "stages/sft")[:40] for out in ("stopped", "whole")]
     assert np.allclose(losses[0], losses[1], atol=1e-5)
+
+
+def test_shards_resume_to_the_same_bits_and_on_other_numbers_of_ranks(work: Path) -> None:
+    shards = sharded("sft")
+    process = started(work, "recipe.yaml", "--out", "cut", "--processes", "2", *LONG, *shards)
+    wait_for_steps(work / "cut/stages/sft/metrics.jsonl", 40, process)
+    ranks_of(process)[1].send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    checkpoint = max((work / "cut/stages/sft/checkpoints").glob("step-*"))
+    names = {path.name.split("_")[0] for path in (checkpoint / "shards").iterdir()}
+    assert all(path.suffix == ".safetensors" for path in (checkpoint / "shards").iterdir()), names
+    for copy in ("one", "three"):
+        shutil.copytree(work / "cut", work / copy, symlinks=True)
+    for out, count in (("cut", 2), ("whole", 2), ("three", 3), ("one", 1)):
+        done = run(work, "recipe.yaml", "--out", out, "--processes", str(count), *LONG, *shards)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert weights(work / "cut/stages/sft") == weights(work / "whole/stages/sft")
+    for other in ("three", "one"):
+        assert np.allclose(losses_in(work / other / "stages/sft"), losses_in(work / "whole/stages/sft"), atol=1e-5)
 
 
 def test_a_stopped_rank_is_named_after_the_timeout(work: Path) -> None:

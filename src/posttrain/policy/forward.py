@@ -7,6 +7,7 @@ Legend: ``T`` packed tokens, ``N`` loss tokens, ``C`` completions, ``L`` longest
 from collections.abc import Iterator, Set
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,6 +25,10 @@ VALUE_TRUNK = "value_trunk"
 """The module name of a value function's own trunk (`policy.value_head`)."""
 
 
+PASS = "packed_pass"
+"""The name of the method of a sharded model that runs `outputs_of`; weights are gathered and freed around it."""
+
+
 def forward(
     policy: Policy,
     batch: Batch,
@@ -32,6 +37,14 @@ def forward(
     temperature: float = 1.0,
     gradient: float | None = None,
     accumulate: bool = False,
+) -> Outputs:
+    """Compute the outputs that an objective wants; see `outputs_of`."""
+    run = partial(outputs_of, policy) if policy.shards is None else getattr(policy.base, PASS)
+    return run(batch, wants, temperature=temperature, gradient=gradient, accumulate=accumulate)
+
+
+def outputs_of(
+    policy: Policy, batch: Batch, wants: Set[Want], *, temperature: float, gradient: float | None, accumulate: bool
 ) -> Outputs:
     """Compute the outputs that an objective wants.
 
@@ -83,8 +96,9 @@ def _values(policy: Policy, batch: Batch) -> Tensor:
 
 
 def mixed(policy: Policy) -> AbstractContextManager[Any]:
-    """A context in which matrix products run in the policy's dtype."""
-    return nullcontext() if policy.autocast is None else torch.autocast(policy.device.type, policy.autocast)
+    """A context in which matrix products run in the policy's dtype; weights in shards have it already."""
+    narrow = policy.autocast is not None and policy.shards is None
+    return torch.autocast(policy.device.type, policy.autocast) if narrow else nullcontext()
 
 
 def head_of(model: Any) -> Head:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 import transformers
@@ -34,6 +34,41 @@ class AdapterStart:
     subtracted: bool
 
 
+class Shards(Protocol):
+    """Weights that are divided among the ranks; `policy.fsdp` has the only kind."""
+
+    gathered: bool
+    """Whether every rank holds all weights at the moment."""
+
+    def gather(self) -> None:
+        """Give every rank all weights, until `free`. All ranks call it."""
+        ...
+
+    def free(self) -> None:
+        """Leave every rank its shards alone."""
+        ...
+
+    def divided(self, tensor: torch.Tensor, /) -> bool:
+        """Whether a weight or gradient is in shards."""
+        ...
+
+    def own(self, tensor: torch.Tensor, /) -> torch.Tensor:
+        """This rank's shard of a weight or gradient, in the same memory."""
+        ...
+
+    def full(self, tensor: torch.Tensor, /) -> torch.Tensor:
+        """The whole of a weight or gradient. All ranks call it."""
+        ...
+
+    def part(self, weight: torch.Tensor, full: torch.Tensor, /) -> torch.Tensor:
+        """This rank's part of a whole tensor with the shape of a weight. All ranks call it."""
+        ...
+
+    def like(self, weight: torch.Tensor, own: torch.Tensor, /) -> torch.Tensor:
+        """This rank's part of a tensor with the shape of a weight, such as a moment, as a shard of the whole."""
+        ...
+
+
 @dataclass(slots=True)
 class Policy:
     """A model, its tokenizer, and the way it is run.
@@ -50,6 +85,7 @@ class Policy:
         start: see `AdapterStart`; None if the base alone is the model before training.
         plus_ratio: the learning rate of the adapter's B matrices as a multiple of that of other weights (LoRA+).
         whole: whether the trained adapter is saved as a part of the weights, since no folder holds its base.
+        shards: how the weights are divided among the ranks; None if every rank has all of them.
     """
 
     model: Any
@@ -63,6 +99,7 @@ class Policy:
     start: AdapterStart | None = None
     plus_ratio: float = 1.0
     whole: bool = False
+    shards: Shards | None = None
 
     @property
     def device(self) -> torch.device:

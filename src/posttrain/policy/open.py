@@ -14,6 +14,7 @@ from posttrain.policy.lora.attach import attach, continue_adapter
 from posttrain.policy.lora.folder import AdapterFolder, adapter_in
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.probe import settle_layout
+from posttrain.ranks.group import size
 
 
 def open_policy(
@@ -51,6 +52,10 @@ def open_policy(
     sentence = settle_layout(policy)
     if sentence is not None:
         on_note(sentence)
+    if train and options.parallel == "shard" and size() > 1:
+        from posttrain.policy.fsdp import shard_policy
+
+        shard_policy(policy, size())
     if lora is not None:
         _adapt(policy, lora, name, adapter, seed)
     if train and options.gradient_checkpointing:

@@ -71,6 +71,11 @@ class PolicyOptions(PlaceOptions):
     quantization: Literal["4bit"] | None = Field(
         default=None, description="quantize the frozen base to NF4 (needs lora and CUDA)"
     )
+    parallel: Literal["auto", "replicate", "shard"] = Field(
+        default="auto",
+        description="with several processes: replicate (each holds the whole model), shard (each holds a part of the "
+        "weights, gradients and moments), or auto (shard if the model does not fit otherwise)",
+    )
     gradient_checkpointing: bool | Literal["auto"] = Field(
         default="auto",
         description="recompute activations to save memory. true: in every row; auto: in rows longer than row_tokens, "

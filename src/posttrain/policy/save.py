@@ -1,10 +1,11 @@
 """Saves a policy as a folder that transformers, or peft for an adapter, loads directly."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from posttrain.core.group import Group
 from posttrain.files import read_json, whole_folder, write_json
@@ -25,6 +26,7 @@ def save_policy(
     chat_template: str | None = None,
     verify_on: Sequence[Group] = (),
     trust_remote_code: bool = False,
+    weights: Mapping[str, Tensor] | None = None,
     on_note: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Write model, tokenizer, chat template and generation config, atomically.
@@ -38,6 +40,7 @@ def save_policy(
         chat_template: the template of training, if it is not the tokenizer's template.
         verify_on: groups for which the folder, loaded by transformers, must give the same log-probs (or scores) as the
             policy. The policy's weights are freed for that.
+        weights: all weights, if the policy itself holds them in shards.
         on_note: called with each sentence that a user of the folder should know.
 
     Raises:
@@ -63,18 +66,18 @@ def save_policy(
             if generation is not None:
                 generation.save_pretrained(target)
         else:
-            _save_weights(policy, target, dtype)
+            _save_weights(policy, weights or policy.model.state_dict(), target, dtype)
         policy.tokenizer.save_pretrained(target)
         if expected is not None:
             saved = "float32" if adapter else dtype
             check_folder_gives(target, expected, groups, policy, saved=saved, trust_remote_code=trust_remote_code)
 
 
-def _save_weights(policy: Policy, target: Path, dtype: str) -> None:
+def _save_weights(policy: Policy, weights: Mapping[str, Tensor], target: Path, dtype: str) -> None:
     wanted = getattr(torch, dtype)
     state = {
         name: tensor.to(wanted) if tensor.is_floating_point() else tensor
-        for name, tensor in policy.model.state_dict().items()
+        for name, tensor in weights.items()
         if not name.startswith((VALUE_HEAD, VALUE_TRUNK))
     }
     policy.model.save_pretrained(target, state_dict=state)

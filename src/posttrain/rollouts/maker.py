@@ -15,6 +15,7 @@ from posttrain.errors import RunError
 from posttrain.generation.request import Generate, Generation
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
+from posttrain.policy.shard import whole
 from posttrain.ranks.exchange import spread
 from posttrain.ranks.group import is_main
 from posttrain.rollouts import metrics
@@ -92,6 +93,10 @@ def rollout_maker(
     enough = min(PATIENCE, len(spec.prompts))
 
     def make(number: int, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
+        with whole(spec.policy):
+            return rollout(number, state)
+
+    def rollout(number: int, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
         every, chosen, cursor = _written(spec, state.cursor)
         if is_main():
             write_json_lines(tables / f"rollout-{number:08d}.jsonl", completion_rows(every, number))

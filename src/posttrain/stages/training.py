@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from posttrain.core.group import Group
 from posttrain.data.chat.encode import Renderer
 from posttrain.data.chat.scored_text import record_reasoning
@@ -17,6 +19,7 @@ from posttrain.policy.memory import estimate
 from posttrain.policy.open import open_policy
 from posttrain.policy.save import save_policy
 from posttrain.policy.shape import model_shape
+from posttrain.policy.shard import whole, whole_model
 from posttrain.ranks.exchange import main_first, on_main
 from posttrain.recipe.stages.base import TrainingStage
 from posttrain.stages.context import Context, Figure
@@ -106,20 +109,22 @@ def finish(
         screen.note(sentence)
     before = _before(training, context)
     if samples:
-        on_main(lambda: answer_before(policy, samples, folder / "samples.json"))
+        with whole(policy):
+            on_main(lambda: answer_before(policy, samples, folder / "samples.json"))
     with screen.bar("training", training.steps) as advance:
         state, after = train_policy(training, callbacks_of(advance, context))
     figures = {name: figure_of(name, before.get(name), mean, training) for name, mean in after.items()}
-    compared = _compared(training, state.step)
+    compared, weights = _compared(training, state.step), whole_model(policy)
 
     def measure_and_save() -> dict[str, Figure]:
         if samples:
             answer_after(policy, samples, folder / "samples.json", screen)
         behaviour = _behaviour(policy, renderer, context) if context.suites else {}
-        _save(stage, policy, renderer, context, compared)
+        _save(stage, policy, renderer, context, compared, weights)
         return behaviour
 
-    return figures | on_main(measure_and_save)
+    with whole(policy):
+        return figures | on_main(measure_and_save)
 
 
 def _behaviour(policy: Policy, renderer: Renderer, context: Context) -> dict[str, Figure]:
@@ -130,9 +135,18 @@ def _behaviour(policy: Policy, renderer: Renderer, context: Context) -> dict[str
 
 
 def _save(
-    stage: TrainingStage, policy: Policy, renderer: Renderer, context: Context, compared: Sequence[Group]
+    stage: TrainingStage,
+    policy: Policy,
+    renderer: Renderer,
+    context: Context,
+    compared: Sequence[Group],
+    weights: Mapping[str, Tensor] | None,
 ) -> None:
-    """Write the model folder, and compare the model that is read from it with the trained one on some groups."""
+    """Write the model folder, and compare the model that is read from it with the trained one on some groups.
+
+    Args:
+        weights: see `save_policy`.
+    """
     if policy.task == "score":
         record_reasoning(policy.tokenizer, renderer.reasoning)
     save_policy(
@@ -141,6 +155,7 @@ def _save(
         dtype=stage.save_dtype,
         chat_template=renderer.template.source if renderer.template is not None else None,
         verify_on=compared,
+        weights=weights,
         trust_remote_code=stage.trust_remote_code,
         on_note=context.screen.note,
     )

@@ -11,6 +11,7 @@ from posttrain.core.group import Group
 from posttrain.core.outputs import Baseline, Objective
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
+from posttrain.policy.shard import whole
 
 
 def with_baseline(policy: Policy, objective: Objective, groups: Sequence[Group], row_tokens: int) -> Sequence[Group]:
@@ -21,7 +22,8 @@ def with_baseline(policy: Policy, objective: Objective, groups: Sequence[Group],
     baseline = objective.baseline
     if baseline is None or not groups:
         return groups
-    values = baseline_values(policy, baseline, groups, row_tokens)
+    with whole(policy):
+        values = baseline_values(policy, baseline, groups, row_tokens)
     return [with_value(group, baseline, step_value(baseline, values)) for group in groups]
 
 

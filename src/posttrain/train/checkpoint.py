@@ -1,14 +1,15 @@
 """Checkpoints of the whole state of training. They are written atomically and verified before they are read.
 
 A folder ``step-00000120`` holds ``weights.safetensors`` (the trained parameters: all of them, or the adapter),
-``optimizer.safetensors``, ``state.json`` and ``hashes.json``. The schedule and the order of the data are functions of
-the step number and need no state.
+``optimizer.safetensors``, ``state.json`` and ``hashes.json``. Of a policy in shards it holds a folder ``shards`` in
+place of the first two. The schedule and the order of the data are functions of the step number and need no state.
 """
 
 import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from posttrain.files import is_sound, seal, whole_folder, write_json
+from posttrain.files import PARTIAL, is_sound, partial_folder, seal, whole_folder, write_json
+from posttrain.policy.load import Policy
+from posttrain.policy.shard import Parameters, own_part, whole_weights
+from posttrain.ranks.exchange import on_main, same_everywhere
+from posttrain.ranks.group import is_main, size
+from posttrain.train.optimizer import Trained
 
 _WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+_SHARDS = "shards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +50,59 @@ class State:
     losses: tuple[float, ...] = ()
 
 
-def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """The trained parameters by name, with tied parameters once."""
-    return {name: p for name, p in model.named_parameters() if p.requires_grad}
-
-
-def save_checkpoint(
-    folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: State, *, keep: int
-) -> int:
-    """Write ``folder/step-N`` atomically, then delete all but the newest `keep` checkpoints.
+def save_checkpoint(folder: Path, trained: Trained, state: State, *, keep: int) -> int:
+    """Write ``folder/step-N`` atomically, then delete all but the newest `keep` checkpoints. All ranks call it.
 
     Returns:
         the step of the oldest checkpoint that is kept.
+
+    Raises:
+        RunError: the ranks do not have the same weights.
     """
-    parameters = trained(model)
-    with whole_folder(folder / f"step-{state.step:08d}") as target:
-        save_weights(target / _WEIGHTS, model)
+    target = folder / f"step-{state.step:08d}"
+    if trained.policy.shards is None:
+        if size() > 1:
+            same_everywhere("the weights", _hash(trained.parameters))
+        on_main(lambda: _save_whole(target, trained, state))
+    else:
+        with whole_folder(target) if is_main() else nullcontext(partial_folder(target)) as place:
+            on_main(lambda: None)  # the folder is there
+            _shard_files().save_shards(place / _SHARDS, trained)
+            if is_main():
+                _seal(place, state)
+        on_main(lambda: None)
+    if is_main():
+        for old in _steps(folder)[keep:]:
+            shutil.rmtree(old)
+    return on_main(lambda: int(_steps(folder)[-1].name[5:]))
+
+
+def _shard_files():
+    """The module for checkpoints in shards; it imports much of torch."""
+    from posttrain.train import shard_files
+
+    return shard_files
+
+
+def _save_whole(target: Path, trained: Trained, state: State) -> None:
+    with whole_folder(target) as place:
+        save_file(_owned(trained.parameters), place / _WEIGHTS)
         moments = {
-            f"{name}/{key}": value.detach()
-            for name, parameter in parameters.items()
-            for key, value in optimizer.state[parameter].items()
+            f"{name}/{key}": value
+            for name, parameter in trained.parameters.items()
+            for key, value in trained.optimizer.state[parameter].items()
         }
-        save_file(_owned({**moments, "rng": torch.get_rng_state()}), target / _OPTIMIZER)
-        write_json(target / _STATE, asdict(state))
-        seal(target)
-    for old in _steps(folder)[keep:]:
-        shutil.rmtree(old)
-    return int(_steps(folder)[-1].name[5:])
+        save_file(_owned({**moments, "rng": torch.get_rng_state()}), place / _OPTIMIZER)
+        _seal(place, state)
 
 
-def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> tuple[State, list[str]]:
-    """Load the newest undamaged checkpoint into `model` and `optimizer`.
+def _seal(place: Path, state: State) -> None:
+    write_json(place / _STATE, asdict(state))
+    seal(place)
+
+
+def load_checkpoint(folder: Path, trained: Trained) -> tuple[State, list[str]]:
+    """Load the newest undamaged checkpoint; the number of ranks may have changed since. All ranks call it.
 
     Returns:
         its state (the initial state if there is no checkpoint), and a sentence on each damaged checkpoint.
@@ -83,42 +112,53 @@ def load_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim
         if not is_sound(candidate):
             damage.append(f"{candidate}: this checkpoint is damaged (a hash differs), so the one before it is used")
             continue
-        load_weights(candidate / _WEIGHTS, model)
-        _load_optimizer(candidate / _OPTIMIZER, model, optimizer)
+        if (candidate / _SHARDS).is_dir():
+            _shard_files().load_shards(candidate / _SHARDS, trained)
+        else:
+            load_weights(candidate / _WEIGHTS, trained.policy, trained.parameters)
+            _load_optimizer(candidate / _OPTIMIZER, trained)
         saved: dict[str, Any] = json.loads((candidate / _STATE).read_text())
         saved["losses"] = tuple(saved["losses"])
         return State(**saved), damage
     return State(), damage
 
 
-def weights_hash(model: torch.nn.Module) -> str:
-    """A hash of the trained parameters."""
-    digest = hashlib.blake2b()
-    for parameter in trained(model).values():
-        digest.update(parameter.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+def save_weights(path: Path, policy: Policy) -> None:
+    """Write the trained parameters atomically. All ranks call it."""
+    tensors = whole_weights(policy)
+    partial = path.with_name(path.name + PARTIAL)
 
+    def write() -> None:
+        save_file(_owned(tensors), partial)
+        partial.replace(path)
 
-def save_weights(path: Path, model: torch.nn.Module) -> None:
-    """Write the trained parameters."""
-    save_file(_owned({name: p.detach() for name, p in trained(model).items()}), path)
+    on_main(write)
 
 
 @torch.no_grad()
-def load_weights(path: Path, model: torch.nn.Module) -> None:
-    """Read the parameters that `save_weights` wrote."""
+def load_weights(path: Path, policy: Policy, parameters: Parameters) -> None:
+    """Read the parameters that `save_weights` wrote. All ranks call it."""
     saved = load_file(path)
-    for name, parameter in trained(model).items():
-        parameter.copy_(saved[name])
+    for name, parameter in parameters.items():
+        parameter.copy_(own_part(policy, name, saved[name]))
 
 
-def _load_optimizer(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def _load_optimizer(path: Path, trained: Trained) -> None:
     saved = load_file(path)
     torch.set_rng_state(saved.pop("rng"))
-    for name, parameter in trained(model).items():
+    for name, parameter in trained.parameters.items():
         prefix = f"{name}/"
         moments = {key[len(prefix) :]: value for key, value in saved.items() if key.startswith(prefix)}
-        optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in moments.items()}
+        trained.optimizer.state[parameter] = {
+            key: own_part(trained.policy, name, value).to(parameter.device) for key, value in moments.items()
+        }
+
+
+def _hash(parameters: Parameters) -> str:
+    digest = hashlib.blake2b()
+    for parameter in parameters.values():
+        digest.update(parameter.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _steps(folder: Path) -> list[Path]:
@@ -127,4 +167,4 @@ def _steps(folder: Path) -> list[Path]:
 
 
 def _owned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+    return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}

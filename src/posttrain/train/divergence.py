@@ -11,6 +11,7 @@ from posttrain.core.outputs import Objective
 from posttrain.core.packing import collate
 from posttrain.errors import RunError
 from posttrain.policy.load import Policy
+from posttrain.policy.shard import whole
 from posttrain.train.step import loss_of
 
 WINDOW = 32
@@ -46,8 +47,10 @@ def check_loss(
         if jumped
         else f"the loss is {loss} and the gradient norm {norm}"
     )
+    with whole(policy):
+        worst = _worst(policy, objective, groups)
     raise RunError(
-        f"step {step + 1}: {problem}. Worst rows: {', '.join(_worst(policy, objective, groups))}. "
+        f"step {step + 1}: {problem}. Worst rows: {', '.join(worst)}. "
         "The run keeps the weights before this step. Look at these rows, lower learning_rate, or raise max_loss_jump"
     )
 

@@ -6,27 +6,18 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 
-import torch
-
 from posttrain.core.group import Group
 from posttrain.core.outputs import Objective
 from posttrain.errors import RunError, Stopped
 from posttrain.policy.load import Policy
-from posttrain.ranks.exchange import gathered, on_main, same_everywhere
-from posttrain.ranks.group import size
+from posttrain.policy.shard import local_gradients, local_parameters, whole
+from posttrain.ranks.exchange import gathered
 from posttrain.train import divergence
 from posttrain.train.baseline import with_baseline
 from posttrain.train.batches import BatchSource, Indexed
-from posttrain.train.checkpoint import (
-    State,
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-    save_weights,
-    weights_hash,
-)
+from posttrain.train.checkpoint import State, load_checkpoint, load_weights, save_checkpoint, save_weights
 from posttrain.train.metrics_log import MetricsLog
-from posttrain.train.optimizer import adamw, rate_at, set_rate
+from posttrain.train.optimizer import Trained, adamw, clip_gradients, rate_at, set_rate
 from posttrain.train.options import TrainOptions
 from posttrain.train.step import Mean, accumulate, evaluate
 
@@ -95,16 +86,18 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
         Stopped: the user requested a stop; a checkpoint is saved.
     """
     callbacks = callbacks or Callbacks()
-    options, model, checkpoints = training.options, training.policy.model, training.folder / "checkpoints"
+    options, checkpoints = training.options, training.folder / "checkpoints"
+    parameters = local_parameters(training.policy)
     optimizer = adamw(
-        model.named_parameters(),
+        parameters.items(),
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
         betas=options.betas,
         epsilon=options.epsilon,
         plus_ratio=training.policy.plus_ratio,
     )
-    state, damage = load_checkpoint(checkpoints, model, optimizer)
+    trained = Trained(training.policy, parameters, optimizer)
+    state, damage = load_checkpoint(checkpoints, trained)
     for sentence in damage:
         callbacks.on_note(sentence)
     total = training.steps
@@ -114,7 +107,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
         callbacks.on_note(f"metrics.jsonl was truncated or deleted after step {state.step}; earlier metrics are lost")
     try:
         while not (finished := _finished(state, total, options)):
-            values, measured = _step(training, optimizer, state, total), None
+            values, measured = _step(training, trained, state, total), None
             state = replace(state, step=state.step + 1, losses=_recent(state, values))
             log.write(values, "train")
             callbacks.on_step(state.step, total, values)
@@ -128,7 +121,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
             stopping = any(gathered(callbacks.stop())) and not finished
             if finished or stopping or _due(options.save_every, state.step, total):
                 state = replace(state, log_bytes=log.synced_bytes())
-                oldest = _saved(training, optimizer, state)
+                oldest = save_checkpoint(checkpoints, trained, state, keep=options.keep_checkpoints)
                 training.source.discard_before(oldest)
             if stopping:
                 raise Stopped(f"stopped after step {state.step} of {total}; everything is saved")
@@ -136,20 +129,12 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
         log.close()
     assert finished
     if options.patience is not None and state.best_loss is not None:
-        load_weights(training.folder / "best.safetensors", model)
+        load_weights(training.folder / "best.safetensors", training.policy, parameters)
         measured = None
         name, more = training.monitor
         best = -state.best_loss if more else state.best_loss
         callbacks.on_note(f"the weights of step {state.best_step} are the best and are kept ({name} {best:.4f})")
     return state, evaluate_all(training) if measured is None else measured
-
-
-def _saved(training: Training, optimizer: torch.optim.Optimizer, state: State) -> int:
-    """Save a checkpoint; the step of the oldest one that is kept."""
-    model, folder = training.policy.model, training.folder / "checkpoints"
-    if size() > 1:
-        same_everywhere("the weights", weights_hash(model))
-    return on_main(lambda: save_checkpoint(folder, model, optimizer, state, keep=training.options.keep_checkpoints))
 
 
 def evaluate_all(training: Training) -> dict[str, Mean]:
@@ -159,12 +144,13 @@ def evaluate_all(training: Training) -> dict[str, Mean]:
         RunError: a metric is not finite.
     """
     values: dict[str, Mean] = {}
-    for name, groups in training.held_out.items():
-        prefix = "eval_" if name == VALIDATION else f"eval_{name}_"
-        metrics = evaluate(training.policy, training.objective, groups, training.options.row_tokens)
-        values |= {prefix + metric: mean for metric, mean in metrics.items()}
-    if training.measure is not None:
-        values |= training.measure()
+    with whole(training.policy):
+        for name, groups in training.held_out.items():
+            prefix = "eval_" if name == VALIDATION else f"eval_{name}_"
+            metrics = evaluate(training.policy, training.objective, groups, training.options.row_tokens)
+            values |= {prefix + metric: mean for metric, mean in metrics.items()}
+        if training.measure is not None:
+            values |= training.measure()
     for name, mean in values.items():
         if mean.value is not None and not isfinite(mean.value):
             raise RunError(
@@ -174,17 +160,16 @@ def evaluate_all(training: Training) -> dict[str, Mean]:
     return values
 
 
-def _step(training: Training, optimizer: torch.optim.Optimizer, state: State, total: int) -> Values:
+def _step(training: Training, trained: Trained, state: State, total: int) -> Values:
     """Run one optimiser step, and return its metrics."""
     started = time.perf_counter()
-    options, model = training.options, training.policy.model
+    options, optimizer = training.options, trained.optimizer
     groups = training.source.step(state.step)
     ready = with_baseline(training.policy, training.objective, groups, options.row_tokens)
     means = accumulate(training.policy, training.objective, ready, options.row_tokens)
     metrics = {name: mean.value for name, mean in means.items()}
-    norm = float(
-        torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], options.max_grad_norm)
-    )
+    local_gradients(training.policy, trained.parameters)
+    norm = clip_gradients(training.policy, trained.parameters, options.max_grad_norm)
     loss = metrics["loss"]
     if loss is not None:  # a step whose pairs are all tied has no loss
         divergence.check_loss(
@@ -257,12 +242,5 @@ def _compared_with_best(training: Training, state: State, measured: Mapping[str,
     if state.best_loss is not None and loss >= state.best_loss:
         return replace(state, unimproved=state.unimproved + 1)
     if training.options.patience is not None:
-        path = training.folder / "best.safetensors"
-        partial = path.with_name(path.name + ".partial")
-
-        def save() -> None:
-            save_weights(partial, training.policy.model)
-            partial.replace(path)
-
-        on_main(save)
+        save_weights(training.folder / "best.safetensors", training.policy)
     return replace(state, best_loss=loss, best_step=state.step, unimproved=0)

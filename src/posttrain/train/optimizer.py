@@ -15,14 +15,34 @@ With a minimum rate m, a share f that falls becomes m + (1 - m) f.
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
+
+from posttrain.policy.load import Policy
+from posttrain.policy.shard import Parameters, shard_names
+from posttrain.ranks.exchange import gathered
 
 Schedule = Literal["cosine", "linear", "constant", "wsd"]
 
 _FACTOR = "rate_factor"
 """The key of a parameter group's factor of the learning rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training changes.
+
+    Args:
+        policy: the model.
+        parameters: the trained parameters by name, as this rank holds them (`policy.shard.local_parameters`).
+        optimizer: the optimiser of these parameters.
+    """
+
+    policy: Policy
+    parameters: Parameters
+    optimizer: torch.optim.Optimizer
 
 
 def adamw(
@@ -87,6 +107,24 @@ def rate_at(
     done = max(0, step - start) / max(1, total - start)
     share = 0.5 * (1.0 + math.cos(math.pi * done)) if schedule == "cosine" else 1.0 - done
     return peak * (min_rate + (1.0 - min_rate) * share)
+
+
+def clip_gradients(policy: Policy, parameters: Parameters, most: float) -> float:
+    """Scale the gradients so that their norm over all parameters is at most `most`; returns the norm before.
+
+    Args:
+        parameters: the trained parameters by name, as this rank holds them.
+    """
+    if policy.shards is None:
+        return float(torch.nn.utils.clip_grad_norm_(parameters.values(), most))
+    shards = shard_names(policy)
+    squares = [0.0, 0.0]  # of what every rank has, and of what only this one has
+    for name, parameter in parameters.items():
+        if parameter.grad is not None:
+            squares[name in shards] += float(parameter.grad.double().square().sum())
+    norm = (squares[0] + sum(gathered(squares[1]))) ** 0.5
+    torch.nn.utils.clip_grads_with_norm_(parameters.values(), most, torch.tensor(norm))
+    return norm
 
 
 def _is_b(name: str) -> bool:

@@ -14,7 +14,9 @@ from posttrain.policy.forward import forward
 from posttrain.policy.grad_accumulation import accumulating
 from posttrain.policy.gradient_checkpointing import recomputing
 from posttrain.policy.load import Policy
+from posttrain.policy.shard import shard_names
 from posttrain.ranks.exchange import gathered, share, sum_gradients
+from posttrain.ranks.group import size
 from posttrain.train.baseline import baseline_values, step_value, with_value
 from posttrain.train.batches import Indexed
 
@@ -85,6 +87,7 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
     """
     totals = Totals()
     rows = list(packed_rows(groups, row_tokens, policy.device))
+    missing = _missing_rows(policy, groups, row_tokens, len(rows))
     units = sum(gathered(sum(row.counts[objective.unit] for row in rows)))
     units = units or 1  # 0 if all completions are truncated and masked
     with accumulating(policy):
@@ -94,18 +97,36 @@ def accumulate(policy: Policy, objective: Objective, groups: Sequence[Group], ro
                 loss = _loss(policy, objective, row, units)
                 (loss.total / units).backward()
             totals.add(loss.metrics)
-        sum_gradients(policy.model.parameters())
+        for _ in range(missing):
+            spare = collate([min(groups, key=lambda group: group.size)], policy.device)
+            (0.0 * _loss(policy, objective, spare, units, factor=0.0).total).backward()
+        shards = shard_names(policy)
+        sum_gradients(p for name, p in policy.model.named_parameters() if name not in shards)
     return totals.over_ranks().means(objective.differences)
 
 
-def _loss(policy: Policy, objective: Objective, row: Batch, units: float) -> Loss:
-    """The forward pass and loss of one row, in a step of `units` units."""
+def _missing_rows(policy: Policy, groups: Sequence[Group], row_tokens: int, own: int) -> int:
+    """The rows without effect by which a rank makes up for its smaller share.
+
+    With shards, every rank must run each layer as often as the others.
+    """
+    if policy.shards is None:
+        return 0
+    return ceil(len(pack([group.size for group in groups], row_tokens)) / size()) - own
+
+
+def _loss(policy: Policy, objective: Objective, row: Batch, units: float, *, factor: float = 1.0) -> Loss:
+    """The forward pass and loss of one row, in a step of `units` units.
+
+    Args:
+        factor: of the promised gradient.
+    """
     outputs = forward(
         policy,
         row,
         objective.wants,
         temperature=objective.temperature,
-        gradient=-1 / units if objective.uniform and WEIGHT not in row.columns else None,
+        gradient=-factor / units if objective.uniform and WEIGHT not in row.columns else None,
         accumulate=True,
     )
     return objective.loss(outputs, row)
