@@ -41,6 +41,7 @@ app.add_typer(compare_cli.app)
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run directory; runs/<path of the recipe> if not given.")]
+Processes = Annotated[int, typer.Option("--processes", help="Processes on this machine that train together.", min=1)]
 Fresh = Annotated[
     bool | None,
     typer.Option(
@@ -72,9 +73,7 @@ def run_command(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Run later stages although a gate does not pass; then exit with 100.")
     ] = False,
-    processes: Annotated[
-        int, typer.Option("--processes", help="Processes on this machine that train together.", min=1)
-    ] = 1,
+    processes: Processes = 1,
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice.
@@ -111,13 +110,14 @@ def plan_command(
     recipe: RecipeFile,
     set_: Overrides = [],  # noqa: B006
     sweep: Sweeps = [],  # noqa: B006
+    processes: Processes = 1,
     as_json: AsJson = False,
 ) -> None:
     """Read the data and say what a run would do: rows, tokens, steps, memory, time, disk. Loads no weights.
 
     Ends with exit code 2 if a stage does not fit into the free memory.
     """
-    _work().plan_and_show(recipe, set_, sweep, as_json=as_json)
+    _work().plan_and_show(recipe, set_, sweep, processes=processes, as_json=as_json)
 
 
 @app.command(

@@ -67,7 +67,7 @@ def run_and_show(
             show_summary(summary, folder)
 
 
-def plan_and_show(recipe: Path, sets: Sequence[str], sweeps: Sequence[str], *, as_json: bool) -> None:
+def plan_and_show(recipe: Path, sets: Sequence[str], sweeps: Sequence[str], *, processes: int, as_json: bool) -> None:
     """Show what a run would do; of a sweep, the number of its runs and its time.
 
     Raises:
@@ -77,7 +77,7 @@ def plan_and_show(recipe: Path, sets: Sequence[str], sweeps: Sequence[str], *, a
         plan_sweep_and_show(recipe, sets, sweeps, as_json=as_json)
         return
     checked = load_ready(recipe, sets)
-    plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json))
+    plans = plan_recipe(checked, recipe.parent, Screen(quiet=as_json), processes=processes)
     if as_json:
         typer.echo(json.dumps([plan.as_json() for plan in plans], indent=2))
     else:

@@ -25,9 +25,9 @@ from posttrain.recipe.gates import gates_of, suites_of_stage
 from posttrain.recipe.schema import Recipe, in_order, made_by_stages, origin
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
-from posttrain.stages.context import Context
+from posttrain.stages.context import Context, Ranks
 from posttrain.stages.cost import Load, disk_bytes, flops, seconds
-from posttrain.stages.fits import Room, room
+from posttrain.stages.fits import Room, room, with_parallel
 from posttrain.stages.runner import Preview, runner_of
 from posttrain.stages.steps import early_end
 
@@ -89,8 +89,11 @@ class Notes(Screen):
         self.sentences.append(sentence)
 
 
-def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[StagePlan]:
+def plan_recipe(recipe: Recipe, base: Path, screen: Screen, *, processes: int = 1) -> list[StagePlan]:
     """Read each stage's data with the model's own tokenizer and template; count, and estimate.
+
+    Args:
+        processes: the processes of this machine that will train together.
 
     Raises:
         InputError: a problem that would end a run at its start.
@@ -102,7 +105,7 @@ def plan_recipe(recipe: Recipe, base: Path, screen: Screen) -> list[StagePlan]:
         except InputError as error:
             raise InputError(f"suites.{name}: {error}") from error
     check_gold_rows(recipe, base)
-    plans = [_plan_stage(recipe, name, base, screen) for name in in_order(recipe)]
+    plans = [_plan_stage(recipe, name, base, screen, Ranks(processes, processes)) for name in in_order(recipe)]
     return [replace(plan, notes=(*plan.notes, *_gate_notes(recipe, plan.stage, questions))) for plan in plans]
 
 
@@ -116,13 +119,16 @@ def _gate_notes(recipe: Recipe, stage: str, questions: Mapping[str, Sequence[Que
     return [sentence for sentence in sentences if sentence is not None]
 
 
-def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> StagePlan:
+def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen, ranks: Ranks) -> StagePlan:
     stage, notes = recipe.stages[name], Notes()
     model = origin(recipe, stage.start, base)
     others = {other.name: origin(recipe, other.name, base) for other in stage.others}
     with TemporaryDirectory() as folder:
         suites = suites_of_stage(recipe, name)
-        context = Context(name, Path(folder), base, model, recipe.seed, others, suites, screen=notes)
+        context = Context(name, Path(folder), base, model, recipe.seed, others, suites, screen=notes, ranks=ranks)
+        stage = with_parallel(stage, context)
+        if ranks.total > 1 and isinstance(stage, TrainingStage):
+            notes.note(f"parallel: {stage.parallel}, on {ranks.total} processes; the memory is that of one of them")
         if made := made_by_stages(recipe, name):
             notes.note(f"its data comes from {' and '.join(made)}, and is read once that has run")
             seen = Preview(DataSummary.of_rows(0), 0, runner_of(stage).needs(stage, context), ())
@@ -136,18 +142,25 @@ def _plan_stage(recipe: Recipe, name: str, base: Path, screen: Screen) -> StageP
         notes.sentences += reward_lines(trials)
         if isinstance(stage, TrainingStage) and (sentence := adapter_note(recipe, stage, base)) is not None:
             notes.note(sentence)
-    return _plan(stage, name, recipe, seen, model, notes, trials)
+    return _plan(stage, name, recipe, seen, model, notes, trials, ranks)
 
 
 def _plan(
-    stage: StageOptions, name: str, recipe: Recipe, seen: Preview, model: str, notes: Notes, trials: Sequence[Trial]
+    stage: StageOptions,
+    name: str,
+    recipe: Recipe,
+    seen: Preview,
+    model: str,
+    notes: Notes,
+    trials: Sequence[Trial],
+    ranks: Ranks,
 ) -> StagePlan:
     ends = {
         renderer.tokenizer.convert_ids_to_tokens(end): None
         for renderer in seen.renderers
         for end in sorted(renderer.end_tokens)
     }
-    usage = room(stage, seen.memory)
+    usage = room(stage, seen.memory, ranks)
     seconds, disk = _time_and_disk(stage, seen, model, usage)
     return StagePlan(
         stage=name,

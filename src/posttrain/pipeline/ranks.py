@@ -10,8 +10,9 @@ from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import write_whole
 from posttrain.ranks.exchange import gathered, on_main
 from posttrain.ranks.group import group_size, is_main, parallel
-from posttrain.recipe.stages.base import StageOptions
+from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.fits import with_parallel
 from posttrain.stages.runner import runner_of
 
 TOKEN = ".ranks"
@@ -34,9 +35,11 @@ class _Call:
 
 def run_on_ranks(stage: StageOptions, context: Context) -> dict[str, Figure]:
     """Run a stage on the main process; the other ranks join in if the stage is made for that."""
-    runner = runner_of(stage)
+    stage, runner = with_parallel(stage, context), runner_of(stage)
     if group_size() == 1 or not runner.parallel:
         return runner.run(stage, context)
+    if isinstance(stage, TrainingStage) and stage.parallel == "shard":
+        context.screen.note(f"weights, gradients and moments are divided among {group_size()} processes")
     call = _Call(
         stage,
         context.name,

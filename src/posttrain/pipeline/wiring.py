@@ -12,10 +12,11 @@ from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import sha256_of, unchanged
 from posttrain.pipeline.earlier_results import Inputs, finished, flat, started_with
+from posttrain.ranks.group import group_size, local_size
 from posttrain.recipe.gates import suites_of_stage
 from posttrain.recipe.schema import Recipe, made_by_stages, origin
 from posttrain.recipe.stages.base import StageOptions
-from posttrain.stages.context import Context, Figure
+from posttrain.stages.context import Context, Figure, Ranks
 from posttrain.stages.fits import short_of_memory
 from posttrain.stages.runner import runner_of
 
@@ -85,7 +86,7 @@ def _outlined(run: Run, name: str) -> Context:
     stage = run.recipe.stages[name]
     others = {other.name: origin(run.recipe, other.name, run.base) for other in stage.others}
     model = origin(run.recipe, stage.start, run.base)
-    return Context(name, run.folder(name), run.base, model, run.recipe.seed, others)
+    return Context(name, run.folder(name), run.base, model, run.recipe.seed, others, ranks=ranks_of_run())
 
 
 def inputs_of(run: Run, name: str, models: Models) -> Inputs:
@@ -114,9 +115,24 @@ def ready(run: Run, name: str, models: Models) -> tuple[StageOptions, Context]:
     made = {other: product_of(run, other) for other in made_by_stages(recipe, name)}
     model, suites = model_named(run, stage.start, models).path, suites_of_stage(recipe, name)
     context = Context(
-        name, run.folder(name), run.base, model, recipe.seed, others, suites, run.screen, run.stop, run.wait
+        name,
+        run.folder(name),
+        run.base,
+        model,
+        recipe.seed,
+        others,
+        suites,
+        run.screen,
+        run.stop,
+        run.wait,
+        ranks=ranks_of_run(),
     )
     return with_products(stage, made), context
+
+
+def ranks_of_run() -> Ranks:
+    """The processes of this run."""
+    return Ranks(group_size(), local_size())
 
 
 def done_already(run: Run, name: str, inputs: Inputs, models: Models) -> dict[str, Any] | None:

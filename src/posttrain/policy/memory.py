@@ -37,24 +37,50 @@ def fitting_row(config: Any, options: PolicyOptions, device: str) -> int:
     return min(most, max(least, fitting // 64 * 64))
 
 
-def estimate(shape: ModelShape, options: PolicyOptions, *, row_tokens: int, scored: bool) -> dict[str, int]:
-    """Bytes by purpose at the peak of a training step.
+def estimate(
+    shape: ModelShape, options: PolicyOptions, *, row_tokens: int, scored: bool, shards: int = 1, narrow: bool = False
+) -> dict[str, int]:
+    """Bytes by purpose at the peak of a stage, on one rank.
+
+    With shards the peak is a training step, or the moment when every rank holds all weights: it is read so, it writes
+    and is evaluated so.
 
     Args:
         scored: whether the model has a scalar head instead of the LM head.
+        shards: the ranks that weights, gradients and moments are divided among.
+        narrow: whether matrix products are in bfloat16.
     """
     lora = options.lora
     adapters = 0 if lora is None else adapter_parameters(shape, lora)
     trained = shape.parameters if lora is None else adapters
-    base_bytes = 4.0 if lora is None else 0.55 if options.quantization else 4.0
+    changed = lora is not None and (lora.start == "pissa" or lora.earlier == "merge")
+    base_bytes = 4.0 if lora is None or changed else 0.55 if options.quantization else 2.0 if narrow else 4.0
     copies = 2 if lora is not None and (lora.start != "default" or lora.earlier == "continue") else 1
-    return {
-        "weights": int(shape.parameters * base_bytes) + 4 * copies * adapters,
-        "gradients": 4 * trained,
-        "optimizer": 8 * trained,
+    divided = trained // shards if lora is None else trained  # adapters stay whole
+    memory = {
+        "weights": int(shape.parameters * base_bytes) // shards + 4 * copies * adapters,
+        "gradients": 4 * divided,
+        "optimizer": 8 * divided,
         "activations": row_tokens * _activation_bytes(shape.config, options) + _weight_copies(shape, options),
         "logits": 0 if scored else 3 * 4 * CHUNK,
     }
+    return memory if shards == 1 else _with_gathered(memory, shape, 2 if narrow else 4)
+
+
+def _with_gathered(memory: dict[str, int], shape: ModelShape, width: int) -> dict[str, int]:
+    """The memory with the weights that a rank gathers, at the larger of the two peaks.
+
+    In a step these are two layers (one is fetched while the other one runs), and the embedding with the head.
+
+    Args:
+        width: bytes of a gathered value.
+    """
+    config = shape.config.get_text_config()
+    ends = config.vocab_size * config.hidden_size * (1 if config.tie_word_embeddings else 2)
+    layer = (shape.parameters - ends) // config.num_hidden_layers
+    step = {**memory, "gathered": width * (ends + 2 * layer)}
+    all_weights = {**memory, "activations": 0, "logits": 0, "gathered": width * shape.parameters}
+    return max(step, all_weights, key=lambda parts: sum(parts.values()))
 
 
 def adapter_parameters(shape: ModelShape, lora: LoraOptions) -> int:

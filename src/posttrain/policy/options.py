@@ -85,6 +85,22 @@ class PolicyOptions(PlaceOptions):
         default="float32", description="dtype of the saved weights; float32 is exact"
     )
 
+    @property
+    def can_be_in_shards(self) -> bool:
+        """Whether the weights can be divided among processes: not if they are quantized or an adapter changes them."""
+        changed = self.lora is not None and (self.lora.earlier == "merge" or self.lora.start != "default")
+        return self.quantization is None and not changed
+
+    @model_validator(mode="after")
+    def _shards_fit(self) -> Self:
+        """Refuse shards of weights that cannot be divided."""
+        if self.parallel == "shard" and not self.can_be_in_shards:
+            raise ValueError(
+                "`parallel: shard` divides plain weights; remove `quantization`, `lora.start`, `lora.earlier: merge` "
+                "and `value_model: separate`, or set `parallel: replicate`"
+            )
+        return self
+
     @model_validator(mode="after")
     def _adapter_fits_the_base(self) -> Self:
         """Refuse adapters that cannot be trained on a base of this precision."""

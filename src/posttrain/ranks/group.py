@@ -76,6 +76,11 @@ def group_size() -> int:
     return _group.size
 
 
+def local_size() -> int:
+    """The number of processes of the run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if _group.size > 1 else 1
+
+
 @contextmanager
 def group() -> Generator[None]:
     """Join the group that the launcher's variables describe; without a launcher, nothing happens.
@@ -116,9 +121,8 @@ def group() -> Generator[None]:
 
 def _set_threads() -> None:
     """Share the cores of a machine among its ranks, unless the user has set OMP_NUM_THREADS."""
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, usable_cpus() // local))
+        torch.set_num_threads(max(1, usable_cpus() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 @contextmanager

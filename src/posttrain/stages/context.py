@@ -3,11 +3,22 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from posttrain.console import Screen
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import hash_of
 from posttrain.statistics.estimate import Unit
+
+
+class Ranks(NamedTuple):
+    """The number of processes of a run, and of those on this machine."""
+
+    total: int
+    here: int
+
+
+ALONE = Ranks(1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,7 @@ class Context:
         stop: whether the user has requested a stop.
         wait: whether to wait for what people still have to do, instead of stopping there.
         on_metrics: called after each step, when its metrics are in ``metrics.jsonl``.
+        ranks: the processes that train together.
     """
 
     name: str
@@ -40,6 +52,7 @@ class Context:
     stop: Callable[[], bool] = lambda: False
     wait: bool = False
     on_metrics: Callable[[], None] = lambda: None
+    ranks: Ranks = ALONE
 
     @property
     def draws(self) -> int:

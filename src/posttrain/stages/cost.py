@@ -1,9 +1,10 @@
-"""Estimates of a stage's time and disk space, to the order of magnitude."""
+"""Estimates of a stage's memory, and of its time and disk space to the order of magnitude."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from posttrain.policy.memory import adapter_parameters
+from posttrain.policy.device import place
+from posttrain.policy.memory import adapter_parameters, estimate
 from posttrain.policy.shape import ModelShape
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.recipe.stages.candidates import CandidatesStage
@@ -11,6 +12,7 @@ from posttrain.recipe.stages.dpo import DPOStage
 from posttrain.recipe.stages.kto import KTOStage
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.recipe.stages.ppo import PPOStage
+from posttrain.stages.context import Ranks
 
 SHARES: Mapping[str, tuple[float, float]] = {"cpu": (0.4, 0.1), "cuda": (0.2, 0.01)}
 """Device → (share of its matrix-product speed that training reaches, share that generation reaches). Memory bandwidth
@@ -56,6 +58,13 @@ def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, floa
     reference = stage.needs_reference and stage.reference_server is None
     forwards = reference + isinstance(stage, PPOStage) + has_reward_model(stage)
     return read * parameters * (stage.inner_epochs * learnt + 2.0 * forwards), 2.0 * written * parameters
+
+
+def memory_of_rank(shape: ModelShape, stage: TrainingStage, ranks: Ranks, *, scored: bool) -> dict[str, int]:
+    """Bytes by purpose that one rank needs at the peak; see `estimate`."""
+    shards = ranks.total if stage.parallel == "shard" else 1
+    narrow = place(stage).autocast is not None
+    return estimate(shape, stage, row_tokens=stage.row_tokens, scored=scored, shards=shards, narrow=narrow)
 
 
 def has_reward_model(stage: OnPolicyStage) -> bool:

@@ -8,7 +8,7 @@ from posttrain.policy.device import place
 from posttrain.policy.machine import free_memory
 from posttrain.policy.options import PlaceOptions
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
-from posttrain.stages.context import Context
+from posttrain.stages.context import Context, Ranks
 from posttrain.stages.runner import runner_of
 
 
@@ -39,18 +39,36 @@ class Room:
         )
 
 
-def room(stage: StageOptions, memory: Mapping[str, int]) -> Room | None:
-    """The memory that a stage needs and the free memory; None if the stage loads no model."""
+def room(stage: StageOptions, memory: Mapping[str, int], ranks: Ranks) -> Room | None:
+    """The memory that a stage needs and the free memory; None if the stage loads no model.
+
+    Args:
+        memory: bytes of one rank, by purpose. The ranks of a machine share its main memory; each has a GPU of its own.
+    """
     if not memory or not isinstance(stage, PlaceOptions):
         return None
     device = place(stage).device
-    return Room(device, sum(memory.values()), free_memory(device), less_memory(stage))
+    sharing = ranks.here if device == "cpu" else 1
+    return Room(device, sharing * sum(memory.values()), free_memory(device), less_memory(stage))
 
 
 def short_of_memory(stage: StageOptions, context: Context) -> str | None:
     """A sentence if a stage does not fit, known before its data is read or a weight is loaded; None if it may fit."""
-    memory = room(stage, runner_of(stage).needs(stage, context))
+    stage = with_parallel(stage, context)
+    memory = room(stage, runner_of(stage).needs(stage, context), context.ranks)
     return None if memory is None else memory.short
+
+
+def with_parallel(stage: StageOptions, context: Context) -> StageOptions:
+    """The stage with ``parallel: auto`` decided: shards if there are several ranks and it does not fit otherwise."""
+    if not isinstance(stage, TrainingStage) or stage.parallel != "auto":
+        return stage
+    whole = stage.model_copy(update={"parallel": "replicate"})
+    if context.ranks.total == 1 or not stage.can_be_in_shards:
+        return whole
+    memory = room(whole, runner_of(whole).needs(whole, context), context.ranks)
+    fits = memory is None or memory.short is None
+    return whole if fits else stage.model_copy(update={"parallel": "shard"})
 
 
 def less_memory(stage: StageOptions) -> str:
@@ -62,6 +80,8 @@ def less_memory(stage: StageOptions) -> str:
     ways = ["choose a smaller model", "lower row_tokens or max_length"]
     if stage.gradient_checkpointing is not True:
         ways.insert(0, "set gradient_checkpointing: true")
+    if stage.can_be_in_shards:
+        ways.append("train in shards with more processes (parallel: shard)")
     if stage.lora is None:
         ways.insert(0, "train adapters (lora: {})")
     elif stage.quantization is None:

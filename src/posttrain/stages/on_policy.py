@@ -7,7 +7,7 @@ from typing import Any
 from posttrain.data.chat.answer_text import prefill_note
 from posttrain.data.chat.encode import Renderer
 from posttrain.data.sets.prompts import Prompts, read_prompts
-from posttrain.policy.memory import cache_bytes, estimate
+from posttrain.policy.memory import cache_bytes
 from posttrain.policy.open import open_policy
 from posttrain.policy.shape import model_shape
 from posttrain.policy.value_head import add_value_head
@@ -17,6 +17,7 @@ from posttrain.rollouts.source import Rollouts, rollouts_in
 from posttrain.rollouts.types import RolloutState
 from posttrain.stages.completions import shower
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.cost import memory_of_rank
 from posttrain.stages.figures import rollout_figures
 from posttrain.stages.held_out import held_out_rewards
 from posttrain.stages.inputs import renderer_for, splitter, summary_lines, with_fitting_rows
@@ -58,7 +59,7 @@ def _needs(stage: OnPolicyStage, context: Context, longest: int = 1) -> dict[str
         longest: tokens of the longest prompt; 1, the minimum, if it is not known.
     """
     shape = model_shape(context.model, trust_remote_code=stage.trust_remote_code)
-    memory = estimate(shape, stage, row_tokens=stage.row_tokens, scored=False)
+    memory = memory_of_rank(shape, stage, context.ranks, scored=False)
     if stage.vllm is None:
         memory["writing"] = cache_bytes(shape, rows=stage.rollout_rows, length=longest + stage.max_new_tokens)
     if stage.reference_name is not None:

@@ -15,7 +15,6 @@ from posttrain.evaluate.behaviour import measure
 from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.files import read_json, sha256_of, write_json
 from posttrain.policy.load import Policy
-from posttrain.policy.memory import estimate
 from posttrain.policy.open import open_policy
 from posttrain.policy.save import save_policy
 from posttrain.policy.shape import model_shape
@@ -23,6 +22,7 @@ from posttrain.policy.shard import whole, whole_model
 from posttrain.ranks.exchange import main_first, on_main
 from posttrain.recipe.stages.base import TrainingStage
 from posttrain.stages.context import Context, Figure
+from posttrain.stages.cost import memory_of_rank
 from posttrain.stages.figures import figure_of, figures_of_results
 from posttrain.stages.inputs import prepare_data, renderer_for, with_fitting_rows
 from posttrain.stages.progress import callbacks_of
@@ -81,7 +81,7 @@ def train(stage: TrainingStage, technique: Technique, context: Context) -> dict[
 def _needs(stage: TrainingStage, technique: Technique, context: Context) -> dict[str, int]:
     """Bytes of memory at the peak, by purpose."""
     shape = model_shape(context.model, trust_remote_code=stage.trust_remote_code)
-    return estimate(shape, stage, row_tokens=stage.row_tokens, scored=technique.task == "score")
+    return memory_of_rank(shape, stage, context.ranks, scored=technique.task == "score")
 
 
 def _preview(stage: TrainingStage, technique: Technique, context: Context) -> Preview:

@@ -131,6 +131,11 @@ class TrainingStage(ModelStage, DataOptions, TrainOptions, PolicyOptions):
     )
 
     @property
+    def not_inputs(self) -> Mapping[str, Any]:
+        """The keys on which the result does not depend, apart from rounding."""
+        return {**super().not_inputs, "parallel": True}
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """All data paths of the stage, including held-out data."""
         held_out = self.validation if isinstance(self.validation, tuple) else ()

@@ -39,3 +39,8 @@ class PPOStage(OnPolicyStage, PolicyGradientOptions, ValueOptions, PPOAdvantageO
     def value_trunk(self) -> bool:
         """Whether the value function has a trunk of its own."""
         return self.value_model == "separate"
+
+    @property
+    def can_be_in_shards(self) -> bool:
+        """Whether the weights can be divided among processes; a second trunk is a copy of the first, which is whole."""
+        return super().can_be_in_shards and not self.value_trunk
