@@ -21,6 +21,10 @@ class RunError(Exception):
     """
 
 
+class LostRank(RunError):
+    """Another process of the run died or does not answer. The command line exits with code 75."""
+
+
 class Waiting(Exception):
     """People have work to do before the run can continue. All is saved. The command line exits with code 3."""
 
@@ -49,6 +53,8 @@ def errors_at(where: str) -> Generator[None]:
         yield
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
+    except LostRank:
+        raise
     except RunError as error:
         raise RunError(f"{where}: {error}") from error
 

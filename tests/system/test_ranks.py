@@ -29,14 +29,24 @@ CURATED = """\
 """
 
 
+SUITES = """\
+suites:
+  drawn: {data: asks.jsonl, metrics: contains, max_new_tokens: 4, temperature: 1.0, samples: 2}
+  text: {kind: perplexity, data: text.txt, window: 64, stride: 32}
+"""
+
+
 def write_recipe(work: Path) -> None:
     """Every technique, 12 steps or less of each."""
     write_files(work)
     save_byte_model(work / "teacher", seed=1)
     judged = [{"prompt": f"Say {n}", "completion": str(n), "label": n % 3 > 0} for n in range(16)]
     (work / "judged.jsonl").write_text("".join(json.dumps(row) + "\n" for row in judged))
+    asks = [{"id": str(n), "input": f"Say {n}", "target": str(n), "choices": ["a", "b"]} for n in range(5)]
+    (work / "asks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asks))
+    (work / "text.txt").write_text("\n\n".join("one two three " * n for n in range(1, 6)))
     stages = CURATED + REWARD + PPO + GRPO + DISTILL
-    (work / "all.yaml").write_text(f"model: model\nstages:\n{stages}")
+    (work / "all.yaml").write_text(f"model: model\n{SUITES}stages:\n{stages}")
 
 
 def command(*words: str) -> list[str]:
@@ -44,7 +54,10 @@ def command(*words: str) -> list[str]:
 
 
 def run(work: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+    cache = work / f"cache-{words[words.index('--out') + 1]}"  # so that each run computes its own reference
+    cache.mkdir(exist_ok=True)
+    shutil.copy(Path(os.environ["POSTTRAIN_CACHE"]) / "matmul.json", cache)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "POSTTRAIN_CACHE": str(cache), **variables}
     return subprocess.run(command(*words), cwd=work, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -82,6 +95,12 @@ def assert_close(one: Path, other: Path) -> None:
             assert distance <= 1e-6 * sum(float(np.sum(tensor**2)) for tensor in before.values()) ** 0.5, file
 
 
+def answers(stage: Path) -> list[str]:
+    """The sampled answers of a stage's model; none of a reward model."""
+    path = stage / "behaviour/samples_drawn.jsonl"
+    return [json.loads(line)["answer"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def test_every_technique_follows_one_process_and_gives_the_same_bits_twice(work: Path) -> None:
     write_recipe(work)
     for out, processes in (("one", 1), ("two", 2), ("twice", 2), ("four", 4)):
@@ -89,6 +108,9 @@ def test_every_technique_follows_one_process_and_gives_the_same_bits_twice(work:
         assert done.returncode == 0, done.stderr[-3000:]
     assert_close(work / "one", work / "two")
     assert_close(work / "one", work / "four")
+    assert len(answers(work / "one/stages/sft")) == 10
+    for first, second in zip(stages(work / "one"), stages(work / "two"), strict=True):
+        assert answers(first) == answers(second), first.name
     for first, second in zip(stages(work / "two"), stages(work / "twice"), strict=True):
         assert weights(first) == weights(second), first.name
 
@@ -219,7 +241,7 @@ def test_a_stopped_rank_is_named_after_the_timeout(work: Path) -> None:
     wait_for_steps(work / "hung/stages/sft/metrics.jsonl", 20, process)
     ranks_of(process)[1].send_signal(signal.SIGSTOP)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 75
     assert errors.count("error:") == 1
     assert "rank 1 does not answer" in errors
 

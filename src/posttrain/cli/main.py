@@ -16,8 +16,8 @@ from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli import gate as gate_cli
 from posttrain.cli import report as report_cli
 from posttrain.cli.options import AsJson, Overrides, Sweeps
-from posttrain.cli.processes import run_processes
-from posttrain.errors import GateStopped, InputError, RunError, Stopped, Waiting
+from posttrain.cli.processes import LOST, run_processes
+from posttrain.errors import GateStopped, InputError, LostRank, RunError, Stopped, Waiting
 from posttrain.files import check_temporary_folder
 from posttrain.library_log import library_log
 
@@ -79,10 +79,14 @@ def run_command(
     """Run a recipe's stages. Called again, it goes on where it stopped; what is done is not done twice.
 
     Exit codes: 0 every stage is done; 1 error; 2 bad input, or a model that does not fit; 3 people have to rank first;
-    100 a gate failed or stayed inconclusive; 130 and 143 stopped (Ctrl-C, SIGTERM), with everything saved.
+    75 another process of the run was lost; 100 a gate failed or stayed inconclusive; 130 and 143 stopped (Ctrl-C,
+    SIGTERM), with everything saved.
     """
     check_temporary_folder()
-    if processes > 1 and "RANK" not in os.environ:
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1 and launched > 1 and processes != launched:
+        raise InputError(f"--processes {processes}: a launcher has started {launched} processes; leave the flag out")
+    if processes > 1 and launched == 1:
         sys.exit(run_processes(sys.argv[1:], processes))
     _work().run_and_show(recipe, set_, sweep, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
 
@@ -230,8 +234,9 @@ def main() -> None:
         with library_log(None):
             app(standalone_mode=False)
     except (InputError, RunError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, InputError) else 1)
+        rank = os.environ.get("RANK", "0")
+        print(f"error: {error}" if rank == "0" else f"rank {rank}: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else LOST if isinstance(error, LostRank) else 1)
     except (Stopped, Waiting) as early:
         print(f"{early}. Run the same command to go on.", file=sys.stderr)
         sys.exit(128 + early.signal if isinstance(early, Stopped) else 3)

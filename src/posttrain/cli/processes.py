@@ -17,10 +17,16 @@ from types import FrameType
 from posttrain.cpus import usable_cpus
 from posttrain.errors import RunError
 
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""The signals that go on to every process."""
+
 POLL = 0.05
 """Seconds between two looks at the processes."""
 
-LAST_WORDS = 5.0
+LOST = 75
+"""The exit code of a process that another one no longer answers."""
+
+LAST_WORDS = 60.0
 """The seconds that the main process has to end by itself and to say why, after another process has ended."""
 
 
@@ -37,11 +43,14 @@ def run_processes(arguments: Sequence[str], count: int) -> int:
     """
     with tempfile.TemporaryDirectory(prefix="posttrain-ranks-") as folder:
         logs = [Path(folder) / f"rank-{number}.txt" for number in range(count)]
-        port = _free_port()
-        processes = [_start(arguments, _variables(number, count, port), logs[number]) for number in range(count)]
-        before = {number: signal.signal(number, _forward(processes)) for number in (signal.SIGTERM, signal.SIGINT)}
+        processes: list[subprocess.Popen[bytes]] = []
+        sent: list[int] = []
+        before = {number: signal.signal(number, _forward(processes, sent)) for number in FORWARDED}
         try:
-            return _outcome(processes, logs)
+            port = _free_port()
+            for number in range(count):
+                processes.append(_start(arguments, _variables(number, count, port), logs[number]))
+            return _outcome(processes, logs, sent)
         finally:
             for process in processes:
                 if process.poll() is None:
@@ -77,19 +86,37 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _forward(processes: Sequence[subprocess.Popen[bytes]]) -> Callable[[int, FrameType | None], None]:
-    """The handler that sends a signal on to the processes that have not got it from the terminal."""
+def _forward(processes: Sequence[subprocess.Popen[bytes]], sent: list[int]) -> Callable[[int, FrameType | None], None]:
+    """The handler that sends a signal on to the processes that have not got it from the terminal.
+
+    Args:
+        sent: receives the signal's number.
+    """
 
     def handler(number: int, frame: FrameType | None) -> None:
+        sent.append(number)
         for rank, process in enumerate(processes):
-            if process.poll() is None and not (rank == 0 and number == signal.SIGINT and sys.stdin.isatty()):
+            if process.poll() is None and not (rank == 0 and number == signal.SIGINT and _from_terminal()):
                 process.send_signal(number)
 
     return handler
 
 
-def _outcome(processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path]) -> int:
-    """Wait until all processes have ended, or one has failed."""
+def _from_terminal() -> bool:
+    """Whether a terminal's Ctrl-C reaches this process, and so rank 0, which is in the same process group."""
+    try:
+        with Path("/dev/tty").open("rb") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _outcome(processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path], sent: Sequence[int]) -> int:
+    """Wait until all processes have ended, or one has failed.
+
+    Args:
+        sent: the signals that were sent on; one that ended a process at once is no failure.
+    """
     while True:
         codes = [process.poll() for process in processes]
         failed = next((rank for rank, code in enumerate(codes) if code), None)
@@ -101,8 +128,12 @@ def _outcome(processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path])
     code = codes[failed]
     assert code is not None
     if code > 0 and failed != 0:  # the main process often reports the same error
-        code = _waited(processes[0]) or code
-        failed = 0 if processes[0].returncode else failed
+        own = _waited(processes[0])
+        if own == LOST:  # it only knows that another process is gone
+            print(f"rank {failed} ended with: {_last_line(logs[failed])}", file=sys.stderr)
+        code, failed = (own, 0) if own else (code, failed)
+    if -code in sent:
+        return 128 - code
     if code < 0:
         name = signal.Signals(-code).name
         raise RunError(

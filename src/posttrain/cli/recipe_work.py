@@ -18,7 +18,7 @@ from posttrain.pipeline.plan_table import show_plan
 from posttrain.pipeline.ranks import follow
 from posttrain.pipeline.run import run_recipe, summary_as_json
 from posttrain.pipeline.run_directory import folder_for
-from posttrain.ranks.group import group, is_main
+from posttrain.ranks.group import group, is_main, launched
 from posttrain.recipe.inputs import load_ready
 from posttrain.train.signals import graceful_stop
 
@@ -41,6 +41,8 @@ def run_and_show(
         return typer.confirm("Start these stages over?", err=True) if confirms else fresh is not False
 
     if sweeps:
+        if launched():
+            raise InputError("--sweep: its runs have one process each; leave out --processes, or the launcher")
         sweep_and_show(
             *(recipe, sets, sweeps, out), wait=wait, start_over=start_over, keep_going=keep_going, as_json=as_json
         )

@@ -1,14 +1,15 @@
-"""The answerer that is a model in this process."""
+"""The answerer that is a model in this process. The other ranks of a run may help it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from posttrain.data.chat.answer_text import answer_text
 from posttrain.data.chat.encode import encode_prompt
 from posttrain.data.chat.renderer import Renderer
-from posttrain.evaluate.answers import Answerer, Generate, ModelAnswer, OnDone
+from posttrain.evaluate.answers import Answerer, ModelAnswer, OnDone, TextLoss
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.evaluate.policy_logprobs import policy_choice_logprobs, policy_text_losses
 from posttrain.evaluate.policy_rewards import policy_pair_rewards
@@ -18,6 +19,9 @@ from posttrain.generation.engine import generate_completions
 from posttrain.generation.request import Generation
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy
+from posttrain.ranks.assist import Call, Function, assisted
+
+A = TypeVar("A")
 
 
 def policy_answerer(policy: Policy, renderer: Renderer, *, seed: int = 0) -> Answerer:
@@ -27,31 +31,57 @@ def policy_answerer(policy: Policy, renderer: Renderer, *, seed: int = 0) -> Ans
         renderer: how conversations become the model's tokens.
         seed: of sampled answers.
     """
+    functions = _functions(policy, renderer, seed)
+    return _answerer(policy, renderer, lambda name, items, more, done: list(functions[name](items, *more, done)))
+
+
+def with_answerer(policy: Policy, renderer: Renderer, work: Callable[[Answerer], A], *, seed: int = 0) -> A:
+    """Do something with `policy_answerer` on the main process; all ranks compute its answers."""
+    functions = _functions(policy, renderer, seed)
+    return assisted(functions, lambda call: work(_answerer(policy, renderer, call)))
+
+
+def _answerer(policy: Policy, renderer: Renderer, call: Call) -> Answerer:
+    check = partial(check_suite_arguments, renderer)
     if policy.task == "score":
-        rewards = policy_pair_rewards(policy, renderer)
-        return Answerer("the reward model", pair_rewards=rewards, check=partial(check_suite_arguments, renderer))
+        return Answerer(
+            "the reward model", check=check, pair_rewards=lambda questions, done: call("rewards", questions, (), done)
+        )
     return Answerer(
         "the model",
-        generate=_generate(policy, renderer, seed),
-        choice_logprobs=policy_choice_logprobs(policy, renderer),
-        text_losses=policy_text_losses(policy),
-        check=partial(check_suite_arguments, renderer),
+        check=check,
+        generate=lambda questions, options, done: call("generate", list(enumerate(questions)), (options,), done),
+        choice_logprobs=lambda questions, choices, done: call(
+            "choices", list(zip(questions, choices, strict=True)), (), done
+        ),
+        text_losses=lambda texts, window, stride, done: call("texts", texts, (window, stride), done),
     )
 
 
-def _generate(policy: Policy, renderer: Renderer, seed: int) -> Generate:
-    def generate(questions: Sequence[Question], options: SuiteOptions, done: OnDone) -> list[list[ModelAnswer]]:
+def _functions(policy: Policy, renderer: Renderer, seed: int) -> Mapping[str, Function]:
+    """What the model computes, by the names of `_answerer`."""
+    if policy.task == "score":
+        return {"rewards": policy_pair_rewards(policy, renderer)}
+    logprobs = policy_choice_logprobs(policy, renderer)
+
+    def choices(pairs: Sequence[tuple[Question, Sequence[str]]], done: OnDone) -> list[list[TextLoss]]:
+        return logprobs([question for question, _ in pairs], [texts for _, texts in pairs], done)
+
+    def generate(
+        numbered: Sequence[tuple[int, Question]], options: SuiteOptions, done: OnDone
+    ) -> list[list[ModelAnswer]]:
         prompts = [
-            encode_prompt(q.messages, renderer, where=q.where, arguments=q.template_arguments) for q in questions
+            encode_prompt(q.messages, renderer, where=q.where, arguments=q.template_arguments) for _, q in numbered
         ]
         sampling = Sampling(options.max_new_tokens, temperature=options.temperature, seed=seed)
-        groups = generate_completions(policy, prompts, sampling, n=options.samples, on_done=done)
+        ids = [number for number, _ in numbered]
+        groups = generate_completions(policy, prompts, sampling, n=options.samples, ids=ids, on_done=done)
         return [
             [_answer(completion, renderer, question) for completion in group]
-            for question, group in zip(questions, groups, strict=True)
+            for (_, question), group in zip(numbered, groups, strict=True)
         ]
 
-    return generate
+    return {"generate": generate, "choices": choices, "texts": policy_text_losses(policy)}
 
 
 def _answer(completion: Generation, renderer: Renderer, question: Question) -> ModelAnswer:

@@ -9,7 +9,7 @@ from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import write_whole
 from posttrain.ranks.exchange import gathered, on_main
-from posttrain.ranks.group import group_size, is_main, parallel
+from posttrain.ranks.group import group_size, is_main, lost_ranks, parallel
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import with_parallel
@@ -45,14 +45,19 @@ def run_on_ranks(stage: StageOptions, context: Context) -> dict[str, Figure]:
         context.name,
         context.folder.resolve(),
         context.base.resolve(),
-        context.model,
+        _absolute(context.model),
         context.seed,
-        context.models,
+        {name: _absolute(model) for name, model in context.models.items()},
         context.suites,
     )
-    with parallel():
+    with parallel(), lost_ranks():
         on_main(lambda: call)
         return runner.run(stage, context)
+
+
+def _absolute(model: str) -> str:
+    """The whole path of a model's folder; a hub id unchanged."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model
 
 
 def follow(folder: Path, stop: Callable[[], bool]) -> None:
@@ -63,7 +68,7 @@ def follow(folder: Path, stop: Callable[[], bool]) -> None:
         stop: whether the user requested a stop.
     """
     check_shared(folder)
-    with parallel():
+    with parallel(), lost_ranks():
         while (call := on_main(_nothing)) is not None:
             context = Context(
                 call.name, call.folder, call.base, call.model, call.seed, call.models, call.suites, stop=stop

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from posttrain.console import Screen
-from posttrain.errors import RunError
+from posttrain.errors import LostRank, RunError
 from posttrain.evaluate.behaviour import measure
 from posttrain.evaluate.measures import suite_of
 from posttrain.evaluate.policy_answerer import policy_answerer
@@ -101,6 +101,8 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: st
     """Name the stage in what goes wrong; say what helps when memory runs out."""
     try:
         return run()
+    except LostRank:
+        raise
     except RunError as error:
         raise RunError(f"stage {name}, {error}") from error
     except (MemoryError, torch.OutOfMemoryError) as error:

@@ -44,4 +44,4 @@ def _outputs(policy: Policy, packed: Sequence[Group], wants: Set[Want], temperat
 
 
 def _split(values: Tensor | None, sizes: list[int]) -> Sequence[Tensor | None]:
-    return [None] * len(sizes) if values is None else values.cpu().split(sizes)
+    return [None] * len(sizes) if values is None else [part.clone() for part in values.cpu().split(sizes)]

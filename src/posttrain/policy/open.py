@@ -53,6 +53,11 @@ def open_policy(
     if sentence is not None:
         on_note(sentence)
     if train and options.parallel == "shard" and size() > 1:
+        if adapter is not None:
+            raise InputError(
+                f"parallel: shard needs a complete model to start from, and {name} is an adapter; set `parallel: "
+                "replicate`, or start from a stage with `lora.earlier: merge`"
+            )
         from posttrain.policy.fsdp import shard_policy
 
         shard_policy(policy, size())

@@ -33,6 +33,12 @@ class LoraOptions(Options):
         "(train the same adapter further) or merge (merge it, train a new one, save a complete model)",
     )
 
+    @property
+    def leaves_the_base(self) -> bool:
+        """Whether the adapter neither changes nor copies a weight of the base."""
+        copies = self.dora or self.modules_to_save or self.target_parameters
+        return not copies and self.start == "default" and self.earlier == "stack"
+
     @model_validator(mode="after")
     def _options_fit_together(self) -> Self:
         """Refuse options that exclude each other."""
@@ -87,17 +93,17 @@ class PolicyOptions(PlaceOptions):
 
     @property
     def can_be_in_shards(self) -> bool:
-        """Whether the weights can be divided among processes: not if they are quantized or an adapter changes them."""
-        changed = self.lora is not None and (self.lora.earlier == "merge" or self.lora.start != "default")
-        return self.quantization is None and not changed
+        """Whether the weights can be divided among processes: not if they are quantized, or copied by an adapter."""
+        return self.quantization is None and (self.lora is None or self.lora.leaves_the_base)
 
     @model_validator(mode="after")
     def _shards_fit(self) -> Self:
         """Refuse shards of weights that cannot be divided."""
         if self.parallel == "shard" and not self.can_be_in_shards:
             raise ValueError(
-                "`parallel: shard` divides plain weights; remove `quantization`, `lora.start`, `lora.earlier: merge` "
-                "and `value_model: separate`, or set `parallel: replicate`"
+                "`parallel: shard` divides plain weights, alone or below a plain adapter; remove `quantization`, other "
+                "keys of `lora` than rank, alpha, rslora and target_modules, adapters of reward models, and "
+                "`value_model: separate`, or set `parallel: replicate`"
             )
         return self
 

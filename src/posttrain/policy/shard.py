@@ -65,8 +65,10 @@ def whole_weights(policy: Policy) -> dict[str, Tensor]:
 
 
 def whole_model(policy: Policy) -> dict[str, Tensor] | None:
-    """All weights of a policy in shards, on the main process; None without shards. All ranks call it."""
-    return None if policy.shards is None else _on_main(policy, policy.model.state_dict())
+    """All weights of a policy in shards, on the main process; None if it has none, or trains an adapter that is saved
+    alone. All ranks call it."""
+    adapter = hasattr(policy.model, "get_base_model")
+    return None if policy.shards is None or adapter else _on_main(policy, policy.model.state_dict())
 
 
 def _on_main(policy: Policy, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

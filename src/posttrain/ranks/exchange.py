@@ -35,7 +35,7 @@ def on_main(work: Callable[[], A]) -> A:
     """
     if size() == 1:
         return work()
-    outcome = _tried(work) if is_main() else None
+    outcome = tried(work) if is_main() else None
     wait_for_main()
     result, error = gathered(outcome)[0] or (None, None)
     if error is not None:
@@ -86,7 +86,7 @@ def spread(items: Sequence[A], work: Callable[[Sequence[A]], Sequence[B]]) -> li
     if ranks == 1:
         return list(work(items))
     mine = items[rank() :: ranks]
-    outcomes = gathered(_tried(lambda: list(work(mine)) if mine else []))
+    outcomes = gathered(tried(lambda: list(work(mine)) if mine else []))
     for _, error in outcomes:
         if error is not None:
             raise error
@@ -96,7 +96,8 @@ def spread(items: Sequence[A], work: Callable[[Sequence[A]], Sequence[B]]) -> li
     return results  # pyright: ignore[reportReturnType]
 
 
-def _tried(work: Callable[[], A]) -> tuple[A | None, InputError | RunError | None]:
+def tried(work: Callable[[], A]) -> tuple[A | None, InputError | RunError | None]:
+    """The result of some work that a rank does alone, or the error that ended it."""
     with alone():
         try:
             return work(), None
@@ -114,6 +115,10 @@ def sum_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
     if size() == 1:
         return
     for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
+        if len(bucket) == 1 and bucket[0].is_contiguous():  # perhaps a large one, which needs no copy
+            with lost_ranks():
+                dist.all_reduce(bucket[0])
+            continue
         flat = torch.cat([gradient.reshape(-1) for gradient in bucket])
         with lost_ranks():
             dist.all_reduce(flat)

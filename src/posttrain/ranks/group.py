@@ -21,7 +21,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from posttrain.cpus import usable_cpus
-from posttrain.errors import InputError, RunError
+from posttrain.errors import InputError, LostRank, RunError
 
 TIMEOUT = "POSTTRAIN_RANK_TIMEOUT"
 """Environment variable: the seconds after which a rank that does not answer ends the run."""
@@ -32,7 +32,10 @@ GRACE = 2.0
 """The seconds in which a rank must answer when another one asks who is still there."""
 
 
-POLL = 0.01
+PATIENCE = 30.0
+"""The seconds for which a rank with an error waits for the main process to end first."""
+
+POLL = 0.02
 """Seconds between two looks at whether the main process goes on."""
 
 _ENDED = "ended"
@@ -94,11 +97,11 @@ def group() -> Generator[None]:
         return
     timeout = timedelta(seconds=float(os.environ.get(TIMEOUT, DEFAULT_TIMEOUT)))
     _set_threads()
+    cuda = torch.cuda.is_available()
+    if cuda:
+        _choose_gpu(int(os.environ.get("LOCAL_RANK", "0")))
     try:
         store, _group.rank, _group.size = next(iter(rendezvous("env://", timeout=timeout)))
-        cuda = torch.cuda.is_available()
-        if cuda:
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
         dist.init_process_group(backend, store=store, rank=_group.rank, world_size=_group.size, timeout=timeout)
     except ValueError as error:
@@ -110,13 +113,32 @@ def group() -> Generator[None]:
     try:
         yield
     except BaseException:
-        if is_main():
-            with suppress(RuntimeError):
+        with suppress(RuntimeError):
+            if is_main():
                 _group.store.set(_ENDED, "1")
+            else:
+                _let_main_end()
         raise
     finally:
         dist.destroy_process_group()
         _group.rank, _group.size, _group.store = 0, 1, None
+
+
+def _let_main_end() -> None:
+    """Wait a while for the main process, which reports the same error: a launcher ends all once one has ended."""
+    assert _group.store is not None
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and not _group.store.check([_ENDED]):
+        time.sleep(POLL)
+
+
+def _choose_gpu(number: int) -> None:
+    if number >= torch.cuda.device_count():
+        raise InputError(
+            f"this machine has {torch.cuda.device_count()} GPUs, and process {number} finds none for itself; start as "
+            "many processes as there are GPUs"
+        )
+    torch.cuda.set_device(number)
 
 
 def _set_threads() -> None:
@@ -168,18 +190,20 @@ def wait_for_main() -> None:
 
 @contextmanager
 def lost_ranks() -> Generator[None]:
-    """While open, a failed exchange becomes one error that names the ranks that do not answer.
+    """While open, a failed exchange of torch.distributed becomes one error that names the ranks that do not answer.
 
     Raises:
-        RunError: a rank died, or did not answer in time.
+        LostRank: a rank died, or did not answer in time.
     """
     try:
         yield
     except RuntimeError as error:
+        if not (isinstance(error, dist.DistError) or "gloo" in str(error)):
+            raise
         missing = _missing()
         who = f"rank {', '.join(map(str, missing))}" if missing else "another rank"
         verb = "do" if len(missing) > 1 else "does"
-        raise RunError(
+        raise LostRank(
             f"{who} {verb} not answer: its process ended, or it was stopped for longer than the timeout. "
             "Run the same command again: it goes on from the last checkpoint"
         ) from error
@@ -188,9 +212,10 @@ def lost_ranks() -> Generator[None]:
 def _missing() -> list[int]:
     """The ranks that do not say that they are there."""
     assert _group.store is not None
+    _group.store.set_timeout(timedelta(seconds=GRACE))
     try:
         _group.store.set(f"here/{_group.rank}", "1")
         time.sleep(GRACE)
         return [other for other in range(_group.size) if not _group.store.check([f"here/{other}"])]
-    except RuntimeError:  # the process that holds the store is gone
-        return []
+    except RuntimeError:  # the store is silent; the main process holds it, unless torchrun does
+        return [] if is_main() else [0]

@@ -90,7 +90,7 @@ class Rollouts:
         """The groups of a rollout. With `first`, a rollout that is missing or damaged on disk is made."""
         if self._current is None or self._current[0] != rollout:
             place = store.rollout_folder(self.folder, rollout)
-            if first and not is_sound(place):
+            if first and not on_main(partial(is_sound, place)):
                 before = store.rollout_folder(self.folder, rollout - 1)
                 if rollout:
                     store.check(before)

@@ -48,7 +48,7 @@ def room(stage: StageOptions, memory: Mapping[str, int], ranks: Ranks) -> Room |
     if not memory or not isinstance(stage, PlaceOptions):
         return None
     device = place(stage).device
-    sharing = ranks.here if device == "cpu" else 1
+    sharing = ranks.here if device == "cpu" and runner_of(stage).parallel else 1
     return Room(device, sharing * sum(memory.values()), free_memory(device), less_memory(stage))
 
 
@@ -80,7 +80,7 @@ def less_memory(stage: StageOptions) -> str:
     ways = ["choose a smaller model", "lower row_tokens or max_length"]
     if stage.gradient_checkpointing is not True:
         ways.insert(0, "set gradient_checkpointing: true")
-    if stage.can_be_in_shards:
+    if stage.can_be_in_shards and place(stage).device != "cpu":
         ways.append("train in shards with more processes (parallel: shard)")
     if stage.lora is None:
         ways.insert(0, "train adapters (lora: {})")

@@ -11,8 +11,9 @@ from posttrain.data.chat.encode import Renderer
 from posttrain.data.chat.scored_text import record_reasoning
 from posttrain.data.sets.prepare import Prepared
 from posttrain.data.sets.store import GroupStore
+from posttrain.evaluate.answers import Answerer
 from posttrain.evaluate.behaviour import measure
-from posttrain.evaluate.policy_answerer import policy_answerer
+from posttrain.evaluate.policy_answerer import with_answerer
 from posttrain.files import read_json, sha256_of, write_json
 from posttrain.policy.load import Policy
 from posttrain.policy.open import open_policy
@@ -116,22 +117,23 @@ def finish(
     figures = {name: figure_of(name, before.get(name), mean, training) for name, mean in after.items()}
     compared, weights = _compared(training, state.step), whole_model(policy)
 
-    def measure_and_save() -> dict[str, Figure]:
-        if samples:
-            answer_after(policy, samples, folder / "samples.json", screen)
-        behaviour = _behaviour(policy, renderer, context) if context.suites else {}
-        _save(stage, policy, renderer, context, compared, weights)
-        return behaviour
-
     with whole(policy):
-        return figures | on_main(measure_and_save)
+        if samples:
+            on_main(lambda: answer_after(policy, samples, folder / "samples.json", screen))
+        if context.suites:
+            figures |= _behaviour(policy, renderer, context)
+        on_main(lambda: _save(stage, policy, renderer, context, compared, weights))
+    return figures
 
 
 def _behaviour(policy: Policy, renderer: Renderer, context: Context) -> dict[str, Figure]:
     """Measure the model on the stage's suites."""
-    answerer, folder = policy_answerer(policy, renderer, seed=context.seed), context.folder / "behaviour"
-    results = measure(answerer, context.suites, base=context.base, folder=folder, screen=context.screen)
-    return figures_of_results(results)
+    folder, suites = context.folder / "behaviour", context.suites
+
+    def measured(answerer: Answerer) -> dict[str, Figure]:
+        return figures_of_results(measure(answerer, suites, base=context.base, folder=folder, screen=context.screen))
+
+    return with_answerer(policy, renderer, measured, seed=context.seed)
 
 
 def _save(
@@ -190,8 +192,8 @@ def _training(
 def _with_reference(policy: Policy, store: GroupStore, part: str, stage: TrainingStage, context: Context) -> GroupStore:
     """The store with the log-probs of the model before training as a column."""
     folder = Path(context.model)
-    key = reference_key(policy, sha256_of(folder) if folder.is_dir() else context.model, store)
-    with context.screen.bar(f"reference, {part}", len(store)) as advance:
+    key = on_main(lambda: reference_key(policy, sha256_of(folder) if folder.is_dir() else context.model, store))
+    with whole(policy), context.screen.bar(f"reference, {part}", len(store)) as advance:
         logp_N = reference_logprobs(policy, store, key, stage.row_tokens, lambda n: advance(n, "groups"))
     return GroupStore(store.folder, {"ref_logp": logp_N})
 

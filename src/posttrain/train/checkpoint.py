@@ -107,20 +107,27 @@ def load_checkpoint(folder: Path, trained: Trained) -> tuple[State, list[str]]:
     Returns:
         its state (the initial state if there is no checkpoint), and a sentence on each damaged checkpoint.
     """
+    newest, damage = on_main(lambda: _newest_sound(folder))
+    if newest is None:
+        return State(), damage
+    if (newest / _SHARDS).is_dir():
+        _shard_files().load_shards(newest / _SHARDS, trained)
+    else:
+        load_weights(newest / _WEIGHTS, trained.policy, trained.parameters)
+        _load_optimizer(newest / _OPTIMIZER, trained)
+    saved: dict[str, Any] = json.loads((newest / _STATE).read_text())
+    saved["losses"] = tuple(saved["losses"])
+    return State(**saved), damage
+
+
+def _newest_sound(folder: Path) -> tuple[Path | None, list[str]]:
+    """The newest undamaged checkpoint, and a sentence on each newer one."""
     damage: list[str] = []
     for candidate in _steps(folder):
-        if not is_sound(candidate):
-            damage.append(f"{candidate}: this checkpoint is damaged (a hash differs), so the one before it is used")
-            continue
-        if (candidate / _SHARDS).is_dir():
-            _shard_files().load_shards(candidate / _SHARDS, trained)
-        else:
-            load_weights(candidate / _WEIGHTS, trained.policy, trained.parameters)
-            _load_optimizer(candidate / _OPTIMIZER, trained)
-        saved: dict[str, Any] = json.loads((candidate / _STATE).read_text())
-        saved["losses"] = tuple(saved["losses"])
-        return State(**saved), damage
-    return State(), damage
+        if is_sound(candidate):
+            return candidate, damage
+        damage.append(f"{candidate}: this checkpoint is damaged (a hash differs), so the one before it is used")
+    return None, damage
 
 
 def save_weights(path: Path, policy: Policy) -> None:

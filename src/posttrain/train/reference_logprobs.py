@@ -1,5 +1,6 @@
 """Reference log-probs. They are computed once per data set before training, so that memory holds only one model."""
 
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -10,13 +11,13 @@ import numpy as np
 
 from posttrain.core.group import Floats
 from posttrain.data.sets.store import GroupStore
-from posttrain.files import hash_of, is_sound, locked_cache, seal, sha256_of, whole_folder
+from posttrain.files import PARTIAL, hash_of, is_sound, locked_cache, seal, sha256_of, whole_folder
 from posttrain.policy.device import cache_folder
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy
 from posttrain.policy.verify import weights_dtype
 from posttrain.ranks.exchange import on_main
-from posttrain.ranks.group import is_main
+from posttrain.ranks.group import is_main, size
 
 _FILE = "logprobs.bin"
 
@@ -25,9 +26,10 @@ CHUNK = 256
 
 
 def reference_key(policy: Policy, model_hash: str, store: GroupStore) -> str:
-    """A hash of everything that the log-probs depend on: weights, tokens, dtypes, device and branching."""
-    dtypes = [str(policy.autocast), str(weights_dtype(policy))]
-    return hash_of([model_hash, sha256_of(store.folder), *dtypes, policy.branching, str(policy.device)])
+    """A hash of everything that the log-probs depend on: weights, tokens, dtypes, device, branching and shards."""
+    way = [str(policy.autocast), str(weights_dtype(policy)), policy.branching, policy.device.type]
+    shards = [] if policy.shards is None else ["shards"]
+    return hash_of([model_hash, sha256_of(store.folder), *way, *shards])
 
 
 def reference_logprobs(
@@ -49,7 +51,17 @@ def reference_logprobs(
         with locked_cache(folder) if is_main() else nullcontext():
             if not is_there():  # another run may have computed them meanwhile
                 _write(folder, _computed(policy, store, row_tokens, on_groups))
-    return np.memmap(folder / _FILE, dtype=np.float32, mode="r", shape=(store.loss_tokens,))
+    path = on_main(lambda: _beside(store, folder / _FILE)) if size() > 1 else folder / _FILE
+    return np.memmap(path, dtype=np.float32, mode="r", shape=(store.loss_tokens,))
+
+
+def _beside(store: GroupStore, path: Path) -> Path:
+    """The file in the run directory, which all machines share; the cache belongs to one machine."""
+    shared = store.folder.parent.with_name(f"reference-{store.folder.name}.bin")
+    partial = shared.with_name(shared.name + PARTIAL)
+    shutil.copyfile(path, partial)
+    partial.replace(shared)
+    return shared
 
 
 def _computed(

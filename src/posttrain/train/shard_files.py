@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
@@ -17,7 +18,10 @@ from posttrain.train.optimizer import Trained
 
 def save_shards(folder: Path, trained: Trained) -> None:
     """Write weights and moments. All ranks call it."""
-    save(_tensors(trained), storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+    try:
+        save(_tensors(trained), storage_writer=HuggingFaceStorageWriter(str(folder), save_distributed=True))
+    except CheckpointException as error:  # no Exception, so that nobody else would catch it
+        raise next(iter(error.failures.values()))[0] from error
 
 
 @torch.no_grad()

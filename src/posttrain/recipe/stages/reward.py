@@ -21,6 +21,11 @@ class RewardStage(TrainingStage, BradleyTerryOptions, ReasoningOptions):
     kind: Literal["reward"]
     learning_rate: float = Field(default=1e-5, gt=0, lt=1, description="peak learning rate")
 
+    @property
+    def can_be_in_shards(self) -> bool:
+        """Whether the weights can be divided among processes; an adapter would copy the scalar head."""
+        return super().can_be_in_shards and self.lora is None
+
     @model_validator(mode="after")
     def _has_no_loss_to_mask(self) -> "RewardStage":
         if self.reasoning == "mask":

@@ -1,0 +1,113 @@
+"""One, two and four processes on the same recipe: seconds a step, and the memory of a process beside `plan`'s.
+
+    python bench/processes.py            # 1, 2 and 4 processes, whole models and shards, about three minutes
+
+The model is random, of the shape llama-8.5m or --width and --layers; its size matters, its text does not. On a machine
+with fewer cores than processes the times show the cost of sharing, not a gain.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from transformers import LlamaConfig, LlamaForCausalLM
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
+
+from byte_model import save_byte_tokenizer
+
+STEPS = 6
+
+
+def save_model(folder: Path, width: int, layers: int) -> None:
+    """A random model over bytes."""
+    vocabulary = save_byte_tokenizer(folder)
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        num_key_value_heads=width // 64,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+
+
+def write_recipe(folder: Path, steps: int) -> None:
+    """SFT of all weights on random text, without measurements before and after."""
+    rows = [{"prompt": f"Say {n} " * 8, "completion": f"{n} " * 60} for n in range(64)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "recipe.yaml").write_text(
+        "model: model\nstages:\n  sft: {kind: sft, data: rows.jsonl, batch_size: 16, row_tokens: 512, epochs: 10, "
+        f"max_steps: {steps}, precision: float32}}\n"
+    )
+
+
+def measured(folder: Path, processes: int, mode: str, steps: int) -> tuple[float, int]:
+    """Seconds a step after the first two, and the peak bytes of the process that needs most."""
+    out = folder / f"{mode}-{processes}-{steps}"
+    words = ["run", "recipe.yaml", "--out", str(out), "--processes", str(processes)]
+    command = [sys.executable, "-m", "posttrain", *words, "--set", f"stages.sft.parallel={mode}"]
+    command += ["--set", f"stages.sft.max_steps={steps}"]
+    run = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peaks: dict[int, int] = {}
+    while run.poll() is None:
+        for process in [psutil.Process(run.pid), *psutil.Process(run.pid).children()]:
+            try:
+                peaks[process.pid] = max(peaks.get(process.pid, 0), process.memory_info().rss)
+            except psutil.NoSuchProcess:
+                continue
+        time.sleep(0.02)
+    assert run.returncode == 0, out
+    lines = [json.loads(line) for line in (out / "stages/sft/metrics.jsonl").read_text().splitlines()]
+    speeds = [line["num_tokens"] / line["tokens_per_second"] for line in lines if "loss" in line][2:]
+    return sorted(speeds)[len(speeds) // 2], max(peaks.values())
+
+
+def foretold(folder: Path, processes: int, mode: str) -> int:
+    """The bytes of one process by `posttrain plan`."""
+    words = ["plan", "recipe.yaml", "--processes", str(processes), "--json", "--set", f"stages.sft.parallel={mode}"]
+    done = subprocess.run([sys.executable, "-m", "posttrain", *words], cwd=folder, capture_output=True, check=True)
+    return json.loads(done.stdout)[0]["memory_bytes"]["total"]
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--width", type=int, default=768)
+    parser.add_argument("--layers", type=int, default=12)
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
+    chosen = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_recipe(folder, STEPS)
+        save_model(folder / "small", 64, 1)
+        (folder / "model").symlink_to(folder / "small")
+        _, empty = measured(folder, 1, "replicate", 2)  # the program itself, with a model of next to nothing
+        (folder / "model").unlink()
+        save_model(folder / "large", chosen.width, chosen.layers)
+        (folder / "model").symlink_to(folder / "large")
+        print("| processes | mode | s a step | peak a process, MiB | foretold, MiB | measured / foretold |")
+        print("|---|---|---|---|---|---|")
+        for processes in chosen.processes:
+            for mode in ("replicate", "shard") if processes > 1 else ("replicate",):
+                seconds, peak = measured(folder, processes, mode, STEPS)
+                own, plan = peak - empty, foretold(folder, processes, mode)
+                cells = (processes, mode, f"{seconds:.2f}", own >> 20, plan >> 20, f"{own / plan:.2f}")
+                print("|", " | ".join(map(str, cells)), "|", flush=True)
+
+
+if __name__ == "__main__":
+    main()
