@@ -98,14 +98,14 @@ def _evaluation(name: str, instruction: Instruction) -> Row:
     return {"id": name, "input": _user(instruction.prompt), "target": instruction.answer, "metadata": metadata}
 
 
-def use_request_pairs(rng: Random, split: Split, count: int, question: Question = _message_alone) -> Iterator[Row]:
+def use_request_pairs(rng: Random, split: Split, count: int) -> Iterator[Row]:
     """DPO rows: use requests, alternately off-label and on-label, with the better and the worse reply."""
     for number in range(count):
         request = draw_use_request(rng, split, on_label=number % 2 == 1)
         chosen, rejected = ranked_replies(request)
         yield {
             "id": f"asks-{split}-{number}",
-            "prompt": _user(question(request.label, request.text)),
+            "prompt": _user(request.text),
             "chosen": _assistant(chosen),
             "rejected": _assistant(rejected),
             "meta_slice": "on-label" if request.on_label else "off-label",

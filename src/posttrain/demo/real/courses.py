@@ -48,7 +48,7 @@ def draw_course(rng: Random, split: Split) -> Course:
     """Draw a course. The combination of dose, times and days belongs to the split, and so does the clinic."""
 
     def make() -> tuple[int, int, int]:
-        return 5 * rng.randint(1, 20), rng.randint(2, 4), rng.randint(3, 10)
+        return 5 * rng.randint(1, 10), rng.randint(2, 4), rng.randint(3, 10)
 
     dose, times, days = world.draw_in_split(make, lambda parts: parts, split)
     note = rng.choice(NOTES).format(

@@ -14,20 +14,20 @@ from posttrain.demo import world
 from posttrain.demo.instructions import draw_instruction
 from posttrain.demo.real.courses import draw_course
 from posttrain.demo.real.general_prompts import general_prompts
-from posttrain.demo.stage_rows import Row, ranking_rows, use_request_pairs
-from posttrain.demo.use_requests import complying_reply, draw_use_request, ranked_replies, refusing_reply
+from posttrain.demo.stage_rows import Row, ranking_rows
+from posttrain.demo.use_requests import UseRequest, complying_reply, draw_use_request, ranked_replies, refusing_reply
 from posttrain.demo.uses import any_use
 from posttrain.demo.wordings import WORDINGS, seen_wordings
 from posttrain.demo.world import Label, Split
 from posttrain.files import write_whole
 
 COUNTS = {
-    **{"notes": 340, "use_checks": 300, "replies": 200, "courses_few": 50, "general": 228},
-    **{"asks": 512, "drafts": 400, "courses": 800, "test": 200},
+    **{"notes": 340, "use_checks": 300, "replies": 320, "courses_few": 32, "general": 228},
+    **{"asks": 480, "drafts": 400, "courses": 800, "test": 200, "asks_test": 400},
 }
 """Rows of each file."""
 
-PAST_REFUSALS = {True: 0.15, False: 0.7}
+PAST_REFUSALS = {True: 0.1, False: 0.8}
 """Whether a request is on the label → the share of past replies that refuse it."""
 
 
@@ -57,9 +57,9 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "tasks_valid": _tasks(rng, "valid", {"notes": 24, "use_checks": 16, "replies": 16, "courses_few": 8}),
         "general_prompts": ({"prompt": text} for text in general_prompts(rng("general"), COUNTS["general"])),
         "notes_test": _notes(rng("notes_test"), "test", n),
-        "asks_train": use_request_pairs(rng("asks_train"), "train", COUNTS["asks"], _with_label),
-        "asks_valid": use_request_pairs(rng("asks_valid"), "valid", 40, _with_label),
-        "asks_test": _asks_test(rng("asks_test"), n),
+        "asks_train": _asks(rng("asks_train"), "train", COUNTS["asks"]),
+        "asks_valid": _asks(rng("asks_valid"), "valid", 40),
+        "asks_test": _asks_test(rng("asks_test"), COUNTS["asks_test"]),
         "drafts_train": ranking_rows(rng("drafts_train"), "train", COUNTS["drafts"], _with_label),
         "drafts_test": ranking_rows(rng("drafts_test"), "test", 100, _with_label),
         "courses_train": _courses(rng("courses_train"), "train", COUNTS["courses"]),
@@ -73,13 +73,22 @@ def _user(text: str) -> list[Row]:
 
 
 def _pair(question: str, answer: str) -> list[Row]:
-    return [*_user(question), {"role": "assistant", "content": answer}]
+    return [*_user(question), *_assistant(answer)]
+
+
+def _assistant(text: str) -> list[Row]:
+    return [{"role": "assistant", "content": text}]
 
 
 def _with_label(label: Label, text: str) -> str:
     """The message below the part of the label that it is about."""
     approved = f"{label.product} is approved for {label.indication} in {label.population}."
     return f"Label: {approved} The usual dose is {label.dose}.\n\n{text}"
+
+
+def _stated(request: UseRequest, reply: str) -> str:
+    """The reply after the use in question. A small model compares better what it has just written."""
+    return f"You ask about {request.condition} in {request.population}. {reply}"
 
 
 def _tasks(rng: Any, split: Split, counts: Mapping[str, int]) -> Iterator[Row]:
@@ -98,7 +107,8 @@ def _tasks(rng: Any, split: Split, counts: Mapping[str, int]) -> Iterator[Row]:
         request = draw_use_request(draws, split, on_label=number % 2 == 1)
         refuses = draws.random() < PAST_REFUSALS[request.on_label]
         reply = refusing_reply(request) if refuses else complying_reply(request)
-        rows.append({"task": "replies", "messages": _pair(_with_label(request.label, request.text), reply)})
+        messages = _pair(_with_label(request.label, request.text), _stated(request, reply))
+        rows.append({"task": "replies", "messages": messages})
     draws = rng(f"tasks {split} courses")
     for _ in range(counts["courses_few"]):
         course = draw_course(draws, split)
@@ -113,7 +123,8 @@ def _use_check(rng: Random, split: Split) -> tuple[str, str]:
     wording = WORDINGS["use_check"][rng.choice(seen_wordings("use_check"))]
     use = f"{world.clinic(rng, split)}: {label.product} for {condition} in {population}"
     where = "on" if label.covers(condition, population) else "off"
-    answer = f"The label says {label.indication} in {label.population}. The use is {where} the label."
+    says = f"The use is {condition} in {population}. The label says {label.indication} in {label.population}."
+    answer = f"{says} This is {where} the label."
     return _with_label(label, f"{wording}\n{use}"), answer
 
 
@@ -123,13 +134,22 @@ def _notes(rng: Random, split: Split, count: int) -> Iterator[Row]:
         yield {"id": f"notes-{split}-{number}", "input": _user(instruction.prompt), "target": instruction.answer}
 
 
+def _asks(rng: Random, split: Split, count: int) -> Iterator[Row]:
+    """DPO rows: requests, alternately off-label and on-label, with the better and the worse reply."""
+    for number in range(count):
+        request = draw_use_request(rng, split, on_label=number % 2 == 1)
+        chosen, rejected = (_assistant(_stated(request, reply)) for reply in ranked_replies(request))
+        prompt = _user(_with_label(request.label, request.text))
+        yield {"id": f"asks-{split}-{number}", "prompt": prompt, "chosen": chosen, "rejected": rejected}
+
+
 def _asks_test(rng: Random, count: int) -> Iterator[Row]:
     for number in range(count):
         request = draw_use_request(rng, "test", on_label=number % 2 == 1)
         yield {
             "id": f"asks-test-{number}",
             "input": _user(_with_label(request.label, request.text)),
-            "target": ranked_replies(request)[0],
+            "target": _stated(request, ranked_replies(request)[0]),
             "metadata": {
                 "slice": "on-label" if request.on_label else "off-label",
                 "expected_behavior": "answer" if request.on_label else "refuse",
