@@ -72,7 +72,7 @@ def test_the_total_of_a_course_is_the_product_of_its_three_numbers(rows: Rows) -
 
 def test_the_worked_answers_of_courses_get_the_reward(rows: Rows) -> None:
     shown = [row["messages"] for row in rows["tasks_train"] if row["task"] == "courses"]
-    assert len(shown) == 50
+    assert len(shown) == 32
     for question, answer in shown:
         dose, times, days = course_of(question["content"])
         assert math_score(answer["content"], str(dose * times * days)) == 1.0
@@ -98,7 +98,7 @@ def test_the_label_in_the_prompt_decides_whether_a_use_is_on_it(rows: Rows) -> N
     assert len(checks) == 300
     for question, answer in checks:
         where = "on" if covered(question["content"]) else "off"
-        assert answer["content"].endswith(f"The use is {where} the label.")
+        assert answer["content"].endswith(f"This is {where} the label.")
 
 
 def test_preferred_replies_refuse_exactly_the_off_label_requests(rows: Rows) -> None:

@@ -14,7 +14,7 @@ from posttrain.demo import world
 from posttrain.demo.instructions import draw_instruction
 from posttrain.demo.real.courses import draw_course
 from posttrain.demo.real.general_prompts import general_prompts
-from posttrain.demo.stage_rows import Row, ranking_rows
+from posttrain.demo.stage_rows import SIMULATED, Row, ranking_rows
 from posttrain.demo.use_requests import UseRequest, complying_reply, draw_use_request, ranked_replies, refusing_reply
 from posttrain.demo.uses import any_use
 from posttrain.demo.wordings import WORDINGS, seen_wordings
@@ -139,8 +139,14 @@ def _asks(rng: Random, split: Split, count: int) -> Iterator[Row]:
     for number in range(count):
         request = draw_use_request(rng, split, on_label=number % 2 == 1)
         chosen, rejected = (_assistant(_stated(request, reply)) for reply in ranked_replies(request))
-        prompt = _user(_with_label(request.label, request.text))
-        yield {"id": f"asks-{split}-{number}", "prompt": prompt, "chosen": chosen, "rejected": rejected}
+        yield {
+            "id": f"asks-{split}-{number}",
+            "prompt": _user(_with_label(request.label, request.text)),
+            "chosen": chosen,
+            "rejected": rejected,
+            "meta_slice": "on-label" if request.on_label else "off-label",
+            "meta_annotator": SIMULATED,
+        }
 
 
 def _asks_test(rng: Random, count: int) -> Iterator[Row]:
