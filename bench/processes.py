@@ -2,7 +2,7 @@
 
     python bench/processes.py            # 1, 2 and 4 processes, whole models and shards, about three minutes
 
-The model is random, of the shape llama-8.5m or --width and --layers; its size matters, its text does not. On a machine
+The model is random, with --width and --layers; its size matters, its text does not. On a machine
 with fewer cores than processes the times show the cost of sharing, not a gain.
 """
 
@@ -16,32 +16,26 @@ import time
 from pathlib import Path
 
 import psutil
-from transformers import LlamaConfig, LlamaForCausalLM
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
-from byte_model import save_byte_tokenizer
+from byte_model import save_byte_model
 
 STEPS = 6
 
 
 def save_model(folder: Path, width: int, layers: int) -> None:
     """A random model over bytes."""
-    vocabulary = save_byte_tokenizer(folder)
-    config = LlamaConfig(
-        vocab_size=vocabulary,
+    heads = width // 64
+    save_byte_model(
+        folder,
         hidden_size=width,
         intermediate_size=3 * width,
         num_hidden_layers=layers,
-        num_attention_heads=width // 64,
-        num_key_value_heads=width // 64,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
         max_position_embeddings=1024,
-        tie_word_embeddings=True,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
 
 
 def write_recipe(folder: Path, steps: int) -> None:
@@ -55,7 +49,7 @@ def write_recipe(folder: Path, steps: int) -> None:
 
 
 def measured(folder: Path, processes: int, mode: str, steps: int) -> tuple[float, int]:
-    """Seconds a step after the first two, and the peak bytes of the process that needs most."""
+    """Seconds of the middle step, and the peak bytes of the process that needs most."""
     out = folder / f"{mode}-{processes}-{steps}"
     words = ["run", "recipe.yaml", "--out", str(out), "--processes", str(processes)]
     command = [sys.executable, "-m", "posttrain", *words, "--set", f"stages.sft.parallel={mode}"]
@@ -71,7 +65,7 @@ def measured(folder: Path, processes: int, mode: str, steps: int) -> tuple[float
         time.sleep(0.02)
     assert run.returncode == 0, out
     lines = [json.loads(line) for line in (out / "stages/sft/metrics.jsonl").read_text().splitlines()]
-    speeds = [line["num_tokens"] / line["tokens_per_second"] for line in lines if "loss" in line][2:]
+    speeds = [line["num_tokens"] / line["tokens_per_second"] for line in lines if "loss" in line]
     return sorted(speeds)[len(speeds) // 2], max(peaks.values())
 
 

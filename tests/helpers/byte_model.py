@@ -28,22 +28,15 @@ def save_byte_tokenizer(folder: Path, *, template: str | None = TEMPLATE) -> int
     return len(fast)
 
 
-def save_byte_model(folder: Path, *, template: str | None = TEMPLATE, seed: int = 0) -> Path:
-    """A two-layer Llama over bytes in `folder`."""
+def save_byte_model(folder: Path, *, template: str | None = TEMPLATE, seed: int = 0, **shape: int) -> Path:
+    """A Llama over bytes in `folder`, of two layers unless `shape` says otherwise."""
     vocabulary = save_byte_tokenizer(folder, template=template)
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        tie_word_embeddings=True,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
+    small = {
+        **{"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "max_position_embeddings": 256},
+        **{"num_attention_heads": 4, "num_key_value_heads": 2},
+    }
+    marks = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+    config = LlamaConfig(vocab_size=vocabulary, tie_word_embeddings=True, **marks, **{**small, **shape})
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder

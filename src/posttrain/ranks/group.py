@@ -1,8 +1,8 @@
 """The group of processes of a run, after torch.distributed.
 
 A process is in a group if torchrun's variables are set (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT).
-torchrun and ``posttrain run --processes`` set them. Rank 0 is the main process. It alone reads data, writes files and
-prints; the other ranks wait until it calls them to a stage.
+torchrun and ``posttrain run --processes`` set them. Rank 0 is the main process. It alone writes files and prints; the
+other ranks wait until it calls them to a stage.
 
 The ranks work together only inside `parallel`. Elsewhere, and in a run of one process, `size` is 1, and code that
 divides its work over ranks does all of it.
@@ -30,7 +30,6 @@ DEFAULT_TIMEOUT = 1800.0
 
 GRACE = 2.0
 """The seconds in which a rank must answer when another one asks who is still there."""
-
 
 PATIENCE = 30.0
 """The seconds for which a rank with an error waits for the main process to end first."""
