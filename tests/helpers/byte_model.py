@@ -1,6 +1,7 @@
 """A random model that reads any text, byte by byte, with a chat template: small enough to train in a test."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, pre_tokenizers
@@ -32,11 +33,11 @@ def save_byte_model(folder: Path, *, template: str | None = TEMPLATE, seed: int 
     """A Llama over bytes in `folder`, of two layers unless `shape` says otherwise."""
     vocabulary = save_byte_tokenizer(folder, template=template)
     torch.manual_seed(seed)
-    small = {
+    values: dict[str, Any] = {
         **{"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "max_position_embeddings": 256},
         **{"num_attention_heads": 4, "num_key_value_heads": 2},
     }
-    marks = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-    config = LlamaConfig(vocab_size=vocabulary, tie_word_embeddings=True, **marks, **{**small, **shape})
+    values |= {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, **shape}
+    config = LlamaConfig(vocab_size=vocabulary, tie_word_embeddings=True, **values)
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
