@@ -10,7 +10,8 @@ from huggingface_hub import ModelCard
 
 from command_line import Posttrain
 from posttrain.errors import RunError
-from posttrain.pipeline import reports, stage_run
+from posttrain.pipeline import ranks as pipeline_ranks
+from posttrain.pipeline import reports
 from posttrain.recipe.stages.base import StageOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.runner import Runner, runner_of
@@ -104,7 +105,7 @@ def test_a_run_that_cannot_go_on_leaves_a_report_of_what_is_done(
 
         return Runner(run, runner_of(stage).preview) if stage.kind_name() == "reward" else runner_of(stage)
 
-    monkeypatch.setattr(stage_run, "runner_of", broken)
+    monkeypatch.setattr(pipeline_ranks, "runner_of", broken)
     answer = posttrain("run", "both.yaml", "--out", "out", "--set", "suites={}")
     assert answer.code == 1, answer.err
     text = (recipe / "out/report.html").read_text()

@@ -12,7 +12,7 @@ import pytest
 
 from command_line import Posttrain
 from posttrain.errors import RunError
-from posttrain.pipeline import stage_run
+from posttrain.pipeline import ranks as pipeline_ranks
 from posttrain.recipe.stages.base import StageOptions
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.runner import Runner, runner_of
@@ -75,7 +75,7 @@ def test_a_value_that_fails_is_listed_and_the_others_run(
         high = getattr(stage, "learning_rate", 0.0) > 0.1
         return Runner(run, runner_of(stage).preview, runner_of(stage).needs) if high else runner_of(stage)
 
-    monkeypatch.setattr(stage_run, "runner_of", diverging)
+    monkeypatch.setattr(pipeline_ranks, "runner_of", diverging)
     (swept / "gated.yaml").write_text(RECIPE.partition("  dpo:")[0] + "gates: ['echo >= 0.99']\n")
     rates = "stages.sft.learning_rate="
     answer = posttrain("run", "gated.yaml", "--out", "out", "--sweep", rates + "0.5,1e-4")
