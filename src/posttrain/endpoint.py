@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -85,12 +85,15 @@ class NoReply(RunError):
     """The server gave no reply after all tries.
 
     Args:
+        problem: what happened at the last try.
+        tries: the number of tries.
         status: the status code of the last try; None if there was no whole reply.
         late: whether the last try ended at the timeout.
     """
 
-    def __init__(self, message: str, status: int | None, *, late: bool) -> None:
-        super().__init__(message)
+    def __init__(self, problem: str, tries: int, status: int | None, *, late: bool) -> None:
+        super().__init__(f"{problem} ({tries} tries). {_REMEDY}")
+        self.problem = problem
         self.status = status
         self.late = late
 
@@ -174,16 +177,31 @@ def post_for_text(
         InputError: the reply is too long.
         NoReply: no reply after all tries.
     """
+    address = f"{options.url.rstrip('/')}/{path}"
+    return request_text(client, options, "POST", address, {"model": options.model, **body}, most=most, sleep=sleep)
+
+
+def request_text(
+    client: "Client",
+    options: EndpointOptions,
+    method: Literal["GET", "POST"],
+    address: str,
+    body: Mapping[str, Any],
+    *,
+    most: int = REPLY_BYTES,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """Send any request to the server, and retry where that may help; see `post_for_text`."""
     from httpx2 import HTTPError, TimeoutException
 
-    sent = json.dumps({"model": options.model, **body}).encode()  # ASCII, so that every text can be encoded
-    address, headers = f"{options.url.rstrip('/')}/{path}", {"Content-Type": "application/json"}
+    sent = json.dumps(body).encode() if body else None  # ASCII, so that every text can be encoded
+    headers = {"Content-Type": "application/json"} if body else {}
     problem, last, late = "", None, False
     for tries in range(options.retries + 1):
         pause = min(LONGEST_PAUSE, options.backoff * 2.0**tries)
         until = time.monotonic() + options.timeout
         try:
-            with client.stream("POST", address, content=sent, headers=headers) as r:
+            with client.stream(method, address, content=sent, headers=headers) as r:
                 text = _read(r, until, options, most)
                 if r.status_code == 200:
                     return text
@@ -197,7 +215,7 @@ def post_for_text(
             problem = f"{options.url}: {type(error).__name__}: {str(error) or 'no reply'}"
         if tries < options.retries:
             sleep(pause)
-    raise NoReply(f"{problem} ({options.retries + 1} tries). {_REMEDY}", last, late=late)
+    raise NoReply(problem, options.retries + 1, last, late=late)
 
 
 def _read(response: "Response", until: float, options: EndpointOptions, most: int) -> str:

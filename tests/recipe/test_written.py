@@ -22,7 +22,7 @@ stages:
     kind: grpo
     data: prompts.jsonl
     rewards: {form: {kind: json}}
-    vllm: {}
+    vllm: {url: "http://localhost:8000/v1", model: base}
 """
 FIRST = "{kind: sft, data: train.jsonl}"
 
@@ -146,8 +146,8 @@ def test_a_value_is_what_yaml_1_2_says(text: str, value: object) -> None:
         ("stages.first.lora={r: 1}", ("stages.first.lora.r", "did you mean rank?")),
         ("device=cuda", ("did you mean stages.first.device or",)),
         ("stages.first.seed=1", ("did you mean seed?",)),
-        ("stages.third.vllm.gpu_memry=0.5", ("stages.third.vllm", "did you mean gpu_memory?")),
-        ("stages.third.vllm.x=0.5", ("known here: gpu_memory, importance, importance_cap",)),
+        ("stages.third.vllm.modle=x", ("stages.third.vllm", "did you mean model?")),
+        ("stages.third.vllm.x=0.5", ("known here: url, model,", "lag, seeds, importance,")),
         ("suites.facts.columns={}", ("did you mean suites.facts.data.columns?",)),
     ],
 )

@@ -51,7 +51,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
         from types import SimpleNamespace
 
         monkeypatch.setattr(held_out, "write_and_score", lambda *a, **k: some)
-        writing: Any = SimpleNamespace(sampling=SimpleNamespace(seed=0), prompts=[])
+        writing: Any = SimpleNamespace(sampling=SimpleNamespace(seed=0), prompts=[], server=None)
         if before is not None:
             (tmp_path / "before.json").write_text(json.dumps({name: [value, 4] for name, value in before.items()}))
         rewards = {name: Reward(per_completion(function)) for name, function in (gold or {}).items()}

@@ -9,6 +9,7 @@ from posttrain.recipe.stages.grpo import GRPOStage
 from posttrain.recipe.stages.ppo import PPOStage
 
 PENALTY = {"kind": "length", "free": 3, "margin": 4}
+SERVER = {"url": "http://localhost:8000/v1", "model": "base"}
 
 
 def test_rewards_without_any_weight_are_refused_and_named() -> None:
@@ -43,8 +44,17 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("`dynamic_sampling` compares", "above 1"),
     ),
     "dynamic sampling by sums": ({"normalize_each_reward": True, "dynamic_sampling": 2}, ("remove one of the two",)),
-    "vllm and a part of the tokens": ({"vllm": {}, "top_p": 0.9}, ("`vllm` with `top_p`", "biased", "remove it")),
-    "vllm and two filters": ({"vllm": {}, "top_k": 9, "min_p": 0.1}, ("`top_k`, `min_p`", "remove them")),
+    "vllm and a part of the tokens": ({"vllm": SERVER, "top_p": 0.9}, ("`vllm` with `top_p`", "biased", "remove it")),
+    "vllm and two filters": ({"vllm": SERVER, "top_k": 9, "min_p": 0.1}, ("`top_k`, `min_p`", "remove them")),
+    "an adapter that is none": ({"vllm": {**SERVER, "send": "adapter"}}, ("needs an adapter", "set `lora: {}`")),
+    "four bits for vllm": (
+        {"vllm": SERVER, "lora": {}, "quantization": "4bit"},
+        ("4-bit weights", "`vllm: {send: adapter}`", "remove `quantization`"),
+    ),
+    "a template for vllm": (
+        {"vllm": {**SERVER, "template_arguments": {"enable_thinking": False}}},
+        ("renders no template", "the stage's own"),
+    ),
 }
 
 
@@ -60,13 +70,13 @@ def test_options_that_contradict_each_other_are_refused_with_the_next_step(name:
 
 def test_options_that_agree_are_accepted() -> None:
     stage(advantage="reinforce++", num_generations=1)
-    stage(vllm={"importance": "sequence_mask"}, top_p=1.0, top_k=0)
+    stage(vllm={**SERVER, "importance": "sequence_mask", "lag": 1}, top_p=1.0, top_k=0)
     stage(top_p=0.9)
     stage(loss="cispo", clip_low=1.0, clip_high=4.0)
     ppo = {"kind": "ppo", "data": "x.jsonl", "rewards": {"short": PENALTY}, "dual_clip": 3}
     assert PPOStage.model_validate(ppo).dual_clip == 3
     with pytest.raises(ValidationError, match="`vllm` with `top_k`"):
-        PPOStage.model_validate({**ppo, "vllm": {}, "top_k": 5})
+        PPOStage.model_validate({**ppo, "vllm": SERVER, "top_k": 5})
 
 
 def test_the_earlier_values_of_scale_rewards_keep_their_meaning() -> None:

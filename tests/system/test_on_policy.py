@@ -255,14 +255,10 @@ MISTAKES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         f"{REWARDS}\n    gold: {{x: {{kind: python, file: mine.py, function: f}}}}",
         (":17", "gold.x", "function f"),
     ),
-    "vllm without a GPU": (
-        REWARDS,
-        REWARDS + "\n    vllm: {}",
-        ("error: stages.grpo.vllm", "CUDA", "leave the key out"),
-    ),
+    "no server for vllm": (REWARDS, REWARDS + "\n    vllm: {model: base}", (":17", "grpo.vllm.url", "is missing")),
     "vllm and four bits": (
         REWARDS,
-        REWARDS + "\n    lora: {}\n    quantization: 4bit\n    vllm: {}",
+        REWARDS + "\n    lora: {}\n    quantization: 4bit\n    vllm: {url: http://localhost:1/v1, model: base}",
         (":3", "vllm", "4-bit", "quantization"),
     ),
     "unknown key of alarms": (REWARDS, REWARDS + "\n    alarms: {max_lk: 3}", (":17", "max_lk", "did you mean max_kl")),

@@ -1,6 +1,6 @@
 """The recipe's options for generation."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,19 +24,53 @@ class SamplingOptions(Options):
     rollout_rows: int = Field(default=128, ge=1, description="completions generated at once; fewer take less memory")
 
 
-class VllmOptions(Options):
-    """How vLLM shares the GPU with the trainer."""
+class TokenEndpointOptions(EndpointOptions):
+    """A server that is sent tokens, not conversations."""
 
-    gpu_memory: float = Field(default=0.3, gt=0, lt=1, description="share of the GPU's memory for vLLM")
+    @model_validator(mode="after")
+    def _no_template(self) -> Self:
+        if self.template_arguments:
+            raise ValueError(
+                "`template_arguments`: the server gets tokens and renders no template; set the stage's own "
+                "`template_arguments`"
+            )
+        return self
+
+
+class VllmOptions(TokenEndpointOptions):
+    """A vLLM server that generates with the policy's weights, and the correction for its log-probs."""
+
+    concurrency: int = Field(default=128, ge=1, le=256, description="prompts at the same time")
+    timeout: float = Field(
+        default=600.0, gt=0, allow_inf_nan=False, description="seconds for all completions of one prompt"
+    )
+    wait: float = Field(
+        default=600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds to wait for a server that does not answer, at the start and later",
+    )
+    send: Literal["auto", "adapter", "weights"] = Field(
+        default="auto",
+        description="what the server loads before it generates: the adapter alone, or all weights; auto: the adapter, "
+        "if vLLM can load it and serves its base model",
+    )
+    lag: Literal[0, 1] = Field(
+        default=0,
+        description="1: the server generates a rollout while the trainer learns from the one before, with weights that "
+        "are one rollout old",
+    )
+    seeds: bool = Field(default=True, description="send a seed with each prompt; vLLM on a CPU takes none")
     importance: Importance = Field(
         default="token_truncate",
-        description="importance weight p_trainer / p_vllm of each token, or of the whole completion (sequence); above "
-        "the cap it is cut to the cap (truncate), or the loss leaves the token or completion out (mask)",
+        description="importance weight p_trainer / p_vllm of each token, or of the whole completion (sequence); beyond "
+        "the bounds it is set to the bound (truncate), or the loss leaves the token or completion out (mask)",
     )
-    importance_cap: float = Field(default=2.0, ge=1, description="upper limit of an importance weight")
+    importance_cap: float = Field(default=2.0, ge=1, description="upper bound of an importance weight")
+    importance_floor: float = Field(default=0.0, ge=0, le=1, description="lower bound of an importance weight")
 
 
-class ScoringEndpointOptions(EndpointOptions):
+class ScoringEndpointOptions(TokenEndpointOptions):
     """A server whose model gives the log-probs of tokens that it is sent."""
 
     scoring: Literal["prompt_logprobs", "echo"] = Field(
@@ -44,12 +78,3 @@ class ScoringEndpointOptions(EndpointOptions):
         description="how the completions API returns log-probs of given tokens: `prompt_logprobs`, vLLM's own, with "
         "token ids; or `echo`, which other servers have too",
     )
-
-    @model_validator(mode="after")
-    def _no_template(self) -> "ScoringEndpointOptions":
-        if self.template_arguments:
-            raise ValueError(
-                "`template_arguments`: the server gets tokens and renders no template; set the stage's own "
-                "`template_arguments`"
-            )
-        return self

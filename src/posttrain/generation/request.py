@@ -41,12 +41,14 @@ class Generation:
         logp: the log-prob of each token under the model at the sampling temperature, float32.
         ended: False if it was cut at ``max_new_tokens``.
         importance: the weight of each token in the loss, if another engine than the trainer generated it.
+        weights: the name of the weights that generated it, if another engine than the trainer did.
     """
 
     tokens: Ints
     logp: Floats
     ended: bool
     importance: Floats | None = None
+    weights: str | None = None
 
 
 Generate = Callable[[Sequence[Ints], Sampling, int, Sequence[int]], list[list[Generation]]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -62,30 +63,37 @@ def save_policy(
     with whole_folder(folder) as target:
         adapter = hasattr(policy.model, "get_base_model")
         if adapter:
-            _save_adapter(policy, target)
+            save_adapter(policy, target)
             if generation is not None:
                 generation.save_pretrained(target)
         else:
-            _save_weights(policy, weights or policy.model.state_dict(), target, dtype)
+            save_whole(policy.model, weights or policy.model.state_dict(), target, dtype)
         policy.tokenizer.save_pretrained(target)
         if expected is not None:
             saved = "float32" if adapter else dtype
             check_folder_gives(target, expected, groups, policy, saved=saved, trust_remote_code=trust_remote_code)
 
 
-def _save_weights(policy: Policy, weights: Mapping[str, Tensor], target: Path, dtype: str) -> None:
+def save_whole(model: Any, weights: Mapping[str, Tensor], target: Path, dtype: str) -> None:
+    """Write a model's configuration and these weights, without a value head, as transformers does.
+
+    Args:
+        model: a transformers model, whose own weights do not matter.
+        dtype: the dtype of the saved weights.
+    """
     wanted = getattr(torch, dtype)
     state = {
         name: tensor.to(wanted) if tensor.is_floating_point() else tensor
         for name, tensor in weights.items()
         if not name.startswith((VALUE_HEAD, VALUE_TRUNK))
     }
-    policy.model.save_pretrained(target, state_dict=state)
+    model.save_pretrained(target, state_dict=state)
     config = read_json(target / "config.json")
     write_json(target / "config.json", {**config, "dtype": dtype})
 
 
-def _save_adapter(policy: Policy, target: Path) -> None:
+def save_adapter(policy: Policy, target: Path) -> None:
+    """Write the policy's adapters as one adapter, in peft's format."""
     changed_base = policy.start is not None and policy.start.subtracted
     if not has_earlier(policy) and not changed_base:
         policy.model.save_pretrained(target, safe_serialization=True)

@@ -1,6 +1,6 @@
 """Make one rollout: draw prompts, generate and score completions, replace groups that teach nothing, add advantages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from posttrain.data.sets.prompts import Prompt
 from posttrain.errors import RunError
 from posttrain.generation.request import Generate, Generation
 from posttrain.generation.sampling import Sampling
+from posttrain.generation.vllm.writer import VllmWriter
 from posttrain.policy.load import Policy
 from posttrain.policy.shard import whole
 from posttrain.ranks.exchange import spread
 from posttrain.ranks.group import is_main
 from posttrain.rollouts import metrics
 from posttrain.rollouts.alarms import alarm_messages
-from posttrain.rollouts.importance import importance_figures
+from posttrain.rollouts.importance import Correct
 from posttrain.rollouts.options import AlarmOptions
 from posttrain.rollouts.scoring import Scorer, scored
 from posttrain.rollouts.source import Make
@@ -55,6 +56,7 @@ class RolloutSpec:
             `grpo_advantages`.
         needs_rewards: whether advantages come from rewards; if so, rewards that give no number stop the run.
         correct: adds importance weights to completions of an engine other than the trainer's own; None for its own.
+        server: `write`, if it is a server, which loads weights before it generates.
     """
 
     policy: Policy
@@ -68,7 +70,8 @@ class RolloutSpec:
     scorer: Scorer
     most_draws: int = 0
     mask_truncated: bool = False
-    correct: Callable[[Rollout], Rollout] | None = None
+    correct: Correct | None = None
+    server: VllmWriter | None = None
     needs_rewards: bool = True
 
 
@@ -97,6 +100,8 @@ def rollout_maker(
             return rollout(number, state)
 
     def rollout(number: int, state: RolloutState) -> tuple[list[Group], Metrics, RolloutState]:
+        if spec.server is not None:
+            spec.server.load_for_rollout(number)
         every, chosen, cursor = _written(spec, state.cursor)
         if is_main():
             write_json_lines(tables / f"rollout-{number:08d}.jsonl", completion_rows(every, number))
@@ -104,10 +109,14 @@ def rollout_maker(
         judged = state.judged + _judged(every, spec.scorer)
         if spec.needs_rewards and not judged and (cursor >= enough or number + 1 == rollouts):
             raise RunError(f"rollout {number + 1}: {_nothing_to_learn(every, spec.scorer, cursor)}")
+        corrections: Metrics = {}
         if spec.correct is not None:
-            chosen = spec.correct(chosen)
+            chosen, corrections = spec.correct(chosen)
+        if spec.server is not None and number + 1 != rollouts:
+            prompts, ids = _next_prompts(spec, cursor)
+            spec.server.begin_next(number, [prompt.tokens for prompt in prompts], spec.sampling, spec.n, ids)
         groups, more, state = advantages(chosen, replace(state, cursor=cursor, judged=judged))
-        measured: dict[str, float | None] = {**metrics.figures(every), **importance_figures(chosen), **more}
+        measured: dict[str, float | None] = {**metrics.figures(every), **corrections, **more}
         if spec.most_draws:
             measured["num_drawn"] = float(len(every.prompts))
         for sentence in alarm_messages(measured, state.first if number else {}, alarms):
@@ -193,11 +202,15 @@ def _written(spec: RolloutSpec, cursor: int) -> tuple[Rollout, Rollout, int]:
 
 
 def _draw(spec: RolloutSpec, cursor: int) -> Rollout:
-    ids = range(cursor, cursor + spec.size)
-    count = len(spec.prompts)
-    orders: Mapping[int, Sequence[int]] = {epoch: spec.order(epoch) for epoch in {i // count for i in ids}}
-    prompts = [spec.prompts[orders[i // count][i % count]] for i in ids]
+    prompts, ids = _next_prompts(spec, cursor)
     return write_and_score(spec, prompts, ids, spec.n)
+
+
+def _next_prompts(spec: RolloutSpec, cursor: int) -> tuple[list[Prompt], range]:
+    """The prompts after the first `cursor` ones, and their numbers over all epochs."""
+    ids, count = range(cursor, cursor + spec.size), len(spec.prompts)
+    orders = {epoch: spec.order(epoch) for epoch in {i // count for i in ids}}
+    return [spec.prompts[orders[i // count][i % count]] for i in ids], ids
 
 
 def _varied(rollout: Rollout, mask_truncated: bool) -> list[int]:

@@ -24,6 +24,7 @@ def completion_rows(rollout: Rollout, number: int) -> Iterator[dict[str, Any]]:
                 "ended": completion.ended,
                 "reward": finite_or_none(rollout.reward_GK[g, k]),
                 "rewards": {name: finite_or_none(values[g, k]) for name, values in rollout.components.items()},
+                **({} if completion.weights is None else {"weights": completion.weights}),
             }
 
 

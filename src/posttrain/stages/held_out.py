@@ -36,6 +36,8 @@ def held_out_rewards(
     """
 
     def measure() -> dict[str, Mean]:
+        if spec.server is not None:
+            spec.server.load_current()
         rollout = write_and_score(spec, prompts, range(len(prompts)), 1, spec.sampling.seed + APART)
         found = {"eval_reward": _mean(rollout.reward_GK)} if rollout.components else {}
         if len(rollout.components) > 1:

@@ -147,7 +147,13 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
         measure = held_out_rewards(spec, prompts.held_out, gold, reference, stage.alarms, context)
     monitor = ("eval_reward", True) if stage.learns_from_rewards else ("eval_kl", False)
     training = Training(policy, source, technique.objective, stage, folder, measure=measure, monitor=monitor)
-    figures = finish(stage, training, renderer, context, samples_of_prompts(prompts))
+    try:
+        figures = finish(stage, training, renderer, context, samples_of_prompts(prompts))
+    finally:
+        if spec.server is not None:
+            spec.server.close()
+    if spec.server is not None:
+        spec.server.delete_weights()
     completions = stage.batch_size * stage.minibatches * stage.num_generations
     return rollout_figures(folder / "metrics.jsonl", completions) | figures
 

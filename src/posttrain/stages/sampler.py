@@ -1,21 +1,19 @@
-"""What writes in an on-policy stage, and how: the trainer's own engine, or vLLM with a correction."""
+"""The generation of an on-policy stage's completions: by the trainer's own engine, or by vLLM with a correction."""
 
-from collections.abc import Callable
 from functools import partial
 
 from posttrain.data.chat.renderer import Renderer
 from posttrain.data.sets.prompts import Prompts
-from posttrain.errors import InputError
+from posttrain.errors import errors_at
 from posttrain.generation.engine import policy_generate
-from posttrain.generation.request import Generate
+from posttrain.generation.options import VllmOptions
 from posttrain.generation.sampling import Sampling, sampling_of
-from posttrain.generation.vllm import vllm_generate
+from posttrain.generation.vllm.writer import VllmWriter, open_vllm
 from posttrain.policy.load import Policy
 from posttrain.recipe.stages.on_policy import OnPolicyStage
-from posttrain.rollouts.importance import corrected
+from posttrain.rollouts.importance import Correct, corrected
 from posttrain.rollouts.maker import RolloutSpec
 from posttrain.rollouts.scoring import Scorer
-from posttrain.rollouts.types import Rollout
 from posttrain.stages.context import Context
 from posttrain.stages.technique import OnPolicyTechnique
 from posttrain.train.batches import shuffled
@@ -30,16 +28,16 @@ def rollout_spec(
     scorer: Scorer,
     context: Context,
 ) -> RolloutSpec:
-    """How a stage's rollouts are written.
+    """How a stage's rollouts are generated.
 
     Raises:
-        InputError: the recipe has `vllm`, but there is no CUDA GPU.
+        InputError, RunError: the recipe has `vllm`, and the server cannot be used; see `open_vllm`.
     """
-    write, correct = _writer(stage, policy, prompts, context)
+    server = None if stage.vllm is None else _server(stage, stage.vllm, policy, prompts, context)
     return RolloutSpec(
         policy,
         renderer,
-        write,
+        policy_generate(policy, stage.rollout_rows) if server is None else server,
         prompts.train,
         shuffled(len(prompts.train), context.seed),
         _sampling(stage, context),
@@ -48,30 +46,31 @@ def rollout_spec(
         scorer,
         technique.most_draws,
         technique.mask_truncated,
-        correct,
+        None if stage.vllm is None else _correction(stage, stage.vllm, policy),
+        server,
         needs_rewards=stage.learns_from_rewards,
     )
 
 
-def _writer(
-    stage: OnPolicyStage, policy: Policy, prompts: Prompts, context: Context
-) -> tuple[Generate, Callable[[Rollout], Rollout] | None]:
-    """What writes, and what corrects for it where that is not the trainer itself."""
-    if stage.vllm is None:
-        return policy_generate(policy, stage.rollout_rows), None
-    if policy.device.type != "cuda":
-        raise InputError(f"stages.{context.name}.vllm: needs a CUDA GPU; leave the key out to write with the trainer")
+def _server(
+    stage: OnPolicyStage, options: VllmOptions, policy: Policy, prompts: Prompts, context: Context
+) -> VllmWriter:
     longest = max(len(one.tokens) for one in (*prompts.train, *prompts.held_out)) + stage.max_new_tokens
-    write = vllm_generate(
-        policy, context.model, stage.vllm, longest=longest, rows=stage.rollout_rows, seed=context.seed
-    )
-    return write, partial(
+    with errors_at(f"stages.{context.name}"):
+        return open_vllm(
+            policy, context.model, options, context.folder / "vllm", longest=longest, on_note=context.screen.note
+        )
+
+
+def _correction(stage: OnPolicyStage, options: VllmOptions, policy: Policy) -> Correct:
+    return partial(
         corrected,
         policy=policy,
         row_tokens=stage.row_tokens,
         temperature=stage.temperature,
-        mode=stage.vllm.importance,
-        cap=stage.vllm.importance_cap,
+        mode=options.importance,
+        cap=options.importance_cap,
+        floor=options.importance_floor,
     )
 
 

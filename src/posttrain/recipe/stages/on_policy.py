@@ -31,7 +31,7 @@ class OnPolicyStage(RewardedStage, TrainingStage, SamplingOptions):
         default=AlarmOptions(), description="thresholds of known failures, and whether an alarm stops the stage"
     )
     vllm: VllmOptions | None = Field(
-        default=None, description="generate with vLLM in this process (CUDA; pip install 'posttrain[vllm]')"
+        default=None, description="generate with a vLLM server, which loads the weights before each rollout"
     )
     show_every: int | None = Field(
         default=None,
@@ -56,9 +56,16 @@ class OnPolicyStage(RewardedStage, TrainingStage, SamplingOptions):
         return self
 
     @model_validator(mode="after")
-    def _vllm_takes_whole_weights(self) -> "OnPolicyStage":
-        if self.vllm is not None and self.quantization is not None:
-            raise ValueError("`vllm` cannot read 4-bit weights; remove `vllm` or `quantization`")
+    def _vllm_can_load_what_is_sent(self) -> "OnPolicyStage":
+        if self.vllm is None:
+            return self
+        if self.vllm.send == "adapter" and self.lora is None:
+            raise ValueError("`vllm: {send: adapter}` needs an adapter; set `lora: {}`, or remove `send`")
+        if self.quantization is not None and self.vllm.send != "adapter":
+            raise ValueError(
+                "`vllm` cannot load 4-bit weights; set `vllm: {send: adapter}` and serve the base model in full, or "
+                "remove `quantization`"
+            )
         return self
 
     @model_validator(mode="after")

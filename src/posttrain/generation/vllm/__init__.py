@@ -1,0 +1,1 @@
+"""Generation by a vLLM server with the policy's current weights."""
