@@ -139,8 +139,9 @@ def test_the_code_of_a_model_runs_only_if_the_recipe_trusts_it(folder: Path, tmp
     assert not (tmp_path / "ran").exists()
 
 
-def test_four_bits_need_cuda(folder: Path) -> None:
-    with pytest.raises(InputError, match="4bit needs a CUDA GPU"):
+def test_four_bits_need_bitsandbytes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posttrain.policy.load.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'posttrain\[bitsandbytes\]'"):
         load_policy(str(folder), quantization="4bit")
 
 

@@ -42,7 +42,8 @@ def stage(out: str) -> Path:
 
 def log(out: str) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in (stage(out) / "metrics.jsonl").read_text().splitlines()]
-    return [{**line, "tokens_per_second": 0, "time": ""} for line in lines]
+    times = {"tokens_per_second", "time", "sampling/load_seconds", "sampling/wait_seconds"}
+    return [{name: value for name, value in line.items() if name not in times} for line in lines]
 
 
 def weights_by_rollout(out: str) -> list[str]:

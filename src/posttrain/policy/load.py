@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal, Protocol
 
 import torch
@@ -132,7 +133,7 @@ def load_policy(
         task: "score" replaces the LM head by a scalar head, which starts at zero if the folder has none.
         dtype: dtype of the weights; float32 master weights unless the base is frozen.
         padded: whether each completion gets a row of its own.
-        quantization: "4bit" holds a frozen base in NF4 (bitsandbytes, CUDA only).
+        quantization: "4bit" holds a frozen base in NF4 (Dettmers et al. 2023, arXiv:2305.14314), by bitsandbytes.
         tokenizer_from: the folder of the tokenizer, if it is not the model's folder.
         seed: the seed of a new scalar head that is to be trained; None leaves it at zero, so that it gives no score.
 
@@ -149,7 +150,8 @@ def load_policy(
         "attn_implementation": None if padded else attention.register_branching_attention(),
     }
     if quantization is not None:
-        options["quantization_config"] = _four_bit(device)
+        options["quantization_config"] = _four_bit(torch.bfloat16 if device.startswith("cuda") else autocast)
+        options["device_map"] = {"": device}
     model: Any
     left_over: tuple[str, ...] = ()
     try:
@@ -167,6 +169,8 @@ def load_policy(
     _check_vocabulary(model, tokenizer, name)
     if quantization is None:
         model.to(device)
+    else:
+        _keep_differentiable(model)
     check_finite(model, name)
     model.eval()
     ends = end_tokens_of(name, tokenizer, model.config)
@@ -223,13 +227,27 @@ def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> t
     return model, info
 
 
-def _four_bit(device: str) -> Any:
-    if not device.startswith("cuda"):
-        raise InputError("quantization: 4bit needs a CUDA GPU; remove it, or train with `lora` in full precision")
+def _keep_differentiable(model: torch.nn.Module) -> None:
+    """Keep bitsandbytes from packing 4-bit weights on a CPU with AVX512-BF16, where it does so at the first product
+    without gradient: products of packed weights are in bfloat16 and have no gradient."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
 
+
+def _four_bit(products: torch.dtype | None) -> Any:
+    """transformers' configuration of a base in NF4.
+
+    Args:
+        products: the dtype of matrix products; None for float32.
+    """
+    if find_spec("bitsandbytes") is None:
+        raise InputError(
+            "quantization: 4bit needs bitsandbytes; pip install 'posttrain[bitsandbytes]', or remove the key"
+        )
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=products or torch.float32,
         bnb_4bit_use_double_quant=True,
     )

@@ -38,7 +38,14 @@ def fitting_row(config: Any, options: PolicyOptions, device: str) -> int:
 
 
 def estimate(
-    shape: ModelShape, options: PolicyOptions, *, row_tokens: int, scored: bool, shards: int = 1, narrow: bool = False
+    shape: ModelShape,
+    options: PolicyOptions,
+    *,
+    row_tokens: int,
+    scored: bool,
+    shards: int = 1,
+    narrow: bool = False,
+    moments: float = 8.0,
 ) -> dict[str, int]:
     """Bytes by purpose at the peak of a stage, on one rank.
 
@@ -49,6 +56,7 @@ def estimate(
         scored: whether the model has a scalar head instead of the LM head.
         shards: the ranks that weights, gradients and moments are divided among.
         narrow: whether matrix products are in bfloat16.
+        moments: bytes of the optimiser for each trained value.
     """
     lora = options.lora
     adapters = 0 if lora is None else adapter_parameters(shape, lora)
@@ -60,7 +68,7 @@ def estimate(
     memory = {
         "weights": int(shape.parameters * base_bytes) // shards + 4 * copies * adapters,
         "gradients": 4 * divided,
-        "optimizer": 8 * divided,
+        "optimizer": int(moments * divided),
         "activations": row_tokens * _activation_bytes(shape.config, options) + _weight_copies(shape, options),
         "logits": 0 if scored else 3 * 4 * CHUNK,
     }

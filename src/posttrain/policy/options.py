@@ -75,7 +75,7 @@ class PolicyOptions(PlaceOptions):
         default=None, description="train LoRA adapters (`lora: {}` for the defaults); if unset, all weights are trained"
     )
     quantization: Literal["4bit"] | None = Field(
-        default=None, description="quantize the frozen base to NF4 (needs lora and CUDA)"
+        default=None, description="quantize the frozen base to NF4 (needs lora and bitsandbytes)"
     )
     parallel: Literal["auto", "replicate", "shard"] = Field(
         default="auto",
@@ -102,8 +102,8 @@ class PolicyOptions(PlaceOptions):
         if self.parallel == "shard" and not self.can_be_in_shards:
             raise ValueError(
                 "`parallel: shard` divides plain weights, alone or below a plain adapter; remove `quantization`, other "
-                "keys of `lora` than rank, alpha, rslora and target_modules, adapters of reward models, and "
-                "`value_model: separate`, or set `parallel: replicate`"
+                "keys of `lora` than rank, alpha, rslora and target_modules, adapters of reward models, "
+                "`value_model: separate` and `optimizer: adamw8bit`, or set `parallel: replicate`"
             )
         return self
 

@@ -116,7 +116,8 @@ def rollout_maker(
             prompts, ids = _next_prompts(spec, cursor)
             spec.server.begin_next(number, [prompt.tokens for prompt in prompts], spec.sampling, spec.n, ids)
         groups, more, state = advantages(chosen, replace(state, cursor=cursor, judged=judged))
-        measured: dict[str, float | None] = {**metrics.figures(every), **corrections, **more}
+        seconds = {} if spec.server is None else spec.server.figures()
+        measured: dict[str, float | None] = {**metrics.figures(every), **corrections, **seconds, **more}
         if spec.most_draws:
             measured["num_drawn"] = float(len(every.prompts))
         for sentence in alarm_messages(measured, state.first if number else {}, alarms):

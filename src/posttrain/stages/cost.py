@@ -13,10 +13,14 @@ from posttrain.recipe.stages.kto import KTOStage
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.recipe.stages.ppo import PPOStage
 from posttrain.stages.context import Ranks
+from posttrain.train.optimizer import Kind
 
 SHARES: Mapping[str, tuple[float, float]] = {"cpu": (0.4, 0.1), "cuda": (0.2, 0.01)}
 """Device → (share of its matrix-product speed that training reaches, share that generation reaches). Memory bandwidth
 limits generation."""
+
+MOMENTS: Mapping[Kind, float] = {"adamw": 8.0, "adamw8bit": 2.0 + 8.0 / 256}
+"""Optimiser → bytes of the moments of a trained value; in 8 bits, two scales in float32 for each block of 256 too."""
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -64,7 +68,15 @@ def memory_of_rank(shape: ModelShape, stage: TrainingStage, ranks: Ranks, *, sco
     """Bytes by purpose that one rank needs at the peak; see `estimate`."""
     shards = ranks.total if stage.parallel == "shard" else 1
     narrow = place(stage).autocast is not None
-    return estimate(shape, stage, row_tokens=stage.row_tokens, scored=scored, shards=shards, narrow=narrow)
+    return estimate(
+        shape,
+        stage,
+        row_tokens=stage.row_tokens,
+        scored=scored,
+        shards=shards,
+        narrow=narrow,
+        moments=MOMENTS[stage.optimizer],
+    )
 
 
 def has_reward_model(stage: OnPolicyStage) -> bool:
@@ -79,7 +91,7 @@ def seconds(work: tuple[float, float], speed: float, device: str) -> float:
 
 
 def disk_bytes(stage: TrainingStage, shape: ModelShape, tokens: int) -> int:
-    """The bytes of a stage's folder: the model, the checkpoints (weights and two moments, float32), and the tokens."""
+    """The bytes of a stage's folder: the model, the checkpoints (float32 weights, and moments), and the tokens."""
     lora = stage.lora
     trained = shape.parameters if lora is None else adapter_parameters(shape, lora)
     if lora is None or lora.earlier == "merge":
@@ -87,4 +99,5 @@ def disk_bytes(stage: TrainingStage, shape: ModelShape, tokens: int) -> int:
     else:
         saved = 4 * trained * (1 if lora.start == "default" else 2)
     best = 4 * trained if stage.patience is not None else 0
-    return saved + 12 * trained * stage.keep_checkpoints + best + 5 * tokens
+    checkpoint = int((4 + MOMENTS[stage.optimizer]) * trained)
+    return saved + checkpoint * stage.keep_checkpoints + best + 5 * tokens

@@ -85,6 +85,6 @@ def less_memory(stage: StageOptions) -> str:
     if stage.lora is None:
         ways.insert(0, "train adapters (lora: {})")
     elif stage.quantization is None:
-        ways.insert(0, "quantize the weights (quantization: 4bit, on CUDA)")
+        ways.insert(0, "quantize the weights (quantization: 4bit)")
     sentence = ", ".join(ways[:-1]) + f" or {ways[-1]}"
     return sentence[0].upper() + sentence[1:]

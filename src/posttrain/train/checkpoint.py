@@ -23,7 +23,7 @@ from posttrain.policy.load import Policy
 from posttrain.policy.shard import Parameters, own_part, whole_weights
 from posttrain.ranks.exchange import on_main, same_everywhere
 from posttrain.ranks.group import is_main, size
-from posttrain.train.optimizer import Trained
+from posttrain.train.optimizer import Trained, set_state, state_of
 
 _WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 _SHARDS = "shards"
@@ -90,7 +90,7 @@ def _save_whole(target: Path, trained: Trained, state: State) -> None:
         moments = {
             f"{name}/{key}": value
             for name, parameter in trained.parameters.items()
-            for key, value in trained.optimizer.state[parameter].items()
+            for key, value in state_of(trained.optimizer, parameter).items()
         }
         save_file(_owned({**moments, "rng": torch.get_rng_state()}), place / _OPTIMIZER)
         _seal(place, state)
@@ -156,9 +156,8 @@ def _load_optimizer(path: Path, trained: Trained) -> None:
     for name, parameter in trained.parameters.items():
         prefix = f"{name}/"
         moments = {key[len(prefix) :]: value for key, value in saved.items() if key.startswith(prefix)}
-        trained.optimizer.state[parameter] = {
-            key: own_part(trained.policy, name, value).to(parameter.device) for key, value in moments.items()
-        }
+        own = {key: own_part(trained.policy, name, value) for key, value in moments.items()}
+        set_state(trained.optimizer, parameter, own)
 
 
 def _hash(parameters: Parameters) -> str:

@@ -90,6 +90,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
     parameters = local_parameters(training.policy)
     optimizer = adamw(
         parameters.items(),
+        kind=options.optimizer,
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,
         betas=options.betas,

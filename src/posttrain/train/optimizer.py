@@ -14,7 +14,7 @@ With a minimum rate m, a share f that falls becomes m + (1 - m) f.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,8 +23,10 @@ import torch
 from posttrain.policy.load import Policy
 from posttrain.policy.shard import Parameters, shard_names
 from posttrain.ranks.exchange import gathered
+from posttrain.train.adamw8bit import adamw8bit, moments_of, set_moments
 
 Schedule = Literal["cosine", "linear", "constant", "wsd"]
+Kind = Literal["adamw", "adamw8bit"]
 
 _FACTOR = "rate_factor"
 """The key of a parameter group's factor of the learning rate."""
@@ -48,15 +50,17 @@ class Trained:
 def adamw(
     parameters: Iterable[tuple[str, torch.nn.Parameter]],
     *,
+    kind: Kind = "adamw",
     learning_rate: float,
     weight_decay: float,
     betas: tuple[float, float],
     epsilon: float,
     plus_ratio: float = 1.0,
-) -> torch.optim.AdamW:
+) -> torch.optim.Optimizer:
     """Fused AdamW (Loshchilov & Hutter 2017, arXiv:1711.05101), without weight decay of biases and norms.
 
     Args:
+        kind: "adamw8bit" keeps the moments in 8 bits.
         plus_ratio: LoRA+ (Hayou et al. 2024, arXiv:2402.12354, its ratio λ): the learning rate of the B matrices of
             adapters, as a multiple of that of all other weights.
     """
@@ -70,7 +74,25 @@ def adamw(
         {"params": faster, "weight_decay": weight_decay, _FACTOR: plus_ratio},
     ]
     groups = [group for group in groups if group["params"]]
+    if kind == "adamw8bit":
+        return adamw8bit(groups, learning_rate=learning_rate, betas=betas, epsilon=epsilon)
     return torch.optim.AdamW(groups, lr=learning_rate, betas=betas, eps=epsilon, fused=True)
+
+
+def state_of(optimizer: torch.optim.Optimizer, parameter: torch.nn.Parameter) -> Mapping[str, torch.Tensor]:
+    """The tensors of a parameter's state, for a checkpoint."""
+    is_fused = isinstance(optimizer, torch.optim.AdamW)
+    return optimizer.state[parameter] if is_fused else moments_of(optimizer, parameter)
+
+
+def set_state(
+    optimizer: torch.optim.Optimizer, parameter: torch.nn.Parameter, saved: Mapping[str, torch.Tensor]
+) -> None:
+    """Give a parameter the state that `state_of` returned."""
+    if isinstance(optimizer, torch.optim.AdamW):
+        optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in saved.items()}
+    else:
+        set_moments(optimizer, parameter, saved)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -28,6 +28,11 @@ class TrainOptions(Options):
         description="tokens of a packed row, computed at once; fewer tokens take less memory and give the same result; "
         "if unset, activations take about 1 GiB (8 GiB on a GPU)",
     )
+    optimizer: Literal["adamw", "adamw8bit"] = Field(
+        default="adamw",
+        description="adamw8bit keeps AdamW's moments in 8 bits: 2 bytes a trained weight in place of 8 (needs "
+        "bitsandbytes)",
+    )
     learning_rate: float = Field(default=2e-5, gt=0, lt=1, description="peak learning rate")
     schedule: Literal["cosine", "linear", "constant", "wsd"] = Field(
         default="cosine",

@@ -7,8 +7,9 @@ folder stays until the rollout is saved.
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,7 @@ class VllmWriter:
     _process: str = field(default="", init=False)
     _ahead: tuple[_Draw, "Future[Written]"] | None = field(default=None, init=False)
     _stop: Event = field(default_factory=Event, init=False)
+    _seconds: dict[str, float] = field(default_factory=dict[str, float], init=False)
 
     def load_for_rollout(self, number: int) -> None:
         """Have the server load the weights that generate rollout `number`.
@@ -75,6 +77,7 @@ class VllmWriter:
             InputError: the server cannot load them.
             RunError: it does not answer; or the weights of the rollout before, which it needs, are lost.
         """
+        self._seconds = {"load": 0.0, "wait": 0.0}
         version = max(0, number - self.options.lag)
         self._load(partial(self._current if version == number else self._earlier, self._place(version)))
 
@@ -95,6 +98,11 @@ class VllmWriter:
         draw = _Draw([prompt for prompt, _ in mine], sampling, n, tuple(number for _, number in mine))
         self._ahead = draw, self._begun(draw)
 
+    def figures(self) -> dict[str, float]:
+        """The seconds since `load_for_rollout` for which the trainer wrote and the server loaded weights, and for which
+        the trainer waited for completions."""
+        return {f"sampling/{name}_seconds": seconds for name, seconds in self._seconds.items()}
+
     def close(self) -> None:
         """End requests that nobody waits for."""
         self._stop.set()
@@ -110,11 +118,12 @@ class VllmWriter:
             InputError: the server refuses a request, or its reply has no token ids or log-probs.
             RunError: the server was lost, and did not come back in time.
         """
-        if self._ahead is not None and self._ahead[0].is_of(sampling, n, ids):
-            (_, future), self._ahead = self._ahead, None
-            return future.result()
-        assert self._weights is not None
-        return self._generated(_Draw(prompts, sampling, n, tuple(ids)), self._weights)
+        with self._timed("wait"):
+            if self._ahead is not None and self._ahead[0].is_of(sampling, n, ids):
+                (_, future), self._ahead = self._ahead, None
+                return future.result()
+            assert self._weights is not None
+            return self._generated(_Draw(prompts, sampling, n, tuple(ids)), self._weights)
 
     def _place(self, number: int) -> Path:
         return self.folder / f"weights-{number:08d}"
@@ -124,7 +133,14 @@ class VllmWriter:
         if self._ahead is not None and not self._ahead[1].done():
             self._ahead[1].exception()  # waits; an error comes up where the completions are asked for
         gathered(None)  # no rank generates any more
-        self._weights, self._process = on_main(lambda: self._loaded(weights()))
+        with self._timed("load"):
+            self._weights, self._process = on_main(lambda: self._loaded(weights()))
+
+    @contextmanager
+    def _timed(self, name: str) -> Generator[None]:
+        started = time.perf_counter()
+        yield
+        self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - started
 
     def _current(self, place: Path) -> Weights:
         written = write_weights(self.policy, place, adapter=self.adapter)

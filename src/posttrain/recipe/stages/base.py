@@ -136,6 +136,11 @@ class TrainingStage(ModelStage, DataOptions, TrainOptions, PolicyOptions):
         return {**super().not_inputs, "parallel": True}
 
     @property
+    def can_be_in_shards(self) -> bool:
+        """Whether the weights can be divided among processes; blocks of 8-bit moments would depend on their number."""
+        return super().can_be_in_shards and self.optimizer == "adamw"
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """All data paths of the stage, including held-out data."""
         held_out = self.validation if isinstance(self.validation, tuple) else ()
