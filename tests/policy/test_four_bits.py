@@ -17,11 +17,13 @@ from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import LoraOptions, PolicyOptions
+from posttrain.policy.save import save_policy
 from tiny_models import BRANCHING, COMMON, groups_of, save_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-BATCH = collate(groups_of(np.random.default_rng(0)))
+GROUPS = groups_of(np.random.default_rng(0))
+BATCH = collate(GROUPS)
 WIDE: dict[str, Any] = {**BRANCHING["llama"], **COMMON, "hidden_size": 64, "intermediate_size": 128}
 
 
@@ -94,6 +96,22 @@ def test_memory_of_the_base_is_a_quarter_of_a_narrow_one(folder: str) -> None:
         p.numel() for name, p in load_policy(folder).model.named_parameters() if "proj" in name and p.ndim == 2
     )
     assert sum(p.numel() for p in linear) == values // 2, "two values a byte"
+
+
+def test_the_saved_adapter_gives_the_same_log_probs_on_the_base_in_4_bits(folder: str, tmp_path: Path) -> None:
+    policy = in_four_bits(folder)
+    for name, parameter in policy.model.named_parameters():
+        if ".lora_B." in name:
+            parameter.data = 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(len(name)))
+    policy.end_tokens = (1,)
+    before = log_probs(policy).detach()
+    save_policy(policy, tmp_path / "saved", verify_on=GROUPS)
+    options = PolicyOptions(quantization="4bit", lora=LoraOptions(earlier="continue"), precision="float32")
+    assert log_probs(open_policy(str(tmp_path / "saved"), options)).detach().numpy() == pytest.approx(
+        before.numpy(), abs=1e-4
+    )
+    base = log_probs(open_policy(folder, PolicyOptions(precision="float32"), train=False)).detach()
+    assert (base - before).abs().mean() > 0.01, "on the base in full precision it gives others"
 
 
 def test_a_missing_folder_is_still_named(tmp_path: Path) -> None:

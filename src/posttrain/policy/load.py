@@ -170,7 +170,7 @@ def load_policy(
     if quantization is None:
         model.to(device)
     else:
-        _keep_differentiable(model)
+        keep_unpacked(model)
     check_finite(model, name)
     model.eval()
     ends = end_tokens_of(name, tokenizer, model.config)
@@ -227,7 +227,7 @@ def _load(auto: Any, name: str, options: Mapping[str, Any], head: str = "") -> t
     return model, info
 
 
-def _keep_differentiable(model: torch.nn.Module) -> None:
+def keep_unpacked(model: torch.nn.Module) -> None:
     """Keep bitsandbytes from packing 4-bit weights on a CPU with AVX512-BF16, where it does so at the first product
     without gradient: products of packed weights are in bfloat16 and have no gradient."""
     for module in model.modules():

@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from posttrain.core.group import Floats, Group
 from posttrain.errors import RunError
 from posttrain.policy.inference import outputs_by_group
-from posttrain.policy.load import Policy
+from posttrain.policy.load import Policy, keep_unpacked
 from posttrain.policy.lora.folder import adapter_in
 
 TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
@@ -77,10 +77,14 @@ def check_folder_gives(
         RunError: the values differ by more than rounding.
     """
     device, dtype, autocast = policy.device, weights_dtype(policy), policy.autocast
+    four_bits = getattr(policy.base.config, "quantization_config", None)
     causal = policy.task == "causal"
     policy.model = torch.nn.Module()
     gc.collect()
-    model = _load(folder, causal, dtype, trust_remote_code).to(device)
+    options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": trust_remote_code}
+    if four_bits is not None:
+        options |= {"quantization_config": four_bits}
+    model = _load(folder, causal, {**options, "device_map": {"": str(device)}})
     half = autocast is not None and dtype is not torch.float32
     with torch.no_grad(), torch.autocast(device.type, autocast) if half else nullcontext():
         values = torch.cat([_values(model, group, causal, device) for group in groups]).cpu().numpy()
@@ -97,17 +101,18 @@ def check_folder_gives(
         )
 
 
-def _load(folder: Path, causal: bool, dtype: torch.dtype, trust_remote_code: bool) -> Any:
+def _load(folder: Path, causal: bool, options: dict[str, Any]) -> Any:
+    """The model, or the adapter on its base; the latter in 4 bits if the options say so."""
     from peft import PeftModel
 
     adapter = adapter_in(str(folder))
     auto: Any = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
-    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": trust_remote_code}
     if adapter is None:
         return auto.from_pretrained(str(folder), **options).eval()
     if not causal:
         options["num_labels"] = 1
     base = auto.from_pretrained(adapter.base, **options)
+    keep_unpacked(base)
     return PeftModel.from_pretrained(base, str(folder)).eval()
 
 
