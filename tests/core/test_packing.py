@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posttrain.core.group import Group
-from posttrain.core.packing import collate, pack
+from posttrain.core.packing import collate, pack, row_size
 from structures import groups, random_group, texts_of
 
 sizes = st.lists(st.integers(1, 60), max_size=40)
@@ -91,3 +91,16 @@ def test_groups_that_carry_different_columns_are_refused() -> None:
 def test_groups_that_fill_a_row_exactly_share_it() -> None:
     assert pack([5, 5, 4, 6, 10], 10) == [[0, 1], [2, 3], [4]]
     assert pack([7, 3, 2, 8], 10) == [[0, 1], [2, 3]], "best fit: the fullest row that still has room"
+
+
+@given(st.integers(1, 1 << 18))
+def test_rows_on_a_gpu_have_few_sizes_and_are_little_longer(length: int) -> None:
+    size = row_size(length)
+    assert size % 128 == 0
+    assert length <= size < max(1.25 * length, length + 128)
+    assert row_size(size) == size
+
+
+def test_a_factor_of_two_has_at_most_five_sizes() -> None:
+    for power in range(10, 18):
+        assert len({row_size(length) for length in range(1 << power, (2 << power) + 1, 64)}) <= 5

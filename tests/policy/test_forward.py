@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from posttrain.core.group import Completion, Group
-from posttrain.core.packing import Batch, collate
+from posttrain.core.packing import Batch, collate, with_padding
 from posttrain.errors import InputError
 from posttrain.policy.forward import backbone_of, forward, packed_hidden
 from posttrain.policy.load import Policy, load_policy
@@ -215,3 +215,17 @@ def test_the_prompt_is_computed_once(folder_of: FolderOf) -> None:
     policy = settled(folder_of("llama"))
     batch = collate([random_group(np.random.default_rng(0), 30, [1, 1, 1, 1])])
     assert packed_hidden(backbone_of(policy.base), batch).shape[0] == 34
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma2"])
+def test_padding_behind_a_row_changes_nothing(name: str, tmp_path: Path) -> None:
+    """Rows are padded on a GPU, so that few shapes are compiled."""
+    policy = load_policy(save_model(tmp_path / "model", BRANCHING[name]))
+    batch = batch_of()
+    longer = with_padding(batch, len(batch.tokens_T) + 37)
+    assert longer.predictor_N is batch.predictor_N
+    body = backbone_of(policy.base)
+    with torch.no_grad():
+        before = packed_hidden(body, batch)
+        after = packed_hidden(body, longer)[: len(before)]
+    assert after.numpy() == pytest.approx(before.numpy(), abs=1e-5)

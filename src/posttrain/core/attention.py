@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+from torch.nn.attention.flex_attention import flex_attention
 
+from posttrain.core.block_mask import Document, block_mask
 from posttrain.core.packing import Batch, Branch
 
 NAME = "posttrain_branching"
@@ -26,22 +27,6 @@ NAME = "posttrain_branching"
 PADDING = 1.25
 """The largest ratio of a tile's size to the size of its documents. A padded tile is cheaper than one call per document,
 since short documents have more overhead than attention work."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """The queries `own` attend causally to themselves and to all of `before`; both are half-open ranges of the row."""
-
-    before: tuple[int, int]
-    own: tuple[int, int]
-
-    @property
-    def queries(self) -> int:
-        return self.own[1] - self.own[0]
-
-    @property
-    def offset(self) -> int:
-        return self.before[1] - self.before[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +50,7 @@ class Layout:
         inverse_T: index of each token of the row in `query_index`.
         repeated: whether `key_index` lists a token twice; its gradient is then a sum.
         group_T, branch_T, position_T: the same structure for FlexAttention's mask function.
+        documents: the same structure for its block mask.
     """
 
     tiles: tuple[_Tile, ...]
@@ -75,6 +61,7 @@ class Layout:
     group_T: Tensor
     branch_T: Tensor
     position_T: Tensor
+    documents: tuple[Document, ...]
     masks: dict[Any, Any] = field(default_factory=dict)
 
 
@@ -114,28 +101,29 @@ def layout_of(batch: Batch) -> Layout:
         group_T=group_T.to(device),
         branch_T=branch_T.to(device),
         position_T=batch.position_T,
+        documents=tuple(documents),
     )
 
 
-def _documents(branches: Sequence[Branch]) -> list[_Document]:
+def _documents(branches: Sequence[Branch]) -> list[Document]:
     """The documents of a row. A single completion and its prompt form one; otherwise the prompt and each branch do."""
     siblings: dict[int, list[Branch]] = {}
     for branch in branches:
         siblings.setdefault(branch.group, []).append(branch)
-    documents: list[_Document] = []
+    documents: list[Document] = []
     for family in siblings.values():
         start, end = family[0].prompt
         if len(family) == 1:
-            documents.append(_Document((start, start), (start, family[0].own[1])))
+            documents.append(Document((start, start), (start, family[0].own[1])))
         else:
-            documents.append(_Document((start, start), (start, end)))
-            documents.extend(_Document(branch.prompt, branch.own) for branch in family)
+            documents.append(Document((start, start), (start, end)))
+            documents.extend(Document(branch.prompt, branch.own) for branch in family)
     return documents
 
 
-def _buckets(documents: Sequence[_Document]) -> list[list[_Document]]:
+def _buckets(documents: Sequence[Document]) -> list[list[Document]]:
     """Documents of similar length share a tile as long as padding stays within `PADDING`."""
-    buckets: list[list[_Document]] = []
+    buckets: list[list[Document]] = []
     used = area = 0
     for d in sorted(documents, key=lambda d: (d.offset > 0, d.queries + d.offset, d.queries)):
         work = d.queries * (d.queries + d.offset)
@@ -269,9 +257,8 @@ def _flex(
 ) -> Tensor:
     slot = ("flex", window)
     if slot not in layout.masks:
-        length = q.shape[2]
-        layout.masks[slot] = create_block_mask(
-            flex_mask(layout, window), B=None, H=None, Q_LEN=length, KV_LEN=length, device=str(q.device)
+        layout.masks[slot] = block_mask(
+            layout.documents, q.shape[2], flex_mask(layout, window), window=window, device=q.device
         )
     attend = _compiled_flex() if q.is_cuda else _plain_flex()
     score_mod = None if softcap is None else _softcap_mod(softcap)

@@ -13,6 +13,9 @@ from torch import Tensor
 CHUNK = 1 << 23
 """The number of logits in a chunk: 32 MiB in float32, large enough for matrix products at full speed."""
 
+CUDA_CHUNK = 1 << 26
+"""The same on a GPU: 256 MiB in float32, since each chunk starts some kernels."""
+
 ROWS = 128
 """The smallest number of tokens in a chunk. Each chunk reads and writes the weight's gradient once; with fewer tokens
 that costs more than the product itself."""
@@ -259,17 +262,25 @@ def _add_product(into: Tensor, a: Tensor, b: Tensor) -> None:
     if a.dtype == into.dtype:
         into.addmm_(a, b)
         return
+    if into.is_cuda:
+        torch.addmm(into, a, b, out_dtype=torch.float32, out=into)
+        return
     step = max(1, BLOCK // into.shape[1])
     for start in range(0, len(into), step):
         into[start : start + step] += a[start : start + step] @ b
 
 
+def chunk_of(device: str) -> int:
+    """The number of logits in a chunk on this type of device."""
+    return CUDA_CHUNK if device == "cuda" else CHUNK
+
+
 def _chunks(hidden: Tensor, weight: Tensor) -> Iterator[tuple[slice, _Buffers]]:
-    """Even chunks of at most CHUNK logits (at least ROWS tokens), and the buffers that they all use in turn."""
+    """Even chunks of at most `chunk_of` logits (at least ROWS tokens), and the buffers that they all use in turn."""
     n, vocabulary = len(hidden), len(weight)
     if n == 0:
         return
-    step = -(-n // -(-n // max(ROWS, CHUNK // vocabulary)))
+    step = -(-n // -(-n // max(ROWS, chunk_of(hidden.device.type) // vocabulary)))
     buffers = _buffers(hidden, step, vocabulary)
     for start in range(0, n, step):
         yield slice(start, min(n, start + step)), buffers

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from posttrain.core.attention import layout_of
 from posttrain.core.logprobs import Head, token_logprobs
 from posttrain.core.outputs import Outputs, Want
-from posttrain.core.packing import Batch, Branch
+from posttrain.core.packing import Batch, Branch, row_size, with_padding
 from posttrain.policy.load import Policy
 from posttrain.policy.rope import mixes_lengths
 
@@ -134,13 +134,15 @@ def _hidden(policy: Policy, batch: Batch, body: Any) -> Tensor:
 
 def packed_hidden(body: Any, batch: Batch) -> Tensor:
     """Hidden states of the packed row, [T, D]."""
+    length = len(batch.tokens_T)
+    row = with_padding(batch, row_size(length)) if batch.tokens_T.is_cuda else batch
     output = body(
-        input_ids=batch.tokens_T[None],
-        position_ids=batch.position_T[None],
+        input_ids=row.tokens_T[None],
+        position_ids=row.position_T[None],
         use_cache=False,
-        layout=layout_of(batch),
+        layout=layout_of(row),
     )
-    return output.last_hidden_state[0]
+    return output.last_hidden_state[0, :length]
 
 
 def rows_hidden(body: Any, tokens_CL: Tensor) -> Tensor:

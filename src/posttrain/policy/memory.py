@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from posttrain.core.logprobs import CHUNK
+from posttrain.core.logprobs import chunk_of
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.shape import ModelShape
 
@@ -46,6 +46,7 @@ def estimate(
     shards: int = 1,
     narrow: bool = False,
     moments: float = 8.0,
+    device: str = "cpu",
 ) -> dict[str, int]:
     """Bytes by purpose at the peak of a stage, on one rank.
 
@@ -57,6 +58,7 @@ def estimate(
         shards: the ranks that weights, gradients and moments are divided among.
         narrow: whether matrix products are in bfloat16.
         moments: bytes of the optimiser for each trained value.
+        device: "cpu", "mps" or "cuda", perhaps with a number.
     """
     lora = options.lora
     adapters = 0 if lora is None else adapter_parameters(shape, lora)
@@ -70,7 +72,7 @@ def estimate(
         "gradients": 4 * divided,
         "optimizer": int(moments * divided),
         "activations": row_tokens * _activation_bytes(shape.config, options) + _weight_copies(shape, options),
-        "logits": 0 if scored else 3 * 4 * CHUNK,
+        "logits": 0 if scored else 3 * 4 * chunk_of(device.partition(":")[0]),
     }
     return memory if shards == 1 else _with_gathered(memory, shape, 2 if narrow else 4)
 

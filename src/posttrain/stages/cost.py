@@ -67,15 +67,16 @@ def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, floa
 def memory_of_rank(shape: ModelShape, stage: TrainingStage, ranks: Ranks, *, scored: bool) -> dict[str, int]:
     """Bytes by purpose that one rank needs at the peak; see `estimate`."""
     shards = ranks.total if stage.parallel == "shard" else 1
-    narrow = place(stage).autocast is not None
+    placement = place(stage)
     return estimate(
         shape,
         stage,
         row_tokens=stage.row_tokens,
         scored=scored,
         shards=shards,
-        narrow=narrow,
+        narrow=placement.autocast is not None,
         moments=MOMENTS[stage.optimizer],
+        device=placement.device,
     )
 
 
