@@ -15,6 +15,9 @@ from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import with_parallel
 from posttrain.stages.runner import runner_of
 
+MODE = "parallel.txt"
+"""The file in a stage's folder that holds what ``parallel: auto`` was decided to be."""
+
 TOKEN = ".ranks"
 """The file in the run directory by which the ranks see that they share it."""
 
@@ -35,7 +38,7 @@ class _Call:
 
 def run_on_ranks(stage: StageOptions, context: Context) -> dict[str, Figure]:
     """Run a stage on the main process; the other ranks join in if the stage is made for that."""
-    stage, runner = with_parallel(stage, context), runner_of(stage)
+    stage, runner = _decided(stage, context), runner_of(stage)
     if group_size() == 1 or not runner.parallel:
         return runner.run(stage, context)
     if isinstance(stage, TrainingStage) and stage.parallel == "shard":
@@ -53,6 +56,19 @@ def run_on_ranks(stage: StageOptions, context: Context) -> dict[str, Figure]:
     with parallel(), lost_ranks():
         on_main(lambda: call)
         return runner.run(stage, context)
+
+
+def _decided(stage: StageOptions, context: Context) -> StageOptions:
+    """The stage with ``parallel: auto`` decided, once for all tries to run it: memory that other programs take for a
+    while does not change how it goes on."""
+    if not isinstance(stage, TrainingStage) or stage.parallel != "auto" or context.ranks.total == 1:
+        return with_parallel(stage, context)
+    record = context.folder / MODE
+    if record.is_file() and (mode := record.read_text().strip()) in ("replicate", "shard"):
+        return stage.model_copy(update={"parallel": mode})
+    stage = with_parallel(stage, context)
+    write_whole(record, f"{stage.parallel}\n")
+    return stage
 
 
 def _absolute(model: str) -> str:

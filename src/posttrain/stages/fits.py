@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from posttrain.console import format_bytes
 from posttrain.policy.device import place
@@ -10,6 +11,8 @@ from posttrain.policy.options import PlaceOptions
 from posttrain.recipe.stages.base import ModelStage, StageOptions, TrainingStage
 from posttrain.stages.context import Context, Ranks
 from posttrain.stages.runner import runner_of
+
+Stage = TypeVar("Stage", bound=StageOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def short_of_memory(stage: StageOptions, context: Context) -> str | None:
     return None if memory is None else memory.short
 
 
-def with_parallel(stage: StageOptions, context: Context) -> StageOptions:
+def with_parallel(stage: Stage, context: Context) -> Stage:
     """The stage with ``parallel: auto`` decided: shards if there are several ranks and it does not fit otherwise."""
     if not isinstance(stage, TrainingStage) or stage.parallel != "auto":
         return stage
