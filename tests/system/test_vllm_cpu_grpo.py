@@ -23,17 +23,23 @@ stages:
   grpo:
     kind: grpo
     data: asks.jsonl
-    rewards: {{short: {{kind: length, free: 40, margin: 160}}}}
+    rewards: {{commas: {{kind: python, file: mine.py, function: commas}}}}
     lora: {{rank: 16}}
     precision: bfloat16
     max_length: 128
-    max_new_tokens: 48
+    max_new_tokens: 40
     batch_size: 4
     num_generations: 8
-    learning_rate: 5.0e-4
+    learning_rate: 1.0e-3
     warmup: 0
-    max_steps: 5
+    schedule: constant
+    epochs: 3
+    max_steps: {steps}
     save_every: 1
+"""
+MINE = """\
+def commas(completion, row):
+    return min(1.0, completion.count(",") / 6)
 """
 THINGS = "a dog, the sea, bread, winter, a train, the moon, music, a river, tea, sleep, a bridge, rice, a clock, a boat"
 
@@ -42,6 +48,7 @@ THINGS = "a dog, the sea, bread, winter, a train, the moon, music, a river, tea,
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [{"prompt": f"Tell me about {thing}."} for thing in THINGS.split(", ")]
     (tmp_path / "asks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -59,8 +66,8 @@ def server(work: Path) -> Generator[VllmServer]:
         server.kill()
 
 
-def write_recipe(work: Path, server: VllmServer, **keys: Any) -> None:
-    text = RECIPE.format(model=language_model())
+def write_recipe(work: Path, server: VllmServer, *, steps: int, **keys: Any) -> None:
+    text = RECIPE.format(model=language_model(), steps=steps)
     (work / "own.yaml").write_text(text)
     settings = {"url": server.url, "model": "base", "seeds": False, "retries": 0, **keys}
     (work / "vllm.yaml").write_text(f"{text}    vllm: {json.dumps(settings)}\n")
@@ -81,25 +88,25 @@ def weights_by_rollout(out: str) -> list[set[str]]:
 def test_each_rollout_is_of_its_weights_and_the_reward_climbs_as_with_our_own_engine(
     send: str, lag: int, work: Path, server: VllmServer, posttrain: Posttrain
 ) -> None:
-    write_recipe(work, server, send=send, lag=lag)
+    write_recipe(work, server, steps=8, send=send, lag=lag)
     for name in ("own", "vllm"):
         answer = posttrain("run", f"{name}.yaml", "--out", name)
         assert answer.code == 0, answer.err
     names = [next(iter(one)) for one in weights_by_rollout("vllm") if len(one) == 1]
-    assert len(names) == 5
-    assert len(set(names)) == 5 - lag
+    assert len(names) == 8
+    assert len(set(names)) == 8 - lag
     for line in rollouts("vllm"):
         assert abs(line["sampling/importance_sampling_ratio/mean"] - 1) < (0.15 if lag else 0.03)
-        assert line["sampling/sampling_logp_difference/mean"] < (0.3 if lag else 0.05)
-    climbs = [mean(r["reward"] for r in rollouts(out)[3:]) - rollouts(out)[0]["reward"] for out in ("own", "vllm")]
-    assert min(climbs) > 0.1, climbs
+        assert line["sampling/sampling_logp_difference/mean"] < (0.3 if lag else 0.06)
+    climbs = [mean(r["reward"] for r in rollouts(out)[5:]) - rollouts(out)[0]["reward"] for out in ("own", "vllm")]
+    assert min(climbs) > 0.15, climbs
 
 
 @pytest.mark.slow
 def test_a_server_that_is_killed_stops_the_run_and_the_run_goes_on_after_it_is_back(
     work: Path, server: VllmServer, posttrain: Posttrain
 ) -> None:
-    write_recipe(work, server, wait=2)
+    write_recipe(work, server, steps=5, wait=2)
     process = subprocess.Popen(
         [sys.executable, "-m", "posttrain", "run", "vllm.yaml", "--out", "run"], stderr=subprocess.PIPE, text=True
     )

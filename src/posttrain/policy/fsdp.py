@@ -42,7 +42,12 @@ class FsdpShards:
             module.set_reshard_after_forward(False, recurse=False)
         self.gathered = True
 
+    def drop(self) -> None:
+        self.model, self.layers = None, []
+
     def free(self) -> None:
+        if self.model is None:
+            return
         self.model.reset_iter_state()  # the ranks may have run different passes
         layers = {id(layer) for layer in self.layers}
         for module in _sharded(self.model):

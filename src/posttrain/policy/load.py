@@ -49,6 +49,10 @@ class Shards(Protocol):
         """Leave every rank its shards alone."""
         ...
 
+    def drop(self) -> None:
+        """Forget the model, so that its memory is freed; the policy is not used any more."""
+        ...
+
     def divided(self, tensor: torch.Tensor, /) -> bool:
         """Whether a weight or gradient is in shards."""
         ...

@@ -80,6 +80,8 @@ def check_folder_gives(
     four_bits = getattr(policy.base.config, "quantization_config", None)
     causal = policy.task == "causal"
     policy.model = torch.nn.Module()
+    if policy.shards is not None:
+        policy.shards.drop()
     gc.collect()
     options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": trust_remote_code}
     if four_bits is not None:

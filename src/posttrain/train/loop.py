@@ -129,6 +129,7 @@ def train_policy(training: Training, callbacks: Callbacks | None = None) -> tupl
     finally:
         log.close()
     assert finished
+    _free_gradients(trained)
     if options.patience is not None and state.best_loss is not None:
         load_weights(training.folder / "best.safetensors", training.policy, parameters)
         measured = None
@@ -197,6 +198,12 @@ def _step(training: Training, trained: Trained, state: State, total: int) -> Val
     optimizer.zero_grad(set_to_none=False)  # keeps the memory of the gradients
     metrics = {**metrics, **training.source.metrics(state.step)}
     return _values(groups, metrics, step=state.step + 1, rate=rate, norm=norm, seconds=time.perf_counter() - started)
+
+
+def _free_gradients(trained: Trained) -> None:
+    """Free the memory of the gradients, so that it is there for evaluation and for saving."""
+    for parameter in (*trained.policy.model.parameters(), *trained.parameters.values()):
+        parameter.grad = None
 
 
 def _values(
