@@ -114,6 +114,16 @@ def test_the_saved_adapter_gives_the_same_log_probs_on_the_base_in_4_bits(folder
     assert (base - before).abs().mean() > 0.01, "on the base in full precision it gives others"
 
 
+def test_loftq_is_saved_for_the_base_in_full_precision(folder: str, tmp_path: Path) -> None:
+    policy, notes = in_four_bits(folder, start="loftq"), list[str]()
+    policy.end_tokens = (1,)
+    save_policy(policy, tmp_path / "saved", verify_on=GROUPS, on_note=notes.append)
+    assert any("for the base in full precision" in note for note in notes)
+    full = PolicyOptions(precision="float32")
+    saved, base = (log_probs(open_policy(name, full, train=False)) for name in (str(tmp_path / "saved"), folder))
+    assert saved.detach().numpy() == pytest.approx(base.detach().numpy(), abs=1e-4), "untrained, it changes nothing"
+
+
 def test_a_missing_folder_is_still_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         in_four_bits(str(tmp_path / "nowhere"))

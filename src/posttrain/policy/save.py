@@ -57,6 +57,12 @@ def save_policy(
     if chat_template is not None:
         policy.tokenizer.chat_template = chat_template
     groups = comparable(verify_on)
+    if groups and _is_loftq(policy):
+        on_note(
+            "LoftQ's adapter is saved for the base in full precision, so it is not compared with the trained model, "
+            "whose base is in 4 bits; measure the folder with posttrain eval"
+        )
+        groups = []
     expected = values_in_memory(policy, groups) if groups else None
     if policy.whole:
         policy.model, policy.whole = policy.model.merge_and_unload(), False
@@ -72,6 +78,12 @@ def save_policy(
         if expected is not None:
             saved = "float32" if adapter else dtype
             check_folder_gives(target, expected, groups, policy, saved=saved, trust_remote_code=trust_remote_code)
+
+
+def _is_loftq(policy: Policy) -> bool:
+    """Whether the saved adapter leaves out the errors of a quantized base, which the trained one makes up for."""
+    quantized = getattr(policy.base.config, "quantization_config", None) is not None
+    return quantized and policy.start is not None and policy.start.subtracted
 
 
 def save_whole(model: Any, weights: Mapping[str, Tensor], target: Path, dtype: str) -> None:
