@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -80,6 +81,9 @@ class Refused(InputError):
         super().__init__(message)
         self.status = status
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Refused, (str(self), self.status)
+
 
 class NoReply(RunError):
     """The server gave no reply after all tries.
@@ -94,8 +98,12 @@ class NoReply(RunError):
     def __init__(self, problem: str, tries: int, status: int | None, *, late: bool) -> None:
         super().__init__(f"{problem} ({tries} tries). {_REMEDY}")
         self.problem = problem
+        self.tries = tries
         self.status = status
         self.late = late
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(NoReply, late=self.late), (self.problem, self.tries, self.status)
 
 
 def read_key(options: EndpointOptions) -> str | None:

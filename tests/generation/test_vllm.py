@@ -16,7 +16,8 @@ from posttrain.errors import InputError, RunError
 from posttrain.generation.options import VllmOptions
 from posttrain.generation.request import decoding
 from posttrain.generation.sampling import Sampling
-from posttrain.generation.vllm.writer import VllmWriter, open_vllm
+from posttrain.generation.vllm.connect import open_vllm
+from posttrain.generation.vllm.writer import VllmWriter
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora.adapters import add_lora
@@ -103,7 +104,7 @@ def test_the_server_has_the_policy_s_current_weights(kind: str, folder: Path, se
         assert len(server.models) == 1 + sent_alone, "earlier adapters are unloaded"
     assert server.loads == ["weights-00000000", "weights-00000001"]
     assert sorted(p.name for p in writer.folder.iterdir()) == ["weights-00000001"], "earlier folders are deleted"
-    writer.delete_weights()
+    writer.end()
     assert not writer.folder.exists()
 
 
@@ -177,20 +178,20 @@ def test_with_a_lag_the_next_rollout_is_of_the_weights_at_the_start_of_this_one(
         (written, *_) = writer(PROMPTS, sampling, 2, [number] * 3)
         names.append(str(written[0].weights))
         writer.begin_next(number, PROMPTS, sampling, 2, [number + 1] * 3)
-        start = writer._weights
+        start = str(writer._weights.name) if writer._weights else ""
         learn(policy, number)  # the trainer's step, while the server generates
         if number == 2:
             writer.load_current()  # held-out prompts are answered by the newest weights
             (held_out,) = writer(PROMPTS[:1], sampling, 1, [9])
             assert held_out[0].weights not in names
-        assert start is not None
+    assert writer.figures()["sampling/wait_seconds"] > 0
     assert names[0] == names[1], "the first two rollouts are of the first weights"
     assert len(set(names)) == 3
     assert {one for one in server.served if one in names} == set(names)
     again = writer_of(policy, server, lag=1)  # a resumed run, whose policy has learnt since
     again.load_for_rollout(4)
     (written, *_) = again(PROMPTS, sampling, 2, [4] * 3)
-    assert written[0].weights == start.name
+    assert written[0].weights == start
     for place in writer.folder.iterdir():
         (place / "adapter_model.safetensors").write_bytes(b"")
     with pytest.raises(RunError, match="missing or damaged"):
@@ -246,6 +247,44 @@ def test_a_server_that_is_started_again_gets_the_weights_again(
     writer.load_for_rollout(0)
     writer(PROMPTS, Sampling(6), 2, IDS)
     assert server.loads == ["weights-00000000"] * 3
+
+
+def test_a_server_that_is_lost_while_it_loads_again_is_waited_for_again(folder: Path, server: StandIn) -> None:
+    writer = writer_of(adapted(folder, LoraOptions(rank=4)), server, wait=20)
+    writer.load_for_rollout(0)
+    server.die()
+    server.start()
+    server.refuse_loads = [503, 502]
+    assert len(writer(PROMPTS, Sampling(4), 2, IDS)) == 3
+    assert not server.refuse_loads
+    server.refuse_next = [500] * 100
+    with pytest.raises(RunError, match="5 times for the same prompts"):
+        writer(PROMPTS, Sampling(4), 2, IDS)
+
+
+def test_after_the_stage_the_server_has_its_own_weights_again(folder: Path, server: StandIn) -> None:
+    policy = adapted(folder, None)
+    before = logits_of(policy)
+    writer = writer_of(policy, server)
+    learn(policy)
+    writer.load_for_rollout(0)
+    assert logits_of(server.models["base"]) != pytest.approx(before, abs=1e-3)
+    writer.end()
+    assert logits_of(server.models["base"]) == pytest.approx(before, abs=1e-4)
+    adapter = writer_of(adapted(folder, LoraOptions(rank=4)), server)
+    adapter.load_for_rollout(0)
+    adapter.end()
+    assert list(server.models) == ["base"]
+    adapter.load_for_rollout(0)
+    server.die()
+    adapter.end()
+    server.start()
+
+
+def test_a_server_elsewhere_that_does_not_see_the_folder_is_said_to(folder: Path, server: StandIn) -> None:
+    server.sees = False
+    with pytest.raises(InputError, match=r"No adapter found.*must see .* under the same path"):
+        writer_of(adapted(folder, LoraOptions(rank=4)), server).load_for_rollout(0)
 
 
 def test_a_server_that_is_away_is_waited_for(folder: Path, server: StandIn) -> None:

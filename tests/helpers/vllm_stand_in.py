@@ -57,6 +57,8 @@ class StandIn:
         self.bodies: list[Body] = []
         self.change: Callable[[Body], Body] = lambda reply: reply
         self.refuse_next: list[int] = []
+        self.refuse_loads: list[int] = []
+        self.sees = True
         self.lock = threading.Lock()
         self.start()
 
@@ -133,11 +135,13 @@ class StandIn:
         return 404, {"detail": "Not Found"}
 
     def load_adapter(self, body: Body) -> tuple[int, Body]:
+        if self.refuse_loads:
+            return self.refuse_loads.pop(0), _error("starting")
         name, folder = body["lora_name"], Path(body["lora_path"])
         if name in self.models:
             return 400, _error(f"The lora adapter '{name}' has already been loaded.")
-        if not (folder / "adapter_config.json").is_file():
-            return 404, _error(f"Loading lora {name} failed: No adapter found for {folder}: it does not exist")
+        if not (self.sees and (folder / "adapter_config.json").is_file()):
+            return 404, _error(f"Loading lora {name} failed: No adapter found for {folder}")
         if json.loads((folder / "adapter_config.json").read_text())["r"] > 16:
             return 500, _error("LoRA rank 32 is greater than max_lora_rank 16.")
         self.models[name] = open_policy(str(folder), FLOAT32, train=False)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from posttrain.pipeline import ranks
+from posttrain.pipeline.earlier_results import MODE
 from posttrain.recipe.stages.sft import SFTStage
 from posttrain.stages.context import Context, Ranks
 
@@ -29,7 +30,7 @@ def test_the_first_decision_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
     for _ in range(2):
         assert mode(STAGE, context(tmp_path, 2)) == "shard"
-    (tmp_path / ranks.MODE).write_text("other")
+    (tmp_path / MODE).write_text("other")
     assert mode(STAGE, context(tmp_path, 2)) == "replicate", "a damaged record is decided anew"
 
 
@@ -38,10 +39,10 @@ def test_one_process_needs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ranks, "with_parallel", lambda stage, context: stage.model_copy(update={"parallel": "replicate"})
     )
     assert mode(STAGE, context(tmp_path, 1)) == "replicate"
-    assert not (tmp_path / ranks.MODE).exists()
+    assert not (tmp_path / MODE).exists()
 
 
 def test_what_the_recipe_says_is_not_decided(tmp_path: Path) -> None:
     stage = STAGE.model_copy(update={"parallel": "shard"})
     assert mode(stage, context(tmp_path, 2)) == "shard"
-    assert not (tmp_path / ranks.MODE).exists()
+    assert not (tmp_path / MODE).exists()

@@ -19,8 +19,6 @@ from command_line import Posttrain
 from on_policy_recipes import GRPO, alone, write_files
 from vllm_stand_in import StandIn, vllm_server
 
-PIECE = "dynamic_sampling: 2"
-
 
 @pytest.fixture
 def server(work: Path) -> Generator[StandIn]:
@@ -129,6 +127,47 @@ def test_two_processes_share_the_prompts_and_follow_one(
     assert two.returncode == 0, shown
     losses = [[line["loss"] for line in log(out) if "loss" in line] for out in ("one", "two")]
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+@pytest.mark.parametrize("lora", [True, False], ids=["adapter", "all weights"])
+def test_weights_in_shards_generate_on_the_server_too(
+    lora: bool, work: Path, server: StandIn, posttrain: Posttrain
+) -> None:
+    recipe(work, server, lag=0, lora=lora)
+    few = ("--set", "stages.grpo.epochs=1", "--set", "stages.grpo.max_steps=4")
+    one = posttrain("run", "vllm.yaml", "--out", "one", *few)
+    assert one.code == 0, one.err
+    two = started("--out", "two", "--processes", "2", "--set", "stages.grpo.parallel=shard", *few)
+    _, shown = two.communicate(timeout=200)
+    assert two.returncode == 0, shown
+    losses = [[line["loss"] for line in log(out) if "loss" in line] for out in ("one", "two")]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+def test_an_error_of_the_server_ends_all_processes_with_one_sentence(work: Path, server: StandIn) -> None:
+    recipe(work, server, lag=1)
+    process = started("--out", "two", "--processes", "2")
+    wait_for_requests(server, process, 9)
+    server.refuse_next = [418]
+    _, shown = process.communicate(timeout=100)
+    assert process.returncode == 2, shown
+    assert "Traceback" not in shown
+    assert "answers 418" in shown
+
+
+def test_a_run_goes_on_after_the_server_has_moved(work: Path, server: StandIn, posttrain: Posttrain) -> None:
+    recipe(work, server, lag=0)
+    process = started("--out", "moved")
+    wait_for_requests(server, process, 20)
+    process.kill()
+    process.communicate()
+    done = len(list((stage("moved") / "completions").iterdir()))
+    with vllm_server(work / "model") as other:
+        recipe(work, other, lag=0)
+        answer = posttrain("run", "vllm.yaml", "--out", "moved")
+        assert answer.code == 0, answer.err
+        assert not Path("moved/stages/grpo.previous-1").exists()
+        assert done > 0
 
 
 def test_a_server_that_is_lost_stops_the_run_and_the_run_goes_on_after_it_is_back(

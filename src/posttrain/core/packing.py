@@ -133,7 +133,8 @@ def collate(groups: Sequence[Group], device: torch.device | str = "cpu") -> Batc
 
 
 def row_size(length: int) -> int:
-    """The size that a row of `length` tokens is padded to on a GPU: at most a quarter more, in whole blocks of 128.
+    """The size that a row of `length` tokens is padded to on a GPU, in whole blocks of 128: at most a quarter more from
+    512 tokens on.
 
     There are four sizes between a power of two and the next one, so that kernels are compiled for a few shapes only.
     """

@@ -10,7 +10,10 @@ from typing import Any
 from posttrain.files import PARTIAL, disk_errors, hash_of, read_json, write_json
 
 _STARTED = "started.json"
-_REMADE = (_STARTED, "data")
+MODE = "parallel.txt"
+"""The file that holds what ``parallel: auto`` was decided to be."""
+
+_REMADE = (_STARTED, MODE, "data")
 """Files that a stage writes before its work begins. They are quick to write again."""
 
 _PREVIOUS = re.compile(r"\.previous(-\d+)?$")

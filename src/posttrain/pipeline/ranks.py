@@ -8,15 +8,13 @@ from pathlib import Path
 from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import write_whole
+from posttrain.pipeline.earlier_results import MODE
 from posttrain.ranks.exchange import gathered, on_main
 from posttrain.ranks.group import group_size, is_main, lost_ranks, parallel
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import with_parallel
 from posttrain.stages.runner import runner_of
-
-MODE = "parallel.txt"
-"""The file in a stage's folder that holds what ``parallel: auto`` was decided to be."""
 
 TOKEN = ".ranks"
 """The file in the run directory by which the ranks see that they share it."""

@@ -154,7 +154,7 @@ def load_policy(
         "attn_implementation": None if padded else attention.register_branching_attention(),
     }
     if quantization is not None:
-        options["quantization_config"] = _four_bit(torch.bfloat16 if device.startswith("cuda") else autocast)
+        options["quantization_config"] = _four_bit(autocast)
         options["device_map"] = {"": device}
     model: Any
     left_over: tuple[str, ...] = ()

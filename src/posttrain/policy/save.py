@@ -108,7 +108,8 @@ def save_adapter(policy: Policy, target: Path) -> None:
     """Write the policy's adapters as one adapter, in peft's format."""
     changed_base = policy.start is not None and policy.start.subtracted
     if not has_earlier(policy) and not changed_base:
-        policy.model.save_pretrained(target, safe_serialization=True)
+        # Names and values without `state_dict`, which would put weights in shards again on this rank alone.
+        policy.model.save_pretrained(target, safe_serialization=True, state_dict=dict(policy.model.named_parameters()))
         (target / "README.md").unlink(missing_ok=True)  # peft's empty template; the run writes a card with evidence
         return
     config, tensors = stacked(policy)

@@ -83,6 +83,8 @@ def less_memory(stage: StageOptions) -> str:
     ways = ["choose a smaller model", "lower row_tokens or max_length"]
     if stage.gradient_checkpointing is not True:
         ways.insert(0, "set gradient_checkpointing: true")
+    if stage.optimizer == "adamw" and stage.lora is None:
+        ways.append("keep moments in 8 bits (optimizer: adamw8bit)")
     if stage.can_be_in_shards and place(stage).device != "cpu":
         ways.append("train in shards with more processes (parallel: shard)")
     if stage.lora is None:

@@ -153,7 +153,7 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
         if spec.server is not None:
             spec.server.close()
     if spec.server is not None:
-        spec.server.delete_weights()
+        spec.server.end()
     completions = stage.batch_size * stage.minibatches * stage.num_generations
     return rollout_figures(folder / "metrics.jsonl", completions) | figures
 

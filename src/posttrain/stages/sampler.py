@@ -8,7 +8,8 @@ from posttrain.errors import errors_at
 from posttrain.generation.engine import policy_generate
 from posttrain.generation.options import VllmOptions
 from posttrain.generation.sampling import Sampling, sampling_of
-from posttrain.generation.vllm.writer import VllmWriter, open_vllm
+from posttrain.generation.vllm.connect import open_vllm
+from posttrain.generation.vllm.writer import VllmWriter
 from posttrain.policy.load import Policy
 from posttrain.recipe.stages.on_policy import OnPolicyStage
 from posttrain.rollouts.importance import Correct, corrected

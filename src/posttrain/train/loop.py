@@ -201,7 +201,7 @@ def _step(training: Training, trained: Trained, state: State, total: int) -> Val
 
 
 def _free_gradients(trained: Trained) -> None:
-    """Free the memory of the gradients, so that it is there for evaluation and for saving."""
+    """Free the memory of the gradients, so that it is there when the model is measured and saved."""
     for parameter in (*trained.policy.model.parameters(), *trained.parameters.values()):
         parameter.grad = None
 

@@ -38,6 +38,9 @@ HOW_TO_START = (
 _PROBE_SECONDS = 5.0
 """The longest time for an answer to a look at a server that may not be up."""
 
+_FAILED = 500
+"""The status of a server that cannot do what was requested; those above are of a server that is not up."""
+
 _TOKEN_BYTES = 256
 """Longest part of a reply about one token, in bytes."""
 
@@ -85,7 +88,12 @@ def _entry(answer: Any, options: EndpointOptions) -> Mapping[str, Any]:
             f"{options.url} serves {', '.join(served) or 'no model'}, and not {options.model}; correct `model`, or "
             f"start the server with --served-model-name {options.model}"
         )
-    return served[options.model]
+    entry = served[options.model]
+    if entry.get("parent"):
+        raise InputError(
+            f"{options.url} serves {options.model} as an adapter of {entry['parent']}; set `model` to that"
+        )
+    return entry
 
 
 def version_of(client: "Client", options: EndpointOptions) -> str:
@@ -105,11 +113,11 @@ def load_adapter(client: "Client", options: EndpointOptions, name: str, folder: 
     except Refused as error:
         if error.status == 400 and "already" in str(error):
             return
-        if error.status in (404, 405) and "does not exist" not in str(error):
+        if error.status in (404, 405) and "No adapter found" not in str(error):
             raise InputError(f"{options.url} does not load adapters; {HOW_TO_START}") from error
-        raise InputError(f"{error}. Does the server read {folder}? It loads adapters only from its own disk") from error
+        raise InputError(f"{error}. The server must see {folder} under the same path") from error
     except NoReply as error:
-        if error.status is None:
+        if error.status != _FAILED:
             raise
         raise InputError(
             f"{error.problem}. The server cannot load the adapter; raise its --max-lora-rank, or set `send: weights`"
@@ -125,25 +133,31 @@ def unload_adapter(client: "Client", options: EndpointOptions, name: str) -> Non
             raise
 
 
-def reload_weights(client: "Client", options: EndpointOptions, folder: Path) -> None:
-    """Replace all weights of the served model by those of a folder.
+def reload_weights(client: "Client", options: EndpointOptions, folder: str) -> None:
+    """Replace all weights of the served model by those of a folder or hub id.
 
     Raises:
         InputError: the server does not reload weights, or not these.
+        RunError: it generates for somebody else all the time.
     """
-    body = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}}
+    body = {"method": "reload_weights", "kwargs": {"weights_path": folder}}
     try:
         request_text(client, _once(options), "POST", f"{_root(options)}/collective_rpc", body)
+        until = time.monotonic() + options.timeout
         while not _json(client, options, "POST", "/reset_prefix_cache").get("success", True):
+            if time.monotonic() > until:
+                raise RunError(
+                    f"{options.url} still generates for somebody else; one run at a time can load all weights"
+                )
             time.sleep(0.1)  # the blocks of the last request are still being freed
     except Refused as error:
         if error.status in (404, 405):
             raise InputError(f"{options.url} does not reload weights; {HOW_TO_START}") from error
         raise
     except NoReply as error:
-        if error.status is None:
+        if error.status != _FAILED:
             raise
-        raise InputError(f"{error.problem}. The server cannot load the weights; does it read {folder}?") from error
+        raise InputError(f"{error.problem}. The server must see {folder} under the same path") from error
 
 
 def process_of(client: "Client", options: EndpointOptions) -> str:

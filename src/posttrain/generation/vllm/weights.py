@@ -53,8 +53,9 @@ def write_weights(policy: Policy, folder: Path, *, adapter: bool) -> Weights:
         if adapter:
             save_adapter(policy, target)
         else:
-            dtype = str(policy.autocast or torch.float32).removeprefix("torch.")
-            save_whole(policy.base, dict(merged_weights(policy)), target, dtype)
+            dtype = policy.autocast or torch.float32
+            weights = {name: weight.to("cpu", dtype) for name, weight in merged_weights(policy)}
+            save_whole(policy.base, weights, target, str(dtype).removeprefix("torch."))
         seal(target)
     return weights_in(folder, adapter=adapter)
 

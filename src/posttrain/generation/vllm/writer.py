@@ -26,12 +26,14 @@ from posttrain.generation.parallel_requests import send_in_parallel
 from posttrain.generation.request import Generation
 from posttrain.generation.sampling import Sampling
 from posttrain.generation.vllm import routes
-from posttrain.generation.vllm.weights import Weights, servable_adapter, weights_in, write_weights
+from posttrain.generation.vllm.weights import Weights, weights_in, write_weights
 from posttrain.policy.load import Policy
-from posttrain.policy.lora.folder import adapted_model
 from posttrain.ranks.exchange import gathered, on_main, share
 
 Written = list[list[Generation]]
+
+LOSSES = 5
+"""How often a server may be lost while it generates for the same prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class VllmWriter:
         options: the server.
         folder: for the folders of weights; the server must see it under the same path.
         adapter: whether the server loads the policy's adapter; otherwise all weights.
+        root: the folder or hub id of the model that the server was started with.
         on_note: called with each sentence for the user.
     """
 
@@ -63,6 +66,7 @@ class VllmWriter:
     options: VllmOptions
     folder: Path
     adapter: bool
+    root: str
     on_note: Callable[[str], None]
     _weights: Weights | None = field(default=None, init=False)
     _process: str = field(default="", init=False)
@@ -107,9 +111,22 @@ class VllmWriter:
         """End requests that nobody waits for."""
         self._stop.set()
 
-    def delete_weights(self) -> None:
-        """Delete the folders of weights, once the stage needs no further rollout."""
-        on_main(partial(shutil.rmtree, self.folder, ignore_errors=True))
+    def end(self) -> None:
+        """Leave the server as it was started, and delete the folders of weights: the stage needs no further rollout."""
+        on_main(self._end)
+
+    def _end(self) -> None:
+        try:
+            with connect(self.options) as client:
+                if self.adapter and self._weights is not None:
+                    routes.unload_adapter(client, self.options, self._weights.name)
+                elif self._weights is not None:
+                    routes.reload_weights(client, self.options, self.root)
+        except (InputError, RunError) as error:
+            self.on_note(
+                f"vllm: the server still has weights of this stage; start it again before it is used ({error})"
+            )
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def __call__(self, prompts: Sequence[Ints], sampling: Sampling, n: int, ids: Sequence[int]) -> Written:
         """`n` completions of each prompt, with the weights that the server loaded last; see `Generate`.
@@ -130,9 +147,10 @@ class VllmWriter:
 
     def _load(self, weights: Callable[[], Weights]) -> None:
         """Have the main process write weights and the server load them; every rank then knows their name."""
-        if self._ahead is not None and not self._ahead[1].done():
-            self._ahead[1].exception()  # waits; an error comes up where the completions are asked for
-        gathered(None)  # no rank generates any more
+        with self._timed("wait"):
+            if self._ahead is not None and not self._ahead[1].done():
+                self._ahead[1].exception()  # waits; an error comes up where the completions are asked for
+            gathered(None)  # no rank generates any more
         with self._timed("load"):
             self._weights, self._process = on_main(lambda: self._loaded(weights()))
 
@@ -152,23 +170,27 @@ class VllmWriter:
             return self._weights
         if not is_sound(place):
             raise RunError(
-                f"{place}: these weights are missing or damaged, and the next rollout is of them. Delete the stage's "
-                "folder, or set `lag: 0`, and run the same command again"
+                f"{place}: these weights are missing or damaged, and the next rollout is of them. Delete the "
+                "stage's folder, and run the same command again"
             )
         return weights_in(place, adapter=self.adapter)
 
     def _discard(self, newest: Path) -> None:
         """Delete folders of weights that no rollout needs any more."""
-        kept = sorted(self.folder.glob("weights-[0-9]*"))[-1 - self.options.lag :]
-        for old in self.folder.glob("weights-*"):
-            if old not in kept and old.resolve() != newest:
+        folders = sorted(self.folder.glob("weights-*"))
+        numbered = [folder for folder in folders if folder.name.removeprefix("weights-").isdigit()]
+        kept = {newest, *(folder.resolve() for folder in numbered[-1 - self.options.lag :])}
+        if self._weights is not None:
+            kept.add(self._weights.folder)  # the server may read it again
+        for old in folders:
+            if old.resolve() not in kept:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _loaded(self, weights: Weights) -> tuple[Weights, str]:
         """The weights, and the server's process that has loaded them."""
         before = self._weights
         if before is not None and before.name == weights.name and self._unchanged():
-            return weights, self._process
+            return before, self._process
         until = time.monotonic() + self.options.wait
         while True:
             try:
@@ -179,8 +201,9 @@ class VllmWriter:
     def _sent(self, weights: Weights, before: Weights | None) -> str:
         with connect(self.options) as client:
             if not weights.adapter:
-                routes.reload_weights(client, self.options, weights.folder)
-                return routes.process_of(client, self.options)
+                process = routes.process_of(client, self.options)
+                routes.reload_weights(client, self.options, str(weights.folder))
+                return process
             routes.load_adapter(client, self.options, weights.name, weights.folder)
             if before is not None and before.name != weights.name:
                 routes.unload_adapter(client, self.options, before.name)
@@ -209,10 +232,16 @@ class VllmWriter:
         return future
 
     def _generated(self, draw: _Draw, weights: Weights) -> Written:
-        """Completions of these weights. A server that was lost is waited for, and loads them again."""
-        until: float | None = None
-        while True:
+        """Completions of these weights. A server that was lost is waited for, and loads them again.
+
+        Raises:
+            RunError: it did not come back in time, or was lost again and again.
+        """
+        problem = ""
+        for _ in range(LOSSES):
             try:
+                if problem:
+                    self._process = self._sent(weights, None)
                 written = self._requested(draw, weights)
                 if self._unchanged():
                     return [[replace(one, weights=weights.name) for one in some] for some in written]
@@ -223,9 +252,11 @@ class VllmWriter:
                 if error.status != 404:
                     raise
                 problem = str(error)
-            until = until or time.monotonic() + self.options.wait
-            self._wait(problem, until)
-            self._process = self._sent(weights, None)
+            self._wait(problem, time.monotonic() + self.options.wait)
+        raise RunError(
+            f"{problem}, {LOSSES} times for the same prompts. See the server's log, then run the same command again; "
+            "it goes on from the last checkpoint"
+        )
 
     def _requested(self, draw: _Draw, weights: Weights) -> Written:
         requests = [
@@ -265,46 +296,3 @@ class VllmWriter:
 def _seed(seed: int, number: int) -> int:
     """The seed of a prompt's completions."""
     return int(np.random.default_rng([seed, number]).integers(2**31))
-
-
-def open_vllm(
-    policy: Policy, model: str, options: VllmOptions, folder: Path, *, longest: int, on_note: Callable[[str], None]
-) -> VllmWriter:
-    """Connect to a vLLM server, and wait until it is up. All ranks call this together.
-
-    Args:
-        model: the folder or hub id that the policy was loaded from.
-        folder: see `VllmWriter`.
-        longest: tokens of the longest prompt and completion together.
-
-    Raises:
-        InputError: the server serves another model, or shorter sequences; or vLLM cannot load the adapter.
-        RunError: the server does not answer in time.
-    """
-    adapter = on_main(lambda: _checked(policy, model, options, longest=longest, on_note=on_note))
-    return VllmWriter(policy, options, folder, adapter, on_note)
-
-
-def _checked(policy: Policy, model: str, options: VllmOptions, *, longest: int, on_note: Callable[[str], None]) -> bool:
-    """Check the server; return whether it is to load an adapter."""
-    entry = routes.wait_for_server(options, options.wait, on_note)
-    with connect(options) as client:
-        version = routes.version_of(client, options)
-    if not version.startswith(routes.TESTED):
-        on_note(f"vllm: the server has version {version}; posttrain was tested with {', '.join(routes.TESTED)}")
-    most = entry.get("max_model_len")
-    if isinstance(most, int) and most < longest:
-        raise InputError(
-            f"vllm: the server takes {most} tokens, and the longest prompt and completion have {longest}; start it "
-            f"with --max-model-len {longest}, or lower max_new_tokens"
-        )
-    return _send_adapter(policy, options, served=str(entry.get("root", "")), base=adapted_model(model) or model)
-
-
-def _send_adapter(policy: Policy, options: VllmOptions, *, served: str, base: str) -> bool:
-    servable = servable_adapter(policy)
-    if options.send == "adapter" and not servable:
-        raise InputError("vllm.send: vLLM cannot load this adapter alone; set `send: weights`")
-    if options.send == "auto":
-        return servable and (served == base or (bool(served) and Path(served).resolve() == Path(base).resolve()))
-    return options.send == "adapter"

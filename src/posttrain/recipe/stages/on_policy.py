@@ -39,6 +39,12 @@ class OnPolicyStage(RewardedStage, TrainingStage, SamplingOptions):
         description="rollouts between two that the terminal shows; if unset, it shows about ten in all; 0: none",
     )
 
+    @property
+    def not_inputs(self) -> Mapping[str, Any]:
+        """Also the connection to the vLLM server: a run may go on after the server has moved."""
+        matters = {"lag", "seeds", "importance", "importance_cap", "importance_floor"}
+        return {**super().not_inputs, "vllm": set(VllmOptions.model_fields) - matters}
+
     @model_validator(mode="before")
     @classmethod
     def _writes_its_own_traces(cls, values: Any) -> Any:
