@@ -338,7 +338,12 @@ SERVERS: dict[str, tuple[dict[str, Any], dict[str, Any], LoraOptions | None, str
     "another model": ({}, {"model": "other"}, None, "serves base, and not other.*--served-model-name other"),
     "too short": ({"longest": 10}, {}, None, "takes 10 tokens.*--max-model-len 20"),
     "no adapters": ({"lora": False}, {}, LoraOptions(rank=4), "does not load adapters.*--enable-lora"),
-    "no development mode": ({"development": False}, {}, None, "does not reload weights.*VLLM_SERVER_DEV_MODE=1"),
+    "no development mode": (
+        {"development": False},
+        {},
+        None,
+        "the id of its process.*VLLM_SERVER_DEV_MODE=1",
+    ),
     "too low a rank": ({}, {}, LoraOptions(rank=32), "max_lora_rank.*raise its --max-lora-rank"),
 }
 

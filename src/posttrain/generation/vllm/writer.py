@@ -15,20 +15,20 @@ from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
-import numpy as np
-
 from posttrain.core.group import Ints
 from posttrain.endpoint import NoReply, Refused, connect
 from posttrain.errors import InputError, RunError
 from posttrain.files import is_sound
 from posttrain.generation.options import VllmOptions
 from posttrain.generation.parallel_requests import send_in_parallel
+from posttrain.generation.remote import seed_of
 from posttrain.generation.request import Generation
 from posttrain.generation.sampling import Sampling
 from posttrain.generation.vllm import routes
 from posttrain.generation.vllm.weights import Weights, weights_in, write_weights
 from posttrain.policy.load import Policy
 from posttrain.ranks.exchange import gathered, on_main, share
+from posttrain.ranks.group import is_main
 
 Written = list[list[Generation]]
 
@@ -153,6 +153,8 @@ class VllmWriter:
             gathered(None)  # no rank generates any more
         with self._timed("load"):
             self._weights, self._process = on_main(lambda: self._loaded(weights()))
+        if is_main():
+            self._discard(self._weights.folder)
 
     @contextmanager
     def _timed(self, name: str) -> Generator[None]:
@@ -161,9 +163,7 @@ class VllmWriter:
         self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - started
 
     def _current(self, place: Path) -> Weights:
-        written = write_weights(self.policy, place, adapter=self.adapter)
-        self._discard(written.folder)
-        return written
+        return write_weights(self.policy, place, adapter=self.adapter)
 
     def _earlier(self, place: Path) -> Weights:
         if self._weights is not None and self._weights.folder == place.resolve():
@@ -175,13 +175,15 @@ class VllmWriter:
             )
         return weights_in(place, adapter=self.adapter)
 
-    def _discard(self, newest: Path) -> None:
-        """Delete folders of weights that no rollout needs any more."""
+    def _discard(self, loaded: Path) -> None:
+        """Delete folders of weights that no rollout needs any more.
+
+        Args:
+            loaded: the folder that the server loaded last, and may read again.
+        """
         folders = sorted(self.folder.glob("weights-*"))
         numbered = [folder for folder in folders if folder.name.removeprefix("weights-").isdigit()]
-        kept = {newest, *(folder.resolve() for folder in numbered[-1 - self.options.lag :])}
-        if self._weights is not None:
-            kept.add(self._weights.folder)  # the server may read it again
+        kept = {loaded, *(folder.resolve() for folder in numbered[-1 - self.options.lag :])}
         for old in folders:
             if old.resolve() not in kept:
                 shutil.rmtree(old, ignore_errors=True)
@@ -268,7 +270,7 @@ class VllmWriter:
                 sampling=draw.sampling,
                 n=draw.n,
                 end_tokens=self.policy.end_tokens,
-                seed=_seed(draw.sampling.seed, number) if self.options.seeds else None,
+                seed=seed_of(draw.sampling.seed, number, 0) if self.options.seeds else None,
             )
             for prompt, number in zip(draw.prompts, draw.ids, strict=True)
         ]
@@ -291,8 +293,3 @@ class VllmWriter:
             )
         self.on_note(f"vllm: {problem}")
         routes.wait_for_server(self.options, left, self.on_note)
-
-
-def _seed(seed: int, number: int) -> int:
-    """The seed of a prompt's completions."""
-    return int(np.random.default_rng([seed, number]).integers(2**31))
