@@ -115,7 +115,7 @@ def test_killed_while_the_server_generates_ahead_it_ends_with_the_same_bytes(
     assert weights_by_rollout("killed") == weights_by_rollout("whole")
 
 
-@pytest.mark.parametrize("lora", [True, False], ids=["adapter", "all weights"])
+@pytest.mark.parametrize("lora", [pytest.param(True, marks=pytest.mark.slow), False], ids=["adapter", "all weights"])
 def test_two_processes_share_the_prompts_and_follow_one(
     lora: bool, work: Path, server: StandIn, posttrain: Posttrain
 ) -> None:
@@ -129,7 +129,7 @@ def test_two_processes_share_the_prompts_and_follow_one(
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
 
 
-@pytest.mark.parametrize("lora", [True, False], ids=["adapter", "all weights"])
+@pytest.mark.parametrize("lora", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["adapter", "all weights"])
 def test_weights_in_shards_generate_on_the_server_too(
     lora: bool, work: Path, server: StandIn, posttrain: Posttrain
 ) -> None:
