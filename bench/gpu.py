@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from inputs import SHAPES as INPUTS
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from posttrain.core import attention
@@ -47,15 +48,8 @@ from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.train.optimizer import adamw
 from posttrain.train.step import accumulate
 
-SHAPES: dict[str, dict[str, int]] = {
-    "0.5B": {
-        "vocab_size": 151936,
-        "hidden_size": 896,
-        "intermediate_size": 4864,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 14,
-        "num_key_value_heads": 2,
-    },
+SHAPES: dict[str, dict[str, Any]] = {
+    "0.5B": INPUTS["qwen2.5-0.5b"]["config"],
     "7B": {
         "vocab_size": 152064,
         "hidden_size": 3584,
@@ -82,7 +76,7 @@ STEPS = 4
 def model_of(shape: str, device: str, dtype: torch.dtype) -> Any:
     """A random Qwen2 of a shape, with posttrain's attention."""
     config = AutoConfig.for_model(
-        "qwen2", **SHAPES[shape], tie_word_embeddings=shape != "7B", max_position_embeddings=32768
+        "qwen2", **{"max_position_embeddings": 32768, **SHAPES[shape]}, tie_word_embeddings=shape != "7B"
     )
     torch.manual_seed(0)
     with torch.device(device):

@@ -10,7 +10,6 @@ from posttrain.policy.load import Policy
 from posttrain.policy.lora.merged import merged_weights
 from posttrain.policy.save import save_adapter, save_whole
 
-_SERVED = {"LORA"}
 _NOT_SERVED = ("use_dora", "target_parameters", "modules_to_save", "trainable_token_indices", "lora_bias")
 """Keys of peft's configuration for adapters that vLLM does not load."""
 
@@ -36,7 +35,7 @@ def servable_adapter(policy: Policy) -> bool:
         return False
     configs = [config.to_dict() for config in policy.model.peft_config.values()]
     return all(
-        config.get("peft_type") in _SERVED
+        config.get("peft_type") == "LORA"
         and config.get("bias", "none") == "none"
         and not any(config.get(key) for key in _NOT_SERVED)
         for config in configs
