@@ -1,16 +1,17 @@
-"""A run of several processes: the main one runs the pipeline, and calls the others to the stages that they share."""
+"""A run of several processes: the main one runs the pipeline, and calls the others to the work that they share."""
 
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from posttrain.errors import InputError
 from posttrain.evaluate.options import SuiteOptions
 from posttrain.files import write_whole
 from posttrain.pipeline.earlier_results import MODE
 from posttrain.ranks.exchange import gathered, on_main
-from posttrain.ranks.group import group_size, is_main, lost_ranks, parallel
+from posttrain.ranks.group import group_size, is_main, local_size, lost_ranks, parallel
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.fits import with_parallel
@@ -20,10 +21,15 @@ TOKEN = ".ranks"
 """The file in the run directory by which the ranks see that they share it."""
 
 
+Work = Callable[[Any, Context], dict[str, Figure]]
+"""A function of (options of a stage, context). It is one of a module, so that pickle can send it by its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What the main process sends to the other ranks, so that they run a stage with it; see `Context`."""
+    """What the main process sends to the other ranks, so that they work with it; see `Context`."""
 
+    work: Work
     stage: StageOptions
     name: str
     folder: Path
@@ -36,12 +42,25 @@ class _Call:
 
 def run_on_ranks(stage: StageOptions, context: Context) -> dict[str, Figure]:
     """Run a stage on the main process; the other ranks join in if the stage is made for that."""
-    stage, runner = _decided(stage, context), runner_of(stage)
-    if group_size() == 1 or not runner.parallel:
-        return runner.run(stage, context)
-    if isinstance(stage, TrainingStage) and stage.parallel == "shard":
-        context.screen.note(f"weights, gradients and moments are divided among {group_size()} processes")
+    stage = _decided(stage, context)
+    if group_size() == 1 or not runner_of(stage).parallel:
+        return _run(stage, context)
+    if isinstance(stage, TrainingStage) and stage.in_shards:
+        among = local_size() if stage.parallel == "hybrid" else group_size()
+        context.screen.note(f"weights, gradients and moments are divided among {among} processes")
+    return on_all_ranks(_run, stage, context)
+
+
+def _run(stage: StageOptions, context: Context) -> dict[str, Figure]:
+    return runner_of(stage).run(stage, context)
+
+
+def on_all_ranks(work: Work, stage: StageOptions, context: Context) -> dict[str, Figure]:
+    """Do some work of a stage on all ranks together; the result of the main process."""
+    if group_size() == 1:
+        return work(stage, context)
     call = _Call(
+        work,
         stage,
         context.name,
         context.folder.resolve(),
@@ -53,7 +72,7 @@ def run_on_ranks(stage: StageOptions, context: Context) -> dict[str, Figure]:
     )
     with parallel(), lost_ranks():
         on_main(lambda: call)
-        return runner.run(stage, context)
+        return work(stage, context)
 
 
 def _decided(stage: StageOptions, context: Context) -> StageOptions:
@@ -62,7 +81,7 @@ def _decided(stage: StageOptions, context: Context) -> StageOptions:
     if not isinstance(stage, TrainingStage) or stage.parallel != "auto" or context.ranks.total == 1:
         return with_parallel(stage, context)
     record = context.folder / MODE
-    if record.is_file() and (mode := record.read_text().strip()) in ("replicate", "shard"):
+    if record.is_file() and (mode := record.read_text().strip()) in ("replicate", "hybrid", "shard"):
         return stage.model_copy(update={"parallel": mode})
     stage = with_parallel(stage, context)
     write_whole(record, f"{stage.parallel}\n")
@@ -75,7 +94,7 @@ def _absolute(model: str) -> str:
 
 
 def follow(folder: Path, stop: Callable[[], bool]) -> None:
-    """The work of every rank but the main one: join in the stages to which the main process calls, until it ends.
+    """The work of every rank but the main one: join in the work to which the main process calls, until it ends.
 
     Args:
         folder: the run directory.
@@ -87,7 +106,7 @@ def follow(folder: Path, stop: Callable[[], bool]) -> None:
             context = Context(
                 call.name, call.folder, call.base, call.model, call.seed, call.models, call.suites, stop=stop
             )
-            runner_of(call.stage).run(call.stage, context)
+            call.work(call.stage, context)
 
 
 def _nothing() -> _Call | None:

@@ -7,16 +7,13 @@ from typing import Any
 
 import torch
 
-from posttrain.console import Screen
 from posttrain.errors import LostRank, RunError
-from posttrain.evaluate.behaviour import measure
 from posttrain.evaluate.measures import suite_of
-from posttrain.evaluate.policy_answerer import policy_answerer
 from posttrain.files import hashes_of, write_json
 from posttrain.pipeline.earlier_results import Inputs, begin, finished, has_work
 from posttrain.pipeline.gold_rows import check_stage_data
 from posttrain.pipeline.peak_memory import peak_memory_bytes, reset_peak_memory
-from posttrain.pipeline.ranks import run_on_ranks
+from posttrain.pipeline.ranks import on_all_ranks, run_on_ranks
 from posttrain.pipeline.shared_stages import take_base, take_stage
 from posttrain.pipeline.wiring import (
     KnownModel,
@@ -29,14 +26,12 @@ from posttrain.pipeline.wiring import (
     ready,
     suite_paths,
 )
-from posttrain.policy.open import open_policy
 from posttrain.recipe.gates import suites_for, suites_of_stage
 from posttrain.recipe.schema import made_by_stages
 from posttrain.recipe.stages.base import StageOptions, TrainingStage
+from posttrain.stages.base_behaviour import measure_base
 from posttrain.stages.context import Context, Figure
-from posttrain.stages.figures import figures_of_results
 from posttrain.stages.fits import less_memory
-from posttrain.stages.inputs import renderer_for
 
 
 def run_stage(
@@ -111,7 +106,7 @@ def _guarded(run: Callable[[], dict[str, Figure]], stage: StageOptions, name: st
 
 def measured_base(run: Run, model: KnownModel) -> KnownModel:
     """The recipe's model, its behaviour measured before any training."""
-    recipe, path = run.recipe, model.path
+    recipe = run.recipe
     suites = suites_for(run.recipe, "causal")
     writing = [s for s in recipe.stages.values() if isinstance(s, TrainingStage) and s.makes == "causal"]
     if not suites or not writing:
@@ -127,14 +122,8 @@ def measured_base(run: Run, model: KnownModel) -> KnownModel:
     begin(folder, inputs)
     take_base(folder, inputs, run.shared)
     run.screen.title("before training")
-    quiet = Screen(quiet=True)
-    context = Context("base", folder, run.base, path, recipe.seed, suites=suites, screen=quiet)
-    renderer = renderer_for(first, context, trust_remote_code=first.trust_remote_code)
-    policy = open_policy(path, first, train=False, on_note=run.screen.note)
-    policy.end_tokens = tuple(sorted(renderer.end_tokens))
-    answerer, behaviour = policy_answerer(policy, renderer, seed=recipe.seed), folder / "behaviour"
-    results = measure(answerer, suites, base=run.base, folder=behaviour, screen=run.screen)
-    return replace(model, behaviour=figures_of_results(results))
+    context = Context("base", folder, run.base, model.path, recipe.seed, suites=suites, screen=run.screen)
+    return replace(model, behaviour=on_all_ranks(measure_base, first, context))
 
 
 def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure]) -> dict[str, Figure]:

@@ -25,6 +25,7 @@ from posttrain.policy.memory import cache_bytes
 from posttrain.policy.open import open_policy
 from posttrain.policy.options import PolicyOptions
 from posttrain.policy.shape import model_shape
+from posttrain.ranks.assist import Call, Function, OnDone, assisted
 from posttrain.recipe.stages.candidates import CandidatesStage, name_of
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.figures import unit_of
@@ -61,15 +62,32 @@ def _preview(stage: CandidatesStage, context: Context) -> Preview:
 def draw_candidates(stage: CandidatesStage, context: Context) -> dict[str, Figure]:
     """Generate the candidates; the stage's folder then holds ``candidates.jsonl``, ``params.json`` and ``data.json``.
 
-    Killed at any point and called again, it goes on to the same bytes.
+    Killed at any point and called again, it goes on to the same bytes. Every rank of a run generates for some of the
+    prompts; the main process does the rest.
 
     Returns:
         the stage's part of ``summary.json``.
     """
-    screen, folder = context.screen, context.folder
     locals_ = _locals(stage, context)
     prompts, summary = _read(stage, list(locals_.values()), context)
-    writers, sampling = _writers(stage, prompts, locals_, context), sampling_of(stage, _seed(stage, context.seed))
+    functions = _local_draws(stage, prompts, locals_, context)
+    return assisted(functions, lambda call: _write(stage, prompts, summary, locals_, context, call))
+
+
+def _write(
+    stage: CandidatesStage,
+    prompts: Sequence[CandidatePrompt],
+    summary: DataSummary,
+    renderers: Mapping[str, Renderer],
+    context: Context,
+    call: Call,
+) -> dict[str, Figure]:
+    """Draw the candidates and write the stage's files."""
+    screen, folder = context.screen, context.folder
+    writers, sampling = (
+        _writers(stage, prompts, renderers, context, call),
+        sampling_of(stage, _seed(stage, context.seed)),
+    )
     found = make_candidates(prompts, writers, stage, sampling, folder / "draws", screen=screen, stop=context.stop)
     drawn = replace(DataSummary.of_rows(len(found.rows)), skipped=found.skips.by_reason(), noted=found.noted)
     for sentence in left_out_of(drawn):
@@ -152,18 +170,21 @@ def _seed(stage: CandidatesStage, seed: int) -> int:
 
 
 def _writers(
-    stage: CandidatesStage, prompts: Sequence[CandidatePrompt], renderers: dict[str, Renderer], context: Context
+    stage: CandidatesStage,
+    prompts: Sequence[CandidatePrompt],
+    renderers: Mapping[str, Renderer],
+    context: Context,
+    call: Call,
 ) -> list[Writer]:
-    opened = _opener(stage, renderers, context)
     return [
-        _local_writer(name, path, list(renderers).index(path), renderers[path], stage, prompts, opened)
+        _local_writer(name, path, renderers[path], call)
         if isinstance(path, str)
         else _remote_writer(name, path, prompts, stage.template_arguments)
         for name, path in _paths(stage, context)
     ]
 
 
-def _opener(stage: CandidatesStage, renderers: dict[str, Renderer], context: Context) -> Callable[[str], Policy]:
+def _opener(stage: CandidatesStage, renderers: Mapping[str, Renderer], context: Context) -> Callable[[str], Policy]:
     """Opens models, the last one kept: several would not fit in memory together."""
     options = PolicyOptions(precision=stage.precision, device=stage.device, trust_remote_code=stage.trust_remote_code)
     held: dict[str, Policy] = {}
@@ -181,23 +202,30 @@ def _opener(stage: CandidatesStage, renderers: dict[str, Renderer], context: Con
     return opened
 
 
-def _local_writer(
-    name: str,
-    path: str,
-    number: int,
-    renderer: Renderer,
-    stage: CandidatesStage,
-    prompts: Sequence[CandidatePrompt],
-    opened: Callable[[str], Policy],
-) -> Writer:
+def _local_draws(
+    stage: CandidatesStage, prompts: Sequence[CandidatePrompt], renderers: Mapping[str, Renderer], context: Context
+) -> dict[str, Function]:
+    """Path → the function that generates completions with the model of this path."""
+    opened = _opener(stage, renderers, context)
+
+    def function(number: int, path: str) -> Function:
+        def draw(places: Sequence[int], count: int, sampling: Sampling, done: OnDone) -> list[list[Draft]]:
+            policy, renderer = opened(path), renderers[path]
+            tokens = [prompts[place].tokens[number] for place in places]
+            written = generate_completions(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
+            return [
+                [Draft(_cut(answer_text(w.tokens, renderer, own), stage.stop), w.ended) for w in group]
+                for own, group in zip((prompts[place].template_arguments for place in places), written, strict=True)
+            ]
+
+        return draw
+
+    return {path: function(number, path) for number, path in enumerate(renderers)}
+
+
+def _local_writer(name: str, path: str, renderer: Renderer, call: Call) -> Writer:
     def draw(places: Sequence[int], count: int, sampling: Sampling) -> list[list[Draft]]:
-        policy = opened(path)
-        tokens = [prompts[place].tokens[number] for place in places]
-        written = generate_completions(policy, tokens, sampling, n=count, ids=places, rows=stage.rollout_rows)
-        return [
-            [Draft(_cut(answer_text(w.tokens, renderer, own), stage.stop), w.ended) for w in group]
-            for own, group in zip((prompts[place].template_arguments for place in places), written, strict=True)
-        ]
+        return call(path, places, (count, sampling), lambda done: None)
 
     weights = sha256_of(Path(path)) if Path(path).is_dir() else path
     template = None if renderer.template is None else hash_of(renderer.template.source)
@@ -237,4 +265,4 @@ def _cut(text: str, stop: Sequence[str]) -> str:
     return text[: min((at for at in map(text.find, stop) if at >= 0), default=len(text))]
 
 
-RUNNER = Runner(draw_candidates, _preview, _needs)
+RUNNER = Runner(draw_candidates, _preview, _needs, parallel=True)

@@ -33,7 +33,6 @@ class Context:
         models: folder or hub id of each other model it names.
         seed: of the run.
         suites: behaviours to measure before and after, by name.
-        known: what is known already of the model it starts from, by suite.
         screen: where notes and progress go.
         stop: whether the user has requested a stop.
         wait: whether to wait for what people still have to do, instead of stopping there.

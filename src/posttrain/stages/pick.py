@@ -14,10 +14,11 @@ from posttrain.data.summary import DataSummary
 from posttrain.errors import InputError, RunError
 from posttrain.files import write_json, write_whole
 from posttrain.policy.shape import model_shape
+from posttrain.ranks.assist import Call, assisted
 from posttrain.recipe.stages.pick import PickStage
 from posttrain.stages.context import Context, Figure
 from posttrain.stages.inputs import left_out_of
-from posttrain.stages.pick_scores import CandidateScores, score_candidates
+from posttrain.stages.pick_scores import CandidateScores, score_candidates, scoring_functions
 from posttrain.stages.rewards import SHOWN
 from posttrain.stages.runner import Preview, Runner
 from posttrain.statistics.estimate import Estimate
@@ -47,13 +48,18 @@ def _preview(stage: PickStage, context: Context) -> Preview:
 def pick_candidates(stage: PickStage, context: Context) -> dict[str, Figure]:
     """Score the candidates, and write ``picked.jsonl``, ``best_of_n.json`` and ``data.json``.
 
-    Killed at any point and called again, it goes on to the same bytes.
+    Killed at any point and called again, it goes on to the same bytes. Every rank of a run scores some of the prompts;
+    the main process does the rest.
 
     Raises:
         RunError: a reward fails too often, or no prompt gives a row.
     """
+    return assisted(scoring_functions(stage, context), lambda call: _pick(stage, context, call))
+
+
+def _pick(stage: PickStage, context: Context, call: Call) -> dict[str, Figure]:
     data = _read(stage, context)
-    scores = score_candidates(stage, data.groups, context)
+    scores = score_candidates(stage, data.groups, context, call)
     skips, picked = Skips(), list[tuple[ScoredGroup, Picked]]()
     for scored in scores.groups:
         result = picked_rows(scored, stage)
@@ -165,4 +171,4 @@ def _curve_as_json(curve: Sequence[Estimate], prompts: int) -> dict[str, Any]:
     return {"prompts": counted, "prompts_with_fewer_scores": prompts - counted, "curve": points}
 
 
-RUNNER = Runner(pick_candidates, _preview, _needs)
+RUNNER = Runner(pick_candidates, _preview, _needs, parallel=True)
