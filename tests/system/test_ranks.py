@@ -114,6 +114,26 @@ def test_every_technique_follows_one_process_and_gives_the_same_bits_twice(work:
         assert weights(first) == weights(second), first.name
 
 
+PICKING = """\
+model: model
+suites: {drawn: {data: asks.jsonl, metrics: contains, max_new_tokens: 4, temperature: 1.0, samples: 2}}
+stages:
+  drafts: {kind: candidates, data: rl_prompts.jsonl, k: 3, max_new_tokens: 6}
+  best: {kind: pick, data: drafts, rewards: {short: {kind: length, unit: characters, free: 1, margin: 20}}}
+  sft: {kind: sft, data: train.jsonl, batch_size: 4, max_steps: 1}
+"""
+
+
+def test_ranks_share_the_candidates_their_scores_and_the_first_measurement(work: Path) -> None:
+    write_recipe(work)
+    (work / "picking.yaml").write_text(PICKING)
+    for out, processes in (("picked-one", 1), ("picked-two", 2)):
+        done = run(work, "picking.yaml", "--out", out, "--processes", str(processes))
+        assert done.returncode == 0, done.stderr[-3000:]
+    for file in ("stages/drafts/candidates.jsonl", "stages/best/picked.jsonl", "base/behaviour/samples_drawn.jsonl"):
+        assert (work / "picked-one" / file).read_bytes() == (work / "picked-two" / file).read_bytes(), file
+
+
 def sharded(*stages: str) -> list[str]:
     return [word for stage in stages for word in ("--set", f"stages.{stage}.parallel=shard")]
 
@@ -144,6 +164,47 @@ def test_other_numbers_of_processes_follow_one_and_shards_give_the_same_bits_twi
     assert_close(work / "one", work / "two")
     for first, second in zip(stages(work / "two"), stages(work / "twice"), strict=True):
         assert weights(first) == weights(second), first.name
+
+
+def on_two_machines(work: Path, *words: str) -> None:
+    """Four ranks, of which a launcher says that two are on each machine."""
+    port = str(20000 + random.randrange(20000))
+    cache = work / "cache-hybrid"
+    cache.mkdir(exist_ok=True)
+    shutil.copy(Path(os.environ["POSTTRAIN_CACHE"]) / "matmul.json", cache)
+    variables = {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    environment = {**os.environ, **variables, "OMP_NUM_THREADS": "1", "POSTTRAIN_CACHE": str(cache)}
+    ranks = [
+        subprocess.Popen(
+            command(*words),
+            cwd=work,
+            env={**environment, "RANK": str(n), "LOCAL_RANK": str(n % 2)},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        for n in range(4)
+    ]
+    errors = [rank.communicate(timeout=300)[1] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0] * 4, errors[0][-3000:]
+    assert "divided among 2 processes" in errors[0]
+
+
+def test_hybrid_shards_on_two_machines_follow_one_process_and_resume(work: Path) -> None:
+    write_files(work)
+    few = ("--set", "stages.sft.max_steps=8", "--set", "stages.sft.save_every=4")
+    hybrid = ("--set", "stages.sft.parallel=hybrid")
+    assert run(work, "recipe.yaml", "--out", "hybrid-one", *few).returncode == 0
+    on_two_machines(work, "recipe.yaml", "--out", "hybrid", *few, *hybrid)
+    assert_close(work / "hybrid-one", work / "hybrid")
+    checkpoint = work / "hybrid/stages/sft/checkpoints/step-00000004"
+    assert sum(file.stat().st_size for file in (checkpoint / "shards").iterdir()) < 4 * 2**20
+    shutil.copytree(work / "hybrid", work / "hybrid-again", symlinks=True)
+    for newer in ("model", "stage.json", "checkpoints/step-00000008"):
+        path = work / "hybrid-again/stages/sft" / newer
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    on_two_machines(work, "recipe.yaml", "--out", "hybrid-again", *few, *hybrid)
+    assert weights(work / "hybrid-again/stages/sft") == weights(work / "hybrid/stages/sft")
 
 
 def test_torchrun_starts_it_too(work: Path) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from posttrain.core.group import Completion, Group
 from posttrain.core.packing import collate
+from posttrain.errors import InputError
 from posttrain.policy.forward import PASS, backbone_of, forward, outputs_of
 from posttrain.policy.load import Policy
 
@@ -29,11 +30,13 @@ class FsdpShards:
     Args:
         model: the transformers model.
         layers: its layers, whose weights are freed after they run.
+        copies: how often the ranks together hold the model.
         gathered: whether every rank holds all weights at the moment.
     """
 
     model: Any
     layers: list[torch.nn.Module]
+    copies: int = 1
     gathered: bool = False
 
     def gather(self) -> None:
@@ -75,15 +78,18 @@ class FsdpShards:
         return distribute_tensor(full.to(weight.device), weight.device_mesh, weight.placements).to_local()
 
 
-def shard_policy(policy: Policy, ranks: int) -> None:
+def shard_policy(policy: Policy, ranks: int, together: int) -> None:
     """Divide the weights of a policy among the ranks, layer by layer.
+
+    With fewer ranks `together` than there are, each such group holds the model once (HSDP), and gradients are summed
+    over the groups too.
 
     The final norm, the head and an embedding that is tied to it form one group: their gradients add up in one place.
     Adapters and heads that are added later stay whole on every rank.
     """
     base, body = policy.base, backbone_of(policy.base)
     precision = MixedPrecisionPolicy(policy.autocast, reduce_dtype=torch.float32, cast_forward_inputs=False)
-    options: dict[str, Any] = {"mesh": init_device_mesh(policy.device.type, (ranks,)), "mp_policy": precision}
+    options: dict[str, Any] = {"mesh": _mesh(policy.device.type, ranks, together), "mp_policy": precision}
     layers = _layers(body)
     for layer in layers:
         fully_shard(layer, **options)
@@ -98,8 +104,24 @@ def shard_policy(policy: Policy, ranks: int) -> None:
         module.set_force_sum_reduction_for_comms(True)
     setattr(base, PASS, partial(outputs_of, policy))
     register_fsdp_forward_method(base, PASS)
-    policy.shards = FsdpShards(base, layers)
+    policy.shards = FsdpShards(base, layers, ranks // together)
     _run_once(policy)
+
+
+def _mesh(device: str, ranks: int, together: int) -> DeviceMesh:
+    """The ranks in one dimension, or in two: copies of the model, and the shards of a copy.
+
+    Raises:
+        InputError: the groups are not of the same size.
+    """
+    if together == ranks:
+        return init_device_mesh(device, (ranks,))
+    if ranks % together:
+        raise InputError(
+            f"parallel: hybrid needs the same number of processes on each machine; {ranks} are no multiple "
+            f"of the {together} on this one"
+        )
+    return init_device_mesh(device, (ranks // together, together), mesh_dim_names=("copies", "shards"))
 
 
 @torch.no_grad()

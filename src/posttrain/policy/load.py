@@ -41,6 +41,9 @@ class Shards(Protocol):
     gathered: bool
     """Whether every rank holds all weights at the moment."""
 
+    copies: int
+    """How often the ranks together hold the model."""
+
     def gather(self) -> None:
         """Give every rank all weights, until `free`. All ranks call it."""
         ...

@@ -14,7 +14,7 @@ from posttrain.policy.lora.attach import attach, continue_adapter
 from posttrain.policy.lora.folder import AdapterFolder, adapter_in
 from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.probe import settle_layout
-from posttrain.ranks.group import size
+from posttrain.ranks.group import local_size, size
 
 
 def open_policy(
@@ -52,15 +52,15 @@ def open_policy(
     sentence = settle_layout(policy)
     if sentence is not None:
         on_note(sentence)
-    if train and options.parallel == "shard" and size() > 1:
+    if train and options.in_shards and size() > 1:
         if adapter is not None:
             raise InputError(
-                f"parallel: shard needs a complete model to start from, and {name} is an adapter; set `parallel: "
-                "replicate`, or start from a stage with `lora.earlier: merge`"
+                f"parallel: {options.parallel} needs a complete model to start from, and {name} is an adapter; set "
+                "`parallel: replicate`, or start from a stage with `lora.earlier: merge`"
             )
         from posttrain.policy.fsdp import shard_policy
 
-        shard_policy(policy, size())
+        shard_policy(policy, size(), local_size() if options.parallel == "hybrid" else size())
     if lora is not None:
         _adapt(policy, lora, name, adapter, seed)
     if train and options.gradient_checkpointing:

@@ -77,10 +77,11 @@ class PolicyOptions(PlaceOptions):
     quantization: Literal["4bit"] | None = Field(
         default=None, description="quantize the frozen base to NF4 (needs lora and bitsandbytes)"
     )
-    parallel: Literal["auto", "replicate", "shard"] = Field(
+    parallel: Literal["auto", "replicate", "hybrid", "shard"] = Field(
         default="auto",
         description="with several processes: replicate (each holds the whole model), shard (each holds a part of the "
-        "weights, gradients and moments), or auto (shard if the model does not fit otherwise)",
+        "weights, gradients and moments), hybrid (in shards on each machine, one model a machine), or auto (the first "
+        "of replicate, hybrid and shard that fits)",
     )
     gradient_checkpointing: bool | Literal["auto"] = Field(
         default="auto",
@@ -96,14 +97,19 @@ class PolicyOptions(PlaceOptions):
         """Whether the weights can be divided among processes: not if they are quantized, or copied by an adapter."""
         return self.quantization is None and (self.lora is None or self.lora.leaves_the_base)
 
+    @property
+    def in_shards(self) -> bool:
+        """Whether the weights are divided among processes; ``parallel: auto`` has to be decided before."""
+        return self.parallel in ("hybrid", "shard")
+
     @model_validator(mode="after")
     def _shards_fit(self) -> Self:
         """Refuse shards of weights that cannot be divided."""
-        if self.parallel == "shard" and not self.can_be_in_shards:
+        if self.in_shards and not self.can_be_in_shards:
             raise ValueError(
-                "`parallel: shard` divides plain weights, alone or below a plain adapter; remove `quantization`, other "
-                "keys of `lora` than rank, alpha, rslora and target_modules, adapters of reward models, "
-                "`value_model: separate` and `optimizer: adamw8bit`, or set `parallel: replicate`"
+                f"`parallel: {self.parallel}` divides plain weights, alone or below a plain adapter; remove "
+                "`quantization`, other keys of `lora` than rank, alpha, rslora and target_modules, adapters of reward "
+                "models, `value_model: separate` and `optimizer: adamw8bit`, or set `parallel: replicate`"
             )
         return self
 

@@ -66,7 +66,7 @@ def flops(stage: StageOptions, parameters: int, load: Load) -> tuple[float, floa
 
 def memory_of_rank(shape: ModelShape, stage: TrainingStage, ranks: Ranks, *, scored: bool) -> dict[str, int]:
     """Bytes by purpose that one rank needs at the peak; see `estimate`."""
-    shards = ranks.total if stage.parallel == "shard" else 1
+    shards = {"shard": ranks.total, "hybrid": ranks.here}.get(stage.parallel, 1)
     placement = place(stage)
     return estimate(
         shape,

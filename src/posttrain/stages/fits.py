@@ -63,15 +63,22 @@ def short_of_memory(stage: StageOptions, context: Context) -> str | None:
 
 
 def with_parallel(stage: Stage, context: Context) -> Stage:
-    """The stage with ``parallel: auto`` decided: shards if there are several ranks and it does not fit otherwise."""
+    """The stage with ``parallel: auto`` decided.
+
+    With several ranks it is the first of replicate, hybrid (on several machines) and shard that fits, or shard.
+    """
     if not isinstance(stage, TrainingStage) or stage.parallel != "auto":
         return stage
     whole = stage.model_copy(update={"parallel": "replicate"})
     if context.ranks.total == 1 or not stage.can_be_in_shards:
         return whole
-    memory = room(whole, runner_of(whole).needs(whole, context), context.ranks)
-    fits = memory is None or memory.short is None
-    return whole if fits else stage.model_copy(update={"parallel": "shard"})
+    hybrid, shard = (stage.model_copy(update={"parallel": mode}) for mode in ("hybrid", "shard"))
+    over_machines = context.ranks.here < context.ranks.total
+    for candidate in (whole, hybrid) if over_machines else (whole,):
+        memory = room(candidate, runner_of(candidate).needs(candidate, context), context.ranks)
+        if memory is None or memory.short is None:
+            return candidate
+    return shard
 
 
 def less_memory(stage: StageOptions) -> str:

@@ -144,7 +144,7 @@ def clip_gradients(policy: Policy, parameters: Parameters, most: float) -> float
     for name, parameter in parameters.items():
         if parameter.grad is not None:
             squares[name in shards] += float(parameter.grad.double().square().sum())
-    norm = (squares[0] + sum(gathered(squares[1]))) ** 0.5
+    norm = (squares[0] + sum(gathered(squares[1])) / policy.shards.copies) ** 0.5
     torch.nn.utils.clip_grads_with_norm_(parameters.values(), most, torch.tensor(norm))
     return norm
 
