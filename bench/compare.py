@@ -20,6 +20,7 @@ are medians over the pairs.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
             for task, size in sizes.items()
         ]
         for shape, sizes in (
-            ("smollm2-135m", {"sft": 32, "dpo": 16, "reward": 16}),
+            ("smollm2-135m", {"sft": 8, "dpo": 4, "reward": 4}),
             ("qwen2.5-0.5b", {"sft": 8, "dpo": 4, "reward": 4}),
         )
     },
@@ -65,6 +66,10 @@ HEAD = (
 )
 
 
+class OutOfMemory(Exception):
+    """The machine has too little memory for a side."""
+
+
 def run_side(
     side: str, job: dict[str, Any], threads: int, environment: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
@@ -76,6 +81,8 @@ def run_side(
         text=True,
         check=False,
     )
+    if done.returncode == -signal.SIGKILL:
+        raise OutOfMemory(f"{side}: the system killed {job}")
     if done.returncode:
         sys.exit(f"bench: {side} failed on {job}\n{done.stderr[-3000:]}")
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -153,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--shape", choices=list(SHAPES), action="append", help="only this model")
     parser.add_argument("--task", choices=["sft", "dpo", "reward"], action="append", help="only this task")
+    parser.add_argument("--lora", action="store_true", help="only the cases that train adapters")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument(
@@ -207,6 +215,8 @@ def jobs_of(shape: str, folder: str, chosen: argparse.Namespace, fast: bool) -> 
     elif chosen.quick:
         precisions = precisions[-1:]
     cases = [case for case in CASES[shape] if case["task"] in (chosen.task or [case["task"]])]
+    if chosen.lora:
+        cases = [case for case in cases if case.get("lora")]
     if chosen.quick:
         cases = [case for case in cases if case.get("lora", True)]  # a shape's adapters, where it has both
         sizes = [QUICK[case["task"]] for case in cases]

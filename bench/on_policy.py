@@ -7,7 +7,7 @@ turn. In float32, or in bfloat16 on both sides where `--precision` says so. With
 setting alone, and a step has a quarter of the prompts: minutes, to see that both sides work, and no evidence.
 
 - GRPO: 8 prompts, 8 completions each, a rule as reward, KL coefficient 0.04, one epoch over a rollout; TRL 1.16.
-- PPO: 32 prompts, a completion each, a reward model, four epochs over a rollout, the KL in the reward. TRL 1.9.0, the
+- PPO: 32 prompts, a completion each, a reward model, four epochs over a rollout, the KL in the reward. TRL 1.9.2, the
   last with `trl.experimental.ppo`, from a folder of its own. It trains a value model beside the policy, posttrain a
   value head on the policy's trunk: each as it ships.
 - tokens/s: of completions. Processor time, memory: see `compare.py`. Others: see `quiet.py`.
@@ -28,11 +28,11 @@ from statistics import median
 from typing import Any
 
 from asked import Asked, read_asked, write_asked, written_each
-from compare import HERE, name_of, run_side
+from compare import HERE, OutOfMemory, name_of, run_side
 from inputs import SHAPES, data_folder, weights_of_layers
 from quiet import watched
 
-PPO_RELEASE = "trl==1.9.0"
+PPO_RELEASE = "trl==1.9.2"
 PROMPTS = {"grpo": 8, "ppo": 32}
 SETTINGS = {
     "grpo": [
@@ -103,20 +103,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
             write_asked(Path(folder), count)
             job = {"folder": folder, "task": task, "rows": count, "batch_size": count}
             job |= {"bf16": chosen.precision == "bfloat16", "lora": chosen.lora}
-            setting = chosen.setting or (SETTINGS[task][0] if chosen.quick else fastest(job, chosen.threads))
-            pairs = [pair(job, setting, chosen.threads) for _ in range(rounds)]
+            only = chosen.setting or (SETTINGS[task][0] if chosen.quick else None)
+            settings = [only] if only else by_speed(job, chosen.threads)
+            setting, pairs = first_that_fits(job, settings, rounds, chosen.threads)
             print(row(job, chosen.shape, setting, read_asked(folder), pairs, peak), flush=True)
             each = [[f"{one['seconds']:.1f} ({one['processor_seconds']:.1f})" for one in both] for both in pairs]
             print(f"seconds (processor), TRL's and ours: {each}", file=sys.stderr, flush=True)
 
 
-def fastest(job: dict[str, Any], threads: int) -> str:
-    """TRL's setting that makes a step of a quarter of the prompts in the shortest time."""
+def by_speed(job: dict[str, Any], threads: int) -> list[str]:
+    """TRL's settings by the time that a step of a quarter of the prompts takes, fastest first."""
     few = {**job, "rows": job["rows"] // 4, "batch_size": job["batch_size"] // 4}
     settings = [s for s in SETTINGS[job["task"]] if not (job["bf16"] and "static" in s)]
     seconds = {setting: trl(few, setting, threads)["seconds"] for setting in settings}
     print(f"TRL's settings, seconds: {seconds}", file=sys.stderr, flush=True)
-    return min(seconds, key=lambda setting: seconds[setting])
+    return sorted(seconds, key=lambda setting: seconds[setting])
+
+
+def first_that_fits(
+    job: dict[str, Any], settings: Sequence[str], rounds: int, threads: int
+) -> tuple[str, list[list[dict[str, Any]]]]:
+    """TRL's first setting for which a whole step fits into memory, and the rounds with it."""
+    for setting in settings:
+        try:
+            return setting, [pair(job, setting, threads) for _ in range(rounds)]
+        except OutOfMemory as error:
+            print(error, file=sys.stderr, flush=True)
+    sys.exit("bench: no setting of TRL's fits into memory")
 
 
 def pair(job: dict[str, Any], setting: str, threads: int) -> list[dict[str, Any]]:

@@ -39,7 +39,11 @@ def model_shape(name: str, *, trust_remote_code: bool = False) -> ModelShape:
     Raises:
         InputError: the model does not exist, or its architecture is unknown.
     """
-    config = load_config(name, trust_remote_code=trust_remote_code)
+    return shape_of(load_config(name, trust_remote_code=trust_remote_code), name, trust_remote_code=trust_remote_code)
+
+
+def shape_of(config: Any, name: str = "model", *, trust_remote_code: bool = False) -> ModelShape:
+    """The shape of the model that a configuration describes; see `model_shape`."""
     build = partial(_meta_model, name, config, trust_remote_code=trust_remote_code)
     model = build()
     head = model.get_output_embeddings()
