@@ -22,6 +22,8 @@ call costs more than it reads, so there is one call."""
 class Cache:
     """Memory for rows and prompts. A layer's is allocated when the layer first writes, in its own shape and dtype.
 
+    A call whose longest texts are known has a cache of just their lengths; otherwise it grows by `reserve`.
+
     Args:
         rows: completions generated at once, at most.
         length: tokens of a completion, at most.
@@ -49,6 +51,15 @@ class Cache:
             self.prompts[layer] = tuple(x.new_zeros(size[0], x.shape[1], size[1], x.shape[3]) for x in (key, value))  # type: ignore[assignment]
         return self.prompts[layer]
 
+    def reserve(self, length: int, prompt_length: int) -> None:
+        """Make room for completions and prompts of these lengths; what is written stays."""
+        if length > self.length:
+            self.length = max(length, 2 * self.length)
+            self.own = {layer: _longer(tensors, self.length) for layer, tensors in self.own.items()}
+        if prompt_length > self.prompt_length:
+            self.prompt_length = max(prompt_length, 2 * self.prompt_length)
+            self.prompts = {layer: _longer(tensors, self.prompt_length) for layer, tensors in self.prompts.items()}
+
     def move_row(self, source: int, target: int, length: int) -> None:
         """Copy a row's first `length` tokens over another row."""
         for key, value in self.own.values():
@@ -60,6 +71,12 @@ class Cache:
         for key, value in self.prompts.values():
             key[target, :, :length] = key[source, :, :length]
             value[target, :, :length] = value[source, :, :length]
+
+
+def _longer(tensors: tuple[Tensor, Tensor], length: int) -> tuple[Tensor, Tensor]:
+    """Copies of keys and values [N, H, L, head_dim] with a longer third dimension, filled up with zeros."""
+    key, value = (torch.nn.functional.pad(tensor, (0, 0, 0, length - tensor.shape[2])) for tensor in tensors)
+    return key, value
 
 
 @dataclass(frozen=True, slots=True)

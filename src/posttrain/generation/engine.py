@@ -16,7 +16,7 @@ from posttrain.core.group import Ints
 from posttrain.core.logprobs import logits_of
 from posttrain.generation.attention import Prefill, register_generation_attention
 from posttrain.generation.cache import Cache
-from posttrain.generation.decoding_loop import DecodingLoop, hidden_states, prompts_batch
+from posttrain.generation.decoding_loop import decode_all, hidden_states, prompts_batch
 from posttrain.generation.products import PackedLayers, packable, packed_logits, recorded_inputs
 from posttrain.generation.request import Generate, Generation, Request, decoding
 from posttrain.generation.sampling import Sampling
@@ -60,8 +60,8 @@ def generate_completions(
     request = Request(prompts, sampling, n, ids, max(rows, n), on_done)
     if not policy.branching or depends_on_length(policy.base.config, longest):
         return generate_plain(policy, request)
-    with torch.no_grad(), decoding(policy, register_generation_attention()), _products(policy, sampling) as logits:
-        return DecodingLoop(policy, request, logits).run()
+    with torch.no_grad(), decoding(policy, register_generation_attention()), _logits(policy, sampling) as logits:
+        return decode_all(policy, request, logits)
 
 
 def policy_generate(policy: Policy, rows: int = ROWS) -> Generate:
@@ -82,15 +82,24 @@ def greedy(
 
 
 @contextmanager
-def _products(policy: Policy, sampling: Sampling) -> Generator[Callable[[Tensor], Tensor]]:
-    """While open, the model's products are packed if that is faster here.
+def _logits(policy: Policy, sampling: Sampling) -> Generator[Callable[[Tensor], Tensor]]:
+    """From hidden states [B, D] to float32 logits [B, V], with `packed_products` unless completions are short."""
+    if sampling.max_new_tokens < PACKED_FROM:
+        yield partial(logits_of, head=head_of(policy.base))
+        return
+    with packed_products(policy) as logits:
+        yield logits
+
+
+@contextmanager
+def packed_products(policy: Policy) -> Generator[Callable[[Tensor], Tensor]]:
+    """While open, the model's products are packed if that is faster here. Its weights must not change.
 
     Yields:
         from hidden states [B, D] to float32 logits [B, V].
     """
     head = head_of(policy.base)
-    packs = packable(policy.device, policy.autocast or head.weight.dtype)
-    if not packs or sampling.max_new_tokens < PACKED_FROM:
+    if not packable(policy.device, policy.autocast or head.weight.dtype):
         yield partial(logits_of, head=head)
         return
     batch = prompts_batch([np.zeros(1, np.int32)], policy.device)

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
 
 from posttrain.core.group import Floats, Ints
 from posttrain.data.chat.answer_text import decode_tokens
@@ -49,6 +52,33 @@ class Generation:
     ended: bool
     importance: Floats | None = None
     weights: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The next token of a completion in progress.
+
+    Args:
+        id: the token.
+        logp: its log-prob at temperature 1, before any filter; None if nobody needs it.
+        top: the most probable tokens there, each with its log-prob.
+    """
+
+    id: int
+    logp: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
+class Constraint(Protocol):
+    """What a completion may contain, such as JSON of a schema."""
+
+    def restrict(self, logits_V: Tensor) -> None:
+        """Set the logits of the tokens that may not come next to minus infinity, in place."""
+        ...
+
+    def accept(self, token: int) -> bool:
+        """Go on by the token that was drawn; whether the completion is complete with it."""
+        ...
 
 
 Generate = Callable[[Sequence[Ints], Sampling, int, Sequence[int]], list[list[Generation]]]

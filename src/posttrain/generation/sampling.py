@@ -42,6 +42,11 @@ class Sampling:
     seed: int = 0
 
     @property
+    def distribution(self) -> tuple[float, ...]:
+        """The settings that change the distribution of the next token."""
+        return self.temperature, self.top_k, self.top_p, self.min_p
+
+    @property
     def filters(self) -> bool:
         """Whether some tokens are never drawn. Log-probs are then not those of the distribution that is sampled."""
         return self.temperature > 0 and (self.top_k > 0 or self.top_p < 1.0 or self.min_p > 0.0)
