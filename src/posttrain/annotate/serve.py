@@ -1,7 +1,6 @@
 """The app as a process of its own (`posttrain annotate serve`) or in a background thread."""
 
 import os
-import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from ipaddress import ip_network
@@ -16,13 +15,13 @@ from posttrain.annotate.people.invitations import invite_first_owner
 from posttrain.annotate.web.app import make_app
 from posttrain.annotate.web.oidc_provider import discover
 from posttrain.errors import InputError
+from posttrain.listen import LOOPBACK, listen, url_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from uvicorn import Server
 
 OIDC_SECRET = "POSTTRAIN_OIDC_SECRET"
-LOOPBACK = "127.0.0.1"
 
 
 def serve_app(
@@ -53,8 +52,8 @@ def serve_app(
         _check_address(proxy)
     provider = discover(oidc, oidc_client, os.environ.get(OIDC_SECRET, "")) if oidc and oidc_client else None
     engine = open_store(db)
-    listener = _listen(host, port)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    listener = listen(host, port)
+    url = url_of(host, listener)
     if (path := _owner_path(engine)) is not None:
         announce(f"Sign up as the owner: {url}{path}")
     announce(f"The ranking app is at {url}; stop it with Ctrl-C.")
@@ -69,7 +68,7 @@ def serving(db: str) -> Generator[str]:
         a link to sign up as the owner, or the app's URL if there is an owner.
     """
     engine = open_store(db)
-    listener = _listen(LOOPBACK, 0)
+    listener = listen(LOOPBACK, 0)
     server = _server(make_app(engine))
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -96,13 +95,6 @@ def _check_address(proxy: str) -> None:
         raise InputError(
             f"--proxy {proxy}: must be an address or a network, such as 127.0.0.1 or 10.0.0.0/8"
         ) from error
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise InputError(f"--host {host} --port {port}: cannot be listened on ({error.strerror})") from error
 
 
 def _server(app: "FastAPI", proxy: str | None = None) -> "Server":

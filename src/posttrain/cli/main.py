@@ -11,10 +11,12 @@ from posttrain import __version__
 from posttrain.cli import advise as advise_cli
 from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import audit as audit_cli
+from posttrain.cli import chat as chat_cli
 from posttrain.cli import compare as compare_cli
 from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli import gate as gate_cli
 from posttrain.cli import report as report_cli
+from posttrain.cli import serve as serve_cli
 from posttrain.cli.options import AsJson, Overrides, Sweeps
 from posttrain.cli.processes import LOST, run_processes
 from posttrain.errors import GateStopped, InputError, LostRank, RunError, Stopped, Waiting
@@ -37,6 +39,8 @@ app.add_typer(report_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
 app.add_typer(evaluation_cli.app, name="eval")
 app.add_typer(compare_cli.app)
+app.add_typer(serve_cli.app)
+app.add_typer(chat_cli.app)
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]

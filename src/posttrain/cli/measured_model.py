@@ -13,7 +13,8 @@ from posttrain.evaluate.behaviour import samples_file
 from posttrain.evaluate.endpoint_answerer import endpoint_answerer
 from posttrain.evaluate.options import SuiteTask
 from posttrain.evaluate.saved_answerer import saved_answerer
-from posttrain.files import read_json, sha256_of
+from posttrain.files import sha256_of
+from posttrain.pipeline.run_models import model_place
 from posttrain.recipe.set_options import options_from_sets
 
 
@@ -86,41 +87,3 @@ def saved_to_measure(source: Path, suites: Iterable[str]) -> ModelToMeasure:
         files = {names[0]: source}
     answerers = {name: saved_answerer(file) for name, file in files.items()}
     return ModelToMeasure(str(source), str(source), sha256_of(source) if source.exists() else None, answerers)
-
-
-def model_place(name: str) -> str:
-    """The folder or hub id behind a name; of ``RUN:STAGE`` the stage's model, of ``RUN:base`` the start model.
-
-    Raises:
-        InputError: there is no such stage, or it has no model; or the name can be nothing of the kind.
-    """
-    run, _, stage = name.rpartition(":")
-    if Path(name).is_dir():
-        return name
-    if run and Path(run).is_dir():
-        return _model_of_run(Path(run), stage, name)
-    if "/" not in name:
-        raise InputError(
-            f"{name}: no such model folder; a hub id is org/name, a stage's model RUN:STAGE, a server's model "
-            "name@http://host/v1"
-        )
-    return name
-
-
-def _model_of_run(run: Path, stage: str, name: str) -> str:
-    if stage == "base" and (run / "manifest.json").is_file():
-        return _start_model(run)
-    folder = run / "stages" / stage / "model"
-    if not folder.is_dir():
-        stages = sorted(path.parent.name for path in run.glob("stages/*/model") if ".previous-" not in path.parent.name)
-        known = f"; its stages with a model: {', '.join(stages)}" if stages else ""
-        raise InputError(f"{name}: {run} has no model of a stage {stage}{known}")
-    return str(folder)
-
-
-def _start_model(run: Path) -> str:
-    """The run's start model: a folder beside its recipe, or a hub id."""
-    manifest = read_json(run / "manifest.json")
-    model, recipe = str(manifest["recipe"]["model"]), manifest.get("recipe_file")
-    folders = [Path(recipe).parent / model] if recipe else []
-    return next((str(folder) for folder in (*folders, Path(model)) if folder.is_dir()), model)

@@ -1,0 +1,68 @@
+"""The work of `posttrain serve`: load the models, and serve them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+
+from posttrain.api.models import opened_model
+from posttrain.api.recipes import checked_options
+from posttrain.console import Screen
+from posttrain.data.chat.renderer import Renderer
+from posttrain.pipeline.run_models import named_models
+from posttrain.policy.load import Policy
+from posttrain.policy.options import PolicyOptions
+from posttrain.serve.routes import Limits
+from posttrain.serve.served import ServedModel, served_models
+from posttrain.serve.start import key_of, serve_models
+
+
+def serve_named(
+    names: Sequence[str],
+    host: str,
+    port: int,
+    *,
+    rows: int,
+    context: int | None,
+    template: str | None,
+    place: Mapping[str, Any],
+) -> None:
+    """Serve models by their names until the process is stopped.
+
+    Args:
+        place: device, precision and trust_remote_code.
+    """
+    key_of(host)  # an error of the address comes before the models are loaded
+    models = load_named(names, context=context, template=template, place=place)
+
+    def announce(url: str) -> None:
+        typer.echo(f"Serving {', '.join(models)} at {url}; stop it with Ctrl-C.")
+        typer.echo(
+            f"Try: curl {url}/chat/completions -H \"Content-Type: application/json\" -d '{_body(next(iter(models)))}'"
+        )
+        typer.echo("For production loads, serve a stage's model folder with vLLM.")
+
+    serve_models(models, host, port, Limits(rows=rows, context=context), announce)
+
+
+def load_named(
+    names: Sequence[str], *, context: int | None, template: str | None, place: Mapping[str, Any]
+) -> dict[str, ServedModel]:
+    """Load models by their names; see `named_models`.
+
+    Raises:
+        InputError: a model cannot be loaded or served.
+    """
+    screen = Screen()
+    options = checked_options(PolicyOptions, dict(place))
+
+    def opened(folder: str) -> tuple[Policy, Renderer]:
+        screen.note(f"loading {folder}")
+        model = opened_model(folder, options, template=template)
+        return model.policy, model.renderer
+
+    return served_models(named_models(names), opened, context)
+
+
+def _body(model: str) -> str:
+    return f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
