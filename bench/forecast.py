@@ -1,7 +1,7 @@
 """The memory of one GPU that `plan` foretells, from a model's shape alone: `python bench/forecast.py`.
 
-The shapes are those of Qwen2.5, from 0.5B to 72B, with gradient checkpointing. No weights are needed, and nothing is measured here;
-`bench/processes.py` holds the same forecast against measured peaks of smaller models on a CPU.
+The shapes are those of Qwen2.5, from 0.5B to 72B, with gradient checkpointing. No weights are needed, and nothing is
+measured here; `bench/processes.py` holds the same forecast against measured peaks of smaller models on a CPU.
 """
 
 from transformers import Qwen2Config
