@@ -48,9 +48,13 @@ def write_recipe(folder: Path, steps: int) -> None:
     )
 
 
-def measured(folder: Path, processes: int, mode: str, steps: int) -> tuple[float, int]:
-    """Seconds of the middle step, and the peak bytes of the process that needs most."""
-    out = folder / f"{mode}-{processes}-{steps}"
+def measured(folder: Path, processes: int, mode: str, steps: int, name: str = "run") -> tuple[float, int]:
+    """Seconds of the middle step, and the peak bytes of the process that needs most.
+
+    Args:
+        name: of the run's folder, with the other arguments.
+    """
+    out = folder / f"{name}-{mode}-{processes}-{steps}"
     words = ["run", "recipe.yaml", "--out", str(out), "--processes", str(processes)]
     command = [sys.executable, "-m", "posttrain", *words, "--set", f"stages.sft.parallel={mode}"]
     command += ["--set", f"stages.sft.max_steps={steps}"]

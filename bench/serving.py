@@ -1,9 +1,9 @@
 """`posttrain serve` beside `transformers serve`: `python bench/serving.py MODEL [--clients 16]`.
 
 MODEL is a folder, such as `posttrain demo --real` makes. Each server runs in a process of its own, in bfloat16, and
-answers chats over HTTP from OpenAI's client, as many at a time as there are clients: 3 of each client, at most 64
-tokens at temperature 1, as streams. `transformers serve` runs once as it is and once with continuous batching. The first
-requests of a server are not counted. Tokens are counted from the texts, with the model's own tokenizer, for all alike.
+answers chats over HTTP from OpenAI's client. The clients ask at the same time, three times each. Answers are streams
+of at most 64 tokens at temperature 1. `transformers serve` runs once as it is and once with continuous batching. The
+first requests of a server are not counted. The model's own tokenizer counts the tokens of the texts, for all alike.
 """
 
 import argparse

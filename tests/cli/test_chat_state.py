@@ -2,7 +2,7 @@
 
 import pytest
 
-from posttrain.cli.chat_state import ChatState, Settings, after_command
+from posttrain.cli.chat_state import ChatSettings, ChatState, after_command
 from posttrain.errors import InputError
 
 START = ChatState(("base", "sft", "dpo"), ("sft",))
@@ -15,7 +15,7 @@ def said(state: ChatState, model: str) -> list[str]:
 def test_another_model_knows_what_was_said() -> None:
     state = START.with_message("user", {"sft": "Hi"}).with_message("assistant", {"sft": "Hello"})
     state, answer = after_command(state, "/model dpo sft")
-    assert answer == "dpo and sft will answer, and know what was said"
+    assert answer == "dpo and sft will answer, and know the conversation so far"
     assert said(state, "dpo") == said(state, "sft") == ["Hi", "Hello"]
     state = state.with_message("user", dict.fromkeys(state.answering, "More")).with_message(
         "assistant", {"dpo": "a", "sft": "b"}
@@ -37,6 +37,11 @@ def test_again_takes_the_last_answers_back() -> None:
     assert said(state.without_answers(), "sft") == ["Hi"]
     with pytest.raises(InputError, match="no answer yet"):
         START.without_answers()
+
+
+def test_an_answer_that_was_ended_early_is_not_to_be_learnt() -> None:
+    state = START.with_message("user", {"sft": "Hi"}).with_message("assistant", {"sft": "Hel"}, cut=True)
+    assert [message.get("train", True) for message in state.rows()[0]["messages"]] == [True, False]
 
 
 def test_rows_are_training_data() -> None:
@@ -64,7 +69,7 @@ def test_settings_change(line: str, key: str, value: object) -> None:
     ("line", "says"),
     [
         ("/model", "a name is missing; the models are base, sft, dpo"),
-        ("/model tree", "tree; the models are base, sft, dpo"),
+        ("/model tree", "there is no model tree; the models are base, sft, dpo"),
         ("/set warmth=1", "the settings are"),
         ("/set top_p=0", "out of range"),
         ("/set top_p=2", "out of range"),
@@ -82,4 +87,4 @@ def test_a_wrong_command_says_what_is_right(line: str, says: str) -> None:
 def test_help_lists_every_command() -> None:
     text = after_command(START, "/help")[1]
     assert all(word in text for word in ("/model", "/models", "/system", "/new", "/again", "/set", "/save", "/exit"))
-    assert all(key in text for key in Settings.__slots__)
+    assert all(key in text for key in ChatSettings.__slots__)

@@ -10,14 +10,14 @@ from posttrain.api.models import opened_model
 from posttrain.data.chat.renderer import Renderer
 from posttrain.policy.load import Policy
 from posttrain.policy.options import PolicyOptions
-from posttrain.serve.routes import Limits
+from posttrain.serve.routes import ServerLimits
 from posttrain.serve.served import ServedModel, served_models
-from posttrain.serve.start import serving
+from posttrain.serve.start import background_server
 
 FLOAT32 = PolicyOptions(precision="float32")
 
 
-LIMITS = Limits()
+LIMITS = ServerLimits()
 
 
 def open_model(folder: str) -> tuple[Policy, Renderer]:
@@ -32,10 +32,10 @@ def models_in(*folders: Path) -> dict[str, ServedModel]:
 
 
 @contextmanager
-def served(folders: Sequence[Path], limits: Limits = LIMITS) -> Generator[openai.OpenAI]:
+def served(folders: Sequence[Path], limits: ServerLimits = LIMITS) -> Generator[openai.OpenAI]:
     """OpenAI's own client of a server with these models."""
     with (
-        serving(models_in(*folders), limits) as url,
+        background_server(models_in(*folders), limits) as url,
         openai.OpenAI(base_url=url, api_key="none", max_retries=0) as client,
     ):
         yield client

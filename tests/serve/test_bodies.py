@@ -20,7 +20,7 @@ def chat(**more: Any) -> ChatBody:
     [
         ("frequency_penalty", 0.5, "frequency_penalty: this server does not support the field with this value"),
         ("tools", [{"type": "function"}], "tools: this server does not support"),
-        ("user", "me", "user: this server does not support the field; leave it out"),
+        ("audio", {}, "audio: this server does not support the field; leave it out"),
         ("n", 0, "n: Input should be greater than or equal to 1"),
         ("n", "2", "n: Input should be a valid integer"),
         ("n", True, "n: Input should be a valid integer"),
@@ -50,12 +50,17 @@ def test_a_wrong_field_is_named(field: str, value: Any, says: str) -> None:
         ("presence_penalty", 0.0),
         ("logit_bias", {}),
         ("tools", []),
-        ("user", None),
+        ("reasoning_effort", None),
         ("n", None),
     ],
 )
 def test_a_field_that_asks_for_nothing_is_no_problem(field: str, value: Any) -> None:
     assert chat(**{field: value}) == chat()
+
+
+def test_a_long_stop_string_and_the_senders_name_are_taken() -> None:
+    body = chat(stop="<|im_end|>\n<|im_start|>user", user="me", metadata={"team": "a"})
+    assert body.stops == ("<|im_end|>\n<|im_start|>user",)
 
 
 @pytest.mark.parametrize("content", [b"", rb'{"a": "\ud800"}', b"[]", b"{", b"\xff", b'"a"', b"[" * 100_000])

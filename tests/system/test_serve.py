@@ -3,7 +3,6 @@
 import gc
 import json
 import socket
-import threading
 import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +20,8 @@ from transformers import AutoModelForCausalLM
 
 from byte_model import TEMPLATE, save_byte_model
 from posttrain.api.models import load
-from posttrain.serve.routes import Limits
-from posttrain.serve.start import serving
+from posttrain.serve.routes import ServerLimits
+from posttrain.serve.start import background_server
 from served import models_in, served
 
 ASK = [{"role": "user", "content": "Hi"}]
@@ -36,7 +35,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def client(folders: list[Path]) -> Generator[openai.OpenAI]:
-    with served(folders, Limits(rows=8, waiting=80)) as client:
+    with served(folders, ServerLimits(rows=8, prompts=80)) as client:
         yield client
 
 
@@ -188,7 +187,7 @@ def test_template_arguments_reach_the_template(tmp_path: Path) -> None:
         ({"messages": [{"content": "x"}]}, "has no `role`"),
         ({"n": 9}, "at most 8 answers"),
         ({"top_logprobs": 2}, "needs logprobs"),
-        ({"user": "me"}, "user: this server does not support the field"),
+        ({"service_tier": "priority"}, "service_tier: this server does not support the field"),
     ],
 )
 def test_a_request_that_cannot_be_answered_says_why(client: openai.OpenAI, more: dict[str, Any], says: str) -> None:
@@ -220,7 +219,7 @@ def test_pages_of_other_sites_get_nothing(client: openai.OpenAI) -> None:
 
 
 def test_with_a_key_only_its_bearer_is_answered(folders: list[Path]) -> None:
-    with serving(models_in(folders[0]), Limits(), key="secret") as url:
+    with background_server(models_in(folders[0]), ServerLimits(), key="secret") as url:
         for key, status in (("secret", 200), ("other", 401), ("", 401)):
             headers = {"Authorization": f"Bearer {key}"} if key else {}
             assert httpx2.get(f"{url}/models", headers=headers).status_code == status
@@ -229,7 +228,7 @@ def test_with_a_key_only_its_bearer_is_answered(folders: list[Path]) -> None:
 
 
 def test_more_requests_than_may_wait_are_sent_away(folders: list[Path]) -> None:
-    with served(folders[:1], Limits(rows=1, waiting=2)) as client, ThreadPoolExecutor(12) as pool:
+    with served(folders[:1], ServerLimits(rows=1, prompts=3)) as client, ThreadPoolExecutor(12) as pool:
 
         def status() -> int:
             try:
@@ -258,7 +257,7 @@ def test_sixty_four_clients_of_which_some_go_away_and_some_send_nonsense(
         if number % 4 == 2:  # sends nonsense, and a half request
             raw(client, "/v1/chat/completions", b"{" * number)
             with socket.create_connection(("127.0.0.1", client.base_url.port)) as half:
-                half.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+                half.sendall(HALF)
             return None
         if number % 4 == 3:
             parts = ask(client, messages=messages, max_tokens=20, seed=5, stream=True)
@@ -279,7 +278,13 @@ def test_sixty_four_clients_of_which_some_go_away_and_some_send_nonsense(
     assert memory() - before < 30 * 2**20
     figures = httpx2.get(str(client.base_url).replace("/v1/", "/metrics")).text
     assert 'posttrain_requests_total{end="cancelled",model="one"}' in figures
-    assert not [t for t in threading.enumerate() if t.name == "engine" and not t.is_alive()]
+    assert httpx2.get(str(client.base_url).replace("/v1/", "/health")).status_code == 200
+
+
+HALF = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 100\r\n\r\n{"
+)
 
 
 def wait_until_idle(client: openai.OpenAI) -> None:

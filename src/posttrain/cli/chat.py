@@ -9,8 +9,8 @@ from posttrain.cli.serve import Context, Device, Models, Precision, Template, Tr
 app = typer.Typer()
 
 
-@app.command(epilog="Example: posttrain chat runs/first --ask dpo --ask base")
-def chat(
+@app.command("chat", epilog="Example: posttrain chat runs/first --ask dpo --ask base")
+def chat_command(
     models: Models,
     ask: Annotated[
         list[str],

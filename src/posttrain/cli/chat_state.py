@@ -1,4 +1,4 @@
-"""A chat in the terminal as a value: who answers, what was said, and what the commands change."""
+"""A chat in the terminal as a value: who answers, the conversations, and what the commands change."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ HELP = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ChatSettings:
     """How answers are drawn; `max_tokens` None lets them fill the context, `seed` None draws anew each time."""
 
     temperature: float = 0.7
@@ -32,7 +32,7 @@ class Settings:
     max_tokens: int | None = None
     seed: int | None = None
 
-    def changed(self, key: str, value: str) -> "Settings":
+    def changed(self, key: str, value: str) -> "ChatSettings":
         """The settings with another value.
 
         Raises:
@@ -61,40 +61,45 @@ class ChatState:
     Args:
         models: the names of all models.
         answering: those that answer.
-        said: the conversation of each model that has answered.
+        turns: the conversation of each model that has answered.
         system: the system message; None without one.
     """
 
     models: tuple[str, ...]
     answering: tuple[str, ...]
-    said: Mapping[str, tuple[Message, ...]] = field(default_factory=dict[str, tuple[Message, ...]])
+    turns: Mapping[str, tuple[Message, ...]] = field(default_factory=dict[str, tuple[Message, ...]])
     system: str | None = None
-    settings: Settings = Settings()
+    settings: ChatSettings = ChatSettings()
 
     def conversation(self, model: str) -> tuple[Message, ...]:
-        """What a model reads: the system message, and what was said."""
+        """What a model reads: the system message, and the conversation so far."""
         first = () if self.system is None else ({"role": "system", "content": self.system},)
-        return (*first, *self.said.get(model, ()))
+        return (*first, *self.turns.get(model, ()))
 
-    def with_message(self, role: str, texts: Mapping[str, str]) -> "ChatState":
-        """The chat with a message of each model's conversation."""
-        more = {m: (*self.said.get(m, ()), {"role": role, "content": text}) for m, text in texts.items()}
-        return replace(self, said={**self.said, **more})
+    def with_message(self, role: str, texts: Mapping[str, str], *, cut: bool = False) -> "ChatState":
+        """The chat with a message of each model's conversation.
+
+        Args:
+            cut: whether the messages are not whole, so that nothing should learn them.
+        """
+        mark = {"train": False} if cut else {}
+        more = {m: (*self.turns.get(m, ()), {"role": role, "content": text, **mark}) for m, text in texts.items()}
+        return replace(self, turns={**self.turns, **more})
 
     def without_answers(self) -> "ChatState":
         """The chat before the last answers, to have others.
 
         Raises:
-            InputError: nothing was said yet.
+            InputError: there is no answer yet.
         """
-        ends = {m: self.said.get(m, ()) for m in self.answering}
-        if not all(said and said[-1]["role"] == "assistant" for said in ends.values()):
+        ends = {m: self.turns.get(m, ()) for m in self.answering}
+        if not all(turns and turns[-1]["role"] == "assistant" for turns in ends.values()):
             raise InputError("/again: there is no answer yet")
-        return replace(self, said={**self.said, **{m: said[:-1] for m, said in ends.items()}})
+        return replace(self, turns={**self.turns, **{m: turns[:-1] for m, turns in ends.items()}})
 
     def rows(self) -> list[dict[str, Any]]:
         """Each conversation as a row of training data."""
-        return [{"messages": list(self.conversation(m)), "model": m} for m in self.said if self.said[m]]
+        return [{"messages": list(self.conversation(m)), "model": m} for m in self.turns if self.turns[m]]
 
 
 def after_command(state: ChatState, line: str) -> tuple[ChatState, str]:
@@ -110,14 +115,14 @@ def after_command(state: ChatState, line: str) -> tuple[ChatState, str]:
     if name == "/models":
         return state, "\n".join(f"{m}{' (answers)' if m in state.answering else ''}" for m in state.models)
     if name == "/new":
-        return replace(state, said={}), "a new conversation"
+        return replace(state, turns={}), "a new conversation"
     if name == "/system":
         system = rest or None
-        return replace(state, said={}, system=system), f"a new conversation, system message: {system or 'none'}"
+        return replace(state, turns={}, system=system), f"a new conversation, system message: {system or 'none'}"
     if name == "/set":
         key, equals, value = rest.partition("=")
         if not equals:
-            return state, json.dumps({k: getattr(state.settings, k) for k in Settings.__slots__})
+            return state, json.dumps({k: getattr(state.settings, k) for k in ChatSettings.__slots__})
         return replace(
             state, settings=state.settings.changed(key.strip(), value.strip())
         ), f"{key.strip()} is {value.strip()}"
@@ -127,10 +132,13 @@ def after_command(state: ChatState, line: str) -> tuple[ChatState, str]:
 
 
 def _with_models(state: ChatState, names: tuple[str, ...]) -> tuple[ChatState, str]:
-    if not names or (unknown := [name for name in names if name not in state.models]):
-        wrong = unknown[0] if names else "a name is missing"  # pyright: ignore[reportPossiblyUnboundVariable]
+    unknown = [name for name in names if name not in state.models]
+    if unknown or not names:
+        wrong = f"there is no model {unknown[0]}" if unknown else "a name is missing"
         raise InputError(f"/model: {wrong}; the models are {', '.join(state.models)}")
     names = tuple(dict.fromkeys(names))
-    before = state.said.get(state.answering[0], ())
-    said = {**state.said, **{name: before for name in names if name not in state.answering}}
-    return replace(state, answering=names, said=said), f"{' and '.join(names)} will answer, and know what was said"
+    before = state.turns.get(state.answering[0], ())
+    turns = {**state.turns, **{name: before for name in names if name not in state.answering}}
+    return replace(
+        state, answering=names, turns=turns
+    ), f"{' and '.join(names)} will answer, and know the conversation so far"

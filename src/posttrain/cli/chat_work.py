@@ -13,11 +13,11 @@ import typer
 
 from posttrain.cli.chat_state import ChatState, after_command
 from posttrain.cli.serve_work import load_named
-from posttrain.data.chat.renderer import prefill_with
 from posttrain.errors import InputError
 from posttrain.files import write_whole
 from posttrain.generation.sampling import Sampling
-from posttrain.serve.answering import Asked, Count, Requests
+from posttrain.pipeline.run_models import named_models
+from posttrain.serve.answering import AnswerRequest, Count, Requests
 from posttrain.serve.problems import RequestProblem
 from posttrain.serve.served import ServedModel
 
@@ -41,10 +41,11 @@ def chat_with(
     Raises:
         InputError: a model cannot be loaded, or there is none of this name.
     """
+    known = tuple(named_models(names))
+    if unknown := [name for name in first if name not in known]:
+        raise InputError(f"--ask {unknown[0]}: there is no such model; the models are {', '.join(known)}")
     models = load_named(names, context=context, template=template, place=place)
-    state = ChatState(tuple(models), (tuple(models)[-1],), system=system)
-    if first:
-        state, _ = after_command(state, "/model " + " ".join(first))
+    state = ChatState(known, tuple(dict.fromkeys(first)) or known[-1:], system=system)
     typer.echo(
         f"{' and '.join(state.answering)} answers; the models are {', '.join(models)}. /help lists the commands."
     )
@@ -69,6 +70,8 @@ def _read() -> str | None:
             return input("\n> " if terminal else "")
         except EOFError:
             return None
+        except UnicodeDecodeError as error:
+            raise InputError("the messages must be UTF-8; convert the file that is read") from error
         except KeyboardInterrupt:
             typer.echo("\nCtrl-D or /exit ends the chat")
 
@@ -89,26 +92,27 @@ def _after(state: ChatState, line: str, models: Mapping[str, ServedModel], reque
         _save(state, rest.strip())
         return state
     if word == "/again":
-        return _answered(state.without_answers(), models, requests)
+        return _answered(state.without_answers(), models, requests) or state
     if word.startswith("/"):
-        state, said = after_command(state, line)
-        typer.echo(said)
+        state, answer = after_command(state, line)
+        typer.echo(answer)
         return state
-    return _answered(state.with_message("user", dict.fromkeys(state.answering, line.strip())), models, requests)
+    wanted = state.with_message("user", dict.fromkeys(state.answering, line.strip()))
+    return _answered(wanted, models, requests) or state
 
 
-def _answered(state: ChatState, models: Mapping[str, ServedModel], requests: Requests) -> ChatState:
-    """The chat with the answers of the models, which are shown; Ctrl-C ends them early."""
-    asked = {name: _asked(models[name], state) for name in state.answering}
+def _answered(state: ChatState, models: Mapping[str, ServedModel], requests: Requests) -> ChatState | None:
+    """The chat with the answers of the models, which are shown; None if Ctrl-C ends them before there is text."""
+    wanted = {name: _request_of(models[name], state) for name in state.answering}
     texts = dict.fromkeys(state.answering, "")
 
     async def answers() -> None:
-        queues = {name: asyncio.Queue[str | RequestProblem | None]() for name in asked}
+        queues = {name: asyncio.Queue[str | RequestProblem | None]() for name in wanted}
         async with asyncio.TaskGroup() as group:
-            for name, one in asked.items():
+            for name, one in wanted.items():
                 group.create_task(_generate(one, requests, queues[name]))
             for name, pieces in queues.items():
-                if len(asked) > 1:
+                if len(wanted) > 1:
                     typer.secho(f"{name}:", bold=True)
                 await _show_all(pieces, lambda text, name=name: texts.update({name: texts[name] + text}))
 
@@ -116,15 +120,18 @@ def _answered(state: ChatState, models: Mapping[str, ServedModel], requests: Req
         asyncio.run(answers())
     except KeyboardInterrupt:
         typer.echo(" (ended)")
+        return state.with_message("assistant", texts, cut=True) if all(texts.values()) else None
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
     return state.with_message("assistant", texts)
 
 
-async def _generate(asked: Asked, requests: Requests, pieces: "asyncio.Queue[str | RequestProblem | None]") -> None:
+async def _generate(
+    wanted: AnswerRequest, requests: Requests, pieces: "asyncio.Queue[str | RequestProblem | None]"
+) -> None:
     """Put the pieces of an answer into a queue, and None or the error at its end."""
     try:
-        async with aclosing(requests.pieces(asked, Count(len(asked.prompts[0])))) as found:
+        async with aclosing(requests.pieces(wanted, Count(len(wanted.prompts[0])))) as found:
             async for piece in found:
                 pieces.put_nowait(piece.text)
         pieces.put_nowait(None)
@@ -141,7 +148,7 @@ async def _show_all(pieces: "asyncio.Queue[str | RequestProblem | None]", on_tex
     typer.echo()
 
 
-def _asked(model: ServedModel, state: ChatState) -> Asked:
+def _request_of(model: ServedModel, state: ChatState) -> AnswerRequest:
     settings = state.settings
     prompt = model.chat_tokens(list(state.conversation(model.name)), {})
     left = model.context - len(prompt)
@@ -157,14 +164,14 @@ def _asked(model: ServedModel, state: ChatState) -> Asked:
         min_p=settings.min_p,
         seed=secrets.randbits(32) if settings.seed is None else settings.seed,
     )
-    return Asked(model, [prompt], sampling, 1, opening=prefill_with(model.renderer, {}))
+    return AnswerRequest(model, [prompt], sampling, 1, opening=model.opening({}))
 
 
 def _save(state: ChatState, name: str) -> None:
     path = Path(name)
     rows = state.rows()
     if not name or not rows:
-        raise InputError("/save FILE: names the file" if not name else "/save: nothing was said yet")
+        raise InputError("/save FILE: names the file" if not name else "/save: there is no conversation yet")
     if path.exists():
         raise InputError(f"/save {name}: is there already; choose another name")
     try:

@@ -13,9 +13,12 @@ from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import audit as audit_cli
 from posttrain.cli import chat as chat_cli
 from posttrain.cli import compare as compare_cli
+from posttrain.cli import doctor as doctor_cli
 from posttrain.cli import evaluation as evaluation_cli
+from posttrain.cli import export as export_cli
 from posttrain.cli import gate as gate_cli
 from posttrain.cli import report as report_cli
+from posttrain.cli import runs as runs_cli
 from posttrain.cli import serve as serve_cli
 from posttrain.cli.options import AsJson, Overrides, Sweeps
 from posttrain.cli.processes import LOST, run_processes
@@ -25,7 +28,6 @@ from posttrain.library_log import library_log
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Post-training in one recipe: from a raw language model to one a business can rely on.",
@@ -41,6 +43,10 @@ app.add_typer(evaluation_cli.app, name="eval")
 app.add_typer(compare_cli.app)
 app.add_typer(serve_cli.app)
 app.add_typer(chat_cli.app)
+app.add_typer(export_cli.app)
+app.add_typer(runs_cli.app, name="runs")
+app.add_typer(runs_cli.show_app)
+app.add_typer(doctor_cli.app)
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
 Models = Annotated[list[str], typer.Option("--model", help="A further model; candidates are shared out evenly.")]
@@ -172,12 +178,17 @@ def init(
     typer.echo(starter(kind, data=data, model=model), nl=False)
 
 
-@app.command(epilog="Example: posttrain keys | less")
-def keys() -> None:
-    """Print every key of a recipe with its values, default and meaning, as Markdown."""
-    from posttrain.recipe.reference import reference
+@app.command(epilog="Examples: posttrain keys dpo; posttrain keys | less")
+def keys(
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="A kind of stage, suite or reward; every key if not given.", show_default=False),
+    ] = None,
+) -> None:
+    """Print the keys of a recipe with their values, defaults and meanings, as Markdown."""
+    from posttrain.recipe.reference import kind_reference, reference
 
-    typer.echo(reference(), nl=False)
+    typer.echo(reference() if kind is None else kind_reference(kind), nl=False)
 
 
 @app.command(epilog="Examples: posttrain demo --seed 1 --json; posttrain demo --real")

@@ -55,7 +55,7 @@ def model_to_measure(
         return ModelToMeasure(name, match[2], None, endpoint_answerer(options, seed=seed))
     if server:
         raise InputError(f"--server {server[0]}: {name} is no server's model, which is name@http://host/v1")
-    place = model_place(name)
+    place = model_place(name, servers=True)
     from posttrain.api.evaluations import load_answerer
 
     fingerprint = sha256_of(Path(place)) if Path(place).is_dir() else None

@@ -29,8 +29,8 @@ Trust = Annotated[
 ]
 
 
-@app.command(epilog="Example: posttrain serve runs/first:dpo --port 8000")
-def serve(
+@app.command("serve", epilog="Example: posttrain serve runs/first:dpo --port 8000")
+def serve_command(
     models: Models,
     host: Annotated[
         str, typer.Option(help="The address to listen on; one that others reach needs POSTTRAIN_SERVE_KEY.")

@@ -1,5 +1,6 @@
 """The work of `posttrain serve`: load the models, and serve them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,12 +10,13 @@ from posttrain.api.models import opened_model
 from posttrain.api.recipes import checked_options
 from posttrain.console import Screen
 from posttrain.data.chat.renderer import Renderer
+from posttrain.listen import listen, url_of
 from posttrain.pipeline.run_models import named_models
 from posttrain.policy.load import Policy
 from posttrain.policy.options import PolicyOptions
-from posttrain.serve.routes import Limits
+from posttrain.serve.routes import ServerLimits
 from posttrain.serve.served import ServedModel, served_models
-from posttrain.serve.start import key_of, serve_models
+from posttrain.serve.start import KEY, read_server_key, serve_models
 
 
 def serve_named(
@@ -32,17 +34,18 @@ def serve_named(
     Args:
         place: device, precision and trust_remote_code.
     """
-    key_of(host)  # an error of the address comes before the models are loaded
+    key = read_server_key(host)
+    listener = listen(host, port)  # an error of the address comes before the models are loaded
+    url = f"{url_of(host, listener)}/v1"
     models = load_named(names, context=context, template=template, place=place)
 
-    def announce(url: str) -> None:
+    def announce() -> None:
         typer.echo(f"Serving {', '.join(models)} at {url}; stop it with Ctrl-C.")
-        typer.echo(
-            f"Try: curl {url}/chat/completions -H \"Content-Type: application/json\" -d '{_body(next(iter(models)))}'"
-        )
+        sent = "" if key is None else f' -H "Authorization: Bearer ${KEY}"'
+        typer.echo(f"Try: curl {url}/chat/completions{sent} -H 'Content-Type: application/json' -d '{_body(models)}'")
         typer.echo("For production loads, serve a stage's model folder with vLLM.")
 
-    serve_models(models, host, port, Limits(rows=rows, context=context), announce)
+    serve_models(models, listener, key, ServerLimits(rows=rows), announce)
 
 
 def load_named(
@@ -64,5 +67,5 @@ def load_named(
     return served_models(named_models(names), opened, context)
 
 
-def _body(model: str) -> str:
-    return f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+def _body(models: Mapping[str, ServedModel]) -> str:
+    return json.dumps({"model": next(iter(models)), "messages": [{"role": "user", "content": "Hello"}]})

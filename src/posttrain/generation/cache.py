@@ -51,14 +51,21 @@ class Cache:
             self.prompts[layer] = tuple(x.new_zeros(size[0], x.shape[1], size[1], x.shape[3]) for x in (key, value))  # type: ignore[assignment]
         return self.prompts[layer]
 
+    @property
+    def written(self) -> bool:
+        """Whether it holds memory."""
+        return bool(self.own or self.prompts)
+
     def reserve(self, length: int, prompt_length: int) -> None:
         """Make room for completions and prompts of these lengths; what is written stays."""
         if length > self.length:
             self.length = max(length, 2 * self.length)
-            self.own = {layer: _longer(tensors, self.length) for layer, tensors in self.own.items()}
+            for layer in self.own:  # one at a time, so that the old memory is freed in between
+                self.own[layer] = _longer(self.own[layer], self.length)
         if prompt_length > self.prompt_length:
             self.prompt_length = max(prompt_length, 2 * self.prompt_length)
-            self.prompts = {layer: _longer(tensors, self.prompt_length) for layer, tensors in self.prompts.items()}
+            for layer in self.prompts:
+                self.prompts[layer] = _longer(self.prompts[layer], self.prompt_length)
 
     def move_row(self, source: int, target: int, length: int) -> None:
         """Copy a row's first `length` tokens over another row."""

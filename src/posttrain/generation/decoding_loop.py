@@ -83,11 +83,11 @@ class DecodingLoop:
         """Add a job. It starts in turn, once its completions fit beside those in progress."""
         self.waiting.append(job)
 
-    def cancel(self, job: Job) -> None:
-        """End a job. What it has generated is lost."""
-        if job in self.waiting:
+    def cancel(self, job: Job, branch: int | None = None) -> None:
+        """End a job, or one of its completions. What it has generated is lost."""
+        if branch is None and job in self.waiting:
             self.waiting.remove(job)
-        for row in [row for row in self.rows if row.job is job]:
+        for row in [row for row in self.rows if row.job is job and branch in (None, row.branch)]:
             self._remove(row)
 
     def step(self) -> None:
@@ -112,11 +112,11 @@ class DecodingLoop:
         return admitted
 
     def _prefill(self, jobs: list[Job]) -> None:
+        slots = list(range(len(self.slots), len(self.slots) + len(jobs)))
+        self.slots += jobs
         self.cache.reserve(max(job.sampling.max_new_tokens for job in jobs), max(len(job.prompt) for job in jobs))
         batch = prompts_batch([job.prompt for job in jobs], self.policy.device)
         spans = [branch.own for branch in batch.branches]
-        slots = list(range(len(self.slots), len(self.slots) + len(jobs)))
-        self.slots += jobs
         prefill = Prefill(self.cache, layout_of(batch), spans, slots)
         hidden_TD = hidden_states(self.policy, batch.tokens_T, batch.position_T, prefill)
         last = torch.tensor([end - 1 for _, end in spans], device=hidden_TD.device)

@@ -72,6 +72,9 @@ class Token:
 class Constraint(Protocol):
     """What a completion may contain, such as JSON of a schema."""
 
+    problem: str | None
+    """Why it cannot go on; the completion then ends with the next token."""
+
     def restrict(self, logits_V: Tensor) -> None:
         """Set the logits of the tokens that may not come next to minus infinity, in place."""
         ...

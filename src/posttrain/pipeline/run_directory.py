@@ -30,12 +30,8 @@ def locked(folder: Path) -> Generator[None]:
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
+    handle = take_lock(folder)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(f"{folder}: another run is at work here; wait for it, or choose another --out") from error
         with disk_errors(folder):  # a full disk is seen here, before anything is loaded
             os.ftruncate(handle, 0)
             os.write(handle, f"{os.getpid()}\n".encode())
@@ -47,6 +43,22 @@ def locked(folder: Path) -> Generator[None]:
         _check_still_there(folder, None)
     finally:
         os.close(handle)
+
+
+def take_lock(folder: Path) -> int:
+    """Lock a run directory; the lock is held until the returned file descriptor is closed.
+
+    Raises:
+        InputError: another process holds it, or it cannot be written.
+    """
+    with disk_errors(folder):
+        handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise InputError(f"{folder}: another run is at work here; wait for it, or choose another --out") from error
+    return handle
 
 
 def _check_still_there(folder: Path, cause: Exception | None) -> None:

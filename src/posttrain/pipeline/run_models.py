@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from posttrain.errors import InputError
-from posttrain.files import read_json
 from posttrain.recipe.stages.registry import STAGES
+from posttrain.report.run_files import expected, json_object
 
 BASE = "base"
 """The name of a run's start model."""
 
 
-def model_place(name: str) -> str:
+def model_place(name: str, *, servers: bool = False) -> str:
     """The folder or hub id behind a name; of ``RUN:STAGE`` the stage's model, of ``RUN:base`` the start model.
+
+    Args:
+        servers: whether the caller takes a server's model too; the message then says how to name one.
 
     Raises:
         InputError: there is no such stage, or it has no model; or the name can be nothing of the kind.
@@ -23,10 +27,8 @@ def model_place(name: str) -> str:
     if run and Path(run).is_dir():
         return _model_of_run(Path(run), stage, name)
     if "/" not in name:
-        raise InputError(
-            f"{name}: no such model folder; a hub id is org/name, a stage's model RUN:STAGE, a server's model "
-            "name@http://host/v1"
-        )
+        more = ", a server's model name@http://host/v1" if servers else ""
+        raise InputError(f"{name}: no such model folder; a hub id is org/name, a stage's model RUN:STAGE{more}")
     return name
 
 
@@ -64,10 +66,9 @@ def _expanded(name: str) -> list[tuple[str | None, str]]:
 
 def _answering_stages(run: Path) -> list[str]:
     """The stages of a run whose finished model answers, in the order of the recipe."""
-    recipe = read_json(run / "manifest.json")["recipe"]
     return [
         name
-        for name, stage in recipe["stages"].items()
+        for name, stage in _recipe(run)["stages"].items()
         if (run / "stages" / name / "model").is_dir()
         and stage.get("kind") in STAGES
         and STAGES[stage["kind"]].makes == "causal"
@@ -92,7 +93,18 @@ def _model_of_run(run: Path, stage: str, name: str) -> str:
 
 def _start_model(run: Path) -> str:
     """The run's start model: a folder beside its recipe, or a hub id."""
-    manifest = read_json(run / "manifest.json")
-    model, recipe = str(manifest["recipe"]["model"]), manifest.get("recipe_file")
-    folders = [Path(recipe).parent / model] if recipe else []
+    model, file = str(_recipe(run)["model"]), (json_object(run / "manifest.json") or {}).get("recipe_file")
+    folders = [Path(file).parent / model] if file else []
     return next((str(folder) for folder in (*folders, Path(model)) if folder.is_dir()), model)
+
+
+def _recipe(run: Path) -> dict[str, Any]:
+    """The recipe of a run.
+
+    Raises:
+        InputError: its manifest is broken.
+    """
+    path = run / "manifest.json"
+    with expected(path):
+        recipe = (json_object(path) or {})["recipe"]
+        return {"model": recipe["model"], "stages": {name: dict(stage) for name, stage in recipe["stages"].items()}}

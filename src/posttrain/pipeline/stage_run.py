@@ -123,7 +123,8 @@ def measured_base(run: Run, model: KnownModel) -> KnownModel:
     take_base(folder, inputs, run.shared)
     run.screen.title("before training")
     context = Context("base", folder, run.base, model.path, recipe.seed, suites=suites, screen=run.screen)
-    return replace(model, behaviour=on_all_ranks(measure_base, first, context))
+    figures = _guarded(lambda: on_all_ranks(measure_base, first, context), first, "base")
+    return replace(model, behaviour=figures)
 
 
 def _with_before(figures: Mapping[str, Figure], behaviour: Mapping[str, Figure]) -> dict[str, Figure]:

@@ -21,6 +21,7 @@ from posttrain.core.packing import collate
 from posttrain.errors import InputError
 from posttrain.policy.forward import PASS, backbone_of, forward, outputs_of
 from posttrain.policy.load import Policy
+from posttrain.ranks.exchange import gathered
 
 
 @dataclass(slots=True)
@@ -114,13 +115,11 @@ def _mesh(device: str, ranks: int, together: int) -> DeviceMesh:
     Raises:
         InputError: the groups are not of the same size.
     """
-    if together == ranks:
+    sizes = set(gathered(together))
+    if sizes == {ranks}:
         return init_device_mesh(device, (ranks,))
-    if ranks % together:
-        raise InputError(
-            f"parallel: hybrid needs the same number of processes on each machine; {ranks} are no multiple "
-            f"of the {together} on this one"
-        )
+    if len(sizes) > 1 or ranks % together:
+        raise InputError("parallel: hybrid needs the same number of processes on each machine; set `parallel: shard`")
     return init_device_mesh(device, (ranks // together, together), mesh_dim_names=("copies", "shards"))
 
 

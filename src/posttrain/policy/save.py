@@ -24,6 +24,7 @@ def save_policy(
     folder: Path,
     *,
     dtype: str = "float32",
+    shard_size: str | None = None,
     chat_template: str | None = None,
     verify_on: Sequence[Group] = (),
     trust_remote_code: bool = False,
@@ -38,6 +39,7 @@ def save_policy(
 
     Args:
         dtype: the dtype of the saved weights; an adapter always has float32.
+        shard_size: the largest file of weights, such as "5GB"; None for transformers' default.
         chat_template: the template of training, if it is not the tokenizer's template.
         verify_on: groups for which the folder, loaded by transformers, must give the same log-probs (or scores) as the
             policy. The policy's weights are freed for that.
@@ -73,7 +75,7 @@ def save_policy(
             if generation is not None:
                 generation.save_pretrained(target)
         else:
-            save_whole(policy.model, weights or policy.model.state_dict(), target, dtype)
+            save_whole(policy.model, weights or policy.model.state_dict(), target, dtype, shard_size)
         policy.tokenizer.save_pretrained(target)
         if expected is not None:
             saved = "float32" if adapter else dtype
@@ -86,7 +88,9 @@ def _is_loftq(policy: Policy) -> bool:
     return quantized and policy.start is not None and policy.start.subtracted
 
 
-def save_whole(model: Any, weights: Mapping[str, Tensor], target: Path, dtype: str) -> None:
+def save_whole(
+    model: Any, weights: Mapping[str, Tensor], target: Path, dtype: str, shard_size: str | None = None
+) -> None:
     """Write a model's configuration and these weights, without a value head, as transformers does.
 
     Args:
@@ -99,7 +103,7 @@ def save_whole(model: Any, weights: Mapping[str, Tensor], target: Path, dtype: s
         for name, tensor in weights.items()
         if not name.startswith((VALUE_HEAD, VALUE_TRUNK))
     }
-    model.save_pretrained(target, state_dict=state)
+    model.save_pretrained(target, state_dict=state, **({} if shard_size is None else {"max_shard_size": shard_size}))
     config = read_json(target / "config.json")
     write_json(target / "config.json", {**config, "dtype": dtype})
 

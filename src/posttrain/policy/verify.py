@@ -61,6 +61,34 @@ def weights_dtype(policy: Policy) -> torch.dtype:
     return policy.base.get_input_embeddings().weight.dtype
 
 
+def folder_values(
+    folder: Path, groups: Sequence[Group], *, causal: bool, dtype: torch.dtype, trust_remote_code: bool
+) -> Floats:
+    """The values of `values_in_memory` by a folder, loaded as another tool would, on the CPU.
+
+    Args:
+        causal: False for a reward model.
+        dtype: of the loaded weights.
+    """
+    options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": trust_remote_code}
+    model = _load(folder, causal, options)
+    with torch.no_grad():
+        return torch.cat([_values(model, group, causal, torch.device("cpu")) for group in groups]).numpy()
+
+
+def apart(values: Floats, expected: Floats, dtypes: set[str], *, causal: bool) -> float | None:
+    """The mean difference of two models' values if it is more than rounding; None if it is not.
+
+    Args:
+        dtypes: of the weights of both; the coarser one counts.
+    """
+    tolerance = max(TOLERANCE[name] for name in dtypes if name in TOLERANCE)
+    if not causal and tolerance > TOLERANCE["float32"]:
+        tolerance *= SCORE_ROUNDING
+    difference = float(np.abs(values - expected).mean())
+    return None if difference <= tolerance * max(1.0, float(np.abs(expected).mean())) else difference
+
+
 def check_folder_gives(
     folder: Path, expected: Floats, groups: Sequence[Group], policy: Policy, *, saved: str, trust_remote_code: bool
 ) -> None:
@@ -90,11 +118,8 @@ def check_folder_gives(
     half = autocast is not None and dtype is not torch.float32
     with torch.no_grad(), torch.autocast(device.type, autocast) if half else nullcontext():
         values = torch.cat([_values(model, group, causal, device) for group in groups]).cpu().numpy()
-    tolerance = max(TOLERANCE[name] for name in {saved, str(dtype).removeprefix("torch.")} if name in TOLERANCE)
-    if not causal and tolerance > TOLERANCE["float32"]:
-        tolerance *= SCORE_ROUNDING
-    difference = float(np.abs(values - expected).mean())
-    if not difference <= tolerance * max(1.0, float(np.abs(expected).mean())):
+    difference = apart(values, expected, {saved, str(dtype).removeprefix("torch.")}, causal=causal)
+    if difference is not None:
         quantity = "log-probs of held-out tokens" if causal else "scores"
         raise RunError(
             f"{folder.name}: loaded by transformers, the saved model differs from the trained one: its {quantity} "

@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from posttrain.errors import InputError, RunError
+from posttrain.errors import InputError, RunError, first_line
 from posttrain.ranks.group import alone, is_main, lost_ranks, rank, size, wait_for_main
 
 A = TypeVar("A")
@@ -103,6 +103,8 @@ def tried(work: Callable[[], A]) -> tuple[A | None, InputError | RunError | None
             return work(), None
         except (InputError, RunError) as error:
             return None, error
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            return None, RunError(f"out of memory on rank {rank()}: {first_line(error)}")
 
 
 def share(items: Sequence[A]) -> Sequence[A]:

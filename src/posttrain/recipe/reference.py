@@ -1,12 +1,14 @@
 """The Markdown page of all recipe keys, generated from the option classes."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from posttrain.errors import InputError
 from posttrain.options import Options
 from posttrain.recipe.keys import Part, part_below
 from posttrain.recipe.schema import Recipe
@@ -34,6 +36,27 @@ def reference() -> str:
     return "\n".join([HEAD, *sections])
 
 
+def kind_reference(kind: str) -> str:
+    """The keys of one kind of stage, suite or reward, and those that it shares with others.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    every = _all_options()
+    found = [options for options in every if kind in _kinds_named(options)]
+    if not found:
+        known = sorted({name for options in every for name in _kinds_named(options)})
+        close = get_close_matches(kind, known, n=3)
+        meant = f"; did you mean {' or '.join(close)}?" if close else f"; the kinds are {', '.join(known)}"
+        raise InputError(f"keys: there is no kind {kind}{meant}")
+    parts = dict.fromkeys(part for options in found for part in (options, *_shared(options)))
+    return "\n".join(_section(options) for options in parts)
+
+
+def _kinds_named(options: type[Options]) -> tuple[str, ...]:
+    return get_args(options.model_fields["kind"].annotation) if "kind" in options.model_fields else ()
+
+
 def _all_options() -> list[type[Options]]:
     """The option classes of a recipe, from the top down, each followed by its base classes."""
     ordered: dict[type[Options], None] = {}
@@ -58,8 +81,7 @@ def _own(options: type[Options]) -> list[str]:
 
 
 def _title(options: type[Options]) -> str:
-    kinds = get_args(options.model_fields["kind"].annotation) if "kind" in options.model_fields else ()
-    if kinds:
+    if kinds := _kinds_named(options):
         what = next((word for word in ("Stage", "Suite") if options.__name__.endswith(word)), "Reward")
         return f"{what} `{kinds[0]}`"
     return options.__name__.removesuffix("Options")

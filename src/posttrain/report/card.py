@@ -51,10 +51,15 @@ def write_model_card(out: Path, stage: str) -> Path | None:
     return path
 
 
-def model_card(run: RunRecord, stage: StageRecord) -> str:
-    """The text of the card. It depends on the run's inputs and results alone, not on its time or place."""
+def model_card(run: RunRecord, stage: StageRecord, *, merged: bool = False) -> str:
+    """The text of the card. It depends on the run's inputs and results alone, not on its time or place.
+
+    Args:
+        merged: whether the card lies beside merged weights, although the stage left an adapter.
+    """
     origin, changes = origin_of(run, stage), stage_changes(run, stage)
-    head = yaml.safe_dump(front_matter(stage, origin, changes), sort_keys=False, allow_unicode=True)
+    adapter = not merged and (stage.folder / "model" / "adapter_config.json").is_file()
+    head = yaml.safe_dump(front_matter(stage, origin, changes, adapter=adapter), sort_keys=False, allow_unicode=True)
     parts = [
         f"---\n{head}---",
         f"# {stage.name}",
@@ -67,7 +72,7 @@ def model_card(run: RunRecord, stage: StageRecord) -> str:
         "## Limits",
         "\n".join(f"- {sentence}" for sentence in _limits(run, stage, changes)),
         "## How to use it",
-        f"```python\n{_usage(stage)}\n```",
+        f"```python\n{_usage(stage, adapter=adapter)}\n```",
         *_template_defaults(stage),
     ]
     return "\n\n".join(parts) + "\n"
@@ -84,9 +89,11 @@ def origin_of(run: RunRecord, stage: StageRecord) -> Origin:
     return Origin(name, hub, chain)
 
 
-def front_matter(stage: StageRecord, origin: Origin, changes: Sequence[ResultChange]) -> dict[str, Any]:
+def front_matter(
+    stage: StageRecord, origin: Origin, changes: Sequence[ResultChange], *, adapter: bool
+) -> dict[str, Any]:
     """The hub's metadata. A start model that is a folder here has no name on the hub, so ``base_model`` is left out."""
-    scores, adapter = stage.kind == "reward", _is_adapter(stage)
+    scores = stage.kind == "reward"
     task = "text-classification" if scores else "text-generation"
     names = [node.get("path", "") for one in origin.stages for node in one.options.get("data") or ()]
     data = [name.removeprefix(_HUB_DATA) for name in dict.fromkeys(names) if name.startswith(_HUB_DATA)]
@@ -152,10 +159,6 @@ def _limits(run: RunRecord, stage: StageRecord, changes: Sequence[ResultChange])
     return [*sentences, "The figures hold for questions like those of the suites; nothing else was measured."]
 
 
-def _is_adapter(stage: StageRecord) -> bool:
-    return (stage.folder / "model" / "adapter_config.json").is_file()
-
-
 def _template_defaults(stage: StageRecord) -> list[str]:
     """A paragraph on the template arguments of training, which the saved chat template has as defaults."""
     path = stage.folder / "model" / "chat_template.jinja"
@@ -170,12 +173,10 @@ def _template_defaults(stage: StageRecord) -> list[str]:
     ]
 
 
-def _usage(stage: StageRecord) -> str:
+def _usage(stage: StageRecord, *, adapter: bool) -> str:
     scores = stage.kind == "reward"
     task = "SequenceClassification" if scores else "CausalLM"
-    name, library = (
-        (f"AutoPeftModelFor{task}", "peft") if _is_adapter(stage) else (f"AutoModelFor{task}", "transformers")
-    )
+    name, library = (f"AutoPeftModelFor{task}", "peft") if adapter else (f"AutoModelFor{task}", "transformers")
     imports = (
         f"from transformers import {name}, AutoTokenizer"
         if library == "transformers"

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from posttrain.core.group import Ints
@@ -16,7 +17,7 @@ from posttrain.serve.text_stream import TextStream
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnswerRequest:
     """What a request asks the engine for.
 
     Args:
@@ -79,65 +80,91 @@ class _Answer:
 class Requests:
     """Sends requests to the engine and delivers its tokens to the event loop."""
 
-    def __init__(self, models: dict[str, ServedModel], rows: int) -> None:
-        self._queues: dict[Job, Callable[[BaseException], None]] = {}
+    def __init__(self, models: Mapping[str, ServedModel], rows: int) -> None:
+        self._failures: dict[Job, Callable[[BaseException], None]] = {}
         policies = {name: model.policy for name, model in models.items()}
         self.engine = ServerEngine(policies, rows, self._failed)
 
-    def _failed(self, job: Job, error: BaseException) -> None:
-        if (fail := self._queues.get(job)) is not None:
+    @property
+    def unfinished(self) -> int:
+        """The number of prompts whose answers are not complete."""
+        return len(self._failures)
+
+    def _failed(self, job: Job | None, error: BaseException) -> None:
+        """Tell a request, or all of them, that the engine failed. The engine's thread calls this."""
+        for fail in list(self._failures.values()) if job is None else filter(None, [self._failures.get(job)]):
             fail(error)
 
-    async def pieces(self, asked: Asked, count: Count) -> AsyncGenerator[Piece]:
+    async def pieces(self, wanted: AnswerRequest, count: Count) -> AsyncGenerator[Piece]:
         """The answers as they are generated. If the caller stops reading, the engine stops generating.
 
         Raises:
             EngineProblem: the engine failed.
         """
-        loop, events = asyncio.get_running_loop(), asyncio.Queue[tuple[int, Token | Generation] | BaseException]()
+        if not self.engine.alive:
+            raise EngineProblem("the engine has ended; start the server again")
+        loop, events = asyncio.get_running_loop(), asyncio.Queue[_Event]()
 
-        def put(event: tuple[int, Token | Generation] | BaseException) -> None:
-            loop.call_soon_threadsafe(events.put_nowait, event)
+        def put(event: _Event) -> None:
+            with suppress(RuntimeError):  # the event loop has ended
+                loop.call_soon_threadsafe(events.put_nowait, event)
 
-        jobs = [self._job(asked, number, put) for number in range(len(asked.prompts))]
-        answers = [self._answer(asked) for _ in range(asked.n * len(jobs))]
-        self._queues.update(dict.fromkeys(jobs, put))
-        left = len(answers)
+        jobs = [self._job(wanted, number, put) for number in range(len(wanted.prompts))]
+        answers = {index: self._answer(wanted) for index in range(wanted.n * len(jobs))}
+        self._failures.update(dict.fromkeys(jobs, put))
         try:
             for job in jobs:
-                self.engine.submit(asked.model.name, job)
-            while left:
+                self.engine.submit(wanted.model.name, job)
+            while answers:
                 event = await events.get()
                 if isinstance(event, BaseException):
                     raise EngineProblem(f"the model failed: {type(event).__name__}: {event}") from event
                 index, what = event
-                piece = _piece(index, what, answers[index], count, asked.model.policy.end_tokens)
-                left -= piece.finish is not None
+                if (answer := answers.get(index)) is None:  # it ended at a stop string before
+                    continue
+                piece = _piece(index, what, answer, count, wanted.model.policy.end_tokens)
+                if piece.finish is not None:
+                    del answers[index]
+                    if isinstance(what, Token):  # a stop string that only the text shows
+                        self.engine.cancel(wanted.model.name, jobs[index // wanted.n], index % wanted.n)
                 if piece.text or piece.finish:
                     yield piece
         finally:
             for job in jobs:
-                del self._queues[job]
-                if left:
-                    self.engine.cancel(asked.model.name, job)
+                del self._failures[job]
+                if answers:
+                    self.engine.cancel(wanted.model.name, job)
 
-    def _job(self, asked: Asked, number: int, put: Callable[[tuple[int, Token | Generation]], None]) -> Job:
-        first = number * asked.n
+    def _job(self, wanted: AnswerRequest, number: int, put: "Callable[[_Event], None]") -> Job:
+        first, constraints = number * wanted.n, list[Constraint]()
+
+        def constraint() -> Constraint:
+            assert wanted.constraint is not None
+            constraints.append(wanted.constraint())
+            return constraints[-1]
+
+        def on_end(branch: int, generation: Generation) -> None:
+            problem = constraints[branch].problem if constraints else None
+            put((first + branch, generation) if problem is None else ValueError(f"response_format: {problem}"))
+
         return Job(
-            asked.prompts[number],
-            asked.sampling,
-            asked.n,
+            wanted.prompts[number],
+            wanted.sampling,
+            wanted.n,
             number,
-            on_end=lambda branch, generation: put((first + branch, generation)),
+            on_end=on_end,
             on_token=lambda branch, token: put((first + branch, token)),
-            top=asked.top,
-            constraint=asked.constraint,
+            top=wanted.top,
+            constraint=None if wanted.constraint is None else constraint,
         )
 
-    def _answer(self, asked: Asked) -> _Answer:
-        policy = asked.model.policy
-        stream = TextStream(policy.tokenizer, policy.end_tokens, asked.sampling.stop, asked.opening)
-        return _Answer(stream)
+    def _answer(self, wanted: AnswerRequest) -> _Answer:
+        policy = wanted.model.policy
+        return _Answer(TextStream(policy.tokenizer, policy.end_tokens, wanted.sampling.stop, wanted.opening))
+
+
+_Event = tuple[int, Token | Generation] | BaseException
+"""(number of the answer, its next token or its end), or what ended all answers."""
 
 
 def _piece(index: int, what: Token | Generation, answer: _Answer, count: Count, end_tokens: Sequence[int]) -> Piece:
@@ -145,9 +172,10 @@ def _piece(index: int, what: Token | Generation, answer: _Answer, count: Count, 
         count.completion_tokens += 1
         if count.first is None:
             count.first = time.monotonic() - count.started
-        if what.id not in end_tokens and not answer.stream.stopped:
+        if what.id not in end_tokens:
             answer.tokens.append(what)
-        text, finish = answer.stream.push(what.id), None
+        text = answer.stream.push(what.id)
+        finish = "stop" if answer.stream.stopped else None
     else:
         text = answer.stream.end()
         finish = "stop" if what.ended or answer.stream.stopped else "length"

@@ -4,15 +4,16 @@ import hmac
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from posttrain import __version__
 from posttrain.serve.answering import Requests
 from posttrain.serve.metrics import Metrics
 from posttrain.serve.problems import RequestProblem, TooLarge, WrongKey
-from posttrain.serve.routes import Limits, State, router
+from posttrain.serve.routes import ServerLimits, ServerState, router
 from posttrain.serve.served import ServedModel
 
 OPEN = ("/health",)
@@ -23,19 +24,20 @@ LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 Scope = MutableMapping[str, Any]
 
 
-def make_app(models: Mapping[str, ServedModel], limits: Limits, key: str | None) -> FastAPI:
+def make_server_app(models: Mapping[str, ServedModel], limits: ServerLimits, key: str | None) -> FastAPI:
     """The server's app. Its engine runs until `app.state.server.requests.engine.close` is called.
 
     Args:
         key: what clients must send; None on loopback.
     """
-    requests = Requests(dict(models), limits.rows)
+    requests = Requests(models, limits.rows)
     app = FastAPI(title="posttrain serve", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.server = State(models, requests, Metrics(requests.engine.load), limits)
+    app.state.server = ServerState(models, requests, Metrics(requests.engine.load), limits)
     app.include_router(router)
     app.add_middleware(_Guard, key=key, most=limits.body_bytes)
     app.add_exception_handler(RequestProblem, _problem)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     return app
 
 
@@ -72,11 +74,14 @@ class _Guard:
         await self.app(scope, counted, send)
 
     def _check(self, request: Request) -> None:
-        if request.url.path in OPEN:
+        if request.scope["path"] in OPEN:
             return
         if self.key is None:
-            if (request.url.hostname or "") not in LOCAL_NAMES:
-                raise RequestProblem("this server answers requests to localhost only")
+            if _host_name(request.headers.get("host", "")) not in LOCAL_NAMES:
+                raise RequestProblem(
+                    "this server answers requests to localhost only; to use another name, set POSTTRAIN_SERVE_KEY "
+                    "before it starts"
+                )
         elif not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {self.key}".encode()):
             raise WrongKey("the key is missing or wrong; send it as Authorization: Bearer KEY")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -85,6 +90,11 @@ class _Guard:
         length = request.headers.get("content-length", "0")
         if not length.isdigit() or int(length[:20]) > self.most:
             raise TooLarge(f"the body is larger than {self.most} bytes")
+
+
+def _host_name(header: str) -> str:
+    """The name in a Host header, without its port."""
+    return header[1:].partition("]")[0] if header.startswith("[") else header.partition(":")[0]
 
 
 def _as_response(problem: RequestProblem, *, close: bool = False) -> JSONResponse:
@@ -99,6 +109,11 @@ def _as_response(problem: RequestProblem, *, close: bool = False) -> JSONRespons
 def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestProblem)
     return _as_response(error)
+
+
+def _gone(request: Request, error: Exception) -> Response:
+    """The client went away while it sent its request; nobody reads this."""
+    return Response(status_code=499)
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

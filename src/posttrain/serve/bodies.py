@@ -41,7 +41,8 @@ class Body(BaseModel):
 class StreamOptions(Body):
     """What a stream tells beside the text."""
 
-    include_usage: bool = False
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None  # of an encrypted connection; it changes no text
 
 
 class SampledBody(Body):
@@ -55,9 +56,11 @@ class SampledBody(Body):
     top_k: int = Field(default=0, ge=-1)
     min_p: float = Field(default=0.0, ge=0, lt=1)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**64)
-    stop: Text | list[Text] = Field(default=[], max_length=16)
+    stop: Text | Annotated[list[Text], Field(max_length=16)] = []
     stream: bool = False
     stream_options: StreamOptions | None = None
+    user: str | None = None  # this and `metadata` name the sender; they change no answer
+    metadata: dict[str, str] | None = None
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -128,9 +131,9 @@ def body_of(content: bytes, kind: type[B]) -> B:
         raise RequestProblem(f"the body is not JSON: {error}") from error
     if not isinstance(given, dict):
         raise RequestProblem("the body must be a JSON object")
-    asked = {key: value for key, value in given.items() if value is not None and not _neutral(key, value)}
+    wanted = {key: value for key, value in given.items() if value is not None and not _neutral(key, value)}
     try:
-        return kind.model_validate(asked)
+        return kind.model_validate(wanted)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         sentences = dict.fromkeys(_sentence(tuple(map(str, p["loc"])), p["type"], p["msg"]) for p in problems)

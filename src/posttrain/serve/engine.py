@@ -33,14 +33,14 @@ class ServerEngine:
     Args:
         policies: by the models' names.
         rows: completions of one model that are generated at once.
-        on_error: called with a job and the error that ended it.
+        on_error: called with a job and the error that ended it; with None if the error ended all jobs.
 
     Raises:
         Exception: what went wrong while the models were made ready.
     """
 
     def __init__(
-        self, policies: Mapping[str, Policy], rows: int, on_error: Callable[[Job, BaseException], None]
+        self, policies: Mapping[str, Policy], rows: int, on_error: Callable[[Job | None, BaseException], None]
     ) -> None:
         self._policies, self._rows, self._on_error = policies, rows, on_error
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -52,13 +52,18 @@ class ServerEngine:
         if (error := ready.get()) is not None:
             raise error
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread decodes."""
+        return self._thread.is_alive()
+
     def submit(self, model: str, job: Job) -> None:
         """Generate a job's completions, beside those in progress."""
         self._calls.put(lambda: self._opened[model].loop.submit(job))
 
-    def cancel(self, model: str, job: Job) -> None:
-        """End a job; nothing happens if it has ended already."""
-        self._calls.put(lambda: self._opened[model].loop.cancel(job))
+    def cancel(self, model: str, job: Job, branch: int | None = None) -> None:
+        """End a job, or one of its completions; nothing happens if it has ended already."""
+        self._calls.put(lambda: self._opened[model].loop.cancel(job, branch))
 
     def load(self) -> tuple[int, int]:
         """The number of completions in progress, and of jobs that wait."""
@@ -84,11 +89,13 @@ class ServerEngine:
                 ready.put(error)
                 return
             ready.put(None)
-            while not self._ended:
-                busy = [opened for opened in self._opened.values() if opened.loop.busy]
-                self._take_calls(wait=not busy)
-                for opened in busy:
-                    self._step(opened)
+            try:
+                while not self._ended:
+                    self._take_calls(wait=not any(opened.loop.busy for opened in self._opened.values()))
+                    for opened in self._opened.values():
+                        self._step(opened)
+            except Exception as error:
+                self._on_error(None, error)
 
     def _take_calls(self, *, wait: bool) -> None:
         """Do what other threads called for; if there is nothing else to do, wait for it."""
@@ -98,21 +105,24 @@ class ServerEngine:
             self._calls.get()()
 
     def _step(self, opened: _Opened) -> None:
+        """One step of a model. An error ends the jobs in progress; those that wait are tried in their turn."""
         loop = opened.loop
         try:
-            loop.step()
+            if loop.busy:
+                loop.step()
         except Exception as error:
-            jobs = dict.fromkeys([row.job for row in loop.rows] + [*loop.slots, *loop.waiting])
+            failed = dict.fromkeys([*(row.job for row in loop.rows), *loop.slots])
             self._renew(opened)
-            for job in jobs:
-                self._on_error(job, error)
-            return
-        if not loop.busy:
+            for job in failed:
+                self._on_error(job, error.with_traceback(None))  # it would keep the old cache in memory
+        if not opened.loop.busy and opened.loop.cache.written:
             self._renew(opened)
 
     def _renew(self, opened: _Opened) -> None:
-        """An empty loop with an empty cache, so that the memory of long requests is freed."""
+        """An empty cache, so that the memory of long requests is freed; the jobs that wait go on waiting."""
+        waiting = opened.loop.waiting
         opened.loop = DecodingLoop(opened.policy, self._cache(), opened.loop.logits)
+        opened.loop.waiting.extend(waiting)
 
     def _cache(self) -> Cache:
         return Cache(self._rows, SHORT, self._rows, SHORT)

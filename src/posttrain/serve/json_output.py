@@ -1,7 +1,7 @@
 """Answers that are JSON of a schema: llguidance says before each token which ones may come next."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -46,7 +46,7 @@ class JsonGrammar:
             raise _not_applicable(str(error)) from error
         if problems or first.is_error():
             raise _not_applicable(problems[0] if problems else first.get_error())
-        return lambda: JsonConstraint(first.deep_copy(), self.vocabulary, self.policy.end_tokens)
+        return lambda: JsonConstraint(first.deep_copy(), self.vocabulary)
 
 
 def _not_applicable(why: str) -> RequestProblem:
@@ -56,18 +56,21 @@ def _not_applicable(why: str) -> RequestProblem:
 class JsonConstraint:
     """The constraint of one completion; see `generation.request.Constraint`."""
 
-    def __init__(self, matcher: Any, vocabulary: int, end_tokens: Sequence[int]) -> None:
-        self.matcher, self.vocabulary, self.end_tokens = matcher, vocabulary, list(end_tokens)
+    def __init__(self, matcher: Any, vocabulary: int) -> None:
+        self.matcher, self.vocabulary = matcher, vocabulary
+        self.problem: str | None = None
 
     def restrict(self, logits_V: Tensor) -> None:
         """Set the logits of the tokens that may not come next to minus infinity, in place."""
         bits = np.frombuffer(self.matcher.compute_bitmask(), np.uint8)
         allowed = np.unpackbits(bits, count=self.vocabulary, bitorder="little").astype(bool)
-        if not allowed.any():  # the schema needs more work than llguidance does for a token
-            allowed[self.end_tokens] = True
+        if not allowed.any():
+            self.problem = self.matcher.get_error() or "no token may come next"
+            return
         logits_V[torch.from_numpy(~allowed).to(logits_V.device)] = -torch.inf
 
     def accept(self, token: int) -> bool:
         """Go on by the token that was drawn; whether the JSON is complete with it."""
-        self.matcher.consume_token(token)
-        return self.matcher.is_stopped() or self.matcher.is_error()
+        if self.problem is None and not self.matcher.consume_token(token):
+            self.problem = self.matcher.get_error() or "the token does not fit"
+        return self.problem is not None or self.matcher.is_stopped()

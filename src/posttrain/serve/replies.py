@@ -22,14 +22,14 @@ class Reply:
 
     Args:
         tokenizer: of the model, for the texts of tokens.
-        top: None, or the number of most probable tokens that are told with each token.
+        top: None, or the number of most probable tokens to list with each token.
     """
 
     kind: Kind
     model: str
     tokenizer: Any
     top: int | None
-    id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
 
     def whole(self, pieces: Sequence[Piece], count: Count) -> dict[str, Any]:
@@ -43,11 +43,11 @@ class Reply:
             own = [piece for piece in pieces if piece.index == index]
             text = "".join(piece.text for piece in own)
             tokens = tuple(token for piece in own for token in piece.tokens)
-            said = {"message": {"role": "assistant", "content": text, "refusal": None}}
+            content_part = {"message": {"role": "assistant", "content": text, "refusal": None}}
             choices.append(
                 {
                     "index": index,
-                    **(said if self.kind == "chat" else {"text": text}),
+                    **(content_part if self.kind == "chat" else {"text": text}),
                     "logprobs": self._logprobs(tokens, 0),
                     "finish_reason": own[-1].finish,
                 }
@@ -61,19 +61,24 @@ class Reply:
     def part(self, piece: Piece) -> dict[str, Any]:
         """The next part of an answer in a stream."""
         delta = {"delta": {"content": piece.text} if piece.text else {}}
-        said = delta if self.kind == "chat" else {"text": piece.text}
-        return self._part(piece.index, said, self._logprobs(piece.tokens, piece.offset), piece.finish)
+        content_part = delta if self.kind == "chat" else {"text": piece.text}
+        return self._part(piece.index, content_part, self._logprobs(piece.tokens, piece.offset), piece.finish)
 
     def last(self, count: Count) -> dict[str, Any]:
         """The part of a stream that tells the usage."""
         return {**self._head(_OBJECTS[self.kind][1]), "choices": [], "usage": usage(count)}
 
-    def _part(self, index: int, said: dict[str, Any], logprobs: Any, finish: str | None) -> dict[str, Any]:
-        choice = {"index": index, **said, "logprobs": logprobs, "finish_reason": finish}
+    def _part(self, index: int, content_part: dict[str, Any], logprobs: Any, finish: str | None) -> dict[str, Any]:
+        choice = {"index": index, **content_part, "logprobs": logprobs, "finish_reason": finish}
         return {**self._head(_OBJECTS[self.kind][1]), "choices": [choice]}
 
     def _head(self, name: str) -> dict[str, Any]:
-        return {"id": self.id, "object": name, "created": self.created, "model": self.model}
+        return {
+            "id": f"{'chatcmpl' if self.kind == 'chat' else 'cmpl'}-{self.id}",
+            "object": name,
+            "created": self.created,
+            "model": self.model,
+        }
 
     def _logprobs(self, tokens: Sequence[Token], offset: int) -> dict[str, Any] | None:
         if self.top is None:
@@ -84,9 +89,16 @@ class Reply:
         return {
             "tokens": texts,
             "token_logprobs": [token.logp for token in tokens],
-            "top_logprobs": [{self._text(id): logp for id, logp in token.top} for token in tokens],
+            "top_logprobs": [self._by_text(token) for token in tokens],
             "text_offset": list(accumulate(map(len, texts), initial=offset))[:-1],
         }
+
+    def _by_text(self, token: Token) -> dict[str, float]:
+        """Text → log-prob of the most probable tokens; of several with one text the most probable one counts."""
+        found: dict[str, float] = {}
+        for id, logp in token.top:
+            found.setdefault(self._text(id), logp)
+        return found
 
     def _with_logprob(self, token: Token) -> dict[str, Any]:
         assert token.logp is not None

@@ -13,9 +13,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from posttrain.core.group import Ints
-from posttrain.data.chat.renderer import prefill_with
 from posttrain.generation.sampling import Sampling
-from posttrain.serve.answering import Asked, Count, Piece, Requests
+from posttrain.serve.answering import AnswerRequest, Count, Piece, Requests
 from posttrain.serve.bodies import ChatBody, CompletionBody, SampledBody, body_of
 from posttrain.serve.metrics import Metrics
 from posttrain.serve.problems import Busy, NoSuchModel, RequestProblem
@@ -26,53 +25,51 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServerLimits:
     """What a server accepts.
 
     Args:
-        rows: completions of one model that are generated at once; also the most of one request.
-        waiting: requests that may wait for a place.
+        rows: completions of one model that are generated at once; also the most of one prompt.
+        prompts: prompts in progress or waiting, of all requests.
         body_bytes: the largest body.
-        context: tokens of a prompt with its answer, at most; None for a default that the model sets.
     """
 
     rows: int = 16
-    waiting: int = 256
+    prompts: int = 256
     body_bytes: int = 1 << 20
-    context: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ServerState:
     """What the routes share."""
 
     models: Mapping[str, ServedModel]
     requests: Requests
     metrics: Metrics
-    limits: Limits
+    limits: ServerLimits
 
 
-def state_of(request: Request) -> State:
+def server_state(request: Request) -> ServerState:
     """The state of the app that got a request."""
     return request.app.state.server
 
 
 @router.get("/health")
-async def health() -> Response:
-    """Whether the server is ready: it is, once it answers."""
-    return Response()
+async def health(request: Request) -> Response:
+    """Whether the server is ready: 200 once it answers, 503 if its engine has ended."""
+    return Response(status_code=200 if server_state(request).requests.engine.alive else 503)
 
 
 @router.get("/metrics")
-async def metrics(request: Request) -> Response:
+async def server_metrics(request: Request) -> Response:
     """The figures for Prometheus."""
-    return Response(state_of(request).metrics.as_text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(server_state(request).metrics.as_text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/v1/models")
-async def models(request: Request) -> Any:
+async def list_models(request: Request) -> Any:
     """The models of the server."""
-    return {"object": "list", "data": [_as_json(model) for model in state_of(request).models.values()]}
+    return {"object": "list", "data": [_as_json(model) for model in server_state(request).models.values()]}
 
 
 @router.get("/v1/models/{name:path}")
@@ -82,7 +79,7 @@ async def one_model(request: Request, name: str) -> Any:
 
 
 @router.post("/v1/chat/completions")
-async def chat(request: Request) -> Response:
+async def chat_completion(request: Request) -> Response:
     """The answer to a conversation."""
     body = body_of(await request.body(), ChatBody)
     if body.top_logprobs is not None and not body.logprobs:
@@ -94,21 +91,21 @@ async def chat(request: Request) -> Response:
     if body.max_tokens is not None and body.max_completion_tokens is not None:
         raise RequestProblem("max_tokens: give max_completion_tokens alone", "max_tokens")
     body = body.model_copy(update={"max_tokens": body.max_completion_tokens or body.max_tokens})
-    opening = prefill_with(model.renderer, body.chat_template_kwargs) if constraint is None else ""
-    asked = _asked(request, body, model, [prompt])
+    opening = "" if constraint else await asyncio.to_thread(model.opening, body.chat_template_kwargs)
+    wanted = _answer_request(request, body, model, [prompt])
     top = (body.top_logprobs or 0) if body.logprobs else None
-    asked = replace(asked, opening=opening, top=top, constraint=constraint)
-    return await _respond(request, asked, body, Reply("chat", model.name, model.policy.tokenizer, top))
+    wanted = replace(wanted, opening=opening, top=top, constraint=constraint)
+    return await _respond(request, wanted, body, Reply("chat", model.name, model.policy.tokenizer, top))
 
 
 @router.post("/v1/completions")
-async def completions(request: Request) -> Response:
+async def text_completion(request: Request) -> Response:
     """The continuation of a text, or of several texts."""
     body = body_of(await request.body(), CompletionBody)
     model = _model(request, body.model)
-    prompts = [model.text_tokens(prompt) for prompt in _prompts(body.prompt)]
-    asked = replace(_asked(request, body, model, prompts), top=body.logprobs)
-    return await _respond(request, asked, body, Reply("text", model.name, model.policy.tokenizer, body.logprobs))
+    prompts = await asyncio.to_thread(lambda: [model.text_tokens(prompt) for prompt in _prompts(body.prompt)])
+    wanted = replace(_answer_request(request, body, model, prompts), top=body.logprobs)
+    return await _respond(request, wanted, body, Reply("text", model.name, model.policy.tokenizer, body.logprobs))
 
 
 def _prompts(prompt: str | Sequence[Any]) -> Sequence[str | Sequence[int]]:
@@ -121,7 +118,7 @@ def _prompts(prompt: str | Sequence[Any]) -> Sequence[str | Sequence[int]]:
 
 
 def _model(request: Request, name: str) -> ServedModel:
-    known = state_of(request).models
+    known = server_state(request).models
     if name not in known:
         raise NoSuchModel(f"model: there is no {name[:100]!r} here; the models are {', '.join(known)}", "model")
     return known[name]
@@ -133,23 +130,22 @@ def _as_json(model: ServedModel) -> dict[str, Any]:
         "object": "model",
         "created": model.created,
         "owned_by": "posttrain",
-        "root": model.place,
         "max_model_len": model.context,
     }
 
 
-def _asked(request: Request, body: SampledBody, model: ServedModel, prompts: Sequence[Ints]) -> Asked:
+def _answer_request(request: Request, body: SampledBody, model: ServedModel, prompts: Sequence[Ints]) -> AnswerRequest:
     """A request to the engine, within the limits.
 
     Raises:
         RequestProblem: it exceeds a limit.
         Busy: too many requests wait already.
     """
-    server = state_of(request)
+    server = server_state(request)
     if body.n > server.limits.rows:
         raise RequestProblem(f"n: at most {server.limits.rows} answers to one prompt; start with --rows {body.n}", "n")
-    if len(prompts) > server.limits.waiting:
-        raise RequestProblem(f"prompt: at most {server.limits.waiting} prompts in one request", "prompt")
+    if len(prompts) > server.limits.prompts:
+        raise RequestProblem(f"prompt: at most {server.limits.prompts} prompts in one request", "prompt")
     longest = max(len(prompt) for prompt in prompts)
     left = model.context - longest
     if left < 1 or (body.max_tokens or 1) > left:
@@ -158,8 +154,8 @@ def _asked(request: Request, body: SampledBody, model: ServedModel, prompts: Seq
             f"the prompt's {longest} tokens{wanted} are more than the {model.context} tokens that this server allows",
             "max_tokens" if left >= 1 else None,
         )
-    if server.requests.engine.load()[1] + len(prompts) > server.limits.waiting:
-        raise Busy(f"{server.limits.waiting} requests are waiting already; try again later")
+    if server.requests.unfinished + len(prompts) > server.limits.prompts:
+        raise Busy(f"{server.limits.prompts} prompts are in progress or waiting already; try again later")
     seed = secrets.randbits(32) if body.seed is None else body.seed % 2**64
     sampling = Sampling(
         body.max_tokens or left,
@@ -170,15 +166,15 @@ def _asked(request: Request, body: SampledBody, model: ServedModel, prompts: Seq
         stop=body.stops,
         seed=seed,
     )
-    return Asked(model, prompts, sampling, body.n)
+    return AnswerRequest(model, prompts, sampling, body.n)
 
 
-async def _respond(request: Request, asked: Asked, body: SampledBody, reply: Reply) -> Response:
-    count = Count(sum(map(len, asked.prompts)))
-    pieces = _measured(state_of(request), asked, count)
+async def _respond(request: Request, wanted: AnswerRequest, body: SampledBody, reply: Reply) -> Response:
+    count = Count(sum(map(len, wanted.prompts)))
+    pieces = _measured(server_state(request), wanted, count)
     if body.stream:
-        told = body.stream_options is not None and body.stream_options.include_usage
-        parts = _parts(pieces, reply, asked.n * len(asked.prompts), count, usage=told)
+        with_usage = body.stream_options is not None and body.stream_options.include_usage is True
+        parts = _parts(pieces, reply, wanted.n * len(wanted.prompts), count, usage=with_usage)
         return StreamingResponse(parts, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
     whole = asyncio.ensure_future(_all(pieces))
     gone = asyncio.ensure_future(_gone(request))
@@ -194,19 +190,19 @@ async def _respond(request: Request, asked: Asked, body: SampledBody, reply: Rep
                 await task
 
 
-async def _measured(server: State, asked: Asked, count: Count) -> AsyncGenerator[Piece]:
+async def _measured(server: ServerState, wanted: AnswerRequest, count: Count) -> AsyncGenerator[Piece]:
     """The pieces of the answers; the request is counted at its end."""
     end = "cancelled"
     try:
-        async with aclosing(server.requests.pieces(asked, count)) as pieces:
+        async with aclosing(server.requests.pieces(wanted, count)) as pieces:
             async for piece in pieces:
                 yield piece
         end = "done"
-    except RequestProblem:
+    except Exception:
         end = "failed"
         raise
     finally:
-        server.metrics.record(asked.model.name, end, count, time.monotonic() - count.started)
+        server.metrics.record(wanted.model.name, end, count, time.monotonic() - count.started)
 
 
 async def _all(pieces: AsyncGenerator[Piece]) -> list[Piece]:

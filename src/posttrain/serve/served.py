@@ -9,7 +9,7 @@ import numpy as np
 
 from posttrain.core.group import Ints
 from posttrain.data.chat.encode import encode_prompt
-from posttrain.data.chat.renderer import Renderer
+from posttrain.data.chat.renderer import Renderer, prefill_with
 from posttrain.data.formats.messages import conversation
 from posttrain.errors import InputError
 from posttrain.policy.forward import head_of
@@ -21,6 +21,10 @@ from posttrain.serve.problems import RequestProblem
 
 CONTEXT = 4096
 """Tokens of a prompt with its answer, at most, unless the model has fewer positions."""
+
+
+REMEMBERED = 64
+"""Different template arguments of which the opening is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,20 @@ class ServedModel:
             return encode_prompt(turns, self.renderer, where="messages", arguments=arguments)
         except InputError as error:
             raise RequestProblem(str(error), "messages") from error
+
+    def opening(self, arguments: Mapping[str, Any]) -> str:
+        """The text with which the template opens an answer.
+
+        Raises:
+            RequestProblem: the template refuses the arguments.
+        """
+        try:
+            return prefill_with(self.renderer, arguments)
+        except InputError as error:
+            raise RequestProblem(str(error), "chat_template_kwargs") from error
+        finally:
+            if len(self.renderer.row_prefills) > REMEMBERED:
+                self.renderer.row_prefills.clear()
 
     def text_tokens(self, prompt: str | Sequence[int]) -> Ints:
         """A text, or tokens, as tokens.

@@ -1,6 +1,7 @@
 """Starting the server: `posttrain serve`, or in a thread of this process."""
 
 import os
+import socket
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from threading import Thread
@@ -10,8 +11,8 @@ from uvicorn import Config, Server
 
 from posttrain.errors import InputError
 from posttrain.listen import LOOPBACK, listen, url_of
-from posttrain.serve.app import LOCAL_NAMES, make_app
-from posttrain.serve.routes import Limits
+from posttrain.serve.app import LOCAL_NAMES, make_server_app
+from posttrain.serve.routes import ServerLimits
 from posttrain.serve.served import ServedModel
 
 KEY = "POSTTRAIN_SERVE_KEY"
@@ -19,20 +20,21 @@ KEY = "POSTTRAIN_SERVE_KEY"
 
 
 def serve_models(
-    models: Mapping[str, ServedModel], host: str, port: int, limits: Limits, announce: Callable[[str], None]
+    models: Mapping[str, ServedModel],
+    listener: socket.socket,
+    key: str | None,
+    limits: ServerLimits,
+    announce: Callable[[], None],
 ) -> None:
     """Serve models until the process is stopped.
 
     Args:
-        announce: receives the server's address.
-
-    Raises:
-        InputError: the address is not available, or is public without a key.
+        listener: the socket that clients connect to.
+        key: what clients must send; None on loopback.
+        announce: called when the server is ready.
     """
-    key = key_of(host)
-    listener = listen(host, port)
-    app = make_app(models, limits, key)
-    announce(f"{url_of(host, listener)}/v1")
+    app = make_server_app(models, limits, key)
+    announce()
     try:
         _server(app).run(sockets=[listener])
     finally:
@@ -40,13 +42,15 @@ def serve_models(
 
 
 @contextmanager
-def serving(models: Mapping[str, ServedModel], limits: Limits, key: str | None = None) -> Generator[str]:
+def background_server(
+    models: Mapping[str, ServedModel], limits: ServerLimits, key: str | None = None
+) -> Generator[str]:
     """Serve in a background thread, on a free port of loopback, for the length of a `with` block.
 
     Yields:
         the address of the API.
     """
-    listener, app = listen(LOOPBACK, 0), make_app(models, limits, key)
+    listener, app = listen(LOOPBACK, 0), make_server_app(models, limits, key)
     server = _server(app)
     thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -59,7 +63,7 @@ def serving(models: Mapping[str, ServedModel], limits: Limits, key: str | None =
         app.state.server.requests.engine.close()
 
 
-def key_of(host: str) -> str | None:
+def read_server_key(host: str) -> str | None:
     """The key from the environment.
 
     Raises:
@@ -69,7 +73,7 @@ def key_of(host: str) -> str | None:
     if key is None and host not in LOCAL_NAMES:
         raise InputError(f"--host {host}: set {KEY} to a secret first, since other machines can reach this address")
     if key is not None and not (key.isascii() and key.isprintable()):
-        raise InputError(f"{KEY}: holds characters that no key has")
+        raise InputError(f"{KEY}: holds characters that no key has; use ASCII letters and digits")
     return key
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from tokenizers.decoders import DecodeStream
 
+from posttrain.data.chat.answer_text import decode_tokens
+
 
 class TextStream:
     """Turns tokens into text, piece by piece.
@@ -32,7 +34,11 @@ class TextStream:
         if self.stopped or token in self._ends:
             return ""
         self._tokens.append(token)
-        piece = self._stream.step(self._backend, token) or ""
+        try:
+            piece = self._stream.step(self._backend, token) or ""
+        except Exception:  # tokenizers refuses some sequences of bytes that are no text
+            self._stream = DecodeStream(skip_special_tokens=False)
+            piece = self._text()[self._decoded :].rstrip("\ufffd")
         self._decoded += len(piece)
         return self._passed(piece)
 
@@ -40,9 +46,11 @@ class TextStream:
         """The text that was held back."""
         if self.stopped:
             return ""
-        whole = self._tokenizer.decode(self._tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        rest = self._passed(whole[self._decoded :])
+        rest = self._passed(self._text()[self._decoded :])
         return rest if self.stopped else rest + self._held
+
+    def _text(self) -> str:
+        return decode_tokens(self._tokens, self._tokenizer)
 
     def _passed(self, piece: str) -> str:
         text = self._held + piece

@@ -73,7 +73,7 @@ def with_parallel(stage: Stage, context: Context) -> Stage:
     if context.ranks.total == 1 or not stage.can_be_in_shards:
         return whole
     hybrid, shard = (stage.model_copy(update={"parallel": mode}) for mode in ("hybrid", "shard"))
-    over_machines = context.ranks.here < context.ranks.total
+    over_machines = context.ranks.here < context.ranks.total and context.ranks.total % context.ranks.here == 0
     for candidate in (whole, hybrid) if over_machines else (whole,):
         memory = room(candidate, runner_of(candidate).needs(candidate, context), context.ranks)
         if memory is None or memory.short is None:
