@@ -190,20 +190,28 @@ def on_two_machines(work: Path, *words: str) -> None:
     assert "divided among 2 processes" in errors[0]
 
 
-def test_hybrid_shards_on_two_machines_follow_one_process_and_resume(work: Path) -> None:
+FEW = ("--set", "stages.sft.max_steps=8", "--set", "stages.sft.save_every=4")
+HYBRID = ("--set", "stages.sft.parallel=hybrid")
+
+
+def test_hybrid_shards_on_two_machines_follow_one_process(work: Path) -> None:
     write_files(work)
-    few = ("--set", "stages.sft.max_steps=8", "--set", "stages.sft.save_every=4")
-    hybrid = ("--set", "stages.sft.parallel=hybrid")
-    assert run(work, "recipe.yaml", "--out", "hybrid-one", *few).returncode == 0
-    on_two_machines(work, "recipe.yaml", "--out", "hybrid", *few, *hybrid)
+    assert run(work, "recipe.yaml", "--out", "hybrid-one", *FEW).returncode == 0
+    on_two_machines(work, "recipe.yaml", "--out", "hybrid", *FEW, *HYBRID)
     assert_close(work / "hybrid-one", work / "hybrid")
+
+
+@pytest.mark.slow
+def test_hybrid_shards_resume_to_the_same_bits(work: Path) -> None:
+    write_files(work)
+    on_two_machines(work, "recipe.yaml", "--out", "hybrid", *FEW, *HYBRID)
     checkpoint = work / "hybrid/stages/sft/checkpoints/step-00000004"
     assert sum(file.stat().st_size for file in (checkpoint / "shards").iterdir()) < 4 * 2**20
     shutil.copytree(work / "hybrid", work / "hybrid-again", symlinks=True)
     for newer in ("model", "stage.json", "checkpoints/step-00000008"):
         path = work / "hybrid-again/stages/sft" / newer
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    on_two_machines(work, "recipe.yaml", "--out", "hybrid-again", *few, *hybrid)
+    on_two_machines(work, "recipe.yaml", "--out", "hybrid-again", *FEW, *HYBRID)
     assert weights(work / "hybrid-again/stages/sft") == weights(work / "hybrid/stages/sft")
 
 
