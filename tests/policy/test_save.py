@@ -1,5 +1,9 @@
 """The saved folder, read by transformers, is the trained model."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 
 from byte_model import save_byte_model
 from posttrain.core.packing import collate
+from posttrain.files import sha256_of
 from posttrain.policy.forward import forward
 from posttrain.policy.load import load_policy
 from posttrain.policy.save import save_policy
@@ -69,3 +74,21 @@ def test_a_tokenizer_with_one_special_token_still_gets_a_pad_token(mark: str, tm
             together = model(**tokenizer(texts, padding=True, return_tensors="pt")).logits
             alone = torch.cat([model(**tokenizer(text, return_tensors="pt")).logits for text in texts])
         assert torch.allclose(together, alone, atol=1e-5)
+
+
+def test_an_adapters_folder_has_the_same_bytes_from_any_process(tmp_path: Path) -> None:
+    """peft keeps the layers' names as a set, whose order depends on the process."""
+    name = str(save_byte_model(tmp_path / "base"))
+    code = (
+        "import sys; from pathlib import Path; from posttrain.policy.load import load_policy\n"
+        "from posttrain.policy.lora.adapters import add_lora; from posttrain.policy.options import LoraOptions\n"
+        "from posttrain.policy.save import save_policy\n"
+        "policy = load_policy(sys.argv[1]); add_lora(policy, LoraOptions(rank=2)); save_policy(policy, Path(sys.argv[2]))"
+    )
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", code, name, str(tmp_path / seed)], check=True, env=environment)
+    assert sha256_of(tmp_path / "1") == sha256_of(tmp_path / "2")
+    targets = json.loads((tmp_path / "1/adapter_config.json").read_text())["target_modules"]
+    assert len(targets) > 2
+    assert targets == sorted(targets)

@@ -115,7 +115,17 @@ def save_adapter(policy: Policy, target: Path) -> None:
         # Names and values without `state_dict`, which would put weights in shards again on this rank alone.
         policy.model.save_pretrained(target, safe_serialization=True, state_dict=dict(policy.model.named_parameters()))
         (target / "README.md").unlink(missing_ok=True)  # peft's empty template; the run writes a card with evidence
-        return
-    config, tensors = stacked(policy)
-    config.save_pretrained(str(target))
-    save_file(tensors, target / "adapter_model.safetensors", metadata={"format": "pt"})
+    else:
+        config, tensors = stacked(policy)
+        config.save_pretrained(str(target))
+        save_file(tensors, target / "adapter_model.safetensors", metadata={"format": "pt"})
+    _sort_targets(target / "adapter_config.json")
+
+
+def _sort_targets(path: Path) -> None:
+    """Sort the layers' names in an adapter's configuration: peft holds a set, whose order differs between processes."""
+    config = read_json(path)
+    names = {
+        key: sorted(config[key]) for key in ("target_modules", "exclude_modules") if isinstance(config.get(key), list)
+    }
+    write_json(path, {**config, **names})
