@@ -83,7 +83,8 @@ def test_an_adapters_folder_has_the_same_bytes_from_any_process(tmp_path: Path) 
         "import sys; from pathlib import Path; from posttrain.policy.load import load_policy\n"
         "from posttrain.policy.lora.adapters import add_lora; from posttrain.policy.options import LoraOptions\n"
         "from posttrain.policy.save import save_policy\n"
-        "policy = load_policy(sys.argv[1]); add_lora(policy, LoraOptions(rank=2)); save_policy(policy, Path(sys.argv[2]))"
+        "policy = load_policy(sys.argv[1]); add_lora(policy, LoraOptions(rank=2))\n"
+        "save_policy(policy, Path(sys.argv[2]))"
     )
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
