@@ -1,8 +1,15 @@
-"""Listening on an address."""
+"""Listening on an address, and a server in a background thread."""
 
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from posttrain.errors import InputError
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 LOOPBACK = "127.0.0.1"
 
@@ -22,3 +29,23 @@ def listen(host: str, port: int) -> socket.socket:
 def url_of(host: str, listener: socket.socket) -> str:
     """The URL of an address."""
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def in_background(server: "Server", listener: socket.socket) -> Generator[str]:
+    """Run a server in a background thread for the length of a `with` block.
+
+    Args:
+        listener: a socket on loopback.
+
+    Yields:
+        the server's URL.
+    """
+    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield url_of(LOOPBACK, listener)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()

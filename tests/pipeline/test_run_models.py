@@ -11,11 +11,11 @@ from posttrain.pipeline.run_models import model_place, named_models
 
 def make_run(folder: Path, *stages: tuple[str, str]) -> Path:
     """A run directory whose stages (name, kind) have model folders."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name, _ in stages:
         (folder / "stages" / name / "model").mkdir(parents=True)
     recipe = {"model": "org/start", "stages": {name: {"kind": kind} for name, kind in (*stages, ("later", "grpo"))}}
-    (folder / "manifest.json").write_text(json.dumps({"recipe": recipe, "recipe_file": None}))
+    (folder / "manifest.json").write_text(json.dumps({"recipe": recipe, "recipe_file": None, "posttrain": "0.1.0"}))
     return folder
 
 
@@ -30,6 +30,17 @@ def test_a_run_stands_for_its_models_that_answer(run: Path) -> None:
         "sft": str(run / "stages/sft/model"),
         "dpo": str(run / "stages/dpo/model"),
     }
+
+
+def test_the_demos_folder_holds_its_run_beside_its_data(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo/run", ("sft", "sft"))
+    assert named_models([str(tmp_path / "demo")])["sft"] == str(run / "stages/sft/model")
+    assert model_place(f"{tmp_path / 'demo'}:sft") == str(run / "stages/sft/model")
+
+
+def test_a_model_folder_with_another_programs_manifest_is_a_model(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"manifest_version": 3}')
+    assert named_models([str(tmp_path)]) == {tmp_path.name: str(tmp_path)}
 
 
 def test_a_stage_has_its_own_name_and_several_runs_add_theirs(run: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from ipaddress import ip_network
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
@@ -15,7 +14,7 @@ from posttrain.annotate.people.invitations import invite_first_owner
 from posttrain.annotate.web.app import make_app
 from posttrain.annotate.web.oidc_provider import discover
 from posttrain.errors import InputError
-from posttrain.listen import LOOPBACK, listen, url_of
+from posttrain.listen import LOOPBACK, in_background, listen, url_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -68,16 +67,10 @@ def serving(db: str) -> Generator[str]:
         a link to sign up as the owner, or the app's URL if there is an owner.
     """
     engine = open_store(db)
-    listener = listen(LOOPBACK, 0)
-    server = _server(make_app(engine))
-    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
     try:
-        yield f"http://{LOOPBACK}:{listener.getsockname()[1]}{_owner_path(engine) or '/'}"
+        with in_background(_server(make_app(engine)), listen(LOOPBACK, 0)) as url:
+            yield f"{url}{_owner_path(engine) or '/'}"
     finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
         engine.dispose()
 
 

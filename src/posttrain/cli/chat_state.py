@@ -23,7 +23,7 @@ HELP = """\
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
-    """How answers are drawn; `max_tokens` None lets them fill the context, `seed` None draws anew each time."""
+    """How answers are drawn. `max_tokens` None lets them fill the context; `seed` None takes another seed each time."""
 
     temperature: float = 0.7
     top_p: float = 1.0

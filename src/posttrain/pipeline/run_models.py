@@ -7,6 +7,7 @@ from typing import Any
 from posttrain.errors import InputError
 from posttrain.recipe.stages.registry import STAGES
 from posttrain.report.run_files import expected, json_object
+from posttrain.report.run_list import run_in
 
 BASE = "base"
 """The name of a run's start model."""
@@ -25,7 +26,7 @@ def model_place(name: str, *, servers: bool = False) -> str:
     if Path(name).is_dir():
         return name
     if run and Path(run).is_dir():
-        return _model_of_run(Path(run), stage, name)
+        return _model_of_run(run_in(Path(run)) or Path(run), stage, name)
     if "/" not in name:
         more = ", a server's model name@http://host/v1" if servers else ""
         raise InputError(f"{name}: no such model folder; a hub id is org/name, a stage's model RUN:STAGE{more}")
@@ -56,9 +57,10 @@ def _expanded(name: str) -> list[tuple[str | None, str]]:
     run, _, stage = name.rpartition(":")
     if run and Path(run).is_dir():
         return [(run, stage)]
-    if not (Path(name) / "manifest.json").is_file():
+    found = run_in(Path(name))
+    if found is None:
         return [(None, name)]
-    stages = _answering_stages(Path(name))
+    stages = _answering_stages(found)
     if not stages:
         raise InputError(f"{name}: no stage of this run has a model yet; posttrain run goes on with it")
     return [(name, stage) for stage in (BASE, *stages)]

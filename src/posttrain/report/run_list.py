@@ -67,6 +67,11 @@ def is_run(folder: Path) -> bool:
     return manifest is not None and {"posttrain", "recipe"} <= manifest.keys()
 
 
+def run_in(folder: Path) -> Path | None:
+    """The run's folder, which is the folder itself or ``run`` in it, as in the demo's; None if there is no run."""
+    return next((path for path in (folder, folder / "run") if is_run(path)), None)
+
+
 def _files(folder: Path) -> Iterator[tuple[int, int, float]]:
     """(inode, bytes, time of the last change) of each file; a run at work may remove some meanwhile."""
     for path in folder.rglob("*"):

@@ -4,13 +4,12 @@ import os
 import socket
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from threading import Thread
 
 from fastapi import FastAPI
 from uvicorn import Config, Server
 
 from posttrain.errors import InputError
-from posttrain.listen import LOOPBACK, listen, url_of
+from posttrain.listen import LOOPBACK, in_background, listen
 from posttrain.serve.app import LOCAL_NAMES, make_server_app
 from posttrain.serve.routes import ServerLimits
 from posttrain.serve.served import ServedModel
@@ -50,16 +49,11 @@ def background_server(
     Yields:
         the address of the API.
     """
-    listener, app = listen(LOOPBACK, 0), make_server_app(models, limits, key)
-    server = _server(app)
-    thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
+    app = make_server_app(models, limits, key)
     try:
-        yield f"{url_of(LOOPBACK, listener)}/v1"
+        with in_background(_server(app), listen(LOOPBACK, 0)) as url:
+            yield f"{url}/v1"
     finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
         app.state.server.requests.engine.close()
 
 
