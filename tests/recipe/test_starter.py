@@ -59,3 +59,21 @@ def test_without_a_known_kind_the_kinds_are_listed_on_a_line_each(
     answer = posttrain("init", *arguments)
     assert (answer.code, answer.out) == (2, "")
     assert [line.split()[0] for line in answer.err.splitlines()[1:]] == list(STARTERS)
+
+
+def test_every_stage_that_reads_the_data_gets_its_columns(
+    tmp_path: Path, posttrain: Posttrain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes.csv").write_text("question,answer\na?,b\n")
+    answer = posttrain("init", "audit", "--data", "notes.csv")
+    assert "guessed from their names: prompt = question, completion = answer" in answer.err
+    Path("recipe.yaml").write_text(answer.out)
+    sources = [source for stage in load_recipe(Path("recipe.yaml")).stages.values() for source in stage.data]  # type: ignore[attr-defined]
+    assert [dict(source.columns) for source in sources] == [{"prompt": "question", "completion": "answer"}] * 2
+
+
+def test_columns_that_the_user_names_are_written(posttrain: Posttrain) -> None:
+    answer = posttrain("init", "dpo", "--data", "later.csv", "--columns", "prompt=a,chosen=b: c")
+    assert "data: {path: later.csv, columns: {prompt: a, chosen: 'b: c'}}" in answer.out
+    assert answer.err == ""

@@ -73,10 +73,19 @@ class BuildContext:
         return Load(count if rows is None else min(rows, count), prompt / per, answer / per)
 
     def answer_tokens(self, files: Sequence[FileProfile]) -> int:
-        """The limit of new tokens: twice the mean answer, within 64 and 512 and within the model's positions."""
-        tokens = 2 * max((file.answer_chars / self.model.chars_per_token for file in files), default=0.0) or 256.0
-        most = 512 if self.model.positions is None else max(8, min(512, self.model.positions // 4))
-        return int(min(most, max(64, tokens)) // 8 * 8)
+        """The limit of new tokens for the longest answers of these files; see `answer_limit`."""
+        return answer_limit(max((file.answer_chars for file in files), default=0.0), self.model)
+
+
+def answer_limit(answer_chars: float, model: StartModel) -> int:
+    """The limit of new tokens: twice the mean answer, within 64 and 512 and within the model's positions.
+
+    Args:
+        answer_chars: mean length of the answers in characters; 0 if there are none.
+    """
+    tokens = 2 * answer_chars / model.chars_per_token or 256.0
+    most = 512 if model.positions is None else max(8, min(512, model.positions // 4))
+    return int(min(most, max(64, tokens)) // 8 * 8)
 
 
 def recipe_path(path: str, folder: Path) -> str:

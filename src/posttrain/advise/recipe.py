@@ -1,15 +1,13 @@
 """Turns a draft into a recipe: its values, and its text with the reasons as comments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from posttrain.advise.draft import BuildContext, RecipeDraft, recipe_path
-
-_METRICS: Mapping[str, Any] = {"json_fields": {"equal": {"kind": "json_fields", "whole": True}}, "match": "match"}
-"""The reward that reads a file's answers → the metrics that measure them."""
+from posttrain.advise.suite import checked_suite
 
 
 def recipe_values(draft: RecipeDraft, context: BuildContext) -> dict[str, Any]:
@@ -42,9 +40,7 @@ def recipe_text(draft: RecipeDraft, context: BuildContext, head: Sequence[str]) 
 def _suite_comment(context: BuildContext) -> list[str]:
     """A suite as a comment, if a metric reads the answers. It is a comment because it needs rows outside training."""
     profile = context.profile
-    file = next(
-        (f for f in profile.files if f.shows and f.check is not None and f.check.spec["kind"] in _METRICS), None
-    )
+    file = next((f for f in profile.files if f.shows and f.check is not None and f.check.fits), None)
     if file is None or file.check is None or file.convention != "prompt and completion":
         return []
     path = recipe_path(profile.against[0], context.folder) if profile.against else "test.jsonl"
@@ -52,7 +48,7 @@ def _suite_comment(context: BuildContext) -> list[str]:
     data = {"path": path, "columns": columns} if columns else path
     suite = {
         "data": data,
-        "metrics": _METRICS[file.check.spec["kind"]],
+        **checked_suite(file.check, file.columns.get("completion", "completion")).keys,
         "max_new_tokens": context.answer_tokens([file]),
     }
     text = yaml.safe_dump(suite, sort_keys=False, allow_unicode=True, default_flow_style=True, width=10**6).strip()

@@ -1,13 +1,13 @@
 """The commented starting recipes, one for each kind of stage."""
 
+import re
 from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any
 
 import yaml
 
-from posttrain.audit.rows.convention import reading_of
-from posttrain.data.files.hub import SCHEME
-from posttrain.data.files.read import read_rows
+from posttrain.data.formats.conventions import Kind
 from posttrain.errors import InputError
 from posttrain.recipe.stages.registry import STAGES
 
@@ -19,29 +19,24 @@ STARTERS: Mapping[str, str] = {kind: options.starter for kind, options in STAGES
 """Kind → ``package:file`` of its starting recipe."""
 
 
-def starter(kind: str, *, data: str | None = None, model: str | None = None) -> str:
+def starter(
+    kind: str, *, data: str | None = None, model: str | None = None, columns: Mapping[str, str] | None = None
+) -> str:
     """The text of a starting recipe.
 
     Args:
         data: replaces the first stage's data file everywhere in the recipe; None keeps the starter's file name.
         model: replaces the recipe's model; None keeps the starter's model.
+        columns: standard name → the column of `data`, where they differ.
 
     Raises:
         InputError: there is no starting recipe of this kind.
     """
-    if kind not in STARTERS:
-        raise InputError(f"init: there is no starting recipe {kind}; {kinds_of_starters()}")
-    package, _, file = STARTERS[kind].partition(":")
-    text = files(package).joinpath(file).read_text(encoding="utf-8")
+    text = _starter_text(kind)
     values = yaml.safe_load(text)
     if model is not None:
-        text = text.replace(f"model: {values['model']}", f"model: {_quoted(model)}", 1)
-    if data is not None:
-        text = text.replace(_first_data(values), _quoted(data))
-        if columns := _columns_meant(data):
-            named = ", ".join(f"{ours}: {_quoted(theirs)}" for ours, theirs in columns.items())
-            text = text.replace("columns: {}}", f"columns: {{{named}}}}}    # a guess: check them", 1)
-    return text
+        text = text.replace(f"model: {values['model']}", f"model: {flow_yaml(model)}", 1)
+    return text if data is None else _with_data(text, _first_data(values), data, columns or {})
 
 
 def kinds_of_starters() -> str:
@@ -53,23 +48,56 @@ def kinds_of_starters() -> str:
     return "choose one of these kinds:\n" + "\n".join(lines)
 
 
-def _columns_meant(data: str) -> Mapping[str, str]:
-    """Standard column name → the file's column name, guessed from the names if the columns fit no convention."""
-    try:
-        row = None if data.startswith(SCHEME) else next(read_rows(data), None)
-    except InputError:  # `validate` reports the problem
-        return {}
-    columns = {} if row is None else reading_of(row, {}).columns
-    return columns if "completion" in columns else {}
+def reader_of_starter(kind: str) -> str:
+    """The kind of the stage that reads a starting recipe's first data file: a training stage if there is one.
+
+    Raises:
+        InputError: there is no starting recipe of this kind.
+    """
+    values = yaml.safe_load(_starter_text(kind))
+    first = _first_data(values)
+    readers = [stage["kind"] for stage in values["stages"].values() if _path_of(stage.get("data", "")) == first]
+    return next((name for name in readers if hasattr(STAGES[name], "rows")), readers[0])
 
 
-def _first_data(values: dict[str, dict[str, dict[str, object]]]) -> str:
-    first: object = next(iter(values["stages"].values()))["data"]
-    while not isinstance(first, str):
-        first = first[0] if isinstance(first, list) else first["path"]  # type: ignore[index]
-    return first
+def rows_of_starter(kind: str) -> Kind:
+    """The kind of rows that a starting recipe reads from its first data file.
+
+    Raises:
+        InputError: there is no starting recipe of this kind.
+    """
+    return getattr(STAGES[reader_of_starter(kind)], "rows", "prompt")
 
 
-def _quoted(text: str) -> str:
-    """A text as a YAML value, with quotes if YAML needs them."""
-    return yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=10**6).strip()[1:-1]
+def flow_yaml(value: Any) -> str:
+    """A value as YAML on one line, with quotes where YAML needs them."""
+    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
+    return text.strip()[1:-1]
+
+
+def _starter_text(kind: str) -> str:
+    if kind not in STARTERS:
+        raise InputError(f"init: there is no starting recipe {kind}; {kinds_of_starters()}")
+    package, _, file = STARTERS[kind].partition(":")
+    return files(package).joinpath(file).read_text(encoding="utf-8")
+
+
+def _with_data(text: str, first: str, data: str, columns: Mapping[str, str]) -> str:
+    """The text with another data file in place of the first one, wherever that is named."""
+    path = flow_yaml(data)
+    if not columns:
+        return text.replace(first, path)
+    source = f"path: {path}, columns: {flow_yaml(dict(columns))}"
+    text = re.sub(rf"path: {re.escape(first)}(?:, columns: {{}})?", lambda _: source, text)
+    return re.sub(rf"data: {re.escape(first)}", lambda _: f"data: {{{source}}}", text)
+
+
+def _first_data(values: Mapping[str, Any]) -> str:
+    return _path_of(next(iter(values["stages"].values()))["data"])
+
+
+def _path_of(data: Any) -> str:
+    """The first path of a stage's data."""
+    while not isinstance(data, str):
+        data = data[0] if isinstance(data, list) else data["path"]
+    return data

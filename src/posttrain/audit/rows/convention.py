@@ -104,6 +104,12 @@ def trainer_reading(row: Row, kinds: Sequence[Kind], columns: Mapping[str, str],
     return reading_of(row, columns, task)
 
 
+def guessed_columns(row: Row) -> Mapping[str, str]:
+    """The columns that the names suggest for prompt and completion, or for the prompt alone; empty if none is clear."""
+    certain = _guess(row.values)
+    return certain if "completion" in certain else _meant(row.values) or certain
+
+
 def _guess(values: Mapping[str, Any]) -> dict[str, str]:
     """Guess the columns of prompt and completion among columns that hold a text.
 

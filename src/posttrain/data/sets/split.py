@@ -24,10 +24,15 @@ def request_key(example: Example) -> str:
     return prompt_key(example) + (json.dumps(own, sort_keys=True, default=str) if own else "")
 
 
+def place_of(key: str, seed: int) -> int:
+    """The place of `key` in a random order of all keys, below 2**64; it depends on key and seed alone."""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=str(seed).encode()).digest()
+    return int.from_bytes(digest, "big")
+
+
 def falls_within(key: str, share: float, seed: int) -> bool:
     """Whether `key` falls into a share of all keys; this depends on key and seed alone."""
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=str(seed).encode()).digest()
-    return int.from_bytes(digest, "big") < share * 2**64
+    return place_of(key, seed) < share * 2**64
 
 
 def part_of(example: Example, *, seed: int, validation: float, tasks: Held, phrasings: Held) -> str:
