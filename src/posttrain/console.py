@@ -3,7 +3,9 @@
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -55,6 +57,18 @@ def in_notebook() -> bool:
     return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
+class Follower(Protocol):
+    """Receives what a screen shows; see `Screen.followed_by`."""
+
+    def line(self, sentence: str) -> None:
+        """A sentence or a title."""
+        ...
+
+    def bar(self, title: str, total: int | None) -> AbstractContextManager[Advance]:
+        """A progress bar; the context's value is called with its progress."""
+        ...
+
+
 class Screen:
     """Prints notes and progress bars on standard error, since standard output is for results.
 
@@ -67,14 +81,28 @@ class Screen:
     def __init__(self, *, quiet: bool = False) -> None:
         terminal = False if in_notebook() else None  # None: as standard error has it
         self.console = Console(stderr=True, quiet=quiet, highlight=False, force_jupyter=False, force_terminal=terminal)
+        self.follower: Follower | None = None
+
+    def followed_by(self, follower: Follower) -> "Screen":
+        """A screen that shows the same; its notes, titles and bars go to the follower as well, even if it is quiet."""
+        screen = copy(self)
+        screen.follower = follower
+        return screen
 
     def note(self, sentence: str) -> None:
         """Print a sentence."""
-        self.console.print(f"  {sentence}", markup=False, soft_wrap=True)
+        self._print(f"  {sentence}")
+        if self.follower is not None:
+            self.follower.line(sentence)
 
     def title(self, sentence: str) -> None:
         """Print the title of what begins."""
-        self.console.print(sentence, style="bold", markup=False, soft_wrap=True)
+        self._print(sentence, style="bold")
+        if self.follower is not None:
+            self.follower.line(sentence)
+
+    def _print(self, text: str, style: str | None = None) -> None:
+        self.console.print(text, style=style, markup=False, soft_wrap=True)
 
     def table(self, title: str, rows: Sequence[Sequence[str]]) -> None:
         """Print a small table; its first row is the heading. Long cells are cut."""
@@ -90,11 +118,16 @@ class Screen:
     @contextmanager
     def bar(self, title: str, total: int | None) -> Generator[Advance]:
         """While open, show a progress bar; `total` is None if the end is not known."""
-        if self.console.is_terminal:
-            with self._live(title, total) as advance:
-                yield advance
-        else:
-            yield self._lines(title, total)
+        shown = self._live(title, total) if self.console.is_terminal else nullcontext(self._lines(title, total))
+        followed = nullcontext(None) if self.follower is None else self.follower.bar(title, total)
+        with shown as show, followed as follow:
+
+            def advance(done: int, words: str) -> None:
+                show(done, words)
+                if follow is not None:
+                    follow(done, words)
+
+            yield advance
 
     @contextmanager
     def _live(self, title: str, total: int | None) -> Generator[Advance]:
@@ -114,15 +147,18 @@ class Screen:
     def _lines(self, title: str, total: int | None) -> Advance:
         """Print a line at every tenth of the total, and at least every `LINE_SECONDS`."""
         started = last = time.monotonic()
-        tenths = 0
+        tenths = first = 0
 
         def advance(done: int, words: str) -> None:
-            nonlocal last, tenths
+            nonlocal started, last, tenths, first
             now, reached = time.monotonic(), 10 * done // total if total else 0
+            if done and not first:  # a resumed stage begins in the middle
+                first, started = done, now
             if now - last < LINE_SECONDS and reached <= tenths:
                 return
             last, tenths = now, reached
-            left = f", {(now - started) * (total - done) / done:.0f} s left" if total and done else ""
-            self.note(f"{title}: {done}{f' of {total}' if total else ''}{left}  {words}")
+            known = total and done > first
+            left = f", {(now - started) * (total - done) / (done - first):.0f} s left" if known and total else ""
+            self._print(f"  {title}: {done}{f' of {total}' if total else ''}{left}  {words}")
 
         return advance

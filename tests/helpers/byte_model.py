@@ -29,7 +29,7 @@ def save_byte_tokenizer(folder: Path, *, template: str | None = TEMPLATE) -> int
     return len(fast)
 
 
-def save_byte_model(folder: Path, *, template: str | None = TEMPLATE, seed: int = 0, **shape: int) -> Path:
+def save_byte_model(folder: Path, *, template: str | None = TEMPLATE, seed: int = 0, **shape: float) -> Path:
     """A Llama over bytes in `folder`, of two layers unless `shape` says otherwise."""
     vocabulary = save_byte_tokenizer(folder, template=template)
     torch.manual_seed(seed)

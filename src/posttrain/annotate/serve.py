@@ -1,7 +1,7 @@
 """The app as a process of its own (`posttrain annotate serve`) or in a background thread."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from posttrain.annotate.db.store import now, open_store, writing
 from posttrain.annotate.people.invitations import invite_first_owner
 from posttrain.annotate.web.app import make_app
 from posttrain.annotate.web.oidc_provider import discover
+from posttrain.annotate.web.sections import Section
 from posttrain.errors import InputError
 from posttrain.listen import LOOPBACK, in_background, listen, url_of
 
@@ -33,6 +34,7 @@ def serve_app(
     oidc: str | None,
     oidc_client: str | None,
     announce: Callable[[str], None],
+    sections: Sequence[Section] = (),
 ) -> None:
     """Serve the app until it is stopped.
 
@@ -41,6 +43,7 @@ def serve_app(
         oidc: issuer of an OpenID Connect provider with which people may sign in.
         oidc_client: the app's client id at the provider; the secret is in the environment (`OIDC_SECRET`).
         announce: receives the app's URL, and a link to sign up as the owner while there is no owner.
+        sections: further parts of the app.
 
     Raises:
         InputError: the address is in use or not available.
@@ -55,12 +58,14 @@ def serve_app(
     url = url_of(host, listener)
     if (path := _owner_path(engine)) is not None:
         announce(f"Sign up as the owner: {url}{path}")
+    for section in sections:
+        announce(f"{section.title}: {url}{section.path}")
     announce(f"The ranking app is at {url}; stop it with Ctrl-C.")
-    _server(make_app(engine, secure=secure, provider=provider), proxy).run(sockets=[listener])
+    _server(make_app(engine, secure=secure, provider=provider, sections=sections), proxy).run(sockets=[listener])
 
 
 @contextmanager
-def serving(db: str) -> Generator[str]:
+def serving(db: str, sections: Sequence[Section] = ()) -> Generator[str]:
     """Serve in a background thread, on a free port of loopback, for the length of a `with` block.
 
     Yields:
@@ -68,7 +73,7 @@ def serving(db: str) -> Generator[str]:
     """
     engine = open_store(db)
     try:
-        with in_background(_server(make_app(engine)), listen(LOOPBACK, 0)) as url:
+        with in_background(_server(make_app(engine, sections=sections)), listen(LOOPBACK, 0)) as url:
             yield f"{url}{_owner_path(engine) or '/'}"
     finally:
         engine.dispose()

@@ -13,13 +13,16 @@ from posttrain.cli import annotate as annotate_cli
 from posttrain.cli import audit as audit_cli
 from posttrain.cli import chat as chat_cli
 from posttrain.cli import compare as compare_cli
+from posttrain.cli import convert as convert_cli
 from posttrain.cli import doctor as doctor_cli
 from posttrain.cli import evaluation as evaluation_cli
 from posttrain.cli import export as export_cli
 from posttrain.cli import gate as gate_cli
+from posttrain.cli import init as init_cli
 from posttrain.cli import report as report_cli
 from posttrain.cli import runs as runs_cli
 from posttrain.cli import serve as serve_cli
+from posttrain.cli import ui as ui_cli
 from posttrain.cli.options import AsJson, Overrides, Sweeps
 from posttrain.cli.processes import LOST, run_processes
 from posttrain.errors import GateStopped, InputError, LostRank, RunError, Stopped, Waiting
@@ -41,11 +44,14 @@ app.add_typer(report_cli.app)
 app.add_typer(annotate_cli.app, name="annotate")
 app.add_typer(evaluation_cli.app, name="eval")
 app.add_typer(compare_cli.app)
+app.add_typer(convert_cli.app)
 app.add_typer(serve_cli.app)
 app.add_typer(chat_cli.app)
+app.add_typer(init_cli.app)
 app.add_typer(export_cli.app)
 app.add_typer(runs_cli.app, name="runs")
 app.add_typer(runs_cli.show_app)
+app.add_typer(ui_cli.app)
 app.add_typer(doctor_cli.app)
 
 RecipeFile = Annotated[Path, typer.Argument(help="The recipe, a YAML file.", show_default=False)]
@@ -156,26 +162,6 @@ def generate(
     """Write several different completions of each prompt, for people to rank."""
     given = {"data": data, "k": k, "temperature": temperature, "max_new_tokens": max_new_tokens}
     _work().generate_and_show([model, *models], given, set_, out, seed, as_json=as_json)
-
-
-@app.command(epilog="Example: posttrain init sft --data notes.csv --model ./base > recipe.yaml")
-def init(
-    kind: Annotated[
-        str | None,
-        typer.Argument(
-            help="sft, ift, dpo, kto, reward, candidates, rank, pick, ppo, grpo, rounds, audit or all.",
-            show_default=False,
-        ),
-    ] = None,
-    data: Annotated[str | None, typer.Option(help="The first stage's data.", show_default=False)] = None,
-    model: Annotated[str | None, typer.Option(help="A folder or a hub id.", show_default=False)] = None,
-) -> None:
-    """Print a commented recipe for a technique, to start from. Without a kind: the kinds there are."""
-    from posttrain.recipe.starter import kinds_of_starters, starter
-
-    if kind is None:
-        raise InputError(f"init: {kinds_of_starters()}")
-    typer.echo(starter(kind, data=data, model=model), nl=False)
 
 
 @app.command(epilog="Examples: posttrain keys dpo; posttrain keys | less")

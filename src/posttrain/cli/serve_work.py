@@ -1,7 +1,7 @@
 """The work of `posttrain serve`: load the models, and serve them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -56,6 +56,15 @@ def load_named(
     Raises:
         InputError: a model cannot be loaded or served.
     """
+    return served_models(named_models(names), model_opener(template, place), context)
+
+
+def model_opener(template: str | None, place: Mapping[str, Any]) -> Callable[[str], tuple[Policy, Renderer]]:
+    """Loads a model's folder or hub id, and says so on the screen.
+
+    Args:
+        place: device, precision and trust_remote_code.
+    """
     screen = Screen()
     options = checked_options(PolicyOptions, dict(place))
 
@@ -64,7 +73,7 @@ def load_named(
         model = opened_model(folder, options, template=template)
         return model.policy, model.renderer
 
-    return served_models(named_models(names), opened, context)
+    return opened
 
 
 def _body(models: Mapping[str, ServedModel]) -> str:

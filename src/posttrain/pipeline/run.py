@@ -13,6 +13,7 @@ from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import changes, finished, has_work, started_with, strangers
 from posttrain.pipeline.gates import check_stage_gates, stop_at_blocking
 from posttrain.pipeline.gold_rows import check_gold_rows
+from posttrain.pipeline.live_files import LiveFiles
 from posttrain.pipeline.out_folder import check_out
 from posttrain.pipeline.ranks import check_shared, end_ranks
 from posttrain.pipeline.reports import leave_card, reported
@@ -52,7 +53,9 @@ def run_recipe(
     keep_going: bool = False,
     shared: Sequence[Path] = (),
 ) -> Summary:
-    """Run all stages; writes ``manifest.json``, ``summary.json``, ``report.html``, a folder a stage, and ``log.txt``.
+    """Run all stages; writes ``manifest.json``, ``summary.json``, ``report.html`` and a folder a stage.
+
+    ``console.txt`` keeps what the screen shows, ``log.txt`` the warnings of libraries.
 
     Args:
         base: folder that relative paths in the recipe start from.
@@ -71,6 +74,7 @@ def run_recipe(
     check_out(out, base, *([one.path for one in named if one.what == what] for what in ("model", "data")))
     with locked(out), library_log(out / LOG):
         check_shared(out)
+        screen = screen.followed_by(LiveFiles(out))
         if file is not None and (moved := check_owner(out, file)) is not None:
             screen.note(moved)
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]

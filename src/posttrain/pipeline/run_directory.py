@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from posttrain import __version__
 from posttrain.data.files.read import source_files
 from posttrain.errors import InputError, RunError
 from posttrain.files import disk_errors, read_json, sha256_of, write_json
+
+TRIES = 3
+"""How often a lock is tried for."""
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "safetensors", "numpy")
 
@@ -53,12 +57,14 @@ def take_lock(folder: Path) -> int:
     """
     with disk_errors(folder):
         handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise InputError(f"{folder}: another run is at work here; wait for it, or choose another --out") from error
-    return handle
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except OSError:
+            time.sleep(0.05)  # `at_work` may hold the lock for a moment
+    os.close(handle)
+    raise InputError(f"{folder}: another run is at work here; wait for it, or choose another --out")
 
 
 def _check_still_there(folder: Path, cause: Exception | None) -> None:

@@ -38,8 +38,12 @@ class ListedRun:
 
 def listed_runs(folder: Path) -> list[ListedRun]:
     """The runs below a folder, the latest first."""
-    runs = [listed_run(path) for path in _run_folders(folder, DEEP)]
-    return sorted(runs, key=lambda run: -run.changed)
+    return sorted(map(listed_run, run_folders(folder)), key=lambda run: -run.changed)
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """The folders of the runs below a folder, or the folder itself if it is a run's."""
+    return list(_run_folders(folder, DEEP))
 
 
 def listed_run(folder: Path) -> ListedRun:

@@ -1,6 +1,7 @@
 """The ASGI app: its routers, middleware and error handlers."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,17 +18,21 @@ from posttrain.annotate.web import manage, manage_people, oidc, screens, session
 from posttrain.annotate.web.bodies import BodyLimitMiddleware
 from posttrain.annotate.web.guard import Limiter, signed_in
 from posttrain.annotate.web.oidc_provider import Provider
-from posttrain.annotate.web.templates import FOLDER, page
+from posttrain.annotate.web.sections import Section
+from posttrain.annotate.web.templates import FOLDER, page, templates_of
 
 QUARTER = 15 * 60
 
 
-def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None = None) -> FastAPI:
+def make_app(
+    engine: Engine, *, secure: bool = False, provider: Provider | None = None, sections: Sequence[Section] = ()
+) -> FastAPI:
     """The ranking app over a database.
 
     Args:
         secure: whether people reach it only over HTTPS, through a proxy.
         provider: an OpenID Connect provider with which people may sign in as well.
+        sections: further parts of the app.
     """
     app = FastAPI(
         title="posttrain annotate",
@@ -50,6 +55,8 @@ def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None 
         },
     )
     app.state.engine, app.state.secure, app.state.oidc = engine, secure, provider
+    app.state.sections = tuple(sections)
+    app.state.templates = templates_of([section.pages for section in sections])
     app.state.limits = {
         "sign-ins as": Limiter(10, QUARTER, pace=30),
         "sign-ins from": Limiter(100, QUARTER),
@@ -58,6 +65,10 @@ def make_app(engine: Engine, *, secure: bool = False, provider: Provider | None 
     }
     for module in (sessions, oidc, work, manage, manage_people, screens):
         app.include_router(module.router)
+    for section in sections:
+        setattr(app.state, section.name, section.state)
+        app.include_router(section.router)
+        app.mount(f"/static/{section.name}", StaticFiles(directory=section.pages / "static"), name=section.name)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app.add_middleware(BodyLimitMiddleware)
     app.add_exception_handler(Problem, _problem)

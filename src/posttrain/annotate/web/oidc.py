@@ -21,6 +21,7 @@ from posttrain.annotate.people.identities import join_as, person_known_as
 from posttrain.annotate.problems import Forbidden, Missing
 from posttrain.annotate.web.guard import client_of, engine_of
 from posttrain.annotate.web.oidc_provider import Provider, exchange_code, verified_claims
+from posttrain.annotate.web.sections import first_page
 from posttrain.annotate.web.sessions import start_session
 
 router = APIRouter(include_in_schema=False)
@@ -76,7 +77,7 @@ def handle_callback(request: Request, code: str = "", state: str = "", error: st
         with writing(engine_of(request)) as connection:
             log_action(connection, now(), None, "sign-in refused", issuer=provider.issuer, subject=claims["sub"])
         raise Forbidden("you have no account here; ask the owner of this app for an invitation")
-    answer = RedirectResponse("/", status_code=303)
+    answer = RedirectResponse(first_page(request, person), status_code=303)
     start_session(request, answer, person)
     answer.delete_cookie(COOKIE, path=BACK)
     return answer

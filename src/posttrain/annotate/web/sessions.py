@@ -15,6 +15,7 @@ from posttrain.annotate.people.names import tidy_name
 from posttrain.annotate.problems import Invalid, Problem
 from posttrain.annotate.web.guard import COOKIE, NotSignedIn, Person, Store, check_origin, client_of, engine_of
 from posttrain.annotate.web.models import Credentials
+from posttrain.annotate.web.sections import first_page
 from posttrain.annotate.web.templates import page
 
 router = APIRouter()
@@ -72,7 +73,7 @@ def _login(request: Request, name: str, password: str) -> Any:
         person = _check_password(request, name, password)
     except Problem as problem:
         return page(request, "login.html", status=problem.status, problem=str(problem), name=name[:80])
-    answer = RedirectResponse("/", status_code=303)
+    answer = RedirectResponse(first_page(request, person), status_code=303)
     start_session(request, answer, person)
     return answer
 
@@ -86,7 +87,7 @@ def _join(request: Request, secret: str, name: str, password: str) -> Any:
     except Problem as problem:
         values = {"problem": str(problem), "name": name[:80], "role": None, "secret": secret}
         return page(request, "join.html", status=problem.status, **values)
-    answer = RedirectResponse("/", status_code=303)
+    answer = RedirectResponse(first_page(request, person), status_code=303)
     start_session(request, answer, person)
     return answer
 

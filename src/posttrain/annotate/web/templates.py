@@ -1,7 +1,7 @@
 """HTML pages from templates; every value is escaped."""
 
 import time
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,14 @@ FOLDER = Path(__file__).parents[1] / "pages"
 def page(request: Request, template: str, *, status: int = 200, person: Any = None, **values: Any) -> HTMLResponse:
     """A page as a response; `person` is None if nobody is signed in."""
     common = {"person": person, "may": may, "problem": None, "name": "", "path": request.url.path}
-    common |= {"oidc": request.app.state.oidc, "secret": ""}
-    html = _environment().get_template(template).render(**{**common, **values})
+    common |= {"oidc": request.app.state.oidc, "secret": "", "sections": request.app.state.sections}
+    html = request.app.state.templates.get_template(template).render(**{**common, **values})
     return HTMLResponse(replace_lone_surrogates(html), status_code=status)
 
 
-@cache
-def _environment() -> Environment:
-    loader = FileSystemLoader(FOLDER / "templates")
+def templates_of(folders: Sequence[Path]) -> Environment:
+    """The templates of the app, then those of the folders of its sections."""
+    loader = FileSystemLoader([folder / "templates" for folder in (FOLDER, *folders)])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {
         "percent": _percent,

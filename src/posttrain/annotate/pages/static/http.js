@@ -10,7 +10,7 @@ export class RequestError extends Error {
 }
 
 /** Send a request; resolves to the response's JSON, to null for "no content", or to the Response if `raw` is set. */
-export async function request(method, path, body, { headers = {}, raw = false } = {}) {
+export async function request(method, path, body, { headers = {}, raw = false, signal } = {}) {
   const sent = { ...headers, "X-CSRF-Token": csrf };
   let payload = body;
   if (body !== undefined && !(body instanceof Blob)) {
@@ -19,8 +19,9 @@ export async function request(method, path, body, { headers = {}, raw = false } 
   }
   let answer;
   try {
-    answer = await fetch(path, { method, headers: sent, body: payload, credentials: "same-origin" });
-  } catch {
+    answer = await fetch(path, { method, headers: sent, body: payload, credentials: "same-origin", signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     throw new RequestError(0, "the server cannot be reached");
   }
   if (!answer.ok) throw new RequestError(answer.status, await problem(answer));

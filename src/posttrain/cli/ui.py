@@ -1,0 +1,39 @@
+"""`posttrain ui`: the runs in a browser, live, beside the ranking app."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posttrain.cli.options import DEFAULT_DB, Database
+from posttrain.cli.serve import Context, Device, Precision, Template, Trust
+
+app = typer.Typer()
+
+
+@app.command("ui", epilog="Example: posttrain ui runs --port 8600")
+def ui_command(
+    folder: Annotated[Path, typer.Argument(help="The folder that holds the runs, or a run.")] = Path("runs"),
+    db: Database = DEFAULT_DB,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; use a proxy for TLS and public access.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8600,
+    secure: Annotated[
+        bool, typer.Option("--secure", help="The proxy uses HTTPS: cookies are sent only over HTTPS.")
+    ] = False,
+    context: Context = None,
+    template: Template = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    trust_remote_code: Trust = False,
+) -> None:
+    """Show runs in a browser: verdicts, a run at work with its curves, and the models of a run side by side.
+
+    The ranking app is part of it, with the same people; owners, admins and viewers see the runs. While there is no
+    owner, the command prints a link to sign up as the owner.
+    """
+    from posttrain.cli.ui_work import show_runs
+
+    place = {"device": device, "precision": precision, "trust_remote_code": trust_remote_code}
+    show_runs(folder, db, host, port, secure=secure, context=context, template=template, place=place)
