@@ -61,16 +61,16 @@ def commands(model: str, port: int) -> dict[str, list[str]]:
 
 @contextmanager
 def running(command: Sequence[str], port: int) -> Generator[str]:
-    """A server, once it lists its models; its address."""
-    url = f"http://127.0.0.1:{port}/v1"
+    """A server, once it is healthy; the address of its API."""
+    url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 180
-        while not listening(f"{url}/models"):
+        while not listening(f"{url}/health"):
             if server.poll() is not None or time.monotonic() > until:
                 sys.exit(f"bench: the server does not start: {' '.join(command)}")
             time.sleep(0.2)
-        yield url
+        yield f"{url}/v1"
     finally:
         server.send_signal(signal.SIGTERM)
         try:
