@@ -5,7 +5,7 @@ PYTHON ?= python3
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo real test test-slow lint format types bench clean
+.PHONY: demo real test test-slow lint format types bench docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "posttrain needs Python 3.11 or newer, this is " + sys.version.split()[0])'
@@ -37,6 +37,11 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt -r bench/requirements.txt
 	$(VENV)/bin/python bench/compare.py
+
+docs: $(STAMP)
+	$(VENV)/bin/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo "The site is in build/site. To read it with its search: python3 -m http.server -d build/site"
 
 clean:
 	rm -rf $(VENV) runs build dist .pytest_cache .ruff_cache .hypothesis

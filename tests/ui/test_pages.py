@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -23,6 +24,9 @@ from posttrain.ui.section import runs_section
 from run_folders import put, put_run, put_stage
 from served import open_model
 from xss_payloads import PAYLOADS
+
+YOUNG = "team/ein 1%20#ü<i>"
+"""The run at work; its name has what addresses and pages must escape."""
 
 STAGES = ("sft", "dpo", "grpo")
 SHAPE = {"max_position_embeddings": 512, "initializer_range": 0.3}
@@ -47,8 +51,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     completion = {"prompt": PAYLOADS[11], "completion": PAYLOADS[12], "reward": 0.5, "tokens": 3}
     (done / "stages/grpo/completions").mkdir()
     (done / "stages/grpo/completions/rollout-00000000.jsonl").write_text(json.dumps(completion) + "\n")
-    put_run(root / "team/young", {"sft": {}, "dpo": {"kind": "dpo"}})
-    young = root / "team/young/stages"
+    put_run(root / YOUNG, {"sft": {}, "dpo": {"kind": "dpo"}})
+    young = root / YOUNG / "stages"
     (young / "sft/stage.json").unlink()
     (young / "sft/metrics.jsonl").unlink()
     for path in (young / "dpo").iterdir():
@@ -119,10 +123,10 @@ def answer_of(response: httpx2.Response) -> str:
 def test_the_list_shows_each_run_with_its_verdict_and_which_one_is_at_work(
     browser: Browser, app: str, root: Path
 ) -> None:
-    with working(root / "team/young"), page_of(browser, app) as page:
+    with working(root / YOUNG), page_of(browser, app) as page:
         cards = page.locator(".runs li")
         expect(cards).to_have_count(2)
-        expect(cards.filter(has_text="team/young")).to_contain_text("at work")
+        expect(cards.filter(has_text=YOUNG)).to_contain_text("at work")
         finished = page.locator(".runs li", has=page.get_by_role("link", name="done", exact=True))
         expect(finished).to_contain_text("3 of 3 stages done")
         expect(finished).not_to_contain_text("at work")
@@ -130,9 +134,9 @@ def test_the_list_shows_each_run_with_its_verdict_and_which_one_is_at_work(
 
 
 def test_a_run_at_work_is_followed_without_a_reload(browser: Browser, app: str, root: Path) -> None:
-    young = root / "team/young"
+    young = root / YOUNG
     with working(young) as files, page_of(browser, app) as page:
-        page.goto("/runs/live/team/young")
+        page.goto(f"/runs/live/{quote(YOUNG)}")
         expect(page.locator("#live")).to_contain_text("Stage sft (sft)")
         expect(page.locator("#live svg")).to_have_count(0)
         loads: list[str] = []
@@ -256,8 +260,8 @@ def test_the_report_is_there_while_the_run_is(browser: Browser, app: str) -> Non
 def test_every_page_fits_its_screen_and_can_be_read_by_everybody(
     browser: Browser, app: str, root: Path, width: int, dark: bool
 ) -> None:
-    with working(root / "team/young"), page_of(browser, app, width=width, dark=dark) as page:
-        for path in ("/runs", "/runs/live/done", "/runs/live/team/young", "/runs/compare/done"):
+    with working(root / YOUNG), page_of(browser, app, width=width, dark=dark) as page:
+        for path in ("/runs", "/runs/live/done", f"/runs/live/{quote(YOUNG)}", "/runs/compare/done"):
             page.goto(path)
             page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
             found = Axe().run(page).response["violations"]

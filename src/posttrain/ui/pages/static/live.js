@@ -30,7 +30,7 @@ live.addEventListener("click", (event) => {
 });
 
 async function follow() {
-  let working = false;
+  const began = performance.now();
   if (!document.hidden) {
     try {
       const answer = await fetch(live.dataset.part, { credentials: "same-origin" });
@@ -41,8 +41,8 @@ async function follow() {
       lost.hidden = false;
     }
   }
-  working = live.firstElementChild?.dataset.working === "yes";
-  setTimeout(follow, working ? EVERY : RESTING);
+  const wait = live.firstElementChild?.dataset.working === "yes" ? EVERY : RESTING;
+  setTimeout(follow, Math.max(wait, 10 * (performance.now() - began))); // long runs must not keep the server busy
 }
 
 setTimeout(follow, EVERY);
