@@ -16,6 +16,8 @@ from posttrain.pipeline.live_files import (
     ShownProgress,
     at_work,
     console_lines,
+    followed,
+    lines_of_this_attempt,
     shown_progress,
 )
 from posttrain.pipeline.run_directory import locked, take_lock
@@ -85,3 +87,19 @@ def test_a_run_is_at_work_while_a_process_holds_its_folder(tmp_path: Path) -> No
     process.wait()
     assert not at_work(tmp_path)
     os.close(take_lock(tmp_path))
+
+
+def fail_in(folder: Path) -> None:
+    with followed(Screen(quiet=True), folder) as screen:
+        screen.note("alarm: of this attempt")
+        raise InputError("the disk is full")
+
+
+def test_each_attempt_begins_again_and_the_reason_of_its_end_is_the_last_line(tmp_path: Path) -> None:
+    LiveFiles(tmp_path).line("alarm: of an earlier attempt")
+    (tmp_path / PROGRESS).write_text("{}")
+    with pytest.raises(InputError):
+        fail_in(tmp_path)
+    assert not (tmp_path / PROGRESS).exists()
+    lines = lines_of_this_attempt(console_lines(tmp_path, 10))
+    assert [line[21:] for line in lines] == ["alarm: of this attempt", "the run has ended: the disk is full"]

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from byte_model import save_byte_model
 from posttrain.annotate.serve import serving
 from posttrain.pipeline.live_files import LiveFiles
 from posttrain.serve.served import ServedModel, served_models
-from posttrain.ui.loaded_models import MOST, LoadedModels
+from posttrain.ui.loaded_models import MOST, WAITING, LoadedModels, ModelsBusy
 from posttrain.ui.section import runs_section
 from run_folders import put, put_run, put_stage
 from served import open_model
@@ -269,21 +270,79 @@ def test_every_page_fits_its_screen_and_can_be_read_by_everybody(
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
-def test_the_model_that_has_not_answered_for_the_longest_time_makes_room(root: Path) -> None:
+@pytest.fixture
+def places(root: Path, tmp_path: Path) -> list[str]:
+    """Folders of models, one more than are kept in memory."""
+    for number in range(MOST + 1):
+        (tmp_path / str(number)).symlink_to(root / "done/stages/sft/model")
+    return [str(tmp_path / str(number)) for number in range(MOST + 1)]
+
+
+def test_the_model_that_has_not_answered_for_the_longest_time_makes_room(places: list[str]) -> None:
     opened: list[str] = []
 
     def open_one(name: str, place: str) -> ServedModel:
-        opened.append(name)
+        opened.append(place)
         return loaded(name, place)
 
     models = LoadedModels(open_one)
-    places = [str(root / "done/stages" / STAGES[0] / "model")] * 1
-    names = [f"copy {number}" for number in range(MOST + 1)]
-    for number, name in enumerate(names):
-        copy = root.parent / f"copy{number}"
-        copy.symlink_to(places[0])
-        models.ready(name, str(copy))
-    models.ready(names[-1], str(root.parent / f"copy{MOST}"))
-    assert opened == names
-    models.ready(names[0], str(root.parent / "copy0"))
-    assert opened == [*names, names[0]]
+    for place in (*places, places[-1], places[0]):
+        models.release(models.take("sft", place))
+    assert opened == [*places, places[0]]
+
+
+def test_a_model_that_answers_is_never_freed_and_no_more_than_the_most_are_loaded(places: list[str]) -> None:
+    models = LoadedModels(loaded)
+    taken = [models.take("sft", place) for place in places[:MOST]]
+    with pytest.raises(ModelsBusy, match="try again later"):
+        models.take("sft", places[MOST])
+    models.release(taken[1])
+    models.take("sft", places[MOST])
+    assert [model.requests.engine.alive for model in taken] == [True, False, True, True]
+
+
+def test_a_folder_with_another_model_and_a_dead_engine_are_loaded_again(root: Path, tmp_path: Path) -> None:
+    place = tmp_path / "model"
+    shutil.copytree(root / "done/stages/sft/model", place)
+    models = LoadedModels(loaded)
+    first = models.take("sft", str(place))
+    models.release(first)
+    place.rename(tmp_path / "earlier")
+    shutil.copytree(root / "done/stages/dpo/model", place)
+    second = models.take("sft", str(place))
+    assert second is not first
+    assert not first.requests.engine.alive
+    second.requests.engine.close()
+    assert models.take("sft", str(place)).requests.engine.alive
+
+
+def test_too_many_answers_of_a_model_are_refused(places: list[str]) -> None:
+    models = LoadedModels(loaded)
+    for _ in range(WAITING):
+        models.take("sft", places[0])
+    with pytest.raises(ModelsBusy, match=f"{WAITING} answers"):
+        models.take("sft", places[0])
+
+
+def test_an_answer_that_nobody_reads_to_its_end_frees_its_model(app: str, root: Path) -> None:
+    with client_of(app) as client:
+        for _ in range(WAITING + 1):
+            with client.stream("POST", "/api/v1/runs/answers", json=question(max_tokens=400)) as answer:
+                assert answer.status_code == 200
+                next(answer.iter_lines())
+
+
+def test_a_run_whose_manifest_is_broken_breaks_no_other_page(app: str, root: Path) -> None:
+    broken = root / "broken"
+    (broken / "stages").mkdir(parents=True)
+    (broken / "manifest.json").write_text("{")
+    try:
+        with client_of(app) as client:
+            assert client.get("/runs").status_code == 200
+            for page in ("live", "compare", "report"):
+                answer = client.get(f"/runs/{page}/broken")
+                assert answer.status_code == 404
+                assert "manifest.json" in answer.text
+            assert client.post("/api/v1/runs/answers", json=question(run="broken")).status_code == 422
+    finally:
+        shutil.rmtree(broken)

@@ -99,6 +99,11 @@ def _server(app: "FastAPI", proxy: str | None = None) -> "Server":
     trusted = proxy or []  # None would be uvicorn's default, which trusts every process of this machine
     return Server(
         Config(
-            app, log_level="warning", server_header=False, proxy_headers=proxy is not None, forwarded_allow_ips=trusted
+            app,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=proxy is not None,
+            forwarded_allow_ips=trusted,
+            timeout_graceful_shutdown=5,
         )
     )

@@ -14,6 +14,17 @@ app.add_typer(users, name="users")
 Project = Annotated[str, typer.Option("--project", help="The project's name.")]
 Sets = Annotated[list[str], typer.Option("--set", help="A setting of a new project, for instance overlap=3.")]
 
+Proxy = Annotated[
+    str | None,
+    typer.Option(help="The address of a proxy before the app; its X-Forwarded-For gives the client's address."),
+]
+Oidc = Annotated[
+    str | None, typer.Option(help="The URL of an OpenID Connect provider with which people may sign in as well.")
+]
+OidcClient = Annotated[
+    str | None, typer.Option(help="The app's client id at the provider; its secret is POSTTRAIN_OIDC_SECRET.")
+]
+
 DEFAULT_PROJECT = "ranking"
 
 
@@ -34,16 +45,9 @@ def serve(
     secure: Annotated[
         bool, typer.Option("--secure", help="The proxy uses HTTPS: cookies are sent only over HTTPS.")
     ] = False,
-    proxy: Annotated[
-        str | None,
-        typer.Option(help="The address of a proxy before the app; its X-Forwarded-For gives the client's address."),
-    ] = None,
-    oidc: Annotated[
-        str | None, typer.Option(help="The URL of an OpenID Connect provider with which people may sign in as well.")
-    ] = None,
-    oidc_client: Annotated[
-        str | None, typer.Option(help="The app's client id at the provider; its secret is POSTTRAIN_OIDC_SECRET.")
-    ] = None,
+    proxy: Proxy = None,
+    oidc: Oidc = None,
+    oidc_client: OidcClient = None,
 ) -> None:
     """Serve the ranking app. While there is no owner, it prints a link to sign up as the owner."""
     from posttrain.annotate.serve import serve_app

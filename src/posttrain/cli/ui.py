@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from posttrain.cli.annotate import Oidc, OidcClient, Proxy
 from posttrain.cli.options import DEFAULT_DB, Database
-from posttrain.cli.serve import Context, Device, Precision, Template, Trust
+from posttrain.cli.serve import Context, Precision, Template, Trust
 
 app = typer.Typer()
 
@@ -22,9 +23,14 @@ def ui_command(
     secure: Annotated[
         bool, typer.Option("--secure", help="The proxy uses HTTPS: cookies are sent only over HTTPS.")
     ] = False,
+    proxy: Proxy = None,
+    oidc: Oidc = None,
+    oidc_client: OidcClient = None,
     context: Context = None,
     template: Template = None,
-    device: Device = "auto",
+    device: Annotated[
+        str, typer.Option(help="Of the models that answer: cpu leaves the GPU to training; or auto, cuda, cuda:1, mps.")
+    ] = "cpu",
     precision: Precision = "auto",
     trust_remote_code: Trust = False,
 ) -> None:
@@ -36,4 +42,5 @@ def ui_command(
     from posttrain.cli.ui_work import show_runs
 
     place = {"device": device, "precision": precision, "trust_remote_code": trust_remote_code}
-    show_runs(folder, db, host, port, secure=secure, context=context, template=template, place=place)
+    app_options = {"secure": secure, "proxy": proxy, "oidc": oidc, "oidc_client": oidc_client}
+    show_runs(folder, db, host, port, app_options=app_options, context=context, template=template, place=place)

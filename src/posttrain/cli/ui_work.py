@@ -20,7 +20,7 @@ def show_runs(
     host: str,
     port: int,
     *,
-    secure: bool,
+    app_options: Mapping[str, Any],
     context: int | None,
     template: str | None,
     place: Mapping[str, Any],
@@ -28,6 +28,7 @@ def show_runs(
     """Serve the pages until the process is stopped.
 
     Args:
+        app_options: of the ranking app: secure, proxy, oidc and oidc_client.
         place: device, precision and trust_remote_code of the models that answer.
 
     Raises:
@@ -41,14 +42,4 @@ def show_runs(
         return served_models({name: where}, opened, context)[name]
 
     section = runs_section(folder, LoadedModels(loaded))
-    serve_app(
-        db,
-        host,
-        port,
-        secure=secure,
-        proxy=None,
-        oidc=None,
-        oidc_client=None,
-        announce=typer.echo,
-        sections=[section],
-    )
+    serve_app(db, host, port, **app_options, announce=typer.echo, sections=[section])

@@ -4,12 +4,12 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from posttrain.console import Advance
+from posttrain.console import Advance, Screen
 from posttrain.files import PARTIAL
 
 CONSOLE = "console.txt"
@@ -17,6 +17,9 @@ CONSOLE = "console.txt"
 
 PROGRESS = "progress.json"
 """The progress bar that is shown now."""
+
+BEGINS = "the run begins"
+"""The line of the console's file at the beginning of each attempt."""
 
 EVERY = 1.0
 """Seconds between two writes of the progress."""
@@ -47,6 +50,20 @@ class ShownProgress:
         if not self.total or self.done <= self.first:
             return None
         return (self.at - self.started) / (self.done - self.first) * (self.total - self.done)
+
+
+@contextmanager
+def followed(screen: Screen, folder: Path) -> Generator[Screen]:
+    """A screen whose lines and bars are kept in a run's folder, and the reason of an early end as well."""
+    files = LiveFiles(folder)
+    with suppress(OSError):
+        (folder / PROGRESS).unlink(missing_ok=True)  # of an attempt that was killed
+    files.line(BEGINS)
+    try:
+        yield screen.followed_by(files)
+    except Exception as error:
+        files.line(f"the run has ended: {error}")
+        raise
 
 
 class LiveFiles:
@@ -101,8 +118,10 @@ def at_work(folder: Path) -> bool:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # `take_lock` tries again, so this stops no run
-    except OSError:
+    except BlockingIOError:
         return True
+    except OSError:  # a shared disk without locks
+        return False
     finally:
         os.close(handle)
     return False
@@ -114,6 +133,12 @@ def shown_progress(folder: Path) -> ShownProgress | None:
         return ShownProgress(**json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def lines_of_this_attempt(lines: Sequence[str]) -> Sequence[str]:
+    """The lines since the run began the last time."""
+    begins = [number for number, line in enumerate(lines) if line.endswith(f"  {BEGINS}")]
+    return lines[begins[-1] + 1 :] if begins else lines
 
 
 def console_lines(folder: Path, most: int) -> list[str]:

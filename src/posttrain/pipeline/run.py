@@ -13,7 +13,7 @@ from posttrain.library_log import library_log
 from posttrain.pipeline.earlier_results import changes, finished, has_work, started_with, strangers
 from posttrain.pipeline.gates import check_stage_gates, stop_at_blocking
 from posttrain.pipeline.gold_rows import check_gold_rows
-from posttrain.pipeline.live_files import LiveFiles
+from posttrain.pipeline.live_files import followed
 from posttrain.pipeline.out_folder import check_out
 from posttrain.pipeline.ranks import check_shared, end_ranks
 from posttrain.pipeline.reports import leave_card, reported
@@ -72,9 +72,8 @@ def run_recipe(
     """
     named = list(paths_named(recipe))
     check_out(out, base, *([one.path for one in named if one.what == what] for what in ("model", "data")))
-    with locked(out), library_log(out / LOG):
+    with locked(out), library_log(out / LOG), followed(screen, out) as screen:
         check_shared(out)
-        screen = screen.followed_by(LiveFiles(out))
         if file is not None and (moved := check_owner(out, file)) is not None:
             screen.note(moved)
         paths = [path for stage in recipe.stages.values() for path in stage.paths if path not in recipe.stages]

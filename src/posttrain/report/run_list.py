@@ -1,15 +1,16 @@
 """The runs below a folder: what each one is, how it ended, and how much room it takes."""
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from posttrain.errors import InputError
-from posttrain.report.changes import stage_changes
 from posttrain.report.headline import Tone, headline
 from posttrain.report.record import read_run
-from posttrain.report.run_files import json_object
+from posttrain.report.run_files import expected, json_object
 
 MANIFEST = "manifest.json"
 
@@ -53,7 +54,8 @@ def listed_run(folder: Path) -> ListedRun:
     size = sum(size for size, _ in states.values())
     try:
         run = read_run(folder)
-        found = headline(run, {stage.name: stage_changes(run, stage) for stage in run.stages})
+        with expected(folder / "gates.json"):
+            found = headline(run, {})
     except InputError as error:
         return ListedRun(folder, (0, 0), "bad", str(error), changed, size)
     done = sum(stage.state == "done" for stage in run.stages)
@@ -78,10 +80,10 @@ def run_in(folder: Path) -> Path | None:
 
 def _files(folder: Path) -> Iterator[tuple[int, int, float]]:
     """(inode, bytes, time of the last change) of each file; a run at work may remove some meanwhile."""
-    for path in folder.rglob("*"):
+    for path in (Path(parent, name) for parent, _, names in os.walk(folder) for name in names):
         with suppress(OSError):
-            if not path.is_symlink() and path.is_file():
-                found = path.stat()
+            found = path.lstat()
+            if stat.S_ISREG(found.st_mode):
                 yield found.st_ino, found.st_size, found.st_mtime
 
 
@@ -89,7 +91,7 @@ def _run_folders(folder: Path, deep: int) -> Iterator[Path]:
     if is_run(folder):
         yield folder
     elif deep:
-        with suppress(PermissionError):
+        with suppress(OSError):  # no right to read it, or it was removed meanwhile
             for path in sorted(folder.iterdir()):
                 if path.is_dir() and not path.is_symlink():
                     yield from _run_folders(path, deep - 1)

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -40,21 +42,26 @@ class PromptIn(RequestBody):
 async def answer_question(question: PromptIn, request: Request, person: Person) -> Any:
     """Answer a prompt. Each line of the response has a part of the answer's ``text``, or the reason of its ``end``."""
     check_permission(person, "oversee")
+    models = runs_state(request).models
     model = await asyncio.to_thread(_model, request, question)
     try:
-        wanted = await asyncio.to_thread(_wanted, model, question)
+        wanted = await run_in_threadpool(_wanted, model, question)
     except RequestProblem as problem:
+        models.release(model)
         raise Invalid(str(problem)) from problem
-    return StreamingResponse(_lines(model, wanted), media_type="application/x-ndjson")
+    lines = _lines(model, wanted)
+    weakref.finalize(lines, models.release, model)  # also if the client has gone, and no line is ever read
+    return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 def _model(request: Request, question: PromptIn) -> LoadedModel:
     state = runs_state(request)
-    places = models_of_run(run_folder(state, question.run))
-    if question.model not in places:
-        raise Missing("this run has no such model")
+    folder = run_folder(state, question.run)
     try:
-        return state.models.ready(question.model, places[question.model])
+        places = models_of_run(folder)
+        if question.model not in places:
+            raise Missing("this run has no such model")
+        return state.models.take(question.model, places[question.model])
     except InputError as error:
         raise Invalid(str(error)) from error
 
@@ -64,7 +71,7 @@ def _wanted(model: LoadedModel, question: PromptIn) -> AnswerRequest:
     system = [{"role": "system", "content": question.system}] if question.system else []
     messages = [*system, {"role": "user", "content": question.prompt}]
     if served.renderer.template is None:
-        prompt, opening = served.text_tokens("\n\n".join(one["content"] for one in messages)), ""
+        prompt, opening = served.text_tokens("\n\n".join(message["content"] for message in messages)), ""
     else:
         prompt, opening = served.chat_tokens(messages, {}), served.opening({})
     left = served.context - len(prompt)

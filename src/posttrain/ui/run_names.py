@@ -1,7 +1,8 @@
 """The runs by the names that addresses have: their paths below the folder of runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 
@@ -10,14 +11,16 @@ from posttrain.errors import InputError
 from posttrain.pipeline.run_models import BASE, model_place, named_models
 from posttrain.report.run_list import run_folders
 from posttrain.ui.loaded_models import LoadedModels
+from posttrain.ui.shown_run import ChangesCache
 
 
 @dataclass(frozen=True, slots=True)
 class RunsState:
-    """What the pages share: the folder of the runs, and the models that are loaded."""
+    """What the pages share: the folder of the runs, the models that are loaded, and what stages changed."""
 
     folder: Path
     models: LoadedModels
+    changes: ChangesCache = field(default_factory=dict[Path, Any])
 
 
 def runs_state(request: Request) -> RunsState:
@@ -43,7 +46,11 @@ def run_folder(state: RunsState, name: str) -> Path:
 
 
 def models_of_run(folder: Path) -> dict[str, str]:
-    """The models of a run that answer, by the names of their stages, and the base: name → folder or hub id."""
+    """The models of a run that answer, by the names of their stages, and the base: name → folder or hub id.
+
+    Raises:
+        InputError: the run's manifest is broken.
+    """
     try:
         return named_models([str(folder)])
     except InputError:  # no stage has a model yet

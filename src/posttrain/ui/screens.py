@@ -36,6 +36,7 @@ def runs_page(request: Request) -> Any:
     """The list of runs, the latest first."""
     state, person = runs_state(request), overseer(request)
     runs = [(run_name(state.folder, run.folder), run, at_work(run.folder)) for run in listed_runs(state.folder)]
+    runs = [entry for entry in runs if entry[0].isprintable()]  # a name that is no text has no address
     return page(request, "runs.html", person=person, runs=runs, folder=state.folder, bytes=format_bytes)
 
 
@@ -47,9 +48,10 @@ def live_page(name: str, request: Request, part: bool = False) -> Any:
         part: only the part that changes.
     """
     person = overseer(request)
-    folder = run_folder(runs_state(request), name)
+    state = runs_state(request)
+    folder = run_folder(state, name)
     try:
-        run = shown_run(name, folder)
+        run = shown_run(name, folder, state.changes)
     except InputError as error:
         raise Missing(str(error)) from error
     template = "live_part.html" if part else "live.html"
@@ -60,7 +62,11 @@ def live_page(name: str, request: Request, part: bool = False) -> Any:
 def compare_page(name: str, request: Request) -> Any:
     """The form that asks several models of a run, whose answers are displayed side by side."""
     person = overseer(request)
-    models = models_of_run(run_folder(runs_state(request), name))
+    folder = run_folder(runs_state(request), name)
+    try:
+        models = models_of_run(folder)
+    except InputError as error:
+        raise Missing(str(error)) from error
     return page(request, "compare.html", person=person, name=name, models=list(models))
 
 

@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.files import read_json
-from posttrain.pipeline.live_files import ShownProgress, at_work, console_lines, shown_progress
-from posttrain.report.changes import stage_changes
+from posttrain.pipeline.live_files import (
+    ShownProgress,
+    at_work,
+    console_lines,
+    lines_of_this_attempt,
+    shown_progress,
+)
+from posttrain.report.changes import ResultChange, stage_changes
 from posttrain.report.curves import Curve, curves_of
 from posttrain.report.headline import Headline, headline
 from posttrain.report.picked import picked_curves
@@ -26,6 +32,10 @@ ANSWERS = 4
 
 ALARMS = ("alarm:", "warning:")
 """How a line begins that a person should read."""
+
+
+ChangesCache = dict[Path, tuple[tuple[int, ...], Sequence[ResultChange]]]
+"""A stage's folder → when the results were written, and what the stage changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,6 @@ class ShownRun:
     """A run on the page."""
 
     name: str
-    record: RunRecord
     verdict: Headline
     working: bool
     progress: ShownProgress | None
@@ -66,20 +75,23 @@ class ShownRun:
         return next((stage for stage in begun if stage.record.state == "unfinished"), begun[-1] if begun else None)
 
 
-def shown_run(name: str, folder: Path) -> ShownRun:
+def shown_run(name: str, folder: Path, cache: ChangesCache) -> ShownRun:
     """Read a run.
+
+    Args:
+        cache: what stages changed, which takes long to test.
 
     Raises:
         InputError: one of its files is broken.
     """
-    run, working = read_run(folder), at_work(folder)
-    changes = {stage.name: stage_changes(run, stage) for stage in run.stages}
-    lines = console_lines(folder, LINES)
+    working = at_work(folder)  # first: a run that ends meanwhile is then shown once more
+    run = read_run(folder)
+    changes = {stage.name: _changes(run, stage, cache) for stage in run.stages}
+    lines = lines_of_this_attempt(console_lines(folder, LINES))
     with expected(folder / "gates.json"):
         verdict = headline(run, changes)
     return ShownRun(
         name,
-        run,
         verdict,
         working,
         shown_progress(folder) if working else None,
@@ -87,6 +99,22 @@ def shown_run(name: str, folder: Path) -> ShownRun:
         list(dict.fromkeys(_alarms(lines))),
         lines[-RECENT:],
     )
+
+
+def _changes(run: RunRecord, stage: StageRecord, cache: ChangesCache) -> Sequence[ResultChange]:
+    """What a stage changed, tested again only if its results or those before it are new."""
+    before = run.results_before(stage)
+    stamp = tuple(_written(results.folder) for results in (before, stage.results) if results is not None)
+    if stage.folder not in cache or cache[stage.folder][0] != stamp:
+        cache[stage.folder] = stamp, stage_changes(run, stage)
+    return cache[stage.folder][1]
+
+
+def _written(results: Path) -> int:
+    try:
+        return (results / "results.json").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _stage(stage: StageRecord, changes: Sequence[ChangeRow]) -> ShownStage:
@@ -98,10 +126,11 @@ def _stage(stage: StageRecord, changes: Sequence[ChangeRow]) -> ShownStage:
 
 def _samples(folder: Path) -> Sequence[Mapping[str, Any]]:
     path = folder / "samples.json"
-    if not path.is_file():
+    try:
+        with expected(path):
+            return [{name: row[name] for name in ("prompt", "before", "after")} for row in read_json(path)]
+    except OSError:  # there is none, or the stage begins again
         return []
-    with expected(path):
-        return [{name: row[name] for name in ("where", "prompt", "before", "after")} for row in read_json(path)]
 
 
 def _rollout(folder: Path) -> Sequence[Mapping[str, Any]]:

@@ -33,4 +33,4 @@ class Section:
 
 def first_page(request: Request, person: Any) -> str:
     """The page after signing in: that of the first section which the person may see, or the projects."""
-    return next((one.path for one in request.app.state.sections if may(person, one.permission)), "/")
+    return next((part.path for part in request.app.state.sections if may(person, part.permission)), "/")

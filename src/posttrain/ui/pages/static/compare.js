@@ -65,6 +65,8 @@ function mark(places) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  const button = form.querySelector('button[type="submit"]');
+  if (button.disabled) return; // Ctrl+Enter does not heed it
   const data = new FormData(form);
   const models = data.getAll("model");
   if (models.length === 0) {
@@ -73,7 +75,7 @@ form.addEventListener("submit", async (event) => {
   }
   stopping = new AbortController();
   $("answers").replaceChildren();
-  $("status").textContent = "The models answer. A model that answers for the first time is loaded before.";
+  $("status").textContent = "The models answer. A model that answers for the first time is loaded first.";
   $("stop").hidden = false;
   const question = {
     run: form.dataset.run,
@@ -83,14 +85,13 @@ form.addEventListener("submit", async (event) => {
     temperature: Number(data.get("temperature")),
     seed: Number(data.get("seed")),
   };
-  const button = form.querySelector('button[type="submit"]');
   button.disabled = true;
   const places = models.map(column);
   await Promise.all(places.map((place) => fill(place, { ...question, model: place.model }, stopping.signal)));
   mark(places);
   button.disabled = false;
   $("stop").hidden = true;
-  $("status").textContent = "Done.";
+  $("status").textContent = stopping.signal.aborted ? "Stopped." : "Done.";
 });
 
 $("stop").addEventListener("click", () => stopping?.abort());
