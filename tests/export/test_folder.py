@@ -11,7 +11,9 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from byte_model import save_byte_model
 from posttrain.errors import InputError, RunError
 from posttrain.export import folder as export_module
-from posttrain.export.folder import Export, export_folder
+from posttrain.export import merged as merged_module
+from posttrain.export.folder import export_folder
+from posttrain.export.options import Export
 from posttrain.files import is_sound
 
 TOKENS = torch.tensor([[1, 4, 40, 41, 42, 2, 5, 50]])
@@ -139,8 +141,8 @@ def test_a_wrong_merge_is_found(adapter: Path, tmp_path: Path, monkeypatch: pyte
             policy.base.get_input_embeddings().weight *= 1.5
         return policy
 
-    open_policy = export_module.open_policy
-    monkeypatch.setattr(export_module, "open_policy", other)
+    open_policy = merged_module.open_policy
+    monkeypatch.setattr(merged_module, "open_policy", other)
     with pytest.raises(RunError, match="its values differ"):
         export_folder(str(adapter), tmp_path / "out", Export())
     assert not (tmp_path / "out").exists()

@@ -26,17 +26,26 @@ def export_command(
         Literal["float32", "bfloat16", "float16"] | None,
         typer.Option(help="Of merged weights; that of the base if not given.", show_default=False),
     ] = None,
-    shard_size: Annotated[str, typer.Option(help="The largest file of weights.")] = "5GB",
+    shard_size: Annotated[
+        str | None, typer.Option(help="The largest file of weights; 5GB if not given.", show_default=False)
+    ] = None,
+    gguf: Annotated[
+        Literal["f32", "f16", "bf16", "q8_0"] | None,
+        typer.Option(help="Write one GGUF file, for llama.cpp and Ollama, with weights of this type."),
+    ] = None,
+    push: Annotated[
+        str | None, typer.Option(help="Then upload the folder to this repository of the hub, org/name; a private one.")
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="With --push: everybody may see the repository.")] = False,
     trust_remote_code: Trust = False,
 ) -> None:
     """Write a model's folder that transformers, peft and vLLM load on any machine.
 
-    It holds the weights in safetensors, the tokenizer with its chat template, the model card with the run's evidence,
-    the base's licence files, and hashes of all files. Merged weights are loaded by transformers and compared with the
-    model before the folder gets its name.
+    It holds the weights in safetensors or GGUF, the tokenizer with its chat template, the model card with the run's
+    evidence, the base's licence files, and hashes of all files. Merged weights are loaded by transformers and compared
+    with the model before the folder gets its name. Only --push uploads anything.
     """
-    from posttrain.cli.export_work import export_named
+    from posttrain.cli.export_work import ExportFlags, export_named
 
-    export_named(
-        model, to, adapter=adapter, base=base, dtype=dtype, shard_size=shard_size, trust_remote_code=trust_remote_code
-    )
+    flags = ExportFlags(adapter, base, dtype, shard_size, gguf, push, public, trust_remote_code)
+    export_named(model, to, flags)

@@ -1,4 +1,4 @@
-"""`posttrain runs` and `posttrain show`: the runs of this machine, and what happened in one."""
+"""`posttrain runs`, `show` and `plot`: the runs of this machine, what happened in one, and its curves."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,3 +52,18 @@ def remove_command(
 def show_command(run: Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)]) -> None:
     """Show what happened in a run: its verdict, its stages, and each metric before and after."""
     _work().show_run(run)
+
+
+@show_app.command("plot", epilog="Examples: posttrain plot runs/first; posttrain plot runs/a runs/b --out both.svg")
+def plot_command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(help="The folder of a run; several runs share their charts, a line each.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The picture, .svg or .html; curves.svg in the run's folder if not given.")
+    ] = None,
+    stage: Annotated[str | None, typer.Option(help="The only stage to show.", show_default=False)] = None,
+) -> None:
+    """Draw the curves of a run as one picture: loss, reward, KL, lengths, held-out values. It may still be at work."""
+    _work().plot_runs(runs, out, stage)

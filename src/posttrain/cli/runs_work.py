@@ -1,4 +1,4 @@
-"""The work of `posttrain runs` and `posttrain show`."""
+"""The work of `posttrain runs`, `show` and `plot`."""
 
 import json
 import os
@@ -20,6 +20,7 @@ from posttrain.errors import InputError
 from posttrain.pipeline.run_directory import take_lock
 from posttrain.report.changes import stage_changes
 from posttrain.report.headline import headline
+from posttrain.report.picture import write_picture
 from posttrain.report.record import StageRecord, read_run
 from posttrain.report.run_list import MANIFEST, is_run, listed_run, listed_runs
 from posttrain.stages.context import Figure
@@ -100,6 +101,15 @@ def show_run(folder: Path) -> None:
     page = run.folder / "report.html"
     if page.is_file():
         console.print(f"The whole report: {page}", markup=False, soft_wrap=True)
+
+
+def plot_runs(folders: list[Path], out: Path | None, stage: str | None) -> None:
+    """Draw the curves of runs, and print where the picture is.
+
+    Raises:
+        InputError: see `write_picture`.
+    """
+    typer.echo(write_picture(folders, stage=stage, file=out))
 
 
 def _stage_cells(stage: StageRecord, model: str) -> tuple[str, ...]:

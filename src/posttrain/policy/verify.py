@@ -62,15 +62,24 @@ def weights_dtype(policy: Policy) -> torch.dtype:
 
 
 def folder_values(
-    folder: Path, groups: Sequence[Group], *, causal: bool, dtype: torch.dtype, trust_remote_code: bool
+    folder: Path,
+    groups: Sequence[Group],
+    *,
+    causal: bool,
+    dtype: torch.dtype,
+    trust_remote_code: bool,
+    gguf_file: str | None = None,
 ) -> Floats:
     """The values of `values_in_memory` by a folder, loaded as another tool would, on the CPU.
 
     Args:
         causal: False for a reward model.
         dtype: of the loaded weights.
+        gguf_file: the name of the file to load, if the weights are in a GGUF file.
     """
-    options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": trust_remote_code}
+    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": trust_remote_code}
+    if gguf_file is not None:
+        options["gguf_file"] = gguf_file
     model = _load(folder, causal, options)
     with torch.no_grad():
         return torch.cat([_values(model, group, causal, torch.device("cpu")) for group in groups]).numpy()

@@ -51,11 +51,12 @@ def write_model_card(out: Path, stage: str) -> Path | None:
     return path
 
 
-def model_card(run: RunRecord, stage: StageRecord, *, merged: bool = False) -> str:
+def model_card(run: RunRecord, stage: StageRecord, *, merged: bool = False, gguf_file: str | None = None) -> str:
     """The text of the card. It depends on the run's inputs and results alone, not on its time or place.
 
     Args:
         merged: whether the card lies beside merged weights, although the stage left an adapter.
+        gguf_file: the name of the file of the weights, if it is a GGUF file.
     """
     origin, changes = origin_of(run, stage), stage_changes(run, stage)
     adapter = not merged and (stage.folder / "model" / "adapter_config.json").is_file()
@@ -72,7 +73,7 @@ def model_card(run: RunRecord, stage: StageRecord, *, merged: bool = False) -> s
         "## Limits",
         "\n".join(f"- {sentence}" for sentence in _limits(run, stage, changes)),
         "## How to use it",
-        f"```python\n{_usage(stage, adapter=adapter)}\n```",
+        f"```python\n{_usage(stage, adapter=adapter, gguf_file=gguf_file)}\n```",
         *_template_defaults(stage),
     ]
     return "\n\n".join(parts) + "\n"
@@ -173,7 +174,7 @@ def _template_defaults(stage: StageRecord) -> list[str]:
     ]
 
 
-def _usage(stage: StageRecord, *, adapter: bool) -> str:
+def _usage(stage: StageRecord, *, adapter: bool, gguf_file: str | None) -> str:
     scores = stage.kind == "reward"
     task = "SequenceClassification" if scores else "CausalLM"
     name, library = (f"AutoPeftModelFor{task}", "peft") if adapter else (f"AutoModelFor{task}", "transformers")
@@ -190,11 +191,13 @@ def _usage(stage: StageRecord, *, adapter: bool) -> str:
         if scores
         else "print(tokenizer.decode(model.generate(**inputs, max_new_tokens=200)[0]))"
     )
+    loaded = "folder" if gguf_file is None else "folder, gguf_file=file"
+    place = 'folder = "."' if gguf_file is None else f'folder, file = ".", {json.dumps(gguf_file)}'
     return "\n".join(
         [
             imports,
-            'folder = "."  # the folder of this file',
-            f"tokenizer, model = AutoTokenizer.from_pretrained(folder), {name}.from_pretrained(folder)",
+            f"{place}  # the folder of this file",
+            f"tokenizer, model = AutoTokenizer.from_pretrained({loaded}), {name}.from_pretrained({loaded})",
             f"messages = [{turns}]",
             f'inputs = tokenizer.apply_chat_template(messages, {ask}return_dict=True, return_tensors="pt")',
             last,

@@ -111,16 +111,19 @@ class Curve:
 
 def curves_of(metrics: Sequence[Mapping[str, Any]]) -> list[Curve]:
     """The charts of a stage's metrics."""
-    names = list(dict.fromkeys(name for row in metrics for name in row))
     drawn: list[Curve] = []
-    for family in FAMILIES:
-        if _has(names, family.unless) or not (family.only is None or _has(names, family.only)):
-            continue
-        series = _series(family, names, metrics)
+    for family, series in series_of(metrics):
         for start in range(0, len(series), MOST_LINES):
             part = series[start : start + MOST_LINES]
             drawn.append(Curve(family.title, line_chart(family.title, part), f"{_ends(part[0])} {family.aid}"))
     return drawn
+
+
+def series_of(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[Family, list[Series]]]:
+    """The lines of a stage's metrics, by what they show."""
+    names = list(dict.fromkeys(name for row in metrics for name in row))
+    shown = (f for f in FAMILIES if not _has(names, f.unless) and (f.only is None or _has(names, f.only)))
+    return [(family, _series(family, names, metrics)) for family in shown]
 
 
 def _has(names: Sequence[str], pattern: str | None) -> bool:
