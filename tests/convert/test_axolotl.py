@@ -1,5 +1,7 @@
 """Axolotl's configurations become recipes that train as they did."""
 
+from pathlib import Path
+
 import pytest
 
 from converting import Converted
@@ -76,7 +78,7 @@ def test_the_losses_of_pairs(rl: str, loss: str, more: dict[str, float], convert
     assert (stage["kind"], stage["loss"]) == ("dpo", loss)
     assert {key: stage[key] for key in more} == more
     assert stage["data"] == {"path": "hf://Intel/orca_dpo_pairs/train", "columns": {"prompt": "question"}}
-    assert stage["batch_size"] == 8
+    assert (stage["batch_size"], stage["template"]) == (8, "chatml")
 
 
 def test_kto_keeps_its_weights(converted: Converted) -> None:
@@ -132,3 +134,54 @@ datasets:
         {"instruction": "task", "output": "result"},
     ]
     assert any("format" in note.text for note in conversion.lost)
+
+
+@pytest.mark.parametrize(
+    ("item", "note"),
+    [
+        ("type: completion", "split the texts first"),
+        ("type: chat_template, shards: 10", "shards 10"),
+        ("type: chat_template, chat_template: chatml", "all rows of a stage have one `template`"),
+        (
+            "type: chat_template, message_property_mappings: {role: speaker, content: value}",
+            "roles speaker are not read",
+        ),
+        ("type: chat_template, message_field_content: words", "roles words are not read"),
+        ("type: chat_template, roles: {user: [human], assistant: [bot, gpt]}", "roles bot are not read"),
+        ("type: chat_template, message_property_mappings: {role: role, content: content}, field_tools: t", ""),
+    ],
+)
+def test_keys_of_a_data_set_have_a_note(item: str, note: str, converted: Converted) -> None:
+    conversion = converted(HEAD + f"datasets:\n  - {{path: rows.jsonl, {item}}}\n")
+    assert [note in other.text for other in conversion.lost] == ([True] if note else [])
+
+
+@pytest.mark.parametrize(
+    ("types", "template", "note"),
+    [
+        (["chatml.argilla", "chatml.intel"], "chatml", ""),
+        (["llama3.argilla"], None, "types llama3.* write chat templates of their own"),
+        (["chatml.intel", "llama3.icr"], None, "types chatml.*, llama3.* write"),
+        (["chat_template.argilla"], None, ""),
+    ],
+)
+def test_types_of_pairs_write_their_own_templates(
+    types: list[str], template: str | None, note: str, converted: Converted
+) -> None:
+    data = "".join(f"  - {{path: a/b, type: {written}}}\n" for written in types)
+    conversion = converted(HEAD + f"rl: dpo\ndatasets:\n{data}")
+    assert conversion.stage.get("template") == template
+    assert [note in other.text for other in conversion.lost] == ([True] if note else [])
+
+
+def test_cispo_has_one_bound_and_prompts_have_a_length(converted: Converted) -> None:
+    more = "rl: grpo\nmax_prompt_len: 300\ndatasets: [{path: a/b}]\n"
+    stage = converted(HEAD + more + "trl: {loss_type: cispo, epsilon_high: 5, reward_funcs: [r.f]}\n").stage
+    assert (stage["clip_low"], stage["clip_high"], stage["max_length"]) == (1.0, 4.0, 812)
+
+
+def test_a_local_folder_gives_the_training_split_alone(converted: Converted) -> None:
+    Path("rows").mkdir()
+    for name in ("train.jsonl", "test.jsonl"):
+        Path("rows", name).write_text('{"text": "a"}\n')
+    assert converted(HEAD + "datasets: [{path: rows, type: chat_template}]\n").stage["data"] == "rows/train.jsonl"

@@ -12,6 +12,13 @@ from posttrain.recipe.load import load_recipe
 DOCS = Path(__file__).parents[2] / "docs"
 
 TRL = "model_name_or_path: a/b\ndataset_name: c/d\nuse_peft: true\nhub_token: hf_very_private\nnoise: 3\n"
+SECRETS = """
+env: {HF_TOKEN: hf_very_private, OTHER: very_private}
+model_init_kwargs: {token: very_private, nested: [{api_key: very_private}], plain: shown}
+gradient_checkpointing_kwargs: '{"token": "very_private", "use_reentrant": false}'
+wandb_api_key: very_private
+pad_token: shown_pad
+"""
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -36,11 +43,12 @@ def test_the_recipe_is_printed_and_its_gaps_are_counted(
     posttrain: Posttrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("config.yaml").write_text(TRL)
+    Path("config.yaml").write_text(TRL + SECRETS)
     answer = posttrain("convert", "config.yaml", "--kind", "dpo", "--devices", "2")
     assert answer.code == 0
-    assert "1 unknown" in answer.err
-    assert "hf_very_private" not in answer.out
+    assert "2 unknown" in answer.err
+    assert "very_private" not in answer.out
+    assert all(text in answer.out for text in ("shown", "shown_pad", "HF_TOKEN", "use_reentrant"))
     Path("recipe.yaml").write_text(answer.out)
     recipe = load_recipe(Path("recipe.yaml"))
     assert recipe.stages["dpo"].batch_size == 16  # type: ignore[attr-defined]

@@ -41,6 +41,9 @@ INFO: dict[str, Any] = {
         "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"},
     },
     "books": {"file_name": "books.json", "columns": {"prompt": "chapter"}},
+    "drawn": {"file_name": "drawn.json", "num_samples": 9},
+    "inside": {"hf_hub_url": "a/b", "folder": "v2"},
+    "answered": {"file_name": "a.json", "columns": {"prompt": "ask", "query": "more", "response": "reply"}},
 }
 
 
@@ -124,3 +127,35 @@ def test_without_the_descriptions_the_error_says_where_they_belong(converted: Co
 def test_a_data_set_without_description_is_named(converted: Converted) -> None:
     with pytest.raises(InputError, match="does not describe nothing"):
         converted(SFT.replace("alpaca_en", "nothing"))
+
+
+@pytest.mark.usefixtures("info")
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("stage: pt\ndataset: books", "split the texts first"),
+        ("stage: pt\ndataset: books\npacking: false", ""),
+        ("stage: kto\ndataset: talks\npref_ftx: 0.1", "KTO has no SFT term"),
+        ("stage: sft\ndataset: drawn", "draws 9 rows at random"),
+        ("stage: sft\ndataset: inside", "the folder v2 of a/b"),
+        ("stage: sft\ndataset: books\nquantization_bit: 4\nquantization_type: fp4", "NF4"),
+        ("stage: sft\ndataset: books\nquantization_bit: 4\nquantization_type: nf4", ""),
+        ("stage: sft\ndataset: books\nrepetition_penalty: 1.0", ""),
+    ],
+)
+def test_differences_have_a_note(text: str, note: str, converted: Converted) -> None:
+    conversion = converted(HEAD.replace("template: llama3\n", "") + text + "\n")
+    assert [note in other.text for other in conversion.lost] == ([True] if note else [])
+
+
+@pytest.mark.usefixtures("info")
+def test_ppo_reads_no_answers(converted: Converted) -> None:
+    stage = converted(HEAD + "stage: ppo\ndataset: answered\nreward_model: saves/reward\n").stage
+    assert stage["data"]["columns"] == {"prompt": "ask", "input": "more"}
+
+
+@pytest.mark.usefixtures("info")
+def test_without_bf16_the_precision_is_that_of_the_checkpoint(converted: Converted) -> None:
+    text = SFT.replace("bf16: true\n", "")
+    assert "precision" not in converted(text).stage  # auto, the default
+    assert converted(text + "bf16: false\n").stage["precision"] == "auto"

@@ -53,6 +53,20 @@ def dropout_of(key: str) -> Convert:
     return convert
 
 
+def four_bit_type_of(key: str, four: Switch) -> Convert:
+    """The kind of 4-bit numbers of the frozen base, which is always NF4.
+
+    Args:
+        four: whether the base has 4 bits.
+    """
+
+    def convert(config: PeerConfig) -> Outcome:
+        other = four(config) and config.get(key) != "nf4"
+        return Outcome(lost="the frozen base has 4-bit numbers of the kind NF4" if other else "")
+
+    return convert
+
+
 def four_bits(config: PeerConfig) -> Outcome:
     """The precision of the frozen base, from `load_in_4bit` and `load_in_8bit`."""
     if config.flag("load_in_4bit"):

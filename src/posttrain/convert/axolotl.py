@@ -1,7 +1,7 @@
 """The configuration of Axolotl, key by key."""
 
 from posttrain.convert.adapters import LINEAR, adapter_of, dropout_of, four_bits, names_of, targets_of, within
-from posttrain.convert.axolotl_data import data_sets_of
+from posttrain.convert.axolotl_data import data_sets_of, prefixes_of_types
 from posttrain.convert.axolotl_grpo import AXOLOTL_BATCH, AXOLOTL_GRPO
 from posttrain.convert.axolotl_without import AXOLOTL_WITHOUT
 from posttrain.convert.keys import (
@@ -29,6 +29,7 @@ from posttrain.convert.training import (
     steps_between,
     warmup_of,
 )
+from posttrain.convert.trl_dpo import prompts_alone_of
 from posttrain.errors import InputError
 
 _KINDS = {"dpo": "dpo", "ipo": "dpo", "simpo": "dpo", "orpo": "dpo", "kto": "kto", "grpo": "grpo", "gdpo": "grpo"}
@@ -86,7 +87,15 @@ def _validation_of(config: PeerConfig) -> Outcome:
 
 
 def _template_of(config: PeerConfig) -> Outcome:
-    name, file = str(config.get("chat_template")), config.get("chat_template_jinja")
+    prefixes = prefixes_of_types(config)
+    if prefixes == {"chatml"}:
+        return Outcome("chatml", "the types chatml.* of the data sets write ChatML")
+    if prefixes:
+        named = ", ".join(f"{prefix}.*" for prefix in sorted(prefixes))
+        return Outcome(
+            lost=f"the types {named} write chat templates of their own: set `template` to a file with theirs"
+        )
+    name, file = str(config.get("chat_template") or _OWN_TEMPLATE[0]), config.get("chat_template_jinja")
     if isinstance(file, str) and file.endswith((".jinja", ".jinja2")):
         return Outcome(file)
     if file is not None:
@@ -289,8 +298,14 @@ AXOLOTL = Peer(
             "paths, or `hf://org/name/config/split`; `type` and the fields become `columns`",
         ),
         translated("val_set_size test_datasets", "validation", _validation_of, "a share of the rows, or data sets"),
-        translated("chat_template chat_template_jinja", "template", _template_of, "chatml, or a Jinja file"),
+        translated(
+            "chat_template chat_template_jinja datasets",
+            "template",
+            _template_of,
+            "chatml (also for data of the types `chatml.*`), or a Jinja file",
+        ),
         translated("sequence_len", "max_length", _length_of, "the same, in tokens", _OFFLINE),
+        translated("max_prompt_len", "", prompts_alone_of("max_prompt_len"), "no counterpart", "dpo kto"),
         translated("excess_length_strategy", "truncation", _truncation_of, "drop; truncate: right", _OFFLINE),
         translated("trust_remote_code", "trust_remote_code", as_flag("trust_remote_code"), "the same"),
         *_LOSS,
@@ -299,5 +314,6 @@ AXOLOTL = Peer(
         *_LORA,
         *AXOLOTL_WITHOUT,
     ),
+    neutral={"trl.repetition_penalty": 1.0},
     nested=("trl", "peft"),
 )

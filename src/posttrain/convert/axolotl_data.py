@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from posttrain.convert.keys import Outcome, PeerConfig
-from posttrain.convert.sources import joined, sources_of, texts_in
+from posttrain.convert.sources import joined, sources_of
 from posttrain.errors import InputError
 
 _QUESTION = {"intel": "question", "icr": "input", "argilla": "instruction"}
@@ -48,6 +48,17 @@ _KNOWN = frozenset(
     ]
 )
 
+_ROLES = {
+    "system": {"system"},
+    "user": {"human", "user"},
+    "assistant": {"gpt", "assistant"},
+    "tool": {"tool", "observation", "function_response"},
+}
+"""Role → the names of it that are read in conversations."""
+
+_NAMES = {"role": {"from", "role"}, "content": {"value", "content"}}
+"""Part of a message → the keys of it that are read."""
+
 
 def data_sets_of(config: PeerConfig, key: str) -> Outcome:
     """The data sources of a list of data sets.
@@ -67,14 +78,50 @@ def _one_set(item: Mapping[str, Any], kind: str) -> Outcome:
     columns, lost = _columns(item, kind)
     outcome = sources_of(
         str(item["path"]),
-        files=texts_in(item.get("data_files")),
+        files=item.get("data_files"),
         subset=item.get("name"),
         split=item.get("split"),
         columns=columns,
     )
+    lost += _lost_keys(item)
     other = sorted(set(item) - _KNOWN)
     lost += [f"keys of a data set without a counterpart: {', '.join(other)}"] if other else []
     return Outcome(outcome.value, lost="; ".join(filter(None, [outcome.lost, *lost])))
+
+
+def _lost_keys(item: Mapping[str, Any]) -> list[str]:
+    """What the keys of a data set mean that the columns do not keep."""
+    lost: list[str] = []
+    if item.get("shards"):
+        lost.append(f"shards {item['shards']}: one part of so many is trained on there; set `rows`")
+    if item.get("chat_template") not in (None, "tokenizer_default"):
+        lost.append(f"chat_template {item['chat_template']} of a data set: all rows of a stage have one `template`")
+    mappings = item.get("message_property_mappings")
+    named: dict[str, Any] = {**mappings} if isinstance(mappings, dict) else {}
+    named |= {part: item[f"message_field_{part}"] for part in _NAMES if item.get(f"message_field_{part}")}
+    renamed = sorted(str(name) for part, name in named.items() if str(name) not in _NAMES.get(part, {part}))
+    roles = item.get("roles")
+    pairs = (
+        [(role, name) for role, names in roles.items() for name in _listed(names)] if isinstance(roles, dict) else []
+    )
+    renamed += sorted(name for role, name in pairs if name not in _ROLES.get(str(role), set()))
+    if renamed:
+        lost.append(f"conversations with the keys or roles {', '.join(renamed)} are not read; rename them")
+    return lost
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(item) for item in (value if isinstance(value, list) else [value])]
+
+
+def prefixes_of_types(config: PeerConfig) -> set[str]:
+    """The templates that the types of pairs or labels write, such as `chatml` for `chatml.intel`."""
+    sets = config.get("datasets")
+    if config.kind not in ("dpo", "kto") or not isinstance(sets, list):
+        return set()
+    types = [str(item.get("type", "")) for item in sets if isinstance(item, dict)]
+    prefixes = {written.partition(".")[0] for written in types if "." in written and not _CODE.fullmatch(written)}
+    return prefixes - {"chat_template", "user_defined", "passthrough"}
 
 
 def _columns(item: Mapping[str, Any], kind: str) -> tuple[dict[str, str], list[str]]:
@@ -88,6 +135,7 @@ def _columns(item: Mapping[str, Any], kind: str) -> tuple[dict[str, str], list[s
         lost.append(f"type {written}: a function changes the rows; write the changed rows to a file")
     elif str(written) == "completion":
         columns = {"text": str(item.get("field", "text"))}
+        lost.append("type completion splits a text that is too long into several rows: split the texts first")
     elif str(written).partition(".")[0] not in _PLAIN or kind in ("dpo", "kto", "reward"):
         columns = _from_type(str(written), item)
     if str(written).startswith("alpaca"):
@@ -97,6 +145,8 @@ def _columns(item: Mapping[str, Any], kind: str) -> tuple[dict[str, str], list[s
     messages = item.get("field_messages")
     if messages not in (None, "messages", "conversations", "prompt") and "text" not in columns:
         columns = {("conversations" if kind in ("dpo", "reward") else "messages"): str(messages), **columns}
+    own = {"system": item.get("field_system"), "tools": item.get("field_tools")}
+    columns |= {name: str(value) for name, value in own.items() if value not in (None, name)}
     if item.get("train_on_eos") in ("all", "last"):
         lost.append(f"train_on_eos {item['train_on_eos']}: the end of each answer bears loss")
     if isinstance(item.get("roles_to_train"), list) and set(map(str, item["roles_to_train"])) - {"assistant", "gpt"}:

@@ -13,15 +13,16 @@ from posttrain.convert.keys import (
     translated,
 )
 from posttrain.convert.rewards import rewards_of
-from posttrain.convert.trl_losses import (
+from posttrain.convert.trl_grpo import (
     clip_high_of,
+    clip_low_of,
     filters_of,
     gdpo_of,
     grpo_average_of,
     grpo_loss_of,
+    length_with_answer,
     prompts_per_step,
     scale_of,
-    without_sapo,
 )
 
 AXOLOTL_BATCH = ("micro_batch_size", "gradient_accumulation_steps")
@@ -44,6 +45,12 @@ AXOLOTL_GRPO: tuple[Key, ...] = tuple(
         translated("trl.reward_funcs trl.reward_weights rl", "rewards", _rewards, "Python functions, or reward models"),
         translated("trl.num_generations", "num_generations", as_count("trl.num_generations"), "the same"),
         translated("trl.max_completion_length", "max_new_tokens", as_count("trl.max_completion_length"), "the same"),
+        translated(
+            "max_prompt_len trl.max_completion_length",
+            "max_length",
+            length_with_answer("max_prompt_len", "trl.max_completion_length"),
+            "with the answer",
+        ),
         translated("trl.temperature", "temperature", as_number("trl.temperature"), "the same"),
         translated("trl.top_p", "top_p", as_number("trl.top_p"), "the same"),
         translated("trl.top_k", "top_k", filters_of("trl.top_k"), "the same"),
@@ -51,12 +58,12 @@ AXOLOTL_GRPO: tuple[Key, ...] = tuple(
         translated("trl.loss_type", "loss", grpo_loss_of("trl.loss_type"), "clip, cispo or sapo"),
         translated("trl.loss_type", "average", grpo_average_of("trl.loss_type"), "token, completion or constant"),
         translated("trl.importance_sampling_level", "ratio", same("trl.importance_sampling_level"), "the same"),
-        translated("trl.epsilon", "clip_low", without_sapo("trl.loss_type", as_number("trl.epsilon")), "the same"),
+        translated("trl.epsilon", "clip_low", clip_low_of("trl.loss_type", "trl.epsilon"), "the same; cispo: 1"),
         translated(
             "trl.epsilon_high trl.epsilon",
             "clip_high",
-            without_sapo("trl.loss_type", clip_high_of("trl.epsilon", "trl.epsilon_high")),
-            "the same",
+            clip_high_of("trl.loss_type", "trl.epsilon", "trl.epsilon_high"),
+            "the same; cispo: one less",
         ),
         translated("trl.scale_rewards", "scale_rewards", scale_of("trl.scale_rewards"), "the same"),
         translated(

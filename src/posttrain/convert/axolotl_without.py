@@ -54,8 +54,8 @@ AXOLOTL_WITHOUT: tuple[Key, ...] = (
         "the model's folder says it",
     ),
     not_needed(
-        "loraplus_lr_embedding max_prompt_len dataset_exact_deduplication min_sample_len",
-        "`max_length` holds for a prompt with its answer; `posttrain audit` finds duplicates",
+        "loraplus_lr_embedding dataset_exact_deduplication min_sample_len",
+        "`posttrain audit` finds duplicates",
     ),
     not_needed("special_tokens eot_tokens", "the tokens of the model's folder are used; nothing is padded"),
     not_supported(

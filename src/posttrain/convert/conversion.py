@@ -1,6 +1,7 @@
 """The conversion: it reads a configuration, applies the table of its tool, and checks the recipe that results."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ KINDS = ("sft", "dpo", "kto", "grpo", "reward", "ppo")
 
 OF_RECIPE = ("model", "seed", "trackers")
 """The keys that belong to the recipe; all others belong to its stage."""
+
+_HIDDEN = "..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Conversion:
         remarks: key of the recipe → comment.
         lost: what the recipe does not keep.
         unknown: keys that the table does not have.
+        without_effect: keys that need no counterpart, given the other keys.
         not_needed: keys without a counterpart that change nothing.
     """
 
@@ -54,6 +58,7 @@ class Conversion:
     remarks: Mapping[str, str]
     lost: tuple[Note, ...]
     unknown: tuple[Note, ...]
+    without_effect: tuple[Note, ...]
     not_needed: tuple[Note, ...]
 
     @property
@@ -164,11 +169,7 @@ def _converted(peer: Peer, config: PeerConfig) -> Conversion:
             used |= set(present) if keep or outcome.lost else set()
         elif present:
             used |= set(present)
-            on = [
-                name
-                for name in present
-                if key.status == "not supported" and config.given[name] not in (False, 0, "", [])
-            ]
+            on = [name for name in present if key.status == "not supported" and not _is_off(config, peer, name)]
             lost += [Note(_shown(config, key, on, peer.title), key.meaning)] if on else []
             off = [name for name in present if name not in on]
             reason = key.meaning if key.status == "not needed" else "switched off"
@@ -177,16 +178,22 @@ def _converted(peer: Peer, config: PeerConfig) -> Conversion:
         raise InputError(f"{config.path}: there is no data set; add the key that names it")
     known = {name for key in peer.keys for name in key.theirs}
     unknown = tuple(Note(_value(config, name), "") for name in config.given if name not in known)
-    without += list(_unused(config, known, read, used))
+    unused = tuple(_unused(config, known, read, used))
     whole = {**recipe, "stages": {config.kind: stage}}
-    return Conversion(peer, config, whole, remarks, tuple(lost), unknown, tuple(without))
+    return Conversion(peer, config, whole, remarks, tuple(lost), unknown, unused, tuple(without))
+
+
+def _is_off(config: PeerConfig, peer: Peer, name: str) -> bool:
+    """Whether a key has a value with which it does nothing."""
+    value = config.given[name]
+    return value in (False, 0, "", []) or (name in peer.neutral and value == peer.neutral[name])
 
 
 def _unused(config: PeerConfig, known: set[str], read: set[str], used: set[str]) -> Iterator[Note]:
     """The known keys that this configuration does not use."""
     for name in config.given:
         if name in read and name not in used:
-            yield Note(_value(config, name), "changes nothing, given the other keys")
+            yield Note(_value(config, name), "")
         elif name in known and name not in read:
             yield Note(_value(config, name), f"has no effect in {config.kind}")
 
@@ -234,12 +241,27 @@ def _shown(config: PeerConfig, key: Key, names: list[str], title: str) -> str:
     return f"{_value(config, name)} ({title}'s default)" if name in config.defaults else name
 
 
-_SECRET = ("token", "api_key", "password", "secret")
+_SECRET = re.compile(r"(token|key|passw(or)?d|secret|credentials?|auth)$", re.IGNORECASE)
+_NO_SECRET = re.compile(r"(eos|pad|bos|unk|image|mask)_token$")
 
 
 def _value(config: PeerConfig, name: str) -> str:
-    """A key with its value in short; a secret is not shown."""
-    value = config.get(name)
-    secret = name.endswith(_SECRET) and not name.startswith(("eos", "pad", "bos"))
-    text = "..." if secret else json.dumps(value, ensure_ascii=False, default=str)
+    """A key with its value in short; secrets are not shown."""
+    text = json.dumps(_masked(name, config.get(name)), ensure_ascii=False, default=str)
     return f"{name}: {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _masked(name: str, value: Any) -> Any:
+    """A value without its secrets: they have names such as `token`, and any variable of `env` may be one."""
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return _HIDDEN
+    if name == "env":
+        return dict.fromkeys(map(str, value), _HIDDEN) if isinstance(value, dict) else _HIDDEN
+    if isinstance(value, dict):
+        return {str(inner): _masked(str(inner), item) for inner, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(name, item) for item in value]
+    return _HIDDEN if _SECRET.search(name) and not _NO_SECRET.search(name) else value

@@ -139,6 +139,7 @@ class Peer:
         model: the key that names the model.
         defaults: kind of stage → its defaults; `all` holds those of every kind.
         keys: its keys, in the order of a recipe.
+        neutral: keys without a counterpart → the value, besides false and 0, with which they do nothing.
         nested: keys that hold mappings whose keys are declared as `outer.inner`.
     """
 
@@ -151,6 +152,7 @@ class Peer:
     model: str
     defaults: Mapping[str, Values]
     keys: tuple[Key, ...]
+    neutral: Values = field(default_factory=dict[str, Any])
     nested: tuple[str, ...] = ()
 
 

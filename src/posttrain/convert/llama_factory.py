@@ -1,6 +1,6 @@
 """The configuration of `llamafactory-cli train`, key by key."""
 
-from posttrain.convert.adapters import LINEAR, adapter_of, dropout_of, names_of, targets_of, within
+from posttrain.convert.adapters import LINEAR, adapter_of, dropout_of, four_bit_type_of, names_of, targets_of, within
 from posttrain.convert.keys import (
     Convert,
     Key,
@@ -14,6 +14,7 @@ from posttrain.convert.keys import (
     translated,
 )
 from posttrain.convert.llama_factory_data import data_of
+from posttrain.convert.llama_factory_pairs import LLAMA_FACTORY_PAIRS
 from posttrain.convert.llama_factory_ppo import LLAMA_FACTORY_PPO
 from posttrain.convert.llama_factory_without import LLAMA_FACTORY_WITHOUT
 from posttrain.convert.trainer_keys import TRAINER_DEFAULTS, TRAINER_KEYS
@@ -21,7 +22,6 @@ from posttrain.convert.training import batch_in_rows, batch_in_tokens, epochs_of
 from posttrain.errors import InputError
 
 _KINDS = {"sft": "sft", "pt": "sft", "dpo": "dpo", "kto": "kto", "rm": "reward", "ppo": "ppo"}
-_PAIR_LOSSES = {"sigmoid", "hinge", "ipo", "orpo", "simpo"}
 _BATCH = ("per_device_train_batch_size", "gradient_accumulation_steps")
 _PACKING = ("packing", "neat_packing")
 
@@ -54,6 +54,16 @@ def _bits_of(config: PeerConfig) -> Outcome:
     bits = config.count("quantization_bit")
     other = f"the frozen base has 4 bits or all of them, not {bits}"
     return Outcome("4bit") if bits == 4 else Outcome(lost=other if bits else "")
+
+
+def _four(config: PeerConfig) -> bool:
+    return config.count("quantization_bit") == 4
+
+
+def _precision_of(config: PeerConfig) -> Outcome:
+    if any(config.flag(key) for key in ("bf16", "pure_bf16", "fp16")):
+        return precision_of("bf16", "pure_bf16")(config)
+    return Outcome("auto", "there, the dtype of the checkpoint")
 
 
 def _start_of(config: PeerConfig) -> Outcome:
@@ -104,6 +114,10 @@ def _length_of(config: PeerConfig) -> Outcome:
 def _truncation_of(config: PeerConfig) -> Outcome:
     if config.kind == "ppo":
         return Outcome("left")
+    if config.get("stage") == "pt":
+        splits = config.get("packing") is None or config.flag("packing")
+        reason = "a text that is too long is split into several rows there, and cut here: split the texts first"
+        return Outcome("right", lost=reason if splits else "")
     return Outcome("right", "there, prompt and answer are both cut")
 
 
@@ -113,30 +127,6 @@ def _loss_mask_of(key: str, sentence: str) -> Convert:
 
 def _sft_loss_of(config: PeerConfig) -> Outcome:
     return Outcome("dft" if config.flag("use_dft_loss") else None)
-
-
-def _pair_loss_of(config: PeerConfig) -> Outcome:
-    name = str(config.get("pref_loss"))
-    return (
-        Outcome(name)
-        if name in _PAIR_LOSSES
-        else Outcome(lost=f"there is no loss {name} of pairs; sigmoid takes its place")
-    )
-
-
-def _gamma_of(config: PeerConfig) -> Outcome:
-    return Outcome(config.number("simpo_gamma") if config.get("pref_loss") == "simpo" else None)
-
-
-def _sft_weight_of(config: PeerConfig) -> Outcome:
-    weight = config.number("pref_ftx")
-    if weight and config.get("pref_loss") == "orpo":
-        return Outcome(lost="orpo has an SFT term of weight 1 already, and no second one")
-    return Outcome(weight or None)
-
-
-def _smoothing_of(config: PeerConfig) -> Outcome:
-    return Outcome(config.number("dpo_label_smoothing") or None)
 
 
 def _updates(config: PeerConfig) -> int:
@@ -165,16 +155,6 @@ def _rows_of(config: PeerConfig) -> Outcome:
     return batch_in_rows(*_BATCH, _PACKING)(config)
 
 
-_PAIRS: tuple[Key, ...] = (
-    translated("pref_beta", "beta", as_number("pref_beta"), "the same", "dpo kto"),
-    translated("pref_loss", "loss", _pair_loss_of, "sigmoid, hinge, ipo, orpo and simpo", "dpo"),
-    translated("simpo_gamma", "gamma", _gamma_of, "the same, with the loss simpo", "dpo"),
-    translated("pref_ftx", "sft_weight", _sft_weight_of, "the same", "dpo"),
-    translated("dpo_label_smoothing", "label_smoothing", _smoothing_of, "the same", "dpo"),
-    translated("kto_chosen_weight", "desirable_weight", as_number("kto_chosen_weight"), "the same", "kto"),
-    translated("kto_rejected_weight", "undesirable_weight", as_number("kto_rejected_weight"), "the same", "kto"),
-)
-
 _LORA: tuple[Key, ...] = (
     translated("finetuning_type", "lora", _finetuning_of, "lora: an adapter; full: all weights"),
     translated("lora_rank", "lora.rank", within(_adapter, as_count("lora_rank")), "the same"),
@@ -193,6 +173,7 @@ _LORA: tuple[Key, ...] = (
     translated("pissa_init", "lora.start", within(_adapter, _start_of), "true: pissa"),
     translated("loraplus_lr_ratio", "lora.plus_ratio", within(_adapter, as_number("loraplus_lr_ratio")), "the same"),
     translated("lora_dropout", "", within(_adapter, dropout_of("lora_dropout")), "no counterpart: there is no dropout"),
+    translated("quantization_type", "", within(_adapter, four_bit_type_of("quantization_type", _four)), "nf4"),
     translated("quantization_bit", "quantization", within(_adapter, _bits_of), "4: 4bit, in NF4"),
     translated("adapter_name_or_path create_new_adapter", "", _adapter_folder_of, "`model` and `lora.earlier`"),
 )
@@ -211,7 +192,7 @@ _KEYS: tuple[Key, ...] = (
     translated("template", "template", _template_of, "the template of the model's folder; pt: raw"),
     translated("enable_thinking", "template_arguments", _thinking_of, "{enable_thinking: ...}"),
     translated("cutoff_len", "max_length", _length_of, "the same, in tokens; ppo: with the answer"),
-    translated("cutoff_len", "truncation", _truncation_of, "right"),
+    translated("cutoff_len packing", "truncation", _truncation_of, "right; ppo: left"),
     translated("trust_remote_code", "trust_remote_code", as_flag("trust_remote_code"), "the same"),
     translated("use_dft_loss", "loss", _sft_loss_of, "true: dft", "sft"),
     translated(
@@ -228,7 +209,7 @@ _KEYS: tuple[Key, ...] = (
         "`train: false` in the rows",
         "sft",
     ),
-    *_PAIRS,
+    *LLAMA_FACTORY_PAIRS,
     *LLAMA_FACTORY_PPO,
     translated("num_train_epochs max_steps", "epochs", epochs_of("num_train_epochs"), "the same"),
     translated("max_steps ppo_epochs ppo_buffer_size", "max_steps", _max_steps_of, "the same; ppo: optimiser steps"),
@@ -242,7 +223,7 @@ _KEYS: tuple[Key, ...] = (
         "with `packing`, the rows of a step are filled to `cutoff_len`; they are counted in tokens",
         "sft",
     ),
-    translated("bf16 pure_bf16 fp16", "precision", precision_of("bf16", "pure_bf16"), "dtype of matrix products"),
+    translated("bf16 pure_bf16 fp16", "precision", _precision_of, "dtype of matrix products; auto if unset"),
     *(key for key in TRAINER_KEYS if key.ours != "precision"),
     translated("early_stopping_steps", "patience", as_count("early_stopping_steps"), "the same, in evaluations"),
     *_LORA,
@@ -300,4 +281,5 @@ LLAMA_FACTORY = Peer(
         },
     },
     keys=_KEYS,
+    neutral={"repetition_penalty": 1.0},
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from posttrain.convert.keys import Outcome, PeerConfig
-from posttrain.convert.sources import joined, sources_of
+from posttrain.convert.sources import joined, source_of, sources_of
 from posttrain.errors import InputError
 
 INFO = "dataset_info.json"
@@ -71,10 +71,19 @@ def _sources(info: Mapping[str, Any], folder: Path, config: PeerConfig, most: in
     columns, lost = _columns(info, config)
     counts = [n for n in (info.get("num_samples"), most) if isinstance(n, int) and n > 0]
     rows = min(counts, default=None)
+    if isinstance(drawn := info.get("num_samples"), int) and drawn > 0:
+        lost = "; ".join(filter(None, [lost, f"num_samples draws {drawn} rows at random; `rows` takes the first ones"]))
     if isinstance(hub := info.get("hf_hub_url"), str):
-        outcome = sources_of(hub, subset=info.get("subset"), split=info.get("split"), columns=columns, rows=rows)
+        outcome = sources_of(
+            hub,
+            folder=info.get("folder"),
+            subset=info.get("subset"),
+            split=info.get("split"),
+            columns=columns,
+            rows=rows,
+        )
     elif isinstance(file := info.get("file_name"), str):
-        outcome = sources_of((folder / file).as_posix(), columns=columns, rows=rows)
+        outcome = Outcome([source_of((folder / file).as_posix(), columns, rows)])
     else:
         place = next(
             (key for key in ("ms_hub_url", "om_hub_url", "script_url", "cloud_file_name") if key in info), INFO
@@ -99,7 +108,8 @@ def _columns(info: Mapping[str, Any], config: PeerConfig) -> tuple[dict[str, str
     if config.get("stage") == "pt":
         columns = {"text": columns.get("instruction", "text")}
     elif config.kind == "ppo" and not conversations:
-        columns = {"prompt": columns.pop("instruction", "instruction"), **columns}
+        kept = {name: theirs for name, theirs in columns.items() if name in ("input", "system", "tools")}
+        columns = {"prompt": columns.get("instruction", "instruction"), **kept}
     elif config.kind == "ppo":
         lost.append("PPO reads prompts: write the conversations up to the open answer as `prompt`")
     return columns, "; ".join(lost)

@@ -11,7 +11,7 @@ LLAMA_FACTORY_WITHOUT: tuple[Key, ...] = (
     not_needed(
         "flash_attn enable_liger_kernel use_unsloth use_unsloth_gc disable_gradient_checkpointing use_reentrant_gc "
         "use_v1_kernels use_kv_cache upcast_layernorm upcast_lmhead_output low_cpu_mem_usage use_fast_tokenizer "
-        "double_quantization quantization_type quantization_method quantization_device_map offload_folder",
+        "double_quantization quantization_method quantization_device_map offload_folder",
         "it changes the speed or the memory alone, which posttrain settles by itself",
     ),
     not_needed(

@@ -30,12 +30,14 @@ def rewards_of(functions: Sequence[str], weights: Sequence[Any], model: str | No
     specs: list[tuple[str, dict[str, Any]]] = [("model", {"kind": "model", "model": model})] if model else []
     lost: list[str] = []
     for function in functions:
-        name = function.rpartition(".")[2]
+        name = function.rpartition("/" if "/" in function else ".")[2]
         if function == _OVERLONG:
             lost.append("the overlong punishment counts tokens; `{kind: length, free: ..., margin: ...}` counts words")
         elif function in _READY:
+            if _READY[function]["kind"] == "math":
+                lost.append(f"{function} of TRL accepts boxed or LaTeX answers alone; `math` accepts plain ones too")
             specs.append((name, dict(_READY[function])))
-        elif "." in function:
+        elif "." in function and "/" not in function:
             file = function.rpartition(".")[0].replace(".", "/") + ".py"
             specs.append((name, {"kind": "python", "file": file, "function": name}))
         else:

@@ -9,7 +9,7 @@ from posttrain.convert.keys import Convert, Outcome, PeerConfig
 from posttrain.errors import InputError
 
 MOST_EPOCHS = 100
-"""The epochs of a run that `max_steps` ends."""
+"""The epochs of a run that `max_steps` ends. More would take time: the order of each epoch is computed at the start."""
 
 _SCHEDULES = {
     "linear": "linear",
@@ -71,7 +71,14 @@ def epochs_of(epochs: str, steps: str = "max_steps") -> Convert:
 
     def convert(config: PeerConfig) -> Outcome:
         if config.number(steps) > 0:
-            return Outcome(min(config.count(steps), MOST_EPOCHS), f"{steps} ends the run, as it does there")
+            total = config.count(steps)
+            early = (
+                f"`epochs: {MOST_EPOCHS}` ends the run earlier if an epoch has fewer than {-(-total // MOST_EPOCHS)} "
+                "steps; then raise it"
+            )
+            # An epoch has at least one step, so as many epochs as steps never end the run earlier.
+            lost = early if total > MOST_EPOCHS else ""
+            return Outcome(min(total, MOST_EPOCHS), f"{steps} ends the run, as it does there", lost)
         return Outcome(config.number(epochs) or None)
 
     return convert

@@ -1,10 +1,16 @@
 """The configuration of TRL's command line, such as `trl sft --config sft.yaml`, key by key."""
 
-from pathlib import Path
-from typing import Any
-
-from posttrain.convert.adapters import adapter_of, dropout_of, four_bits, names_of, targets_of, within
+from posttrain.convert.adapters import (
+    adapter_of,
+    dropout_of,
+    four_bit_type_of,
+    four_bits,
+    names_of,
+    targets_of,
+    within,
+)
 from posttrain.convert.keys import (
+    Convert,
     Key,
     Outcome,
     Peer,
@@ -17,10 +23,17 @@ from posttrain.convert.keys import (
     not_supported,
     translated,
 )
-from posttrain.convert.sources import joined, sources_of, texts_in
 from posttrain.convert.trainer_keys import EPOCHS, TRAINER_DEFAULTS, TRAINER_KEYS
 from posttrain.convert.training import batch_in_rows, batch_in_tokens
-from posttrain.convert.trl_losses import GRPO_KEYS, dpo_loss_of, length_normalized_of, sft_weight_of, smoothing_of
+from posttrain.convert.trl_data import trl_data_of, trl_validation_of
+from posttrain.convert.trl_dpo import (
+    dpo_loss_of,
+    length_normalized_of,
+    prompts_alone_of,
+    sft_weight_of,
+    smoothing_of,
+)
+from posttrain.convert.trl_grpo import GRPO_KEYS, RLOO
 from posttrain.errors import InputError
 
 _MARKS_OF_KINDS = {
@@ -51,55 +64,14 @@ def _kind_of(values: Values) -> str:
         for kind, marks in _MARKS_OF_KINDS.items()
         if set(marks.split()) & values.keys() or losses & _LOSSES.get(kind, set())
     ]
+    if {"normalize_advantages", "reward_clip_range"} & values.keys():
+        raise InputError(f"these keys are those of `trl rloo`; add --kind grpo, and then {RLOO}")
     if len(kinds) != 1:
         raise InputError(
             "TRL's command names the technique (`trl sft`), and these keys do not show which it is; add --kind sft, "
             "dpo, kto, grpo or reward"
         )
     return kinds[0]
-
-
-def _data_of(config: PeerConfig) -> Outcome:
-    split = str(config.get("dataset_train_split"))
-    if sets := config.get("datasets"):
-        if not isinstance(sets, list) or not all(isinstance(item, dict) and "path" in item for item in sets):
-            raise InputError(f"{config.where('datasets')}: must be a list of data sets, each with a `path`")
-        outcome = joined([_one_set(item) for item in sets])
-    elif (name := config.get("dataset_name")) is not None:
-        outcome = joined([sources_of(str(name), subset=config.get("dataset_config"), split=split)])
-    else:
-        return Outcome()
-    return Outcome(_with_text_column(config, outcome.value), outcome.remark, outcome.lost)
-
-
-def _one_set(item: Values) -> Outcome:
-    files = texts_in(item.get("data_files"))
-    outcome = sources_of(str(item["path"]), files=files, subset=item.get("name"), split=item.get("split"))
-    fraction = "`fraction` of a data set: set `rows` of each source" if item.get("fraction") is not None else ""
-    return Outcome(outcome.value, lost="; ".join(filter(None, [outcome.lost, fraction])))
-
-
-def _with_text_column(config: PeerConfig, value: Any) -> Any:
-    """The sources, with the name of the column that holds plain text, if it is another than `text`."""
-    column = config.get("dataset_text_field")
-    if config.kind != "sft" or column in (None, "text"):
-        return value
-    sources = value if isinstance(value, list) else [value]
-    named = [item if isinstance(item, dict) else {"path": item} for item in sources]
-    named = [{**item, "columns": {**item.get("columns", {}), "text": column}} for item in named]
-    return named[0] if len(named) == 1 else named
-
-
-def _validation_of(config: PeerConfig) -> Outcome:
-    if config.get("test_split_size") is not None:
-        return Outcome(config.number("test_split_size"))
-    if str(config.get("eval_strategy")) == "no" or config.get("dataset_name") is None:
-        return Outcome()
-    name, split = str(config.get("dataset_name")), str(config.get("dataset_test_split"))
-    outcome = joined([sources_of(name, subset=config.get("dataset_config"), split=split)])
-    if Path(name).exists():
-        return Outcome(lost="name the held-out file as `validation`, or a share of the rows such as 0.05")
-    return outcome
 
 
 def _length_of(config: PeerConfig) -> Outcome:
@@ -111,6 +83,21 @@ def _length_of(config: PeerConfig) -> Outcome:
 
 def _truncation_of(config: PeerConfig) -> Outcome:
     return Outcome("left" if config.get("truncation_mode") == "keep_end" else "right")
+
+
+def _when_limited(truncation: str) -> Convert:
+    """What TRL does with a row that is too long, if rows have a limit."""
+    return lambda config: Outcome(truncation if "max_length" not in config.empty else None)
+
+
+def _packing_of(config: PeerConfig) -> Outcome:
+    way = config.get("packing_strategy")
+    splits = config.flag("packing") and way in ("wrapped", "bfd_split", "bfd-requeue")
+    return Outcome(
+        lost=f"{way} splits a row that is too long into several, and it is cut here: split the texts first"
+        if splits
+        else ""
+    )
 
 
 def _template_of(config: PeerConfig) -> Outcome:
@@ -143,6 +130,10 @@ def _adapter(config: PeerConfig) -> bool:
     return config.flag("use_peft")
 
 
+def _four(config: PeerConfig) -> bool:
+    return config.flag("load_in_4bit")
+
+
 def _sft_loss_of(config: PeerConfig) -> Outcome:
     return Outcome("dft" if config.get("loss_type") == "dft" else "nll")
 
@@ -158,17 +149,21 @@ _KEYS: tuple[Key, ...] = (
     translated(
         "dataset_name dataset_config dataset_train_split datasets dataset_text_field",
         "data",
-        _data_of,
+        trl_data_of,
         "a path, or `hf://org/name/config/split`",
     ),
-    translated("eval_strategy dataset_test_split test_split_size", "validation", _validation_of, "the held-out rows"),
+    translated("eval_strategy dataset_test_split test_split_size", "validation", trl_validation_of, "held-out rows"),
     translated("max_length max_seq_length", "max_length", _length_of, "the same, in tokens", _OFFLINE),
-    translated("truncation_mode", "truncation", _truncation_of, "keep_start: right; keep_end: left", _OFFLINE),
+    translated("truncation_mode", "truncation", _truncation_of, "keep_start: right; keep_end: left", "sft dpo"),
+    translated("max_length", "truncation", _when_limited("right"), "right", "kto"),
+    translated("max_length", "truncation", _when_limited("drop"), "drop", "reward"),
+    translated("max_prompt_length", "", prompts_alone_of("max_prompt_length"), "no counterpart", "dpo kto"),
     translated("chat_template_path", "template", _template_of, "a Jinja file"),
     translated("chat_template_kwargs", "template_arguments", None, "the same"),
     translated("trust_remote_code", "trust_remote_code", as_flag("trust_remote_code"), "the same"),
     translated("loss_type", "loss", _sft_loss_of, "nll or dft", "sft"),
     translated("assistant_only_loss", "", _loss_mask_of, "always", "sft"),
+    translated("packing_strategy packing", "", _packing_of, "bfd, with rows that are too long cut", "sft"),
     translated("completion_only_loss", "", _completion_mask_of, "always", "sft"),
     translated("beta", "beta", as_number("beta"), "the same", "dpo kto grpo"),
     translated(
@@ -223,15 +218,15 @@ _KEYS: tuple[Key, ...] = (
     translated("use_dora", "lora.dora", within(_adapter, as_flag("use_dora")), "the same"),
     translated("lora_dropout", "", within(_adapter, dropout_of("lora_dropout")), "no counterpart: there is no dropout"),
     translated("load_in_4bit load_in_8bit", "quantization", within(_adapter, four_bits), "4 bits, in NF4"),
+    translated("bnb_4bit_quant_type", "", within(_adapter, four_bit_type_of("bnb_4bit_quant_type", _four)), "nf4"),
     translated("model_revision", "", _revision_of, "a folder with the revision"),
     not_needed("dtype torch_dtype", "weights are trained in float32; `precision` is the dtype of matrix products"),
-    not_needed("attn_implementation padding_free packing_strategy eval_packing", "rows are packed, and never padded"),
+    not_needed("attn_implementation padding_free eval_packing", "rows are packed, and never padded"),
     not_needed("disable_dropout", "there is no dropout"),
     not_needed("precompute_ref_log_probs precompute_ref_batch_size", "the reference is computed once"),
     not_needed("dataset_num_proc dataset_kwargs dataset_streaming streaming shuffle_dataset", "data is prepared once"),
-    not_needed("lora_task_type bnb_4bit_quant_type use_bnb_nested_quant bnb_4bit_quant_storage", "follows by itself"),
+    not_needed("lora_task_type use_bnb_nested_quant bnb_4bit_quant_storage", "follows by itself"),
     not_needed("eos_token pad_token", "the chat template decides which token ends an answer; nothing is padded"),
-    not_needed("max_prompt_length", "`max_length` holds for a prompt with its completion"),
     not_needed("ignore_bias_buffers", "no buffer needs it"),
     not_supported("model_init_kwargs", "the model is loaded as its folder says"),
     not_supported("router_aux_loss_coef", "experts get no load-balancing loss"),
@@ -279,8 +274,8 @@ TRL = Peer(
             "beta": 0.1,
             "loss_type": ["sigmoid"],
         },
-        "kto": {"learning_rate": 1e-6, "max_length": 1024, "truncation_mode": "keep_start", "beta": 0.1},
-        "reward": {"learning_rate": 1e-4, "max_length": 1024, "truncation_mode": "keep_start"},
+        "kto": {"learning_rate": 1e-6, "max_length": 1024, "beta": 0.1},
+        "reward": {"learning_rate": 1e-4, "max_length": 1024},
         "grpo": {
             "reward_funcs": None,
             "learning_rate": 1e-6,
@@ -289,8 +284,25 @@ TRL = Peer(
             "num_generations": 8,
             "max_completion_length": 512,
             "epsilon": 0.2,
+            "use_bias_correction_kl": True,
             "temperature": 1.0,
         },
     },
     keys=_KEYS,
+    neutral={
+        "repetition_penalty": 1.0,
+        "top_entropy_quantile": 1.0,
+        "f_divergence_type": "reverse_kl",
+        "f_alpha_divergence_coef": 0.5,
+        "discopop_tau": 0.05,
+        "ref_model_mixup_alpha": 0.6,
+        "ref_model_sync_steps": 512,
+        "vespo_k_pos": 2.0,
+        "vespo_lambda_pos": 3.0,
+        "vespo_k_neg": 3.0,
+        "vespo_lambda_neg": 2.0,
+        "entropy_coef_max": 1.0,
+        "entropy_coef_delta": 0.005,
+        "entropy_target": 0.2,
+    },
 )

@@ -19,6 +19,7 @@ def recipe_text_of(conversion: Conversion) -> str:
     lines += _notes("Not supported: in these points the run will differ.", conversion.lost)
     known = f"{conversion.peer.title} {conversion.peer.version}"
     lines += _notes(f"Unknown: the table of {known} has no such keys, so nothing came of them.", conversion.unknown)
+    lines += _notes("Without a key: given the other keys, posttrain does the same.", conversion.without_effect)
     lines += _notes("Not needed: these keys change nothing here.", conversion.not_needed)
     return "\n".join(lines) + "\n"
 

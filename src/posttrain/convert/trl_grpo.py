@@ -1,4 +1,4 @@
-"""How the keys of TRL's DPO and GRPO losses change. Axolotl passes the same keys on to TRL."""
+"""How the keys of TRL's GRPO change. Axolotl passes the same keys on to TRL."""
 
 from posttrain.convert.keys import (
     Convert,
@@ -14,9 +14,14 @@ from posttrain.convert.keys import (
 )
 from posttrain.convert.rewards import rewards_of
 from posttrain.convert.training import batch_remark, rows_per_step
-from posttrain.errors import InputError
+from posttrain.data.chat.renderer import LENGTH_LIMIT
 
-_PAIR_LOSSES = {"sigmoid", "hinge", "ipo", "robust", "apo_zero", "apo_down"}
+PROMPT_TOKENS = 1024
+"""The fewest tokens that a prompt may have where TRL does not limit prompts."""
+
+RLOO = "set `advantage: rloo`, `average: constant`, `kl: reward` and, if beta is not set, `beta: 0.05` (docs/grpo.md)"
+"""What makes GRPO of RLOO."""
+
 _AVERAGES = {
     "grpo": "completion",
     "sapo": "completion",
@@ -25,63 +30,6 @@ _AVERAGES = {
     "cispo": "token",
     "dr_grpo": "constant",
 }
-
-
-def _weights_of(config: PeerConfig) -> dict[str, float]:
-    """Loss → its weight, as TRL adds them."""
-    names = config.names("loss_type") or ["sigmoid"]
-    weights = config.get("loss_weights")
-    numbers = weights if isinstance(weights, list) and len(weights) == len(names) else [1.0] * len(names)
-    try:
-        return dict(zip(names, map(float, numbers), strict=True))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{config.where('loss_weights')}: must be numbers, not {weights!r}") from error
-
-
-def dpo_loss_of(config: PeerConfig) -> Outcome:
-    """The loss of pairs, or the weights of several."""
-    weights = _weights_of(config)
-    known = {"sigmoid" if name == "sigmoid_norm" else name: w for name, w in weights.items() if name != "sft"}
-    other = [name for name in known if name not in _PAIR_LOSSES]
-    known = {_plain(name, config): weight for name, weight in known.items() if name in _PAIR_LOSSES}
-    lost = f"there is no loss {', '.join(other)} of pairs" if other else ""
-    if "sigmoid_norm" in weights and len(known) > 1:
-        lost = "; ".join(
-            filter(None, [lost, "`length_normalized` holds for all losses, and sigmoid_norm is one of several"])
-        )
-    only = next(iter(known)) if len(known) == 1 else None
-    if only is not None and known[only] == 1.0:
-        return Outcome(only, lost=lost)
-    return Outcome(known or None, lost=lost)
-
-
-def _plain(name: str, config: PeerConfig) -> str:
-    """`robust` without label smoothing is the sigmoid loss, and a recipe writes it so."""
-    return "sigmoid" if name == "robust" and not config.number("label_smoothing") else name
-
-
-def sft_weight_of(config: PeerConfig) -> Outcome:
-    """The weight of the SFT term on the chosen completions."""
-    weight = _weights_of(config).get("sft", 0.0) + config.number("rpo_alpha")
-    return (
-        Outcome(weight, "the mean over a completion's tokens; there, over the tokens of a batch")
-        if weight
-        else Outcome()
-    )
-
-
-def length_normalized_of(config: PeerConfig) -> Outcome:
-    """Whether log-ratios are divided by the number of tokens."""
-    alone = set(_weights_of(config)) - {"sft"} == {"sigmoid_norm"}
-    return Outcome(True if alone else None)
-
-
-def smoothing_of(config: PeerConfig) -> Outcome:
-    """The assumed share of wrong preferences, which TRL uses in the loss robust."""
-    share = config.number("label_smoothing")
-    if not share or "robust" in _weights_of(config):
-        return Outcome(share or None)
-    return Outcome(lost="TRL uses it with the losses robust and exo_pair alone, so the recipe has none")
 
 
 def prompts_per_step(per_device: str, accumulation: str, generations: str) -> Convert:
@@ -139,14 +87,62 @@ def gdpo_of(key: str) -> Convert:
     return lambda config: Outcome(True if config.get(key) == "normalize_then_sum" else None)
 
 
-def clip_high_of(low: str, high: str) -> Convert:
-    """The upper clip, which TRL takes from the lower one if it is not set; sapo has no clip."""
-    return lambda config: Outcome(config.number(high if config.get(high) is not None else low) or None)
+def clip_low_of(loss: str, low: str) -> Convert:
+    """The lower clip; the loss cispo has none, and sapo has no clip."""
+
+    def convert(config: PeerConfig) -> Outcome:
+        if config.get(loss) == "cispo":
+            return Outcome(1.0, "TRL's cispo has no lower bound")
+        return for_loss(loss, "clip", as_number(low))(config)
+
+    return convert
 
 
-def without_sapo(loss: str, convert: Convert) -> Convert:
-    """A clip, which the loss sapo does not have."""
-    return lambda config: Outcome() if config.get(loss) == "sapo" else convert(config)
+def clip_high_of(loss: str, low: str, high: str) -> Convert:
+    """The upper clip, which TRL takes from the lower one if it is not set; for cispo, it is the bound itself there."""
+
+    def convert(config: PeerConfig) -> Outcome:
+        clip = config.number(high if config.get(high) is not None else low)
+        if config.get(loss) == "cispo" and clip <= 1:
+            return Outcome(
+                lost=f"TRL's cispo cuts every ratio at {clip:g}; here the bound is above 1: set `clip_high`, usually 4"
+            )
+        if config.get(loss) == "cispo":
+            return Outcome(clip - 1, f"a bound of {clip:g}")
+        return for_loss(loss, "clip", lambda _: Outcome(clip or None))(config)
+
+    return convert
+
+
+def for_loss(key: str, name: str, convert: Convert) -> Convert:
+    """A key that has an effect with one loss of the recipe alone."""
+    return lambda config: convert(config) if grpo_loss_of(key)(config).value == name else Outcome()
+
+
+def kl_of(beta: str, key: str) -> Convert:
+    """TRL's weight of the KL, which a recipe does not have."""
+
+    def convert(config: PeerConfig) -> Outcome:
+        weighed = config.number(beta) > 0 and config.flag(key)
+        return Outcome(
+            lost="TRL multiplies the KL by the importance ratio unless this is false; posttrain does not"
+            if weighed
+            else ""
+        )
+
+    return convert
+
+
+def length_with_answer(prompt: str, answer: str) -> Convert:
+    """The tokens of a prompt with its completion, which TRL counts apart."""
+
+    def convert(config: PeerConfig) -> Outcome:
+        longest, more = config.count(prompt), config.count(answer)
+        room = longest or max(PROMPT_TOKENS, LENGTH_LIMIT - more)
+        unlimited = "" if longest else f"; a longer prompt is left out, and {prompt} is not set"
+        return Outcome(room + more, f"{room} of the prompt and {more} of the answer{unlimited}")
+
+    return convert
 
 
 def scale_of(key: str) -> Convert:
@@ -167,6 +163,14 @@ def filters_of(key: str) -> Convert:
     return lambda config: Outcome(config.get(key) or None)
 
 
+def _prompt_truncation_of(config: PeerConfig) -> Outcome:
+    return Outcome("left" if config.count("max_prompt_length") else None)
+
+
+def _rloo(config: PeerConfig) -> Outcome:
+    return Outcome(lost=f"a key of `trl rloo`: {RLOO}; rewards are neither clipped nor normalised")
+
+
 GRPO_KEYS: tuple[Key, ...] = tuple(
     Key(key.theirs, key.status, key.ours, key.meaning, key.convert, frozenset({"grpo"}))
     for key in (
@@ -178,6 +182,13 @@ GRPO_KEYS: tuple[Key, ...] = tuple(
         ),
         translated("num_generations", "num_generations", as_count("num_generations"), "the same"),
         translated("max_completion_length", "max_new_tokens", as_count("max_completion_length"), "the same"),
+        translated(
+            "max_prompt_length max_completion_length",
+            "max_length",
+            length_with_answer("max_prompt_length", "max_completion_length"),
+            "with the answer",
+        ),
+        translated("max_prompt_length", "truncation", _prompt_truncation_of, "left"),
         translated("temperature", "temperature", as_number("temperature"), "the same"),
         translated("top_p", "top_p", as_number("top_p"), "the same"),
         translated("top_k", "top_k", filters_of("top_k"), "the same"),
@@ -190,16 +201,28 @@ GRPO_KEYS: tuple[Key, ...] = tuple(
             "grpo: completion; dapo, bnpo, cispo: token; dr_grpo: constant",
         ),
         translated("importance_sampling_level", "ratio", None, "the same"),
-        translated("epsilon", "clip_low", without_sapo("loss_type", as_number("epsilon")), "the same"),
+        translated("epsilon", "clip_low", clip_low_of("loss_type", "epsilon"), "the same; cispo: 1"),
         translated(
             "epsilon_high epsilon",
             "clip_high",
-            without_sapo("loss_type", clip_high_of("epsilon", "epsilon_high")),
+            clip_high_of("loss_type", "epsilon", "epsilon_high"),
+            "the same; cispo: one less",
+        ),
+        translated("delta", "dual_clip", for_loss("loss_type", "clip", as_number("delta")), "the same"),
+        translated(
+            "sapo_temperature_pos",
+            "tau_pos",
+            for_loss("loss_type", "sapo", as_number("sapo_temperature_pos")),
             "the same",
         ),
-        translated("delta", "dual_clip", as_number("delta"), "the same"),
-        translated("sapo_temperature_pos", "tau_pos", as_number("sapo_temperature_pos"), "the same"),
-        translated("sapo_temperature_neg", "tau_neg", as_number("sapo_temperature_neg"), "the same"),
+        translated(
+            "sapo_temperature_neg",
+            "tau_neg",
+            for_loss("loss_type", "sapo", as_number("sapo_temperature_neg")),
+            "the same",
+        ),
+        translated("use_bias_correction_kl", "", kl_of("beta", "use_bias_correction_kl"), "false"),
+        translated("normalize_advantages reward_clip_range", "", _rloo, "keys of `trl rloo`: docs/grpo.md names RLOO"),
         translated("entropy_coef", "entropy_weight", as_number("entropy_coef"), "the same"),
         translated("scale_rewards", "scale_rewards", scale_of("scale_rewards"), "the same"),
         translated(
@@ -239,7 +262,7 @@ GRPO_KEYS: tuple[Key, ...] = tuple(
         not_supported("repetition_penalty generation_kwargs", "sampling has temperature, top_k, top_p and min_p"),
         not_supported("vllm_structured_outputs_regex", "completions are sampled freely; a reward can check the form"),
         not_supported(
-            "top_entropy_quantile off_policy_mask_threshold use_bias_correction_kl vespo_k_pos vespo_lambda_pos "
+            "top_entropy_quantile off_policy_mask_threshold vespo_k_pos vespo_lambda_pos "
             "vespo_k_neg vespo_lambda_neg use_adaptive_entropy entropy_coef_min entropy_coef_max entropy_coef_delta "
             "entropy_target max_tool_calling_iterations",
             "this variant of GRPO is not here",
