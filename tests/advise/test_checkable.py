@@ -77,6 +77,16 @@ def test_an_answer_beside_the_imitated_one_counts_only_if_imitation_earns_the_re
     assert not bad.fits
 
 
+def test_a_column_of_labels_never_comes_before_answers_that_a_reward_reads() -> None:
+    rows = [{**row, "category": ("sums", "additions")[n % 2]} for n, row in enumerate(sum_prompts(60))]
+    rows[7]["target"] = "That depends on what one counts, and on the day."
+    for completion, named in ((None, rows), ("completion", [{**row, "completion": row["target"]} for row in rows])):
+        check = check_of(named, completion)
+        assert check is not None
+        assert (check.spec["kind"], check.spec["target"]) == ("math", completion or "target")
+        assert check.fits
+
+
 @pytest.mark.parametrize(
     ("values", "labels"),
     [

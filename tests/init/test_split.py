@@ -1,15 +1,20 @@
 """The division of a file into training and test: by prompt, whatever the order of the rows."""
 
 import json
+import math
 import random
+import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import Table, parquet
 
 from advising import many_tasks, pairs, replies, write
 from command_line import Posttrain
 from posttrain.data.files.read import read_rows
+from posttrain.data.formats.examples import read_examples
 from posttrain.data.sets.split import VALIDATION, part_of
 from posttrain.data.skipped import Skips
 from posttrain.init.source import init_source
@@ -38,6 +43,107 @@ def test_no_prompt_is_in_both_files_and_no_row_is_lost(work: Path, posttrain: Po
     assert not {row["prompt"] for row in train} & {row["prompt"] for row in test}
     assert sorted(map(json.dumps, [*train, *test])) == sorted(map(json.dumps, rows))
     assert len(test) in range(28, 31)
+
+
+def turns(*contents: str) -> dict[str, Any]:
+    """A conversation that begins with the user."""
+    return {"messages": [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(contents)]}
+
+
+def test_no_answer_of_the_test_is_in_a_conversation_to_train_on(work: Path, posttrain: Posttrain) -> None:
+    rows: list[dict[str, Any]] = []
+    for n, row in enumerate(replies(100)):
+        answer = f"The answer is number {n}."
+        later = turns(row["prompt"], answer, "Why?")["messages"]
+        rows += [{"prompt": later[:1], "completion": answer}, {"prompt": later, "completion": f"For reason {n}."}]
+    write(work, {"rows.jsonl": rows})
+    assert posttrain(*INIT, "--to", "out").code == 0
+    train, test = Path("out/train.jsonl").read_text(), rows_of("out/test.jsonl")
+    assert len(test) == 20
+    assert not [row["completion"] for row in test if row["completion"] in train]
+
+
+def test_prompts_that_differ_in_case_blanks_or_forms_of_characters_stay_together(
+    work: Path, posttrain: Posttrain
+) -> None:
+    forms = ("What is {}?", "what is {}? ", "What  is\n{}?", "WHAT IS {}?", "What is {}\uff1f")
+    rows = [{"prompt": form.format(n), "completion": f"It is fine {n}."} for n in range(40) for form in forms]
+    write(work, {"rows.jsonl": rows})
+    assert posttrain(*INIT, "--to", "out").code == 0
+    numbers = [{re.sub(r"\D", "", row["prompt"]) for row in rows_of(f"out/{name}.jsonl")} for name in ("train", "test")]
+    assert [len(part) for part in numbers] == [36, 4]
+    assert not numbers[0] & numbers[1]
+
+
+def test_calls_of_tools_are_trained_on_and_not_tested(work: Path, posttrain: Posttrain) -> None:
+    call = {"type": "function", "function": {"name": "look_up", "arguments": {"report": "1"}}}
+    calling = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Look up report {n}."},
+                {"role": "assistant", "content": "", "tool_calls": [call]},
+                {"role": "tool", "content": f"broken {n}"},
+                {"role": "assistant", "content": f"Report {n} is broken."},
+            ]
+        }
+        for n in range(60)
+    ]
+    write(work, {"rows.jsonl": [*calling, *(turns(row["prompt"], row["completion"]) for row in replies(60))]})
+    assert posttrain(*INIT, "--to", "out", "--test", "30").code == 0
+    assert len(test := rows_of("out/test.jsonl")) == 30
+    assert all(row["prompt"].startswith("Report: the ") for row in test)
+    train = rows_of("out/train.jsonl")
+    assert len(train) == 90
+    assert all(row in train for row in calling)
+    write(work, {"rows.jsonl": calling})
+    refused = posttrain(*INIT, "--to", "none")
+    assert refused.code == 2
+    assert "without calls of tools" in refused.err
+
+
+def test_training_reads_the_columns_that_the_user_named(work: Path, posttrain: Posttrain) -> None:
+    rows = [
+        {**turns("An old question", "An old answer"), "left": row["prompt"], "right": row["completion"], "place": n}
+        for n, row in enumerate(replies(60))
+    ]
+    write(work, {"rows.jsonl": rows})
+    answer = posttrain(*INIT, "--columns", "prompt=left,completion=right", "--to", "out")
+    assert answer.code == 0, answer.err
+    examples = list(read_examples(read_rows("out/train.jsonl"), "sft"))
+    assert len(examples) == 40
+    for example in examples:
+        row = rows[example.row["place"]]
+        assert example.prompt[0]["content"] == row["left"]
+        assert example.completions[0][0]["content"] == row["right"]
+
+
+def test_dates_and_missing_numbers_of_parquet_become_json(work: Path, posttrain: Posttrain) -> None:
+    rows = [
+        {
+            **row,
+            "made": datetime(2024, 5, 1, 12, 30, tzinfo=UTC),
+            "day": date(2024, 5, 1),
+            "size": math.nan if n % 2 else 1.5,
+            "sizes": [{"wide": math.nan}, {"wide": 2.0}],
+        }
+        for n, row in enumerate(replies(60))
+    ]
+    parquet.write_table(Table.from_pylist(rows), "rows.parquet")
+    init = ("init", "sft", "--model", "model", "--data", "rows.parquet", "--to")
+    answer = posttrain(*init, "out")
+    assert answer.code == 0, answer.err
+    train = rows_of("out/train.jsonl")
+    assert {row["made"] for row in train} == {"2024-05-01T12:30:00+00:00"}
+    assert {row["day"] for row in train} == {"2024-05-01"}
+    assert {row["size"] for row in train} == {None, 1.5}
+    assert train[0]["sizes"] == [{"wide": None}, {"wide": 2.0}]
+    for value in (b"picture", math.inf):
+        values = [{**row, "photo": value} if n == 50 else {**row, "photo": None} for n, row in enumerate(replies(60))]
+        parquet.write_table(Table.from_pylist(values), "rows.parquet")
+        refused = posttrain(*init, "none")
+        assert (refused.code, refused.out) == (2, "")
+        assert "rows.parquet:row 51: the column `photo` holds" in refused.err
+        assert not Path("none").exists()
 
 
 @pytest.mark.parametrize(("count", "option", "expected"), [(60, (), 20), (7000, (), 500), (60, ("--test", "7"), 7)])

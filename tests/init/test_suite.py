@@ -30,6 +30,18 @@ def numbered(count: int) -> Rows:
     return [{"text": row["completion"], "label": str(n % 2)} for n, row in enumerate(replies(count))]
 
 
+def in_classes(count: int, answer: str = "completion") -> Rows:
+    """Prompts, nearly all with a number as the answer, and a class of each prompt, which is no answer to it."""
+    return [
+        {
+            "prompt": row["prompt"],
+            answer: row["target"] if n % 25 else "That depends on what one counts, and on the day.",
+            "category": ("sums", "additions")[n % 2],
+        }
+        for n, row in enumerate(sum_prompts(count))
+    ]
+
+
 def rankings(count: int) -> Rows:
     return [
         {
@@ -69,6 +81,13 @@ CASES: Mapping[str, tuple[str, Rows, str, Mapping[str, Any]]] = {
     "marked": ("kto", marked(90), "answers", {"metrics": "rouge"}),
     "scored": ("reward", [*pairs(60)], "pairs", {"kind": "preferences"}),
     "rlhf": ("ppo", rankings(60), "pairs", {"kind": "preferences"}),
+    "numbers beside a class": ("sft", in_classes(60), "answers", {"metrics": "math"}),
+    "checked beside a class": (
+        "grpo",
+        in_classes(60, answer="target"),
+        "answers",
+        {"metrics": {"math": {"kind": "math", "target": "target"}}},
+    ),
     "checked": ("grpo", [*sum_prompts(60)], "answers", {"metrics": {"math": {"kind": "math", "target": "target"}}}),
     "taught": ("distill", [*sum_prompts(60)], "answers", {"metrics": {"math": {"kind": "math", "target": "target"}}}),
 }
@@ -129,15 +148,50 @@ def test_a_suite_of_refusals_says_which_requests_to_refuse(work: Path, posttrain
 
 
 def test_grpo_trains_on_the_reward_that_reads_the_answers(work: Path, posttrain: Posttrain) -> None:
-    write(work, {"rows.jsonl": labelled(60)})
-    assert posttrain("init", "grpo", "--data", "rows.jsonl", "--model", "model", "--to", "out").code == 0
+    init = ("init", "grpo", "--model", "model", "--data")
+    write(work, {"rows.jsonl": in_classes(60, answer="answer"), "prompts.jsonl": prompts(60)})
+    answer = posttrain(*init, "rows.jsonl", "--to", "out")
+    assert answer.code == 0, answer.err
+    assert "reads the column `answer`" in " ".join(answer.err.split())
     stage = yaml.safe_load(Path("out/recipe.yaml").read_text())["stages"]["grpo"]
-    assert stage["rewards"] == {"right": {**LABEL["match"], "target": "label"}}
-    write(work, {"prompts.jsonl": prompts(60)})
+    assert stage["rewards"] == {"right": {"kind": "math", "target": "answer"}}
     answer = posttrain("init", "grpo", "--data", "prompts.jsonl", "--model", "model", "--to", "none")
     assert answer.code == 2
     assert "no column holds answers" in answer.err
     assert not Path("none").exists()
+
+
+def test_labels_are_the_answers_to_prompts_only_if_the_user_says_so(work: Path, posttrain: Posttrain) -> None:
+    write(work, {"rows.jsonl": labelled(60)})
+    init = ("init", "grpo", "--data", "rows.jsonl", "--model", "model", "--to", "out")
+    refused = posttrain(*init)
+    assert refused.code == 2
+    assert "add --columns target=label" in refused.err
+    assert not Path("out").exists()
+    accepted = posttrain(*init, "--columns", "target=label")
+    assert accepted.code == 0, accepted.err
+    stage = yaml.safe_load(Path("out/recipe.yaml").read_text())["stages"]["grpo"]
+    assert stage["rewards"] == {"right": {**LABEL["match"], "target": "label"}}
+    missing = posttrain(*init[:-1], "other", "--columns", "target=labels")
+    assert missing.code == 2
+    assert "no column `labels`" in missing.err
+
+
+@pytest.mark.parametrize("key", ["content", "reasoning_content"])
+def test_the_limit_of_tokens_has_room_for_the_reasoning(key: str, work: Path, posttrain: Posttrain) -> None:
+    def answer(n: int) -> dict[str, str]:
+        thought = "x" * 640
+        text = f"<think>{thought}</think>{2 * n}" if key == "content" else f"{2 * n}"
+        return {"role": "assistant", key: thought, "content": text}
+
+    rows = [{"messages": [{"role": "user", "content": f"Add {n} and {n}"}, answer(n)]} for n in range(60)]
+    write(work, {"rows.jsonl": rows})
+    command = ("init", "sft", "--data", "rows.jsonl", "--to", "out")
+    answered = posttrain(*command, "--model", "organisation/model-1B")  # not on this disk: 4 characters per token
+    assert answered.code == 0, answered.err
+    suite = yaml.safe_load(Path("out/recipe.yaml").read_text())["suites"]["answers"]
+    assert suite["metrics"] == "math"
+    assert 2 * 640 / 4 <= suite["max_new_tokens"] <= 2 * 660 / 4
 
 
 def test_ppo_gets_the_prompts_of_the_training_rankings_once(work: Path, posttrain: Posttrain) -> None:

@@ -1,7 +1,7 @@
 """Which ready reward reads a file's reference answers: each reward is tried on a sample of them."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -19,8 +19,9 @@ Values = Mapping[str, Any]
 _LABELS = ("label", "final_decision", "sentiment", "intent", "class", "category")
 """Columns whose values are names, even if they are written as numbers."""
 
-_TARGETS = ("target", "answer", *_LABELS, "solution", "expected", "result", "gold", "output")
-"""Columns that often hold the right answer, beside the column that is read as the completion."""
+_TARGETS = ("target", "answer", "solution", "expected", "result", "gold", "output", *_LABELS)
+"""Columns that often hold the right answer, beside the column that is read as the completion. Labels come last, since
+they often describe the prompt."""
 
 _TESTS = {"test": "entry_point", "test_list": None, "input_output": None, "tests": None}
 """Column of a code task's tests → column of the function's name."""
@@ -67,7 +68,10 @@ class Check:
 
 
 def check_of(rows: Sequence[Values], completion: str | None, reward: str | None = None) -> Check | None:
-    """The reward that reads the largest share of the rows' answers; None if no reward reads half of them.
+    """The reward that reads the rows' answers; None if no reward reads half of them.
+
+    It is the first reward that fits: of the tests of code, of the completion, of the other columns. If none fits, it is
+    the one that reads the largest share, among those that the answers to imitate earn if there are any.
 
     Args:
         completion: the column that is read as the completion, if there is one.
@@ -75,24 +79,45 @@ def check_of(rows: Sequence[Values], completion: str | None, reward: str | None 
     """
     if not rows:
         return None
-    checks: list[Check] = []
+    tried: list[Check] = []
+    for checks in _checks_by_column(rows, completion, reward):
+        best = max((check for check in checks if check.share >= 0.5), key=lambda check: check.share, default=None)
+        if best is not None:
+            tried.append(_with_earned(best, rows, completion))
+            if tried[-1].fits:
+                return tried[-1]
+    return max(tried, key=lambda check: (check.earned >= 0.5, check.share), default=None)
+
+
+def is_label_column(name: str) -> bool:
+    """Whether a column has a name of labels. These may be right answers, or describe the prompts."""
+    return name.lower() in _LABELS
+
+
+def _checks_by_column(rows: Sequence[Values], completion: str | None, reward: str | None) -> Iterator[list[Check]]:
+    """The rewards to try on each column that may hold answers."""
     if reward in (None, "code"):
-        checks += _code_checks(rows)
+        yield _code_checks(rows)
     for column in _answer_columns(rows[0], completion):
         answers = [row.get(column) for row in rows]
         if constant_of(answers) is not None:  # a constant answer would earn every reward and teach nothing
             continue
+        checks: list[Check] = []
         for kind, try_reward in (("math", _math_check), ("json_fields", _json_check), ("match", _match_check)):
             if reward in (None, kind) or (reward == "json" and kind == "json_fields"):
                 check = try_reward(column, answers)
                 if check is not None:
                     checks.append(Check({"kind": "json"}, check.share, check.what) if reward == "json" else check)
-    best = max((check for check in checks if check.share >= 0.5), key=lambda check: check.share, default=None)
-    elsewhere = best is not None and best.spec.get("target") not in (None, completion)
-    if best is None or completion is None or completion not in rows[0] or not elsewhere:
-        return best
+        yield checks
+
+
+def _with_earned(check: Check, rows: Sequence[Values], completion: str | None) -> Check:
+    """The check with the mean reward of the answers to imitate, if it reads another column than theirs."""
+    elsewhere = check.spec.get("target") not in (None, completion)
+    if completion is None or completion not in rows[0] or not elsewhere:
+        return check
     imitated = [row for row in rows if isinstance(row.get(completion), str)]
-    return replace(best, earned=_mean_reward(best.spec, imitated, completion))
+    return replace(check, earned=_mean_reward(check.spec, imitated, completion))
 
 
 def _mean_reward(spec: Mapping[str, Any], rows: Sequence[Values], completion: str) -> float:
@@ -133,7 +158,7 @@ def _are_tests(value: Any) -> bool:
 
 
 def _math_check(column: str, answers: Sequence[Any]) -> Check | None:
-    if column.lower() in _LABELS:
+    if is_label_column(column):
         return None
     tried = answers[:: max(1, len(answers) // _TRIED)]  # reading formulas is slow
     kinds = Counter(number_or_formula(value) for value in tried)

@@ -55,7 +55,9 @@ def checked_suite(check: Check, answers: str | None) -> SuiteDraft:
         metrics: Any = {"equal": {**spec, "whole": True}}
     else:
         metrics = kind if list(spec) == ["kind"] else {kind: spec}
-    return SuiteDraft("answers", {"metrics": metrics}, f"metric {kind}: {check.what}", "answers better than base")
+    column = check.spec.get("target", check.spec.get("tests"))
+    what = f"metric {kind}{f' reads the column `{column}`' if column else ''}: {check.what}"
+    return SuiteDraft("answers", {"metrics": metrics}, what, "answers better than base")
 
 
 def text_suite(answers: Sequence[str]) -> SuiteDraft:

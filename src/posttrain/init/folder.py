@@ -18,7 +18,7 @@ from posttrain.evaluate.suites.registry import suite_kind
 from posttrain.files import whole_file, whole_folder, write_whole
 from posttrain.init.held_out import held_out_place, held_out_rows, held_out_size, in_test_order, survey
 from posttrain.init.recipe_text import PROMPTS, TEST, TRAIN, first_recipe
-from posttrain.init.source import InitSource, WrittenRow, bare_prompt, init_source, question_row
+from posttrain.init.source import InitSource, WrittenRow, answer_length, bare_prompt, init_source, question_row
 from posttrain.init.suite import InitSuite, answer_suite, plain_text_suite, preference_suite
 from posttrain.recipe.load import load_recipe
 from posttrain.recipe.stages.base import TrainingStage
@@ -79,7 +79,9 @@ def plan_folder(
     counted = survey(source.examples(skips), seed, lambda example: whole or question_row(example) is not None)
     usable = counted.usable.total()
     if usable == 0:
-        raise InputError(f"{data}: no row has an answer with words, so no test can be made of them")
+        raise InputError(
+            f"{data}: no row has an answer with words and without calls of tools, so no test can be made of them"
+        )
     size = held_out_size(usable, test, data)
     name = model or str(yaml.safe_load(starter(kind))["model"])
     first = [row for example in counted.first if (row := question_row(example)) is not None]
@@ -105,7 +107,7 @@ def plan_folder(
         start=start,
         suite=suite.draft,
         rewards={"right": dict(suite.reward)} if suite.reward is not None and kind == "grpo" else None,
-        max_new_tokens=answer_limit(fmean(len(row.get("completion", "")) for row in first) if first else 0.0, start),
+        max_new_tokens=answer_limit(fmean(map(answer_length, counted.first)), start),
         head=[
             f"Written by `posttrain init` from {data}: {left:,} rows to train on, {tested:,} to test.",
             "No prompt is in both files.",

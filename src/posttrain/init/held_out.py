@@ -1,11 +1,14 @@
 """The prompts that are held out for the test: whole prompts, in an order that follows from the seed."""
 
+import json
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from posttrain.data.example import Example
-from posttrain.data.sets.split import place_of, prompt_key
+from posttrain.data.sets.split import place_of
 from posttrain.errors import InputError
 from posttrain.init.source import WrittenRow
 
@@ -51,9 +54,20 @@ def survey(examples: Iterable[Example], seed: int, usable: Callable[[Example], b
 def held_out_place(example: Example, seed: int) -> int:
     """The place of the example's prompt in the order in which prompts are held out.
 
-    It differs from the order of `validation` in a recipe: else no prompt would be left for that.
+    It differs from the order of `validation` in a recipe: else no prompt would be left for that. Conversations that
+    begin alike have one place, since the answers of one may be in the prompt of another.
     """
-    return place_of(f"test {prompt_key(example)}", seed)
+    return place_of(f"test {_opening_key(example)}", seed)
+
+
+def _opening_key(example: Example) -> str:
+    """The key that is equal for examples whose messages before the first answer differ in case and blanks alone."""
+    turns = list(takewhile(lambda turn: turn["role"] != "assistant", example.prompt)) or example.completions[0]
+    return json.dumps([(turn["role"], _normalised(turn["content"])) for turn in turns])
+
+
+def _normalised(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def held_out_size(rows: int, wanted: int | None, path: str) -> int:

@@ -1,12 +1,13 @@
 """The suite of a first recipe, and the rows that it reads."""
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from posttrain.advise.answer_values import labels_of
-from posttrain.advise.checkable import Check, check_of
+from posttrain.advise.checkable import Check, check_of, is_label_column
 from posttrain.advise.suite import PREFERENCES, SuiteDraft, checked_suite, expects_refusal, perplexity_suite, text_suite
 from posttrain.data.example import Example
 from posttrain.data.skipped import Skips
@@ -17,6 +18,8 @@ from posttrain.init.source import InitSource, WrittenRow, question_row
 
 _ANSWER = "completion"
 """The column of the right answer in a row of questions."""
+
+_WITHOUT_TEST = "leave out --to for a recipe whose rewards you complete yourself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +54,25 @@ def answer_suite(source: InitSource, first: Sequence[Example]) -> InitSuite:
         first: the first examples of the file.
 
     Raises:
-        InputError: the rows are prompts alone, and no column holds an answer that a reward can read.
+        InputError: the rows are prompts alone, and no column surely holds an answer that a reward can read.
     """
     answers = None if source.kind == "prompt" else source.columns.get(_ANSWER, _ANSWER)
     rows = list(_reference_rows(source, first, answers))
-    check = _with_all_labels(check_of(rows, answers or _ANSWER), source, answers)
+    tried = rows if source.target is None else [{source.target: row.get(source.target)} for row in rows]
+    check = _with_all_labels(check_of(tried, source.target or answers or _ANSWER), source, answers)
+    unsure = source.kind == "prompt" and source.target is None and _ANSWER not in rows[0]
+    if unsure and check is not None and is_label_column(target := str(check.spec.get("target", ""))):
+        raise InputError(
+            f"{source.path}: `{target}` holds labels, which may be the right answers or only describe the prompts. If "
+            f"they are the answers, add --columns {shlex.quote(f'target={target}')}; else {_WITHOUT_TEST}"
+        )
     if check is not None and check.fits:
         draft = checked_suite(check, answers)
         return InitSuite(draft, _checked_row(source, check, draft), check.spec)
     if answers is None:
         raise InputError(
-            f"{source.path}: no column holds answers that a reward can read, so no test can be made of these prompts; "
-            "leave out --to for a recipe whose rewards you complete yourself"
+            f"{source.path}: {f'`{source.target}` does not hold' if source.target else 'no column holds'} answers that "
+            f"a reward can read, so no test can be made of these prompts; {_WITHOUT_TEST}"
         )
     draft = text_suite([row[answers] for row in rows])
     if draft.keys.get("kind") != "refusal":
