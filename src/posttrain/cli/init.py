@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from posttrain.cli.options import Columns
 from posttrain.errors import InputError
 
 app = typer.Typer()
@@ -25,7 +24,14 @@ def init_command(
     ] = None,
     data: Annotated[str | None, typer.Option(help="The first stage's data.", show_default=False)] = None,
     model: Annotated[str | None, typer.Option(help="A folder or a hub id.", show_default=False)] = None,
-    columns: Columns = "",
+    columns: Annotated[
+        str,
+        typer.Option(
+            help="Standard names of your columns: prompt=question,completion=answer; with --to also target=answer, the "
+            "column that a reward reads.",
+            show_default=False,
+        ),
+    ] = "",
     to: Annotated[
         Path | None,
         typer.Option(
