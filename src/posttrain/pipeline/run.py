@@ -1,7 +1,7 @@
 """Run a recipe's stages in order; what is done already with the same inputs is not done again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def run_recipe(
     """
     named = list(paths_named(recipe))
     check_out(out, base, *([one.path for one in named if one.what == what] for what in ("model", "data")))
-    with locked(out), library_log(out / LOG), followed(screen, out) as screen:
+    with locked(out), library_log(out / LOG):
         check_shared(out)
         if file is not None and (moved := check_owner(out, file)) is not None:
             screen.note(moved)
@@ -87,7 +87,8 @@ def run_recipe(
         write_manifest(
             out, file=file, recipe=recipe.model_dump(mode="json"), model=models[None].fingerprint, data=hashes
         )
-        with reported(out, screen):
+        with followed(screen, out) as shown, reported(out, shown):
+            run = replace(run, screen=shown)
             models[None] = measured_base(run, models[None])
             summary = _run_stages(run, models, keep_going=keep_going)
             end_ranks()
