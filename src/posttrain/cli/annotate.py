@@ -14,6 +14,8 @@ app.add_typer(users, name="users")
 Project = Annotated[str, typer.Option("--project", help="The project's name.")]
 Sets = Annotated[list[str], typer.Option("--set", help="A setting of a new project, for instance overlap=3.")]
 
+Host = Annotated[str, typer.Option(help="The address to listen on; use a proxy for TLS and public access.")]
+Secure = Annotated[bool, typer.Option("--secure", help="The proxy uses HTTPS: cookies are sent only over HTTPS.")]
 Proxy = Annotated[
     str | None,
     typer.Option(help="The address of a proxy before the app; its X-Forwarded-For gives the client's address."),
@@ -38,13 +40,9 @@ def _work():
 @app.command(epilog="Example: posttrain annotate serve --db annotate.db --port 8500")
 def serve(
     db: Database = DEFAULT_DB,
-    host: Annotated[
-        str, typer.Option(help="The address to listen on; use a proxy for TLS and public access.")
-    ] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8500,
-    secure: Annotated[
-        bool, typer.Option("--secure", help="The proxy uses HTTPS: cookies are sent only over HTTPS.")
-    ] = False,
+    secure: Secure = False,
     proxy: Proxy = None,
     oidc: Oidc = None,
     oidc_client: OidcClient = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from posttrain.cli.annotate import Oidc, OidcClient, Proxy
+from posttrain.cli.annotate import Host, Oidc, OidcClient, Proxy, Secure
 from posttrain.cli.options import DEFAULT_DB, Database
 from posttrain.cli.serve import Context, Precision, Template, Trust
 
@@ -16,13 +16,9 @@ app = typer.Typer()
 def ui_command(
     folder: Annotated[Path, typer.Argument(help="The folder that holds the runs, or a run.")] = Path("runs"),
     db: Database = DEFAULT_DB,
-    host: Annotated[
-        str, typer.Option(help="The address to listen on; use a proxy for TLS and public access.")
-    ] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8600,
-    secure: Annotated[
-        bool, typer.Option("--secure", help="The proxy uses HTTPS: cookies are sent only over HTTPS.")
-    ] = False,
+    secure: Secure = False,
     proxy: Proxy = None,
     oidc: Oidc = None,
     oidc_client: OidcClient = None,

@@ -1,4 +1,4 @@
-"""What the page of a run shows: read anew from the run's folder each time, so it is right while the run is at work."""
+"""What the page of a run shows: read from the run's folder each time, so it is right while the run is at work."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
