@@ -28,7 +28,14 @@ hypothesis.settings.load_profile("untimed")
 _TRACKIO_STORE = TemporaryDirectory(prefix="trackio-")
 os.environ["TRACKIO_DIR"] = _TRACKIO_STORE.name
 
-LONGEST_FIRST = ("test_demo.py", "test_stories.py", "test_recipes.py", "test_ranks.py", "test_vllm_server.py")
+LONGEST_FIRST = (
+    "test_demo.py",
+    "test_stories.py",
+    "test_recipes.py",
+    "test_ranks.py",
+    "test_vllm_server.py",
+    "test_pages_run.py",
+)
 """Files that begin first, so that no worker is left with them at the end."""
 
 
