@@ -41,9 +41,17 @@ class Endpoint(BaseHTTPRequestHandler):
 @contextmanager
 def serving() -> Generator[Any]:
     """A server at `.url`. Set its `script`; read its `requests`: (path, authorization, body) of each."""
-    httpd: Any = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    httpd.lock, httpd.requests, httpd.script, httpd.daemon_threads = threading.Lock(), [], [], True
-    httpd.url = f"http://127.0.0.1:{httpd.server_address[1]}/v1"
+    with listening(Endpoint, lock=threading.Lock(), requests=[], script=[]) as httpd:
+        httpd.url += "/v1"
+        yield httpd
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler], **state: Any) -> Generator[Any]:
+    """A server at `.url` in a thread of its own, with attributes for its handler."""
+    httpd: Any = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    httpd.daemon_threads = True
+    vars(httpd).update(state, url=f"http://127.0.0.1:{httpd.server_address[1]}")
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

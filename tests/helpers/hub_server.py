@@ -3,15 +3,16 @@
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 from huggingface_hub import constants
+
+from http_server import listening
 
 OWNERS = {"hf_writes": "org", "hf_reads": ""}
 """Token → the owner whose repositories it may write."""
@@ -121,19 +122,10 @@ class Hub(BaseHTTPRequestHandler):
 @contextmanager
 def hub(monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
     """A hub at `.url` that huggingface_hub uses, with a token that may write to `org`. See its `repositories`."""
-    httpd: Any = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    httpd.requests, httpd.repositories, httpd.large, httpd.daemon_threads = [], {}, {}, True
-    httpd.url = f"http://127.0.0.1:{httpd.server_address[1]}"
-    # huggingface_hub reads its environment once, when it is imported.
-    monkeypatch.setattr(constants, "ENDPOINT", httpd.url)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    monkeypatch.setenv("HF_TOKEN", "hf_writes")
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(Hub, requests=[], repositories={}, large={}) as httpd:
+        # huggingface_hub reads its environment once, when it is imported.
+        monkeypatch.setattr(constants, "ENDPOINT", httpd.url)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", "hf_writes")
         yield httpd
-    finally:
-        httpd.shutdown()
-        thread.join()
-        httpd.server_close()

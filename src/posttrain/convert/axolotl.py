@@ -27,6 +27,7 @@ from posttrain.convert.training import (
     precision_of,
     schedule_of,
     steps_between,
+    validation_share,
     warmup_of,
 )
 from posttrain.convert.trl_dpo import prompts_alone_of
@@ -78,12 +79,9 @@ def _adapter_folder_of(config: PeerConfig) -> Outcome:
 
 
 def _validation_of(config: PeerConfig) -> Outcome:
-    size = config.number("val_set_size")
     if config.get("test_datasets") is not None:
         return data_sets_of(config, "test_datasets")
-    if size >= 1:
-        return Outcome(lost=f"`validation` is a share here: divide {size:g} by the number of rows")
-    return Outcome(size or None)
+    return validation_share(config.number("val_set_size"))
 
 
 def _template_of(config: PeerConfig) -> Outcome:

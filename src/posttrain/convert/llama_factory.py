@@ -18,7 +18,7 @@ from posttrain.convert.llama_factory_pairs import LLAMA_FACTORY_PAIRS
 from posttrain.convert.llama_factory_ppo import LLAMA_FACTORY_PPO
 from posttrain.convert.llama_factory_without import LLAMA_FACTORY_WITHOUT
 from posttrain.convert.trainer_keys import TRAINER_DEFAULTS, TRAINER_KEYS
-from posttrain.convert.training import batch_in_rows, batch_in_tokens, epochs_of, precision_of
+from posttrain.convert.training import batch_in_rows, batch_in_tokens, epochs_of, precision_of, validation_share
 from posttrain.errors import InputError
 
 _KINDS = {"sft": "sft", "pt": "sft", "dpo": "dpo", "kto": "kto", "rm": "reward", "ppo": "ppo"}
@@ -79,12 +79,9 @@ def _adapter_folder_of(config: PeerConfig) -> Outcome:
 
 
 def _validation_of(config: PeerConfig) -> Outcome:
-    size = config.number("val_size")
     if config.get("eval_dataset") is not None:
         return data_of(config, "eval_dataset")
-    if size >= 1:
-        return Outcome(lost=f"`validation` is a share here: divide {size:g} by the number of rows")
-    return Outcome(size or None)
+    return validation_share(config.number("val_size"))
 
 
 def _template_of(config: PeerConfig) -> Outcome:

@@ -224,6 +224,13 @@ def steps_between(key: str, strategy: str | None = None) -> Convert:
     return convert
 
 
+def validation_share(size: float) -> Outcome:
+    """The share of rows that is held out, from a share or a number of rows; 0 holds out none."""
+    if size >= 1:
+        return Outcome(lost=f"`validation` is a share here: divide {size:g} by the number of rows")
+    return Outcome(size or None)
+
+
 def trackers_of(config: PeerConfig) -> Outcome:
     """The experiment trackers."""
     known = [name for name in config.names("report_to") if name in {"tensorboard", "mlflow", "wandb", "trackio"}]

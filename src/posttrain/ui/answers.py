@@ -20,6 +20,7 @@ from posttrain.errors import InputError
 from posttrain.generation.sampling import Sampling
 from posttrain.serve.answering import AnswerRequest, Count
 from posttrain.serve.problems import RequestProblem
+from posttrain.serve.served import ServedModel
 from posttrain.ui.loaded_models import LoadedModel
 from posttrain.ui.run_names import models_of_run, run_folder, runs_state
 
@@ -46,9 +47,9 @@ async def answer_question(question: PromptIn, request: Request, person: Person) 
     model = await asyncio.to_thread(_model, request, question)
     try:
         wanted = await run_in_threadpool(_wanted, model, question)
-    except RequestProblem as problem:
+    except BaseException:
         models.release(model)
-        raise Invalid(str(problem)) from problem
+        raise
     lines = _lines(model, wanted)
     weakref.finalize(lines, models.release, model)  # also if the client has gone, and no line is ever read
     return StreamingResponse(lines, media_type="application/x-ndjson")
@@ -67,7 +68,13 @@ def _model(request: Request, question: PromptIn) -> LoadedModel:
 
 
 def _wanted(model: LoadedModel, question: PromptIn) -> AnswerRequest:
-    served = model.served
+    try:
+        return _request_of(model.served, question)
+    except RequestProblem as problem:
+        raise Invalid(str(problem)) from problem
+
+
+def _request_of(served: ServedModel, question: PromptIn) -> AnswerRequest:
     system = [{"role": "system", "content": question.system}] if question.system else []
     messages = [*system, {"role": "user", "content": question.prompt}]
     if served.renderer.template is None:
