@@ -1,15 +1,19 @@
 """Functions that run in several processes, as the ranks of one group."""
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 import torch
 
 from posttrain.ranks.group import group, parallel
+
+FORKSERVER = multiprocessing.get_context("forkserver")
+FORKSERVER.set_forkserver_preload(["torch", "posttrain.ranks.group"])
+"""A process that has imported torch once, and of which every rank is a fork: importing takes seconds."""
 
 
 def in_ranks(count: int, work: Callable[..., Any], *arguments: Any) -> list[Any]:
@@ -20,14 +24,15 @@ def in_ranks(count: int, work: Callable[..., Any], *arguments: Any) -> list[Any]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        ranks = [pool.submit(_on_rank, number, count, port, work, arguments) for number in range(count)]
+    variables = os.environ | {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
+    variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    with ProcessPoolExecutor(count, mp_context=FORKSERVER) as pool:
+        ranks = [pool.submit(_on_rank, variables | {"RANK": str(number)}, work, arguments) for number in range(count)]
         return [rank.exception() or rank.result() for rank in ranks]
 
 
-def _on_rank(number: int, count: int, port: int, work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    os.environ |= {"RANK": str(number), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+def _on_rank(variables: dict[str, str], work: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    os.environ.update(variables)
     torch.set_num_threads(1)
     with group(), parallel():
         return work(*arguments)

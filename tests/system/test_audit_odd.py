@@ -129,6 +129,7 @@ def test_evaluation_rows_that_cannot_be_read_are_reported(work: Path, posttrain:
     assert "unreadable-row" not in found
 
 
+@pytest.mark.slow
 def test_clean_killed_half_way_leaves_nothing_and_runs_again(work: Path, posttrain: Posttrain) -> None:
     answers = [{"prompt": f"Say {n}", "completion": "" if n % 5 == 0 else f"{n}, as asked."} for n in range(60_000)]
     (work / "many.jsonl").write_text(rows(*answers))

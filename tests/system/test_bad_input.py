@@ -219,7 +219,7 @@ def test_pairs_that_cannot_train_are_counted_not_fatal(work: Path, posttrain: Po
     assert "pairs.jsonl:17" in answer.out
 
 
-@pytest.mark.parametrize("kilobytes", [0, 4, 24, 60])
+@pytest.mark.parametrize("kilobytes", [24, *(pytest.param(one, marks=pytest.mark.slow) for one in (0, 4, 60))])
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_once_there_is_room(
     kilobytes: int, work: Path, posttrain: Posttrain
 ) -> None:

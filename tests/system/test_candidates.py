@@ -173,6 +173,7 @@ def test_what_a_server_wrote_before_it_failed_is_kept(prompts_folder: Path, serv
     assert len(rows_of(prompts_folder / "c.jsonl")) == 150
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_with_the_same_bytes(prompts_folder: Path, posttrain: Posttrain) -> None:
     rows = [{"prompt": f"Tell {n}"} for n in range(160)]
     (prompts_folder / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -83,7 +83,7 @@ def _timeless(path: Path) -> list[dict[str, object]]:
     return [{**json.loads(line), "tokens_per_second": 0, "time": ""} for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("stage", ["ppo", "grpo"])
+@pytest.mark.parametrize("stage", [pytest.param("ppo", marks=pytest.mark.slow), "grpo"])
 def test_killed_twice_it_ends_with_the_same_bytes(stage: str, work: Path, posttrain: Posttrain) -> None:
     write_files(work)
     rng = random.Random(stage)
@@ -91,6 +91,7 @@ def test_killed_twice_it_ends_with_the_same_bytes(stage: str, work: Path, posttr
     assert_the_same(work, stage, posttrain)
 
 
+@pytest.mark.slow
 def test_distillation_with_adapters_killed_once_ends_with_the_same_bytes(work: Path, posttrain: Posttrain) -> None:
     write_files(work)
     save_byte_model(work / "teacher", seed=1)

@@ -225,6 +225,7 @@ def test_a_judge_scores_no_candidate_twice(folder: Path, server: Any, posttrain:
     assert (folder / "out/stages/pick/picked.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_killed_while_it_scores_it_ends_with_the_same_bytes(folder: Path, posttrain: Posttrain) -> None:
     rows = [
         {"prompt": f"Say {n}", "answer": 0, "candidates": [{"id": i, "text": f"{n * i:x}"} for i in range(1, 5)]}

@@ -316,14 +316,17 @@ def test_shards_resume_to_the_same_bits_and_on_other_numbers_of_ranks(work: Path
         assert np.allclose(losses_in(work / other / "stages/sft"), losses_in(work / "whole/stages/sft"), atol=1e-5)
 
 
-def test_a_stopped_rank_is_named_after_the_timeout(work: Path) -> None:
+@pytest.mark.parametrize("victim", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_a_stopped_rank_is_named_after_the_timeout(work: Path, victim: int) -> None:
     process = start(work, "hung", POSTTRAIN_RANK_TIMEOUT="5")
     wait_for_steps(work / "hung/stages/sft/metrics.jsonl", 20, process)
-    ranks_of(process)[1].send_signal(signal.SIGSTOP)
+    ranks = ranks_of(process)
+    ranks[victim].send_signal(signal.SIGSTOP)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 75
     assert errors.count("error:") == 1
-    assert "rank 1 does not answer" in errors
+    assert f"rank {victim} does not answer" in errors
+    assert not [rank for rank in ranks if rank.is_running() and rank.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_a_run_directory_that_a_rank_does_not_see_is_told_at_the_start(work: Path, tmp_path: Path) -> None:

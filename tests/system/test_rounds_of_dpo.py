@@ -80,6 +80,7 @@ def steps_of(stage: Path) -> list[dict[str, Any]]:
     return [line for line in timeless if line["split"] == "train"]
 
 
+@pytest.mark.slow
 def test_killed_in_the_second_round_it_ends_with_the_same_bytes(folder: Path, posttrain: Posttrain) -> None:
     run_and_kill_in_the_second_dpo(folder)
     resumed, whole = (posttrain("run", "rounds.yaml", "--out", out) for out in ("killed", "whole"))

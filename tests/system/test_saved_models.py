@@ -179,7 +179,7 @@ def test_an_adapter_without_a_tokenizer_is_a_model_to_start_from(here: Path, pos
     assert answer.code == 0, answer.err
 
 
-@pytest.mark.parametrize("lora", ["", LORA], ids=["all weights", "lora"])
+@pytest.mark.parametrize("lora", ["", pytest.param(LORA, marks=pytest.mark.slow)], ids=["all weights", "lora"])
 def test_a_seed_gives_the_same_bytes_in_every_kind_of_stage(lora: str, here: Path, posttrain: Posttrain) -> None:
     """Whatever else has drawn random numbers in the process; another seed gives others."""
     stages = {

@@ -76,6 +76,20 @@ def _work():
     return recipe_work
 
 
+def _checked(recipe: Path, sets: list[str]):
+    """A recipe whose inputs exist. It comes before `_work`, so that a recipe's errors answer at once."""
+    from posttrain.recipe.inputs import load_ready
+
+    return load_ready(recipe, sets)
+
+
+def _checked_sweep(recipe: Path, sets: list[str], sweeps: list[str]):
+    """The runs of a sweep, whose inputs exist. It comes before `_work`, too."""
+    from posttrain.recipe.sweep import load_sweep
+
+    return load_sweep(recipe, sets, sweeps)
+
+
 @app.command("run", epilog="Example: posttrain run recipe.yaml --set stages.dpo.beta=0.2 --out runs/beta-02")
 def run_command(
     recipe: RecipeFile,
@@ -102,9 +116,16 @@ def run_command(
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     if processes > 1 and launched > 1 and processes != launched:
         raise InputError(f"--processes {processes}: a launcher has started {launched} processes; leave the flag out")
+    if sweep:
+        if max(processes, launched) > 1:
+            raise InputError("--sweep: its runs have one process each; leave out --processes, or the launcher")
+        points = _checked_sweep(recipe, set_, sweep)
+        _work().run_sweep_and_show(points, recipe, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
+        return
+    checked = _checked(recipe, set_)
     if processes > 1 and launched == 1:
         sys.exit(run_processes(sys.argv[1:], processes))
-    _work().run_and_show(recipe, set_, sweep, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
+    _work().run_and_show(checked, recipe, out, wait=wait, fresh=fresh, keep_going=keep_going, as_json=as_json)
 
 
 @app.command(epilog="Example: posttrain validate recipe.yaml")
@@ -137,7 +158,14 @@ def plan_command(
 
     Ends with exit code 2 if a stage does not fit into the free memory.
     """
-    _work().plan_and_show(recipe, set_, sweep, processes=processes, as_json=as_json)
+    if sweep:
+        points = _checked_sweep(recipe, set_, sweep)
+        from posttrain.cli.sweep_work import plan_sweep_and_show
+
+        plan_sweep_and_show(points, recipe, as_json=as_json)
+        return
+    checked = _checked(recipe, set_)
+    _work().plan_and_show(checked, recipe, processes=processes, as_json=as_json)
 
 
 @app.command(

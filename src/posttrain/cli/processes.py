@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
+import psutil
+
 from posttrain.cpus import usable_cpus
-from posttrain.errors import RunError
+from posttrain.errors import LostRank, RunError
 
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """The signals that go on to every process."""
@@ -40,6 +42,7 @@ def run_processes(arguments: Sequence[str], count: int) -> int:
 
     Raises:
         RunError: another process ended with an error that the main process did not report.
+        LostRank: the main process is stopped.
     """
     with tempfile.TemporaryDirectory(prefix="posttrain-ranks-") as folder:
         logs = [Path(folder) / f"rank-{number}.txt" for number in range(count)]
@@ -130,7 +133,7 @@ def _outcome(processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path],
     if code > 0 and failed != 0:  # the main process often reports the same error
         own = _waited(processes[0])
         if own == LOST:  # it only knows that another process is gone
-            print(f"rank {failed} ended with: {_last_line(logs[failed])}", file=sys.stderr)
+            print(f"rank {failed} ended with: {_last_line(logs[failed], failed)}", file=sys.stderr)
         code, failed = (own, 0) if own else (code, failed)
     if -code in sent:
         return 128 - code
@@ -141,17 +144,23 @@ def _outcome(processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path],
             "Run the same command again: it goes on from the last checkpoint"
         )
     if failed != 0:
-        raise RunError(f"rank {failed} failed, so all {len(processes)} processes stopped: {_last_line(logs[failed])}")
+        said = _last_line(logs[failed], failed)
+        if code == LOST:
+            raise LostRank(said)
+        raise RunError(f"rank {failed} failed, so all {len(processes)} processes stopped: {said}")
     return code
 
 
 def _waited(process: subprocess.Popen[bytes]) -> int | None:
-    try:
-        return process.wait(LAST_WORDS)
-    except subprocess.TimeoutExpired:
-        return None
+    """The exit code of a process that should end by itself soon, or None if it is stopped (SIGSTOP) or does not end."""
+    until = time.monotonic() + LAST_WORDS
+    while time.monotonic() < until and process.poll() is None:
+        if psutil.Process(process.pid).status() == psutil.STATUS_STOPPED:
+            return None
+        time.sleep(POLL)
+    return process.poll()
 
 
-def _last_line(log: Path) -> str:
+def _last_line(log: Path, rank: int) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1].removeprefix("error: ") if lines else "it said nothing"
+    return lines[-1].removeprefix(f"rank {rank}: ") if lines else "it said nothing"

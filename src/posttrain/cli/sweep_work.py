@@ -13,7 +13,8 @@ from posttrain.console import Screen
 from posttrain.errors import InputError
 from posttrain.pipeline.run_directory import folder_for
 from posttrain.pipeline.sweep import SWEEP, PointOutcome, plan_sweep, raise_worst, run_sweep
-from posttrain.recipe.sweep import load_sweep
+from posttrain.recipe.schema import Recipe
+from posttrain.recipe.sweep import SweepPoint
 from posttrain.report.record import RunRecord, read_run
 from posttrain.report.sweep import sweep_report, write_sweep
 from posttrain.report.sweep_results import SweepReport, SweepRun
@@ -21,9 +22,8 @@ from posttrain.train.signals import graceful_stop
 
 
 def sweep_and_show(
-    recipe: Path,
-    sets: Sequence[str],
-    sweeps: Sequence[str],
+    points: Sequence[tuple[SweepPoint, Recipe]],
+    file: Path,
     out: Path | None,
     *,
     wait: bool,
@@ -36,16 +36,16 @@ def sweep_and_show(
     Raises:
         RunError, InputError, GateStopped, Waiting: the worst problem of a run, after all runs.
     """
-    points, folder = load_sweep(recipe, sets, sweeps), out or folder_for(recipe)
+    folder = out or folder_for(file)
     with graceful_stop() as stop:
         outcomes = run_sweep(
             points,
-            base=recipe.parent,
+            base=file.parent,
             out=folder,
             screen=Screen(quiet=as_json),
             stop=stop,
             wait=wait,
-            file=recipe,
+            file=file,
             start_over=start_over,
             keep_going=keep_going,
         )
@@ -58,9 +58,9 @@ def sweep_and_show(
     raise_worst(outcomes)
 
 
-def plan_sweep_and_show(recipe: Path, sets: Sequence[str], sweeps: Sequence[str], *, as_json: bool) -> None:
+def plan_sweep_and_show(points: Sequence[tuple[SweepPoint, Recipe]], file: Path, *, as_json: bool) -> None:
     """Show the size of a sweep and its time."""
-    plan = plan_sweep(load_sweep(recipe, sets, sweeps), recipe.parent, Screen(quiet=as_json))
+    plan = plan_sweep(points, file.parent, Screen(quiet=as_json))
     typer.echo(json.dumps(asdict(plan), indent=2) if as_json else plan.sentence)
 
 
