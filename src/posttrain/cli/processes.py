@@ -144,10 +144,10 @@ def _outcome(processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path],
             "Run the same command again: it goes on from the last checkpoint"
         )
     if failed != 0:
-        said = _last_line(logs[failed], failed)
+        last = _last_line(logs[failed], failed)
         if code == LOST:
-            raise LostRank(said)
-        raise RunError(f"rank {failed} failed, so all {len(processes)} processes stopped: {said}")
+            raise LostRank(last)
+        raise RunError(f"rank {failed} failed, so all {len(processes)} processes stopped: {last}")
     return code
 
 

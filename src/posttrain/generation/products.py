@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from posttrain.core.logprobs import Head, logits_of
+from posttrain.core.low_rank import AdaptedLinear
 
 ROWS = 64
 """The number of rows for which oneDNN chooses the packed form; other numbers of rows work, too."""
@@ -30,24 +31,24 @@ def packable(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 @contextmanager
-def recorded_inputs(model: nn.Module) -> Generator[list[list[nn.Linear]]]:
+def recorded_inputs(model: nn.Module) -> Generator[list[list[nn.Module]]]:
     """While open, linear layers are recorded as they run.
 
     Yields:
         a list that is complete at the end: layers that read the same tensor, one after the other, are one group.
     """
-    groups: list[list[nn.Linear]] = []
+    groups: list[list[nn.Module]] = []
     last: list[Tensor] = []  # it keeps the tensor alive, so that its identity is not used again
 
     def record(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        assert isinstance(layer, nn.Linear)
         if last and last[0] is inputs[0]:
             groups[-1].append(layer)
         else:
             groups.append([layer])
             last[:] = [inputs[0]]
 
-    hooks = [m.register_forward_pre_hook(record) for m in model.modules() if type(m) is nn.Linear]
+    layers = (m for m in model.modules() if type(m) is nn.Linear or isinstance(m, AdaptedLinear))
+    hooks = [layer.register_forward_pre_hook(record) for layer in layers]
     try:
         yield groups
     finally:
@@ -58,11 +59,13 @@ def recorded_inputs(model: nn.Module) -> Generator[list[list[nn.Linear]]]:
 class PackedLayers:
     """Linear layers that compute with packed weights until they are restored. Their weights must not change until then.
 
+    The weight of a layer with adapters is packed with them: the sum is rounded once.
+
     Args:
         groups: layers that are called with the same tensor, in order; see `recorded_inputs`.
     """
 
-    def __init__(self, groups: Sequence[Sequence[nn.Linear]]) -> None:
+    def __init__(self, groups: Sequence[Sequence[nn.Module]]) -> None:
         self.layers = list(dict.fromkeys(layer for group in groups for layer in group))
         if len(self.layers) < sum(map(len, groups)):  # a layer that runs twice in a step has no fixed neighbours
             groups = [[layer] for layer in self.layers]
@@ -82,17 +85,17 @@ def packed_logits(head: Head) -> Callable[[Tensor], Tensor]:
     return lambda hidden_BI: logits_of(hidden_BI, head, product)
 
 
-def _products(group: Sequence[nn.Linear]) -> list[PackedLinear]:
+def _products(group: Sequence[nn.Module]) -> list[PackedLinear]:
     """A product for each layer of a group. The first call computes them all; the others return their parts."""
+    weights, biases = zip(*(_weight_and_bias(layer) for layer in group), strict=True)
     if len(group) == 1:
-        return [_packed(group[0].weight, group[0].bias)]
-    biases: list[Any] = [layer.bias for layer in group]  # None without a bias
+        return [_packed(weights[0], biases[0])]
     bias = None
     if any(b is not None for b in biases):
-        parts = [layer.weight.new_zeros(len(layer.weight)) for layer in group]
+        parts = [weight.new_zeros(len(weight)) for weight in weights]
         bias = torch.cat([p if b is None else b.detach() for p, b in zip(parts, biases, strict=True)])
-    product = _packed(torch.cat([layer.weight.detach().to(torch.bfloat16) for layer in group]), bias)
-    widths = [len(layer.weight) for layer in group]
+    product = _packed(torch.cat(weights), bias)
+    widths = [len(weight) for weight in weights]
     kept: dict[str, Any] = {}
 
     def first(x: Tensor) -> Tensor:
@@ -111,6 +114,11 @@ def _products(group: Sequence[nn.Linear]) -> list[PackedLinear]:
         return part
 
     return [first, *(later(number) for number in range(1, len(group)))]
+
+
+def _weight_and_bias(layer: Any) -> tuple[Tensor, Tensor | None]:
+    weight, bias = layer.summed() if isinstance(layer, AdaptedLinear) else (layer.weight, layer.bias)
+    return weight.detach().to(torch.bfloat16), bias
 
 
 def _packed(weight_OI: Tensor, bias_O: Tensor | None) -> PackedLinear:

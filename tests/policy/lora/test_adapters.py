@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from peft.tuners.lora.layer import Linear
 from torch import Tensor
 
 from posttrain.core.packing import Batch, collate
@@ -15,6 +16,7 @@ from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora.adapters import add_lora
 from posttrain.policy.lora.attach import attach
 from posttrain.policy.lora.folder import adapter_in
+from posttrain.policy.lora.fused_linear import FusedLinear
 from posttrain.policy.options import LoraOptions
 from posttrain.policy.probe import settle_layout
 from tiny_models import BRANCHING, assert_same_gradients, gradients, groups_of, one_by_one, plain, save_scored
@@ -154,15 +156,15 @@ def test_a_layer_that_is_not_there_is_one_sentence(folder_of: FolderOf) -> None:
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
-def test_an_update_added_in_place_is_peft_s_own(name: str, folder_of: FolderOf) -> None:
-    """Values and gradients equal those of peft's forward pass without our hook."""
+def test_the_fused_forward_pass_is_peft_s_own(name: str, folder_of: FolderOf) -> None:
+    """Values and gradients equal those of peft's layers."""
     batch, policy = batch_of(), adapted(folder_of(name), LoraOptions(rank=4))
     logp_N = logp_of(policy, batch)
     gradients_found = list(gradients(policy.model, logp_N.sum()))
-    hooked = [m for m in policy.model.modules() if getattr(m, "lora_variant", None)]
-    assert hooked
-    for module in hooked:
-        module.lora_variant.clear()
+    fused = [module for module in policy.model.modules() if isinstance(module, FusedLinear)]
+    assert fused
+    for module in fused:
+        module.__class__ = Linear  # type: ignore[assignment]
     expected = logp_of(policy, batch)
     torch.testing.assert_close(logp_N, expected, atol=1e-5, rtol=1e-5)
     assert_same_gradients(gradients_found, list(gradients(policy.model, expected.sum())), 1e-5)

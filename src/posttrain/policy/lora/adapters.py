@@ -15,7 +15,6 @@ import torch
 
 from posttrain.errors import InputError
 from posttrain.policy.load import AdapterStart, Policy, Task
-from posttrain.policy.lora.in_place import add_in_place
 from posttrain.policy.options import LoraOptions
 
 TRAINED = "default"
@@ -38,6 +37,8 @@ def add_lora(policy: Policy, options: LoraOptions, *, seed: int = 0) -> None:
             cannot be trained on top of another.
     """
     from peft import get_peft_model
+
+    from posttrain.policy.lora.fused_linear import fuse_adapters
 
     if has_earlier(policy) and (options.dora or options.target_parameters):
         key = "dora" if options.dora else "target_parameters"
@@ -71,7 +72,7 @@ def add_lora(policy: Policy, options: LoraOptions, *, seed: int = 0) -> None:
     for parameter in policy.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)
-    add_in_place(policy.model)
+    fuse_adapters(policy.model)
     if options.start == "pissa":
         _check_rank(policy, options.rank)
         policy.start = AdapterStart(trained_values(policy), subtracted=True)

@@ -8,7 +8,6 @@ from posttrain.errors import InputError
 from posttrain.policy.load import AdapterStart, Policy
 from posttrain.policy.lora.adapters import EARLIER, TRAINED, embedding_of, output_layer_of, trained_values
 from posttrain.policy.lora.folder import AdapterFolder, continuable, stackable
-from posttrain.policy.lora.in_place import add_in_place
 from posttrain.policy.weights import check_finite
 
 
@@ -40,7 +39,6 @@ def attach(policy: Policy, adapter: AdapterFolder, *, merge: bool) -> None:
         policy.model.requires_grad_(True)
         return
     _settle_whole_modules(policy)
-    add_in_place(policy.model)
 
 
 def continue_adapter(policy: Policy, adapter: AdapterFolder) -> None:
@@ -61,13 +59,14 @@ def continue_adapter(policy: Policy, adapter: AdapterFolder) -> None:
     for parameter in policy.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)
-    add_in_place(policy.model)
     policy.start = AdapterStart(trained_values(policy), subtracted=False)
 
 
 def _load_adapter(policy: Policy, adapter: AdapterFolder, name: str) -> None:
     """Put a saved adapter around the policy's model, as `EARLIER` or as `TRAINED`; only the latter is trainable."""
     from peft import PeftConfig, PeftModel
+
+    from posttrain.policy.lora.fused_linear import fuse_adapters
 
     _check_tied(policy, adapter)
     try:
@@ -91,6 +90,7 @@ def _load_adapter(policy: Policy, adapter: AdapterFolder, name: str) -> None:
             f"{adapter.path}: the adapter does not fit its base {adapter.base}: {strange[0]} is in one and not in the "
             "other; name the base it was trained on in adapter_config.json"
         )
+    fuse_adapters(policy.model)
 
 
 def _settle_whole_modules(policy: Policy) -> None:

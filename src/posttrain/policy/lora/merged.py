@@ -34,11 +34,12 @@ def _layers_by_weight(policy: Policy) -> dict[int, Any]:
 
 
 def _adapted(layer: Any, weight: Tensor) -> Tensor:
+    """The weight with its adapters, rounded once: an update that is added to a rounded sum may be lost."""
+    total = weight.float()
     for adapter in (EARLIER, TRAINED):
         if adapter not in layer.scaling:
             continue
         if layer.use_dora[adapter]:  # its norms are those of the base with this adapter, so it is the only one
-            weight = layer.lora_variant[adapter].merge_safe(layer, adapter, weight).detach()
-        else:
-            weight = weight + layer.get_delta_weight(adapter).detach().to(weight.dtype)
-    return weight
+            return layer.lora_variant[adapter].merge_safe(layer, adapter, weight).detach()  # type: ignore[no-any-return]
+        total = total + layer.get_delta_weight(adapter).detach().float()
+    return total.to(weight.dtype)
