@@ -1,6 +1,6 @@
 """One, two and four processes on the same recipe: seconds a step, and the memory of a process beside `plan`'s.
 
-    python bench/processes.py            # 1, 2 and 4 processes, whole models and shards, about three minutes
+    python bench/processes.py            # 1, 2 and 4 processes, whole models and shards, about six minutes
 
 The model is random, with --width and --layers; its size matters, its text does not. On a machine
 with fewer cores than processes the times show the cost of sharing, not a gain.
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
 from byte_model import save_byte_model
 
-STEPS = 6
+STEPS = 3
 
 
 def save_model(folder: Path, width: int, layers: int) -> None:
@@ -43,7 +43,7 @@ def write_recipe(folder: Path, steps: int) -> None:
     rows = [{"prompt": f"Say {n} " * 8, "completion": f"{n} " * 60} for n in range(64)]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "recipe.yaml").write_text(
-        "model: model\nstages:\n  sft: {kind: sft, data: rows.jsonl, batch_size: 16, row_tokens: 512, epochs: 10, "
+        "model: model\nstages:\n  sft: {kind: sft, data: rows.jsonl, batch_size: 8, row_tokens: 512, epochs: 10, "
         f"max_steps: {steps}, precision: float32}}\n"
     )
 
@@ -73,6 +73,12 @@ def measured(folder: Path, processes: int, mode: str, steps: int, name: str = "r
     return sorted(speeds)[len(speeds) // 2], max(peaks.values())
 
 
+def with_model(folder: Path, name: str) -> None:
+    """Let the recipe's model be this one."""
+    (folder / "model").unlink(missing_ok=True)
+    (folder / "model").symlink_to(folder / name)
+
+
 def foretold(folder: Path, processes: int, mode: str) -> int:
     """The bytes of one process by `posttrain plan`."""
     words = ["plan", "recipe.yaml", "--processes", str(processes), "--json", "--set", f"stages.sft.parallel={mode}"]
@@ -92,15 +98,14 @@ def main() -> None:
         folder = Path(name)
         write_recipe(folder, STEPS)
         save_model(folder / "small", 64, 1)
-        (folder / "model").symlink_to(folder / "small")
-        _, empty = measured(folder, 1, "replicate", 2)  # the program itself, with a model of next to nothing
-        (folder / "model").unlink()
         save_model(folder / "large", chosen.width, chosen.layers)
-        (folder / "model").symlink_to(folder / "large")
         print("| processes | mode | s a step | peak a process, MiB | foretold, MiB | measured / foretold |")
         print("|---|---|---|---|---|---|")
         for processes in chosen.processes:
             for mode in ("replicate", "shard") if processes > 1 else ("replicate",):
+                with_model(folder, "small")  # the program itself: torch's parts for ranks and shards take memory, too
+                _, empty = measured(folder, processes, mode, STEPS, "empty")
+                with_model(folder, "large")
                 seconds, peak = measured(folder, processes, mode, STEPS)
                 own, plan = peak - empty, foretold(folder, processes, mode)
                 cells = (processes, mode, f"{seconds:.2f}", own >> 20, plan >> 20, f"{own / plan:.2f}")

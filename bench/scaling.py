@@ -5,7 +5,7 @@
   the same texts). The prompt is computed once, so the time should grow as prompt + K completions, not as K of each.
 - Processes: the same steps on two processes should take half the time, on a machine with two free cores or more.
 
-The model is random, over bytes; its size matters, its text does not. A figure is the middle one of five steps.
+The model is random, over bytes; its size matters, its text does not. A figure is the middle one of four steps.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from processes import measured, save_model
 
-STEPS = 6
+STEPS = 4
 PROMPT, COMPLETION = 400, 40
 """Bytes, which are tokens here."""
 

@@ -13,6 +13,8 @@ from posttrain.generation.engine import generate_completions
 from posttrain.generation.products import PackedLayers, packable, packed_logits, recorded_inputs
 from posttrain.generation.sampling import Sampling
 from posttrain.policy.load import Policy, load_policy
+from posttrain.policy.lora.adapters import add_lora
+from posttrain.policy.options import LoraOptions
 from posttrain.policy.probe import settle_layout
 from tiny_models import BRANCHING, save_model
 
@@ -64,6 +66,28 @@ def test_queries_keys_and_values_of_a_model_are_one_product(tmp_path: Path) -> N
     names = {module: name.rpartition(".")[2] for name, module in policy.base.named_modules()}
     assert [names[layer] for layer in groups[0]] == ["q_proj", "k_proj", "v_proj"]
     assert [names[layer] for layer in groups[2]] == ["gate_proj", "up_proj"]
+
+
+def test_adapted_layers_are_packed_with_their_adapters(tmp_path: Path) -> None:
+    policy = opened(tmp_path)
+    add_lora(policy, LoraOptions(rank=4))
+    generator = torch.Generator().manual_seed(0)
+    for parameter in policy.model.parameters():
+        if parameter.requires_grad:
+            parameter.data = torch.randn(parameter.shape, generator=generator) / 8
+    block = policy.base.model.layers[0].mlp
+    x = torch.randn(3, block.gate_proj.in_features, generator=generator).bfloat16()
+    with torch.no_grad():
+        with recorded_inputs(block) as groups:
+            expected = block(x)
+        assert groups == [[block.gate_proj, block.up_proj], [block.down_proj]]
+        with policy.model.disable_adapter():
+            without = block(x)
+        packed = PackedLayers(groups)
+        found = block(x)
+        assert (found - expected).norm() < 0.02 * (without - expected).norm()
+        packed.restore()
+        torch.testing.assert_close(block(x), expected)
 
 
 def test_the_packed_head_gives_the_heads_logits() -> None:
