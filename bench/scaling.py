@@ -35,11 +35,11 @@ def write_rankings(folder: Path, batch: int, k: int) -> int:
     """A recipe of a reward model on rankings of `k` completions; the tokens of a step, with each prompt once."""
     rows = [
         {
-            "prompt": f"{n:08}" + "p" * (PROMPT - 8),
-            "completions": [f"{place:04}" + "c" * (COMPLETION - 4) for place in range(k)],
-            "ranks": list(range(1, k + 1)),
+            "prompt": f"{row:08}" + "p" * (PROMPT - 8),
+            "candidates": [{"id": f"{n}", "text": f"{n:04}" + "c" * (COMPLETION - 4)} for n in range(k)],
+            "ranks": {f"{n}": n + 1 for n in range(k)},
         }
-        for n in range(batch)
+        for row in range(batch)
     ]
     write(folder, "reward", rows, batch)
     return batch * (PROMPT + k * COMPLETION)
