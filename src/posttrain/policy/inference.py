@@ -7,10 +7,11 @@ from torch import Tensor
 
 from posttrain.core.group import Group
 from posttrain.core.outputs import Outputs, Want
-from posttrain.core.packing import collate, pack
+from posttrain.core.packing import collate, pack_for_ranks
 from posttrain.policy.forward import forward
 from posttrain.policy.load import Policy
 from posttrain.ranks.exchange import spread
+from posttrain.ranks.group import size
 
 
 @torch.no_grad()
@@ -27,7 +28,7 @@ def outputs_by_group(
     def outputs_of(rows: Sequence[Sequence[int]]) -> list[list[Outputs]]:
         return [_outputs(policy, [groups[i] for i in row], wants, temperature) for row in rows]
 
-    rows = pack([group.size for group in groups], row_tokens)
+    rows = pack_for_ranks([group.size for group in groups], row_tokens, size())
     outputs: dict[int, Outputs] = {}
     for row, of_row in zip(rows, spread(rows, outputs_of), strict=True):
         outputs |= dict(zip(row, of_row, strict=True))

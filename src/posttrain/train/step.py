@@ -9,7 +9,7 @@ from torch import Tensor
 
 from posttrain.core.group import Group
 from posttrain.core.outputs import Loss, Metrics, Objective
-from posttrain.core.packing import WEIGHT, Batch, collate, pack
+from posttrain.core.packing import WEIGHT, Batch, collate, pack_for_ranks
 from posttrain.policy.forward import forward
 from posttrain.policy.grad_accumulation import accumulating
 from posttrain.policy.gradient_checkpointing import recomputing
@@ -69,7 +69,7 @@ def _difference(one: Mean, other: Mean) -> Mean:
 
 def packed_rows(groups: Sequence[Group], row_tokens: int, device: torch.device) -> Iterator[Batch]:
     """The groups packed into rows, one row at a time; of several ranks, each gets its share."""
-    for row in share(pack([group.size for group in groups], row_tokens)):
+    for row in share(_rows(groups, row_tokens)):
         yield collate([groups[i] for i in row], device)
 
 
@@ -112,7 +112,12 @@ def _missing_rows(policy: Policy, groups: Sequence[Group], row_tokens: int, own:
     """
     if policy.shards is None:
         return 0
-    return ceil(len(pack([group.size for group in groups], row_tokens)) / size()) - own
+    return ceil(len(_rows(groups, row_tokens)) / size()) - own
+
+
+def _rows(groups: Sequence[Group], row_tokens: int) -> list[list[int]]:
+    """The rows of all ranks."""
+    return pack_for_ranks([group.size for group in groups], row_tokens, size())
 
 
 def _loss(policy: Policy, objective: Objective, row: Batch, units: float, *, factor: float = 1.0) -> Loss:
