@@ -85,18 +85,19 @@ def make_project(owner: BrowserContext, rows: Sequence[dict[str, object]]) -> in
     return project
 
 
-def rank_by_length(browser: Browser, owner: BrowserContext, url: str, project: int, place: int, most: int) -> None:
-    """An annotator joins, and ranks the longer answer at `place` (1: first), until `most` items are ranked."""
-    name = f"annotator {place}"
+def rank_by_length(browser: Browser, owner: BrowserContext, url: str, project: int, number: int, most: int) -> None:
+    """An annotator joins, and ranks the shorter answer first until `most` items are ranked; the second errs at times."""
+    name = f"annotator {number}"
     joined = owner.request.post("/api/v1/invitations", data={"role": "annotator"}).json()["path"]
     httpx2.post(url + joined, data={"name": name, "password": PASSWORD})
     person = signed_in(browser, url, name)
-    for _ in range(most):
+    for item in range(most):
         held = person.request.post(f"/api/v1/projects/{project}/assignments")
         if held.status != 200:
             break
         lengths = [len(one["text"]) for one in held.json()["candidates"]]
-        ranks = [place if length == max(lengths) else 3 - place for length in lengths]
+        best = max(lengths) if number == 2 and item == 1 else min(lengths)
+        ranks = [1 if length == best else 2 for length in lengths]
         judged = {"ranks": ranks, "criteria": {CRITERION: [ranks.index(1)]}}
         answer = person.request.post(f"/api/v1/assignments/{held.json()['id']}/judgments", data=judged)
         assert answer.ok, answer.text()
@@ -108,7 +109,7 @@ def pages_for_ranking(browser: Browser, owner: BrowserContext, url: str, run: Pa
     rows = rows_to_rank(run)
     project = make_project(owner, rows)
     rank_by_length(browser, owner, url, project, 1, len(rows) - 2)
-    rank_by_length(browser, owner, url, project, 2, len(rows) // 2)
+    rank_by_length(browser, owner, url, project, 2, len(rows) - 2)
     page = owner.new_page()
     take(page, "projects", "/")
     page.goto(f"/projects/{project}/rank")

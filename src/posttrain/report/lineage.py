@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from posttrain.report.record import RunRecord, StageRecord
@@ -47,7 +48,7 @@ class Lineage:
 
 def lineage(run: RunRecord) -> Lineage:
     """The graph of a run."""
-    base, known = str(run.recipe.get("model", "start model")), str(run.manifest.get("model", ""))
+    base, known = _label(str(run.recipe.get("model", "start model"))), str(run.manifest.get("model", ""))
     names = [stage.name for stage in run.stages]
     short = known[:SHORT] if len(known) == 64 else ""
     return Lineage(base, short, tuple(_node(run, stage, names) for stage in run.stages))
@@ -75,6 +76,11 @@ def _data(run: RunRecord, stage: StageRecord) -> list[DataNode]:
             if path not in {other.name for other in run.stages}:
                 found.setdefault(path, DataNode(path, _hash_of(path, hashes), role))
     return list(found.values())
+
+
+def _label(path: str) -> str:
+    """A name that fits into a box: of an absolute path, the last part."""
+    return Path(path).name if Path(path).is_absolute() else path
 
 
 def _hash_of(path: str, hashes: Mapping[str, Any]) -> str:

@@ -8,8 +8,8 @@ from markupsafe import Markup
 from posttrain.report.charts.svg import drawing, element, words
 from posttrain.report.lineage import DataNode, Lineage, StageNode
 
-WIDTH = 720.0
-DATA, STAGE, MODEL = (10.0, 220.0), (290.0, 140.0), (490.0, 140.0)
+WIDTH = 730.0
+DATA, STAGE, MODEL = (10.0, 220.0), (280.0, 140.0), (460.0, 180.0)
 """Left edge and width of the boxes of each column."""
 BOX, GAP, ROW_GAP = 36.0, 6.0, 20.0
 FILES = 4
@@ -22,7 +22,7 @@ _LANE = 15.0
 def lineage_chart(graph: Lineage) -> Markup:
     """The graph as SVG. Each arrow begins at what is used and ends at the stage that uses it."""
     parts: list[Markup] = [_box(MODEL, 10, graph.base, f"start model {graph.base_hash}".strip(), "model")]
-    rights: dict[str, float] = {"": 10 + BOX / 2}
+    rights: dict[str, tuple[float, float]] = {"": (MODEL[0] + MODEL[1], 10 + BOX / 2)}
     lanes = {source: n for n, source in enumerate(dict.fromkeys(s for node in graph.stages for s in node.sources))}
     top = 10 + BOX + ROW_GAP
     for node in graph.stages:
@@ -40,7 +40,8 @@ def lineage_chart(graph: Lineage) -> Markup:
         if node.model is not None:
             parts.append(_arrow(STAGE[0] + STAGE[1], middle, MODEL[0], middle))
             parts.append(_box(MODEL, middle - BOX / 2, f"model of {node.name}", node.model, "model"))
-        rights[node.name] = middle
+        last = STAGE if node.model is None else MODEL
+        rights[node.name] = (last[0] + last[1], middle)
         top += height + ROW_GAP
     return drawing(WIDTH, top, _described(graph), *parts, class_="lineage")
 
@@ -56,7 +57,7 @@ def _shown(data: Sequence[DataNode]) -> list[tuple[str, str]]:
 
 def _box(column: tuple[float, float], y: float, title: str, below: str, class_: str) -> Markup:
     x, width = column
-    most = int(width / 7)
+    most = int(width / 8)
     text = title if len(title) <= most else f"{title[: most - 1]}…"
     return Markup("").join(
         [
@@ -79,17 +80,18 @@ def _arrow(x1: float, y1: float, x2: float, y2: float) -> Markup:
     return Markup("").join([element("path", d=f"M{x1:.1f} {y1:.1f}H{x2:.1f}", class_="edge"), head])
 
 
-def _route(start: float, top: float, gap: float, lane: int, number: int) -> Markup:
+def _route(start: tuple[float, float], top: float, gap: float, lane: int, number: int) -> Markup:
     """From the right side of a model, down beside the models, and into the top of a later stage.
 
     Args:
+        start: x and y; a stage that makes data and no model starts at its own right side.
         gap: the height of the way back to the column of the stages.
         lane: of the way down; each model has its own.
         number: of this way among those into the same stage.
     """
-    right, side = MODEL[0] + MODEL[1], MODEL[0] + MODEL[1] + 12 + _LANE * (lane % LANES)
+    (right, middle), side = start, MODEL[0] + MODEL[1] + 12 + _LANE * (lane % LANES)
     into, above = STAGE[0] + STAGE[1] / 2 + 16 * number, gap + 5 * number
-    path = f"M{right:.1f} {start:.1f}H{side:.1f}V{above:.1f}H{into:.1f}V{top:.1f}"
+    path = f"M{right:.1f} {middle:.1f}H{side:.1f}V{above:.1f}H{into:.1f}V{top:.1f}"
     head = element("path", d=f"M{into - 4:.1f} {top - 6:.1f}l4 6l4 -6", class_="edge")
     return Markup("").join([element("path", d=path, class_="edge"), head])
 
