@@ -86,7 +86,7 @@ def make_project(owner: BrowserContext, rows: Sequence[dict[str, object]]) -> in
 
 
 def rank_by_length(browser: Browser, owner: BrowserContext, url: str, project: int, number: int, most: int) -> None:
-    """An annotator joins, and ranks the shorter answer first until `most` items are ranked; the second errs at times."""
+    """An annotator joins, and ranks the shorter answer first until `most` items are ranked; the second errs once."""
     name = f"annotator {number}"
     joined = owner.request.post("/api/v1/invitations", data={"role": "annotator"}).json()["path"]
     httpx2.post(url + joined, data={"name": name, "password": PASSWORD})
