@@ -194,6 +194,7 @@ FEW = ("--set", "stages.sft.max_steps=8", "--set", "stages.sft.save_every=4")
 HYBRID = ("--set", "stages.sft.parallel=hybrid")
 
 
+@pytest.mark.slow
 def test_hybrid_shards_on_two_machines_follow_one_process(work: Path) -> None:
     write_files(work)
     assert run(work, "recipe.yaml", "--out", "hybrid-one", *FEW).returncode == 0
@@ -215,6 +216,7 @@ def test_hybrid_shards_resume_to_the_same_bits(work: Path) -> None:
     assert weights(work / "hybrid-again/stages/sft") == weights(work / "hybrid/stages/sft")
 
 
+@pytest.mark.slow
 def test_torchrun_starts_it_too(work: Path) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "posttrain"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -296,6 +298,7 @@ def test_sigterm_saves_on_all_ranks_and_another_number_of_ranks_goes_on(work: Pa
     assert np.allclose(losses[0], losses[1], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_shards_resume_to_the_same_bits_and_on_other_numbers_of_ranks(work: Path) -> None:
     shards = sharded("sft")
     process = started(work, "recipe.yaml", "--out", "cut", "--processes", "2", *LONG, *shards)
@@ -318,7 +321,11 @@ def test_shards_resume_to_the_same_bits_and_on_other_numbers_of_ranks(work: Path
 
 @pytest.mark.parametrize("victim", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_stopped_rank_is_named_after_the_timeout(work: Path, victim: int) -> None:
-    process = start(work, "hung", POSTTRAIN_RANK_TIMEOUT="5")
+    """Within the work of all ranks; while rank 0 works alone, such as when it saves, the others wait for it."""
+    rarely = ("--set", "stages.sft.save_every=90")
+    process = started(
+        work, "recipe.yaml", "--out", "hung", "--processes", "2", *LONG, *rarely, POSTTRAIN_RANK_TIMEOUT="5"
+    )
     wait_for_steps(work / "hung/stages/sft/metrics.jsonl", 20, process)
     ranks = ranks_of(process)
     ranks[victim].send_signal(signal.SIGSTOP)

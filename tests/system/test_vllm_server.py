@@ -95,6 +95,7 @@ def test_each_rollout_is_of_the_right_weights_and_a_run_comes_again(
     assert any("eval_reward" in line for line in log("a"))
 
 
+@pytest.mark.slow
 def test_killed_while_the_server_generates_ahead_it_ends_with_the_same_bytes(
     work: Path, server: StandIn, posttrain: Posttrain
 ) -> None:

@@ -22,6 +22,9 @@ from posttrain.errors import LostRank, RunError
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """The signals that go on to every process."""
 
+CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
+"""The signals of a program's own faults; what it wrote last says more."""
+
 POLL = 0.05
 """Seconds between two looks at the processes."""
 
@@ -139,9 +142,10 @@ def _outcome(processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path],
         return 128 - code
     if code < 0:
         name = signal.Signals(-code).name
+        wrote = f" after it wrote: {_last_line(logs[failed], failed)}" if failed != 0 and -code in CRASHES else ""
         raise RunError(
-            f"rank {failed} was ended by {name}, so all {len(processes)} processes stopped; what was saved is kept. "
-            "Run the same command again: it goes on from the last checkpoint"
+            f"rank {failed} was ended by {name}{wrote}, so all {len(processes)} processes stopped; what was saved is "
+            "kept. Run the same command again: it goes on from the last checkpoint"
         )
     if failed != 0:
         last = _last_line(logs[failed], failed)

@@ -14,6 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Thread
 
 import torch
 import torch.distributed as dist
@@ -27,6 +28,9 @@ TIMEOUT = "POSTTRAIN_RANK_TIMEOUT"
 """Environment variable: the seconds after which a rank that does not answer ends the run."""
 
 DEFAULT_TIMEOUT = 1800.0
+
+JOINING = 120.0
+"""The least seconds in which all ranks must have started. They import torch first, and not all machines are as fast."""
 
 GRACE = 2.0
 """The seconds in which a rank must answer when another one asks who is still there."""
@@ -48,6 +52,7 @@ class _Group:
     parallel: bool = False
     store: Store | None = None
     waits: int = 0
+    silent: bool = False
 
 
 _group = _Group()
@@ -100,7 +105,8 @@ def group() -> Generator[None]:
     if cuda:
         _choose_gpu(int(os.environ.get("LOCAL_RANK", "0")))
     try:
-        store, _group.rank, _group.size = next(iter(rendezvous("env://", timeout=timeout)))
+        joining = max(timeout, timedelta(seconds=JOINING))
+        store, _group.rank, _group.size = next(iter(rendezvous("env://", timeout=joining)))
         backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
         dist.init_process_group(backend, store=store, rank=_group.rank, world_size=_group.size, timeout=timeout)
     except ValueError as error:
@@ -115,12 +121,12 @@ def group() -> Generator[None]:
         with suppress(RuntimeError):
             if is_main():
                 _group.store.set(_ENDED, "1")
-            else:
+            elif not _group.silent:
                 _let_main_end()
         raise
     finally:
         dist.destroy_process_group()
-        _group.rank, _group.size, _group.store = 0, 1, None
+        _group.rank, _group.size, _group.store, _group.silent = 0, 1, None, False
 
 
 def _let_main_end() -> None:
@@ -210,11 +216,21 @@ def lost_ranks() -> Generator[None]:
 
 def _missing() -> list[int]:
     """The ranks that do not say that they are there."""
-    assert _group.store is not None
-    _group.store.set_timeout(timedelta(seconds=GRACE))
-    try:
-        _group.store.set(f"here/{_group.rank}", "1")
-        time.sleep(GRACE)
-        return [other for other in range(_group.size) if not _group.store.check([f"here/{other}"])]
-    except RuntimeError:  # the store is silent; the main process holds it, unless torchrun does
-        return [] if is_main() else [0]
+    answers: list[list[int]] = []
+
+    def ask() -> None:
+        store = _group.store
+        assert store is not None
+        with suppress(RuntimeError):
+            store.set_timeout(timedelta(seconds=GRACE))
+            store.set(f"here/{_group.rank}", "1")
+            time.sleep(GRACE)
+            answers.append([other for other in range(_group.size) if not store.check([f"here/{other}"])])
+
+    asking = Thread(target=ask, daemon=True)  # a stopped process that holds the store lets a request wait for ever
+    asking.start()
+    asking.join(2 * GRACE)
+    if answers:
+        return answers[0]
+    _group.silent = True  # the store does not answer; the main process holds it, unless torchrun does
+    return [] if is_main() else [0]
