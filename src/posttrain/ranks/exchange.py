@@ -13,8 +13,8 @@ from posttrain.ranks.group import alone, is_main, lost_ranks, rank, size, wait_f
 A = TypeVar("A")
 B = TypeVar("B")
 
-BUCKET = 1 << 24
-"""The number of values of a gradient bucket, 64 MiB in float32."""
+BUCKET = 1 << 22
+"""The number of values of a gradient bucket, 16 MiB in float32. Its copy and that of the exchange take memory."""
 
 
 def gathered(value: A) -> list[A]:
