@@ -43,7 +43,7 @@ def check(packed: list[Group], window: int | None, block: int) -> None:
     assert ours.seq_lengths == theirs.seq_lengths
 
 
-@settings(max_examples=150)
+@settings(max_examples=400)
 @given(groups(largest=12), st.none() | st.integers(1, 12), BLOCKS)
 def test_it_is_torch_s_mask_of_the_grid(packed: list[Group], window: int | None, block: int) -> None:
     check(packed, window, block)

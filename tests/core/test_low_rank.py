@@ -72,7 +72,7 @@ def test_adapters_in_float32_train_in_float32_on_a_narrow_base(dtype: torch.dtyp
 
 @pytest.mark.parametrize("size", [1e-2, 1e-3, 1e-4])
 def test_a_small_update_is_not_rounded_away(size: float) -> None:
-    """Added to an output that is rounded already, an update of 0.001 of it keeps half of its effect, at 0.0001 none."""
+    """`tests/policy/lora/test_fused_linear.py` shows what an output that is rounded already keeps of it."""
     generator = torch.Generator().manual_seed(0)
     x, weight, a, b = (torch.randn(*shape, generator=generator) for shape in ((512, 64), (256, 64), (4, 64), (256, 4)))
     narrow, weight = x.bfloat16(), (weight / 8).bfloat16()

@@ -298,7 +298,6 @@ def test_sigterm_saves_on_all_ranks_and_another_number_of_ranks_goes_on(work: Pa
     assert np.allclose(losses[0], losses[1], atol=1e-5)
 
 
-@pytest.mark.slow
 def test_shards_resume_to_the_same_bits_and_on_other_numbers_of_ranks(work: Path) -> None:
     shards = sharded("sft")
     process = started(work, "recipe.yaml", "--out", "cut", "--processes", "2", *LONG, *shards)
