@@ -19,6 +19,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from posttrain.core.group import Completion, Group
 from posttrain.core.packing import collate
 from posttrain.errors import InputError
+from posttrain.malloc import return_large_blocks
 from posttrain.policy.forward import PASS, backbone_of, forward, outputs_of
 from posttrain.policy.load import Policy
 from posttrain.ranks.exchange import gathered
@@ -106,6 +107,8 @@ def shard_policy(policy: Policy, ranks: int, together: int) -> None:
     setattr(base, PASS, partial(outputs_of, policy))
     register_fsdp_forward_method(base, PASS)
     policy.shards = FsdpShards(base, layers, ranks // together)
+    if policy.device.type == "cpu":
+        return_large_blocks()
     _run_once(policy)
 
 
