@@ -121,6 +121,11 @@ def test_no_two_candidates_are_near_identical_and_no_writer_exceeds_its_share(
     assert [one for one in choose(later, place, 3, choosing) if one.round < 9] == kept, "redraws take nothing back"
 
 
+def test_a_text_with_a_nul_character_is_no_candidate() -> None:
+    drawn = [Drawn(0, 0, Draft(text, True)) for text in ("Take it.\0", "Stop.", "Ask a doctor.")]
+    assert [one.draft.text for one in choose(drawn, 0, 1, how(3))] == ["Stop.", "Ask a doctor."]
+
+
 def test_the_result_is_a_function_of_the_seed(tmp_path: Path) -> None:
     writers = [parrot("a"), parrot("b")]
     first, again = (made(tmp_path / name, writers, how()) for name in ("1", "2"))

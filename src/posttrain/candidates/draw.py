@@ -129,13 +129,14 @@ def choose(drawn: Sequence[Drawn], place: int, writers: int, options: CandidateO
     """Choose each writer's first drafts that have text and are not near-identical to an earlier one.
 
     Earlier rounds come first. The first writer changes from prompt to prompt, so that no writer always comes last.
+    A text with a NUL character is left out, since databases of rankings cannot store it.
     """
     left = _shares(options.k, place, writers)
     kept: list[Drawn] = []
     texts: list[ComparedText] = []
     for draw in sorted(drawn, key=lambda draw: (draw.round, (draw.writer - place) % writers)):
         text = compared_text(draw.draft.text)
-        if options.drop_truncated and not draw.draft.ended:
+        if "\0" in draw.draft.text or (options.drop_truncated and not draw.draft.ended):
             continue
         if left[draw.writer] and text.words and not any(near_identical(text, t, options.similar) for t in texts):
             left[draw.writer] -= 1
