@@ -110,6 +110,15 @@ def test_a_prompt_keeps_what_rewards_read_and_nothing_that_joins_the_question() 
     assert "input" not in row
 
 
+def test_every_row_keeps_the_template_arguments_of_its_question() -> None:
+    """The suite's and the row's own, which decide together what the model was asked."""
+    thinking = {"enable_thinking": False, "depth": 2}
+    row = {**ROW, "chat_template_kwargs": '{"depth": 2}'}
+    (item,) = failed_items("facts", STAGES, "dpo", MATCH, [replace(QUESTION, row=row, template_arguments=thinking)])
+    rows = [ranking_row(item), demonstration_row(item), prompt_row(item)]
+    assert [row and row["chat_template_kwargs"] for row in rows] == [thinking] * 3
+
+
 def test_a_row_that_changed_since_is_not_used() -> None:
     other = replace(QUESTION, messages=({"role": "user", "content": "Who?"},))
     (item,) = failed_items("facts", STAGES, "dpo", MATCH, [other])

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from posttrain.data.formats.row_arguments import ROW_ARGUMENTS
 from posttrain.data.sets.prompts import prompt_column
 from posttrain.evaluate.measures import SuiteMeasure, mean_of
 from posttrain.evaluate.questions import Question
@@ -92,12 +93,12 @@ def ranking_row(item: FailedItem) -> dict[str, Any] | None:
         {"id": f"c{number}", "text": text, "model": "+".join(dict.fromkeys(authors[text]))}
         for number, text in enumerate(texts, start=1)
     ]
-    return {"id": f"{item.suite}/{item.wrong.id}", "prompt": _prompt(item), "candidates": candidates, **_notes(item)}
+    return {"id": f"{item.suite}/{item.wrong.id}", **_asked(item), "candidates": candidates, **_notes(item)}
 
 
 def demonstration_row(item: FailedItem) -> dict[str, Any]:
     """An SFT row to be written: its completion is empty, and the wrong answer is a note."""
-    return {"prompt": _prompt(item), "completion": "", "meta_wrong_answer": item.wrong.answer, **_notes(item)}
+    return {**_asked(item), "completion": "", "meta_wrong_answer": item.wrong.answer, **_notes(item)}
 
 
 def prompt_row(item: FailedItem) -> dict[str, Any]:
@@ -105,15 +106,18 @@ def prompt_row(item: FailedItem) -> dict[str, Any]:
     row = {} if item.question is None else dict(item.question.row)
     parts = {"slice": item.wrong.slice, "group_id": item.wrong.group, "expected_behavior": item.wrong.expected}
     metadata = {**{key: value for key, value in parts.items() if value is not None}, **(row.get("metadata") or {})}
-    others = {key: value for key, value in row.items() if key not in ("id", "input", "prompt", "target", "metadata")}
-    own = {"id": f"{item.suite}/{item.wrong.id}", "prompt": _prompt(item), "target": item.wrong.target}
+    known = ("id", "input", "prompt", "target", "metadata", ROW_ARGUMENTS)
+    others = {key: value for key, value in row.items() if key not in known}
+    own = {"id": f"{item.suite}/{item.wrong.id}", **_asked(item), "target": item.wrong.target}
     return {**own, **others, "metadata": metadata, **_notes(item)}
 
 
-def _prompt(item: FailedItem) -> Any:
-    """The whole conversation if it is known, else its last message."""
-    messages = item.question.messages if item.question is not None else ()
-    return prompt_column(tuple(messages)) if messages else item.wrong.question
+def _asked(item: FailedItem) -> dict[str, Any]:
+    """The whole conversation and its template arguments if they are known, else its last message."""
+    if item.question is None or not item.question.messages:
+        return {"prompt": item.wrong.question}
+    arguments = dict(item.question.template_arguments)
+    return {"prompt": prompt_column(tuple(item.question.messages)), **({ROW_ARGUMENTS: arguments} if arguments else {})}
 
 
 def _notes(item: FailedItem) -> dict[str, Any]:

@@ -30,7 +30,8 @@ class _Writer(HuggingFaceStorageWriter):
         places: dict[str, dict[str, list[int]]] = {}
         for item in plan.items:
             tensor = planner.resolve_data(item)
-            assert isinstance(tensor, Tensor) and item.tensor_data is not None
+            assert isinstance(tensor, Tensor)
+            assert item.tensor_data is not None
             tensors[item.index.fqn] = tensor.detach().cpu().contiguous()
             places[item.index.fqn] = {SAVED_OFFSETS_KEY: list(item.tensor_data.chunk.offsets)}
         if tensors:
