@@ -10,7 +10,7 @@ fifth of the time of a bfloat16 step of a model with 0.5B parameters. With few h
 glibc reads these settings only when a process starts, so the program executes itself once more.
 
 Weights in shards allocate and free every layer's weights between the tensors of a pass, which leaves holes of all
-sizes. So a process with shards returns its large blocks (`return_large_blocks`): a rank needs half of the memory then.
+sizes. So a process with shards returns its large blocks (`return_large_blocks`), which takes time, but less memory.
 """
 
 import ctypes
@@ -46,9 +46,10 @@ def settle_heap() -> None:
 
 
 def return_large_blocks() -> None:
-    """Return the heap's free pages to the system now, and each block of a mebibyte or more once it is free.
+    """Return the heap's free pages to the system now, and from now on each block of a mebibyte or more once it is free.
 
-    It takes back what `settle_heap` set, and does nothing where that did nothing.
+    This holds for the rest of the process, and so for the stages after one with shards. Where `settle_heap` did
+    nothing, this does nothing.
     """
     if os.environ.get(_VARIABLE) == SETTINGS:
         libc = ctypes.CDLL(None)
