@@ -93,12 +93,12 @@ def ranking_row(item: FailedItem) -> dict[str, Any] | None:
         {"id": f"c{number}", "text": text, "model": "+".join(dict.fromkeys(authors[text]))}
         for number, text in enumerate(texts, start=1)
     ]
-    return {"id": f"{item.suite}/{item.wrong.id}", **_asked(item), "candidates": candidates, **_notes(item)}
+    return {"id": f"{item.suite}/{item.wrong.id}", **_prompt_columns(item), "candidates": candidates, **_notes(item)}
 
 
 def demonstration_row(item: FailedItem) -> dict[str, Any]:
     """An SFT row to be written: its completion is empty, and the wrong answer is a note."""
-    return {**_asked(item), "completion": "", "meta_wrong_answer": item.wrong.answer, **_notes(item)}
+    return {**_prompt_columns(item), "completion": "", "meta_wrong_answer": item.wrong.answer, **_notes(item)}
 
 
 def prompt_row(item: FailedItem) -> dict[str, Any]:
@@ -108,11 +108,11 @@ def prompt_row(item: FailedItem) -> dict[str, Any]:
     metadata = {**{key: value for key, value in parts.items() if value is not None}, **(row.get("metadata") or {})}
     known = ("id", "input", "prompt", "target", "metadata", ROW_ARGUMENTS)
     others = {key: value for key, value in row.items() if key not in known}
-    own = {"id": f"{item.suite}/{item.wrong.id}", **_asked(item), "target": item.wrong.target}
+    own = {"id": f"{item.suite}/{item.wrong.id}", **_prompt_columns(item), "target": item.wrong.target}
     return {**own, **others, "metadata": metadata, **_notes(item)}
 
 
-def _asked(item: FailedItem) -> dict[str, Any]:
+def _prompt_columns(item: FailedItem) -> dict[str, Any]:
     """The whole conversation and its template arguments if they are known, else its last message."""
     if item.question is None or not item.question.messages:
         return {"prompt": item.wrong.question}
