@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -13,18 +15,20 @@ from tokenizers.models import BPE
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedTokenizerFast
 
 from byte_model import save_byte_model
+from posttrain.core.group import Completion, Group
 from posttrain.core.packing import collate
 from posttrain.files import sha256_of
+from posttrain.policy import verify
 from posttrain.policy.forward import forward
-from posttrain.policy.load import load_policy
+from posttrain.policy.load import Policy, load_policy
+from posttrain.policy.open import open_policy
+from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.policy.save import save_policy
 from structures import random_group
 from tiny_models import BRANCHING, save_model
 
 
 def test_a_reward_model_scores_alike_in_transformers_even_where_pad_is_the_end_token(tmp_path: Path) -> None:
-    import numpy as np
-
     name = str(save_byte_model(tmp_path / "base"))
     policy = load_policy(name, task="score")
     policy.tokenizer.pad_token = policy.tokenizer.eos_token
@@ -93,3 +97,42 @@ def test_an_adapters_folder_has_the_same_bytes_from_any_process(tmp_path: Path) 
     targets = json.loads((tmp_path / "1/adapter_config.json").read_text())["target_modules"]
     assert len(targets) > 2
     assert targets == sorted(targets)
+
+
+def test_a_small_update_that_peft_rounds_away_is_told_and_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With peft the folder's log-probs in bfloat16 are those of half the update; the folder is right all the same."""
+    monkeypatch.setitem(verify.TOLERANCE, "bfloat16", 0.025)  # this model's own rounding is 0.018, peft's loss 0.036
+    rng = np.random.default_rng(0)
+    groups = [text_of_bytes(rng) for _ in range(4)]
+    policy = slightly_trained(
+        save_byte_model(tmp_path / "base", hidden_size=64, num_hidden_layers=12, initializer_range=0.3), groups
+    )
+    said: list[str] = []
+    save_policy(policy, tmp_path / "saved", verify_on=groups, on_note=said.append)
+    assert len(said) == 1
+    of_peft, here = (float(number) for number in re.findall(r"-\d+\.\d+", said[0]))
+    start, trained = -8.21, -7.89
+    assert here == pytest.approx(trained, abs=0.03)
+    assert of_peft == pytest.approx((start + trained) / 2, abs=0.06)
+    assert "load this adapter in float32" in said[0]
+
+
+def text_of_bytes(rng: np.random.Generator) -> Group:
+    """20 random tokens, and 30 to learn."""
+    prompt, learnt = (rng.integers(6, 250, count).astype(np.int32) for count in (20, 30))
+    return Group("", prompt, (Completion(learnt, np.ones(30, np.bool_)),))
+
+
+def slightly_trained(base: Path, groups: list[Group]) -> Policy:
+    """A policy in bfloat16 with an adapter after two steps, each far below the rounding of the layers' outputs."""
+    policy = open_policy(str(base), PolicyOptions(precision="bfloat16", device="cpu", lora=LoraOptions(rank=4)))
+    optimizer = torch.optim.AdamW([p for p in policy.model.parameters() if p.requires_grad], lr=1e-4, weight_decay=0)
+    for _ in range(2):
+        logp_N = forward(policy, collate(groups), {"logp"}).logp_N
+        assert logp_N is not None
+        optimizer.zero_grad()
+        (-logp_N.mean()).backward()
+        optimizer.step()
+    return policy

@@ -79,7 +79,15 @@ def save_policy(
         policy.tokenizer.save_pretrained(target)
         if expected is not None:
             saved = "float32" if adapter else dtype
-            check_folder_gives(target, expected, groups, policy, saved=saved, trust_remote_code=trust_remote_code)
+            check_folder_gives(
+                target,
+                expected,
+                groups,
+                policy,
+                saved=saved,
+                trust_remote_code=trust_remote_code,
+                on_note=on_note,
+            )
 
 
 def _is_loftq(policy: Policy) -> bool:

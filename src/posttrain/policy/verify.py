@@ -6,14 +6,16 @@ Legend: ``L`` tokens of a text, ``V`` vocabulary.
 """
 
 import gc
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, redirect_stderr
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from peft import PeftModel
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -22,6 +24,7 @@ from posttrain.errors import RunError
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy, keep_unpacked
 from posttrain.policy.lora.folder import adapter_in
+from posttrain.policy.lora.fused_linear import fuse_adapters
 
 TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 """Dtype → the largest mean difference that counts as rounding, relative to the mean size of the values (to 1 if that is
@@ -78,9 +81,11 @@ def folder_values(
         gguf_file: the name of the file to load, if the weights are in a GGUF file.
     """
     options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": trust_remote_code}
-    if gguf_file is not None:
-        options["gguf_file"] = gguf_file
-    model = _load(folder, causal, options)
+    if gguf_file is None:
+        model = _load(folder, causal, options)
+    else:
+        with redirect_stderr(StringIO()):  # transformers shows a progress bar of its own
+            model = _load(folder, causal, {**options, "gguf_file": gguf_file})
     with torch.no_grad():
         return torch.cat([_values(model, group, causal, torch.device("cpu")) for group in groups]).numpy()
 
@@ -99,11 +104,20 @@ def apart(values: Floats, expected: Floats, dtypes: set[str], *, causal: bool) -
 
 
 def check_folder_gives(
-    folder: Path, expected: Floats, groups: Sequence[Group], policy: Policy, *, saved: str, trust_remote_code: bool
+    folder: Path,
+    expected: Floats,
+    groups: Sequence[Group],
+    policy: Policy,
+    *,
+    saved: str,
+    trust_remote_code: bool,
+    on_note: Callable[[str], None],
 ) -> None:
     """Load a folder as another tool would, and compare its values with the policy's.
 
     The policy's weights are freed first, so that two models are never in memory at once. It cannot be used afterwards.
+    An adapter may differ by what peft rounds away (see `core.low_rank`): its values count if they are right once its
+    layers round once, and `on_note` is called with what the reader loses.
 
     Args:
         folder: the folder of a model or an adapter.
@@ -125,22 +139,34 @@ def check_folder_gives(
         options |= {"quantization_config": four_bits}
     model = _load(folder, causal, {**options, "device_map": {"": str(device)}})
     half = autocast is not None and dtype is not torch.float32
-    with torch.no_grad(), torch.autocast(device.type, autocast) if half else nullcontext():
-        values = torch.cat([_values(model, group, causal, device) for group in groups]).cpu().numpy()
-    difference = apart(values, expected, {saved, str(dtype).removeprefix("torch.")}, causal=causal)
+
+    def values() -> Floats:
+        with torch.no_grad(), torch.autocast(device.type, autocast) if half else nullcontext():
+            return torch.cat([_values(model, group, causal, device) for group in groups]).cpu().numpy()
+
+    dtypes = {saved, str(dtype).removeprefix("torch.")}
+    quantity = "log-prob of held-out tokens" if causal else "score"
+    found = values()
+    if apart(found, expected, dtypes, causal=causal) is None:
+        return
+    fuse_adapters(model)
+    once = values()
+    difference = apart(once, expected, dtypes, causal=causal)
     if difference is not None:
-        quantity = "log-probs of held-out tokens" if causal else "scores"
         raise RunError(
             f"{folder.name}: loaded by transformers, the saved model differs from the trained one: its {quantity} "
-            f"differ by {difference:.3g} on average, from {expected.mean():.4g} to {values.mean():.4g}. Nothing was "
+            f"differs by {difference:.3g} on average, from {expected.mean():.4g} to {once.mean():.4g}. Nothing was "
             "saved; the last checkpoint is kept. Please report the model's architecture"
         )
+    on_note(
+        f"training changed little, and peft rounds a part of it away in {str(dtype).removeprefix('torch.')}: the mean "
+        f"{quantity} is {found.mean():.4g} there, and {expected.mean():.4g} here. Tools that use peft should load this "
+        "adapter in float32"
+    )
 
 
 def _load(folder: Path, causal: bool, options: dict[str, Any]) -> Any:
     """The model, or the adapter on its base; the latter in 4 bits if the options say so."""
-    from peft import PeftModel
-
     adapter = adapter_in(str(folder))
     auto: Any = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
     if adapter is None:
