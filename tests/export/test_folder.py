@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from byte_model import save_byte_model
@@ -68,6 +70,20 @@ def test_a_narrower_dtype_is_that_of_the_files(adapter: Path, base: Path, tmp_pa
     assert (logits(model) - logits(trained(base, adapter))).abs().mean() < 0.05
 
 
+@pytest.mark.parametrize(("shrink", "told"), [(1.0, False), (1e-3, True)])
+def test_rounding_as_large_as_what_training_changed_is_told(
+    base: Path, adapter: Path, tmp_path: Path, shrink: float, told: bool
+) -> None:
+    weights = load_file(adapter / "adapter_model.safetensors")
+    save_file({name: shrink * tensor for name, tensor in weights.items()}, adapter / "adapter_model.safetensors")
+    said: list[str] = []
+    export_folder(str(adapter), tmp_path / "narrow", Export(dtype="bfloat16"), said.append)
+    assert any("rounding to bfloat16 moves them" in sentence for sentence in said) == told
+    said.clear()
+    export_folder(str(adapter), tmp_path / "exact", Export(dtype="float32"), said.append)
+    assert not said
+
+
 def test_large_weights_are_several_files(base: Path, tmp_path: Path) -> None:
     export_folder(str(base), tmp_path / "out", Export(shard_size="60KB"))
     assert len(list((tmp_path / "out").glob("model-*.safetensors"))) > 1
@@ -120,6 +136,23 @@ def test_what_exists_is_never_overwritten_and_a_failure_leaves_nothing(
     with pytest.raises(RunError):
         export_folder(str(base), tmp_path / "out", Export())
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("out")]
+
+
+def test_the_licence_of_a_base_in_the_hubs_cache_goes_along(
+    base: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, revision = tmp_path / "hub/models--some--base", "0" * 40
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text(revision)
+    (repository / "snapshots").mkdir()
+    base.rename(repository / "snapshots" / revision)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "some/base"}))
+    said: list[str] = []
+    export_folder(str(adapter), tmp_path / "out", Export(adapter=True), said.append)
+    assert (tmp_path / "out/LICENSE").read_text() == "free for all\n"
+    assert not said
 
 
 def test_a_missing_licence_is_told(tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from huggingface_hub import try_to_load_from_cache
-
 from posttrain.errors import InputError
+from posttrain.policy.hub_names import cached_folder
 from posttrain.policy.load import load_tokenizer
 from posttrain.policy.shape import ModelShape, model_shape, positions_of
 
@@ -71,10 +70,9 @@ def local_folder(name: str) -> str | None:
     """
     if Path(name).is_dir() or name.startswith((".", "/", "~")):
         return name
-
-    paths = [try_to_load_from_cache(name, file) for file in ("config.json", "tokenizer_config.json")]
-    if isinstance(paths[0], str) and isinstance(paths[1], str):
-        return str(Path(paths[0]).parent)
+    cached = cached_folder(name, ("config.json", "tokenizer_config.json"))
+    if cached is not None:
+        return str(cached)
     if "/" not in name:
         raise InputError(f"--model: {name} is neither a folder nor a hub id (org/name)")
     return None

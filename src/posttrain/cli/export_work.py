@@ -47,7 +47,7 @@ def export_named(name: str, to: Path, flags: ExportFlags) -> None:
     file = None if flags.gguf is None else gguf_name(to.name, flags.gguf)
     rewritten = not flags.adapter and (adapter_in(place) is not None or file is not None)
     card = _merged_card(run, place, file) if run is not None and rewritten else None
-    start = () if run is None else (Path(model_place(f"{run}:base")),)
+    start = () if run is None else (model_place(f"{run}:base"),)
     size = flags.shard_size or "5GB"
     export = Export(
         flags.adapter,

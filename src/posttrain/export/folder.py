@@ -11,6 +11,7 @@ from posttrain.export.gguf import check_gguf_package, save_gguf
 from posttrain.export.merged import save_merged, scores
 from posttrain.export.options import Export
 from posttrain.files import read_json, seal, whole_folder, write_json
+from posttrain.policy.hub_names import cached_folder
 from posttrain.policy.lora.folder import AdapterFolder, adapter_in
 
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "COPYING*", "USE_POLICY*")
@@ -86,8 +87,9 @@ def _add_texts(
     else:
         _copy_files(Path(place), ("README.md",), folder)
     base = place if adapter is None else adapter.base
-    sources = dict.fromkeys((*export.licences_from, Path(base), Path(place)))
-    if not sum(_copy_files(source, LICENCES, folder) for source in sources):
+    sources = dict.fromkeys((*export.licences_from, base, place))
+    folders = [Path(source) if Path(source).is_dir() else cached_folder(source) for source in sources]
+    if not sum(_copy_files(source, LICENCES, folder) for source in folders if source is not None):
         on_note("no licence file was found; add that of the base's page to the folder before you pass it on")
 
 

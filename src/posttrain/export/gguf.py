@@ -10,7 +10,7 @@ import torch
 from transformers import AutoTokenizer, GenerationConfig
 
 from posttrain.errors import InputError, RunError, first_line
-from posttrain.export.merged import PROBE, check_same, write_merged
+from posttrain.export.merged import PROBE, check_same, tell_of_rounding, write_merged
 from posttrain.export.options import DType, Export, GgufType
 from posttrain.policy.tokenizer import load_tokenizer
 from posttrain.policy.verify import folder_values
@@ -49,19 +49,20 @@ def save_gguf(
     from posttrain.export.gguf_writer import write_gguf  # its package is optional
 
     merged, file = folder / "merged", folder / gguf_name(name, kind)
-    probe, expected = write_merged(place, merged, "float32", export, on_note)
+    probe = write_merged(place, merged, "float32", export, on_note)
     write_gguf(merged, file, kind, name)
     try:
         _check_tokenizer(file, merged, on_note)
         values = folder_values(
-            folder, [probe], causal=True, dtype=torch.float32, trust_remote_code=False, gguf_file=file.name
+            folder, [probe.group], causal=True, dtype=torch.float32, trust_remote_code=False, gguf_file=file.name
         )
     except (ValueError, KeyError, RuntimeError, OSError) as error:
         raise RunError(
             f"{place}: transformers cannot read the GGUF file back ({first_line(error)[:300]}); nothing was written. "
             "Export safetensors, without --gguf, and please report the model's architecture"
         ) from error
-    check_same(place, values, expected, ROUNDING[kind], causal=True)
+    check_same(place, values, probe, ROUNDING[kind], causal=True)
+    tell_of_rounding(values, probe, f"to {kind}", "--gguf f32", on_note)
     shutil.rmtree(merged)
 
 

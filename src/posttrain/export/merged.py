@@ -1,6 +1,7 @@
 """Merges an adapter into its base, and compares what was written with the model that peft keeps apart."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,23 @@ PROBE = (
 )
 """The text on which the folder and the model are compared."""
 
+MOST_ROUNDED = 0.5
+"""The largest rounding that is not worth a note, as a share of what training changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The text, and the values on it in float32.
+
+    Args:
+        expected: of the model whose adapter peft keeps apart.
+        start: of an adapter's base, if the written weights are rounded; None for a complete or a reward model.
+    """
+
+    group: Group
+    expected: Floats
+    start: Floats | None
+
 
 def save_merged(place: str, folder: Path, export: Export, on_note: Callable[[str], None]) -> None:
     """Write all weights in safetensors, with an adapter merged into them in float32.
@@ -33,22 +51,17 @@ def save_merged(place: str, folder: Path, export: Export, on_note: Callable[[str
     """
     trust, inner = export.trust_remote_code, folder / "model"
     causal, dtype = not scores(place, trust_remote_code=trust), export.dtype or _dtype_of(place, trust)
-    probe, expected = write_merged(place, inner, dtype, export, on_note)
-    values = folder_values(inner, [probe], causal=causal, dtype=torch.float32, trust_remote_code=trust)
-    check_same(place, values, expected, dtype, causal=causal)
+    probe = write_merged(place, inner, dtype, export, on_note)
+    values = folder_values(inner, [probe.group], causal=causal, dtype=torch.float32, trust_remote_code=trust)
+    check_same(place, values, probe, dtype, causal=causal)
+    tell_of_rounding(values, probe, f"to {dtype}", "--dtype float32", on_note)
     for path in inner.iterdir():
         path.rename(folder / path.name)
     inner.rmdir()
 
 
-def write_merged(
-    place: str, folder: Path, dtype: DType, export: Export, on_note: Callable[[str], None]
-) -> tuple[Group, Floats]:
-    """Write all weights as transformers reads them.
-
-    Returns:
-        a text, and the values on it of the model whose adapter peft keeps apart.
-    """
+def write_merged(place: str, folder: Path, dtype: DType, export: Export, on_note: Callable[[str], None]) -> Probe:
+    """Write all weights as transformers reads them; the values that they should give."""
     trust, causal = export.trust_remote_code, not scores(place, trust_remote_code=export.trust_remote_code)
     options = PolicyOptions(precision="float32", device="cpu", trust_remote_code=trust)
     policy = open_policy(place, options, task="causal" if causal else "score", train=False, on_note=on_note)
@@ -56,11 +69,16 @@ def write_merged(
     probe = _probe(policy.tokenizer)
     save_policy(policy, folder, dtype=dtype, shard_size=export.shard_size, trust_remote_code=trust, on_note=on_note)
     policy.model = torch.nn.Module()  # its memory is free for the comparison
-    expected = folder_values(Path(place), [probe], causal=causal, dtype=torch.float32, trust_remote_code=trust)
-    return probe, expected
+    adapter, exact = adapter_in(place), export.gguf == "f32" if export.gguf else dtype == "float32"
+    places = [place] if adapter is None or not causal or exact else [place, adapter.base]
+    expected, *start = (
+        folder_values(Path(each), [probe], causal=causal, dtype=torch.float32, trust_remote_code=trust)
+        for each in places
+    )
+    return Probe(probe, expected, start[0] if start else None)
 
 
-def check_same(place: str, values: Floats, expected: Floats, dtype: DType, *, causal: bool) -> None:
+def check_same(place: str, values: Floats, probe: Probe, dtype: DType, *, causal: bool) -> None:
     """Compare the values of what was written with those of the model.
 
     Args:
@@ -69,10 +87,29 @@ def check_same(place: str, values: Floats, expected: Floats, dtype: DType, *, ca
     Raises:
         RunError: they differ.
     """
-    if (difference := apart(values, expected, {dtype}, causal=causal)) is not None:
+    if (difference := apart(values, probe.expected, {dtype}, causal=causal)) is not None:
         raise RunError(
             f"{place}: merged and loaded by transformers, its values differ by {difference:.3g} on average; nothing "
             "was written. Export it with --adapter, and please report the model's architecture"
+        )
+
+
+def tell_of_rounding(values: Floats, probe: Probe, form: str, exact: str, on_note: Callable[[str], None]) -> None:
+    """Call `on_note` if rounding the weights changes the model about as much as training did.
+
+    Args:
+        values: of what was written.
+        form: names what was written.
+        exact: the flag that writes it without rounding.
+    """
+    if probe.start is None:
+        return
+    trained = float(np.abs(probe.start - probe.expected).mean())
+    rounded = float(np.abs(values - probe.expected).mean())
+    if rounded > MOST_ROUNDED * trained > 0:
+        on_note(
+            f"training changed little: on a test text it moved the log-probs by {trained:.2g} on average, and rounding "
+            f"{form} moves them by {rounded:.2g}. Measure the folder with posttrain eval, or write it with {exact}"
         )
 
 

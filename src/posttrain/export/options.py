@@ -1,7 +1,6 @@
 """What to export, and in which form."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 DType = Literal["float32", "bfloat16", "float16"]
@@ -21,7 +20,7 @@ class Export:
         shard_size: the largest file of weights, such as "5GB".
         base: the name that an adapter's configuration gives its base, for the machine that reads it.
         card: the text of the model card; None for that of the model's folder, if it has one.
-        licences_from: folders whose licence files go along.
+        licences_from: models, as folders or hub ids, whose licence files go along.
     """
 
     adapter: bool = False
@@ -31,4 +30,4 @@ class Export:
     base: str | None = None
     trust_remote_code: bool = False
     card: str | None = None
-    licences_from: tuple[Path, ...] = ()
+    licences_from: tuple[str, ...] = ()

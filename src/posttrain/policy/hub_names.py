@@ -1,5 +1,6 @@
-"""Messages about a model name that does not exist: the names in the cache, and the nearest name."""
+"""Names of models on the hub: what the cache has of them, and messages about a name that does not exist."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,6 +16,21 @@ def cached_models() -> list[str]:
         return sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == "model")
     except (CacheNotFound, ValueError, OSError):
         return []
+
+
+def cached_folder(name: str, files: Sequence[str] = ("config.json",)) -> Path | None:
+    """The folder in the Hugging Face cache with these files of a model; None if one of them is not there.
+
+    Args:
+        name: the hub id.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        paths = [try_to_load_from_cache(name, file) for file in files]
+    except ValueError:  # it is no hub id
+        return None
+    return Path(str(paths[0])).parent if all(isinstance(path, str) for path in paths) else None
 
 
 def is_offline() -> bool:

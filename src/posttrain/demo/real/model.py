@@ -8,6 +8,8 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -76,7 +78,8 @@ def _convert(gguf: Path, target: Path) -> None:
     transformers.logging.disable_progress_bar()
     read: dict[str, Any] = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     try:
-        quantised = AutoModelForCausalLM.from_pretrained(**read, dtype=torch.bfloat16)
+        with redirect_stderr(StringIO()):  # transformers shows a progress bar of its own
+            quantised = AutoModelForCausalLM.from_pretrained(**read, dtype=torch.bfloat16)
     except ImportError as error:
         raise InputError(
             "converting the model needs the package gguf; install it: pip install 'posttrain[gguf]'"
