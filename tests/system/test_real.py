@@ -33,6 +33,7 @@ SHORT = (
     *(f"stages.{stage}.validation=null" for stage in TRAINED),
     *(f"stages.{stage}.gates=[]" for stage in TRAINED),  # a step or two show nothing
     *(f"stages.{stage}.save_every=1" for stage in TRAINED),
+    "stages.sft.precision=bfloat16",  # small updates on a real base, which peft's folder rounds in part
     "stages.dpo.data={path: data/asks_train.jsonl, rows: 8}",
     "stages.grpo.num_generations=2",
     "stages.grpo.max_new_tokens=8",
