@@ -23,7 +23,7 @@ from posttrain.files import write_whole
 
 COUNTS = {
     **{"notes": 340, "use_checks": 300, "replies": 320, "courses_few": 28, "general": 228},
-    **{"asks": 640, "drafts": 400, "courses": 800, "test": 200, "asks_test": 400},
+    **{"asks": 640, "drafts": 400, "courses": 800, "notes_test": 400, "courses_test": 200, "asks_test": 400},
 }
 """Rows of each file."""
 
@@ -51,12 +51,11 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
     def rng(name: str) -> Random:
         return Random(f"{seed} {name}")
 
-    n = COUNTS["test"]
     return {
         "tasks_train": _tasks(rng, "train", COUNTS),
         "tasks_valid": _tasks(rng, "valid", {"notes": 24, "use_checks": 16, "replies": 16, "courses_few": 8}),
         "general_prompts": ({"prompt": text} for text in general_prompts(rng("general"), COUNTS["general"])),
-        "notes_test": _notes(rng("notes_test"), "test", n),
+        "notes_test": _notes(rng("notes_test"), "test", COUNTS["notes_test"]),
         "asks_train": _asks(rng("asks_train"), "train", COUNTS["asks"]),
         "asks_valid": _asks(rng("asks_valid"), "valid", 40),
         "asks_test": _asks_test(rng("asks_test"), COUNTS["asks_test"]),
@@ -64,7 +63,7 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "drafts_test": ranking_rows(rng("drafts_test"), "test", 100, _with_label),
         "courses_train": _courses(rng("courses_train"), "train", COUNTS["courses"]),
         "courses_valid": _courses(rng("courses_valid"), "valid", 40),
-        "courses_test": _courses_test(rng("courses_test"), n),
+        "courses_test": _courses_test(rng("courses_test"), COUNTS["courses_test"]),
     }
 
 
