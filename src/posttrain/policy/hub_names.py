@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+import huggingface_hub  # it imports its parts when they are first used
+
 SHOWN = 8
 """The number of cached models that a message names, at most."""
 
 
 def cached_models() -> list[str]:
     """The hub ids of the models in the Hugging Face cache."""
-    from huggingface_hub import CacheNotFound, scan_cache_dir
-
     try:
-        return sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == "model")
-    except (CacheNotFound, ValueError, OSError):
+        return sorted(repo.repo_id for repo in huggingface_hub.scan_cache_dir().repos if repo.repo_type == "model")
+    except (huggingface_hub.CacheNotFound, ValueError, OSError):
         return []
 
 
@@ -24,10 +24,8 @@ def cached_folder(name: str, files: Sequence[str] = ("config.json",)) -> Path | 
     Args:
         name: the hub id.
     """
-    from huggingface_hub import try_to_load_from_cache
-
     try:
-        paths = [try_to_load_from_cache(name, file) for file in files]
+        paths = [huggingface_hub.try_to_load_from_cache(name, file) for file in files]
     except ValueError:  # it is no hub id
         return None
     return Path(str(paths[0])).parent if all(isinstance(path, str) for path in paths) else None

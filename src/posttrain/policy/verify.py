@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from peft import PeftModel
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -24,7 +23,6 @@ from posttrain.errors import RunError
 from posttrain.policy.inference import outputs_by_group
 from posttrain.policy.load import Policy, keep_unpacked
 from posttrain.policy.lora.folder import adapter_in
-from posttrain.policy.lora.fused_linear import fuse_adapters
 
 TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 """Dtype → the largest mean difference that counts as rounding, relative to the mean size of the values (to 1 if that is
@@ -149,6 +147,8 @@ def check_folder_gives(
     found = values()
     if apart(found, expected, dtypes, causal=causal) is None:
         return
+    from posttrain.policy.lora.fused_linear import fuse_adapters
+
     fuse_adapters(model)
     once = values()
     difference = apart(once, expected, dtypes, causal=causal)
@@ -167,6 +167,8 @@ def check_folder_gives(
 
 def _load(folder: Path, causal: bool, options: dict[str, Any]) -> Any:
     """The model, or the adapter on its base; the latter in 4 bits if the options say so."""
+    from peft import PeftModel
+
     adapter = adapter_in(str(folder))
     auto: Any = AutoModelForCausalLM if causal else AutoModelForSequenceClassification
     if adapter is None:
