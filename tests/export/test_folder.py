@@ -70,18 +70,18 @@ def test_a_narrower_dtype_is_that_of_the_files(adapter: Path, base: Path, tmp_pa
     assert (logits(model) - logits(trained(base, adapter))).abs().mean() < 0.05
 
 
-@pytest.mark.parametrize(("shrink", "told"), [(1.0, False), (1e-3, True)])
-def test_rounding_as_large_as_what_training_changed_is_told(
-    base: Path, adapter: Path, tmp_path: Path, shrink: float, told: bool
+@pytest.mark.parametrize(("shrink", "noted"), [(1.0, False), (1e-3, True)])
+def test_rounding_as_large_as_what_training_changed_is_noted(
+    base: Path, adapter: Path, tmp_path: Path, shrink: float, noted: bool
 ) -> None:
     weights = load_file(adapter / "adapter_model.safetensors")
     save_file({name: shrink * tensor for name, tensor in weights.items()}, adapter / "adapter_model.safetensors")
-    said: list[str] = []
-    export_folder(str(adapter), tmp_path / "narrow", Export(dtype="bfloat16"), said.append)
-    assert any("rounding to bfloat16 moves them" in sentence for sentence in said) == told
-    said.clear()
-    export_folder(str(adapter), tmp_path / "exact", Export(dtype="float32"), said.append)
-    assert not said
+    notes: list[str] = []
+    export_folder(str(adapter), tmp_path / "narrow", Export(dtype="bfloat16"), notes.append)
+    assert any("rounding to bfloat16 moves them" in sentence for sentence in notes) == noted
+    notes.clear()
+    export_folder(str(adapter), tmp_path / "exact", Export(dtype="float32"), notes.append)
+    assert not notes
 
 
 def test_large_weights_are_several_files(base: Path, tmp_path: Path) -> None:
@@ -149,10 +149,10 @@ def test_the_licence_of_a_base_in_the_hubs_cache_goes_along(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "some/base"}))
-    said: list[str] = []
-    export_folder(str(adapter), tmp_path / "out", Export(adapter=True), said.append)
+    notes: list[str] = []
+    export_folder(str(adapter), tmp_path / "out", Export(adapter=True), notes.append)
     assert (tmp_path / "out/LICENSE").read_text() == "free for all\n"
-    assert not said
+    assert not notes
 
 
 def test_a_missing_licence_is_told(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_an_adapters_folder_has_the_same_bytes_from_any_process(tmp_path: Path) 
     assert targets == sorted(targets)
 
 
-def test_a_small_update_that_peft_rounds_away_is_told_and_no_fault(
+def test_a_small_update_that_peft_rounds_away_is_a_note_and_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With peft the folder's log-probs in bfloat16 are those of half the update; the folder is right all the same."""
@@ -109,14 +109,14 @@ def test_a_small_update_that_peft_rounds_away_is_told_and_no_fault(
     policy = slightly_trained(
         save_byte_model(tmp_path / "base", hidden_size=64, num_hidden_layers=12, initializer_range=0.3), groups
     )
-    said: list[str] = []
-    save_policy(policy, tmp_path / "saved", verify_on=groups, on_note=said.append)
-    assert len(said) == 1
-    of_peft, here = (float(number) for number in re.findall(r"-\d+\.\d+", said[0]))
+    notes: list[str] = []
+    save_policy(policy, tmp_path / "saved", verify_on=groups, on_note=notes.append)
+    assert len(notes) == 1
+    of_peft, here = (float(number) for number in re.findall(r"-\d+\.\d+", notes[0]))
     start, trained = -8.21, -7.89
     assert here == pytest.approx(trained, abs=0.03)
     assert of_peft == pytest.approx((start + trained) / 2, abs=0.06)
-    assert "load this adapter in float32" in said[0]
+    assert "load this adapter in float32" in notes[0]
 
 
 def text_of_bytes(rng: np.random.Generator) -> Group:

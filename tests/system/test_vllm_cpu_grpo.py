@@ -95,11 +95,9 @@ def test_each_rollout_is_of_its_weights_and_the_reward_climbs_as_with_our_own_en
     names = [next(iter(one)) for one in weights_by_rollout("vllm") if len(one) == 1]
     assert len(names) == 8
     assert len(set(names)) == 8 - lag
-    for number, line in enumerate(rollouts("vllm")):
-        behind = lag > 0 and number > 0  # the first rollout is of the current weights in any case
-        assert abs(line["sampling/importance_sampling_ratio/mean"] - 1) < (0.15 if behind else 0.03)
-        difference = line["sampling/sampling_logp_difference/mean"]  # a step at this rate moves it by 0.1 to 0.4 nats
-        assert 0.06 < difference < 0.6 if behind else difference < 0.06
+    for line in rollouts("vllm"):
+        assert abs(line["sampling/importance_sampling_ratio/mean"] - 1) < (0.15 if lag else 0.03)
+        assert line["sampling/sampling_logp_difference/mean"] < (0.3 if lag else 0.06)
     climbs = [mean(r["reward"] for r in rollouts(out)[5:]) - rollouts(out)[0]["reward"] for out in ("own", "vllm")]
     assert min(climbs) > 0.15, climbs
 
