@@ -17,12 +17,12 @@ def samples(work: Path) -> list[dict[str, Any]]:
     return json.loads((work / "out/stages/sft/samples.json").read_text())
 
 
-def greedy(folder: Path, prompt: str) -> str:
-    """By transformers alone."""
+def greedy(folder: Path, prompt: str, room: int) -> str:
+    """By transformers alone, with `room` tokens at most."""
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
     messages = [{"role": "user", "content": prompt}]
     read = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-    written = model.generate(**read, do_sample=False, max_new_tokens=128)[0, read["input_ids"].shape[1] :]
+    written = model.generate(**read, do_sample=False, max_new_tokens=room)[0, read["input_ids"].shape[1] :]
     return tokenizer.decode(written).removesuffix(tokenizer.eos_token).strip()  # what was written, the end aside
 
 
@@ -32,12 +32,13 @@ def test_three_held_out_prompts_are_answered_before_and_after(work: Path, posttr
     rows = [json.loads(line) for line in (work / "train.jsonl").read_text().splitlines()]
     shown = samples(work)
     assert [one["part"] for one in shown] == ["validation"] * 3
+    room = 2 * max(len(one["target"]) + 1 for one in shown)  # in bytes, which are this model's tokens, and the end
     for one in shown:
         row = rows[int(one["where"].rpartition(":")[2]) - 1]
         assert row["prompt"] in one["prompt"]
         assert one["target"] == row["completion"]
-        assert one["before"] == greedy(work / "model", row["prompt"])
-        assert one["after"] == greedy(work / "out/stages/sft/model", row["prompt"])
+        assert one["before"] == greedy(work / "model", row["prompt"], room)
+        assert one["after"] == greedy(work / "out/stages/sft/model", row["prompt"], room)
         assert one["where"] in answer.err
 
 

@@ -1,6 +1,7 @@
 """PPO and GRPO by the command line: evidence, models, seeds, mistakes in recipes."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,10 @@ def test_a_stack_of_reward_model_ppo_and_grpo_leaves_evidence_and_models(tasks: 
         assert steps[0]["ratio"] == pytest.approx(1.0, abs=1e-5)
         first_and_last = summary[stage]["rollout/reward"]
         assert (first_and_last["before"], first_and_last["after"]) == (logged[0]["reward"], logged[-1]["reward"])
-        assert [one["target"] for one in json.loads((folder / "samples.json").read_text())] == [None] * 3
+        samples = json.loads((folder / "samples.json").read_text())
+        assert [one["target"] for one in samples] == [None] * 3
+        pieces = [re.findall(r"<\|?\w+\|?>|</s>|.", one["before"], re.DOTALL) for one in samples]
+        assert max(len(each) for each in pieces) <= 8, "no longer than a completion"
         tables = sorted((folder / "completions").iterdir())
         assert len(tables) == len(logged)
         row = lines_of(tables[0])[0]

@@ -68,17 +68,21 @@ def answers(stage: Path) -> list[str]:
     return [json.loads(line)["answer"] for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_every_technique_follows_one_process_and_gives_the_same_bits_twice(work: Path) -> None:
+EVERY = ("sft", "ift", "dpo", "kto", "rm", "ppo", "grpo", "distill")
+
+
+def test_every_technique_follows_one_process(work: Path) -> None:
+    """Two processes with all weights, and three with shards of them."""
     write_recipe(work)
-    for out, processes in (("one", 1), ("two", 2), ("twice", 2)):
-        done = run(work, "all.yaml", "--out", out, "--processes", str(processes))
+    runs = {"one": [], "two": ["--processes", "2"], "shards": ["--processes", "3", *sharded(*EVERY)]}
+    for out, words in runs.items():
+        done = run(work, "all.yaml", "--out", out, *words)
         assert done.returncode == 0, done.stderr[-3000:]
     assert_close(work / "one", work / "two")
+    assert_close(work / "one", work / "shards")
     assert len(answers(work / "one/stages/sft")) == 10
     for first, second in zip(stages(work / "one"), stages(work / "two"), strict=True):
         assert answers(first) == answers(second), first.name
-    for first, second in zip(stages(work / "two"), stages(work / "twice"), strict=True):
-        assert weights(first) == weights(second), first.name
 
 
 PICKING = """\
@@ -101,31 +105,26 @@ def test_ranks_share_the_candidates_their_scores_and_the_first_measurement(work:
         assert (work / "picked-one" / file).read_bytes() == (work / "picked-two" / file).read_bytes(), file
 
 
-EVERY = ("sft", "ift", "dpo", "kto", "rm", "ppo", "grpo", "distill")
-
-
-def test_in_shards_every_technique_follows_one_process(work: Path) -> None:
-    write_recipe(work)
-    for out, words in (("one", []), ("three", ["--processes", "3", *sharded(*EVERY)])):
-        done = run(work, "all.yaml", "--out", out, *words)
-        assert done.returncode == 0, done.stderr[-3000:]
-    assert_close(work / "one", work / "three")
-
-
 @pytest.mark.slow
-def test_other_numbers_of_processes_follow_one_and_shards_give_the_same_bits_twice(work: Path) -> None:
+def test_other_numbers_of_processes_follow_one(work: Path) -> None:
     write_recipe(work)
-    for out, words in (
-        ("one", []),
-        ("four", ["--processes", "4"]),
-        ("two", ["--processes", "2", *sharded(*EVERY)]),
-        ("twice", ["--processes", "2", *sharded(*EVERY)]),
-    ):
+    shards = ["--processes", "2", *sharded(*EVERY)]
+    for out, words in (("one", []), ("four", ["--processes", "4"]), ("shards", shards)):
         done = run(work, "all.yaml", "--out", out, *words)
         assert done.returncode == 0, done.stderr[-3000:]
     assert_close(work / "one", work / "four")
-    assert_close(work / "one", work / "two")
-    for first, second in zip(stages(work / "two"), stages(work / "twice"), strict=True):
+    assert_close(work / "one", work / "shards")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [[], sharded(*EVERY)], ids=["all weights", "shards"])
+def test_every_technique_gives_the_same_bits_twice(work: Path, mode: list[str]) -> None:
+    """CI holds SFT to it in both modes, with a rank that is killed: see `test_ranks_stopped.py`."""
+    write_recipe(work)
+    for out in ("one", "twice"):
+        done = run(work, "all.yaml", "--out", out, "--processes", "2", *mode)
+        assert done.returncode == 0, done.stderr[-3000:]
+    for first, second in zip(stages(work / "one"), stages(work / "twice"), strict=True):
         assert weights(first) == weights(second), first.name
 
 

@@ -148,7 +148,7 @@ def _train(stage: OnPolicyStage, technique: OnPolicyTechnique, context: Context)
     monitor = ("eval_reward", True) if stage.learns_from_rewards else ("eval_kl", False)
     training = Training(policy, source, technique.objective, stage, folder, measure=measure, monitor=monitor)
     try:
-        figures = finish(stage, training, renderer, context, samples_of_prompts(prompts))
+        figures = finish(stage, training, renderer, context, samples_of_prompts(prompts, stage.max_new_tokens))
     finally:
         if spec.server is not None:
             spec.server.close()

@@ -20,6 +20,9 @@ from posttrain.train.loop import Training
 COUNT = 3
 LONGEST = 128
 """The maximum length of an answer, in tokens."""
+TIMES_THE_TARGET = 2
+SHORTEST = 16
+"""An answer may be `TIMES_THE_TARGET` as long as the answer to learn, but never has less room than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,14 @@ class SamplePrompt:
         where: ``file:line`` of the row.
         tokens: the tokens of the prompt.
         target: the tokens of the answer to learn; None if the row has no answer.
+        room: the maximum length of the model's answer, in tokens.
     """
 
     part: str
     where: str
     tokens: Ints
     target: Ints | None
+    room: int
 
 
 def samples_of_groups(training: Training) -> list[SamplePrompt]:
@@ -47,10 +52,14 @@ def samples_of_groups(training: Training) -> list[SamplePrompt]:
     return _first("train", (group for groups in steps for group in groups))
 
 
-def samples_of_prompts(prompts: Prompts) -> list[SamplePrompt]:
-    """The first held-out prompts, or the first training prompts if none is held out."""
+def samples_of_prompts(prompts: Prompts, max_new_tokens: int) -> list[SamplePrompt]:
+    """The first held-out prompts, or the first training prompts if none is held out.
+
+    Args:
+        max_new_tokens: the maximum length of a rollout's completion.
+    """
     part, chosen = ("validation", prompts.held_out) if prompts.held_out else ("train", prompts.train)
-    return [SamplePrompt(part, prompt.where, prompt.tokens, None) for prompt in chosen[:COUNT]]
+    return [SamplePrompt(part, prompt.where, prompt.tokens, None, max_new_tokens) for prompt in chosen[:COUNT]]
 
 
 def answer_before(policy: Policy, samples: Sequence[SamplePrompt], path: Path) -> None:
@@ -105,12 +114,15 @@ def _sample_of(part: str, group: Group) -> SamplePrompt:
     end = start + int(rest[0]) if len(rest) else len(best.tokens)
     label = group.columns.get("label")
     target = best.tokens[start:end] if label is None or label[0] == 1 else None  # a bad answer is no target
-    return SamplePrompt(part, group.where, np.concatenate([group.prompt, best.tokens[:start]]), target)
+    prompt = np.concatenate([group.prompt, best.tokens[:start]])
+    return SamplePrompt(part, group.where, prompt, target, max(SHORTEST, TIMES_THE_TARGET * (end - start)))
 
 
 def _answers(policy: Policy, samples: Sequence[SamplePrompt]) -> list[str]:
     most = positions_of(policy.base.config)
-    room = LONGEST if most is None else min(LONGEST, most - max(len(sample.tokens) for sample in samples))
+    room = min(LONGEST, max(sample.room for sample in samples))
+    if most is not None:
+        room = min(room, most - max(len(sample.tokens) for sample in samples))
     if room < 1:
         return [""] * len(samples)
     written = greedy(policy, [sample.tokens for sample in samples], max_new_tokens=room)
