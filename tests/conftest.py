@@ -31,9 +31,12 @@ os.environ["TRACKIO_DIR"] = _TRACKIO_STORE.name
 
 LONGEST_FIRST = (
     "test_demo.py",
+    "test_ranks_stopped.py",
+    "test_real.py",
+    "test_ranks.py",
+    "test_saved_models.py",
     "test_stories.py",
     "test_recipes.py",
-    "test_ranks.py",
     "test_vllm_server.py",
     "test_pages_run.py",
 )
