@@ -7,10 +7,15 @@ torchcodec, whose builds do not fit its torch.
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from peft import AutoPeftModelForCausalLM
+from transformers import AutoModelForCausalLM
 
 from absences import absent
 from command_line import Posttrain
@@ -29,7 +34,19 @@ SETTINGS = {
 }
 PROMPTS = ["The capital of France is", "A patient takes a tablet three times a", "Water boils at"]
 TOKENS = 6
-"""Later tokens may differ: the two sum in other orders, in bfloat16."""
+TIE = 0.125
+"""The step of bfloat16 for logits from 16 to 32: which of two tokens comes first may differ if they are this close."""
+
+
+def gap(model: Any, prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> float:
+    """By how many nats the most probable token beats the one that was taken, at most."""
+    gaps: list[float] = []
+    for prompt, answer in zip(prompts, answers, strict=True):
+        with torch.no_grad():
+            logits = model(torch.tensor([[*prompt, *answer]])).logits[0, len(prompt) - 1 : -1].float()
+        taken = logits.gather(1, torch.tensor(answer)[:, None])[:, 0]
+        gaps.append(float((logits.max(1).values - taken).max()))
+    return max(gaps)
 
 
 @pytest.mark.slow
@@ -49,7 +66,8 @@ def test_vllm_answers_with_a_trained_model_as_posttrain_does(
         "stages.sft.max_length=384",
         "stages.sft.batch_size=4",
         "stages.sft.max_steps=6",
-        *(["stages.sft.lora={rank: 8}", "stages.sft.learning_rate=1e-3"] if lora else []),
+        f"stages.sft.learning_rate={1e-3 if lora else 2e-4}",
+        *(["stages.sft.lora={rank: 8}"] if lora else []),
     ]
     words = [word for one in changes for word in ("--set", one)]
     answer = posttrain("run", str(RECIPE), "--out", str(tmp_path), *words)
@@ -69,4 +87,10 @@ def test_vllm_answers_with_a_trained_model_as_posttrain_does(
     )
     assert done.returncode == 0, done.stderr[-2000:]
     theirs = json.loads(done.stdout.strip().splitlines()[-1])
-    assert [answer.tolist() for answer in ours] == theirs
+    loader: Any = AutoPeftModelForCausalLM if lora else AutoModelForCausalLM
+    trained = loader.from_pretrained(folder, dtype=torch.float32)
+    assert gap(trained, prompts, [answer.tolist() for answer in ours]) < TIE
+    assert gap(trained, prompts, theirs) < TIE
+    untrained = open_policy(str(language_model()), PolicyOptions(precision="bfloat16"), train=False)
+    before = greedy(untrained, [np.array(ids, np.int32) for ids in prompts], max_new_tokens=TOKENS)
+    assert gap(trained, prompts, [answer.tolist() for answer in before]) > 2 * TIE, "the base answers otherwise"
