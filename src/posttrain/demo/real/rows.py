@@ -23,7 +23,7 @@ from posttrain.files import write_whole
 
 COUNTS = {
     **{"notes": 340, "use_checks": 300, "replies": 320, "courses_few": 28, "general": 228},
-    **{"asks": 640, "drafts": 192, "courses": 800, "notes_test": 300, "courses_test": 200, "asks_test": 300},
+    **{"asks": 640, "drafts": 256, "courses": 800, "notes_test": 300, "courses_test": 200, "asks_test": 300},
 }
 """Rows of each file."""
 
