@@ -2,10 +2,12 @@
 
 import json
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from posttrain.demo.real.rows import write_real_data
 from posttrain.demo.world import TIMES
@@ -49,6 +51,14 @@ def test_no_clinic_of_a_test_occurs_in_training(rows: Rows) -> None:
     assert len(train) > 100
     assert len(test) > 100
     assert not train & test
+
+
+def test_no_stage_is_measured_while_it_trains_on_the_rows_of_its_result() -> None:
+    recipe = yaml.safe_load(files("posttrain.demo.real").joinpath("real.yaml").read_text(encoding="utf-8"))
+    results = {suite["data"] for suite in recipe["suites"].values()}
+    watched = {stage["validation"] for stage in recipe["stages"].values() if "validation" in stage}
+    assert len(watched) == 4
+    assert not watched & results
 
 
 def course_of(text: str) -> tuple[int, int, int]:
