@@ -57,7 +57,7 @@ def main() -> None:
     for way, (options, optimizer, ranks) in WAYS.items():
         cells: list[str] = []
         for shape in shapes.values():
-            row = fitting_row(shape.config, options, "cuda")
+            row = fitting_row(shape.config, options, "cuda", narrow=True)
             memory = estimate(
                 shape,
                 options,

@@ -259,7 +259,8 @@ def step_of(task: str, policy: Policy, shape: str, row_tokens: int, tiny: bool) 
 def measure(task: str, shape: str, device: str, *, lora: bool, tiny: bool) -> tuple[float, float, int]:
     """Tokens a second, FLOP/s, and peak bytes of a task's steps."""
     policy = policy_of(shape, device, lora=lora, bf16=True)
-    row_tokens = fitting_row(policy.base.config, PolicyOptions(lora=LoraOptions() if lora else None), device)
+    options = PolicyOptions(lora=LoraOptions() if lora else None)
+    row_tokens = fitting_row(policy.base.config, options, device, narrow=True)
     step = step_of(task, policy, shape, row_tokens, tiny)
     step()
     if device != "cpu":

@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ from posttrain.policy.options import LoraOptions, PolicyOptions
 from posttrain.train.batches import DatasetBatches
 from posttrain.train.loop import Callbacks, Training, train_policy
 from posttrain.train.options import TrainOptions
+
+LORA = LoraOptions(rank=16, alpha=32.0)
 
 
 def groups_of(job: Job) -> list[Group]:
@@ -50,6 +53,21 @@ def with_reference(policy: Policy, groups: list[Group], row_tokens: int) -> list
     return list(map(told, groups, outputs_by_group(policy, groups, {"logp"}, row_tokens)))
 
 
+def options_of(job: Job, policy: Policy, **more: Any) -> TrainOptions:
+    """A constant rate, no checkpoints, and rows of the size that a stage chooses."""
+    kind = PolicyOptions(lora=LORA if job.lora else None)
+    row_tokens = fitting_row(policy.base.config, kind, "cpu", narrow=job.bf16)
+    return TrainOptions(
+        batch_size=job.batch_size,
+        row_tokens=row_tokens,
+        learning_rate=job.learning_rate,
+        schedule="constant",
+        warmup=0.0,
+        save_every=10**9,
+        **more,
+    )
+
+
 def main() -> None:
     settle_heap()  # as `posttrain run` does
     job = read_job()
@@ -62,23 +80,15 @@ def main() -> None:
         autocast=torch.bfloat16 if job.bf16 else None,
     )
     groups = groups_of(job)
-    lora = LoraOptions(rank=16, alpha=32.0) if job.lora else None
-    options = TrainOptions(
-        batch_size=job.batch_size,
-        row_tokens=fitting_row(policy.base.config, PolicyOptions(lora=lora), "cpu"),
-        learning_rate=job.learning_rate,
-        schedule="constant",
-        warmup=0.0,
-        save_every=10**9,
-    )
+    options = options_of(job, policy)
     wall = processor = 0.0
     if job.task == "dpo":
         warm = with_reference(policy, groups[: job.batch_size], options.row_tokens)
         started = now()
         groups = warm + with_reference(policy, groups[job.batch_size :], options.row_tokens)
         wall, processor = (after - before for after, before in zip(now(), started, strict=True))
-    if lora is not None:
-        add_lora(policy, lora)
+    if job.lora:
+        add_lora(policy, LORA)
     allow_recomputing(policy, "long rows")
     objective = {"sft": SFT, "dpo": dpo_objective(DPOOptions()), "reward": reward_objective(BradleyTerryOptions())}[
         job.task

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from asked import COMPLETION, read_asked, share_of_e, written_each
 from job import Clock, Job, answer, read_job, resident
+from posttrain_side import LORA, options_of
 from write_posttrain_side import end_at
 
 from posttrain.advantages.options import GRPOAdvantageOptions, PPOAdvantageOptions
@@ -21,7 +22,6 @@ from posttrain.objectives.options import PolicyGradientOptions, ValueOptions
 from posttrain.objectives.policy_gradient import policy_gradient_objective
 from posttrain.policy.load import Policy, load_policy
 from posttrain.policy.lora.adapters import add_lora
-from posttrain.policy.options import LoraOptions
 from posttrain.policy.probe import settle_layout
 from posttrain.policy.reference_model import freeze, frozen_logprobs
 from posttrain.policy.value_head import add_value_head
@@ -34,7 +34,6 @@ from posttrain.rollouts.scoring import RewardModel, Scorer
 from posttrain.rollouts.source import Rollouts
 from posttrain.rollouts.types import AdvantageFn, RolloutState
 from posttrain.train.loop import Callbacks, Training, train_policy
-from posttrain.train.options import TrainOptions
 
 EPOCHS = {"grpo": 1, "ppo": 4}
 """How often a rollout is learnt from."""
@@ -72,17 +71,9 @@ def main() -> None:
     end_at(asked)
     policy = loaded(job)
     if job.lora:
-        add_lora(policy, LoraOptions(rank=16, alpha=32.0))
+        add_lora(policy, LORA)
     steps = (1 + job.rows // job.batch_size) * each
-    options = TrainOptions(
-        batch_size=job.batch_size,
-        max_steps=steps,
-        epochs=steps,
-        learning_rate=job.learning_rate,
-        schedule="constant",
-        warmup=0.0,
-        save_every=10**9,
-    )
+    options = options_of(job, policy, max_steps=steps, epochs=steps)
     objective, advantages, beta = technique_of(job, policy, options.row_tokens)
     rule = {"rule": Reward(lambda completions, rows: list(map(share_of_e, completions)))} if job.task == "grpo" else {}
     judges = {"model": RewardModel(freeze(loaded(job, "score")), 1.0)} if job.task == "ppo" else {}

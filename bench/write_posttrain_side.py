@@ -21,12 +21,15 @@ class Tokens(list[int]):
 
 
 def end_at(asked: list[Asked]) -> None:
-    """Let each completion end where it is told to, instead of at an end token."""
+    """Let each completion end at the length that is asked for, instead of at an end token.
 
-    def row(request: int, branch: int, slot: int, uniform: Any) -> decoding_loop._Row:
+    A job's id is the prompt's index, which counts on over epochs.
+    """
+
+    def row(job: decoding_loop.Job, branch: int, *others: Any) -> decoding_loop._Row:
         tokens = Tokens()
-        tokens.limit = asked[request].lengths[branch]
-        return made(request, branch, slot, uniform, tokens)
+        tokens.limit = asked[job.id % len(asked)].lengths[branch]
+        return made(job, branch, *others, tokens=tokens)
 
     made = decoding_loop._Row
     decoding_loop._Row = row  # type: ignore[assignment, misc]

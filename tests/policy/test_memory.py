@@ -1,6 +1,7 @@
 """Estimates from the shape alone, compared with the memory of real models."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,17 +46,29 @@ def test_an_adapter_with_first_values_is_held_twice(tmp_path: Path) -> None:
     assert twice["weights"] - once["weights"] == once["gradients"]
 
 
-@pytest.mark.parametrize("lora", [None, LoraOptions(rank=4), LoraOptions(rank=4, dora=True)])
-def test_activations_are_of_the_size_that_a_backward_pass_keeps(lora: LoraOptions | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lora", "narrow"),
+    [
+        (None, False),
+        (LoraOptions(rank=4), False),
+        (LoraOptions(rank=4, dora=True), False),
+        (LoraOptions(rank=4), True),
+        (LoraOptions(rank=4, dora=True), True),
+    ],
+)
+def test_activations_are_of_the_size_that_a_backward_pass_keeps(
+    lora: LoraOptions | None, narrow: bool, tmp_path: Path
+) -> None:
     import numpy as np
     import torch
 
     from posttrain.core.packing import collate
-    from posttrain.policy.forward import backbone_of, packed_hidden
+    from posttrain.policy.forward import backbone_of, mixed, packed_hidden
     from structures import random_group
 
     name = str(save_byte_model(tmp_path / "model"))
-    policy = load_policy(name)
+    dtype = torch.bfloat16 if narrow else torch.float32
+    policy = load_policy(name, dtype=dtype, autocast=dtype if narrow else None)
     if lora is not None:
         add_lora(policy, lora)
     batch = collate([random_group(np.random.default_rng(n), 50, [50]) for n in range(2)])
@@ -66,21 +79,21 @@ def test_activations_are_of_the_size_that_a_backward_pass_keeps(lora: LoraOption
         kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with mixed(policy), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         hidden = packed_hidden(backbone_of(policy.base), batch)
     own = {p.untyped_storage().data_ptr() for p in policy.model.parameters()}
     held = sum(size for pointer, size in kept.items() if pointer not in own)
-    estimated = estimate(model_shape(name), PolicyOptions(lora=lora), row_tokens=200, scored=True)["activations"]
+    parts = estimate(model_shape(name), PolicyOptions(lora=lora), row_tokens=200, scored=True, narrow=narrow)
     assert hidden.requires_grad
-    assert 0.5 < estimated / held < 2.0
+    assert 0.8 < parts["activations"] / held < 1.25
 
 
 def test_rows_are_as_long_as_a_gibibyte_of_activations_lets_them() -> None:
     from transformers import LlamaConfig
 
-    def of(width: int, device: str = "cpu", **options: bool) -> int:
+    def of(width: int, device: str = "cpu", narrow: bool = False, **options: Any) -> int:
         config = LlamaConfig(hidden_size=width, intermediate_size=4 * width, num_hidden_layers=24)
-        return fitting_row(config, PolicyOptions(**options), device)
+        return fitting_row(config, PolicyOptions(**options), device, narrow=narrow)
 
     assert of(64) == 2048
     assert 256 < of(896) < 512
@@ -88,3 +101,5 @@ def test_rows_are_as_long_as_a_gibibyte_of_activations_lets_them() -> None:
     assert of(8192) == 256, "shorter rows would only make matrix products slow"
     assert of(896, gradient_checkpointing=True) == 2048
     assert of(896, "cuda") > 2048
+    assert of(896, narrow=True) == of(896), "the activations of weights that are trained are in float32"
+    assert 1.5 * of(896) < of(896, narrow=True, lora=LoraOptions()) < 2.5 * of(896)

@@ -69,13 +69,17 @@ def stage_costs(
 
 
 def peak_memory(stage: StageOptions, shape: ModelShape, machine: Machine, load: Load) -> int:
-    """Peak memory in bytes, computed as `posttrain plan` does, but with twice the mean prompt as the longest one."""
+    """Peak memory in bytes, computed as `posttrain plan` does, but with twice the mean prompt as the longest one.
+
+    Matrix products are taken to be in bfloat16 on a GPU, and in float32 on a CPU.
+    """
     if isinstance(stage, CandidatesStage):
         length = int(2 * load.prompt) + stage.max_new_tokens
         return 4 * shape.parameters + cache_bytes(shape, rows=stage.rollout_rows, length=length)
     assert isinstance(stage, TrainingStage)
-    row = fitting_row(shape.config, stage, machine.device)
-    total = sum(estimate(shape, stage, row_tokens=row, scored=stage.makes == "score").values())
+    device, narrow, scored = machine.device, bool(machine.gpus), stage.makes == "score"
+    row = fitting_row(shape.config, stage, device, narrow=narrow)
+    total = sum(estimate(shape, stage, row_tokens=row, scored=scored, narrow=narrow, device=device).values())
     if isinstance(stage, OnPolicyStage):
         total += cache_bytes(shape, rows=stage.rollout_rows, length=int(2 * load.prompt) + stage.max_new_tokens)
         other_models = (stage.lora is None and stage.needs_reference) + has_reward_model(stage)

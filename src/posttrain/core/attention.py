@@ -10,7 +10,7 @@ Legend: ``T`` packed tokens, ``B`` documents of a tile, ``L`` queries of a docum
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention.flex_attention import flex_attention
 
+from posttrain.core.bfloat16_attention import bfloat16_attention
 from posttrain.core.block_mask import Document, block_mask
 from posttrain.core.packing import Batch, Branch
 
@@ -31,11 +32,13 @@ since short documents have more overhead than attention work."""
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """Documents of one attention call: shapes, and the index of each document's first query among its keys."""
+    """Documents of one attention call: shapes, and the index of each document's first query among its keys; offset is
+    the largest of these."""
 
     documents: int
     queries: int
     keys: int
+    offset: int
     offset_B: Tensor
 
 
@@ -90,7 +93,7 @@ def layout_of(batch: Batch) -> Layout:
         queries.append(query.flatten())
         keys.append(key.flatten())
         offsets = torch.tensor([d.offset for d in bucket], device=device)
-        tiles.append(_Tile(len(bucket), n_queries, n_keys, offsets))
+        tiles.append(_Tile(len(bucket), n_queries, n_keys, max(d.offset for d in bucket), offsets))
     group_T, branch_T = _membership(batch.branches, length)
     return Layout(
         tiles=tuple(tiles),
@@ -211,8 +214,13 @@ def branching_attention(
         k_BHSD, v_BHSD = (
             x[number].unflatten(0, (tile.documents, tile.keys)).transpose(1, 2) for x in (k_parts, v_parts)
         )
-        mask = _tile_mask(layout, number, sliding_window, always=softcap is not None)
-        outputs.append(_attend(q_BHLD, k_BHSD, v_BHSD, mask, scale, softcap).transpose(1, 2).flatten(0, 1))
+        if v_BHSD.dtype == torch.bfloat16 and softcap is None:
+            bias = _tile_bias(layout, number, sliding_window)
+            out = bfloat16_attention(q_BHLD, k_BHSD, v_BHSD, bias, scale, offset=tile.offset)
+        else:
+            mask = _tile_mask(layout, number, sliding_window, always=softcap is not None)
+            out = _attend(q_BHLD, k_BHSD, v_BHSD, mask, scale, softcap)
+        outputs.append(out.transpose(1, 2).flatten(0, 1))
     return torch.cat(outputs).index_select(0, layout.inverse_T)[None], None
 
 
@@ -220,7 +228,7 @@ def _tile_mask(layout: Layout, number: int, window: int | None, always: bool) ->
     """[B, 1, L, S], True where a query sees a key; None where it equals plain causal attention."""
     tile = layout.tiles[number]
     narrow = window is not None and window < tile.keys
-    if not (narrow or always or bool((tile.offset_B > 0).any())):
+    if not (narrow or always or tile.offset):
         return None
     slot = (number, window if narrow else None)
     if slot not in layout.masks:
@@ -235,16 +243,22 @@ def _tile_mask(layout: Layout, number: int, window: int | None, always: bool) ->
     return layout.masks[slot]
 
 
+def _tile_bias(layout: Layout, number: int, window: int | None) -> Tensor:
+    """The mask of a tile, to be added to scores: 0 where a query sees a key, else minus infinity."""
+    slot = ("bias", number, window)
+    if slot not in layout.masks:
+        mask = _tile_mask(layout, number, window, always=True)
+        assert mask is not None
+        layout.masks[slot] = torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, float("-inf"))
+    return layout.masks[slot]
+
+
 def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, softcap: float | None) -> Tensor:
     if softcap is None:
         grouped = q.shape[1] != k.shape[1]
-        attend = partial(
-            F.scaled_dot_product_attention, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=grouped
+        return F.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=grouped
         )
-        if q.is_cuda or v.dtype != torch.bfloat16:
-            return attend(q, k, v)
-        with torch.autocast("cpu", enabled=False):  # in bfloat16 torch's CPU kernel takes up to three times as long
-            return attend(q.float(), k.float(), v.float()).to(v.dtype)
     assert mask is not None
     repeats = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)

@@ -23,7 +23,7 @@ def cache_bytes(shape: ModelShape, *, rows: int, length: int) -> int:
     return 2 * 4 * config.num_hidden_layers * heads * width * rows * length
 
 
-def fitting_row(config: Any, options: PolicyOptions, device: str) -> int:
+def fitting_row(config: Any, options: PolicyOptions, device: str, *, narrow: bool) -> int:
     """The tokens of a row whose activations take about a gibibyte (eight on a GPU).
 
     The number is smaller for wide and deep models. Bounds keep matrix products large enough for the device. The
@@ -31,9 +31,10 @@ def fitting_row(config: Any, options: PolicyOptions, device: str) -> int:
 
     Args:
         config: transformers' configuration of the model.
+        narrow: whether matrix products are in bfloat16.
     """
     budget, least, most = (8 * 2**30, 1024, 16384) if device.startswith("cuda") else (2**30, 256, 2048)
-    fitting = budget // _activation_bytes(config, options)
+    fitting = budget // _activation_bytes(config, options, narrow)
     return min(most, max(least, fitting // 64 * 64))
 
 
@@ -63,18 +64,23 @@ def estimate(
     lora = options.lora
     adapters = 0 if lora is None else adapter_parameters(shape, lora)
     trained = shape.parameters if lora is None else adapters
-    changed = lora is not None and (lora.start == "pissa" or lora.earlier == "merge")
-    base_bytes = 4.0 if lora is None or changed else 0.55 if options.quantization else 2.0 if narrow else 4.0
+    base_bytes = 4.0 if not _is_frozen(options) else 0.55 if options.quantization else 2.0 if narrow else 4.0
     copies = 2 if lora is not None and (lora.start != "default" or lora.earlier == "continue") else 1
     divided = trained // shards if lora is None else trained  # adapters stay whole
     memory = {
         "weights": int(shape.parameters * base_bytes) // shards + 4 * copies * adapters,
         "gradients": 4 * divided,
         "optimizer": int(moments * divided),
-        "activations": row_tokens * _activation_bytes(shape.config, options) + _weight_copies(shape, options),
+        "activations": row_tokens * _activation_bytes(shape.config, options, narrow) + _weight_copies(shape, options),
         "logits": 0 if scored else 3 * 4 * chunk_of(device.partition(":")[0]),
     }
     return memory if shards == 1 else _with_gathered(memory, shape, 2 if narrow else 4)
+
+
+def _is_frozen(options: PolicyOptions) -> bool:
+    """Whether the base model's weights stay as they are, so that they can be held in bfloat16 or quantized."""
+    lora = options.lora
+    return lora is not None and lora.start != "pissa" and lora.earlier != "merge"
 
 
 def _with_gathered(memory: dict[str, int], shape: ModelShape, width: int) -> dict[str, int]:
@@ -125,11 +131,12 @@ def _weight_copies(shape: ModelShape, options: PolicyOptions) -> int:
     return 4 * (kept + norms)
 
 
-def _activation_bytes(config: Any, options: PolicyOptions) -> int:
+def _activation_bytes(config: Any, options: PolicyOptions, narrow: bool) -> int:
     """Bytes that a backward pass needs of one token.
 
     A pre-norm transformer layer keeps about 11 vectors of the hidden width and 4 of the inner one. The estimate is a
-    few per cent off for most architectures. DoRA keeps two further outputs of each linear layer.
+    few per cent off for most architectures. DoRA keeps two further outputs of each linear layer. The vectors are in
+    bfloat16 where the base model is.
     """
     config = config.get_text_config()
     width, layers = config.hidden_size, config.num_hidden_layers
@@ -138,4 +145,4 @@ def _activation_bytes(config: Any, options: PolicyOptions) -> int:
     if options.lora is not None and options.lora.dora:
         layer += 2 * (5 * width + 2 * inner)
     kept = 2 * width if options.gradient_checkpointing is True else layer
-    return 4 * (layers * kept + width)
+    return (2 if narrow and _is_frozen(options) else 4) * (layers * kept + width)

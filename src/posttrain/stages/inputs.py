@@ -27,7 +27,9 @@ def with_fitting_rows(stage: Training, context: Context) -> Training:
     if "row_tokens" in stage.model_fields_set:
         return stage
     config = load_config(context.model, trust_remote_code=stage.trust_remote_code)
-    return stage.model_copy(update={"row_tokens": fitting_row(config, stage, place(stage).device)})
+    placement = place(stage)
+    row = fitting_row(config, stage, placement.device, narrow=placement.autocast is not None)
+    return stage.model_copy(update={"row_tokens": row})
 
 
 def splitter(stage: TrainingStage, seed: int) -> Callable[[Example], str]:
