@@ -10,16 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from transformers import AttentionInterface
 
 from posttrain.core.attention import Layout, branching_attention
-from posttrain.generation.cache import Cache, Step
+from posttrain.generation.cache import Cache, Step, Tile
 
 NAME = "posttrain_rollout"
 """The name of this attention in transformers' registry."""
-
-LEAST = -1e30
-"""The largest score of a row that sees no key of a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,50 +93,48 @@ def _decode(
     prompt_k, prompt_v = step.cache.prompts_of(layer, key, value)
 
     q_BHRd = query.transpose(0, 1).unflatten(1, (heads, -1))
-    own = _attend(q_BHRd, own_k, own_v, step.own_mask(window), softcap, sees=True)  # a token sees itself
     q_XHRd = q_BHRd.index_select(0, step.tile_index)
-    parts: list[tuple[Tensor, ...]] = []
-    for number, tile in enumerate(step.tiles):
-        slots = slice(tile.slot, tile.slot + tile.slots)
-        # [S, H, M R, d]: the rows of one prompt are side by side
-        q = q_XHRd[tile.start : tile.end].unflatten(0, (tile.slots, -1)).transpose(1, 2).flatten(2, 3)
-        keys, values = (x[slots, :, : tile.longest] for x in (prompt_k, prompt_v))
-        mask = step.prompt_mask(number, window, q_BHRd.shape[2])
-        part = _attend(q, keys, values, mask, softcap, sees=window is None)
-        parts.append(tuple(x.unflatten(2, (-1, q_BHRd.shape[2])).transpose(1, 2).flatten(0, 1) for x in part))
-    prompt = (torch.cat(x).index_select(0, step.back_B) for x in zip(*parts, strict=True))
-    return _joined(*own, *prompt).to(query.dtype).flatten(1, 2)
+    own_BHRL = (own_k @ q_BHRd.mT).mT  # faster than q k^T, since the keys are many more than the queries
+    tiles = [
+        F.pad(
+            _by_rows((_keys_of(prompt_k, tile) @ _by_prompts(q_XHRd, tile).mT).mT, tile),
+            (0, step.prompt - tile.longest),
+        )
+        for tile in step.tiles
+    ]
+    prompt_BHRP = torch.cat(tiles).index_select(0, step.back_B)
+    p_BHRS = _probabilities(torch.cat([own_BHRL, prompt_BHRP], -1), step.mask(window), softcap).to(value.dtype)
+    own, prompt = p_BHRS.split([step.longest, step.prompt], -1)
+    prompt_XHRP = prompt.index_select(0, step.tile_index)
+    parts = [
+        _by_rows(_by_prompts(prompt_XHRP[..., : tile.longest], tile) @ _keys_of(prompt_v, tile), tile)
+        for tile in step.tiles
+    ]
+    return (own @ own_v + torch.cat(parts).index_select(0, step.back_B)).flatten(1, 2)
 
 
-def _attend(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, softcap: float | None, *, sees: bool
-) -> tuple[Tensor, Tensor]:
-    """Attention over one part of the keys, and the logarithm of the summed exponentials of its scores: what it weighs.
+def _keys_of(prompts: Tensor, tile: Tile) -> Tensor:
+    """Keys or values of a tile's prompts, [S, H, P, d]."""
+    return prompts[tile.slot : tile.slot + tile.slots, :, : tile.longest]
 
-    The latter is float32, and its last dimension is 1. A row that sees no key of the part weighs nothing.
 
-    Args:
-        q: already scaled.
-        sees: whether each row is known to see a key.
-    """
-    if q.device.type == "cpu" and softcap is None and sees:
-        out, weight = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, attn_mask=mask, scale=1.0)
-        return out, weight[..., None]
-    scores = (q @ k.transpose(-1, -2)).float()
+def _by_prompts(x_XHRd: Tensor, tile: Tile) -> Tensor:
+    """[S, H, M R, d]: the rows of each prompt of a tile, side by side."""
+    return x_XHRd[tile.start : tile.end].unflatten(0, (tile.slots, -1)).transpose(1, 2).flatten(2, 3)
+
+
+def _by_rows(x_SHMd: Tensor, tile: Tile) -> Tensor:
+    """[S M, H, R, d], from what `_by_prompts` gives."""
+    rows = (tile.end - tile.start) // tile.slots
+    return x_SHMd.unflatten(2, (rows, -1)).transpose(1, 2).flatten(0, 1)
+
+
+def _probabilities(scores: Tensor, mask: Tensor | None, softcap: float | None) -> Tensor:
+    """Softmax over the last dimension, in float32."""
+    scores = scores.float()
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
-    if mask is not None:
-        scores += mask
-    top = scores.amax(-1, keepdim=True).clamp_(min=LEAST)
-    share = scores.sub_(top).exp_()
-    total = share.sum(-1, keepdim=True)
-    return (share.to(v.dtype) @ v).float() / total.clamp(min=1e-30), total.log_().add_(top)
-
-
-def _joined(out: Tensor, weight: Tensor, out2: Tensor, weight2: Tensor) -> Tensor:
-    """Attention over both parts, from the results of `_attend` for each. Each row sees a key of the first part."""
-    share = torch.sigmoid(weight - weight2)
-    return share * out + (1 - share) * out2
+    return (scores if mask is None else scores + mask).softmax(-1)
 
 
 @once

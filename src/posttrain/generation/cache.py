@@ -8,7 +8,6 @@ Legend: ``B`` rows (completions in progress), ``S`` prompt slots, ``H`` key head
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -113,11 +112,11 @@ class Step:
         length_B: tokens of each row already written, int64.
         prompt_B: length of each row's prompt, int64.
         longest: length of the longest completion with this token.
+        prompt: length of the longest prompt.
         tiles: the attention calls over prompts.
         tile_index: rows in the order of the tiles, M per slot, padded with the slot's first row; int64 [X].
         back_B: each row's index in that order.
-        even: whether all rows are of the same length.
-        filled: for each tile, whether all its prompts are of the same length.
+        even: whether all completions are of the same length, and all prompts too.
     """
 
     cache: Cache
@@ -125,48 +124,28 @@ class Step:
     length_B: Tensor
     prompt_B: Tensor
     longest: int
+    prompt: int
     tiles: list[Tile]
     tile_index: Tensor
     back_B: Tensor
     even: bool
-    filled: list[bool]
-    masks: dict[Any, Tensor] = field(default_factory=dict)
+    masks: dict[int | None, Tensor] = field(default_factory=dict)
 
-    def own_mask(self, window: int | None) -> Tensor | None:
-        """[B, 1, 1, L] to add to scores: 0 where a row sees a key, minus infinity elsewhere; None if all are 0."""
-        if window is not None and window >= self.longest:
-            window = None
-        if self.even and window is None:
+    def mask(self, window: int | None) -> Tensor | None:
+        """[B, 1, 1, L + P] to add to the scores of a row's own keys and of its prompt's: 0 where the row sees a key,
+        minus infinity elsewhere; None if all are 0."""
+        if self.even and (window is None or window >= self.prompt + self.longest):
             return None
-        slot = ("own", window)
-        if slot not in self.masks:
-            back_BL = self.length_B[:, None] - torch.arange(self.longest, device=self.length_B.device)
-            seen_BL = back_BL >= 0
+        if window not in self.masks:
+            own_BL = self.length_B[:, None] - torch.arange(self.longest, device=self.length_B.device)
+            prompt_BP = self.prompt_B[:, None] - torch.arange(self.prompt, device=self.length_B.device)
+            seen = torch.cat([own_BL >= 0, prompt_BP > 0], -1)
             if window is not None:
-                seen_BL &= back_BL < window
-            self.masks[slot] = _scores_of(seen_BL)[:, None, None]
-        return self.masks[slot]
-
-    def prompt_mask(self, number: int, window: int | None, repeats: int) -> Tensor | None:
-        """[S, 1, M R, P], the same for the prompts of one tile; see `own_mask`."""
-        tile = self.tiles[number]
-        if self.filled[number] and window is None:
-            return None
-        slot = (number, window, repeats)
-        if slot not in self.masks:
-            rows_X = self.tile_index[tile.start : tile.end]
-            at_P = torch.arange(tile.longest, device=rows_X.device)
-            prompt_X1 = self.prompt_B[rows_X][:, None]
-            seen_XP = at_P < prompt_X1
-            if window is not None:
-                seen_XP &= prompt_X1 + self.length_B[rows_X][:, None] - at_P < window
-            mask = _scores_of(seen_XP).unflatten(0, (tile.slots, -1)).repeat_interleave(repeats, 1)
-            self.masks[slot] = mask[:, None]
-        return self.masks[slot]
-
-
-def _scores_of(seen: Tensor) -> Tensor:
-    return torch.zeros(seen.shape, dtype=torch.float32, device=seen.device).masked_fill_(~seen, -torch.inf)
+                seen &= torch.cat([own_BL, prompt_BP + self.length_B[:, None]], -1) < window
+            self.masks[window] = torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, -torch.inf)[
+                :, None, None
+            ]
+        return self.masks[window]
 
 
 def step_of(cache: Cache, length: list[int], slot: list[int], prompt_length: list[int], device: torch.device) -> Step:
@@ -202,11 +181,11 @@ def step_of(cache: Cache, length: list[int], slot: list[int], prompt_length: lis
         length_B=long(length),
         prompt_B=long([prompt_length[s] for s in slot]),
         longest=max(length) + 1,
+        prompt=max(prompt_length),
         tiles=tiles,
         tile_index=long(index),
         back_B=long(back),
-        even=min(length) == max(length),
-        filled=[len(set(prompt_length[t.slot : t.slot + t.slots])) == 1 for t in tiles],
+        even=min(length) == max(length) and min(prompt_length) == max(prompt_length),
     )
 
 
