@@ -148,12 +148,14 @@ class Screen:
         """Print a line at every tenth of the total, and at least every `LINE_SECONDS`."""
         started = last = time.monotonic()
         tenths = first = 0
+        begun = False
 
         def advance(done: int, words: str) -> None:
-            nonlocal started, last, tenths, first
+            nonlocal started, last, tenths, first, begun
             now, reached = time.monotonic(), 10 * done // total if total else 0
-            if done and not first:  # a resumed stage begins in the middle
+            if done > 1 and not begun:  # a resumed stage begins in the middle
                 first, started = done, now
+            begun = begun or done > 0
             if now - last < LINE_SECONDS and reached <= tenths:
                 return
             last, tenths = now, reached

@@ -444,7 +444,7 @@ SCENARIOS: dict[str, Scenario] = {
         {"SFT": ("base_model",)},
         model="some/base-32B",
         machine=SERVER,
-        notes=("adapters (LoRA)", "4-bit weights", "511 GiB"),
+        notes=("adapters (LoRA)", "4-bit weights", "512 GiB"),
     ),
 }
 

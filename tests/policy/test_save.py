@@ -103,19 +103,19 @@ def test_a_small_update_that_peft_rounds_away_is_a_note_and_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With peft the folder's log-probs in bfloat16 are those of half the update; the folder is right all the same."""
-    monkeypatch.setitem(verify.TOLERANCE, "bfloat16", 0.025)  # this model's own rounding is 0.018, peft's loss 0.036
+    monkeypatch.setitem(verify.TOLERANCE, "bfloat16", 0.0105)  # this model's own rounding is 0.0074, peft's loss 0.0145
     rng = np.random.default_rng(0)
     groups = [text_of_bytes(rng) for _ in range(4)]
     policy = slightly_trained(
-        save_byte_model(tmp_path / "base", hidden_size=64, num_hidden_layers=12, initializer_range=0.3), groups
+        save_byte_model(tmp_path / "base", hidden_size=64, num_hidden_layers=12, initializer_range=0.2), groups
     )
     notes: list[str] = []
     save_policy(policy, tmp_path / "saved", verify_on=groups, on_note=notes.append)
     assert len(notes) == 1
     of_peft, here = (float(number) for number in re.findall(r"-\d+\.\d+", notes[0]))
-    start, trained = -8.21, -7.89
+    start, trained = -6.62, -6.47
     assert here == pytest.approx(trained, abs=0.03)
-    assert of_peft == pytest.approx((start + trained) / 2, abs=0.06)
+    assert of_peft == pytest.approx((start + trained) / 2, abs=0.03)
     assert "load this adapter in float32" in notes[0]
 
 
