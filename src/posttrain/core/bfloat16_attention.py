@@ -1,7 +1,7 @@
 """Attention in bfloat16 on a CPU, by matrix products over blocks of queries.
 
 torch's own kernel takes up to three times as long here, in its backward pass above all. Scores and softmax are in
-float32; probabilities are rounded to bfloat16, and computed anew in the backward pass, so that they take no memory.
+float32; probabilities are rounded to bfloat16, and computed again in the backward pass, so that they take no memory.
 
 Legend: ``B`` documents, ``H`` heads, ``G`` heads of keys and values, ``L`` queries of a document, ``S`` its keys,
 ``D`` head width. ``N`` is ``B G``, and ``M`` is ``H / G`` times the queries of a block: those of all heads that share

@@ -142,9 +142,8 @@ class Step:
             seen = torch.cat([own_BL >= 0, prompt_BP > 0], -1)
             if window is not None:
                 seen &= torch.cat([own_BL, prompt_BP + self.length_B[:, None]], -1) < window
-            self.masks[window] = torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, -torch.inf)[
-                :, None, None
-            ]
+            scores = torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, -torch.inf)
+            self.masks[window] = scores[:, None, None]
         return self.masks[window]
 
 
